@@ -1,0 +1,162 @@
+"""Where the data blocks of a NanoScope file lie, and of which integers they are made.
+
+``Bytes/pixel`` is not the width on disk: from version 9.2 on all samples are 4 bytes wide, and
+``Bytes/pixel: 2`` then says that the scale counts 16-bit steps. The width follows from the length
+of the block and the number of samples in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nrm_importers.bruker.header import Header, Section
+from nrm_plugin.columns import FileStamp
+from nrm_plugin.errors import CorruptFile
+
+#: From this version on, samples are 4 bytes wide.
+WIDE = 0x09200000
+
+#: Samples that count 16-bit steps cannot be larger; twice that leaves room for offsets.
+_LARGEST_16_BIT = 1 << 16
+
+
+@dataclass(frozen=True)
+class Block:
+    """One data block as the header announces it, checked against the file's length."""
+
+    section: Section
+    offset: int
+    length: int
+    steps: int
+
+    @property
+    def end(self) -> int:
+        """Byte behind the block."""
+        return self.offset + self.length
+
+
+def widths(version: int) -> tuple[int, int]:
+    """Widths a sample can have on disk, the likelier one first."""
+    return (4, 2) if version >= WIDE else (2, 4)
+
+
+def integers(width: int) -> np.dtype[np.signedinteger]:
+    """Type of samples of this width."""
+    return np.dtype("<i4" if width == 4 else "<i2")
+
+
+def blocks(stamp: FileStamp, sections: Sequence[Section]) -> list[Block]:
+    """Blocks of the sections that announce data.
+
+    Raises
+    ------
+    CorruptFile
+        If one does not lie within the file.
+    """
+    found = []
+    for section in sections:
+        offset, length = section.integer("data offset"), section.integer("data length")
+        if offset is None or length is None:
+            raise CorruptFile(
+                stamp.path, None, "Data offset and Data length in each list", "a list without"
+            )
+        if not length:
+            continue
+        if offset + length > stamp.size:
+            raise CorruptFile(
+                stamp.path, stamp.size, f"data up to byte {offset + length}", "the end of the file"
+            )
+        found.append(Block(section, offset, length, section.integer("bytes/pixel") or 2))
+    return found
+
+
+def aligned(stamp: FileStamp, header: Header, found: list[Block]) -> tuple[list[Block], str]:
+    """Check that the blocks begin where the header says, as far as their numbers can tell.
+
+    A header into which bytes were inserted or lost shifts all data, and shifted integers are off
+    by factors of 256. Samples of 4 bytes that count 16-bit steps show it.
+
+    Returns
+    -------
+    list of Block, str
+        The blocks, moved if need be, and a warning that says so.
+
+    Raises
+    ------
+    CorruptFile
+        If no shift by up to three bytes gives sensible numbers.
+    """
+    damaged = header.damaged_values()
+    told = [b for b in found if b.steps == 2 and header.version >= WIDE and not b.length % 4]
+    if not told:
+        if damaged:
+            raise CorruptFile(
+                stamp.path, None, "a number as hard scale of each value", f"a damaged {damaged[0]}"
+            )
+        return found, ""
+    largest, _ = _magnitude(stamp, told, 0)
+    if largest <= _LARGEST_16_BIT and not damaged:
+        return found, ""
+    end = max(b.end for b in found)
+    shifts = [s for s in (0, 1, -1, 2, -2, 3, -3) if end + s <= stamp.size]
+    sizes = {s: _magnitude(stamp, told, s) for s in shifts}
+    # Shifts that are whole samples apart do equally well: the smallest is meant.
+    least = 1.1 * min(mean for _, mean in sizes.values())
+    best = next(s for s in shifts if sizes[s][1] <= least)
+    if sizes[best][0] > _LARGEST_16_BIT:
+        raise CorruptFile(
+            stamp.path, found[0].offset, "samples within 16 bits", f"samples up to {largest:.3g}"
+        )
+    where = f" (the value of {damaged[0]} is overwritten)" if damaged else ""
+    if not best:
+        return found, f"the header is damaged{where}; the data are where it says"
+    moved = [replace(b, offset=b.offset + best) for b in found]
+    return moved, (
+        f"the header is damaged{where} and all data begin {best:+d} byte from where it says; "
+        "read from there"
+    )
+
+
+def _magnitude(stamp: FileStamp, told: list[Block], shift: int) -> tuple[float, float]:
+    """Largest and mean magnitude of some samples of the blocks, read `shift` bytes off."""
+    largest, total, n = 0.0, 0.0, 0
+    data = stamp.map()
+    for block in told:
+        count = block.length // 4
+        part = min(count, 4096)
+        for begin in {0, (count - part) // 2, count - part}:
+            view = np.ndarray((part,), "<i4", data.data, block.offset + shift + 4 * begin)
+            size = np.abs(view.astype(np.float64))
+            largest, total, n = max(largest, float(size.max())), total + float(size.sum()), n + part
+    return largest, total / n
+
+
+def check_tail(stamp: FileStamp, found: list[Block], maps: list[Block]) -> str:
+    """Look at what lies behind the announced blocks of a force volume.
+
+    NanoScope appends maps that no list announces, as long as the announced ones. A part of a map
+    means that the file was cut.
+
+    Returns
+    -------
+    str
+        A warning where there are such maps.
+
+    Raises
+    ------
+    CorruptFile
+        If the last map is cut.
+    """
+    tail = stamp.size - max((b.end for b in found), default=stamp.size)
+    if not maps or tail <= 0:
+        return ""
+    length = maps[0].length
+    if tail % length:
+        missing = length - tail % length
+        raise CorruptFile(
+            stamp.path, stamp.size, f"{missing} bytes more of the last map", "the end of the file"
+        )
+    return f"{tail // length} more maps lie behind the announced data and are left out"

@@ -1,0 +1,236 @@
+r"""The grammar of NanoScope headers.
+
+Lines ``\key: value`` in cp1252 under ``\*Section`` titles that repeat. Values of *CIAO* objects
+(keys with ``@``) are typed: ``V [scale] (hard U/LSB) soft U``, ``S [internal] "shown"``. The
+spelling of keys changes from version to version, so they are found in any case.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from nrm_plugin import units
+from nrm_plugin.errors import CorruptFile
+
+#: No header of any version comes near this length.
+LONGEST = 1 << 20
+
+_LINE = re.compile(r"(@?)(?:\d+:)?(.+?):(?:\s(.*))?$")
+_VALUE = re.compile(r"([VC])\s+(?:\[([^\]]*)\]\s*)?(?:\(([^)]*)\)\s*)?(\S*)\s*(.*?)\s*$")
+_SELECTION = re.compile(r'S\s+(?:\[([^\]]*)\]\s*)?"([^"]*)"')
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_DATE = re.compile(r"(\d\d):(\d\d):(\d\d) ([AP])M \w{3} (\w{3}) (\d\d) (\d{4})")
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+def number(text: str | None) -> float | None:
+    """First number of a text, or None."""
+    match = _NUMBER.search(text or "")
+    return float(match[0]) if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A CIAO value: ``V [scale] (hard hard_unit/LSB) soft unit``; absent parts are None or ''."""
+
+    scale: str
+    hard: float | None
+    hard_unit: str
+    soft: float | None
+    unit: str
+    damaged: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Value | None:
+        """Take a value apart; None if it is of another type."""
+        match = _VALUE.match(text.strip())
+        if match is None:
+            return None
+        _, scale, bracket, soft, unit = match.groups()
+        hard, hard_unit, damaged = None, "", False
+        if bracket is not None:
+            amount, _, per = bracket.partition(" ")
+            if _NUMBER.fullmatch(amount):
+                hard, hard_unit = float(amount), per.strip().removesuffix("/LSB")
+            else:
+                damaged = True
+        amount = float(soft) if _NUMBER.fullmatch(soft) else None
+        return cls(scale or "", hard, hard_unit, amount, unit, damaged)
+
+
+@dataclass
+class Section:
+    """One list of the header, with its keys in lower case; the first of equal keys counts."""
+
+    name: str
+    items: dict[str, str] = field(default_factory=dict)
+
+    def text(self, *keys: str) -> str | None:
+        """Text of the first of these keys that is there."""
+        for key in keys:
+            if key.lower() in self.items:
+                return self.items[key.lower()].strip()
+        return None
+
+    def number(self, *keys: str) -> float | None:
+        """First number under the first of these keys that is there."""
+        return number(self.text(*keys))
+
+    def integers(self, *keys: str) -> list[int]:
+        """All whole numbers under the first of these keys that is there."""
+        return [int(n) for n in re.findall(r"\d{1,15}", self.text(*keys) or "")]
+
+    def integer(self, *keys: str) -> int | None:
+        """First whole number under the first of these keys that is there."""
+        found = self.integers(*keys)
+        return found[0] if found else None
+
+    def length(self, *keys: str) -> list[float]:
+        """Lengths in m: ``2 2 ~m`` or ``-1523.3 nm``."""
+        text = self.text(*keys) or ""
+        per_unit = units.si(text.split()[-1]) if text.split() else None
+        if per_unit is None or per_unit[1] != "m":
+            return []
+        return [float(n) * per_unit[0] for n in _NUMBER.findall(text)]
+
+    def value(self, *keys: str) -> Value | None:
+        """CIAO value under the first of these keys that is there."""
+        text = self.text(*(f"@{key}" for key in keys))
+        return None if text is None else Value.parse(text)
+
+    def selection(self, key: str) -> tuple[str, str]:
+        """Internal and shown name of a CIAO selection; empty where there is none."""
+        match = _SELECTION.match(self.text(f"@{key}") or "")
+        return (match[1] or "", match[2]) if match else ("", "")
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """A soft scale: how many `unit` there are in a volt; None where it was never calibrated."""
+
+    name: str
+    value: float | None
+    unit: str
+    warning: str = ""
+
+
+@dataclass
+class Header:
+    """All sections of a file in their order."""
+
+    path: Path
+    text: str
+    sections: list[Section]
+
+    def all(self, name: str) -> list[Section]:
+        """Return every section of that title."""
+        return [s for s in self.sections if s.name.lower() == name.lower()]
+
+    def first(self, *names: str) -> Section:
+        """Return the first section with one of these titles, an empty one if there is none."""
+        for name in names:
+            for section in self.all(name):
+                return section
+        return Section(names[0])
+
+    @property
+    def version(self) -> int:
+        """Version of the software as a number, 0x09200000 for 9.2; 0 if it is not given."""
+        text = self.sections[0].text("version") or ""
+        return int(text, 16) if re.fullmatch(r"0x[0-9A-Fa-f]{1,8}", text) else 0
+
+    @property
+    def date(self) -> str | None:
+        """Date of the file in ISO 8601, by the computer's own clock."""
+        match = _DATE.search(self.sections[0].text("date") or "")
+        if match is None or match[5] not in _MONTHS:
+            return None
+        hour = int(match[1]) % 12 + (12 if match[4] == "P" else 0)
+        month = _MONTHS.index(match[5]) + 1
+        with contextlib.suppress(ValueError):
+            day = datetime(int(match[7]), month, int(match[6]), hour, int(match[2]), int(match[3]))
+            return day.isoformat()
+        return None
+
+    def damaged_values(self) -> list[str]:
+        """Keys whose hard scale is not a number: traces of a header that something wrote into."""
+        return [
+            key.lstrip("@")
+            for section in self.sections
+            for key, text in section.items.items()
+            if key.startswith("@") and text.startswith("V ")
+            for value in [Value.parse(text)]
+            if value is not None and value.damaged
+        ]
+
+    def sensitivity(self, name: str) -> Sensitivity:
+        """Soft scale by its name, ``Sens. DeflSens``.
+
+        A scale of exactly 1 without a unit was never calibrated; another one without a unit is
+        taken as nm/V, with a warning.
+        """
+        sections = [*self.all("Scanner list"), *self.all("Ciao scan list")]
+        for section in sections:
+            value = section.value(name)
+            if value is None or value.soft is None:
+                continue
+            if value.unit:
+                known = units.si(value.unit)
+                if known is None or not known[1].endswith("/V"):
+                    return Sensitivity(name, None, value.unit)
+                return Sensitivity(name, value.soft * known[0], known[1].removesuffix("/V"))
+            if value.soft == 1.0:
+                return Sensitivity(
+                    name, None, "", f"{name} is 1 without a unit: taken as not calibrated"
+                )
+            return Sensitivity(
+                name,
+                value.soft * 1e-9,
+                "m",
+                f"{name} is {value.soft:g} without a unit: taken as nm/V",
+            )
+        return Sensitivity(name, None, "")
+
+
+def read_header(path: Path) -> Header:
+    """Read and take apart the header of a binary file.
+
+    Raises
+    ------
+    CorruptFile
+        If it does not end.
+    """
+    with path.open("rb") as file:
+        head = file.read(LONGEST)
+    ends = [i for i in (head.find(b"\x1a"), head.find(b"\\*File list end")) if i >= 0]
+    if not ends:
+        raise CorruptFile(path, len(head), "the end of the header", "none")
+    return parse(path, head[: min(ends)].decode("cp1252", "replace"))
+
+
+def parse(path: Path, text: str) -> Header:
+    """Take the text of a header apart."""
+    return Header(path, text, list(_sections(text)))
+
+
+def _sections(text: str) -> Iterator[Section]:
+    section = Section("")
+    for line in text.splitlines():
+        line = line.rstrip()
+        if line.startswith('"'):  # an ASCII export has every line in quotes
+            line = line[1:].removesuffix('"')
+        if line.startswith(("\\*", "\\?")):
+            if section.name:
+                yield section
+            section = Section(line[2:].strip())
+        elif line.startswith("\\"):
+            match = _LINE.match(line[1:])
+            if match is not None:
+                section.items.setdefault(f"{match[1]}{match[2].strip().lower()}", match[3] or "")
+    if section.name:
+        yield section

@@ -1,0 +1,159 @@
+"""The errors that a user can meet: each says in one sentence what is wrong and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from os import PathLike, fspath
+from pathlib import Path
+
+StrPath = str | PathLike[str]
+
+
+class NrmError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class MissingFile(NrmError):
+    """There is no file at the path: nothing at all, a folder, or something that cannot be read."""
+
+    def __init__(self, path: StrPath, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = Path(path), reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class UnknownFormat(NrmError):
+    """No importer recognises the file.
+
+    Attributes
+    ----------
+    path : Path
+    scores : dict
+        What each importer gave for the file, 0 to 100.
+    """
+
+    def __init__(
+        self, path: StrPath, scores: Mapping[str, int] | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(path, scores, hint)
+        self.path, self.scores, self.hint = Path(path), dict(scores or {}), hint
+
+    def __str__(self) -> str:
+        asked = ", ".join(sorted(self.scores)) or "none"
+        hint = f" {self.hint}" if self.hint else ""
+        return f"{self.path}: no importer knows this kind of file (asked: {asked}).{hint}"
+
+
+class CorruptFile(NrmError):
+    """The file is of a known format, but damaged or cut short.
+
+    Attributes
+    ----------
+    path : Path
+    offset : int or None
+        Byte at which the contradiction was met, where there is one.
+    expected, found : str
+    """
+
+    def __init__(self, path: StrPath, offset: int | None, expected: object, found: object) -> None:
+        super().__init__(path, offset, expected, found)
+        self.path, self.offset = Path(path), offset
+        self.expected, self.found = expected, found
+
+    def __str__(self) -> str:
+        at = "" if self.offset is None else f" at byte {self.offset}"
+        return (
+            f"{self.path}: expected {self.expected}{at}, found {self.found}. "
+            "The file is damaged or incomplete: copy it from the microscope again."
+        )
+
+
+class ChangedFile(NrmError):
+    """A file has changed, moved or gone since it was opened; open it again."""
+
+    def __init__(self, path: StrPath) -> None:
+        super().__init__(path)
+        self.path = Path(path)
+
+    def __str__(self) -> str:
+        return f"{self.path} has changed since it was opened; open it again."
+
+
+class InvalidInput(NrmError, ValueError):
+    """A value that was given makes no sense: wrong unit, length, name or range."""
+
+
+class UnknownChannel(NrmError, KeyError):
+    """The curves have no channel of that name."""
+
+    def __init__(self, name: str, available: Iterable[str]) -> None:
+        names = list(available)
+        super().__init__(name, names)
+        self.name, self.available = name, names
+
+    def __str__(self) -> str:
+        there = ", ".join(self.available) or "none"
+        return f"there is no channel {self.name!r}; the channels are: {there}."
+
+
+class MissingCalibration(NrmError):
+    """A value that the file does not hold is needed.
+
+    Attributes
+    ----------
+    keys : tuple of str
+        The metadata keys that are missing.
+    """
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.keys = (keys,) if isinstance(keys, str) else tuple(keys)
+        super().__init__(self.keys)
+
+    def __str__(self) -> str:
+        from nrm_plugin.vocabulary import METADATA
+
+        lines = []
+        for name in self.keys:
+            key = METADATA.get(name)
+            what = f" ({key.meaning}; in {key.unit or 'no unit'})" if key else ""
+            lines.append(f"{name}{what}")
+        return (
+            "missing: "
+            + "; ".join(lines)
+            + ". Give it with --set KEY=VALUE, in the experiment file, or in metadata."
+        )
+
+
+class MissingPackage(NrmError):
+    """An optional package is needed and not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(package, extra)
+        self.package, self.extra = package, extra
+
+    def __str__(self) -> str:
+        return (
+            f"this needs the package {self.package}, which is not installed: "
+            f'pip install "nrm-plugin[{self.extra}]"'
+        )
+
+
+class OutputError(NrmError):
+    """A file cannot be written: it exists, the disk is full, or the place is read-only."""
+
+    def __init__(self, path: StrPath, reason: object) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = Path(fspath(path)), reason
+
+    def __str__(self) -> str:
+        return f"{self.path} was not written: {self.reason}"
+
+
+class RecipeError(NrmError):
+    """A recipe or experiment file has an unknown key or a value that makes no sense."""
+
+
+class DaqUnavailable(NrmError):
+    """The acquisition board, its driver or its server is not there."""

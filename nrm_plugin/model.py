@@ -1,0 +1,441 @@
+"""The curve model: what every importer fills and everything else reads.
+
+A `CurveSet` holds N force curves of any lengths as flat columns, one per channel, with the number
+of samples of each curve beside them. Nothing is read before it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nrm_plugin import units
+from nrm_plugin.columns import AnyArray, ArrayColumn, Column, FloatArray, IntArray, Rows
+from nrm_plugin.errors import InvalidInput, UnknownChannel
+from nrm_plugin.tables import Table, complete_table, segment_array, turning_segments
+from nrm_plugin.vocabulary import CHANNELS, METADATA, nearest, slug
+
+if TYPE_CHECKING:
+    from nrm_plugin.images import Image
+
+Curves = int | slice | Sequence[int] | NDArray[Any] | None
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One signal of all curves: ``value = raw * gain + offset`` in `unit`.
+
+    Attributes
+    ----------
+    name : str
+        Canonical name (``vocabulary.CHANNELS``), or the vendor's as a slug.
+    unit : str
+        SI unit, or the vendor's own where it has none.
+    original : str
+        The vendor's name.
+    source : str
+        Where the numbers come from, in words.
+    column : Column
+        The raw numbers.
+    gain, offset : float
+    """
+
+    name: str
+    unit: str
+    column: Column
+    gain: float = 1.0
+    offset: float = 0.0
+    original: str = ""
+    source: str = ""
+
+    def fill(self, first: int, stop: int, out: FloatArray) -> None:
+        """Write the values of consecutive curves into the flat float64 array `out`."""
+        self.column.fill(first, stop, out, self.gain, self.offset)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The file that curves came from.
+
+    Attributes
+    ----------
+    name : str
+        File name without folder.
+    importer, version : str
+        Who read it.
+    header : str
+        The vendor's header, verbatim.
+    path : str
+        Where it was, for hashing when the curves are saved; empty if unknown.
+    sha256 : str
+        Hash of the whole file; empty until it is needed.
+    """
+
+    name: str
+    importer: str = ""
+    version: str = ""
+    header: str = ""
+    path: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class CurveSet:
+    """N force curves with their channels, segments, table, metadata and images.
+
+    Make one with `nrm_plugin.open` or `CurveSet.from_arrays`.
+
+    Attributes
+    ----------
+    rows : Rows
+        Samples of each curve.
+    channels : mapping of str to Channel
+    metadata : dict
+        SI floats, strings or booleans under the names of ``vocabulary.METADATA``.
+    metadata_source : dict
+        For each key of `metadata`, where its value comes from.
+    images : tuple of Image
+    warnings : tuple of str
+        Guesses and oddities met while reading.
+    origins : tuple of Origin
+        The files; the column ``source`` of the curve table counts them.
+    grid : (int, int) or None
+        Rows and columns, where the curves lie on a complete grid.
+    """
+
+    rows: Rows
+    channels: Mapping[str, Channel]
+    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata_source: dict[str, str] = field(default_factory=dict)
+    images: tuple[Image, ...] = ()
+    warnings: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = ()
+    grid: tuple[int, int] | None = None
+    segments_from: Callable[[], AnyArray] | None = None
+    table_from: Callable[[], Table] | None = None
+
+    @property
+    def n_curves(self) -> int:
+        """Number of curves."""
+        return len(self.rows)
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples of all curves together."""
+        return self.rows.total
+
+    @property
+    def row_size(self) -> IntArray:
+        """Samples of each curve, shape (n_curves,)."""
+        return self.rows.sizes
+
+    @cached_property
+    def segments(self) -> AnyArray:
+        """Structured array with fields curve, start, stop and kind, in order of time.
+
+        ``start`` and ``stop`` count from the curve's first sample; kind is approach, hold,
+        retract, modulation or other.
+        """
+        if self.segments_from is not None:
+            return self.segments_from()
+        return turning_segments(self)
+
+    @cached_property
+    def curve_table(self) -> Table:
+        """Per curve, shape (n_curves,): x, y (m), row, column, location, start_time and so on."""
+        return complete_table(self.table_from() if self.table_from else {}, self.n_curves)
+
+    @cached_property
+    def header(self) -> str:
+        """The vendor's header, verbatim; of the first file if there are several."""
+        return self.origins[0].header if self.origins else ""
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.channels)
+        return f"<CurveSet: {self.n_curves} curves, {self.n_samples} samples; {names}>"
+
+    def channel(self, name: str) -> Channel:
+        """Return a channel by name.
+
+        Raises
+        ------
+        UnknownChannel
+        """
+        if name not in self.channels:
+            raise UnknownChannel(name, self.channels)
+        return self.channels[name]
+
+    def read(self, name: str, curves: Curves = None) -> FloatArray:
+        """Values of a channel.
+
+        Parameters
+        ----------
+        name : str
+        curves : int, slice, sequence of int or of bool, optional
+            Which curves, in this order; all of them by default.
+
+        Returns
+        -------
+        (n,) array of float64
+            The samples of these curves one behind the other, in the channel's unit.
+
+        Raises
+        ------
+        UnknownChannel, InvalidInput, ChangedFile, CorruptFile
+        """
+        channel = self.channel(name)
+        out: FloatArray = np.empty(self._count(curves), np.float64)
+        for first, stop, part in self._runs(curves):
+            channel.fill(first, stop, out[part])
+        return out
+
+    def read_raw(self, name: str, curves: Curves = None) -> AnyArray:
+        """Return the vendor's own numbers of a channel; like `read`, without gain and offset."""
+        column = self.channel(name).column
+        out: AnyArray = np.empty(self._count(curves), column.dtype.newbyteorder("="))
+        for first, stop, part in self._runs(curves):
+            column.fill(first, stop, out[part])
+        return out
+
+    def blocks(self, samples: int = 1 << 20) -> Iterator[tuple[int, int]]:
+        """Consecutive curves (first, stop) with about `samples` samples together, at least one."""
+        first = 0
+        while first < self.n_curves:
+            stop = first + 1
+            if self.rows.length is not None:
+                stop = min(self.n_curves, first + max(1, samples // max(1, self.rows.length)))
+            else:
+                limit = self.rows.start(first) + samples
+                while stop < self.n_curves and self.rows.start(stop + 1) <= limit:
+                    stop += 1
+            yield first, stop
+            first = stop
+
+    def save(self, path: str | PathLike[str], *, overwrite: bool = True) -> None:
+        """Write the curves to a common file (.h5); see `nrm_plugin.store`.
+
+        Raises
+        ------
+        OutputError
+            If the place cannot be written; whatever was there before is then untouched.
+        """
+        from nrm_plugin.store import save_curves
+
+        save_curves(self, path, overwrite=overwrite)
+
+    # Changed copies. They share the columns with the original.
+
+    def with_metadata(self, values: Mapping[str, Any], source: str) -> CurveSet:
+        """Return a copy with metadata added or replaced, and `source` remembered for each key.
+
+        Raises
+        ------
+        InvalidInput
+            For a value outside its key's range.
+        """
+        new = {k: METADATA[k].check(k, v) if k in METADATA else v for k, v in values.items()}
+        return replace(
+            self,
+            metadata=self.metadata | new,
+            metadata_source=self.metadata_source | dict.fromkeys(new, source),
+        )
+
+    def with_channel(self, channel: Channel) -> CurveSet:
+        """Return a copy with a channel added or replaced."""
+        return replace(self, channels={**self.channels, channel.name: channel})
+
+    def with_warning(self, text: str) -> CurveSet:
+        """Return a copy with a warning added."""
+        return replace(self, warnings=(*self.warnings, text))
+
+    def with_names(self, names: Mapping[str, str]) -> CurveSet:
+        """Return a copy with channels renamed: ``{"Input1": "lockin_output_x"}``.
+
+        Parameters
+        ----------
+        names : mapping
+            From the vendor's name, or the present one, to the new one.
+
+        Raises
+        ------
+        UnknownChannel
+            If no channel has the old name.
+        InvalidInput
+            If the new name is neither canonical nor a slug, or its unit does not fit.
+        """
+        channels = dict(self.channels)
+        for old, new in names.items():
+            found = [n for n, c in channels.items() if old in (n, c.original)]
+            if not found:
+                known = [c.original for c in channels.values() if c.original] + list(channels)
+                raise UnknownChannel(old, dict.fromkeys(known))
+            channel = channels[found[-1]]
+            if new not in CHANNELS and new != slug(new):
+                raise InvalidInput(f"{new!r} is no channel name.{nearest(new, CHANNELS)}")
+            if new in CHANNELS and channel.unit not in CHANNELS[new].units:
+                raise InvalidInput(
+                    f"{old} is in {channel.unit or 'no unit'}, "
+                    f"{new} must be in {' or '.join(CHANNELS[new].units)}"
+                )
+            del channels[found[-1]]
+            channels[new] = replace(channel, name=new)
+        return replace(self, channels=channels)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        channels: Mapping[str, tuple[ArrayLike, str]],
+        row_size: ArrayLike | None = None,
+        segments: AnyArray | None = None,
+        curve_table: Mapping[str, ArrayLike] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        images: Sequence[Image] = (),
+    ) -> CurveSet:
+        """Curves from arrays in memory.
+
+        Parameters
+        ----------
+        channels : mapping of name to (values, unit)
+            Values of shape (curve, sample), or flat together with `row_size`; a flat array without
+            `row_size` is one curve. Any unit that can be turned into the channel's SI unit.
+        row_size : (n_curves,) array of int, optional
+            Samples of each curve.
+        segments : structured array, optional
+            Fields curve, start, stop, kind. By default each curve is split where the height turns.
+        curve_table : mapping, optional
+            Columns of shape (n_curves,), names as in ``vocabulary.COLUMNS``.
+        metadata : mapping, optional
+            SI values under the names of ``vocabulary.METADATA``.
+        images : sequence of Image, optional
+
+        Raises
+        ------
+        InvalidInput
+            If lengths, units, segments or values do not fit together.
+        """
+        arrays = {name: (np.asarray(values), unit) for name, (values, unit) in channels.items()}
+        rows = _rows_of(arrays, row_size)
+        made: dict[str, Channel] = {}
+        warnings: list[str] = []
+        for name, (values, unit) in arrays.items():
+            if values.dtype.kind not in "iuf" or values.size != rows.total:
+                raise InvalidInput(
+                    f"channel {name!r}: expected {rows.total} real numbers, "
+                    f"got {values.dtype} of shape {values.shape}"
+                )
+            gain, target = _canonical_unit(name, unit)
+            column = ArrayColumn(values.copy(), rows)
+            made[name] = Channel(name, target, column, gain, original=name, source="given")
+        table = {k: np.asarray(v) for k, v in (curve_table or {}).items()}
+        if segments is not None:
+            segments = segment_array(segments, rows)
+        complete = complete_table(table, len(rows))
+        curves = cls(
+            rows,
+            made,
+            images=tuple(images),
+            grid=_grid_of(complete),
+            segments_from=None if segments is None else lambda: segments,
+            table_from=lambda: complete,
+        )
+        given = dict(metadata or {})
+        for key in given:
+            if key not in METADATA:
+                warnings.append(
+                    f"metadata key {key!r} is not known to nrm.{nearest(key, METADATA)}"
+                )
+        if "height" in made:
+            given.setdefault("height_source", "given")
+        curves = curves.with_metadata(given, "given")
+        return replace(curves, warnings=tuple(warnings))
+
+    # Which curves are asked for
+
+    def _indices(self, curves: Curves) -> IntArray:
+        n = self.n_curves
+        if isinstance(curves, slice):
+            return np.arange(*curves.indices(n), dtype=np.int64)
+        chosen = np.atleast_1d(np.asarray(curves))
+        if chosen.dtype == bool:
+            if chosen.shape != (n,):
+                raise InvalidInput(f"a mask of {n} curves is needed, got shape {chosen.shape}")
+            return np.flatnonzero(chosen)
+        if chosen.size == 0:
+            return np.empty(0, np.int64)
+        if chosen.dtype.kind not in "iu" or chosen.ndim != 1:
+            raise InvalidInput("curves are chosen by number, slice, list of numbers or mask")
+        if chosen.min() < -n or chosen.max() >= n:
+            raise InvalidInput(f"there are {n} curves (0 to {n - 1}); asked for {chosen.max()}")
+        return np.where(chosen < 0, chosen + n, chosen).astype(np.int64)
+
+    def _count(self, curves: Curves) -> int:
+        if curves is None:
+            return self.n_samples
+        return int(self.row_size[self._indices(curves)].sum())
+
+    def _runs(self, curves: Curves) -> Iterator[tuple[int, int, slice]]:
+        """Split the curves asked for into consecutive runs, with their place in the output."""
+        if curves is None:
+            if self.n_curves:
+                yield 0, self.n_curves, slice(None)
+            return
+        chosen = self._indices(curves)
+        edges = np.flatnonzero(np.diff(chosen) != 1) + 1
+        at = 0
+        for run in np.split(chosen, edges):
+            if not len(run):
+                continue
+            first, stop = int(run[0]), int(run[-1]) + 1
+            n = self.rows.start(stop) - self.rows.start(first)
+            yield first, stop, slice(at, at + n)
+            at += n
+
+
+def _rows_of(arrays: Mapping[str, tuple[AnyArray, str]], row_size: ArrayLike | None) -> Rows:
+    """Rows that all arrays agree on."""
+    if not arrays:
+        return Rows.uniform(0, 0)
+    name, (first, _) = next(iter(arrays.items()))
+    if row_size is not None:
+        sizes = np.array(row_size, dtype=np.int64)
+        if sizes.ndim != 1 or (sizes < 0).any():
+            raise InvalidInput("row_size is a list of sample counts, one per curve")
+        return Rows(sizes)
+    if first.ndim not in (1, 2):
+        raise InvalidInput(f"channel {name!r} has shape {first.shape}; use (curve, sample)")
+    return Rows.uniform(*first.shape) if first.ndim == 2 else Rows.uniform(1, len(first))
+
+
+def _canonical_unit(name: str, unit: str) -> tuple[float, str]:
+    """Gain and SI unit for a channel that was given in `unit`."""
+    known = units.si(unit)
+    if name not in CHANNELS:
+        return known if known is not None else (1.0, unit)
+    allowed = CHANNELS[name].units
+    if known is not None and known[1] in allowed:
+        return known
+    for target in allowed:
+        try:
+            return units.factor(unit, target), target
+        except InvalidInput:
+            continue
+    raise InvalidInput(f"channel {name!r} is in {' or '.join(allowed)}, not {unit or 'no unit'}")
+
+
+def _grid_of(table: Table) -> tuple[int, int] | None:
+    """Rows and columns where every cell of the grid has one curve, row by row."""
+    row, column = table["row"], table["column"]
+    if not len(row) or row.min() < 0 or column.min() < 0:
+        return None
+    n_rows, n_columns = int(row.max()) + 1, int(column.max()) + 1
+    if n_rows * n_columns != len(row):
+        return None
+    if (row * n_columns + column == np.arange(len(row))).all():
+        return n_rows, n_columns
+    return None

@@ -1,0 +1,150 @@
+"""Finds plugins, keeps broken ones from doing harm, and says what was found.
+
+Our own distribution loads first, so that nobody takes its names. A plugin that cannot be loaded,
+misspells a hook, or offers something unusable is listed with the reason and left out.
+``NRM_DISABLE_PLUGINS`` (names separated by commas, or ``all`` for everything but our own) keeps
+plugins from loading.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import pluggy
+
+from nrm_plugin import hookspecs
+from nrm_plugin.hookspecs import GROUP, Exporter, Importer
+
+OWN = "nrm-plugin"
+
+
+@dataclass
+class Plugin:
+    """One entry point and what became of it."""
+
+    name: str
+    distribution: str
+    version: str
+    hooks: list[str] = field(default_factory=list)
+    importers: list[str] = field(default_factory=list)
+    exporters: list[str] = field(default_factory=list)
+    failure: str = ""
+
+
+@dataclass
+class Plugins:
+    """Everything that plugins offer.
+
+    Attributes
+    ----------
+    found : list of Plugin
+        In loading order, failed ones included.
+    importers : dict of name to Importer
+    exporters : dict of suffix to Exporter
+    manager : pluggy.PluginManager
+        For hooks that are called and not listed, such as ``nrm_commands``.
+    """
+
+    found: list[Plugin]
+    importers: dict[str, Importer]
+    exporters: dict[str, Exporter]
+    manager: pluggy.PluginManager
+
+    def version_of(self, importer: str) -> str:
+        """Distribution and version that brought an importer."""
+        for plugin in self.found:
+            if importer in plugin.importers:
+                return f"{plugin.distribution} {plugin.version}"
+        return ""
+
+
+def load(points: Iterable[EntryPoint] | None = None) -> Plugins:
+    """Load plugins from entry points, by default from all that are installed."""
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    blocked = {n.strip() for n in os.environ.get("NRM_DISABLE_PLUGINS", "").split(",")} - {""}
+    plugins = Plugins([], {}, {}, manager)
+    ours_first = sorted(
+        entry_points(group=GROUP) if points is None else points,
+        key=lambda point: (_distribution(point)[0] != OWN, _distribution(point)[0], point.name),
+    )
+    for point in ours_first:
+        name, version = _distribution(point)
+        plugin = Plugin(point.name, name, version)
+        if any(p.name == point.name and p.distribution == name for p in plugins.found):
+            continue  # the same distribution seen twice on the path
+        plugins.found.append(plugin)
+        if point.name in blocked or name in blocked or ("all" in blocked and name != OWN):
+            plugin.failure = "disabled by NRM_DISABLE_PLUGINS"
+            continue
+        try:
+            _register(plugins, plugin, point)
+        except Exception as error:  # whatever a stranger's module raises on import
+            plugin.failure = plugin.failure or f"{type(error).__name__}: {error}"
+    return plugins
+
+
+@functools.cache
+def installed() -> Plugins:
+    """Load the installed plugins, once per process."""
+    return load()
+
+
+def _distribution(point: EntryPoint) -> tuple[str, str]:
+    return (point.dist.name, point.dist.version) if point.dist else ("unknown", "")
+
+
+def _register(plugins: Plugins, plugin: Plugin, point: EntryPoint) -> None:
+    manager = plugins.manager
+    other = next((p for p in plugins.found if p.name == plugin.name and p is not plugin), None)
+    if other is not None:
+        plugin.failure = f"the name is taken by {other.distribution}"
+        return
+    module = point.load()
+    misspelt = [
+        name
+        for name in dir(module)
+        if name.startswith("nrm_")
+        and hasattr(getattr(module, name), f"{GROUP}_impl")
+        and not hasattr(hookspecs, name)
+    ]
+    if misspelt:
+        known = ", ".join(n for n in dir(hookspecs) if n.startswith("nrm_"))
+        plugin.failure = f"unknown hook {', '.join(misspelt)}; the hooks are {known}"
+        return
+    manager.register(module, plugin.name)
+    callers = manager.get_hookcallers(module) or []
+    plugin.hooks = [caller.name for caller in callers]
+    try:
+        for importer in _offers(module, "nrm_importers", Importer):
+            _add(plugins.importers, importer.name, importer, plugin, plugin.importers)
+        for exporter in _offers(module, "nrm_exporters", Exporter):
+            _add(plugins.exporters, exporter.suffix.lower(), exporter, plugin, plugin.exporters)
+    except Exception:
+        manager.unregister(module)
+        raise
+
+
+def _offers(module: Any, hook: str, kind: type) -> list[Any]:
+    """Objects that a module's hook returns, each checked against its protocol."""
+    function = getattr(module, hook, None)
+    if function is None or not hasattr(function, f"{GROUP}_impl"):
+        return []
+    offers = list(function())
+    for offer in offers:
+        if not isinstance(offer, kind):
+            raise TypeError(f"{hook}() returned {offer!r}, which lacks what {kind.__name__} needs")
+    return offers
+
+
+def _add(taken: dict[str, Any], key: str, value: Any, plugin: Plugin, names: list[str]) -> None:
+    if key in taken:
+        plugin.failure = f"{key!r} is taken by another plugin; that one is used"
+        return
+    taken[key] = value
+    names.append(key)

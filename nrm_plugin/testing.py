@@ -1,0 +1,233 @@
+"""Checks for importers, for the authors of plugins and for our own.
+
+>>> from nrm_plugin.testing import check_importer
+>>> check_importer(MyImporter(), ["tests/data/one.xyz"])           # doctest: +SKIP
+
+Each check that fails raises an AssertionError that says which file and what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from nrm_plugin.errors import CorruptFile, UnknownFormat
+from nrm_plugin.formats import HEAD
+from nrm_plugin.hookspecs import Importer
+from nrm_plugin.model import CurveSet
+from nrm_plugin.tables import SEGMENT, segment_array
+from nrm_plugin.vocabulary import CHANNELS, COLUMNS, METADATA, slug
+
+#: Beginnings of files of other kinds, that no importer should take for its own.
+FOREIGN = (
+    b"",
+    b"\x89PNG\r\n\x1a\n" + bytes(64),
+    b"II*\x00\x08\x00\x00\x00" + bytes(64),
+    b"PK\x03\x04" + bytes(64),
+    b"\x89HDF\r\n\x1a\n" + bytes(64),
+    b"x,y\r\n1,2\r\n",
+    bytes(range(256)) * 16,
+)
+
+#: Parts of a file after which it is cut.
+CUTS = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97)
+
+
+def check_importer(
+    importer: Importer,
+    files: Iterable[str | PathLike[str]],
+    *,
+    foreign: Iterable[str | PathLike[str]] = (),
+    cuts: Iterable[float] = CUTS,
+) -> None:
+    """Check an importer on files of its own format.
+
+    Parameters
+    ----------
+    importer : Importer
+    files : sequence of paths
+        Files that it must open.
+    foreign : sequence of paths, optional
+        Files of other formats that it must not take for its own; some beginnings of common
+        formats are always tried.
+    cuts : sequence of float, optional
+        Parts of each file after which it is cut off; every cut file must be refused.
+
+    Raises
+    ------
+    AssertionError
+        With the file and what is wrong: units, SI ranges, numbers that are not finite, lengths,
+        bounds of segments, a `sniff` that claims others' files, a cut file that opens, or
+        something that a round trip through the common file loses.
+    """
+    assert isinstance(importer, Importer), f"{importer!r} lacks something that an Importer has"
+    assert importer.name == slug(importer.name), f"{importer.name!r} is not one lower-case word"
+    assert all(s.startswith(".") for s in importer.suffixes), "suffixes begin with a dot"
+    for head in FOREIGN:
+        score = importer.sniff(head, Path("no-such-file"))
+        assert score == 0, f"sniff gives {score} for a file that begins with {head[:12]!r}"
+    for path in map(Path, foreign):
+        score = importer.sniff(_head(path), path)
+        assert score == 0, f"sniff gives {score} for {path.name}, which is of another format"
+    for path in map(Path, files):
+        score = importer.sniff(_head(path), path)
+        assert 0 < score <= 100, f"{path.name}: sniff gives {score!r}"
+        before = path.read_bytes()
+        curves = importer.open(path)
+        check_curves(curves, path.name)
+        check_round_trip(curves)
+        _check_cuts(importer, path, before, cuts)
+        assert path.read_bytes() == before, f"{path.name}: the importer changed the file"
+
+
+def check_curves(curves: CurveSet, name: str = "curves") -> None:
+    """Check that curves keep the model's promises.
+
+    Raises
+    ------
+    AssertionError
+    """
+    assert isinstance(curves, CurveSet), f"{name}: open returned {type(curves).__name__}"
+    assert curves.row_size.shape == (curves.n_curves,), f"{name}: row_size is not one per curve"
+    assert curves.row_size.sum() == curves.n_samples, f"{name}: row_size and n_samples disagree"
+    for channel_name, channel in curves.channels.items():
+        where = f"{name}, channel {channel_name}"
+        assert channel.name == channel_name, f"{where}: listed under another name"
+        assert channel_name == slug(channel_name), f"{where}: not a slug"
+        known = CHANNELS.get(channel_name)
+        if known is not None:
+            assert channel.unit in known.units, f"{where}: in {channel.unit!r}, not {known.units}"
+        assert channel.source, f"{where}: does not say where it comes from"
+        values = curves.read(channel_name)
+        assert values.dtype == np.float64, f"{where}: {values.dtype}"
+        assert values.shape == (curves.n_samples,), f"{where}: {values.shape}"
+        assert np.isfinite(values).all(), f"{where}: numbers that are not finite"
+        if known is not None and len(values):
+            largest = np.abs(values).max()
+            assert largest <= known.limit, f"{where}: {largest:g} {channel.unit} is not believable"
+        _check_parts(curves, channel_name, values, where)
+    _check_segments(curves, name)
+    _check_table(curves, name)
+    for key, value in curves.metadata.items():
+        assert key in METADATA, f"{name}: metadata key {key!r} is not in the vocabulary"
+        METADATA[key].check(key, value)
+        assert curves.metadata_source.get(key), f"{name}: {key} does not say where it comes from"
+    for image in curves.images:
+        where = f"{name}, image {image.name}"
+        assert image.data.shape == image.raw.shape == image.shape, f"{where}: shapes disagree"
+        assert np.isfinite(image.data).all(), f"{where}: numbers that are not finite"
+        assert image.direction in ("", "trace", "retrace"), f"{where}: {image.direction!r}"
+        assert all(np.isnan(s) or 0 < s < 1 for s in image.size), f"{where}: size {image.size} m"
+    assert curves.origins, f"{name}: no origin"
+
+
+def check_round_trip(curves: CurveSet) -> None:
+    """Check that the common file loses nothing of the curves.
+
+    Raises
+    ------
+    AssertionError
+    """
+    from nrm_plugin.store import open_curves
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "round-trip.h5"
+        curves.save(path)
+        assert_same(curves, open_curves(path))
+
+
+def assert_same(a: CurveSet, b: CurveSet) -> None:
+    """Check that two sets of curves are equal, bit for bit.
+
+    Raises
+    ------
+    AssertionError
+    """
+    assert list(a.channels) == list(b.channels) or set(a.channels) == set(b.channels), (
+        f"channels {list(a.channels)} became {list(b.channels)}"
+    )
+    np.testing.assert_array_equal(a.row_size, b.row_size)
+    for name, channel in a.channels.items():
+        other = b.channels[name]
+        for what in ("unit", "gain", "offset", "original", "source"):
+            assert getattr(channel, what) == getattr(other, what), f"{what} of {name} differs"
+        np.testing.assert_array_equal(a.read_raw(name), b.read_raw(name), err_msg=name)
+        np.testing.assert_array_equal(a.read(name), b.read(name), err_msg=name)
+    np.testing.assert_array_equal(a.segments, b.segments)
+    assert set(a.curve_table) == set(b.curve_table)
+    for name, values in a.curve_table.items():
+        np.testing.assert_array_equal(values, b.curve_table[name], err_msg=name)
+    assert a.metadata == b.metadata
+    assert a.metadata_source == b.metadata_source
+    assert a.warnings == b.warnings
+    assert a.grid == b.grid
+    assert [(o.name, o.header) for o in a.origins] == [(o.name, o.header) for o in b.origins]
+    assert len(a.images) == len(b.images)
+    for one, other_image in zip(a.images, b.images, strict=True):
+        for what in ("name", "unit", "direction", "shape", "gain", "offset", "original"):
+            assert getattr(one, what) == getattr(other_image, what), f"{what} of {one.name} differs"
+        np.testing.assert_array_equal(one.size, other_image.size)
+        np.testing.assert_array_equal(one.raw, other_image.raw)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD)
+
+
+def _check_parts(curves: CurveSet, name: str, values: np.ndarray, where: str) -> None:
+    """Some curves read alone must be what they are among all."""
+    n = curves.n_curves
+    for curve in {0, n // 2, n - 1} if n else set():
+        begin, end = curves.rows.start(curve), curves.rows.start(curve + 1)
+        np.testing.assert_array_equal(curves.read(name, curve), values[begin:end], err_msg=where)
+    some = np.arange(n)[::-2]
+    parts = [values[curves.rows.start(i) : curves.rows.start(i + 1)] for i in some]
+    joined = np.concatenate(parts) if parts else np.empty(0)
+    np.testing.assert_array_equal(curves.read(name, some), joined, err_msg=where)
+
+
+def _check_segments(curves: CurveSet, name: str) -> None:
+    segments = curves.segments
+    assert segments.dtype == SEGMENT, f"{name}: segments are of type {segments.dtype}"
+    np.testing.assert_array_equal(segment_array(segments, curves.rows), segments)
+    if "height" not in curves.channels:
+        return
+    for segment in segments[segments["curve"] == 0]:
+        height = curves.read("height", 0)[segment["start"] : segment["stop"]]
+        if segment["kind"] in ("approach", "retract") and len(height) > 1:
+            fall = height[0] - height[-1]
+            fine = fall >= 0 if segment["kind"] == "approach" else fall <= 0
+            assert fine, f"{name}: height runs the wrong way in a {segment['kind']}"
+
+
+def _check_table(curves: CurveSet, name: str) -> None:
+    for column, values in curves.curve_table.items():
+        assert column in COLUMNS, f"{name}: column {column!r} is not in the vocabulary"
+        assert values.shape == (curves.n_curves,), f"{name}: column {column} has {values.shape}"
+        if values.dtype.kind == "f":
+            largest = np.nanmax(np.abs(values), initial=0.0)
+            assert largest <= COLUMNS[column].limit, f"{name}: {column} reaches {largest:g}"
+    if curves.grid is not None:
+        rows, columns = curves.grid
+        assert rows * columns == curves.n_curves, f"{name}: a grid of {rows} x {columns}"
+
+
+def _check_cuts(importer: Importer, path: Path, data: bytes, cuts: Iterable[float]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        short = Path(folder) / path.name
+        for part in cuts:
+            short.write_bytes(data[: int(len(data) * part)])
+            if importer.sniff(_head(short), short) <= 0:
+                continue
+            try:
+                curves = importer.open(short)
+                for name in curves.channels:
+                    curves.read(name)
+            except (CorruptFile, UnknownFormat):
+                continue
+            raise AssertionError(f"{path.name} opens although it is cut after {part:.0%}")

@@ -1,0 +1,194 @@
+"""The names that everything in this package uses: channels, metadata, curve table, segments.
+
+One table each, with unit, meaning and the range in which a value is believable. SI throughout.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from nrm_plugin.errors import InvalidInput
+
+SegmentKind = Literal["approach", "hold", "retract", "modulation", "other"]
+SEGMENT_KINDS: tuple[SegmentKind, ...] = ("approach", "hold", "retract", "modulation", "other")
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What a channel or a column of the curve table holds.
+
+    Attributes
+    ----------
+    units : tuple of str
+        The SI units it may have; the first is the usual one.
+    meaning : str
+    limit : float
+        Largest believable magnitude in any of the units. A larger one is a mistake of units.
+    """
+
+    units: tuple[str, ...]
+    meaning: str
+    limit: float = math.inf
+
+
+CHANNELS: dict[str, Quantity] = {
+    "time": Quantity(("s",), "time since the curve's first sample", 1e7),
+    "height": Quantity(("m",), "height of the cantilever's base, larger = farther away", 1e-2),
+    "height_sensor": Quantity(("m",), "height as the z sensor measured it", 1e-2),
+    "height_commanded": Quantity(("m",), "height as the controller commanded it", 1e-2),
+    "deflection": Quantity(("V", "m"), "deflection, larger = more repulsive", 1e3),
+    "force_normal": Quantity(("N",), "normal force, positive = repulsive", 1e-2),
+    "lateral_in_phase": Quantity(("V", "N"), "in-phase lateral signal at the lock-in's input", 1e3),
+    "lateral_quadrature": Quantity(
+        ("V", "N"), "out-of-phase lateral signal at the lock-in's input", 1e3
+    ),
+    "lockin_output_x": Quantity(("V",), "voltage at the lock-in's X (CH1) output", 1e2),
+    "lockin_output_y": Quantity(("V",), "voltage at the lock-in's Y (CH2) output", 1e2),
+    "lateral_amplitude": Quantity(("V", "N"), "amplitude of the lateral signal", 1e3),
+    "lateral_phase": Quantity(("rad",), "phase of the lateral signal", 1e4),
+    "lateral": Quantity(("V", "N"), "static lateral signal: torsion, friction", 1e3),
+    "potential": Quantity(("V",), "electrode potential", 1e3),
+    "current": Quantity(("A",), "current", 1e3),
+}
+
+COLUMNS: dict[str, Quantity] = {
+    "x": Quantity(("m",), "position along the fast scan axis", 1.0),
+    "y": Quantity(("m",), "position along the slow scan axis", 1.0),
+    "row": Quantity(("",), "row in the grid, row 0 has the smallest y; -1 without a grid"),
+    "column": Quantity(("",), "column in the grid; -1 without a grid"),
+    "location": Quantity(("",), "number of the place; curves at one place share it"),
+    "start_time": Quantity(("",), "when the curve began, by the instrument's own clock"),
+    "start_time_source": Quantity(("",), "where the start time comes from"),
+    "start_time_uncertainty": Quantity(("s",), "how far the start time may be off"),
+    "acquisition_order": Quantity(("",), "rank in time among the curves of its file, from 0"),
+    "potential": Quantity(("V",), "electrode potential during the curve", 1e3),
+    "cycle": Quantity(("",), "number of the electrochemical cycle"),
+    "source": Quantity(("",), "number of the source file"),
+}
+
+#: Where a start time can come from, best first.
+START_TIME_SOURCES = (
+    "time_channel",
+    "point_time",
+    "file_date",
+    "file_date_and_order",
+    "given",
+    "unknown",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A metadata key: its unit, meaning, and the values that make sense."""
+
+    unit: str
+    meaning: str
+    low: float = -math.inf
+    high: float = math.inf
+    words: tuple[str, ...] = ()
+    text: bool = False
+
+    def check(self, name: str, value: object) -> float | str | bool:
+        """Return `value` as the key's type.
+
+        Raises
+        ------
+        InvalidInput
+            If it has another type or lies outside the key's range.
+        """
+        if name == "simulated":
+            if isinstance(value, str):
+                value = {"true": True, "1": True, "false": False, "0": False}.get(value.lower())
+            if value not in (True, False):
+                raise InvalidInput(f"{name} is true or false")
+            return bool(value)
+        if self.words or self.text:
+            if not isinstance(value, str) or (self.words and value not in self.words):
+                wanted = " or ".join(self.words) or "text"
+                raise InvalidInput(f"{name} is {wanted}, not {value!r}")
+            return value
+        try:
+            number = float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            raise InvalidInput(f"{name} is a number in {self.unit or '1'}, not {value!r}") from None
+        if not (math.isfinite(number) and self.low <= number <= self.high):
+            raise InvalidInput(
+                f"{name} = {number:g} {self.unit}".rstrip()
+                + f" is not believable ({self.meaning}: from {self.low:g} to {self.high:g})"
+            )
+        return number
+
+
+_POSITIVE = 1e-30
+
+METADATA: dict[str, Key] = {
+    "dither_amplitude": Key("m", "lateral motion of the sample, peak", 1e-13, 1e-5),
+    "dither_frequency": Key("Hz", "frequency of the lateral motion", 1e-3, 1e7),
+    "lockin_convention": Key("", "what the lock-in's numbers are", words=("rms", "peak")),
+    "lockin_sensitivity": Key("V", "full-scale sensitivity of the lock-in", 1e-10, 1e2),
+    "lockin_expand_x": Key("", "expand factor of the X output", 1e-3, 1e4),
+    "lockin_expand_y": Key("", "expand factor of the Y output", 1e-3, 1e4),
+    "lockin_offset_x": Key("", "offset of the X output as a fraction of full scale", -10, 10),
+    "lockin_offset_y": Key("", "offset of the Y output as a fraction of full scale", -10, 10),
+    "lockin_time_constant": Key("s", "time constant of the lock-in", 1e-9, 1e5),
+    "lockin_poles": Key("", "number of poles of the lock-in's filter", 1, 8),
+    "lockin_phase": Key("rad", "phase of the instrument", -100.0, 100.0),
+    "spring_constant": Key("N/m", "spring constant of the cantilever", 1e-6, 1e5),
+    "deflection_sensitivity": Key("m/V", "deflection per volt of the detector", 1e-12, 1e-3),
+    "lateral_sensitivity": Key("m/V", "lateral motion per volt of the detector", 1e-13, 1e-2),
+    "lateral_stiffness": Key("N/m", "lateral stiffness of cantilever and tip", 1e-6, 1e7),
+    "poisson_ratio": Key("", "Poisson ratio of the layer", -1.0, 0.5),
+    "shape_factor": Key("", "shape factor r_g of the tip in the layer", 1e-3, 1e3),
+    "ramp_size": Key("m", "length of the commanded ramp", _POSITIVE, 1e-2),
+    "ramp_rate": Key("Hz", "approach and retract cycles per second", _POSITIVE, 1e6),
+    "approach_speed": Key("m/s", "speed of the approach", _POSITIVE, 1.0),
+    "retract_speed": Key("m/s", "speed of the retract", _POSITIVE, 1.0),
+    "hold_time": Key("s", "time between approach and retract", 0.0, 1e6),
+    "trigger_threshold": Key("V", "deflection at which the approach was to turn", -1e3, 1e3),
+    "trigger_mode": Key("", "whether the threshold counts from the baseline", text=True),
+    "peakforce_amplitude": Key("m", "amplitude of the PeakForce motion, peak", _POSITIVE, 1e-4),
+    "peakforce_frequency": Key("Hz", "frequency of the PeakForce motion", _POSITIVE, 1e7),
+    "scan_size": Key("m", "length of the scan's fast axis", 0.0, 1e-1),
+    "scan_angle": Key("rad", "angle of the fast scan axis in the scanner's frame", -10.0, 10.0),
+    "height_source": Key("", "what height is", words=("sensor", "commanded", "given")),
+    "start_time": Key("", "date of the file by the instrument's own clock, ISO 8601", text=True),
+    "instrument": Key("", "microscope", text=True),
+    "scanner": Key("", "scanner", text=True),
+    "software_version": Key("", "version of the instrument's software", text=True),
+    "operating_mode": Key("", "mode the instrument was in", text=True),
+    "title": Key("", "title", text=True),
+    "comment": Key("", "comment", text=True),
+    "simulated": Key("", "true where a simulator made the data"),
+}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`` Did you mean X?`` for a misspelt name, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def slug(text: str) -> str:
+    """Turn a vendor's channel name into a name for a column: lower case, words joined by ``_``.
+
+    Examples
+    --------
+    >>> slug("Height Sensor (closed loop)")
+    'height_sensor_closed_loop'
+    """
+    name = re.sub(r"[^0-9a-z]+", "_", text.lower()).strip("_")[:60].strip("_")
+    return name or "channel"
+
+
+def own_slug(text: str, vendor: str) -> str:
+    """Return a slug that cannot be taken for a canonical channel.
+
+    Vendors call many things *Potential* or *Current*; those keep the vendor's name in front.
+    """
+    name = slug(text)
+    return f"{vendor}_{name}" if name in CHANNELS else name

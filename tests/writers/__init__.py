@@ -1,0 +1,1 @@
+"""Writers of synthetic vendor files, independent of the readers that they test."""
