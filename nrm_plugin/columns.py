@@ -1,15 +1,19 @@
 """Where the numbers of a channel lie, and how they come into memory.
 
 A column knows the vendor's own numbers of every curve and copies those of consecutive curves into
-an array that the caller made, times a gain plus an offset, in one pass. Files are mapped for the
-duration of that copy and then let go.
+an array that the caller made, times a gain plus an offset. Files are open for the duration of that
+copy and read piece by piece: that is faster than mapping them, and a file that somebody cuts
+meanwhile is an error with a name instead of the end of the process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from io import FileIO
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -116,6 +120,24 @@ class RepeatedColumn:
         out.reshape(stop - first, len(self.values))[...] = one
 
 
+def in_steps(values: FloatArray) -> tuple[AnyArray, float]:
+    """Return whole numbers and the step that they count, where values are that even.
+
+    A commanded ramp and a clock are; as whole numbers they take next to no room in a file.
+    Others are returned as they are, with a step of 1.
+    """
+    largest = np.abs(values).max(initial=0.0)
+    moves = np.abs(np.diff(values))
+    moves = moves[moves > 1e-9 * largest]
+    if not len(moves):
+        return values, 1.0
+    step = float(largest / np.rint(largest / moves.min()))
+    counts = np.rint(values / step)
+    if np.abs(counts).max() >= 2**31 or np.abs(counts * step - values).max() > 1e-12 * largest:
+        return values, 1.0
+    return counts.astype(np.int32), step
+
+
 @dataclass(frozen=True, slots=True)
 class FileStamp:
     """A file as it was when it was opened."""
@@ -133,19 +155,54 @@ class FileStamp:
     def check(self) -> None:
         """Raise `ChangedFile` if the file is no longer the one that was opened."""
         try:
-            now = self.path.stat()
+            self._compare(self.path.stat())
         except OSError:
             raise ChangedFile(self.path) from None
+
+    def _compare(self, now: os.stat_result) -> None:
         if (now.st_size, now.st_mtime_ns) != (self.size, self.mtime_ns):
             raise ChangedFile(self.path)
 
-    def map(self) -> NDArray[np.uint8]:
-        """Return the file's bytes, mapped; they are let go with the last array that shows them."""
-        self.check()
+    @contextmanager
+    def opened(self) -> Iterator[FileIO]:
+        """Open the file for as long as a read takes.
+
+        Raises
+        ------
+        ChangedFile
+        """
         try:
-            return np.memmap(self.path, np.uint8, mode="r")
-        except (OSError, ValueError):
+            file = FileIO(self.path)
+        except OSError:
             raise ChangedFile(self.path) from None
+        with file:
+            self._compare(os.fstat(file.fileno()))
+            yield file
+
+    def read(self, offset: int, dtype: np.dtype[Any], count: int) -> AnyArray:
+        """Read `count` numbers from byte `offset` on."""
+        out: AnyArray = np.empty(count, dtype)
+        with self.opened() as file:
+            _read_into(file, offset, out.view(np.uint8))
+        return out
+
+
+def _read_into(file: FileIO, offset: int, buffer: NDArray[np.uint8]) -> None:
+    """Fill a buffer from a place in the file.
+
+    Raises
+    ------
+    CorruptFile
+        If the file ends before.
+    """
+    file.seek(offset)
+    done = 0
+    while done < len(buffer):
+        n = file.readinto(buffer[done:].data)
+        if not n:
+            end = offset + len(buffer)
+            raise CorruptFile(str(file.name), offset + done, f"data up to byte {end}", "the end")
+        done += n
 
 
 @dataclass(frozen=True)
@@ -165,6 +222,13 @@ class Strip:
     starts: IntArray
     counts: IntArray
     reverse: bool = False
+
+
+#: Bytes that are read at once; they and what is made of them stay in the processor's cache.
+_PIECE = 1 << 18
+
+#: Between the runs of a channel, up to this many times their length is read and thrown away.
+_WASTE = 8
 
 
 class FileColumn:
@@ -190,12 +254,14 @@ class FileColumn:
         for strip in self.strips[1:]:
             sizes = _add(sizes, strip.counts)
         self.rows = Rows(sizes)
-        for strip in self.strips:
-            if not len(strip.starts):
-                continue
-            end = int((strip.starts + strip.counts * self.dtype.itemsize).max())
-            if strip.starts.min() < 0 or strip.counts.min() < 0 or end > stamp.size:
-                raise CorruptFile(stamp.path, stamp.size, f"data up to byte {end}", "the file end")
+        if not len(self.rows):
+            return
+        first, end = self._spans(0, len(self.rows))
+        if first.min() < 0 or min(s.counts.min() for s in self.strips) < 0:
+            raise CorruptFile(stamp.path, None, "runs of samples inside the file", "one before it")
+        if end.max() > stamp.size:
+            raise CorruptFile(stamp.path, stamp.size, f"data up to byte {end.max()}", "the end")
+        self._regular = self.rows.length is not None and all(_even(s) for s in self.strips)
 
     @classmethod
     def regular(
@@ -236,38 +302,70 @@ class FileColumn:
         """See `Column.fill`."""
         if stop <= first:
             return
-        data = self.stamp.map()
-        if self.rows.length is not None and all(_even(s, first, stop) for s in self.strips):
-            self._fill_regular(data, first, stop, out, gain, offset)
-        else:
-            self._fill_ragged(data, first, stop, out, gain, offset)
+        flat = out.reshape(-1)
+        origin = self.rows.start(first)
+        scratch = np.empty(0, np.uint8)
+        with self.stamp.opened() as file:
+            for a, b, begin, end in self._pieces(first, stop):
+                if end - begin > len(scratch):
+                    scratch = np.empty(end - begin, np.uint8)
+                piece = scratch[: end - begin]
+                _read_into(file, begin, piece)
+                part = flat[self.rows.start(a) - origin : self.rows.start(b) - origin]
+                self._unpack(piece, begin, a, b, part)
+                if gain != 1.0:
+                    part *= gain
+                if offset:
+                    part += offset
 
-    def _fill_regular(
-        self, data: AnyArray, first: int, stop: int, out: AnyArray, gain: float, offset: float
-    ) -> None:
-        n = stop - first
-        table = out.reshape(n, -1)
-        at = 0
-        for strip in self.strips:
-            count, start = int(strip.counts[first]), int(strip.starts[first])
-            if not count:
-                continue
-            step = int(strip.starts[first + 1]) - start if n > 1 else 0
-            view = np.ndarray((n, count), self.dtype, data.data, start, (step, self.dtype.itemsize))
-            source = view[:, ::-1] if strip.reverse else view
-            scaled_copy(table[:, at : at + count], source, gain, offset)
-            at += count
+    def _spans(self, first: int, stop: int) -> tuple[IntArray, IntArray]:
+        """First byte of each curve, and the one behind its last."""
+        size = self.dtype.itemsize
+        begin = self.strips[0].starts[first:stop]
+        end = begin + size * self.strips[0].counts[first:stop]
+        for strip in self.strips[1:]:
+            starts = strip.starts[first:stop]
+            begin = np.minimum(begin, starts)
+            end = np.maximum(end, starts + size * strip.counts[first:stop])
+        return begin, end
 
-    def _fill_ragged(
-        self, data: AnyArray, first: int, stop: int, out: AnyArray, gain: float, offset: float
-    ) -> None:
+    def _pieces(self, first: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
+        """Consecutive curves (a, b) and the bytes (begin, end) that hold them.
+
+        Curves are taken together while they lie close to each other, in rising order.
+        """
+        begins, ends = self._spans(first, stop)
+        used = (self.rows.start(stop) - self.rows.start(first)) * self.dtype.itemsize
+        span = int(ends.max() - begins.min())
+        together = span <= _WASTE * max(used, 1) and bool((ends[1:] >= ends[:-1]).all())
+        a = 0
+        while a < len(begins):
+            b = a + 1
+            if together:
+                b = max(b, int(np.searchsorted(ends, begins[a] + _PIECE, "right")))
+            begin, end = int(begins[a:b].min()), int(ends[b - 1])
+            yield first + a, first + b, begin, end
+            a = b
+
+    def _unpack(self, piece: NDArray[np.uint8], begin: int, a: int, b: int, out: AnyArray) -> None:
+        """Put the runs of some curves, of which `piece` holds the bytes, in their order."""
+        if self._regular:
+            table, at = out.reshape(b - a, -1), 0
+            for strip in self.strips:
+                count, start = int(strip.counts[a]), int(strip.starts[a])
+                step = int(strip.starts[a + 1]) - start if b - a > 1 else 0
+                shape, strides = (b - a, count), (step, self.dtype.itemsize)
+                view = np.ndarray(shape, self.dtype, piece.data, start - begin, strides)
+                table[:, at : at + count] = view[:, ::-1] if strip.reverse else view
+                at += count
+            return
         at = 0
-        for curve in range(first, stop):
+        for curve in range(a, b):
             for strip in self.strips:
                 count = int(strip.counts[curve])
-                view = np.ndarray((count,), self.dtype, data.data, int(strip.starts[curve]))
-                source = view[::-1] if strip.reverse else view
-                scaled_copy(out[at : at + count], source, gain, offset)
+                start = int(strip.starts[curve]) - begin
+                view = piece[start : start + count * self.dtype.itemsize].view(self.dtype)
+                out[at : at + count] = view[::-1] if strip.reverse else view
                 at += count
 
 
@@ -278,10 +376,9 @@ def _add(a: IntArray, b: IntArray) -> IntArray:
     return a + b
 
 
-def _even(strip: Strip, first: int, stop: int) -> bool:
-    """Whether the runs of these curves are of one length and equally far apart."""
-    counts = strip.counts[first:stop]
-    if counts.strides[0] and (counts != counts[0]).any():
+def _even(strip: Strip) -> bool:
+    """Whether the runs of all curves are of one length and equally far apart."""
+    if strip.counts.strides[0] and (strip.counts != strip.counts[0]).any():
         return False
-    steps = np.diff(strip.starts[first:stop])
+    steps = np.diff(strip.starts)
     return not len(steps) or bool((steps == steps[0]).all())

@@ -65,15 +65,20 @@ def open(path: str | PathLike[str], importer: str | None = None) -> CurveSet:
         curves = chosen.open(path)
     except NrmError:
         raise
-    except (MemoryError, OSError) as error:
-        raise CorruptFile(path, None, "a readable file", str(error) or "no memory") from error
+    except Exception as error:  # a fault of the importer; the rest of a batch must go on
+        what = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise CorruptFile(
+            path, None, f"a file that the importer {chosen.name} can read", what
+        ) from error
     origins = tuple(
         replace(o, importer=o.importer or chosen.name, version=found.version_of(chosen.name))
         if not o.version
         else o
         for o in curves.origins
     )
-    return replace(curves, origins=origins, warnings=(*curves.warnings, *doubts))
+    return replace(
+        curves, origins=origins, warnings=(*curves.warnings, *doubts), importer=chosen.name
+    )
 
 
 def save(data: Any, path: str | PathLike[str], *, overwrite: bool = True) -> None:

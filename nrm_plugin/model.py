@@ -19,7 +19,7 @@ from nrm_plugin import units
 from nrm_plugin.columns import AnyArray, ArrayColumn, Column, FloatArray, IntArray, Rows
 from nrm_plugin.errors import InvalidInput, UnknownChannel
 from nrm_plugin.tables import Table, complete_table, segment_array, turning_segments
-from nrm_plugin.vocabulary import CHANNELS, METADATA, nearest, slug
+from nrm_plugin.vocabulary import CHANNELS, METADATA, nearest, own_slug, slug
 
 if TYPE_CHECKING:
     from nrm_plugin.images import Image
@@ -85,7 +85,7 @@ class Origin:
     sha256: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CurveSet:
     """N force curves with their channels, segments, table, metadata and images.
 
@@ -107,6 +107,8 @@ class CurveSet:
         The files; the column ``source`` of the curve table counts them.
     grid : (int, int) or None
         Rows and columns, where the curves lie on a complete grid.
+    importer : str
+        Who opened the file; empty for curves made in memory.
     """
 
     rows: Rows
@@ -117,6 +119,7 @@ class CurveSet:
     warnings: tuple[str, ...] = ()
     origins: tuple[Origin, ...] = ()
     grid: tuple[int, int] | None = None
+    importer: str = ""
     segments_from: Callable[[], AnyArray] | None = None
     table_from: Callable[[], Table] | None = None
 
@@ -257,6 +260,8 @@ class CurveSet:
     def with_names(self, names: Mapping[str, str]) -> CurveSet:
         """Return a copy with channels renamed: ``{"Input1": "lockin_output_x"}``.
 
+        A channel that had the new name before is kept under its vendor's.
+
         Parameters
         ----------
         names : mapping
@@ -275,7 +280,7 @@ class CurveSet:
             if not found:
                 known = [c.original for c in channels.values() if c.original] + list(channels)
                 raise UnknownChannel(old, dict.fromkeys(known))
-            channel = channels[found[-1]]
+            channel = channels[found[0]]
             if new not in CHANNELS and new != slug(new):
                 raise InvalidInput(f"{new!r} is no channel name.{nearest(new, CHANNELS)}")
             if new in CHANNELS and channel.unit not in CHANNELS[new].units:
@@ -283,8 +288,14 @@ class CurveSet:
                     f"{old} is in {channel.unit or 'no unit'}, "
                     f"{new} must be in {' or '.join(CHANNELS[new].units)}"
                 )
-            del channels[found[-1]]
+            del channels[found[0]]
+            displaced = channels.pop(new, None)
             channels[new] = replace(channel, name=new)
+            if displaced is not None and all(
+                c.column is not displaced.column for c in channels.values()
+            ):
+                name = own_slug(displaced.original or new, "vendor")
+                channels[name] = replace(displaced, name=name)
         return replace(self, channels=channels)
 
     @classmethod

@@ -268,23 +268,26 @@ def _centres(length: int, extent: float) -> AnyArray:
 def _write_channels(entry: h5py.Group, curves: CurveSet, progress: Progress | None) -> None:
     group = entry["curves"]
     dim = _dimension(group, "sample", curves.n_samples)
-    written: dict[int, h5py.Dataset] = {}
+    written: dict[tuple[int, float, float], h5py.Dataset] = {}
     done, total = 0, curves.n_samples * len({id(c.column) for c in curves.channels.values()})
     for name, channel in curves.channels.items():
-        same = written.get(id(channel.column))
-        if same is not None and same.attrs["scale_factor"] == channel.gain:
-            group[name] = same  # height and height_sensor: one column, two names
-            same.attrs["also"] = name
+        key = (id(channel.column), channel.gain, channel.offset)
+        if key in written:  # height and height_sensor: one column under two names
+            group[name] = written[key]
             continue
-        dtype = channel.column.dtype.newbyteorder("<")
-        packed = isinstance(channel.column, RepeatedColumn) or dtype.kind == "f"
-        data = group.create_dataset(
-            name,
-            (curves.n_samples,),
-            dtype,
-            **(_packed(curves.n_samples) if packed else {}),
-            chunks=(min(_BLOCK // 8, curves.n_samples),) if packed and curves.n_samples else None,
-        )
+        if isinstance(channel.column, RepeatedColumn) and curves.n_samples:
+            data = _write_repeated(group, name, channel.column)
+        else:
+            dtype = channel.column.dtype.newbyteorder("<")
+            data = group.create_dataset(name, (curves.n_samples,), dtype)
+            for first, stop in curves.blocks(_BLOCK):
+                at, end = curves.rows.start(first), curves.rows.start(stop)
+                block: AnyArray = np.empty(end - at, dtype)
+                channel.column.fill(first, stop, block)
+                data[at:end] = block
+                if progress is not None:
+                    progress(done + end, total)
+        done += curves.n_samples
         known = CHANNELS.get(name)
         data.attrs.update(
             units=channel.unit,
@@ -295,15 +298,33 @@ def _write_channels(entry: h5py.Group, curves: CurveSet, progress: Progress | No
             source=channel.source,
         )
         data.dims[0].attach_scale(dim)
-        written[id(channel.column)] = data
-        for first, stop in curves.blocks(_BLOCK):
-            at, end = curves.rows.start(first), curves.rows.start(stop)
-            block: AnyArray = np.empty(end - at, dtype)
-            channel.column.fill(first, stop, block)
-            data[at:end] = block
-            done += end - at
-            if progress is not None:
-                progress(done, total)
+        written[key] = data
+
+
+def _write_repeated(group: h5py.Group, name: str, column: RepeatedColumn) -> h5py.Dataset:
+    """Write numbers that are the same for every curve: compressed once, stored for all.
+
+    A chunk holds whole curves, so that all chunks are alike.
+    """
+    length, n_curves = len(column.values), len(column.rows)
+    per_chunk = min(n_curves, max(1, _BLOCK // 8 // length))
+    chunk = per_chunk * length
+    data = group.create_dataset(
+        name,
+        (n_curves * length,),
+        column.dtype.newbyteorder("<"),
+        chunks=(chunk,),
+        compression="gzip",
+        compression_opts=1,
+        shuffle=True,
+    )
+    data[:chunk] = np.tile(column.values, per_chunk)
+    group.file.flush()
+    mask, packed = data.id.read_direct_chunk((0,))
+    for start in range(chunk, n_curves * length, chunk):
+        data.id.write_direct_chunk((start,), packed, mask)
+    data.attrs["repeats"] = "every curve has the same numbers"
+    return data
 
 
 def _write_preview(entry: h5py.Group, curves: CurveSet) -> None:
@@ -402,7 +423,7 @@ def open_curves(path: str | PathLike[str]) -> CurveSet:
         warnings = _check_version(path, file)
         entry = file["entry"]
         rows, grid = _read_rows(path, entry)
-        channels, notes = _read_channels(stamp, entry, rows)
+        channels = _read_channels(stamp, entry, rows)
         metadata, sources = _read_metadata(entry)
         stored = [_text(w) for w in entry["metadata"].attrs.get("warnings", [])]
         curves = CurveSet(
@@ -411,7 +432,7 @@ def open_curves(path: str | PathLike[str]) -> CurveSet:
             metadata,
             sources,
             images=tuple(_read_images(stamp, entry)),
-            warnings=(*stored, *warnings, *notes),
+            warnings=(*stored, *warnings),
             origins=_read_origins(entry),
             grid=grid,
             segments_from=lambda: _read_segments(stamp, rows),
@@ -462,11 +483,8 @@ def _read_rows(path: Path, entry: h5py.Group) -> tuple[Rows, tuple[int, int] | N
     return Rows(sizes), grid
 
 
-def _read_channels(
-    stamp: FileStamp, entry: h5py.Group, rows: Rows
-) -> tuple[dict[str, Channel], list[str]]:
+def _read_channels(stamp: FileStamp, entry: h5py.Group, rows: Rows) -> dict[str, Channel]:
     channels: dict[str, Channel] = {}
-    notes: list[str] = []
     columns: dict[Any, Column] = {}
     for name, data in entry["curves"].items():
         if not isinstance(data, h5py.Dataset) or "scale_factor" not in data.attrs:
@@ -475,18 +493,22 @@ def _read_channels(
             raise CorruptFile(
                 stamp.path, None, f"{rows.total} numbers of {name}", f"{data.dtype} {data.shape}"
             )
-        token = h5py.h5o.get_info(data.id).addr  # two names of one column
-        attributes = data.attrs
+        place = h5py.h5o.get_info(data.id).addr
+        if place not in columns:
+            if "repeats" in data.attrs and rows.length:
+                columns[place] = RepeatedColumn(data[: rows.length], rows)
+            else:
+                columns[place] = HdfColumn(stamp, data.name, data.dtype, rows)
         channels[name] = Channel(
             name,
-            _text(attributes["units"]),
-            columns.setdefault(token, HdfColumn(stamp, data.name, data.dtype, rows)),
-            float(attributes["scale_factor"]),
-            float(attributes["add_offset"]),
-            _text(attributes.get("original", "")),
-            _text(attributes.get("source", "")),
+            _text(data.attrs["units"]),
+            columns[place],
+            float(data.attrs["scale_factor"]),
+            float(data.attrs["add_offset"]),
+            _text(data.attrs.get("original", "")),
+            _text(data.attrs.get("source", "")),
         )
-    return channels, notes
+    return channels
 
 
 def _read_metadata(entry: h5py.Group) -> tuple[dict[str, Any], dict[str, str]]:

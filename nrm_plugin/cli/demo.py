@@ -35,9 +35,8 @@ def command(ctx: click.Context, output: str) -> None:
 
     The sample data are made by a script with known contents; no instrument recorded them.
     """
-    samples = sorted(
-        p for p in sample_data().iterdir() if p.is_file() and p.suffix not in (".py", ".md")
-    )
+    ours = {".py", ".pyc", ".md"}
+    samples = sorted(p for p in sample_data().rglob("*") if p.is_file() and p.suffix not in ours)
     batch = Batch(samples, {}, {}, overwrite=True, quiet=bool(ctx.obj and ctx.obj["quiet"]))
     batch.each(Path(output), ".h5")
     for path in batch.written:

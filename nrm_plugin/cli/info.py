@@ -46,7 +46,7 @@ def describe(path: str, curves: CurveSet) -> dict[str, Any]:
     """Everything about a set of curves but its samples, in types that JSON has."""
     return {
         "path": path,
-        "importer": curves.origins[0].importer if curves.origins else "",
+        "importer": curves.importer,
         "n_curves": curves.n_curves,
         "n_samples": curves.n_samples,
         "grid": list(curves.grid) if curves.grid else None,
@@ -73,8 +73,7 @@ def first_kinds(curves: CurveSet) -> list[str]:
 
 def as_text(path: str, curves: CurveSet) -> str:
     """The same for people."""
-    importer = curves.origins[0].importer if curves.origins else "unknown"
-    lines = [f"{path}  (read by {importer})"]
+    lines = [f"{path}  (read by {curves.importer})"]
     if curves.n_curves:
         sizes = np.unique(curves.row_size)
         length = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"

@@ -123,13 +123,12 @@ def aligned(stamp: FileStamp, header: Header, found: list[Block]) -> tuple[list[
 def _magnitude(stamp: FileStamp, told: list[Block], shift: int) -> tuple[float, float]:
     """Largest and mean magnitude of some samples of the blocks, read `shift` bytes off."""
     largest, total, n = 0.0, 0.0, 0
-    data = stamp.map()
     for block in told:
         count = block.length // 4
-        part = min(count, 4096)
-        for begin in {0, (count - part) // 2, count - part}:
-            view = np.ndarray((part,), "<i4", data.data, block.offset + shift + 4 * begin)
-            size = np.abs(view.astype(np.float64))
+        part = min(count, 1024)
+        for begin in {0, (count - part) // 2}:
+            values = stamp.read(block.offset + shift + 4 * begin, np.dtype("<i4"), part)
+            size = np.abs(values.astype(np.float64))
             largest, total, n = max(largest, float(size.max())), total + float(size.sum()), n + part
     return largest, total / n
 

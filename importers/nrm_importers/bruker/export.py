@@ -98,7 +98,8 @@ def _split(path: Path) -> tuple[str, list[str], list[str]]:
     if not body:
         raise CorruptFile(path, len(text), "columns of numbers", "the end of the file")
     titles = [t.strip().strip('"') for t in body[0].rstrip("\t").split("\t")]
-    return "\n".join(lines[:end]), titles, body[1:]
+    head = [line.strip().removeprefix('"').removesuffix('"') for line in lines[:end]]
+    return "\n".join(head), titles, body[1:]
 
 
 def _columns(

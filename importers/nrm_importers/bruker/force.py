@@ -24,7 +24,14 @@ from nrm_importers.bruker.layout import Layout, find_layout
 from nrm_importers.bruker.metadata import Found
 from nrm_importers.bruker.places import curve_table
 from nrm_plugin import units
-from nrm_plugin.columns import AnyArray, FileColumn, FileStamp, RepeatedColumn, Rows
+from nrm_plugin.columns import (
+    AnyArray,
+    FileColumn,
+    FileStamp,
+    RepeatedColumn,
+    Rows,
+    in_steps,
+)
 from nrm_plugin.errors import CorruptFile
 from nrm_plugin.model import Channel, CurveSet
 from nrm_plugin.tables import regular_segments
@@ -126,13 +133,11 @@ def _same_bytes(stamp: FileStamp, a: Block, b: Block) -> bool:
     """Whether two blocks hold the same bytes, looked at in up to 64 places."""
     if a.length != b.length:
         return False
-    data = stamp.map()
     part = min(a.length, 1 << 16)
     starts = np.unique(np.linspace(0, a.length - part, 64).astype(np.int64)).tolist()
+    byte = np.dtype(np.uint8)
     return all(
-        np.array_equal(
-            data[a.offset + s : a.offset + s + part], data[b.offset + s : b.offset + s + part]
-        )
+        np.array_equal(stamp.read(a.offset + s, byte, part), stamp.read(b.offset + s, byte, part))
         for s in starts
     )
 
@@ -162,17 +167,23 @@ def _add_ramp(
     """Add what was commanded and when: the same for every curve."""
     times = _times(layout)
     if times is not None:
-        channels["time"] = Channel(
-            "time", "s", RepeatedColumn(times, rows), source="derived from ramp size and speed"
-        )
-    height, source = (
-        _line(header, layout, found) if layout.phase is None else _sine(header, layout, found)
-    )
-    if height is None or "height_commanded" in channels:
+        source = "derived from " + ("ramp size and speed" if layout.phase is None else "PFT Freq")
+        channels["time"] = _repeated("time", "s", times, rows, "", source)
+    if "height_commanded" in channels:
         return
-    channels["height_commanded"] = Channel(
-        "height_commanded", "m", RepeatedColumn(height, rows), original="ramp", source=source
-    )
+    make = _line if layout.phase is None else _sine
+    height, source = make(header, layout, found)
+    if height is not None:
+        channels["height_commanded"] = _repeated(
+            "height_commanded", "m", height, rows, "ramp", source
+        )
+
+
+def _repeated(
+    name: str, unit: str, values: AnyArray, rows: Rows, original: str, source: str
+) -> Channel:
+    numbers, step = in_steps(values)
+    return Channel(name, unit, RepeatedColumn(numbers, rows), step, 0.0, original, source)
 
 
 def _times(layout: Layout) -> AnyArray | None:
@@ -190,6 +201,9 @@ def _line(header: Header, layout: Layout, found: Found) -> tuple[AnyArray | None
     if driven and driven != "Z":
         found.warn(f"the ramp drives {driven}, not z: there is no commanded height")
         return None, ""
+    if layout.scripted:
+        found.warn("the ramp is scripted: there is no commanded height")
+        return None, ""
     value = force.value("ramp size zsweep") or image.value("ramp size")
     if value is None and header.version < 0x07000000:
         value = force.value("z scan size")
@@ -206,10 +220,6 @@ def _line(header: Header, layout: Layout, found: Found) -> tuple[AnyArray | None
     speeds = {kind: size / s for kind, _, s in layout.parts if s > 0}
     found.add("approach_speed", speeds.get("approach"), "Ramp Size, Forward vel.")
     found.add("retract_speed", speeds.get("retract"), "Ramp Size, Reverse vel.")
-    kinds = [kind for kind, _, _ in layout.parts]
-    if sorted(k for k in kinds if k != "hold") != ["approach", "retract"]:
-        found.warn("the ramp is scripted: there is no commanded height")
-        return None, ""
     # As NanoScope's own export has it: n steps of size / n, an approach begins before its first
     # and a retract after its first, so that they mirror each other.
     ramps: dict[str, Callable[[int], AnyArray]] = {
@@ -217,7 +227,7 @@ def _line(header: Header, layout: Layout, found: Found) -> tuple[AnyArray | None
         "hold": np.zeros,
         "retract": lambda n: (np.arange(n) + 1) * (size / n),
     }
-    height = np.concatenate([ramps[kind](n) for kind, n, _ in layout.parts])
+    height = np.concatenate([ramps[kind](n) for kind, n, _ in layout.parts if n])
     return height, "commanded ramp (Ramp Size x Sens. Zsens), zero where it was to end"
 
 
@@ -257,7 +267,7 @@ def choose_height(channels: dict[str, Channel], layout: Layout, found: Found) ->
         found.warn("there is no height: neither a z sensor nor a commanded ramp is known")
         return
     channels["height"] = replace(chosen, name="height")
-    found.add("height_source", what, chosen.source)
+    found.values["height_source"], found.sources["height_source"] = what, chosen.source
 
 
 def _approach(layout: Layout) -> slice:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -19,8 +18,11 @@ from nrm_plugin.errors import CorruptFile
 
 #: No header of any version comes near this length.
 LONGEST = 1 << 20
+_USUAL = 1 << 17
 
-_LINE = re.compile(r"(@?)(?:\d+:)?(.+?):(?:\s(.*))?$")
+_PLAIN_KEY = re.compile(r"\\")
+_CIAO_KEY = re.compile(r"\\@(?:\d+:)?")
+_NO_STEP = (re.compile(r"\] \((?![-+.\d])"), re.compile(r": V \((?![-+.\d])"))
 _VALUE = re.compile(r"([VC])\s+(?:\[([^\]]*)\]\s*)?(?:\(([^)]*)\)\s*)?(\S*)\s*(.*?)\s*$")
 _SELECTION = re.compile(r'S\s+(?:\[([^\]]*)\]\s*)?"([^"]*)"')
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
@@ -43,7 +45,6 @@ class Value:
     hard_unit: str
     soft: float | None
     unit: str
-    damaged: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Value | None:
@@ -52,29 +53,45 @@ class Value:
         if match is None:
             return None
         _, scale, bracket, soft, unit = match.groups()
-        hard, hard_unit, damaged = None, "", False
-        if bracket is not None:
-            amount, _, per = bracket.partition(" ")
-            if _NUMBER.fullmatch(amount):
-                hard, hard_unit = float(amount), per.strip().removesuffix("/LSB")
-            else:
-                damaged = True
-        amount = float(soft) if _NUMBER.fullmatch(soft) else None
-        return cls(scale or "", hard, hard_unit, amount, unit, damaged)
+        step, _, per = (bracket or "").partition(" ")
+        return cls(
+            scale or "",
+            float(step) if _NUMBER.fullmatch(step) else None,
+            per.strip().removesuffix("/LSB"),
+            float(soft) if _NUMBER.fullmatch(soft) else None,
+            unit,
+        )
 
 
-@dataclass
 class Section:
-    """One list of the header, with its keys in lower case; the first of equal keys counts."""
+    r"""One list of the header. Keys are found in any case; the first of equal keys counts.
 
-    name: str
-    items: dict[str, str] = field(default_factory=dict)
+    Nothing is taken apart before it is asked for: headers have a thousand lines, and some twenty
+    of them matter.
+
+    Parameters
+    ----------
+    name : str
+    lines : str
+        Lines below the title, ended by ``\n`` alone.
+    """
+
+    def __init__(self, name: str, lines: str = "") -> None:
+        self.name, self._lines = name.strip(), f"\n{lines}\n"
+        self._lower = self._lines.lower()
 
     def text(self, *keys: str) -> str | None:
-        """Text of the first of these keys that is there."""
+        """Text of the first of these keys that is there; keys of CIAO objects begin with ``@``."""
         for key in keys:
-            if key.lower() in self.items:
-                return self.items[key.lower()].strip()
+            needle = f"{key.lstrip('@').lower()}:"
+            before = _CIAO_KEY if key.startswith("@") else _PLAIN_KEY
+            at = self._lower.find(needle)
+            while at >= 0:
+                begin = self._lower.rfind("\n", 0, at) + 1
+                if before.fullmatch(self._lower, begin, at):
+                    end = self._lower.find("\n", at)
+                    return self._lines[at + len(needle) : end].strip()
+                at = self._lower.find(needle, at + 1)
         return None
 
     def number(self, *keys: str) -> float | None:
@@ -159,14 +176,12 @@ class Header:
 
     def damaged_values(self) -> list[str]:
         """Keys whose hard scale is not a number: traces of a header that something wrote into."""
-        return [
-            key.lstrip("@")
-            for section in self.sections
-            for key, text in section.items.items()
-            if key.startswith("@") and text.startswith("V ")
-            for value in [Value.parse(text)]
-            if value is not None and value.damaged
+        lines = [
+            self.text[self.text.rfind("\n", 0, found.start()) + 1 : found.start()]
+            for pattern in _NO_STEP
+            for found in pattern.finditer(self.text)
         ]
+        return [line.partition(": V")[0].lstrip("\\@0123456789:") for line in lines]
 
     def sensitivity(self, name: str) -> Sensitivity:
         """Soft scale by its name, ``Sens. DeflSens``.
@@ -206,31 +221,27 @@ def read_header(path: Path) -> Header:
         If it does not end.
     """
     with path.open("rb") as file:
-        head = file.read(LONGEST)
-    ends = [i for i in (head.find(b"\x1a"), head.find(b"\\*File list end")) if i >= 0]
-    if not ends:
+        head = file.read(_USUAL)
+        end = _end(head)
+        if end < 0 and len(head) == _USUAL:
+            head += file.read(LONGEST - _USUAL)
+            end = _end(head)
+    if end < 0:
         raise CorruptFile(path, len(head), "the end of the header", "none")
-    return parse(path, head[: min(ends)].decode("cp1252", "replace"))
+    return parse(path, head[:end].decode("cp1252", "replace"))
+
+
+def _end(head: bytes) -> int:
+    """Byte at which a header ends; -1 if it does not."""
+    ends = [i for i in (head.find(b"\x1a"), head.find(b"\\*File list end")) if i >= 0]
+    return min(ends, default=-1)
 
 
 def parse(path: Path, text: str) -> Header:
-    """Take the text of a header apart."""
-    return Header(path, text, list(_sections(text)))
-
-
-def _sections(text: str) -> Iterator[Section]:
-    section = Section("")
-    for line in text.splitlines():
-        line = line.rstrip()
-        if line.startswith('"'):  # an ASCII export has every line in quotes
-            line = line[1:].removesuffix('"')
-        if line.startswith(("\\*", "\\?")):
-            if section.name:
-                yield section
-            section = Section(line[2:].strip())
-        elif line.startswith("\\"):
-            match = _LINE.match(line[1:])
-            if match is not None:
-                section.items.setdefault(f"{match[1]}{match[2].strip().lower()}", match[3] or "")
-    if section.name:
-        yield section
+    """Divide the text of a header into its sections."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    parts = f"\n{lines}".replace("\n\\?", "\n\\*").split("\n\\*")[1:]
+    sections = [Section(*part.partition("\n")[::2]) for part in parts]
+    if not sections:
+        raise CorruptFile(path, 0, "a header with lists", "none")
+    return Header(path, text, sections)

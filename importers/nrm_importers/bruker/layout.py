@@ -39,6 +39,8 @@ class Layout:
     grid : (rows, columns) or None
     phase : array or None
         For PeakForce Capture: the phase of each sample in rad, 0 where the tip is lowest.
+    scripted : bool
+        Whether a ramp script made the curves, whose ramps are not those of the force list.
     """
 
     parts: list[tuple[str, int, float]]
@@ -47,6 +49,7 @@ class Layout:
     n_curves: int = 1
     grid: tuple[int, int] | None = None
     phase: AnyArray | None = None
+    scripted: bool = False
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -75,20 +78,22 @@ def find_layout(stamp: FileStamp, header: Header, block: Block) -> Layout:
     """
     volume = (header.sections[0].text("start context") or "").upper() == "FVOL"
     plans = [p for p in (_script(header), *_ramps(header, block)) if p is not None]
-    for layout in plans:
-        for width in widths(header.version):
-            layout.n_curves, rest = divmod(block.length, width * layout.on_disk)
-            if rest or not layout.n_curves:
+    # A volume may have been stopped early, but only if no layout gives all of it.
+    for complete, width, layout in itertools.product(
+        (True, False) if volume else (True,), widths(header.version), plans
+    ):
+        layout.n_curves, rest = divmod(block.length, width * layout.on_disk)
+        if rest or not layout.n_curves:
+            continue
+        if volume:
+            layout.grid = _grid(header, layout.n_curves, complete)
+            if layout.grid is None:
                 continue
-            if volume:
-                layout.grid = _grid(header, layout.n_curves)
-                if layout.grid is None:
-                    continue
-            elif layout.n_curves > 1:
-                continue
-            if volume and is_peakforce(header, stamp):
-                _make_period(stamp, header, block, layout)
-            return layout
+        elif layout.n_curves > 1:
+            continue
+        if volume and is_peakforce(header, stamp):
+            _make_period(stamp, header, block, layout)
+        return layout
     announced = " or ".join(str(p.on_disk) for p in plans) or "unknown"
     raise CorruptFile(
         stamp.path,
@@ -150,9 +155,9 @@ def _script(header: Header) -> Layout | None:
     for i, count in enumerate(samples):
         kind = _script_kind(force, i)
         parts.append((kind, count, _item(force, "segment duration", i)))
-    edges = np.cumsum([0, *samples]).tolist()
+    edges = list(itertools.accumulate(samples, initial=0))
     runs: list[Run] = [(edges[i], samples[i], False) for i in range(n)]
-    layout = Layout(parts, runs, edges[-1])
+    layout = Layout(parts, runs, edges[-1], scripted=True)
     layout.warnings.append(
         "the segments of the ramp script are taken to lie in the order of time; "
         "no real file has confirmed that yet"
@@ -179,10 +184,12 @@ def _script_kind(force: Section, i: int) -> str:
         return "approach"
     if size < 0:
         return "retract"
-    return "modulation" if modulated else "hold"
+    if modulated:
+        return "modulation"
+    return "hold" if size == 0 else "other"
 
 
-def _grid(header: Header, n_curves: int) -> tuple[int, int] | None:
+def _grid(header: Header, n_curves: int, complete: bool) -> tuple[int, int] | None:
     """Rows and columns that give this number of curves; None if nothing in the header does."""
     force, scan = header.first("Ciao force list"), header.first("Ciao scan list")
     image = header.first("Ciao image list")
@@ -197,7 +204,7 @@ def _grid(header: Header, n_curves: int) -> tuple[int, int] | None:
     for rows, columns in candidates:
         if rows and columns and rows * columns == n_curves:
             return rows, columns
-    if per_line and not n_curves % per_line:
+    if not complete and per_line and not n_curves % per_line:
         return n_curves // per_line, per_line  # a volume that was stopped after whole rows
     return None
 
@@ -247,7 +254,7 @@ def _drop_marker(stamp: FileStamp, block: Block, layout: Layout) -> int:
     start, count, _ = layout.runs[0]
     dtype = integers(layout.width(block))
     at = block.offset + dtype.itemsize * (start + count - 1)
-    if int(np.ndarray((1,), dtype, stamp.map().data, at)[0]) != _MARKER:
+    if int(stamp.read(at, dtype, 1)[0]) != _MARKER:
         return 0
     layout.runs[0] = (start, count - 1, True)
     layout.warnings.append("the first sample of each curve is a marker and is left out")
