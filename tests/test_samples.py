@@ -1,0 +1,50 @@
+"""The sample files: made again they are the same, and every importer and command takes them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+import nrm_plugin as nrm
+from nrm_plugin import plugins
+from nrm_plugin.testing import check_importer
+
+SAMPLES = Path(__file__).resolve().parent.parent / "sample_data"
+FILES = sorted(p for p in SAMPLES.rglob("*") if p.is_file() and p.parent != SAMPLES)
+
+
+def test_the_script_makes_the_same_bytes(tmp_path: Path) -> None:
+    spec = spec_from_file_location("make_samples", SAMPLES / "make_samples.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.main(tmp_path)
+    made = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    assert made == {p.relative_to(SAMPLES): p.read_bytes() for p in FILES}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+def test_its_importer_keeps_all_promises(path: Path) -> None:
+    foreign = [p for p in FILES if p.parent != path.parent]
+    check_importer(plugins.installed().importers[path.parent.name], [path], foreign=foreign)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+def test_no_other_importer_takes_it(path: Path) -> None:
+    head = path.read_bytes()[:4096]
+    scores = {n: i.sniff(head, path) for n, i in plugins.installed().importers.items()}
+    assert {name for name, score in scores.items() if score} == {path.parent.name}
+
+
+def test_the_demo_converts_all_of_them(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "nrm_plugin", "demo", "-o", str(tmp_path / "demo")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, encoding="utf-8")
+    assert f"{len(FILES)} written" in done.stdout
+    for path in FILES:
+        converted = nrm.open(tmp_path / "demo" / f"{path.name}.h5")
+        assert converted.n_samples == nrm.open(path).n_samples
