@@ -9,7 +9,7 @@ meanwhile is an error with a name instead of the end of the process.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -120,6 +120,53 @@ class RepeatedColumn:
         out.reshape(stop - first, len(self.values))[...] = one
 
 
+class Source(Protocol):
+    """Values of all curves that a derived column is made of: a channel, or a column."""
+
+    def fill(self, first: int, stop: int, out: FloatArray) -> None:
+        """Write the values of consecutive curves into the flat array `out`."""
+
+
+#: Samples of a derived column that are computed at once.
+_COMPUTED = 1 << 16
+
+
+class DerivedColumn:
+    """Numbers that are computed from other channels when they are read, some curves at a time.
+
+    Parameters
+    ----------
+    rows : Rows
+        Those of the sources.
+    function : callable
+        Takes one flat float64 array per source and returns one of the same length. A sample of
+        its result depends on nothing but the same sample of the sources.
+    sources : Source
+    """
+
+    dtype: np.dtype[Any] = np.dtype(np.float64)
+
+    def __init__(self, rows: Rows, function: Callable[..., FloatArray], *sources: Source) -> None:
+        self.rows, self.function, self.sources = rows, function, sources
+
+    def fill(
+        self, first: int, stop: int, out: AnyArray, gain: float = 1.0, offset: float = 0.0
+    ) -> None:
+        """See `Column.fill`."""
+        origin = self.rows.start(first)
+        a = first
+        while a < stop:
+            b = a + 1
+            while b < stop and self.rows.start(b + 1) - self.rows.start(a) <= _COMPUTED:
+                b += 1
+            at, end = self.rows.start(a), self.rows.start(b)
+            values = [np.empty(end - at, np.float64) for _ in self.sources]
+            for source, one in zip(self.sources, values, strict=True):
+                source.fill(a, b, one)
+            scaled_copy(out[at - origin : end - origin], self.function(*values), gain, offset)
+            a = b
+
+
 def in_steps(values: FloatArray) -> tuple[AnyArray, float]:
     """Return whole numbers and the step that they count, where values are that even.
 
@@ -200,8 +247,8 @@ def _read_into(file: FileIO, offset: int, buffer: NDArray[np.uint8]) -> None:
     while done < len(buffer):
         n = file.readinto(buffer[done:].data)
         if not n:
-            end = offset + len(buffer)
-            raise CorruptFile(str(file.name), offset + done, f"data up to byte {end}", "the end")
+            more = f"{len(buffer) - done} bytes more of data"
+            raise CorruptFile(str(file.name), offset + done, more, "the end of the file")
         done += n
 
 
@@ -259,8 +306,10 @@ class FileColumn:
         first, end = self._spans(0, len(self.rows))
         if first.min() < 0 or min(s.counts.min() for s in self.strips) < 0:
             raise CorruptFile(stamp.path, None, "runs of samples inside the file", "one before it")
-        if end.max() > stamp.size:
-            raise CorruptFile(stamp.path, stamp.size, f"data up to byte {end.max()}", "the end")
+        most = max(int(s.counts.max()) for s in self.strips)  # so many bytes would overflow `end`
+        if end.max() > stamp.size or most > stamp.size:
+            more = f"{max(int(end.max()) - stamp.size, most)} bytes more of data"
+            raise CorruptFile(stamp.path, stamp.size, more, "the end of the file")
         self._regular = self.rows.length is not None and all(_even(s) for s in self.strips)
 
     @classmethod
@@ -305,7 +354,8 @@ class FileColumn:
         flat = out.reshape(-1)
         origin = self.rows.start(first)
         scratch = np.empty(0, np.uint8)
-        with self.stamp.opened() as file:
+        # Damaged floats may be infinite or signalling; they are handed on as they are.
+        with self.stamp.opened() as file, np.errstate(over="ignore", invalid="ignore"):
             for a, b, begin, end in self._pieces(first, stop):
                 if end - begin > len(scratch):
                     scratch = np.empty(end - begin, np.uint8)

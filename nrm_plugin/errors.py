@@ -41,9 +41,9 @@ class UnknownFormat(NrmError):
         self.path, self.scores, self.hint = Path(path), dict(scores or {}), hint
 
     def __str__(self) -> str:
-        asked = ", ".join(sorted(self.scores)) or "none"
+        asked = f" (asked: {', '.join(sorted(self.scores))})" if self.scores else ""
         hint = f" {self.hint}" if self.hint else ""
-        return f"{self.path}: no importer knows this kind of file (asked: {asked}).{hint}"
+        return f"{self.path}: no importer knows this kind of file{asked}.{hint}"
 
 
 class CorruptFile(NrmError):

@@ -50,6 +50,8 @@ def open(path: str | PathLike[str], importer: str | None = None) -> CurveSet:
     CorruptFile
         If the file is damaged or cut short.
     """
+    from nrm_plugin.model import CurveSet, Origin
+
     path = Path(path)
     head = _head(path)
     doubts: list[str] = []
@@ -63,6 +65,8 @@ def open(path: str | PathLike[str], importer: str | None = None) -> CurveSet:
         chosen, doubts = _choose(path, head, found)
     try:
         curves = chosen.open(path)
+        if not isinstance(curves, CurveSet):
+            raise TypeError(f"it returned a {type(curves).__name__}")
     except NrmError:
         raise
     except Exception as error:  # a fault of the importer; the rest of a batch must go on
@@ -70,11 +74,12 @@ def open(path: str | PathLike[str], importer: str | None = None) -> CurveSet:
         raise CorruptFile(
             path, None, f"a file that the importer {chosen.name} can read", what
         ) from error
+    named = curves.origins or (Origin(path.name, path=str(path.absolute())),)
     origins = tuple(
         replace(o, importer=o.importer or chosen.name, version=found.version_of(chosen.name))
         if not o.version
         else o
-        for o in curves.origins
+        for o in named
     )
     return replace(
         curves, origins=origins, warnings=(*curves.warnings, *doubts), importer=chosen.name
@@ -118,11 +123,17 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
     ------
     OutputError
     """
-    if path.is_dir():
-        raise OutputError(path, "it is a folder")
-    if path.exists() and not overwrite:
-        raise OutputError(path, "it exists; use --overwrite (overwrite=True) to replace it")
-    part = path.with_name(f".{path.stem[:100]}.{secrets.token_hex(4)}.part{path.suffix}")
+    if "\0" in str(path):
+        raise OutputError(path, "there is a NUL in its name")
+    try:
+        exists, is_file, is_dir = path.exists(), path.is_file(), path.is_dir()
+    except OSError as error:  # a name that is too long
+        raise OutputError(path, error.strerror or error) from error
+    if exists and not is_file:
+        raise OutputError(path, "it is a folder" if is_dir else "it is not a regular file")
+    if exists and not overwrite:
+        raise OutputError(path, "it exists, and is replaced only with --overwrite")
+    part = path.with_name(f".{path.stem[:50]}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         part.touch(exist_ok=False)
         yield part
@@ -165,7 +176,7 @@ def _choose(path: Path, head: bytes, found: plugins.Plugins) -> tuple[Importer, 
     doubts = []
     for name, importer in found.importers.items():
         try:
-            scores[name] = int(importer.sniff(head, path))
+            scores[name] = min(100, int(importer.sniff(head, path)))
         except Exception as error:  # a stranger's sniff must not keep others from reading
             scores[name] = 0
             doubts.append(f"importer {name} failed to look at the file: {error}")
@@ -173,6 +184,9 @@ def _choose(path: Path, head: bytes, found: plugins.Plugins) -> tuple[Importer, 
     if best is None or scores[best] <= 0:
         near = [n for n, i in found.importers.items() if path.suffix.lower() in i.suffixes]
         hint = f"By its suffix it may be a damaged file of: {', '.join(near)}." if near else ""
+        broken = [p.name for p in found.found if p.failure]
+        if broken:
+            hint += f" Plugins that are not loaded: {', '.join(broken)} (see nrm plugins)."
         raise UnknownFormat(path, scores, hint)
     return found.importers[best], doubts
 

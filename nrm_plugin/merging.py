@@ -73,12 +73,12 @@ def merge(sets: Sequence[CurveSet]) -> CurveSet:
     if len(sets) == 1:
         return sets[0]
     warnings = [f"{_name(s)}: {w}" if _name(s) else w for s in sets for w in s.warnings]
-    rows = [s.rows for s in sets]
-    with_curves = [s for s in sets if s.n_curves]
+    with_curves = [s for s in sets if s.n_curves] or sets
+    rows = [s.rows for s in with_curves]
     channels: dict[str, Channel] = {}
-    joined: dict[tuple[int, ...], Column] = {}
-    for name in dict.fromkeys(n for s in sets for n in s.channels):
-        parts = [s.channels.get(name) for s in sets]
+    joined: dict[tuple[Any, ...], Column] = {}
+    for name in dict.fromkeys(n for s in with_curves for n in s.channels):
+        parts = [s.channels.get(name) for s in with_curves]
         present = [p for p in parts if p is not None]
         if len({p.unit for p in present}) > 1:
             units = ", ".join(sorted({p.unit or "none" for p in present}))
@@ -86,7 +86,7 @@ def merge(sets: Sequence[CurveSet]) -> CurveSet:
         lacking = [_name(s) or "one set" for s in with_curves if name not in s.channels]
         if lacking:
             warnings.append(f"{name} is missing in {', '.join(lacking)}; it is NaN there")
-        key = tuple(id(p.column) if p else 0 for p in parts)
+        key = tuple((id(p.column), p.gain, p.offset) if p else None for p in parts)
         column = joined.setdefault(key, JoinedColumn(parts, rows))
         same = isinstance(column, JoinedColumn) and column.same
         gain, offset = (present[0].gain, present[0].offset) if same else (1.0, 0.0)
@@ -156,7 +156,8 @@ def _joined_table(sets: Sequence[CurveSet], tables: Sequence[Table]) -> Table:
     n = [s.n_curves for s in sets]
     out: dict[str, AnyArray] = {}
     for name in dict.fromkeys(name for t in tables for name in t if name != "location"):
-        columns = [t.get(name, np.full(count, np.nan)) for t, count in zip(tables, n, strict=True)]
+        fill = -1 if name == "cycle" else np.nan
+        columns = [t.get(name, np.full(count, fill)) for t, count in zip(tables, n, strict=True)]
         out[name] = np.concatenate(columns)
     files = np.cumsum([0] + [len(s.origins) for s in sets])
     out["source"] = np.concatenate([t["source"] + files[i] for i, t in enumerate(tables)])

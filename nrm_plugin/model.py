@@ -19,7 +19,7 @@ from nrm_plugin import units
 from nrm_plugin.columns import AnyArray, ArrayColumn, Column, FloatArray, IntArray, Rows
 from nrm_plugin.errors import InvalidInput, UnknownChannel
 from nrm_plugin.tables import Table, complete_table, segment_array, turning_segments
-from nrm_plugin.vocabulary import CHANNELS, METADATA, nearest, own_slug, slug
+from nrm_plugin.vocabulary import CHANNELS, METADATA, check_name, nearest, own_slug
 
 if TYPE_CHECKING:
     from nrm_plugin.images import Image
@@ -242,7 +242,9 @@ class CurveSet:
         InvalidInput
             For a value outside its key's range.
         """
-        new = {k: METADATA[k].check(k, v) if k in METADATA else v for k, v in values.items()}
+        new = {
+            k: METADATA[k].check(k, v) if k in METADATA else _plain(k, v) for k, v in values.items()
+        }
         return replace(
             self,
             metadata=self.metadata | new,
@@ -260,7 +262,7 @@ class CurveSet:
     def with_names(self, names: Mapping[str, str]) -> CurveSet:
         """Return a copy with channels renamed: ``{"Input1": "lockin_output_x"}``.
 
-        A channel that had the new name before is kept under its vendor's.
+        A channel that had the new name before is kept under its vendor's, with a warning.
 
         Parameters
         ----------
@@ -272,31 +274,38 @@ class CurveSet:
         UnknownChannel
             If no channel has the old name.
         InvalidInput
-            If the new name is neither canonical nor a slug, or its unit does not fit.
+            If the new name cannot be one, is given twice, or its unit does not fit.
         """
-        channels = dict(self.channels)
+        chosen: dict[str, str] = {}
         for old, new in names.items():
-            found = [n for n, c in channels.items() if old in (n, c.original)]
+            check_name(new, "channel")
+            found = [n for n, c in self.channels.items() if old in (n, c.original)]
             if not found:
-                known = [c.original for c in channels.values() if c.original] + list(channels)
-                raise UnknownChannel(old, dict.fromkeys(known))
-            channel = channels[found[0]]
-            if new not in CHANNELS and new != slug(new):
-                raise InvalidInput(f"{new!r} is no channel name.{nearest(new, CHANNELS)}")
+                known = [c.original for c in self.channels.values() if c.original]
+                raise UnknownChannel(old, dict.fromkeys([*known, *self.channels]))
+            channel = self.channels[found[0]]
             if new in CHANNELS and channel.unit not in CHANNELS[new].units:
                 raise InvalidInput(
                     f"{old} is in {channel.unit or 'no unit'}, "
                     f"{new} must be in {' or '.join(CHANNELS[new].units)}"
                 )
-            del channels[found[0]]
-            displaced = channels.pop(new, None)
-            channels[new] = replace(channel, name=new)
-            if displaced is not None and all(
-                c.column is not displaced.column for c in channels.values()
-            ):
-                name = own_slug(displaced.original or new, "vendor")
-                channels[name] = replace(displaced, name=name)
-        return replace(self, channels=channels)
+            if found[0] in chosen or new in chosen.values():
+                raise InvalidInput(f"{old} = {new}: a channel or a name is given twice")
+            chosen[found[0]] = new
+        warnings = list(self.warnings)
+        channels = {new: replace(self.channels[old], name=new) for old, new in chosen.items()}
+        for name, channel in self.channels.items():
+            if name in channels and name not in chosen:
+                if any(c.column is channel.column for n, c in self.channels.items() if n != name):
+                    continue  # the same numbers are there under another name
+                new = own_slug(channel.original or name, "vendor")
+                while new in self.channels or new in channels:
+                    new += "_2"
+                channels[new] = replace(channel, name=new)
+                warnings.append(f"the file's own {name} is now called {new}")
+            elif name not in chosen:
+                channels[name] = channel
+        return replace(self, channels=channels, warnings=tuple(warnings))
 
     @classmethod
     def from_arrays(
@@ -330,23 +339,23 @@ class CurveSet:
         InvalidInput
             If lengths, units, segments or values do not fit together.
         """
-        arrays = {name: (np.asarray(values), unit) for name, (values, unit) in channels.items()}
+        arrays = {name: _given(name, pair) for name, pair in channels.items()}
         rows = _rows_of(arrays, row_size)
         made: dict[str, Channel] = {}
         warnings: list[str] = []
         for name, (values, unit) in arrays.items():
-            if values.dtype.kind not in "iuf" or values.size != rows.total:
+            table = (len(rows), rows.length) if len(rows) else values.shape
+            if values.size != rows.total or values.shape not in ((rows.total,), table):
                 raise InvalidInput(
-                    f"channel {name!r}: expected {rows.total} real numbers, "
-                    f"got {values.dtype} of shape {values.shape}"
+                    f"channel {name!r}: expected {rows.total} numbers of {len(rows)} curves, "
+                    f"got an array of shape {values.shape}"
                 )
             gain, target = _canonical_unit(name, unit)
             column = ArrayColumn(values.copy(), rows)
             made[name] = Channel(name, target, column, gain, original=name, source="given")
-        table = {k: np.asarray(v) for k, v in (curve_table or {}).items()}
         if segments is not None:
             segments = segment_array(segments, rows)
-        complete = complete_table(table, len(rows))
+        complete = complete_table(curve_table or {}, len(rows))  # type: ignore[arg-type]
         curves = cls(
             rows,
             made,
@@ -372,7 +381,10 @@ class CurveSet:
         n = self.n_curves
         if isinstance(curves, slice):
             return np.arange(*curves.indices(n), dtype=np.int64)
-        chosen = np.atleast_1d(np.asarray(curves))
+        try:
+            chosen = np.atleast_1d(np.asarray(curves))
+        except ValueError as error:
+            raise InvalidInput(f"curves are chosen by number, slice or list: {error}") from None
         if chosen.dtype == bool:
             if chosen.shape != (n,):
                 raise InvalidInput(f"a mask of {n} curves is needed, got shape {chosen.shape}")
@@ -382,7 +394,8 @@ class CurveSet:
         if chosen.dtype.kind not in "iu" or chosen.ndim != 1:
             raise InvalidInput("curves are chosen by number, slice, list of numbers or mask")
         if chosen.min() < -n or chosen.max() >= n:
-            raise InvalidInput(f"there are {n} curves (0 to {n - 1}); asked for {chosen.max()}")
+            worst = chosen.min() if chosen.min() < -n else chosen.max()
+            raise InvalidInput(f"there are {n} curves (0 to {n - 1}); asked for {worst}")
         return np.where(chosen < 0, chosen + n, chosen).astype(np.int64)
 
     def _count(self, curves: Curves) -> int:
@@ -408,16 +421,45 @@ class CurveSet:
             at += n
 
 
+def _plain(name: str, value: Any) -> float | str | bool:
+    """Value of a metadata key that is not in the vocabulary, in a type that a file can hold."""
+    check_name(name, "metadata key")
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, str | bool):
+        return value
+    if isinstance(value, int | float):
+        return float(value)
+    raise InvalidInput(f"metadata {name!r} is a number, a text, true or false; not {value!r}")
+
+
+def _given(name: str, pair: Any) -> tuple[AnyArray, str]:
+    """Values and unit of a channel as somebody gave them."""
+    check_name(name, "channel")
+    try:
+        given, unit = pair
+        values = np.asarray(given)
+    except (TypeError, ValueError):
+        raise InvalidInput(
+            f"channel {name!r} is given as (values, unit), "
+            "with curves of different lengths one behind the other and row_size"
+        ) from None
+    if not isinstance(unit, str) or values.dtype.kind not in "iuf":
+        raise InvalidInput(f"channel {name!r}: {values.dtype} in {unit!r} are no real numbers")
+    if values.dtype.kind == "f" and values.itemsize not in (4, 8):
+        values = values.astype("f4" if values.itemsize < 4 else "f8")
+    return values, unit
+
+
 def _rows_of(arrays: Mapping[str, tuple[AnyArray, str]], row_size: ArrayLike | None) -> Rows:
     """Rows that all arrays agree on."""
     if not arrays:
         return Rows.uniform(0, 0)
     name, (first, _) = next(iter(arrays.items()))
     if row_size is not None:
-        sizes = np.array(row_size, dtype=np.int64)
-        if sizes.ndim != 1 or (sizes < 0).any():
+        given = np.asarray(row_size)
+        if given.ndim != 1 or (given.size and (given.dtype.kind not in "iu" or given.min() < 0)):
             raise InvalidInput("row_size is a list of sample counts, one per curve")
-        return Rows(sizes)
+        return Rows(given.astype(np.int64))
     if first.ndim not in (1, 2):
         raise InvalidInput(f"channel {name!r} has shape {first.shape}; use (curve, sample)")
     return Rows.uniform(*first.shape) if first.ndim == 2 else Rows.uniform(1, len(first))

@@ -22,6 +22,11 @@ from nrm_plugin.hookspecs import GROUP, Exporter, Importer
 
 OWN = "nrm-plugin"
 
+_NEEDED = {
+    "Importer": ("name", "description", "suffixes", "sniff", "open"),
+    "Exporter": ("name", "description", "suffix", "write"),
+}
+
 
 @dataclass
 class Plugin:
@@ -84,8 +89,9 @@ def load(points: Iterable[EntryPoint] | None = None) -> Plugins:
             continue
         try:
             _register(plugins, plugin, point)
-        except Exception as error:  # whatever a stranger's module raises on import
-            plugin.failure = plugin.failure or f"{type(error).__name__}: {error}"
+        except (Exception, SystemExit) as error:  # whatever a stranger's module raises on import
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            plugin.failure = plugin.failure or what
     return plugins
 
 
@@ -121,13 +127,15 @@ def _register(plugins: Plugins, plugin: Plugin, point: EntryPoint) -> None:
     callers = manager.get_hookcallers(module) or []
     plugin.hooks = [caller.name for caller in callers]
     try:
-        for importer in _offers(module, "nrm_importers", Importer):
-            _add(plugins.importers, importer.name, importer, plugin, plugin.importers)
-        for exporter in _offers(module, "nrm_exporters", Exporter):
-            _add(plugins.exporters, exporter.suffix.lower(), exporter, plugin, plugin.exporters)
-    except Exception:
+        importers = _offers(module, "nrm_importers", Importer)
+        exporters = _offers(module, "nrm_exporters", Exporter)
+    except BaseException:
         manager.unregister(module)
         raise
+    for importer in importers:
+        _add(plugins, "importers", importer.name, importer, plugin)
+    for exporter in exporters:
+        _add(plugins, "exporters", exporter.suffix.lower(), exporter, plugin)
 
 
 def _offers(module: Any, hook: str, kind: type) -> list[Any]:
@@ -138,13 +146,29 @@ def _offers(module: Any, hook: str, kind: type) -> list[Any]:
     offers = list(function())
     for offer in offers:
         if not isinstance(offer, kind):
-            raise TypeError(f"{hook}() returned {offer!r}, which lacks what {kind.__name__} needs")
+            lacking = ", ".join(n for n in _NEEDED[kind.__name__] if not hasattr(offer, n))
+            raise TypeError(f"{hook}() returned {offer!r}, which lacks {lacking}")
+        key = getattr(offer, "name" if kind is Importer else "suffix")
+        if not isinstance(key, str) or not key:
+            raise TypeError(f"{hook}() returned {offer!r}, whose name or suffix is {key!r}")
     return offers
 
 
-def _add(taken: dict[str, Any], key: str, value: Any, plugin: Plugin, names: list[str]) -> None:
-    if key in taken:
-        plugin.failure = f"{key!r} is taken by another plugin; that one is used"
+def _add(plugins: Plugins, what: str, key: str, value: Any, plugin: Plugin) -> None:
+    owner = next((p for p in plugins.found if key in getattr(p, what)), None)
+    if owner is not None:
+        plugin.failure = f"{key!r} is taken by {owner.distribution}; that one is used"
         return
-    taken[key] = value
-    names.append(key)
+    getattr(plugins, what)[key] = value
+    getattr(plugin, what).append(key)
+
+
+def add_commands(plugins: Plugins, cli: Any) -> None:
+    """Let every plugin add its commands; one that fails is noted, and the others go on."""
+    for hook in plugins.manager.hook.nrm_commands.get_hookimpls():
+        try:
+            hook.function(*[cli for _ in hook.argnames])
+        except Exception as error:
+            for plugin in plugins.found:
+                if plugin.name == hook.plugin_name:
+                    plugin.failure = f"nrm_commands: {type(error).__name__}: {error}"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import logging
 from pathlib import Path
 
 import numpy as np
 
+from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
+
+log = logging.getLogger("nrm")
 
 
 def write_csv(curves: CurveSet, path: Path) -> None:
@@ -15,6 +19,10 @@ def write_csv(curves: CurveSet, path: Path) -> None:
 
     The numbers are written so that they read back exactly.
     """
+    if not curves.n_curves:
+        raise InvalidInput("there are no curves to write as text; images go to .h5")
+    if curves.images:
+        log.warning("%s: the %d images are not in it", path.suffix, len(curves.images))
     names = list(curves.channels)
     segments = curves.segments
     with path.open("w", newline="", encoding="utf-8") as file:

@@ -25,6 +25,12 @@ _TABLE = {p + s: (f, s) for s in _SYMBOLS for p, f in _PREFIXES.items()} | {
     "deg": (math.pi / 180, "rad"),
 }
 
+#: Written with a number only: its zero lies elsewhere, so it has no factor.
+_CELSIUS = ("°C", "ºC", "° C", "℃", "degC", "deg C", "celsius")
+
+#: Symbols with at most a one-digit power: what a unit looks like, and nothing to compute for long.
+_SYMBOL = r"(?:[^\W\d_]+|[%°º])(?:(?:\*\*|\^)?-?\d)?"
+_UNIT = re.compile(rf"(?:1|{_SYMBOL})?(?:(?:\s*[*/·]\s*|\s+){_SYMBOL})*")
 _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|nan)\s*(.*?)\s*$")
 
 
@@ -64,13 +70,21 @@ def factor(unit: str, target: str) -> float:
         return known[0]
     if known is not None and si(target) is not None and "/" not in unit + target:
         raise InvalidInput(f"{unit or 'no unit'} cannot be turned into {target or 'a pure number'}")
+    if len(unit) > 60 or not _UNIT.fullmatch(unit):
+        raise InvalidInput(f"{unit[:60]!r} is no unit")
     import pint
 
+    quantity = pint.application_registry.Quantity
     try:
-        return float(pint.application_registry.Quantity(1.0, unit).to(target or "").magnitude)
-    except Exception as error:  # pint raises many kinds, its tokenizer others
+        value, wanted = quantity(1.0, unit), quantity(1.0, target)
+        if value.to_root_units().units != wanted.to_root_units().units:
+            raise ValueError("they do not measure the same")  # to pint, 1 rad/s is 1 Hz
+        if quantity(0.0, unit).to(target).magnitude != 0:
+            raise ValueError("their zeros are not the same")  # degrees Celsius and Fahrenheit
+        return float(value.to(target).magnitude)
+    except Exception:  # pint raises many kinds, its tokenizer others
         raise InvalidInput(
-            f"{unit or 'no unit'} cannot be turned into {target or 'a pure number'} ({error})"
+            f"{unit or 'no unit'} cannot be turned into {target or 'a pure number'}"
         ) from None
 
 
@@ -88,4 +102,11 @@ def parse(text: str, target: str) -> float:
     if match is None:
         raise InvalidInput(f"{text!r} is not a number with a unit such as '1 {target}'")
     number, unit = float(match[1]), match[2]
-    return number if not unit else number * factor(unit, target)
+    if target == "K" and unit in _CELSIUS:
+        return number + 273.15
+    if not unit:
+        return number
+    scale = factor(unit, target)
+    whole = round(1 / scale) if 1e-18 < scale < 1 else 0
+    # 60 nm is 60 / 10^9 m: dividing by a whole number gives the float that 60e-9 is.
+    return number / whole if whole and abs(whole * scale - 1) < 1e-12 else number * scale

@@ -71,6 +71,9 @@ COLUMNS: dict[str, Quantity] = {
     "source": Quantity(("",), "number of the source file"),
 }
 
+#: Names beside the channels in the common file, which a channel cannot have.
+RESERVED = frozenset(COLUMNS) - frozenset(CHANNELS) | {"row_size", "curve", "sample"}
+
 #: Where a start time can come from, best first.
 START_TIME_SOURCES = (
     "time_channel",
@@ -103,11 +106,14 @@ class Key:
         """
         if name == "simulated":
             if isinstance(value, str):
-                value = {"true": True, "1": True, "false": False, "0": False}.get(value.lower())
+                value = {"true": True, "yes": True, "1": True, "false": False, "no": False,
+                         "0": False}.get(value.lower())  # fmt: skip
             if value not in (True, False):
                 raise InvalidInput(f"{name} is true or false")
             return bool(value)
         if self.words or self.text:
+            if self.words and isinstance(value, str):
+                value = value.lower()
             if not isinstance(value, str) or (self.words and value not in self.words):
                 wanted = " or ".join(self.words) or "text"
                 raise InvalidInput(f"{name} is {wanted}, not {value!r}")
@@ -144,6 +150,31 @@ METADATA: dict[str, Key] = {
     "lateral_stiffness": Key("N/m", "lateral stiffness of cantilever and tip", 1e-6, 1e7),
     "poisson_ratio": Key("", "Poisson ratio of the layer", -1.0, 0.5),
     "shape_factor": Key("", "shape factor r_g of the tip in the layer", 1e-3, 1e3),
+    "lateral_output_gain": Key(
+        "", "volts of the lateral channel per volt at the lock-in", 1e-6, 1e6
+    ),
+    "dither_drive": Key("V", "sine that drives the dither", 1e-9, 1e3),
+    "dither_drive_convention": Key("", "what dither_drive is", words=("rms", "peak")),
+    "dither_sensitivity": Key("m/V", "motion per volt of the dither's drive", 1e-13, 1e-3),
+    "dither_response": Key("", "motion at the dither frequency over that at rest", 1e-6, 1e6),
+    "cantilever_length": Key("m", "length of the cantilever", 1e-6, 1e-2),
+    "cantilever_width": Key("m", "width of the cantilever", 1e-7, 1e-2),
+    "cantilever_thickness": Key("m", "thickness of the cantilever", 1e-8, 1e-3),
+    "cantilever_orientation": Key(
+        "", "crystal direction along a silicon cantilever", words=("110", "100", "isotropic")
+    ),
+    "cantilever_resonance": Key("Hz", "first flexural resonance in the fluid", 1e1, 1e8),
+    "cantilever_quality_factor": Key("", "quality factor of that resonance", 0.1, 1e7),
+    "fluid_density": Key("kg/m^3", "density of the fluid at the calibration", 1e-6, 1e5),
+    "fluid_viscosity": Key("Pa*s", "viscosity of the fluid at the calibration", 1e-8, 1e3),
+    "temperature": Key("K", "temperature", 1.0, 2000.0),
+    "tip_height": Key("m", "height of the tip, from the cantilever's surface", 1e-8, 1e-3),
+    "tip_setback": Key("m", "distance of the tip from the cantilever's end", 0.0, 1e-3),
+    "tip_radius": Key("m", "radius of the tip's end", 1e-10, 1e-4),
+    "tip_half_angle": Key("rad", "half of the tip's opening angle", 0.0, 1.5),
+    "electrode": Key("", "electrode material", text=True),
+    "electrolyte": Key("", "electrolyte", text=True),
+    "reference_electrode": Key("", "electrode that potentials are given against", text=True),
     "ramp_size": Key("m", "length of the commanded ramp", _POSITIVE, 1e-2),
     "ramp_rate": Key("Hz", "approach and retract cycles per second", _POSITIVE, 1e6),
     "approach_speed": Key("m/s", "speed of the approach", _POSITIVE, 1.0),
@@ -167,6 +198,22 @@ METADATA: dict[str, Key] = {
 }
 
 
+#: Calibrations whose standard error is kept beside them, under the key with ``_stderr``.
+WITH_ERROR = (
+    "spring_constant",
+    "deflection_sensitivity",
+    "lateral_sensitivity",
+    "lateral_stiffness",
+    "dither_amplitude",
+    "lockin_phase",
+    "shape_factor",
+)
+METADATA |= {
+    f"{name}_stderr": Key(METADATA[name].unit, f"standard error of {name}", 0.0)
+    for name in WITH_ERROR
+}
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """`` Did you mean X?`` for a misspelt name, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
@@ -185,10 +232,21 @@ def slug(text: str) -> str:
     return name or "channel"
 
 
+def check_name(name: object, what: str) -> None:
+    """Raise `InvalidInput` for a name that a file cannot hold.
+
+    Letters, digits and ``_`` are what NeXus allows and every program can type.
+    """
+    if not (isinstance(name, str) and re.fullmatch(r"[0-9A-Za-z_]{1,63}", name)):
+        raise InvalidInput(f"{name!r} is no name for a {what}; use {slug(str(name))!r}")
+    if what == "channel" and name in RESERVED:
+        raise InvalidInput(f"a channel cannot be called {name!r}: the curve table uses that name")
+
+
 def own_slug(text: str, vendor: str) -> str:
     """Return a slug that cannot be taken for a canonical channel.
 
     Vendors call many things *Potential* or *Current*; those keep the vendor's name in front.
     """
     name = slug(text)
-    return f"{vendor}_{name}" if name in CHANNELS else name
+    return f"{vendor}_{name}" if name in CHANNELS or name in RESERVED else name

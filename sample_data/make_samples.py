@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from writers import nanoscope  # noqa: E402
+from writers import nanoscope, park  # noqa: E402
 
 
 def main(folder: Path = HERE) -> None:
@@ -53,6 +53,7 @@ def main(folder: Path = HERE) -> None:
         columns=["Time_s", "Calc_Ramp_nm", "Defl_V", "Height_Sensor_nm"],
         repeat=False,
     )
+    park.write_samples(folder / "park")
 
 
 if __name__ == "__main__":

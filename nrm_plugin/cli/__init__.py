@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -14,6 +16,8 @@ from nrm_plugin.errors import DaqUnavailable, NrmError, UnknownFormat
 _COMMANDS = {
     "info": "Say what is in files.",
     "convert": "Convert files to .h5 or other formats, or merge them.",
+    "experiment": "Write an experiment file: what was found, what is missing.",
+    "calibrate": "Turn volts into newtons: sensitivities, stiffness, dither, phase.",
     "plugins": "List plugins and what they add.",
     "demo": "Show the whole of it on sample data.",
 }
@@ -51,7 +55,7 @@ class Commands(click.Group):
         from nrm_plugin import plugins
 
         if not self.commands:
-            plugins.installed().manager.hook.nrm_commands(cli=self)
+            plugins.add_commands(plugins.installed(), self)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an error of ours becomes one sentence and an exit code."""
@@ -81,6 +85,9 @@ def main(ctx: click.Context, quiet: bool, verbose: bool) -> None:
     Exit codes: 0 done, 1 a file failed, 2 wrong usage, 3 the file is of no known kind,
     4 hardware or driver is absent.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name or a µ that the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
     level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING
     logging.basicConfig(level=level, format="nrm: %(message)s")
     ctx.obj = {"quiet": quiet, "verbose": verbose}

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,12 +20,17 @@ from nrm_plugin.model import CurveSet
 from nrm_plugin.units import parse
 from nrm_plugin.vocabulary import CHANNELS, METADATA, nearest
 
+if TYPE_CHECKING:
+    from nrm_plugin.experiment import Experiment
+
 
 @click.command("convert")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("-o", "--output", required=True, metavar="OUT",
               help="A file: several inputs are merged into it. A folder (existing, or ending "
               "with /): each input becomes a file there.")  # fmt: skip
+@click.option("--experiment", "experiment", metavar="E.toml",
+              help="Experiment file: wiring, lock-in settings, calibrations.")  # fmt: skip
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
               help="Metadata with its unit, spring_constant=0.2N/m. May be repeated.")  # fmt: skip
 @click.option("--map", "names", multiple=True, metavar="VENDOR_NAME=CHANNEL",
@@ -39,6 +44,7 @@ def command(
     ctx: click.Context,
     files: tuple[str, ...],
     output: str,
+    experiment: str | None,
     settings: tuple[str, ...],
     names: tuple[str, ...],
     suffix: str,
@@ -48,14 +54,15 @@ def command(
     """Convert files to .h5 or other formats, or merge them.
 
     Going on after an interruption: call it again. Files in a folder that are already converted
-    from the same original with the same settings are skipped.
+    to .h5 from the same original with the same settings are skipped.
     """
     batch = Batch(
-        [Path(f) for f in files],
+        list(dict.fromkeys(Path(f) for f in files)),
         _settings(settings),
         _names(names),
         overwrite,
         quiet=bool(ctx.obj and ctx.obj["quiet"]),
+        experiment=_experiment(experiment),
     )
     folder = output.endswith(("/", os.sep)) or Path(output).is_dir()
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
@@ -68,7 +75,7 @@ def command(
     else:
         batch.all(Path(output))
     if as_json:
-        click.echo(json.dumps(batch.report(), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(batch.report(), indent=2))
     elif not batch.quiet:
         click.echo(batch.summary(), err=True)
     ctx.exit(batch.code)
@@ -98,8 +105,21 @@ def _settings(given: tuple[str, ...]) -> dict[str, Any]:
             wordy = key.text or key.words or name == "simulated"
             values[name] = key.check(name, text if wordy else parse(text, key.unit))
         except InvalidInput as error:
-            raise click.UsageError(f"--set {name}: {error}") from None
+            about = "" if name in str(error) else f" {name}"
+            raise click.UsageError(f"--set{about}: {error}") from None
     return values
+
+
+def _experiment(path: str | None) -> Experiment | None:
+    if path is None:
+        return None
+    from nrm_plugin.experiment import read
+
+    return read(path)
+
+
+def _vendor_names(curves: CurveSet) -> dict[str, str]:
+    return {name: channel.original for name, channel in curves.channels.items()}
 
 
 def _names(given: tuple[str, ...]) -> dict[str, str]:
@@ -120,9 +140,10 @@ class Batch:
         names: dict[str, str],
         overwrite: bool,
         quiet: bool = False,
+        experiment: Experiment | None = None,
     ) -> None:
         self.files, self.settings, self.names = files, settings, names
-        self.overwrite, self.quiet = overwrite, quiet
+        self.overwrite, self.quiet, self.experiment = overwrite, quiet, experiment
         self.written: dict[str, list[str]] = {}
         self.skipped: list[str] = []
         self.failed: dict[str, NrmError] = {}
@@ -159,17 +180,17 @@ class Batch:
             with self._failures_of(path):
                 if str(out) in self.written:
                     raise OutputError(out, f"it was just made from {self.written[str(out)][0]}")
-                if out.exists() and not self.overwrite and self._up_to_date(path, out):
+                curves = self._opened(path)
+                if out.exists() and not self.overwrite and self._up_to_date(curves, path, out):
                     self.skipped.append(str(out))
                     continue
-                curves = self._opened(path)
                 self._save(curves, out)
                 self.written[str(out)] = [str(path)]
 
     def all(self, out: Path) -> None:
         """Merge all files that can be read into one."""
         if out.exists() and not self.overwrite:
-            raise OutputError(out, "it exists; use --overwrite to replace it")
+            raise OutputError(out, "it exists, and is replaced only with --overwrite")
         sets, paths = [], []
         for path in self.files:
             with self._failures_of(path):
@@ -183,7 +204,11 @@ class Batch:
 
     def _opened(self, path: Path) -> CurveSet:
         curves = formats.open(path)
-        if self.names:
+        if self.experiment is not None:
+            curves = self.experiment.apply(curves)
+        for warning in () if self.quiet else curves.warnings:
+            click.echo(f"nrm: {path}: {warning}", err=True)
+        if self.names and curves.n_curves:
             curves = curves.with_names(self.names)
         if self.settings:
             curves = curves.with_metadata(self.settings, "--set")
@@ -197,8 +222,8 @@ class Batch:
         else:
             formats.save(curves, out, overwrite=self.overwrite)
 
-    def _up_to_date(self, path: Path, out: Path) -> bool:
-        """Whether `out` is what converting `path` now would give."""
+    def _up_to_date(self, now: CurveSet, path: Path, out: Path) -> bool:
+        """Whether `out` is what converting `path`, opened as `now`, would give."""
         if out.suffix.lower() != ".h5":
             return False
         from nrm_plugin.store import open_curves, sha256
@@ -207,13 +232,13 @@ class Batch:
             made = open_curves(out)
         except NrmError:
             return False
-        now = plugins.installed()
         return (
             len(made.origins) == 1
-            and made.origins[0].sha256 == sha256(str(path))
-            and made.origins[0].version == now.version_of(made.origins[0].importer)
-            and all(made.metadata.get(k) == v for k, v in self.settings.items())
-            and all(name in made.channels for name in self.names.values())
+            and made.origins[0].sha256 == (now.origins[0].sha256 or sha256(str(path)))
+            and made.origins[0].version == now.origins[0].version
+            and made.metadata == now.metadata
+            and made.metadata_source == now.metadata_source
+            and _vendor_names(made) == _vendor_names(now)
         )
 
     @contextmanager

@@ -37,7 +37,7 @@ def command(ctx: click.Context, files: tuple[str, ...], as_json: bool) -> None:
         if not as_json:
             click.echo(as_text(path, curves))
     if as_json:
-        click.echo(json.dumps(reports, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(reports, indent=2))
     if codes:
         ctx.exit(codes[0] if len(files) == 1 else 1)
 

@@ -25,6 +25,9 @@ def command(as_json: bool) -> None:
         adds += [f"exporter {n}" for n in plugin.exporters]
         adds += [h for h in plugin.hooks if h not in ("nrm_importers", "nrm_exporters")]
         if plugin.failure:
-            adds.append(f"FAILED: {plugin.failure}")
-        rows.append((plugin.name, plugin.distribution, plugin.version, ", ".join(adds)))
+            blocked = plugin.failure.startswith("disabled")
+            adds.append(plugin.failure if blocked else f"FAILED: {plugin.failure}")
+        rows.append(
+            (plugin.name, plugin.distribution, plugin.version, ", ".join(adds) or "nothing")
+        )
     click.echo(table(rows, 0))

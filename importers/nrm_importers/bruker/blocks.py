@@ -7,7 +7,6 @@ of the block and the number of samples in it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +20,12 @@ WIDE = 0x09200000
 
 #: Samples that count 16-bit steps cannot be larger; twice that leaves room for offsets.
 _LARGEST_16_BIT = 1 << 16
+
+#: No file has as many channels of one kind.
+_MOST_CHANNELS = 256
+
+#: A header that was edited is longer by no more than this.
+_LONGEST_EDIT = 256
 
 
 @dataclass(frozen=True)
@@ -48,14 +53,17 @@ def integers(width: int) -> np.dtype[np.signedinteger]:
     return np.dtype("<i4" if width == 4 else "<i2")
 
 
-def blocks(stamp: FileStamp, sections: Sequence[Section]) -> list[Block]:
-    """Blocks of the sections that announce data.
+def blocks(stamp: FileStamp, header: Header, title: str) -> list[Block]:
+    """Blocks that the lists of this title announce.
 
     Raises
     ------
     CorruptFile
-        If one does not lie within the file.
+        If one does not lie between the header and the end of the file.
     """
+    sections = header.all(title)
+    if len(sections) > _MOST_CHANNELS:
+        raise CorruptFile(stamp.path, None, f"up to {_MOST_CHANNELS} channels", len(sections))
     found = []
     for section in sections:
         offset, length = section.integer("data offset"), section.integer("data length")
@@ -65,19 +73,27 @@ def blocks(stamp: FileStamp, sections: Sequence[Section]) -> list[Block]:
             )
         if not length:
             continue
+        if offset < len(header.text):
+            raise CorruptFile(stamp.path, offset, "data behind the header", "data within it")
         if offset + length > stamp.size:
             raise CorruptFile(
-                stamp.path, stamp.size, f"data up to byte {offset + length}", "the end of the file"
+                stamp.path,
+                stamp.size,
+                f"{offset + length - stamp.size} bytes more of data",
+                "the end of the file",
             )
         found.append(Block(section, offset, length, section.integer("bytes/pixel") or 2))
     return found
 
 
-def aligned(stamp: FileStamp, header: Header, found: list[Block]) -> tuple[list[Block], str]:
-    """Check that the blocks begin where the header says, as far as their numbers can tell.
+def aligned(
+    stamp: FileStamp, header: Header, force: list[Block], maps: list[Block]
+) -> tuple[list[Block], str]:
+    """Check that the blocks begin where the header says, as far as can be told.
 
     A header into which bytes were inserted or lost shifts all data, and shifted integers are off
-    by factors of 256. Samples of 4 bytes that count 16-bit steps show it.
+    by factors of 256. Samples of 4 bytes that count 16-bit steps show it; so do as many bytes too
+    many behind the data as there are zeros, from the header's padding, where they should begin.
 
     Returns
     -------
@@ -89,8 +105,13 @@ def aligned(stamp: FileStamp, header: Header, found: list[Block]) -> tuple[list[
     CorruptFile
         If no shift by up to three bytes gives sensible numbers.
     """
+    found = force + maps
     damaged = header.damaged_values()
+    where = f" (the value of {damaged[0]} is overwritten)" if damaged else ""
     told = [b for b in found if b.steps == 2 and header.version >= WIDE and not b.length % 4]
+    inserted = _inserted(stamp, force, maps)
+    if inserted and (not told or _magnitude(stamp, told, inserted)[0] <= _LARGEST_16_BIT):
+        return _moved(found, inserted, where)
     if not told:
         if damaged:
             raise CorruptFile(
@@ -110,14 +131,29 @@ def aligned(stamp: FileStamp, header: Header, found: list[Block]) -> tuple[list[
         raise CorruptFile(
             stamp.path, found[0].offset, "samples within 16 bits", f"samples up to {largest:.3g}"
         )
-    where = f" (the value of {damaged[0]} is overwritten)" if damaged else ""
     if not best:
         return found, f"the header is damaged{where}; the data are where it says"
-    moved = [replace(b, offset=b.offset + best) for b in found]
+    return _moved(found, best, where)
+
+
+def _moved(found: list[Block], shift: int, where: str) -> tuple[list[Block], str]:
+    moved = [replace(b, offset=b.offset + shift) for b in found]
     return moved, (
-        f"the header is damaged{where} and all data begin {best:+d} byte from where it says; "
-        "read from there"
+        f"the header is damaged{where} and all data begin {shift:+d} "
+        f"{'byte' if abs(shift) == 1 else 'bytes'} from where it says; read from there"
     )
+
+
+def _inserted(stamp: FileStamp, force: list[Block], maps: list[Block]) -> int:
+    """How many bytes were inserted into the header, as the rest of the file tells.
+
+    Behind a volume there may be maps that no list announces, and `check_tail` looks at them.
+    """
+    tail = stamp.size - max(b.end for b in force + maps)
+    if (force and maps) or not 0 < tail <= _LONGEST_EDIT:
+        return 0
+    begin = stamp.read(min(b.offset for b in force + maps), np.dtype(np.uint8), tail)
+    return 0 if begin.any() else tail
 
 
 def _magnitude(stamp: FileStamp, told: list[Block], shift: int) -> tuple[float, float]:

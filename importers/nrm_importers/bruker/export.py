@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +17,15 @@ from nrm_importers.bruker import metadata
 from nrm_importers.bruker.force import choose_height
 from nrm_importers.bruker.header import parse
 from nrm_importers.bruker.layout import Layout, durations
-from nrm_importers.bruker.metadata import Found
 from nrm_importers.bruker.places import curve_table
 from nrm_importers.bruker.read import finished
+from nrm_importers.found import Found
 from nrm_plugin import units
 from nrm_plugin.columns import ArrayColumn, FloatArray, Rows
 from nrm_plugin.errors import CorruptFile
 from nrm_plugin.model import Channel, CurveSet
 from nrm_plugin.tables import regular_segments
-from nrm_plugin.vocabulary import own_slug
+from nrm_plugin.vocabulary import CHANNELS, own_slug
 
 _COLUMN = re.compile(r"(.+?)(?:_([^_]+))?_(Ex|Rt)(?:_([^_]+))?$")
 
@@ -49,7 +50,8 @@ def open_export(path: Path) -> CurveSet:
         If columns are missing or cut short.
     """
     head, titles, lines = _split(path)
-    header = parse(path, head)
+    plain = [line.strip().removeprefix('"').removesuffix('"') for line in head.splitlines()]
+    header = replace(parse(path, "\n".join(plain)), text=head)
     found = Found()
     metadata.general(header, found)
     halves = _columns(path, titles, lines)
@@ -58,7 +60,7 @@ def open_export(path: Path) -> CurveSet:
         raise CorruptFile(path, None, "columns such as Defl_V_Ex", ", ".join(titles[:6]) or "none")
     n_ext, n_ret = (max(len(pair[i]) for pair in chosen.values()) for i in (0, 1))
     announced = header.first("Ciao force list").integers("samps/line")
-    if announced and (n_ext, n_ret)[: len(announced[:2])] != tuple(announced[:2]):
+    if not announced or (n_ext, n_ret)[: len(announced[:2])] != tuple(announced[:2]):
         raise CorruptFile(path, None, f"{announced[:2]} samples per half", f"{[n_ext, n_ret]}")
     down, up = durations(header)
     layout = Layout([("approach", n_ext, down), ("retract", n_ret, up)], [], n_ext + n_ret)
@@ -69,8 +71,12 @@ def open_export(path: Path) -> CurveSet:
             raise CorruptFile(path, None, f"{n_ext} and {n_ret} numbers of {signal}", "fewer")
         name, _, _ = _SIGNALS.get(signal, (own_slug(signal, "bruker"), "", ()))
         gain, si_unit = units.si(unit) or (1.0, unit)
-        if name == "time" and n_ext and n_ret and retract[0] < extend[-1]:
-            retract = retract + 2 * extend[-1] - (extend[-2] if n_ext > 1 else 0.0)
+        if name in CHANNELS and si_unit not in CHANNELS[name].units:
+            name = own_slug(signal, "bruker")
+        if name == "time" and n_ext and n_ret:
+            retract = np.sort(retract)  # some versions write a half the other way round
+            if retract[0] < extend[-1]:
+                retract = retract + 2 * extend[-1] - (extend[-2] if n_ext > 1 else 0.0)
         column = ArrayColumn(np.concatenate([extend, retract]), rows)
         channels[name] = Channel(
             name, si_unit, column, gain, 0.0, signal, f"Bruker export, column {signal}"
@@ -98,16 +104,17 @@ def _split(path: Path) -> tuple[str, list[str], list[str]]:
     if not body:
         raise CorruptFile(path, len(text), "columns of numbers", "the end of the file")
     titles = [t.strip().strip('"') for t in body[0].rstrip("\t").split("\t")]
-    head = [line.strip().removeprefix('"').removesuffix('"') for line in lines[:end]]
-    return "\n".join(head), titles, body[1:]
+    if text[-1] not in "\r\n\t":
+        raise CorruptFile(path, len(text), "the end of the last line", "the end of the file")
+    return "\n".join(lines[:end]), titles, body[1:]
 
 
 def _columns(
     path: Path, titles: list[str], lines: list[str]
 ) -> dict[tuple[str, str], tuple[FloatArray, FloatArray]]:
     """Both halves of each signal and unit; of repeated columns the first."""
-    cells = [line.split("\t") for line in lines]
-    halves: dict[tuple[str, str], dict[str, FloatArray]] = {}
+    halves: dict[tuple[str, str], dict[str, int]] = {}
+    cells: dict[int, list[str]] = {}
     for number, title in enumerate(titles):
         match = _COLUMN.match(title)
         if match is None:
@@ -117,16 +124,23 @@ def _columns(
         key = signal.replace("_", " ").lower(), behind or unit or ""
         pair = halves.setdefault(key, {})
         if half not in pair:
-            pair[half] = _numbers(path, title, [row[number : number + 1] for row in cells])
-    empty = np.empty(0)
-    return {key: (pair.get("Ex", empty), pair.get("Rt", empty)) for key, pair in halves.items()}
+            pair[half] = number
+            cells[number] = []
+    for above, line in enumerate(lines):
+        for number, cell in enumerate(line.split("\t")):
+            if number in cells and cell.strip():
+                if len(cells[number]) < above:
+                    raise CorruptFile(path, None, f"numbers in column {titles[number]}", "a gap")
+                cells[number].append(cell)
+    values = {number: _numbers(path, titles[number], texts) for number, texts in cells.items()}
+    values[-1] = np.empty(0)
+    return {
+        key: (values[pair.get("Ex", -1)], values[pair.get("Rt", -1)])
+        for key, pair in halves.items()
+    }
 
 
-def _numbers(path: Path, title: str, cells: list[list[str]]) -> FloatArray:
-    """Numbers of a column; the shorter half leaves its last cells empty."""
-    texts = [cell[0].strip() if cell else "" for cell in cells]
-    while texts and not texts[-1]:
-        texts.pop()
+def _numbers(path: Path, title: str, texts: list[str]) -> FloatArray:
     try:
         values = np.array([float(text) for text in texts])
     except ValueError as error:

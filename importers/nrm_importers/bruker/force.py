@@ -11,6 +11,7 @@ What readers trip over, all met in real files:
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,8 +22,8 @@ from nrm_importers.bruker import metadata
 from nrm_importers.bruker.blocks import Block, integers
 from nrm_importers.bruker.header import Header
 from nrm_importers.bruker.layout import Layout, find_layout
-from nrm_importers.bruker.metadata import Found
-from nrm_importers.bruker.places import curve_table
+from nrm_importers.bruker.places import curve_table, directions
+from nrm_importers.found import Found
 from nrm_plugin import units
 from nrm_plugin.columns import (
     AnyArray,
@@ -71,6 +72,8 @@ def read_force(stamp: FileStamp, header: Header, force: list[Block], found: Foun
     rows = Rows.uniform(layout.n_curves, layout.n_samples)
     _add_ramp(channels, header, layout, rows, found)
     choose_height(channels, layout, found)
+    if layout.grid is not None and directions(header)[1] == "bidirection":
+        found.warn("the rows were taken to and fro: the first one is taken to run forward")
     deflection = next((b.section for b in force if _name_of(b)[0] == "deflection"), None)
     metadata.of_ramp(header, deflection, found)
     parts = [(kind, count) for kind, count, _ in layout.parts]
@@ -120,8 +123,9 @@ def _recorded(
             name = own_slug(original, "bruker")
             found.warn(f"{original} cannot be given in {wanted} and is kept as {name} in {unit}")
         channel = Channel(name, unit, column, gain, 0.0, original, f"Bruker {original}")
-        while channel.name in channels:
-            channel = replace(channel, name=f"{channel.name}_2")
+        if name in channels:
+            number = next(i for i in itertools.count(2) if f"{name}_{i}" not in channels)
+            channel = replace(channel, name=f"{name}_{number}")
             found.warn(f"there are two channels {original}; the second is {channel.name}")
         channels[channel.name] = channel
     if not channels:
@@ -203,6 +207,8 @@ def _line(header: Header, layout: Layout, found: Found) -> tuple[AnyArray | None
         return None, ""
     if layout.scripted:
         found.warn("the ramp is scripted: there is no commanded height")
+        return None, ""
+    if any(kind == "other" for kind, _, _ in layout.parts):
         return None, ""
     value = force.value("ramp size zsweep") or image.value("ramp size")
     if value is None and header.version < 0x07000000:

@@ -8,6 +8,7 @@ spelling of keys changes from version to version, so they are found in any case.
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,14 +19,15 @@ from nrm_plugin.errors import CorruptFile
 
 #: No header of any version comes near this length.
 LONGEST = 1 << 20
+_MOST_LISTS = 1000
 _USUAL = 1 << 17
 
 _PLAIN_KEY = re.compile(r"\\")
 _CIAO_KEY = re.compile(r"\\@(?:\d+:)?")
 _NO_STEP = (re.compile(r"\] \((?![-+.\d])"), re.compile(r": V \((?![-+.\d])"))
-_VALUE = re.compile(r"([VC])\s+(?:\[([^\]]*)\]\s*)?(?:\(([^)]*)\)\s*)?(\S*)\s*(.*?)\s*$")
+_VALUE = re.compile(r"([VC])\s+(?:\[([^\]]*)\]\s*)?(?:\(([^)]*)\)\s*)?(\S*)\s*(.*)$")
 _SELECTION = re.compile(r'S\s+(?:\[([^\]]*)\]\s*)?"([^"]*)"')
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 _DATE = re.compile(r"(\d\d):(\d\d):(\d\d) ([AP])M \w{3} (\w{3}) (\d\d) (\d{4})")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
@@ -33,7 +35,15 @@ _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 def number(text: str | None) -> float | None:
     """First number of a text, or None."""
     match = _NUMBER.search(text or "")
-    return float(match[0]) if match else None
+    return _finite(match[0]) if match else None
+
+
+def _finite(text: str) -> float | None:
+    """Return the number that a text is, or None if it is none or too large."""
+    if _NUMBER.fullmatch(text) is None:
+        return None
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +66,10 @@ class Value:
         step, _, per = (bracket or "").partition(" ")
         return cls(
             scale or "",
-            float(step) if _NUMBER.fullmatch(step) else None,
+            _finite(step),
             per.strip().removesuffix("/LSB"),
-            float(soft) if _NUMBER.fullmatch(soft) else None,
-            unit,
+            _finite(soft),
+            unit.strip(),
         )
 
 
@@ -88,10 +98,10 @@ class Section:
             at = self._lower.find(needle)
             while at >= 0:
                 begin = self._lower.rfind("\n", 0, at) + 1
+                end = self._lower.find("\n", at)
                 if before.fullmatch(self._lower, begin, at):
-                    end = self._lower.find("\n", at)
                     return self._lines[at + len(needle) : end].strip()
-                at = self._lower.find(needle, at + 1)
+                at = self._lower.find(needle, end)
         return None
 
     def number(self, *keys: str) -> float | None:
@@ -113,7 +123,8 @@ class Section:
         per_unit = units.si(text.split()[-1]) if text.split() else None
         if per_unit is None or per_unit[1] != "m":
             return []
-        return [float(n) * per_unit[0] for n in _NUMBER.findall(text)]
+        found = [_finite(n) for n in _NUMBER.findall(text)]
+        return [n * per_unit[0] for n in found if n is not None]
 
     def value(self, *keys: str) -> Value | None:
         """CIAO value under the first of these keys that is there."""
@@ -195,10 +206,11 @@ class Header:
             if value is None or value.soft is None:
                 continue
             if value.unit:
-                known = units.si(value.unit)
-                if known is None or not known[1].endswith("/V"):
+                above, _, below = value.unit.partition("/")
+                known = units.si(above)
+                if known is None or below.strip() != "V":
                     return Sensitivity(name, None, value.unit)
-                return Sensitivity(name, value.soft * known[0], known[1].removesuffix("/V"))
+                return Sensitivity(name, value.soft * known[0], known[1])
             if value.soft == 1.0:
                 return Sensitivity(
                     name, None, "", f"{name} is 1 without a unit: taken as not calibrated"
@@ -241,7 +253,7 @@ def parse(path: Path, text: str) -> Header:
     """Divide the text of a header into its sections."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     parts = f"\n{lines}".replace("\n\\?", "\n\\*").split("\n\\*")[1:]
+    if not 0 < len(parts) <= _MOST_LISTS:
+        raise CorruptFile(path, 0, f"a header with 1 to {_MOST_LISTS} lists", len(parts))
     sections = [Section(*part.partition("\n")[::2]) for part in parts]
-    if not sections:
-        raise CorruptFile(path, 0, "a header with lists", "none")
     return Header(path, text, sections)

@@ -6,7 +6,7 @@ import numpy as np
 
 from nrm_importers.bruker.blocks import Block, integers, widths
 from nrm_importers.bruker.header import Header
-from nrm_importers.bruker.metadata import Found
+from nrm_importers.found import Found
 from nrm_plugin import units
 from nrm_plugin.columns import FileColumn, FileStamp
 from nrm_plugin.errors import CorruptFile

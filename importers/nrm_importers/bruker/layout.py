@@ -21,6 +21,7 @@ _MARKER = -32768
 
 #: PeakForce sync distances count samples of the controller, which are about 2 microseconds apart.
 _SYNC_STEP = 2e-6
+_LARGEST_SYNC = 1e5
 
 
 @dataclass
@@ -39,6 +40,8 @@ class Layout:
     grid : (rows, columns) or None
     phase : array or None
         For PeakForce Capture: the phase of each sample in rad, 0 where the tip is lowest.
+    stopped : bool
+        Whether a volume has fewer rows than the header announces.
     scripted : bool
         Whether a ramp script made the curves, whose ramps are not those of the force list.
     """
@@ -49,6 +52,7 @@ class Layout:
     n_curves: int = 1
     grid: tuple[int, int] | None = None
     phase: AnyArray | None = None
+    stopped: bool = False
     scripted: bool = False
     warnings: list[str] = field(default_factory=list)
 
@@ -89,6 +93,12 @@ def find_layout(stamp: FileStamp, header: Header, block: Block) -> Layout:
             layout.grid = _grid(header, layout.n_curves, complete)
             if layout.grid is None:
                 continue
+            if not complete:
+                layout.stopped = True
+                layout.warnings.append(
+                    f"the volume was stopped after {layout.grid[0]} whole rows: where in the scan "
+                    "they lie is not known"
+                )
         elif layout.n_curves > 1:
             continue
         if volume and is_peakforce(header, stamp):
@@ -228,11 +238,11 @@ def _make_period(stamp: FileStamp, header: Header, block: Block, layout: Layout)
     frequency = (scan.number("pft freq") or math.nan) * 1e3
     sync = scan.number("sync distance qnm") or scan.number("sync distance")
     n = layout.on_disk
-    if not frequency > 0 or not sync:
+    if not 0 < frequency < 1e7 or not sync or not 0 < sync < _LARGEST_SYNC:
         layout.warnings.append(
             "PFT Freq or Sync Distance is missing: which samples are approach cannot be told"
         )
-        layout.parts = [("other", n, 1 / frequency)]
+        layout.parts = [("other", n, 1 / frequency if frequency > 0 else math.nan)]
         return
     points = scan.integer("sample points") or 0
     nominal = 1 / (_SYNC_STEP * frequency)

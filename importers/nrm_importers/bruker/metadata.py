@@ -2,36 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nrm_importers.bruker.header import Header, Section, Sensitivity
-from nrm_plugin.errors import InvalidInput
-from nrm_plugin.vocabulary import METADATA
-
-
-class Found:
-    """Values as they are found, each checked and with its place in the header."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-        self.sources: dict[str, str] = {}
-        self.warnings: list[str] = []
-
-    def add(self, key: str, value: float | str | None, where: str) -> None:
-        """Keep a value; one that is absent is passed over, an impossible one is warned of."""
-        if value is None or value == "":
-            return
-        try:
-            self.values[key] = METADATA[key].check(key, value)
-        except InvalidInput as error:
-            self.warnings.append(f"{where} is left out: {error}")
-            return
-        self.sources[key] = f"header: {where}"
-
-    def warn(self, text: str) -> None:
-        """Keep a warning, once."""
-        if text and text not in self.warnings:
-            self.warnings.append(text)
+from nrm_importers.found import Found
 
 
 def general(header: Header, found: Found) -> None:
@@ -56,11 +28,13 @@ def of_ramp(header: Header, deflection: Section | None, found: Found) -> None:
         found.add("spring_constant", constant or None, "Spring Constant of the deflection list")
         value = deflection.value("z scale")
         scale = deflection_sensitivity(header, value.scale if value else "")
-        found.warn(scale.warning)
+        given = "; give it with --set deflection_sensitivity=...nm/V"
+        found.warn(scale.warning + (given if scale.warning and scale.value is None else ""))
         if scale.unit == "m":
             found.add("deflection_sensitivity", scale.value, scale.name)
     found.add("ramp_rate", force.number("scan rate") or None, "Scan rate")
-    found.add("hold_time", force.number("hold time") or None, "Hold Time")
+    if force.integer("hold samples"):
+        found.add("hold_time", force.number("hold time") or None, "Hold Time")
     trigger = force.value("trig threshold deflection")
     found.add("trigger_threshold", trigger.soft if trigger else None, "Trig Threshold Deflection")
     found.add("trigger_mode", (force.text("trigger mode") or "").lower(), "Trigger mode")

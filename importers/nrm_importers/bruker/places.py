@@ -12,6 +12,9 @@ from nrm_importers.bruker.layout import Layout
 from nrm_plugin.columns import AnyArray
 from nrm_plugin.tables import Table
 
+#: No measurement takes as many seconds; a longer one comes from a damaged header.
+_LONGEST = 1e8
+
 
 def curve_table(header: Header, layout: Layout) -> Callable[[], Table]:
     """Positions, order and start times, worked out when they are asked for.
@@ -37,9 +40,12 @@ def curve_table(header: Header, layout: Layout) -> Callable[[], Table]:
             out["row"], out["column"] = row, column
             out["x"] = centre[0] + ((column + 0.5) / columns - 0.5) * width
             out["y"] = centre[1] + ((row + 0.5) / rows - 0.5) * height
-            down, backward = _directions(header)
+            if layout.stopped:
+                out["y"] = np.full(n, np.nan)
+            down, line = directions(header)
             late_row = rows - 1 - row if down else row
-            late_column = columns - 1 - column if backward else column
+            backward = late_row % 2 == 1 if line == "bidirection" else line == "retrace"
+            late_column = np.where(backward, columns - 1 - column, column)
             order = late_row * columns + late_column
         out["acquisition_order"] = order
         out |= _times(header, layout, order)
@@ -57,17 +63,17 @@ def _extent(header: Header, rows: int, columns: int) -> tuple[float, float]:
     try:
         ratio = float(parts[1]) / float(parts[0])
     except (IndexError, ValueError, ZeroDivisionError):
-        return sizes[0], sizes[0] * rows / columns
-    return sizes[0], sizes[0] * (ratio if ratio != 1.0 else rows / columns)
+        ratio = math.nan
+    return sizes[0], sizes[0] * (ratio if 0 < ratio < math.inf else rows / columns)
 
 
-def _directions(header: Header) -> tuple[bool, bool]:
-    """Whether the volume was taken from the top row down, and each row from its last column."""
+def directions(header: Header) -> tuple[bool, str]:
+    """Whether a volume was taken from the top row down, and its rows' way: trace or other."""
     force, scan = header.first("Ciao force list"), header.first("Ciao scan list")
     frame = header.first("Ciao force image list").text("frame direction")
     frame = frame or scan.text("capture direction") or ""
     line = force.text("fv line direction") or ""
-    return frame.lower() == "down", line.lower() == "retrace"
+    return frame.lower() == "down", line.lower()
 
 
 def _times(header: Header, layout: Layout, order: AnyArray) -> Table:
@@ -77,7 +83,7 @@ def _times(header: Header, layout: Layout, order: AnyArray) -> Table:
     n = layout.n_curves
     duration = layout.duration
     begin = np.datetime64(date, "us")
-    if n == 1 or not math.isfinite(duration):
+    if n == 1 or not n * duration < _LONGEST:
         late = np.zeros(n)
         source = "file_date"
     else:

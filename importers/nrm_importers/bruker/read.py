@@ -10,7 +10,7 @@ from nrm_importers.bruker import metadata
 from nrm_importers.bruker.force import read_force
 from nrm_importers.bruker.header import Header, read_header
 from nrm_importers.bruker.images import read_image
-from nrm_importers.bruker.metadata import Found
+from nrm_importers.found import Found
 from nrm_plugin.columns import FileStamp, Rows
 from nrm_plugin.errors import CorruptFile, MissingFile
 from nrm_plugin.images import Image
@@ -30,11 +30,11 @@ def open_binary(path: Path) -> CurveSet:
     except OSError as error:
         raise MissingFile(path, str(error)) from None
     header = read_header(path)
-    force = data.blocks(stamp, header.all("Ciao force image list"))
-    maps = data.blocks(stamp, header.all("Ciao image list"))
+    force = data.blocks(stamp, header, "Ciao force image list")
+    maps = data.blocks(stamp, header, "Ciao image list")
     if not force and not maps:
         raise CorruptFile(path, None, "lists of curves or images with data", "none")
-    blocks, mended = data.aligned(stamp, header, force + maps)
+    blocks, mended = data.aligned(stamp, header, force, maps)
     force, maps = blocks[: len(force)], blocks[len(force) :]
     found = Found()
     found.warn(mended)

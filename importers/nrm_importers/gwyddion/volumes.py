@@ -1,0 +1,184 @@
+"""Volume data: each pixel is a curve along z. Several volumes are signals or segments of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nrm_importers.gwyddion.candidate import MOST_SIGNALS, Bounds, Candidate, Signal
+from nrm_importers.gwyddion.columns import Piece, VolumeColumn
+from nrm_importers.gwyddion.heights import turn_around
+from nrm_importers.gwyddion.names import (
+    channel_name,
+    segment_kind,
+    si_unit,
+    split_title,
+    unit_text,
+)
+from nrm_importers.gwyddion.parse import Node, Numbers
+from nrm_importers.gwyddion.places import grid_table
+from nrm_plugin.columns import FloatArray, RepeatedColumn, Rows
+from nrm_plugin.vocabulary import CHANNELS, SegmentKind
+
+#: In this order the parts of a curve follow each other.
+_ORDER: list[SegmentKind] = ["approach", "hold", "modulation", "other", "retract"]
+
+
+@dataclass(frozen=True)
+class Brick:
+    """One volume."""
+
+    node: Node
+    what: str
+    label: str
+    part: str
+    unit: str
+    z_unit: str
+    z: FloatArray
+    data: Numbers
+
+    @property
+    def kind(self) -> SegmentKind | None:
+        """Kind of segment that its title names."""
+        return segment_kind(self.part)
+
+    @property
+    def plane(self) -> tuple[object, ...]:
+        """What volumes of the same curves have in common."""
+        sizes = (self.node.number(k, 0.0) for k in ("xreal", "yreal", "xoff", "yoff"))
+        return (self.node.integer("xres"), self.node.integer("yres"), *sizes)
+
+
+def read_brick(node: Node, title: str, what: str) -> Brick:
+    """Locate a volume; its z axis is read.
+
+    Raises
+    ------
+    CorruptFile
+        If its numbers are not as many as it says.
+    """
+    source = node.source
+    size = [node.integer(k) for k in ("xres", "yres", "zres")]
+    data = node.numbers("data")
+    if min(size) < 1 or data is None or data.count != math.prod(size):
+        there = "none" if data is None else data.count
+        raise source.corrupt(node.start, f"volume data of {' x '.join(map(str, size))}", there)
+    unit, z_unit = (
+        unit_text(node.child(f"si_unit_{a}") or node.child(f"unit_{a}")) for a in ("w", "z")
+    )
+    step = node.number("zreal", float(size[2])) / size[2]
+    z: FloatArray = node.number("zoff", 0.0) + step * np.arange(size[2], dtype=np.float64)
+    lines = [c for c in node.children("calibration") if c.kind in ("GwyDataLine", "GwyLine")]
+    if lines:
+        values = lines[0].array("data")
+        if values is not None and len(values) == size[2]:
+            z = values.astype(np.float64)
+            z_unit = unit_text(lines[0].child("si_unit_y") or lines[0].child("unit_y"))
+    label, part = split_title(title)
+    if segment_kind(part) is None:
+        label, part = title, ""
+    return Brick(node, what, label or "value", part, unit, z_unit, z, data)
+
+
+def volumes(bricks: list[Brick]) -> list[Candidate]:
+    """Put volumes together that are signals and segments of the same curves."""
+    groups: dict[tuple[object, ...], list[Brick]] = {}
+    for brick in bricks:
+        groups.setdefault(brick.plane, []).append(brick)
+    out = []
+    for group in groups.values():
+        out += _of_one_plane(group)
+    return out
+
+
+def _of_one_plane(group: list[Brick]) -> list[Candidate]:
+    """Candidates of volumes of the same pixels: one if their names and z axes allow it."""
+    parts: dict[SegmentKind | None, FloatArray] = {}
+    signals: dict[tuple[str, str], dict[SegmentKind | None, Brick]] = {}
+    left: list[Brick] = []
+    for brick in group:
+        z = parts.setdefault(brick.kind, brick.z)
+        row = signals.setdefault((brick.label, brick.unit), {})
+        if not np.array_equal(z, brick.z) or brick.kind in row or len(signals) > MOST_SIGNALS:
+            left.append(brick)
+            continue
+        row[brick.kind] = brick
+    kinds = sorted(parts, key=lambda k: -1 if k is None else _ORDER.index(k))
+    whole = {key: row for key, row in signals.items() if set(row) == set(parts)}
+    if not whole or (len(kinds) > 1 and None in kinds):
+        first, *rest = group
+        return [_candidate([first.kind], {(first.label, first.unit): {first.kind: first}})] + (
+            [c for b in rest for c in _of_one_plane([b])]
+        )
+    left += [b for key, row in signals.items() if key not in whole for b in row.values()]
+    return [_candidate(kinds, whole), *(c for b in left for c in _of_one_plane([b]))]
+
+
+def _candidate(
+    kinds: list[SegmentKind | None],
+    signals: dict[tuple[str, str], dict[SegmentKind | None, Brick]],
+) -> Candidate:
+    rows = list(signals.values())
+    first = rows[0][kinds[0]]
+    stamp, node = first.node.source.stamp, first.node
+    columns, lines = node.integer("xres"), node.integer("yres")
+    x = [rows[0][kind].z for kind in kinds]
+    factor, z_unit, _ = si_unit(first.z_unit)
+    reverse, sign, warnings = [False] * len(kinds), 1.0, []
+    if z_unit == "m":
+        reverse, sign, seen = turn_around(kinds, x, _forces(rows, kinds))
+        if not seen and any(kinds):
+            warnings.append(
+                f"{first.what}: without a force or deflection its curves are taken to run from "
+                "far to near"
+            )
+        sign = sign if any(kinds) else 1.0
+    made = []
+    for (label, unit), row in signals.items():
+        pieces = [Piece(row[k].data, r) for k, r in zip(kinds, reverse, strict=True)]
+        made.append(Signal(label, unit, VolumeColumn(stamp, columns * lines, pieces)))
+    axis = np.concatenate([z[::-1] if r else z for z, r in zip(x, reverse, strict=True)]) * factor
+    n = columns * lines
+    curves = Rows.uniform(n, len(axis))
+    name = {"m": "height_commanded", "s": "time"}.get(z_unit, "z_axis")
+    made.append(
+        Signal("z", z_unit if name != "z_axis" else first.z_unit, RepeatedColumn(axis, curves),
+               name, sign, shared=True)
+    )  # fmt: skip
+    bounds = None
+    if any(kinds):
+        edges = np.cumsum([0] + [len(z) for z in x])
+        pairs = np.stack([edges[:-1], edges[1:]], axis=1)
+        bounds = Bounds(np.broadcast_to(pairs, (n, *pairs.shape)), [k or "" for k in kinds])
+    return Candidate(
+        first.what if len(signals) * len(kinds) == 1 else f"{first.what} and those with it",
+        curves,
+        made,
+        ("volume", *first.plane, axis.tobytes()),
+        (lines, columns),
+        grid_table(node, lines, columns),
+        bounds=bounds,
+        warnings=warnings,
+    )
+
+
+def _forces(
+    rows: list[dict[SegmentKind | None, Brick]], kinds: list[SegmentKind | None]
+) -> list[FloatArray] | None:
+    """Forces or deflections of the first pixel, part by part."""
+    for row in rows:
+        brick = next(iter(row.values()))
+        name = channel_name(brick.label, si_unit(brick.unit)[1])
+        if name not in ("force_normal", "deflection") or name not in CHANNELS:
+            continue
+        pixels = brick.node.integer("xres") * brick.node.integer("yres")
+        out = []
+        for kind in kinds:
+            column = VolumeColumn(brick.node.source.stamp, pixels, [Piece(row[kind].data)])
+            values = np.empty(len(row[kind].z))
+            column.fill(0, 1, values)
+            out.append(values)
+        return out
+    return None

@@ -1,0 +1,1 @@
+"""From calibrated curves to moduli: contact, depth, derivative."""

@@ -1,0 +1,193 @@
+"""The signals that the engine needs, in their final units, from far away to the surface."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.errors import InvalidInput, MissingCalibration
+from nrm_plugin.model import CurveSet
+
+DIRECTIONS = ("approach", "retract")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A channel and the factor that brings it to the engine's unit."""
+
+    channel: str
+    factor: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where each signal comes from, and what the metadata say about it.
+
+    Attributes
+    ----------
+    deflection : Source
+        To m, positive where it is repulsive.
+    in_phase, quadrature : Source or None
+        To N, peak.
+    amplitude : float
+        Dither in m, peak; nan without lateral signals.
+    frequency : float
+        In Hz; nan if it is not known.
+    lag : float
+        Delay of the lock-in in s; 0 if it is not known.
+    phase : float
+        The instrument's, in rad.
+    spring_constant : float
+        In N/m; nan if it is not known.
+    lateral_stiffness : float
+        In N/m; 0 if it is not known.
+    poisson_ratio : float
+    """
+
+    deflection: Source
+    in_phase: Source | None
+    quadrature: Source | None
+    amplitude: float
+    frequency: float
+    lag: float
+    phase: float
+    spring_constant: float
+    lateral_stiffness: float
+    poisson_ratio: float
+
+    @property
+    def lateral(self) -> bool:
+        """Whether there are lateral signals."""
+        return self.in_phase is not None
+
+
+def plan(curves: CurveSet) -> Plan:
+    """Say how the signals are made.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no height or no deflection.
+    MissingCalibration
+        With every key that is missing.
+    """
+    known = curves.metadata
+    if "height" not in curves.channels:
+        raise InvalidInput("the curves have no height: nothing can be referenced to the surface")
+    missing: list[str] = []
+    deflection = _deflection(curves, missing)
+    in_phase = quadrature = None
+    amplitude = math.nan
+    if {"lateral_in_phase", "lateral_quadrature"} <= set(curves.channels):
+        if "dither_amplitude" not in known:
+            missing.append("dither_amplitude")
+        if "lockin_convention" not in known:
+            missing.append("lockin_convention")
+        peak = math.sqrt(2.0) if known.get("lockin_convention") == "rms" else 1.0
+        amplitude = float(known.get("dither_amplitude", math.nan))
+        in_phase = _lateral(curves, "lateral_in_phase", peak, missing)
+        quadrature = _lateral(curves, "lateral_quadrature", peak, missing)
+    elif {"lockin_output_x", "lockin_output_y"} & set(curves.channels):
+        missing += [k for k in ("lockin_sensitivity",) if k not in known]
+    if missing:
+        raise MissingCalibration(dict.fromkeys(missing))
+    return Plan(
+        deflection,
+        in_phase,
+        quadrature,
+        amplitude,
+        float(known.get("dither_frequency", math.nan)),
+        float(known.get("lockin_time_constant", 0.0)) * float(known.get("lockin_poles", 1.0)),
+        float(known.get("lockin_phase", 0.0)),
+        float(known.get("spring_constant", math.nan)),
+        float(known.get("lateral_stiffness", 0.0)),
+        float(known.get("poisson_ratio", 0.5)),
+    )
+
+
+def _deflection(curves: CurveSet, missing: list[str]) -> Source:
+    known = curves.metadata
+    if "deflection" in curves.channels:
+        if curves.channels["deflection"].unit == "m":
+            return Source("deflection", 1.0)
+        if "deflection_sensitivity" not in known:
+            missing.append("deflection_sensitivity")
+        return Source("deflection", float(known.get("deflection_sensitivity", math.nan)))
+    if "force_normal" not in curves.channels:
+        raise InvalidInput("the curves have neither deflection nor normal force")
+    if "spring_constant" not in known:
+        missing.append("spring_constant")
+    return Source("force_normal", 1.0 / float(known.get("spring_constant", math.nan)))
+
+
+def _lateral(curves: CurveSet, name: str, peak: float, missing: list[str]) -> Source:
+    if curves.channels[name].unit == "N":
+        return Source(name, peak)
+    known = curves.metadata
+    for key in ("lateral_sensitivity", "lateral_stiffness"):
+        if key not in known:
+            missing.append(key)
+    per_volt = known.get("lateral_sensitivity", math.nan) * known.get("lateral_stiffness", math.nan)
+    return Source(name, peak * float(per_volt))
+
+
+@dataclass(frozen=True)
+class Block:
+    """Signals of some curves in one direction, flat, from far away to the surface."""
+
+    begin: IntArray
+    height: FloatArray
+    deflection: FloatArray
+    in_phase: FloatArray
+    quadrature: FloatArray
+    interval: float
+
+
+def parts(curves: CurveSet, direction: str) -> AnyArray:
+    """First and last sample of each curve's longest segment of a direction; 0, 0 without one."""
+    found = np.zeros((curves.n_curves, 2), np.int64)
+    segments = curves.segments[curves.segments["kind"] == direction]
+    size = segments["stop"] - segments["start"]
+    order = np.argsort(size, kind="stable")  # the longest is written last
+    chosen = segments[order]
+    found[chosen["curve"], 0] = chosen["start"]
+    found[chosen["curve"], 1] = chosen["stop"]
+    return found
+
+
+def read_block(
+    curves: CurveSet, how: Plan, ranges: AnyArray, chosen: slice | IntArray, direction: str
+) -> Block:
+    """Read signals of some curves and turn them so that they run towards the surface."""
+    numbers = np.arange(curves.n_curves)[chosen]
+    sizes = curves.row_size[numbers]
+    starts = np.concatenate([[0], np.cumsum(sizes)])[:-1]
+    spans = ranges[numbers]
+    lengths = spans[:, 1] - spans[:, 0]
+    begin = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    picks = np.repeat(starts + spans[:, 0] - begin[:-1], lengths) + np.arange(begin[-1])
+    if direction == "retract":
+        ends = np.repeat(begin[1:] + begin[:-1] - 1, lengths)
+        picks = picks[ends - np.arange(begin[-1])]
+
+    def signal(source: Source | None) -> FloatArray:
+        if source is None:
+            return np.empty(0)
+        values = curves.read(source.channel, chosen)[picks]
+        return values if source.factor == 1.0 else values * source.factor
+
+    interval = math.nan
+    if "time" in curves.channels and begin[-1]:
+        time = curves.read("time", int(numbers[np.argmax(lengths)]))
+        span = spans[np.argmax(lengths)]
+        part = time[span[0] : span[1]]
+        interval = float(np.median(np.diff(part))) if len(part) > 1 else math.nan
+    x, y = signal(how.in_phase), signal(how.quadrature)
+    if how.lateral and how.phase:
+        turn = np.exp(-1j * how.phase)
+        x, y = x * turn.real - y * turn.imag, x * turn.imag + y * turn.real
+    height = curves.read("height", chosen)[picks]
+    return Block(begin, height, signal(how.deflection), x, y, interval)

@@ -1,0 +1,231 @@
+"""What all curves of an experiment share, learnt from some of them before the rest is processed.
+
+The slope of the wall, the period of an interference fringe, and how the lateral noise is
+correlated. The curves are chosen by number alone, so that the answer does not depend on chunks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.engine import kernels
+from nrm_plugin.engine.signals import Block
+
+#: Curves that are looked at.
+SURVEYED = 512
+
+#: Standard error of the pooled slope that is always assumed: walls differ from place to place.
+_SPREAD = 0.003
+
+#: A fringe is removed only if it is as unlikely as this to be noise, and as large (m).
+_LARGEST_P = 1e-6
+_SMALLEST_FRINGE = 0.02e-9
+
+#: Light that interferes does so alike in all curves; slow noise has another amplitude in each.
+_MOST_UNEVEN = 0.35
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What curves share.
+
+    Attributes
+    ----------
+    slope, slope_stderr, slope_spread : float
+        Slope of the wall (m/m, negative), its standard error, and how much curves differ.
+    wave : float
+        Wave number of a fringe in rad/m; 0 without one.
+    correlation : array
+        Autocorrelation of the lateral noise from lag 0 on.
+    """
+
+    slope: float
+    slope_stderr: float
+    slope_spread: float
+    wave: float
+    correlation: FloatArray
+
+
+def chosen(n_curves: int) -> NDArray[np.int64]:
+    """Curves that are surveyed: all of them, or evenly spread ones."""
+    if n_curves <= SURVEYED:
+        return np.arange(n_curves)
+    return np.unique(np.linspace(0, n_curves - 1, SURVEYED).round().astype(np.int64))
+
+
+def survey(block: Block, *, interference: bool, spikes: bool) -> Survey:
+    """Learn from some curves."""
+    clean, wave = block.deflection, 0.0
+    if interference:
+        ends = rough_ends(block)
+        for _ in range(
+            3
+        ):  # with the fringe gone, more of the baseline shows, and the period better
+            found = fringe(block, ends)
+            if not found:
+                break
+            wave = found
+            settings = np.array([0.0, 0.0, 0.0, -1.0, np.inf, wave, float(spikes), -1.0])
+            clean = np.empty_like(block.deflection)
+            rows = np.empty((len(block.begin) - 1, kernels.N_COLUMNS))
+            kernels.reference(block.begin, block.height, block.deflection, settings, clean, rows)
+            ends = np.nan_to_num(rows[:, kernels.BASELINE_END]).astype(np.int64)
+    slope, stderr, spread = pooled_slope(block, clean)
+    return Survey(slope, max(stderr, _SPREAD), spread, wave, correlation(block))
+
+
+def pooled_slope(block: Block, deflection: FloatArray) -> tuple[float, float, float]:
+    """Slope of the wall: the median over curves, in the largest window that smaller ones bear out.
+
+    Layers that are not pierced only make a slope smaller in the few curves that they stop.
+    """
+    longest = int(np.diff(block.begin).max(initial=0))
+    sizes = []
+    size = 12.0
+    while size < longest // 2:
+        sizes.append(int(size))
+        size *= 1.15
+    if not sizes:
+        return -1.0, np.inf, 0.0
+    slopes = np.empty((len(block.begin) - 1, len(sizes)))
+    kernels.tail_slopes(block.begin, block.height, deflection, np.array(sizes, np.int64), slopes)
+    low, high = -np.inf, np.inf
+    best = (-1.0, np.inf, 0.0)
+    for column in slopes.T:
+        column = column[np.isfinite(column)]
+        if not len(column):
+            break
+        middle, spread = _steep_mode(column)
+        column = column[np.abs(column - middle) <= 3.0 * spread]
+        middle = float(np.median(column))
+        stderr = 1.2533 * spread / np.sqrt(len(column)) if len(column) > 2 else np.inf
+        low, high = max(low, middle - 3.0 * stderr), min(high, middle + 3.0 * stderr)
+        if low > high:
+            break
+        best = (middle, stderr, spread)
+    return best
+
+
+def _steep_mode(slopes: FloatArray) -> tuple[float, float]:
+    """Centre and standard deviation of the steep ones among slopes.
+
+    A layer that stops a curve makes its slope smaller, never larger: the middle is that of the
+    shortest half, and the spread that of the slopes beyond it.
+    """
+    ordered = np.sort(slopes)
+    half = (len(ordered) + 1) // 2
+    widths = ordered[half - 1 :] - ordered[: len(ordered) - half + 1]
+    first = int(np.argmin(widths))
+    middle = float(np.median(ordered[first : first + half]))
+    beyond = middle - ordered[ordered < middle]
+    return middle, 1.4826 * float(np.median(beyond)) if len(beyond) else 0.0
+
+
+def correlation(block: Block, longest: int = 200) -> FloatArray:
+    """Autocorrelation of the in-phase signal far from the surface, cut where it has died out."""
+    if not len(block.in_phase):
+        return np.ones(1)
+    total = np.zeros(longest)
+    for a, b in zip(block.begin[:-1], block.begin[1:], strict=True):
+        n = (b - a) // 3
+        if n < 4 * longest // 3:
+            continue
+        x = block.in_phase[a : a + n]
+        x = x - x.mean()
+        if not np.isfinite(x).all():
+            continue
+        spectrum = np.abs(np.fft.rfft(x, 2 * n)) ** 2
+        total += np.fft.irfft(spectrum)[:longest] / (n - np.arange(longest))
+    if total[0] <= 0.0:
+        return np.ones(1)
+    rho = total / total[0]
+    gone = np.flatnonzero(rho < 0.05)
+    return np.ascontiguousarray(rho[: gone[0] if len(gone) else longest])
+
+
+def fringe(block: Block, ends: IntArray) -> float:
+    """Wave number of a fringe that all baselines share, 0 without one.
+
+    The period is the one whose sine and cosine explain most of all baselines together; a pooled
+    F-test says whether that is more than noise explains.
+    """
+    length, table = _baselines(block, ends)
+    n_curves, n = table.shape
+    if n_curves < 2:
+        return 0.0
+    u = np.linspace(0.0, 1.0, n)
+    none = _left(u, table, 0.0)
+
+    def left(cycles: FloatArray) -> FloatArray:
+        return np.array([_left(u, table, 2 * np.pi * c) for c in cycles])
+
+    cycles = np.arange(0.6, 16.0, 0.05)
+    remains = left(cycles)
+    best = int(np.argmin(remains))
+    freedom = n_curves * (n - 4)
+    from scipy.stats import f
+
+    ratio = (none - remains[best]) / (2 * n_curves) / max(remains[best] / freedom, 1e-300)
+    likely = float(f.sf(ratio, 2 * n_curves, freedom)) * len(cycles)
+    size = np.sqrt(max(none - remains[best], 0.0) / table.size * 2.0)
+    if likely > _LARGEST_P or size < _SMALLEST_FRINGE:
+        return 0.0
+    if _uneven(u, table, 2 * np.pi * cycles[best]) > _MOST_UNEVEN:
+        return 0.0
+    fine = np.linspace(cycles[best] - 0.05, cycles[best] + 0.05, 41)
+    return float(2 * np.pi * fine[int(np.argmin(left(fine)))] / length)
+
+
+def rough_ends(block: Block) -> IntArray:
+    """Ends of the baselines, as far as straight lines can tell."""
+    ends = np.zeros(len(block.begin) - 1, np.int64)
+    for curve in range(len(ends)):
+        a, b = int(block.begin[curve]), int(block.begin[curve + 1])
+        x, y = block.height[a:b], block.deflection[a:b]
+        if b - a >= 256 and np.isfinite(x).all() and np.isfinite(y).all():
+            noise = kernels.second_difference_noise(y)
+            rough = max(noise, kernels.long_run_noise(x, y, (b - a) // 4), 1e-18)
+            ends[curve] = kernels.baseline_end(x, y, rough, b - a)
+    return ends
+
+
+def _baselines(
+    block: Block, ends: IntArray, points: int = 64, most: int = 128
+) -> tuple[float, FloatArray]:
+    """Baselines of some curves on a common grid of relative heights, and how long they are (m)."""
+    found: list[tuple[FloatArray, FloatArray]] = []
+    for curve in range(min(most, len(block.begin) - 1)):
+        a = int(block.begin[curve])
+        end = int(kernels.FRINGE_PART * ends[curve]) // 4 * 4
+        if end >= 64:
+            x, y = block.height[a : a + end], block.deflection[a : a + end]
+            away = np.abs(x - x[0]).reshape(-1, 4).mean(1)
+            found.append((away, y.reshape(-1, 4).mean(1)))
+    if not found:
+        return 0.0, np.empty((0, points))
+    length = float(np.quantile([x[-1] for x, _ in found], 0.5))
+    grid = np.linspace(found[0][0][0], length, points)
+    table = np.array([np.interp(grid, x, y) for x, y in found if x[-1] >= length])
+    return float(grid[-1] - grid[0]), table
+
+
+def _uneven(u: FloatArray, table: FloatArray, wave: float) -> float:
+    """How much the amplitude at a wave number differs from curve to curve, as a part of it."""
+    matrix = np.stack([np.sin(wave * u), np.cos(wave * u), np.ones_like(u), u], axis=1)
+    found = np.linalg.lstsq(matrix, table.T, rcond=None)[0]
+    size = np.hypot(found[0], found[1])
+    middle = float(np.median(size))
+    return 1.4826 * float(np.median(np.abs(size - middle))) / middle if middle else np.inf
+
+
+def _left(u: FloatArray, table: FloatArray, wave: float) -> float:
+    """Sum of squares that a line, and a sine and cosine, leave of all curves."""
+    columns = [np.ones_like(u), u]
+    if wave:
+        columns += [np.sin(wave * u), np.cos(wave * u)]
+    q, _ = np.linalg.qr(np.stack(columns, axis=1))
+    return float(np.sum(table**2) - np.sum((table @ q) ** 2))

@@ -1,0 +1,37 @@
+"""A microscope and an electrode whose truth is known.
+
+For planning an experiment, for the demo, and for testing everything that handles curves: choose a
+sample, an instrument and a ramp, and `simulate` returns a `CurveSet` like a real one, marked
+``simulated``, together with the truth behind it.
+
+>>> from nrm_plugin import simulate as sim
+>>> layers = sim.Layer(8e-9, 10e6 + 3e6j), sim.Layer(12e-9, 2e6 + 1e6j)
+>>> sample = sim.Sample(sim.Interphase(layers, force=3e-9))
+>>> curves, truth = sim.simulate(sample, sim.Instrument(), sim.Ramp(), n_curves=4, seed=1)
+>>> curves.n_curves
+4
+"""
+
+from nrm_plugin.simulate.instrument import Detector, Instrument, LockIn, Scanner
+from nrm_plugin.simulate.loops import LoopTruth, Scan, friction_loops, wedge_loops
+from nrm_plugin.simulate.measurement import Ramp, Truth, simulate
+from nrm_plugin.simulate.sample import Electrode, Interphase, Layer, Sample, Voltammogram
+
+__all__ = [
+    "Detector",
+    "Electrode",
+    "Instrument",
+    "Interphase",
+    "Layer",
+    "LockIn",
+    "LoopTruth",
+    "Ramp",
+    "Sample",
+    "Scan",
+    "Scanner",
+    "Truth",
+    "Voltammogram",
+    "friction_loops",
+    "simulate",
+    "wedge_loops",
+]

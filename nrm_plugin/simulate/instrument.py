@@ -1,0 +1,166 @@
+"""The microscope between the forces on the tip and the numbers in the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nrm_plugin.columns import FloatArray
+
+ComplexArray = NDArray[np.complex128]
+
+
+@dataclass(frozen=True)
+class LockIn:
+    """A lock-in amplifier on the lateral signal.
+
+    Attributes
+    ----------
+    time_constant : float
+        In s; 0 for an instant response.
+    poles : int
+        1 to 4.
+    phase : float
+        The instrument's phase in rad: the measured X + iY is the true one times exp(i phase).
+    convention : str
+        What X and Y are: rms or peak.
+    sensitivity : float or None
+        Full scale in V (rms). If given, the curves hold the outputs' volts,
+        ``(X / sensitivity - offset) * expand * 10 V``, limited to 10.9 V.
+    expand_x, expand_y, offset_x, offset_y : float
+        Of the outputs; offsets as fractions of full scale.
+    """
+
+    time_constant: float = 0.0
+    poles: int = 1
+    phase: float = 0.0
+    convention: str = "rms"
+    sensitivity: float | None = None
+    expand_x: float = 1.0
+    expand_y: float = 1.0
+    offset_x: float = 0.0
+    offset_y: float = 0.0
+
+    @property
+    def per_peak(self) -> float:
+        """What it shows for a sine of peak 1."""
+        return 1.0 / sqrt(2.0) if self.convention == "rms" else 1.0
+
+    def filtered(self, values: ComplexArray, step: float) -> ComplexArray:
+        """Pass samples `step` seconds apart through the filter, settled on the first."""
+        if not self.time_constant:
+            return values
+        keep = np.exp(-step / self.time_constant)
+        out = np.asarray(values, complex)
+        for _ in range(self.poles):
+            out = _one_pole(out, keep)
+        return out
+
+    def output(self, volts: FloatArray, expand: float, offset: float) -> FloatArray:
+        """Volts at an output of the back, for X or Y at the input."""
+        assert self.sensitivity is not None
+        return np.clip((volts / self.sensitivity - offset) * expand * 10.0, -10.9, 10.9)
+
+
+def _one_pole(values: ComplexArray, keep: float) -> ComplexArray:
+    """Exponential smoothing along the last axis; the input is taken as linear between samples.
+
+    Exact for such an input: y[i] = keep y[i-1] + a x[i-1] + b x[i].
+    """
+    from scipy.signal import lfilter
+
+    log = -np.log(keep)  # step over time constant
+    b = 1.0 - (1.0 - keep) / log
+    a = 1.0 - keep - b
+    # Settled on the first sample, as after a long wait far from the surface.
+    start = values[..., :1] * (1.0 - b)
+    out, _ = lfilter([b, a], [1.0, -keep], values, axis=-1, zi=start)
+    return np.asarray(out, complex)
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Noise and faults of the optical lever. Amounts are in m of deflection or N of lateral force.
+
+    Attributes
+    ----------
+    deflection_noise, lateral_noise : float
+        Standard deviation of white noise; the lateral one as it leaves the lock-in's filter.
+    flicker : float
+        Standard deviation of 1/f noise of the deflection over a curve.
+    tilt : float
+        Deflection that is faked per m of height (virtual deflection).
+    fringe, fringe_period : float
+        Amplitude and period in height of optical interference.
+    drag : float
+        Hydrodynamic drag in N s/m on the cantilever.
+    glitches : float
+        Part of the curves that have single samples far off.
+    bits, full_scale : int, float
+        Resolution of the converter and its range in V; 0 bits for none.
+    """
+
+    deflection_noise: float = 0.1e-9
+    lateral_noise: float = 10e-12
+    flicker: float = 0.0
+    tilt: float = 0.0
+    fringe: float = 0.0
+    fringe_period: float = 260e-9
+    drag: float = 0.0
+    glitches: float = 0.0
+    bits: int = 0
+    full_scale: float = 10.0
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """An open-loop scanner differs from what it is told.
+
+    Attributes
+    ----------
+    hysteresis : float
+        Largest difference between the ways down and up, as a fraction of the ramp.
+    creep : float
+        Distance in m that it creeps on after turning, with a time constant of the ramp's half.
+    drift : float
+        Of the sample against the cantilever, in m/s.
+    """
+
+    hysteresis: float = 0.0
+    creep: float = 0.0
+    drift: float = 0.0
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """Cantilever, lock-in, detector and scanner.
+
+    Attributes
+    ----------
+    spring_constant : float
+        In N/m.
+    lateral_stiffness : float
+        k_t / l_t**2 in N/m; infinite for a tip that nothing moves.
+    deflection_sensitivity, lateral_sensitivity : float
+        In m/V.
+    dither_amplitude : float
+        Peak, in m.
+    dither_frequency : float
+        In Hz.
+    shape_factor : float
+        The r_g with which layers resist (Eq. 4).
+    """
+
+    spring_constant: float = 0.3
+    lateral_stiffness: float = inf
+    deflection_sensitivity: float = 30e-9
+    lateral_sensitivity: float = 300e-9
+    dither_amplitude: float = 1e-9
+    dither_frequency: float = 1000.0
+    shape_factor: float = 1.25
+    lock_in: LockIn = field(default_factory=LockIn)
+    detector: Detector = field(default_factory=Detector)
+    scanner: Scanner = field(default_factory=Scanner)

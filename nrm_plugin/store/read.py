@@ -1,0 +1,248 @@
+"""Reads the common file, and its samples only when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from nrm_plugin.columns import (
+    AnyArray,
+    Column,
+    FileStamp,
+    RepeatedColumn,
+    Rows,
+    scaled_copy,
+)
+from nrm_plugin.errors import ChangedFile, CorruptFile, MissingFile
+from nrm_plugin.images import Image
+from nrm_plugin.model import Channel, CurveSet, Origin
+from nrm_plugin.store.layout import BLOCK, FORMAT, VERSION, WORDS
+from nrm_plugin.tables import SEGMENT, Table, segment_array
+from nrm_plugin.vocabulary import (
+    CHANNELS,
+    COLUMNS,
+    METADATA,
+    SEGMENT_KINDS,
+)
+
+
+class HdfColumn:
+    """A dataset of a common file; the file is open only while numbers are copied."""
+
+    def __init__(self, stamp: FileStamp, name: str, dtype: np.dtype[Any], rows: Rows) -> None:
+        self.stamp, self.name, self.dtype, self.rows = stamp, name, dtype, rows
+
+    def fill(
+        self, first: int, stop: int, out: AnyArray, gain: float = 1.0, offset: float = 0.0
+    ) -> None:
+        """See `Column.fill`."""
+        self.stamp.check()
+        at, end = self.rows.start(first), self.rows.start(stop)
+        flat = out.reshape(-1)
+        try:
+            with h5py.File(self.stamp.path, "r") as file:
+                data = file[self.name]
+                if data.ndim == 2:
+                    scaled_copy(flat.reshape(data.shape), data[()], gain, offset)
+                    return
+                for begin in range(at, end, BLOCK):
+                    until = min(end, begin + BLOCK)
+                    part = flat[begin - at : until - at]
+                    scaled_copy(part, data[begin:until], gain, offset)
+        except FileNotFoundError:
+            raise ChangedFile(self.stamp.path) from None
+        except (OSError, RuntimeError, KeyError) as error:
+            raise CorruptFile(self.stamp.path, None, f"readable {self.name}", error) from None
+
+
+def is_common_file(path: Path) -> bool:
+    """Whether an HDF5 file is one of ours; a damaged one that may be ours counts."""
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(_text(file.attrs.get("format", "")) == FORMAT)
+    except OSError:
+        return path.suffix.lower() == ".h5"
+
+
+def open_curves(path: str | PathLike[str]) -> CurveSet:
+    """Open a common file without reading its samples.
+
+    Raises
+    ------
+    MissingFile, CorruptFile
+        CorruptFile also for a file of a newer major version.
+    """
+    path = Path(path)
+    try:
+        stamp = FileStamp.of(path)
+    except OSError as error:
+        raise MissingFile(path, str(error)) from None
+    with _contradictions(path), h5py.File(path, "r") as file:
+        warnings = _check_version(path, file)
+        entry = file["entry"]
+        rows, grid = _read_rows(path, entry)
+        channels = _read_channels(stamp, entry, rows)
+        metadata, sources = _read_metadata(entry)
+        stored = [_text(w) for w in entry["metadata"].attrs.get("warnings", [])]
+        curves = CurveSet(
+            rows,
+            channels,
+            metadata,
+            sources,
+            images=tuple(_read_images(stamp, entry)),
+            warnings=(*stored, *warnings),
+            origins=_read_origins(entry),
+            grid=grid,
+            segments_from=lambda: _read_segments(stamp, rows),
+            table_from=lambda: _read_table(stamp),
+        )
+    return curves
+
+
+@contextmanager
+def _contradictions(path: Path) -> Iterator[None]:
+    """Turn what h5py and numpy say of a damaged file into one named error."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise ChangedFile(path) from None
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, IndexError, RuntimeError,
+            MemoryError, OverflowError) as error:  # fmt: skip
+        raise CorruptFile(path, None, "a complete common file", error) from error
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _check_version(path: Path, file: h5py.File) -> list[str]:
+    version = _text(file.attrs["format_version"])
+    major, minor = (int(part) for part in version.split(".")[:2])
+    if major > VERSION[0]:
+        raise CorruptFile(
+            path, None, f"version {VERSION[0]} of the common file",
+            f"version {version}, made by a newer nrm-plugin: update it",
+        )  # fmt: skip
+    if minor > VERSION[1]:
+        return [f"made by a newer nrm-plugin (format {version}): some of it may not be shown"]
+    return []
+
+
+def _read_rows(path: Path, entry: h5py.Group) -> tuple[Rows, tuple[int, int] | None]:
+    group = entry["curves"]
+    sizes = group["row_size"][()].astype(np.int64)
+    if sizes.ndim != 1 or (sizes < 0).any():
+        raise CorruptFile(path, None, "sample counts of zero or more", "negative ones")
+    grid = group.attrs.get("grid")
+    if grid is not None:
+        grid = (int(grid[0]), int(grid[1]))
+        if grid[0] * grid[1] != len(sizes):
+            raise CorruptFile(path, None, f"{grid[0]} x {grid[1]} curves", f"{len(sizes)}")
+    return Rows(sizes), grid
+
+
+def _read_channels(stamp: FileStamp, entry: h5py.Group, rows: Rows) -> dict[str, Channel]:
+    channels: dict[str, Channel] = {}
+    columns: dict[Any, Column] = {}
+    for name, data in entry["curves"].items():
+        if not isinstance(data, h5py.Dataset) or "scale_factor" not in data.attrs:
+            continue
+        if data.shape != (rows.total,) or data.dtype.kind not in "iuf":
+            raise CorruptFile(
+                stamp.path, None, f"{rows.total} numbers of {name}", f"{data.dtype} {data.shape}"
+            )
+        place = h5py.h5o.get_info(data.id).addr
+        if place not in columns:
+            if "repeats" in data.attrs and rows.length:
+                columns[place] = RepeatedColumn(data[: rows.length], rows)
+            else:
+                columns[place] = HdfColumn(stamp, data.name, data.dtype, rows)
+        channels[name] = Channel(
+            name,
+            _text(data.attrs["units"]),
+            columns[place],
+            float(data.attrs["scale_factor"]),
+            float(data.attrs["add_offset"]),
+            _text(data.attrs.get("original", "")),
+            _text(data.attrs.get("source", "")),
+        )
+    return channels
+
+
+def _read_metadata(entry: h5py.Group) -> tuple[dict[str, Any], dict[str, str]]:
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for name, data in entry["metadata"].items():
+        value = data[()]
+        if isinstance(value, bytes | str):
+            value = _text(value)
+        elif isinstance(value, np.bool_):
+            value = bool(value)
+        else:
+            value = float(value)
+        values[name] = METADATA[name].check(name, value) if name in METADATA else value
+        sources[name] = _text(data.attrs.get("source", ""))
+    return values, sources
+
+
+def _read_origins(entry: h5py.Group) -> tuple[Origin, ...]:
+    group = entry["source"]
+    fields = ("name", "importer", "version", "header", "sha256")
+    columns = [[_text(v) for v in group[name][()]] for name in fields]
+    return tuple(
+        Origin(name, importer, version, header, "", digest)
+        for name, importer, version, header, digest in zip(*columns, strict=True)
+    )
+
+
+def _read_segments(stamp: FileStamp, rows: Rows) -> AnyArray:
+    stamp.check()
+    with _contradictions(stamp.path), h5py.File(stamp.path, "r") as file:
+        group = file["entry/segments"]
+        table = np.empty(group["curve"].shape, SEGMENT)
+        for name in ("curve", "start", "stop"):
+            table[name] = group[name][()]
+        table["kind"] = np.array(SEGMENT_KINDS)[group["kind"][()]]
+        return segment_array(table, rows)
+
+
+def _read_table(stamp: FileStamp) -> Table:
+    stamp.check()
+    table: dict[str, AnyArray] = {}
+    with _contradictions(stamp.path), h5py.File(stamp.path, "r") as file:
+        group = file["entry/curves"]
+        for name in COLUMNS:
+            data = group.get(f"curve_{name}" if name in CHANNELS else name)
+            if data is None:
+                continue
+            values = data[()]
+            if name in WORDS:
+                values = np.array(WORDS[name])[values]
+            elif "calendar" in data.attrs:
+                values = values.view("M8[us]")
+            table[name] = values
+    return table
+
+
+def _read_images(stamp: FileStamp, entry: h5py.Group) -> Iterator[Image]:
+    for group in entry.get("images", {}).values():
+        data = group["data"]
+        extents = [float(group[name].attrs["extent"]) for name in "xy"]
+        column = HdfColumn(stamp, data.name, data.dtype, Rows.uniform(1, data.size))
+        yield Image(
+            _text(group.attrs["title"]),
+            column,
+            _text(data.attrs["units"]),
+            (extents[0], extents[1]),
+            _text(group.attrs["direction"]),
+            shape=(int(data.shape[0]), int(data.shape[1])),
+            gain=float(data.attrs["scale_factor"]),
+            offset=float(data.attrs["add_offset"]),
+            original=_text(group.attrs["original"]),
+        )

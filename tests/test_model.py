@@ -1,0 +1,304 @@
+"""CurveSet: what is given comes back, in SI, for any choice of curves."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nrm_plugin import CurveSet, InvalidInput, NrmError, UnknownChannel
+
+NM = np.array([[30, 20, 10, 15], [31, 21, 11, 16], [32, 22, 12, 17]], "i2")  # 3 curves
+
+
+@pytest.fixture
+def curves() -> CurveSet:
+    return CurveSet.from_arrays({"height": (NM, "nm"), "deflection": (NM * 0.5, "V")})
+
+
+@pytest.fixture
+def ragged() -> CurveSet:
+    """Four curves of 3, 0, 1 and 2 samples that hold 0 to 5."""
+    return CurveSet.from_arrays({"deflection": (np.arange(6.0), "V")}, row_size=[3, 0, 1, 2])
+
+
+# What is given
+
+
+def test_table_of_curves(curves: CurveSet) -> None:
+    assert (curves.n_curves, curves.n_samples) == (3, 12)
+    assert curves.row_size.tolist() == [4, 4, 4]
+    height = curves.channels["height"]
+    assert (height.unit, height.original, height.source) == ("m", "height", "given")
+    np.testing.assert_array_equal(curves.read("height"), NM.ravel().astype(float) * 1e-9)
+    np.testing.assert_array_equal(curves.read_raw("height"), NM.ravel())
+    assert curves.read_raw("height").dtype == np.int16
+    assert curves.read("height").dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "gain", "si"),
+    [
+        ("height", "nm", 1e-9, "m"),
+        ("height", "µm", 1e-6, "m"),
+        ("deflection", "mV", 1e-3, "V"),
+        ("deflection", "nm", 1e-9, "m"),
+        ("lateral_in_phase", "pN", 1e-12, "N"),
+        ("height", "inch", 0.0254, "m"),
+        ("own_thing", "nm", 1e-9, "m"),
+        ("own_thing", "Arb", 1.0, "Arb"),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["i4", "f4", "f8", ">i2"])
+def test_units_become_si(name: str, unit: str, gain: float, si: str, dtype: str) -> None:
+    values = np.array([3, -7, 1000], dtype)
+    made = CurveSet.from_arrays({name: (values, unit)})
+    assert made.channels[name].unit == si
+    np.testing.assert_array_equal(made.read(name), np.array([3.0, -7.0, 1000.0]) * gain)
+    np.testing.assert_array_equal(made.read_raw(name), values)
+
+
+def test_ragged_and_empty_curves(ragged: CurveSet) -> None:
+    assert ragged.row_size.tolist() == [3, 0, 1, 2]
+    assert [ragged.read("deflection", i).tolist() for i in range(4)] == [[0, 1, 2], [], [3], [4, 5]]
+    assert ragged.segments["curve"].tolist() == [0, 2, 3]
+
+
+def test_no_curves() -> None:
+    for made in (
+        CurveSet.from_arrays({}),
+        CurveSet.from_arrays({"height": (np.empty((0, 9)), "m")}),
+    ):
+        assert (made.n_curves, made.n_samples, len(made.segments)) == (0, 0, 0)
+        assert made.row_size.shape == (0,)
+        assert made.curve_table["x"].shape == (0,)
+        assert list(made.blocks()) == []
+    assert made.read("height").shape == (0,)
+    assert made.read("height", []).shape == (0,)
+    with pytest.raises(InvalidInput):
+        made.read("height", 0)
+
+
+def test_the_callers_array_is_copied() -> None:
+    values = np.arange(3.0)
+    made = CurveSet.from_arrays({"deflection": (values, "V")})
+    values[:] = 9
+    assert made.read("deflection").tolist() == [0, 1, 2]
+
+
+def test_nothing_given_can_be_changed(curves: CurveSet) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        curves.channels["height"].column.values[0] = 1  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="read-only"):
+        curves.row_size[0] = 1
+    with pytest.raises(FrozenInstanceError):
+        curves.warnings = ()  # type: ignore[misc]
+    curves.read("height")[:] = 0
+    assert curves.read("height", 0)[0] == 30 * 1e-9
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"channels": {"height": (NM, "V")}},
+        {"channels": {"height": (NM, "")}},
+        {"channels": {"height": (NM, None)}},
+        {"channels": {"height": NM}},
+        {"channels": {"height": (NM, "nm"), "deflection": (NM.ravel()[:-1], "V")}},
+        {"channels": {"height": (NM, "nm"), "deflection": (NM.T, "V")}},
+        {"channels": {"height": (NM, "nm")}, "row_size": [4, 4, 3]},
+        {"channels": {"height": (NM, "nm")}, "row_size": [3, 4, 5]},
+        {"channels": {"height": (NM.ravel(), "nm")}, "row_size": [-1, 13]},
+        {"channels": {"height": (NM.ravel(), "nm")}, "row_size": [6.5, 5.5]},
+        {"channels": {"height": (NM.ravel(), "nm")}, "row_size": 12},
+        {"channels": {"height": (NM[None], "nm")}},
+        {"channels": {"height": (3.0, "nm")}},
+        {"channels": {"height": ([[1, 2], [3]], "nm")}},
+        {"channels": {"height": (NM + 1j, "nm")}},
+        {"channels": {"height": (NM.astype("U"), "nm")}},
+        {"channels": {"height": (NM > 20, "nm")}},
+        {"channels": {"my height": (NM, "nm")}},
+        {"channels": {"row_size": (NM, "nm")}},
+        {"curve_table": {"x": [0.0, 1.0]}},
+        {"curve_table": {"colour": [0, 1, 2]}},
+        {"curve_table": {"x": ["left", "middle", "right"]}},
+        {"metadata": {"spring_constant": -1.0}},
+        {"metadata": {"spring_constant": None}},
+        {"metadata": {"my_list": [1, 2]}},
+        {"metadata": {"my/key": 1.0}},
+    ],
+)
+def test_bad_input_is_named(given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        CurveSet.from_arrays(**{"channels": {"height": (NM, "nm")}, **given})
+
+
+# Which curves are read
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        (None, [0, 1, 2, 3, 4, 5]),
+        (0, [0, 1, 2]),
+        (-1, [4, 5]),
+        (np.int16(2), [3]),
+        (slice(None), [0, 1, 2, 3, 4, 5]),
+        (slice(2, None), [3, 4, 5]),
+        (slice(None, None, -1), [4, 5, 3, 0, 1, 2]),
+        (slice(7, 9), []),
+        ([0, 3], [0, 1, 2, 4, 5]),
+        ([3, 0, 3], [4, 5, 0, 1, 2, 4, 5]),
+        ((-4, -1), [0, 1, 2, 4, 5]),
+        (np.array([2, 3], "u8"), [3, 4, 5]),
+        ([], []),
+        (np.array([True, False, False, True]), [0, 1, 2, 4, 5]),
+        ([False] * 4, []),
+        (range(1, 3), [3]),
+    ],
+)
+def test_choice_of_curves(ragged: CurveSet, chosen: Any, expected: list[float]) -> None:
+    assert ragged.read("deflection", chosen).tolist() == expected
+    assert ragged.read_raw("deflection", chosen).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "chosen", [4, -5, [0, 4], [True, False], 0.0, [0.5], "0", [[0, 1]], [[0], [1, 2]], object()]
+)
+def test_choices_that_make_no_sense(ragged: CurveSet, chosen: Any) -> None:
+    with pytest.raises(InvalidInput):
+        ragged.read("deflection", chosen)
+
+
+def test_the_wrong_number_is_named(ragged: CurveSet) -> None:
+    with pytest.raises(InvalidInput, match="asked for -9"):
+        ragged.read("deflection", [0, -9])
+
+
+def test_unknown_channel(curves: CurveSet) -> None:
+    with pytest.raises(UnknownChannel, match="the channels are: height, deflection"):
+        curves.read("force")
+    with pytest.raises(KeyError):
+        curves.channel("force")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "samples", "blocks"),
+    [
+        ([4, 4, 4, 4, 4], 8, [(0, 2), (2, 4), (4, 5)]),
+        ([4, 4, 4], 1, [(0, 1), (1, 2), (2, 3)]),
+        ([4, 4, 4], 99, [(0, 3)]),
+        ([3, 0, 1, 9, 2, 0], 4, [(0, 3), (3, 4), (4, 6)]),
+        ([0, 0, 0], 4, [(0, 3)]),
+    ],
+)
+def test_blocks(sizes: list[int], samples: int, blocks: list[tuple[int, int]]) -> None:
+    made = CurveSet.from_arrays({"deflection": (np.zeros(sum(sizes)), "V")}, row_size=sizes)
+    assert list(made.blocks(samples)) == blocks
+
+
+# Changed copies
+
+
+def test_metadata_remember_their_source(curves: CurveSet) -> None:
+    one = curves.with_metadata({"spring_constant": "0.1"}, "file")
+    two = one.with_metadata({"spring_constant": 0.2, "title": "graphite"}, "--set")
+    assert (one.metadata["spring_constant"], one.metadata_source["spring_constant"]) == (
+        0.1,
+        "file",
+    )
+    assert two.metadata["spring_constant"] == 0.2
+    assert two.metadata_source["spring_constant"] == two.metadata_source["title"] == "--set"
+    assert two.metadata["height_source"] == two.metadata_source["height_source"] == "given"
+    assert "spring_constant" not in curves.metadata
+
+
+def test_unknown_metadata_key_warns() -> None:
+    made = CurveSet.from_arrays({}, metadata={"spring_constnt": 0.2, "operator": "K"})
+    assert made.metadata == {"spring_constnt": 0.2, "operator": "K"}
+    assert "'spring_constnt' is not known to nrm. Did you mean spring_constant?" in made.warnings[0]
+    assert len(made.warnings) == 2
+
+
+@pytest.fixture
+def wired() -> CurveSet:
+    """Two inputs of a controller whose X and Y went there crossed."""
+    channels = {"input1": (np.array([1.0]), "V"), "input2": (np.array([2.0]), "V")}
+    made = CurveSet.from_arrays({**channels, "lateral": (np.array([3.0]), "V")})
+    for name, original in (("input1", "Input1"), ("input2", "Input2"), ("lateral", "Friction")):
+        made = made.with_channel(replace(made.channels[name], original=original))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (
+            {"Input1": "lockin_output_x"},
+            {"lockin_output_x": 1.0, "input2": 2.0, "lateral": 3.0},
+        ),
+        ({"input1": "input2", "Input2": "input1"}, {"input2": 1.0, "input1": 2.0, "lateral": 3.0}),
+        # the vendor's own lateral channel gives way, and is not lost
+        ({"Input2": "lateral"}, {"input1": 1.0, "lateral": 2.0, "friction": 3.0}),
+        ({}, {"input1": 1.0, "input2": 2.0, "lateral": 3.0}),
+    ],
+)
+def test_with_names(wired: CurveSet, names: dict[str, str], expected: dict[str, float]) -> None:
+    named = wired.with_names(names)
+    assert {n: float(named.read(n)[0]) for n in named.channels} == expected
+    assert all(channel.name == name for name, channel in named.channels.items())
+    assert bool(named.warnings) == ("friction" in expected)
+    assert list(wired.channels) == ["input1", "input2", "lateral"]
+
+
+@pytest.mark.parametrize(
+    ("names", "error"),
+    [
+        ({"Input9": "lockin_output_x"}, UnknownChannel),
+        ({"Input1": "height"}, InvalidInput),  # volts are no metres
+        ({"Input1": "lock-in X"}, InvalidInput),
+        ({"Input1": "row_size"}, InvalidInput),
+        ({"Input1": "lockin_output_x", "Input2": "lockin_output_x"}, InvalidInput),
+        ({"Input1": "lockin_output_x", "input1": "lockin_output_y"}, InvalidInput),
+    ],
+)
+def test_with_names_refuses(wired: CurveSet, names: dict[str, str], error: type[NrmError]) -> None:
+    with pytest.raises(error):
+        wired.with_names(names)
+
+
+def test_unknown_channel_lists_the_vendors_names(wired: CurveSet) -> None:
+    with pytest.raises(UnknownChannel, match="Input1, Input2, Friction"):
+        wired.with_names({"Input9": "lateral"})
+
+
+def test_grid() -> None:
+    def grid(row: list[int], column: list[int]) -> tuple[int, int] | None:
+        table = {"row": row, "column": column}
+        return CurveSet.from_arrays({"height": (np.zeros((6, 2)), "m")}, curve_table=table).grid
+
+    assert grid([0, 0, 0, 1, 1, 1], [0, 1, 2, 0, 1, 2]) == (2, 3)
+    assert grid([0, 1, 0, 1, 0, 1], [0, 0, 1, 1, 2, 2]) is None  # column by column
+    assert grid([0, 0, 0, 1, 1, 2], [0, 1, 2, 0, 1, 2]) is None
+    assert grid([-1] * 6, [-1] * 6) is None
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = "import nrm_plugin, sys; print(sorted({'numpy', 'h5py', 'pint'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_public_names() -> None:
+    import nrm_plugin
+
+    for name in nrm_plugin.__all__:
+        assert getattr(nrm_plugin, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'opn'"):
+        _ = nrm_plugin.opn
+    for name in ("MissingFile", "UnknownFormat", "CorruptFile", "InvalidInput", "OutputError"):
+        assert issubclass(getattr(nrm_plugin, name), NrmError)
