@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from writers import nanoscope, park  # noqa: E402
+from writers import gwyddion, nanoscope, park  # noqa: E402
 
 
 def main(folder: Path = HERE) -> None:
@@ -54,6 +54,7 @@ def main(folder: Path = HERE) -> None:
         repeat=False,
     )
     park.write_samples(folder / "park")
+    gwyddion.write_samples(folder / "gwyddion")
 
 
 if __name__ == "__main__":

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
-import time
-import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from bounds import Bounds
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -29,11 +26,9 @@ from writers.nanoscope import (
 )
 
 import nrm_plugin as nrm
+from nrm_importers.bruker import BrukerImporter
 from nrm_plugin.cli import main
-from nrm_plugin.cli.info import describe
 
-SECONDS = 2.0
-MEGABYTES = 50
 EXAMPLES = int(os.environ.get("NRM_FUZZ_EXAMPLES", "0"))  # 0: few, and always the same
 
 REAL = [
@@ -90,62 +85,8 @@ few = pytest.mark.parametrize("make", FEW, ids=lambda make: make.__name__)
 # ------------------------------------------------------------------ bounds
 
 
-@contextmanager
-def within_bounds(size: int, *, memory: bool = True) -> Iterator[None]:
-    """Fail if the block takes too long, or more memory than the file and a fixed amount.
-
-    Following the memory makes everything four times slower.
-    """
-    peak = 0
-    if memory:
-        tracemalloc.start()
-    begin = time.monotonic()
-    try:
-        yield
-    finally:
-        seconds = time.monotonic() - begin
-        if memory:
-            peak = tracemalloc.get_traced_memory()[1]
-            tracemalloc.stop()
-    assert seconds < SECONDS, f"took {seconds:.1f} s"
-    assert peak < size + MEGABYTES * 1e6, f"took {peak / 1e6:.0f} MB"
-
-
-def use(path: Path) -> nrm.CurveSet:
-    """Open a file and look at everything in it."""
-    curves = nrm.open(path)
-    for name in curves.channels:
-        assert curves.read(name).shape == (curves.n_samples,)
-    for image in curves.images:
-        assert image.data.shape == image.raw.shape == image.shape
-    segments = curves.segments
-    assert (segments["stop"] <= curves.row_size[segments["curve"]]).all()
-    assert all(len(column) == curves.n_curves for column in curves.curve_table.values())
-    json.dumps(describe(str(path), curves), allow_nan=False)
-    return curves
-
-
-def survives(path: Path, *, memory: bool = True) -> nrm.CurveSet | None:
-    """Open and use a file within bounds; None where it ends in one of our errors.
-
-    Any other exception fails the test, and so does a warning of numpy.
-    """
-    message = ""
-    with within_bounds(path.stat().st_size, memory=memory):
-        try:
-            return use(path)
-        except nrm.NrmError as error:
-            message = str(error)
-    assert str(path) in message
-    assert len(message) < 1000
-    return None
-
-
-def refused(path: Path) -> str:
-    """Open a file that must not open; what the error says."""
-    with within_bounds(path.stat().st_size), pytest.raises(nrm.NrmError) as caught:
-        use(path)
-    return str(caught.value)
+BOUNDS = Bounds(BrukerImporter(), asks=True)
+use, survives, refused = BOUNDS.use, BOUNDS.survives, BOUNDS.refused
 
 
 def same(a: nrm.CurveSet, b: nrm.CurveSet) -> bool:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import struct
-import time
-import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from bounds import Bounds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from writers import park
@@ -31,10 +28,7 @@ from writers.park_pinpoint import (
 
 import nrm_plugin as nrm
 from nrm_importers.park import ParkImporter
-from nrm_plugin.cli.info import describe
 
-SECONDS = 2.0
-MEGABYTES = 50
 EXAMPLES = int(os.environ.get("NRM_FUZZ_EXAMPLES", "0"))  # 0: few, and always the same
 
 
@@ -67,62 +61,8 @@ tiffs = pytest.mark.parametrize("make", TIFFS, ids=lambda make: make.__name__)
 # ------------------------------------------------------------------ bounds
 
 
-@contextmanager
-def within_bounds(size: int, *, memory: bool = True) -> Iterator[None]:
-    """Fail if the block takes too long, or more memory than the file and a fixed amount."""
-    peak = 0
-    if memory:
-        tracemalloc.start()
-    begin = time.monotonic()
-    try:
-        yield
-    finally:
-        seconds = time.monotonic() - begin
-        if memory:
-            peak = tracemalloc.get_traced_memory()[1]
-            tracemalloc.stop()
-    assert seconds < SECONDS, f"took {seconds:.1f} s"
-    assert peak < size + MEGABYTES * 1e6, f"took {peak / 1e6:.0f} MB"
-
-
-def use(path: Path) -> nrm.CurveSet:
-    """Open a file by the importer itself and look at everything in it."""
-    with path.open("rb") as file:
-        assert 0 <= ParkImporter().sniff(file.read(4096), path) <= 100
-    curves = ParkImporter().open(path)
-    for name in curves.channels:
-        assert curves.read(name).shape == (curves.n_samples,)
-    for picture in curves.images:
-        assert picture.data.shape == picture.raw.shape == picture.shape
-    segments = curves.segments
-    assert (segments["stop"] <= curves.row_size[segments["curve"]]).all()
-    assert all(len(column) == curves.n_curves for column in curves.curve_table.values())
-    json.dumps(describe(str(path), curves), allow_nan=False)
-    return curves
-
-
-def survives(path: Path, *, memory: bool = True) -> nrm.CurveSet | None:
-    """Open and use a file within bounds; None where it ends in one of our errors.
-
-    Any other exception fails the test, and so does a warning of numpy.
-    """
-    message = ""
-    with within_bounds(path.stat().st_size, memory=memory):
-        try:
-            return use(path)
-        except nrm.NrmError as error:
-            message = str(error)
-    assert str(path) in message
-    assert len(message) < 1000
-    return None
-
-
-def refused(path: Path) -> str:
-    """Open a file that must not open; what the error says."""
-    with within_bounds(path.stat().st_size), pytest.raises(nrm.NrmError) as caught:
-        use(path)
-    assert str(path) in str(caught.value)
-    return str(caught.value)
+BOUNDS = Bounds(ParkImporter())
+use, survives, refused = BOUNDS.use, BOUNDS.survives, BOUNDS.refused
 
 
 # ------------------------------------------------------------------ cut and mutated

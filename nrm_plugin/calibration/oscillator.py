@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import median_filter
 from scipy.optimize import least_squares
-from scipy.signal import find_peaks
-from scipy.special import chdtrc, gammainccinv
+from scipy.special import chdtrc, gammainccinv, stdtrit
 
 from nrm_plugin.calibration.estimate import CalibrationFailed
+from nrm_plugin.calibration.peaks import Peak, broad_peaks
 from nrm_plugin.calibration.spectrum import Spectrum
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
+
+#: Area, resonance, quality factor and background.
+Solution = tuple[float, float, float, float]
 
 #: Points of a spectrum per full width of the peak to which it may be averaged.
 _PER_WIDTH = 20
 
 #: Points to which a spectrum is averaged where the peak is looked for, and twice the gain of the
 #: logarithm of the likelihood over white noise that a peak needs.
-_MOST_POINTS, _STANDS_OUT = 4000, 40.0
+_MOST_POINTS, _STANDS_OUT = 1000, 40.0
 
 #: Part of the fit that may be off, averaged over a sixteenth of the window, before it is refused.
 _MISFIT = 0.2
@@ -115,9 +118,11 @@ def fit_oscillator(
         spectrum = spectrum.within(*band)
         if len(spectrum.frequency) < 30:
             raise CalibrationFailed("the band has fewer than 30 points of the spectrum")
-    resonance, width = _start(spectrum, _candidates(spectrum, expected), expected)
+    start = _start(spectrum, _peaks(spectrum, expected), expected)
+    spectrum, lines = _without_lines(spectrum, start)
+    _, resonance, quality, _ = start
     for _ in range(3):
-        quality = resonance / width
+        width = resonance / quality
         part = spectrum if band is not None else _around(spectrum, resonance, width)
         part = part.blocked(max(1, int(width / _PER_WIDTH / spectrum.spacing)))
         if len(part.frequency) < 12:
@@ -127,42 +132,33 @@ def fit_oscillator(
             )
         solution = _maximise(part, resonance, quality)
         moved = abs(solution[1] / resonance - 1.0) + abs(np.log(solution[2] / quality))
-        resonance, width = solution[1], solution[1] / solution[2]
+        _, resonance, quality, _ = solution
         if not _stands_out(part, solution):
             raise CalibrationFailed(_hidden(expected))
-        _check(spectrum, part, resonance, width, expected)
+        _check(spectrum, part, resonance, resonance / quality, expected)
         if moved < 0.2:
             break
-    return _with_errors(part, solution, spectrum.spacing)
+    return _with_errors(part, solution, spectrum.spacing, lines)
 
 
-def _candidates(spectrum: Spectrum, expected: float | None) -> list[tuple[float, float]]:
-    """Places and widths of peaks that hold most power, roughly, at different smoothings.
+def _without_lines(spectrum: Spectrum, solution: Solution) -> tuple[Spectrum, int]:
+    """Leave out single points in the peak's surroundings that noise cannot explain: mains, hum."""
+    ratio = spectrum.density / _density(spectrum.frequency, solution)
+    width = solution[1] / solution[2]
+    near = np.abs(spectrum.frequency - solution[1]) < 10.0 * width
+    lines = near & (ratio > 2.0 * _line_height(spectrum, ratio[near]))
+    if not lines.any() or lines.sum() > 0.05 * near.sum():
+        return spectrum, 0
+    keep = ~lines
+    return replace(
+        spectrum, frequency=spectrum.frequency[keep], density=spectrum.density[keep]
+    ), int(lines.sum())
 
-    On a logarithmic axis, behind a median filter (which takes away single lines); 1/f noise
-    has no maximum and is not taken for a peak.
-    """
-    f, d = spectrum.frequency, median_filter(spectrum.density, 5, mode="nearest")
-    found = []
-    spacing = spectrum.spacing
-    for per_octave in (400, 100, 25, 8):
-        x, y = _in_steps(f, d, per_octave)
-        if len(x) < 8:
-            continue
-        log = np.log(np.maximum(y, 1e-300))
-        rough = 1.4826 * np.median(np.abs(np.diff(log))) + 1e-9
-        peaks, info = find_peaks(log, prominence=max(4.0 * rough, 0.3))
-        best = (0.0, 0.0, 0.0)
-        for at, prominence in zip(peaks, info["prominences"], strict=True):
-            if expected is not None and abs(x[at] / expected - 1.0) > 1.0 / 3.0:
-                continue
-            above = y[at] * (1.0 - np.exp(-prominence))
-            left, right = _half_width(y, int(at), y[at] - above / 2.0)
-            width = max(x[right] - x[left], 2.0 * spacing)
-            if above * width > best[2]:
-                best = float(x[at]), float(width), float(above * width)
-        if best[2]:
-            found.append(best[:2])
+
+def _peaks(spectrum: Spectrum, expected: float | None) -> list[Peak]:
+    density = median_filter(spectrum.density, 5, mode="nearest")  # without single lines
+    within = (0.0, np.inf) if expected is None else (expected * 2.0 / 3.0, expected * 4.0 / 3.0)
+    found = broad_peaks(spectrum.frequency, density, within)
     if not found:
         raise CalibrationFailed(_hidden(expected))
     return found
@@ -176,63 +172,46 @@ def _hidden(expected: float | None) -> str:
     )
 
 
-def _start(
-    spectrum: Spectrum, candidates: list[tuple[float, float]], expected: float | None
-) -> tuple[float, float]:
-    """Return place and width of the likeliest of several peaks, fitted to one and the same part."""
+def _start(spectrum: Spectrum, candidates: list[Peak], expected: float | None) -> Solution:
+    """Return the likeliest of several peaks, fitted to one and the same part."""
     parts = [_around(spectrum, *one) for one in candidates]
     low = min(float(p.frequency[0]) for p in parts)
     high = max(float(p.frequency[-1]) for p in parts)
     narrow = min(width for _, width in candidates)
-    common = spectrum.within(low, high)
+    common = replace(spectrum, density=median_filter(spectrum.density, 5, mode="nearest")).within(
+        low, high
+    )
     least = len(common.frequency) // _MOST_POINTS + 1
     common = common.blocked(max(least, int(narrow / _PER_WIDTH / spectrum.spacing)))
-    if len(candidates) == 1 or len(common.frequency) < 12:
-        return candidates[0]
-    fits = [_maximise(common, f, f / width) for f, width in candidates]
-    best = min(fits, key=lambda fit: _deviance(common, fit))
-    if expected is not None and abs(best[1] / expected - 1.0) > 1.0 / 3.0:
-        return candidates[0]
-    return best[1], max(best[1] / best[2], spectrum.spacing)
+    if len(common.frequency) < 12:
+        raise CalibrationFailed(
+            f"the peak at {candidates[0][0]:.4g} Hz is not resolved: {len(common.frequency)} "
+            "points in the window around it"
+        )
+    fits = [_maximise(common, f, f / width, quick=True) for f, width in candidates]
+    if expected is not None:
+        fits = [fit for fit in fits if abs(fit[1] / expected - 1.0) < 1.0 / 3.0]
+        if not fits:
+            raise CalibrationFailed(_hidden(expected))
+    return min(fits, key=lambda f: _deviance(common.density, _density(common.frequency, f)))
 
 
-def _deviance(part: Spectrum, solution: tuple[float, ...]) -> float:
+def _density(frequency: FloatArray, solution: Solution) -> FloatArray:
     power, resonance, quality, background = solution
-    return _gamma_deviance(
-        part.density, power * lorentzian(part.frequency, resonance, quality) + background
-    )
+    return np.asarray(power * lorentzian(frequency, resonance, quality) + background)
 
 
-def _gamma_deviance(density: FloatArray, model: FloatArray) -> float:
+def _deviance(density: FloatArray, model: FloatArray) -> float:
     ratio = density[density > 0.0] / model[density > 0.0]
     return 2.0 * float(np.sum(ratio - 1.0 - np.log(ratio)))
 
 
-def _stands_out(part: Spectrum, solution: tuple[float, ...]) -> bool:
+def _stands_out(part: Spectrum, solution: Solution) -> bool:
     """Whether an oscillator explains the spectrum much better than white noise alone."""
-    power, resonance, quality, background = solution
-    model = power * lorentzian(part.frequency, resonance, quality) + background
+    model = _density(part.frequency, solution)
     flat = np.full_like(model, part.density[part.density > 0.0].mean())
-    gain = _gamma_deviance(part.density, flat) - _gamma_deviance(part.density, model)
+    gain = _deviance(part.density, flat) - _deviance(part.density, model)
     return gain > _STANDS_OUT * _scatter(part, part.density / model)
-
-
-def _half_width(y: FloatArray, at: int, level: float) -> tuple[int, int]:
-    left = at
-    while left > 0 and y[left] > level:
-        left -= 1
-    right = at
-    while right < len(y) - 1 and y[right] > level:
-        right += 1
-    return left, right
-
-
-def _in_steps(f: FloatArray, d: FloatArray, per_octave: int) -> tuple[FloatArray, FloatArray]:
-    """Means over equal steps of the logarithm of the frequency."""
-    step = np.floor(np.log2(f / f[0]) * per_octave).astype(np.int64)
-    starts = np.flatnonzero(np.diff(step, prepend=-1))
-    counts = np.diff(np.append(starts, len(f)))
-    return np.add.reduceat(f, starts) / counts, np.add.reduceat(d, starts) / counts
 
 
 def _around(spectrum: Spectrum, resonance: float, width: float) -> Spectrum:
@@ -284,7 +263,7 @@ def _model(theta: FloatArray, f: FloatArray) -> tuple[FloatArray, FloatArray]:
     return peak + theta[3], slopes
 
 
-def _maximise(part: Spectrum, resonance: float, quality: float) -> tuple[float, ...]:
+def _maximise(part: Spectrum, resonance: float, quality: float, quick: bool = False) -> Solution:
     """Maximum of the gamma likelihood, as the least sum of squared deviance residuals."""
     use = part.density > 0.0
     f, d = part.frequency[use], part.density[use]
@@ -308,40 +287,34 @@ def _maximise(part: Spectrum, resonance: float, quality: float) -> tuple[float, 
         return np.asarray(per_log[:, None] * by / np.maximum(values, 1e-300)[:, None])
 
     start = np.array([np.log(power), np.log(resonance), np.log(max(quality, 0.7)), floor])
+    tolerance = 1e-3 if quick else 1e-8
     lower = [-np.inf, np.log(f[0] / 3.0), np.log(0.3), 0.0]
     upper = [np.inf, np.log(f[-1] * 3.0), np.log(1e7), np.inf]
     fit = least_squares(
         residuals, start, slopes, bounds=(lower, upper), x_scale=[0.1, 0.02, 0.1, max(floor, 1e-6)],
-        ftol=1e-10, xtol=1e-10, gtol=1e-10, max_nfev=100,
+        ftol=tolerance, xtol=tolerance, gtol=tolerance, max_nfev=12 if quick else 100,
     )  # fmt: skip
-    return (float(np.exp(fit.x[0]) * unit), *(float(v) for v in np.exp(fit.x[1:3])),
-            float(fit.x[3] * unit))  # fmt: skip
+    power, resonance, quality = (float(v) for v in np.exp(fit.x[:3]))
+    return power * unit, resonance, quality, float(fit.x[3] * unit)
 
 
-def _with_errors(part: Spectrum, solution: tuple[float, ...], spacing: float) -> Oscillator:
+def _with_errors(part: Spectrum, solution: Solution, spacing: float, lines: int) -> Oscillator:
     power, resonance, quality, background = solution
-    notes: list[str] = []
     f, d = part.frequency, part.density
+    notes = [f"fitted from {f[0]:.4g} to {f[-1]:.4g} Hz, {len(f)} points"]
+    if lines:
+        notes.append(f"{lines} points that stand out of the spectrum were left out")
     values, slopes = _model(np.array([*np.log(solution[:3]), background]), f)
-    lines = d / values > _line_height(part, d / values)
-    if lines.any():  # mains, or the second peak of something else: once more without it
-        keep = Spectrum(f[~lines], d[~lines], part.unit, part.averages, part.inflation, part.limit)
-        solution = _maximise(keep, resonance, quality)
-        notes.append(f"{int(lines.sum())} points that stand out of the spectrum were left out")
-        part, f, d = keep, keep.frequency, keep.density
-        power, resonance, quality, background = solution
-        values, slopes = _model(np.array([*np.log(solution[:3]), background]), f)
     ratio = d / values
     by_log = slopes / values[:, None]
     by_log[:, 3] *= float(np.median(values))  # of one size with the others
     scatter = _scatter(part, ratio)
     covariance = scatter * np.linalg.pinv(by_log.T @ by_log)
     errors = np.sqrt(np.diag(covariance))
-    _one_oscillator(f, ratio, scatter)
+    _one_oscillator(f, ratio)
     if resonance / quality < 5.0 * spacing:
         notes.append("the peak is only a few steps of the spectrum wide: Q is too low, k is less "
                      "affected")  # fmt: skip
-    notes.insert(0, f"fitted from {f[0]:.4g} to {f[-1]:.4g} Hz, {len(f)} points")
     return Oscillator(
         power, power * float(errors[0]), resonance, resonance * float(errors[1]),
         quality, quality * float(errors[2]), background, (float(f[0]), float(f[-1])), len(f),
@@ -371,21 +344,25 @@ def _scatter(part: Spectrum, ratio: FloatArray) -> float:
         if r > 2.5 / np.sqrt(n):
             found *= 1.0 + 2.0 * r
     if not np.isfinite(part.averages):
-        return found
+        # Found from about n / 3 independent numbers.
+        return found * (float(stdtrit(n / 3.0, 0.975)) / 1.959964) ** 2
     known = part.inflation / part.averages
     # The standard deviation of a variance of gamma-distributed values.
     spread = np.sqrt((2.0 + 6.0 / part.averages) / n)
     return known if found < known * (1.0 + 3.0 * spread) else found
 
 
-def _one_oscillator(f: FloatArray, ratio: FloatArray, scatter: float) -> None:
+def _one_oscillator(f: FloatArray, ratio: FloatArray) -> None:
     """Raise if the spectrum differs from the fit over more than single points."""
-    blocks = np.array_split(np.arange(len(f)), 16)
-    sizes = np.array([max(len(b), 1) for b in blocks])
-    means = np.array([ratio[b].mean() - 1.0 if len(b) else 0.0 for b in blocks])
+    blocks = np.array_split(np.arange(len(f)), min(16, len(f) // 6))
+    means = np.array([ratio[b].mean() - 1.0 for b in blocks])
+    sizes = np.array([len(b) for b in blocks])
+    # Scatter of points that are far enough apart for a window, and too close for a misfit.
+    near, far = (float(np.mean((ratio[n:] - ratio[:-n]) ** 2)) / 2.0 for n in (1, 4))
+    scatter = far * (1.0 + 2.0 * max(0.0, 1.0 - near / far))
     misfit = float(np.sum(means**2 * sizes / scatter))
     worst = int(np.argmax(np.abs(means)))
-    if chdtrc(12, misfit) < 1e-6 and abs(means[worst]) > _MISFIT:
+    if chdtrc(len(blocks) - 4, misfit) < 1e-6 and abs(means[worst]) > _MISFIT:
         raise CalibrationFailed(
             "the spectrum is not that of one oscillator over white noise: near "
             f"{f[blocks[worst]].mean():.4g} Hz it differs from the fit by {means[worst]:.0%}. "

@@ -270,8 +270,8 @@ def ramp(approach: int, retract: int, noise: float, seed: int) -> tuple[np.ndarr
     """Height in m, falling and rising, and deflection in V with a contact at a quarter of it."""
     down, up = np.linspace(1.0, 0.0, approach), np.linspace(0.0, 1.0, retract)
     height = np.concatenate([down, up])
-    random = np.random.default_rng(seed)
-    deflection = np.maximum(0.25 - height, 0.0) * 8 + noise * random.standard_normal(height.size)
+    random = (np.arange(height.size) * 7919 + seed * 104729) % 1000 / 500 - 1
+    deflection = np.maximum(0.25 - height, 0.0) * 8 + noise * random
     return height * 1e-6, deflection
 
 
@@ -329,7 +329,7 @@ def example_map(
 def example_images(path: Path, container: str = "GWYP") -> list[np.ndarray]:
     """Make a file of two images, one of them masked; returns them topmost row first."""
     height = np.arange(12.0).reshape(3, 4) * 1e-9
-    friction = np.sin(np.arange(12.0)).reshape(3, 4)
+    friction = (np.arange(12) * 37 % 11 / 5 - 1).reshape(3, 4)
     entries = [
         ("/0/data", "o", data_field(height, "m", (4e-6, 3e-6))),
         ("/0/data/title", "s", "Height"),
@@ -368,7 +368,7 @@ def example_volume(path: Path, container: str = "GWYP", *, uneven: bool = False)
 def example_spectra(path: Path, container: str = "GWYP") -> Any:
     """Make two sets of spectra at the same five points; returns forces and positions."""
     xy = np.arange(10.0).reshape(5, 2) * 1e-7
-    force = np.sin(np.arange(5 * 8.0)).reshape(5, 8) * 1e-9
+    force = (np.arange(40) * 37 % 41 / 20 - 1).reshape(5, 8) * 1e-9
     entries = []
     for number, (title, name, values) in enumerate(
         (("Force", "N", force), ("Current", "A", force * 2))
@@ -418,3 +418,26 @@ def example_time_graphs(path: Path, container: str = "GWYP") -> Any:
         entries.append((f"/0/graph/graph/{number}", "o", made))
     write(path, entries, container)
     return time, height, deflection * 1e-8
+
+
+def write_samples(folder: Path) -> None:
+    """Write the sample files of this format."""
+    folder.mkdir(parents=True, exist_ok=True)
+    meta = Obj(
+        "GwyContainer",
+        [("Spring constant", "s", "0.2 N/m"), ("Comment", "s", "made by a script")],
+    )
+    example_map(
+        folder / "map-2x3-ragged.gwy", approach=120, retract=100, ragged=True, empty=(4,),
+        labels=["Z sensor", "Deflection", "Friction"], segment_labels=["Approach", "Retract"],
+        meta=meta,
+    )  # fmt: skip
+    example_map(
+        folder / "map-3x4-gwyddion3.gwy", 3, 4, container="GWYQ", approach=100, retract=100,
+        sign=-1.0, labels=["Ramp", "DeflectionError"], units=["m", "V"],
+    )  # fmt: skip
+    example_graphs(folder / "force-curve-graphs.gwy")
+    example_time_graphs(folder / "curve-over-time.gwy")
+    example_volume(folder / "volume-2x3.gwy")
+    example_spectra(folder / "spectra.gwy")
+    example_images(folder / "images-gwyddion1.gwy", "GWYO")

@@ -25,7 +25,7 @@ from nrm_plugin.errors import CorruptFile
 _DOUBLE: np.dtype[Any] = np.dtype("<f8")
 
 #: Runs of at least this many bytes are read one by one, shorter ones with what lies between.
-_RUN = 2048
+_RUN = 6144
 
 #: Planes of a volume are read in parts of about this many numbers.
 _PART = 1 << 19

@@ -115,6 +115,8 @@ def _bounds(
 
 def _overlap(table: IntArray) -> bool:
     """Whether segments of a curve share samples."""
+    if (table[:, 1:, 0] >= table[:, :-1, 1]).all():
+        return False  # the usual case: they are in order
     filled = table[..., 1] > table[..., 0]
     starts = np.where(filled, table[..., 0], np.iinfo(np.int64).max)
     order = np.argsort(starts, axis=1, kind="stable")
