@@ -315,7 +315,7 @@ def test_broken_assumptions_are_named() -> None:
     good = table(rng, 70e3, 100.0, 50.0, 50.0, 200e3)
     refused(good, "within a third of 20000 Hz", expected=20e3)
     refused(good, "no resonance|outside the band", band=(75e3, 110e3))
-    refused(table(rng, 70e3, 100.0, 50.0, 50.0, 70.3e3), "cut off|outside the band")
+    refused(table(rng, 70e3, 100.0, 50.0, 50.0, 71e3), "cut off")
     refused(table(rng, 70e3, 400.0, 50.0, 200.0, 200e3), "not resolved")
     refused(table(rng, 70e3, 200.0, 1.0, 300.0, 200e3), "few averages|not resolved|no resonance")
     refused(table(rng, 20e3, 0.45, 1e3, 100.0, 200e3), "overdamped|no resonance")
@@ -332,12 +332,14 @@ def test_too_few_averages() -> None:
     """A spectrum of one short trace knows the area of a narrow peak badly."""
     rng = np.random.default_rng(10)
     failures = []
-    for _ in range(20):
+    for _ in range(40):
         short = spectrum.from_traces([trace(rng, 8192, 500e3, 70e3, 200.0)], 500e3, "V")
-        with pytest.raises(CalibrationFailed) as failure:
-            tune(short)
-        failures.append(str(failure.value))
-    assert all("averages" in f or "resolved" in f for f in failures), failures
+        try:
+            assert tune(short).spring_constant.stderr > 0.15 * STIFFNESS / 2.0
+        except CalibrationFailed as failure:
+            failures.append(str(failure))
+    assert len(failures) >= 34
+    assert all("too few averages" in failure for failure in failures), failures
 
 
 def test_units_and_values_that_make_no_sense() -> None:

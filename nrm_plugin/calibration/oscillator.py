@@ -118,9 +118,10 @@ def fit_oscillator(
         spectrum = spectrum.within(*band)
         if len(spectrum.frequency) < 30:
             raise CalibrationFailed("the band has fewer than 30 points of the spectrum")
-    start = _start(spectrum, _peaks(spectrum, expected), expected)
+    start = _start(spectrum, _peaks(spectrum, expected))
     spectrum, lines = _without_lines(spectrum, start)
-    _, resonance, quality, _ = start
+    solution = start
+    _, resonance, quality, _ = solution
     for _ in range(3):
         width = resonance / quality
         part = spectrum if band is not None else _around(spectrum, resonance, width)
@@ -130,7 +131,7 @@ def fit_oscillator(
                 f"the peak at {resonance:.4g} Hz is not resolved: {len(part.frequency)} points in "
                 "the window around it"
             )
-        solution = _maximise(part, resonance, quality)
+        solution = _maximise(part, solution)
         moved = abs(solution[1] / resonance - 1.0) + abs(np.log(solution[2] / quality))
         _, resonance, quality, _ = solution
         if not _stands_out(part, solution):
@@ -146,6 +147,8 @@ def _without_lines(spectrum: Spectrum, solution: Solution) -> tuple[Spectrum, in
     ratio = spectrum.density / _density(spectrum.frequency, solution)
     width = solution[1] / solution[2]
     near = np.abs(spectrum.frequency - solution[1]) < 10.0 * width
+    if near.sum() < 12:  # cut off by the band's end, as what follows will find
+        return spectrum, 0
     lines = near & (ratio > 2.0 * _line_height(spectrum, ratio[near]))
     if not lines.any() or lines.sum() > 0.05 * near.sum():
         return spectrum, 0
@@ -172,7 +175,7 @@ def _hidden(expected: float | None) -> str:
     )
 
 
-def _start(spectrum: Spectrum, candidates: list[Peak], expected: float | None) -> Solution:
+def _start(spectrum: Spectrum, candidates: list[Peak]) -> Solution:
     """Return the likeliest of several peaks, fitted to one and the same part."""
     parts = [_around(spectrum, *one) for one in candidates]
     low = min(float(p.frequency[0]) for p in parts)
@@ -188,12 +191,28 @@ def _start(spectrum: Spectrum, candidates: list[Peak], expected: float | None) -
             f"the peak at {candidates[0][0]:.4g} Hz is not resolved: {len(common.frequency)} "
             "points in the window around it"
         )
-    fits = [_maximise(common, f, f / width, quick=True) for f, width in candidates]
-    if expected is not None:
-        fits = [fit for fit in fits if abs(fit[1] / expected - 1.0) < 1.0 / 3.0]
-        if not fits:
-            raise CalibrationFailed(_hidden(expected))
+    fits = [
+        _with_powers(common, resonance, factor * resonance / width)
+        for resonance, width in candidates
+        for factor in (0.4, 1.0, 2.5)
+    ]
     return min(fits, key=lambda f: _deviance(common.density, _density(common.frequency, f)))
+
+
+def _with_powers(part: Spectrum, resonance: float, quality: float) -> Solution:
+    """Area and background that fit best for a resonance and quality factor, roughly."""
+    quality = max(quality, 0.7)
+    shape = lorentzian(part.frequency, resonance, quality)
+    design = np.stack([shape / shape.max(), np.ones_like(shape)], axis=1)
+    model = np.full_like(shape, part.density.mean())
+    least = 1e-3 * float(part.density.mean())
+    top = floor = least
+    for _ in range(4):
+        weighted = design / model[:, None]
+        solved = np.linalg.lstsq(weighted, part.density / model, rcond=None)[0]
+        top, floor = max(float(solved[0]), least), max(float(solved[1]), least)
+        model = design @ np.array([top, floor])
+    return top / float(shape.max()), resonance, quality, floor
 
 
 def _density(frequency: FloatArray, solution: Solution) -> FloatArray:
@@ -263,15 +282,12 @@ def _model(theta: FloatArray, f: FloatArray) -> tuple[FloatArray, FloatArray]:
     return peak + theta[3], slopes
 
 
-def _maximise(part: Spectrum, resonance: float, quality: float, quick: bool = False) -> Solution:
+def _maximise(part: Spectrum, start: Solution) -> Solution:
     """Maximum of the gamma likelihood, as the least sum of squared deviance residuals."""
     use = part.density > 0.0
     f, d = part.frequency[use], part.density[use]
     unit = float(np.median(d))
-    floor = float(np.percentile(d, 10)) / unit * 0.5
-    near = np.abs(f - resonance) <= 0.5 * resonance / quality
-    top = float(d[near].mean()) if near.any() else float(d.max())
-    power = max(top / unit - floor, 0.1) * np.pi * resonance / (2.0 * quality)
+    floor = start[3] / unit
 
     def residuals(theta: FloatArray) -> FloatArray:
         ratio = d / unit / np.maximum(_model(theta, f)[0], 1e-300)
@@ -286,13 +302,12 @@ def _maximise(part: Spectrum, resonance: float, quality: float, quick: bool = Fa
             per_log = np.where(np.abs(res) > 1e-6, (1.0 - ratio) / res, -1.0)
         return np.asarray(per_log[:, None] * by / np.maximum(values, 1e-300)[:, None])
 
-    start = np.array([np.log(power), np.log(resonance), np.log(max(quality, 0.7)), floor])
-    tolerance = 1e-3 if quick else 1e-8
+    at = np.array([np.log(start[0] / unit), np.log(start[1]), np.log(start[2]), floor])
     lower = [-np.inf, np.log(f[0] / 3.0), np.log(0.3), 0.0]
     upper = [np.inf, np.log(f[-1] * 3.0), np.log(1e7), np.inf]
     fit = least_squares(
-        residuals, start, slopes, bounds=(lower, upper), x_scale=[0.1, 0.02, 0.1, max(floor, 1e-6)],
-        ftol=tolerance, xtol=tolerance, gtol=tolerance, max_nfev=12 if quick else 100,
+        residuals, at, slopes, bounds=(lower, upper), x_scale=[0.1, 0.02, 0.1, max(floor, 1e-6)],
+        ftol=1e-8, xtol=1e-8, gtol=1e-8, max_nfev=100,
     )  # fmt: skip
     power, resonance, quality = (float(v) for v in np.exp(fit.x[:3]))
     return power * unit, resonance, quality, float(fit.x[3] * unit)
