@@ -179,8 +179,8 @@ def table(
 ) -> spectrum.Spectrum:  # fmt: skip
     """Averaged periodograms of an oscillator of `POWER` over white noise."""
     f = np.arange(1, int(high / step) + 1) * step
-    true = POWER * (lorentzian(f, resonance, quality)
-                    + background * lorentzian(np.array([resonance]), resonance, quality))  # fmt: skip
+    floor = background * lorentzian(np.array([resonance]), resonance, quality)
+    true = POWER * (lorentzian(f, resonance, quality) + floor)
     return spectrum.measured(f, true * rng.gamma(averages, 1.0 / averages, len(f)), "V^2/Hz")
 
 
@@ -228,7 +228,7 @@ def test_thermal_trace_covers_the_truth() -> None:
     """1000 time traces of an exactly simulated oscillator."""
     rng = np.random.default_rng(3)
     tunes = [
-        tune(spectrum.from_traces([trace(rng, 8192, 100e3, 8e3, 3.0)], 100e3, "V"))
+        tune(spectrum.from_traces([trace(rng, 4096, 100e3, 8e3, 3.0)], 100e3, "V"))
         for _ in range(1000)
     ]
     parts = covered(tunes, 8e3, 3.0)
@@ -257,12 +257,12 @@ def test_thermal_in_air_by_three_ways() -> None:
 
 
 def test_maximum_likelihood_has_no_bias_where_least_squares_has() -> None:
-    """One periodogram, not averaged: the mean over 200 is right within its error."""
+    """One periodogram, not averaged: the mean over 100 is right within its error."""
     rng = np.random.default_rng(5)
-    areas = [fit_oscillator(table(rng, 20e3, 5.0, 1.0, 20.0, 150e3)).power for _ in range(200)]
-    error = np.std(areas) / np.sqrt(200)
+    areas = [fit_oscillator(table(rng, 20e3, 5.0, 1.0, 20.0, 150e3)).power for _ in range(100)]
+    error = np.std(areas) / np.sqrt(100)
     assert abs(np.mean(areas) - POWER) < 3.0 * error
-    assert error < 0.005 * POWER
+    assert error < 0.01 * POWER
 
 
 def test_errors_of_sensitivity_and_temperature_are_in() -> None:

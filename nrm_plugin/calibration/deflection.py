@@ -239,7 +239,7 @@ def _curvature(found: list[_Curve], share: float) -> list[str]:
     if change is None:
         return ["the walls are too short to see whether they are curved"]
     part, error = change.mean, _sure(change)
-    whole = _change(found, 1.0, 0.5)
+    whole = change if share == 1.0 else _change(found, 1.0, 0.5)
     assert whole is not None
     hertzian = whole.mean * _hertz_change(share) / _hertz_change(1.0)
     bent = share < 1.0 and whole.mean > max(_SIGMAS * _sure(whole), _LEAST)

@@ -203,16 +203,18 @@ def _with_powers(part: Spectrum, resonance: float, quality: float) -> Solution:
     """Area and background that fit best for a resonance and quality factor, roughly."""
     quality = max(quality, 0.7)
     shape = lorentzian(part.frequency, resonance, quality)
-    design = np.stack([shape / shape.max(), np.ones_like(shape)], axis=1)
-    model = np.full_like(shape, part.density.mean())
-    least = 1e-3 * float(part.density.mean())
-    top = floor = least
+    highest, d = float(shape.max()), part.density
+    shape = shape / highest
+    least = 1e-3 * float(d.mean())
+    top = floor = float(d.mean())
     for _ in range(4):
-        weighted = design / model[:, None]
-        solved = np.linalg.lstsq(weighted, part.density / model, rcond=None)[0]
-        top, floor = max(float(solved[0]), least), max(float(solved[1]), least)
-        model = design @ np.array([top, floor])
-    return top / float(shape.max()), resonance, quality, floor
+        weight = (top * shape + floor) ** -2.0
+        w, ws, wss = float(weight.sum()), float(weight @ shape), float(weight @ shape**2)
+        wd, wsd = float(weight @ d), float(weight @ (shape * d))
+        determinant = max(w * wss - ws * ws, 1e-12 * w * wss)
+        top = max((w * wsd - ws * wd) / determinant, least)
+        floor = max((wss * wd - ws * wsd) / determinant, least)
+    return top / highest, resonance, quality, floor
 
 
 def _density(frequency: FloatArray, solution: Solution) -> FloatArray:
@@ -307,7 +309,7 @@ def _maximise(part: Spectrum, start: Solution) -> Solution:
     upper = [np.inf, np.log(f[-1] * 3.0), np.log(1e7), np.inf]
     fit = least_squares(
         residuals, at, slopes, bounds=(lower, upper), x_scale=[0.1, 0.02, 0.1, max(floor, 1e-6)],
-        ftol=1e-8, xtol=1e-8, gtol=1e-8, max_nfev=100,
+        ftol=1e-6, xtol=1e-8, gtol=1e-8, max_nfev=100,
     )  # fmt: skip
     power, resonance, quality = (float(v) for v in np.exp(fit.x[:3]))
     return power * unit, resonance, quality, float(fit.x[3] * unit)

@@ -156,15 +156,19 @@ def _baseline(
     h = h[: n * _BLOCK].reshape(n, _BLOCK).mean(axis=1)
     v = np.median(v[: n * _BLOCK].reshape(n, _BLOCK), axis=1)
     least = 1.25 * noise / np.sqrt(_BLOCK)
-    count = max(_BLOCKS, n // 10)
+    count, step = max(_BLOCKS, n // 10), max(1, n // 50)
     while count < n:
         level, slope, variance, spread = _block_line(h[:count], v[:count], least)
-        ahead = slice(count, count + 2)
+        ahead = slice(count, count + step + 1)
         away = np.abs(v[ahead] - level - slope * h[ahead])
         reach = 4.0 * np.sqrt(spread**2 + variance * (h[ahead] - h[:count].mean()) ** 2)
-        if (away > reach).all():
+        out = away > reach
+        if not (out[1:] & out[:-1]).any() and not out.all():
+            count += step
+        elif step > 1:
+            step = 1
+        else:
             break
-        count += max(1, count // 8)
     else:
         raise Unusable("no contact" if free.all() else "saturated")
     return _block_line(h[: max(_BLOCKS, count - 2)], v[: max(_BLOCKS, count - 2)], least)
@@ -222,6 +226,6 @@ def robust_line(contact: Contact, count: int) -> Line:
     r = float(bent[1:] @ bent[:-1]) / max(float(bent @ bent), 1e-300)
     if r > 2.0 / np.sqrt(count):
         variance *= (1.0 + min(r, 0.95)) / (1.0 - min(r, 0.95))
-    share = contact.height_noise**2 * count / float(x @ x)
+    share = contact.height_noise**2 * (count - 1) / float(x @ x)
     slope /= 1.0 - min(share, 0.5)
     return Line(slope, variance + contact.base_variance)
