@@ -232,16 +232,16 @@ def test_pool_of_equal_values_and_one() -> None:
     assert many.least == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize(("n", "between"), [(2, 0.0), (3, 1.0), (5, 0.0), (12, 3.0), (40, 0.5)])
+@pytest.mark.parametrize(("n", "between"), [(3, 1.0), (5, 0.0), (12, 3.0), (40, 0.5)])
 def test_pool_covers_the_truth(n: int, between: float) -> None:
     rng = np.random.default_rng(n)
     inside = 0
-    for _ in range(2000):
+    for _ in range(1000):
         own = rng.uniform(0.5, 1.5, n)
         values = rng.standard_normal(n) * np.sqrt(own**2 + between**2)
         found = pool(values, own**2)
         inside += abs(found.mean) < 1.96 * found.stderr
-    assert 0.93 <= inside / 2000 <= 0.98
+    assert 0.93 <= inside / 1000 <= 0.97
 
 
 # Command
