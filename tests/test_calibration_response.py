@@ -121,6 +121,8 @@ def test_coarse_and_senseless_data_are_refused() -> None:
         response(np.array([]), np.array([]))
     with pytest.raises(InvalidInput, match="above 0"):
         response(f, -a)
+    with pytest.raises(CalibrationFailed, match="too noisy"):
+        response(f, rng.exponential(1.0, len(f)))
     with pytest.raises(InvalidInput, match="lengths"):
         response(f, a[:-1])
     with pytest.raises(InvalidInput, match="outside the response"):

@@ -59,11 +59,6 @@ class Oscillator:
     points: int
     notes: tuple[str, ...]
 
-    @property
-    def width(self) -> float:
-        """Full width of the peak at half its height, Hz."""
-        return self.frequency / self.quality
-
     def density(self, frequency: FloatArray) -> FloatArray:
         """One-sided power spectral density at frequencies in Hz."""
         shape = lorentzian(frequency, self.frequency, self.quality)
@@ -118,6 +113,21 @@ def fit_oscillator(
         spectrum = spectrum.within(*band)
         if len(spectrum.frequency) < 30:
             raise CalibrationFailed("the band has fewer than 30 points of the spectrum")
+    unit = float(spectrum.density[spectrum.density > 0.0].mean())
+    if not (np.isfinite(unit) and unit > 1e-290):
+        raise CalibrationFailed(f"a density of {unit:g} is no thermal noise: check the units")
+    found = _fitted(replace(spectrum, density=spectrum.density / unit), expected, band)
+    return replace(
+        found,
+        power=found.power * unit,
+        power_stderr=found.power_stderr * unit,
+        background=found.background * unit,
+    )
+
+
+def _fitted(
+    spectrum: Spectrum, expected: float | None, band: tuple[float, float] | None
+) -> Oscillator:
     start = _start(spectrum, _peaks(spectrum, expected))
     spectrum, lines = _without_lines(spectrum, start)
     solution = start
@@ -304,9 +314,11 @@ def _maximise(part: Spectrum, start: Solution) -> Solution:
             per_log = np.where(np.abs(res) > 1e-6, (1.0 - ratio) / res, -1.0)
         return np.asarray(per_log[:, None] * by / np.maximum(values, 1e-300)[:, None])
 
-    at = np.array([np.log(start[0] / unit), np.log(start[1]), np.log(start[2]), floor])
-    lower = [-np.inf, np.log(f[0] / 3.0), np.log(0.3), 0.0]
-    upper = [np.inf, np.log(f[-1] * 3.0), np.log(1e7), np.inf]
+    at = np.array(
+        [np.clip(np.log(start[0] / unit), -199.0, 199.0), np.log(start[1]), np.log(start[2]), floor]
+    )
+    lower = [-200.0, np.log(f[0] / 3.0), np.log(0.3), 0.0]
+    upper = [200.0, np.log(f[-1] * 3.0), np.log(1e7), np.inf]
     fit = least_squares(
         residuals, at, slopes, bounds=(lower, upper), x_scale=[0.1, 0.02, 0.1, max(floor, 1e-6)],
         ftol=1e-6, xtol=1e-8, gtol=1e-8, max_nfev=100,

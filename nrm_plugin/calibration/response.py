@@ -25,6 +25,9 @@ _FEWEST, _LOCAL, _PER_WIDTH = 20, 9, 4
 #: Largest step from point to point: of ln(amplitude), and of the phase in rad.
 _STEP, _PHASE_STEP = 0.3, np.pi / 4.0
 
+#: Noise of ln(amplitude) with which nothing can be said.
+_NOISY = 0.2
+
 #: Part of the first resonance's frequency up to which the response is one over 1 - (f/f0)**2.
 _LOW = 0.25
 
@@ -245,7 +248,7 @@ def response(
     ------
     CalibrationFailed
         If there are fewer than 20 frequencies, they are too far apart for what happens between
-        them, or do not reach down far enough.
+        them, do not reach down far enough, or the amplitudes are noise.
     InvalidInput
         For amplitudes that are not above 0, or lengths that do not fit.
     """
@@ -262,6 +265,11 @@ def response(
         raise CalibrationFailed(f"too coarse: {len(f)} frequencies; 20 or more are needed")
     p = np.unwrap(p)
     noise, phase_noise = _noise(log), _noise(p)
+    if noise > _NOISY:
+        raise CalibrationFailed(
+            f"too noisy: neighbouring amplitudes differ by {np.expm1(noise):.0%} at random; "
+            "average for longer at each frequency"
+        )
     _dense_enough(f, log, noise, p if phase is not None else None, phase_noise)
     low = _low_part(f, log, noise)
     rest, rest_error = _at_rest(f[low] ** 2, log[low], noise)
