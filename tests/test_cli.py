@@ -508,3 +508,12 @@ def test_every_command_has_help() -> None:
 )
 def test_numbers_for_people(value: object, unit: str, text: str) -> None:
     assert human(value, unit) == text
+
+
+def test_an_unknown_error_is_null_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    from nrm_plugin.calibration import Estimate
+    from nrm_plugin.cli.calibrate import report
+
+    report([Estimate("spring_constant", 0.2, float("nan"), "given")], None, True)
+    (shown,) = json.loads(capsys.readouterr().out, parse_constant=lambda text: pytest.fail(text))
+    assert (shown["value"], shown["stderr"]) == (0.2, None)

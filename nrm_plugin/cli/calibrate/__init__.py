@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import import_module
+from math import isnan
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -61,7 +63,7 @@ def report(estimates: Sequence[Estimate], output: str | None, as_json: bool) -> 
 
         update(Path(output), estimates)
     if as_json:
-        click.echo(json.dumps([asdict(e) for e in estimates], indent=2))
+        click.echo(json.dumps([_plain(e) for e in estimates], indent=2))
         return
     for estimate in estimates:
         unit = METADATA[estimate.key].unit
@@ -69,3 +71,11 @@ def report(estimates: Sequence[Estimate], output: str | None, as_json: bool) -> 
         click.echo(f"{estimate.key} = {value} +- {error}  ({estimate.method})")
         for note in estimate.notes:
             click.echo(f"  - {note}")
+
+
+def _plain(estimate: Estimate) -> dict[str, Any]:
+    """An estimate in types that JSON has; an unknown error is null."""
+    return {
+        key: None if isinstance(value, float) and isnan(value) else value
+        for key, value in asdict(estimate).items()
+    }
