@@ -150,7 +150,7 @@ def test_two_exact_lines_reach_the_cramer_rao_bound() -> None:
     begin = np.arange(curves + 1) * n
     y = (exact + sigma * rng.standard_normal((curves, n))).reshape(-1)
     rows, clean = np.empty((curves, kernels.N_COLUMNS)), np.empty_like(y)
-    settings = np.array([1.0, 0.8, 0.2, -1.0, np.inf, 0.0, 0.0, -1.0])
+    settings = np.array([1.0, 0.8, 0.2, -1.0, np.inf, 0.0, 0.0])
     kernels.reference(begin, np.tile(x, curves), y, settings, clean, rows)
     base, wall = x[:800], x[exact > 0.2 * exact.max()]
     bound = sum(1 / len(w) + w.mean() ** 2 / np.sum((w - w.mean()) ** 2) for w in (base, wall))
@@ -184,7 +184,7 @@ def test_compiled_and_plain_agree() -> None:
         sim.Sample(layer(20, 3)), sim.Instrument(detector=noise(0.2)), ramp(), n_curves=2
     )
     block = block_of(curves)
-    settings = np.array([0.0, 0.4, 0.3, -1.0, 0.003, 0.0, 1.0, -1.0])
+    settings = np.array([0.0, 0.4, 0.3, -1.0, 0.003, 0.0, 1.0])
     results = []
     for function in (kernels.reference, kernels.reference.py_func):
         rows, clean = np.empty((2, kernels.N_COLUMNS)), np.empty_like(block.deflection)

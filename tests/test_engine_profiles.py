@@ -27,9 +27,9 @@ def moduli(
     block = read_block(curves, how, parts(curves, "approach"), slice(None), "approach")
     shared = survey(block, interference=True, spikes=True)
     found = find_contacts(block, how, Recipe().contact, shared, None)
-    out, valid = np.empty((n, 8, len(DEPTH))), np.empty(n)
+    out, valid = np.empty((n, 7, len(DEPTH))), np.empty(n)
     lag = how.lag / block.interval
-    settings = np.array([half_width, how.amplitude, how.lateral_stiffness, lag, 0.3, 0.0])
+    settings = np.array([half_width, how.amplitude, how.lateral_stiffness, lag, 0.3])
     kernels.profiles(
         block.begin, block.height, found.clean, block.in_phase, block.quadrature, found.rows,
         DEPTH, settings, shared.correlation, out, valid,

@@ -94,7 +94,6 @@ def settings_for(contact: Contact, found: Survey, slope: str) -> FloatArray:
             stderr,
             found.wave,
             float(contact.spikes),
-            found.slope,
         ]
     )
 

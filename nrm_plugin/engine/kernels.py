@@ -28,11 +28,9 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 #: Columns of what `reference` finds for each curve.
-CONTACT, STDERR, FREE, BASELINE_END, BASELINE_SLOPE, BASELINE_AT, WALL_BEGIN, WALL_SLOPE = range(8)
-WALL_SLOPE_STDERR, NOISE, LONG_RUN, SPIKES, SATURATED, FRINGE_SIN, FRINGE_COS, TAIL_SLOPE = range(
-    8, 16
-)
-TAIL_SLOPE_STDERR, WALL_LENGTH, WALL_SAMPLES, N_COLUMNS = range(16, 20)
+CONTACT, STDERR, BASELINE_END, BASELINE_SLOPE, BASELINE_AT, WALL_BEGIN, WALL_SLOPE = range(7)
+WALL_SLOPE_STDERR, WALL_LENGTH, WALL_SAMPLES, NOISE, LONG_RUN, SPIKES, SATURATED = range(7, 14)
+N_COLUMNS = 14
 
 #: Part of a baseline that a fringe is fitted to: its end may already feel a layer.
 FRINGE_PART = 0.9
@@ -167,10 +165,10 @@ def baseline_end(x: Any, y: Any, noise: Any, stop: Any) -> Any:
 
 
 @compiled
-def remove_fringe(x: Any, y: Any, end: Any, wave: Any) -> Any:
+def remove_fringe(x: Any, y: Any, end: Any, wave: Any) -> None:
     """Fit line, sine and cosine to the baseline and take the sine and cosine from all samples.
 
-    Returns sine's and cosine's amplitude. The fringe is taken to go on in contact.
+    The fringe is taken to go on in contact.
     """
     at = x[0]
     scale = abs(x[end - 1] - at)
@@ -194,7 +192,6 @@ def remove_fringe(x: Any, y: Any, end: Any, wave: Any) -> Any:
     for i in range(len(y)):
         phase = wave * (x[i] - at)
         y[i] -= found[2] * np.sin(phase) + found[3] * np.cos(phase)
-    return found[2], found[3]
 
 
 @compiled
@@ -320,11 +317,11 @@ def reference(
         Where each curve begins.
     height, deflection : flat arrays
         In m, samples from far away to the surface.
-    settings : (8,) array
+    settings : (7,) array
         Two-line rule (1) or grown windows (0); part of the samples that is baseline and part of
         the top above which is wall, for the two-line rule; slope of the wall and its standard
         error, infinite for a free slope; wave number of a fringe, 0 for none; whether spikes are
-        taken out; slope to compare the tail with.
+        taken out.
     clean : flat array
         Receives the deflection without spikes and fringe.
     rows : (n, N_COLUMNS) array
@@ -363,18 +360,14 @@ def reference(
             stop = max(stop, _LONG_BLOCK)
         tiny = 1e-9 * (np.max(y) - np.min(y)) + 1e-18
         noise = max(noise, tiny)
-        row[FRINGE_SIN] = 0.0
-        row[FRINGE_COS] = 0.0
         if settings[5] > 0.0:
             rough = max(noise, long_run_noise(x, y, max(64, stop // 4)))
             kept = y.copy()
             for _ in range(3):  # the fringe itself hides where the baseline ends
                 end = max(int(FRINGE_PART * baseline_end(x, y, rough, stop)), 64)
                 y[:] = kept
-                found = remove_fringe(x, y, min(end, stop), settings[5])
+                remove_fringe(x, y, min(end, stop), settings[5])
                 rough = max(noise, long_run_noise(x, y, end))
-            row[FRINGE_SIN] = found[0]
-            row[FRINGE_COS] = found[1]
         end = baseline_end(x, y, noise, stop)
         long_run = long_run_noise(x, y, end)
         if long_run > 1.5 * noise:
@@ -388,12 +381,6 @@ def reference(
             two_lines(x, y, settings[1], settings[2], stop, total, row)
         else:
             grown_wall(x, y, end, stop, total, settings[3], settings[4], row)
-            free = np.empty(N_COLUMNS)
-            free[:] = np.nan
-            if grown_wall(x, y, end, stop, total, 0.0, np.inf, free):
-                row[FREE] = free[CONTACT]
-                row[TAIL_SLOPE] = free[WALL_SLOPE]
-                row[TAIL_SLOPE_STDERR] = free[WALL_SLOPE_STDERR]
 
 
 @compiled
@@ -468,12 +455,12 @@ def profiles(
         From `reference`.
     depth : (m,) array
         Distances from the electrode in m, rising.
-    settings : (6,) array
+    settings : (5,) array
         Half-width in m; dither amplitude in m; lateral stiffness in N/m, 0 for none; lag in
-        samples; spring constant in N/m; cosine of the surface's slope is not in here.
+        samples; spring constant in N/m.
     correlation : (k,) array
         Autocorrelation of the lateral noise, from lag 0 on.
-    found : (n, 8, m) array
+    found : (n, 7, m) array
         Receives normal force, lateral force (2), gradient (2) towards the electrode and their
         standard errors (2), and nan where there is no estimate.
     valid : (n,) array
