@@ -1,0 +1,248 @@
+"""First azimuthal harmonic of linear elasticity, in quadratic displacements and linear pressure.
+
+A body of revolution moved sideways as a whole moves as ``u_r = U cos t``, ``u_t = V sin t``,
+``u_z = W cos t``. The unknowns are ``a = (U - V)/2``, ``b = (U + V)/2`` and ``w = W``, for which
+a sideways translation is a alone and regularity on the axis is ``b = w = 0``. The pressure
+``p = lambda div u`` is an unknown of its own, so that a Poisson ratio of 0.5 is nothing special.
+Complex moduli enter by the bilinear form, not the sesquilinear one.
+
+Lengths and moduli are in any units that fit each other; strains are for a displacement of 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_array, csc_array
+from scipy.sparse.linalg import splu
+from skfem import Basis, ElementQuad1, ElementQuad2, MeshQuad2
+
+from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.fea.geometry import ComplexArray
+
+FREE = np.nan
+# The rows of a strain: rr, tt, zz (times cos t), rz (cos t), rt, tz (sin t), the last three
+# engineering strains.
+_NORMAL = 3
+
+
+class Space:
+    """Shape functions of a mesh at its quadrature points.
+
+    Attributes
+    ----------
+    mesh : MeshQuad2
+        Coordinates (r, z).
+    strain : ndarray of shape (elements, points, 6, 27)
+        Strains of unit displacements of an element's nodes.
+    dilation : ndarray of shape (elements, points, 27)
+        Their sum of normal strains.
+    pressure : ndarray of shape (elements, points, 4)
+        Linear shape functions.
+    weight : ndarray of shape (elements, points)
+        Area times r times pi, the integral over the angle.
+    r, z : ndarray of shape (elements, points)
+        Where the points lie.
+    """
+
+    def __init__(self, mesh: MeshQuad2, order: int = 5) -> None:
+        self.mesh = mesh
+        basis = Basis(mesh, ElementQuad2(), intorder=order, disable_doflocs=True)
+        linear = basis.with_element(ElementQuad1())
+        self.r, self.z = np.asarray(basis.global_coordinates())
+        self.weight = np.pi * basis.dx * self.r
+        self.nodes: IntArray = basis.element_dofs.T.astype(np.int64)
+        self.corners: IntArray = linear.element_dofs.T.astype(np.int64)
+        values = np.stack([np.broadcast_to(f[0], self.r.shape) for f in basis.basis], -1)
+        gradients = np.stack([f[0].grad for f in basis.basis], -1)
+        self.strain = _strain(values / self.r[..., None], *gradients)
+        self.dilation = self.strain[:, :, :_NORMAL].sum(axis=2)
+        self.pressure = np.stack(
+            [np.broadcast_to(f[0], self.r.shape) for f in linear.basis], -1
+        )
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes; the first `n_corners` of them have a pressure."""
+        return int(self.mesh.doflocs.shape[1])
+
+    @property
+    def n_corners(self) -> int:
+        """Number of vertices."""
+        return int(self.corners.max()) + 1
+
+
+def _strain(n_over_r: FloatArray, n_r: FloatArray, n_z: FloatArray) -> FloatArray:
+    """Strains of shape functions with the displacements (a, b, w) of each node in turn."""
+    strain = np.zeros((*n_r.shape[:2], 6, n_r.shape[2], 3))
+    rr, tt, zz, rz, rt, tz = (strain[:, :, i] for i in range(6))
+    rr[..., 0] = n_r
+    rr[..., 1] = n_r
+    tt[..., 1] = 2.0 * n_over_r
+    zz[..., 2] = n_z
+    rz[..., 0] = n_z
+    rz[..., 1] = n_z
+    rz[..., 2] = n_r
+    rt[..., 0] = -n_r
+    rt[..., 1] = n_r - 2.0 * n_over_r
+    tz[..., 0] = -n_z
+    tz[..., 1] = n_z
+    tz[..., 2] = -n_over_r
+    return strain.reshape(*strain.shape[:3], -1)
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What a displacement of 1 does.
+
+    Attributes
+    ----------
+    displacement : ndarray of shape (nodes, 3)
+        a, b and w at the nodes.
+    pressure : ndarray of shape (vertices,)
+        lambda div u, positive in tension.
+    force : complex
+        That the driven boundary needs.
+    influence : ndarray of shape (elements, points)
+        d(force)/d(modulus) at the quadrature points: the force is the sum of modulus times
+        influence.
+    """
+
+    displacement: ComplexArray
+    pressure: ComplexArray
+    force: complex
+    influence: ComplexArray
+
+
+def solve(
+    space: Space,
+    modulus: ComplexArray,
+    poisson_ratio: float,
+    given: FloatArray,
+    slide: tuple[IntArray, FloatArray] | None = None,
+) -> Solution:
+    """Solve for the displacement, and find the force as the residual of the driven boundary.
+
+    Parameters
+    ----------
+    modulus : ndarray of shape (elements, points)
+        Young's modulus at the quadrature points.
+    given : ndarray of shape (nodes, 3)
+        Displacements that are given, NaN where free.
+    slide : (nodes, normals), optional
+        Nodes at which `given` speaks of the displacements along the normal (r, z), along the
+        surface, and around the axis instead of a, b, w. Normals have the shape (2, n).
+    """
+    scale = modulus.flat[np.argmax(np.abs(modulus))]
+    ratio = modulus / scale
+    # A common factor, also a complex one, does not change the displacements.
+    if np.all(np.abs(ratio.imag) <= 1e-15 * np.abs(ratio.real)):
+        ratio = ratio.real
+    system = _assembled(space, ratio, poisson_ratio)
+    if slide is not None:
+        turn = _turned(space, *slide)
+        system = (turn.T @ system @ turn).tocsc()
+    fixed = np.concatenate([given.ravel(), np.full(space.n_corners, FREE)])
+    if poisson_ratio == 0.0:  # no pressure is coupled to the dilation
+        fixed[given.size :] = 0.0
+    free = np.isnan(fixed)
+    x = np.where(free, 0.0, fixed).astype(ratio.dtype)
+    rows = system[free]
+    x[free] = _solved(rows[:, free].tocsc(), -(rows @ x))
+    force = x[~free] @ (system[~free] @ x)
+    if slide is not None:
+        x = turn @ x
+    displacement = x[: given.size].reshape(-1, 3)
+    pressure = x[given.size :]
+    influence = _influence(space, displacement, pressure, ratio, poisson_ratio)
+    return Solution(displacement, scale * pressure, complex(scale * force), influence)
+
+
+def _solved(matrix: csc_array, right: ComplexArray) -> ComplexArray:
+    """Solution of the symmetric, indefinite system.
+
+    Rows are rarely exchanged, which keeps the factors small; what that costs in digits, one
+    refinement gives back.
+    """
+    factors = splu(
+        matrix,
+        permc_spec="MMD_AT_PLUS_A",
+        diag_pivot_thresh=1e-4,
+        options={"SymmetricMode": True},
+    )
+    x = factors.solve(right)
+    return np.asarray(x + factors.solve(right - matrix @ x))
+
+
+def _assembled(space: Space, modulus: ComplexArray, poisson_ratio: float) -> csc_array:
+    """Matrix of the whole mesh: displacements node by node, then pressures."""
+    shear = space.weight * modulus / (2.0 * (1.0 + poisson_ratio))
+    n, q, k = space.strain.shape[0], space.strain.shape[1], space.strain.shape[3]
+    twice = np.array([2.0, 2.0, 2.0, 1.0, 1.0, 1.0])
+    scaled = (shear[:, :, None] * twice)[..., None] * space.strain
+    local = np.zeros((n, k + 4, k + 4), modulus.dtype)
+    local[:, :k, :k] = space.strain.reshape(n, -1, k).swapaxes(1, 2) @ scaled.reshape(n, -1, k)
+    weighted = space.weight[:, :, None] * space.pressure
+    local[:, k:, :k] = weighted.swapaxes(1, 2) @ space.dilation
+    local[:, :k, k:] = local[:, k:, :k].swapaxes(1, 2)
+    if poisson_ratio > 0.0:
+        bulk = _compressibility(poisson_ratio) / modulus
+        local[:, k:, k:] = -((bulk[:, :, None] * weighted).swapaxes(1, 2) @ space.pressure)
+    dofs = np.concatenate(
+        [
+            (3 * space.nodes[:, :, None] + np.arange(3)).reshape(n, -1),
+            3 * space.n_nodes + space.corners,
+        ],
+        axis=1,
+    )
+    rows = np.broadcast_to(dofs[:, :, None], local.shape).ravel()
+    columns = np.broadcast_to(dofs[:, None, :], local.shape).ravel()
+    size = 3 * space.n_nodes + space.n_corners
+    return coo_array((local.ravel(), (rows, columns)), shape=(size, size)).tocsc()
+
+
+def _compressibility(poisson_ratio: float) -> float:
+    """Young's modulus over Lame's lambda."""
+    return (1.0 - 2.0 * poisson_ratio) * (1.0 + poisson_ratio) / poisson_ratio
+
+
+def _turned(space: Space, nodes: IntArray, normals: FloatArray) -> csc_array:
+    """Matrix from (normal, along, around) at some nodes to (a, b, w) at all."""
+    size = 3 * space.n_nodes + space.n_corners
+    n_r, n_z = normals
+    half = np.full(n_r.size, 0.5)
+    # U = n_r u - n_z s, W = n_z u + n_r s; a = (U - V)/2, b = (U + V)/2
+    entries = [
+        (0, 0, 0.5 * n_r), (0, 1, -0.5 * n_z), (0, 2, -half),
+        (1, 0, 0.5 * n_r), (1, 1, -0.5 * n_z), (1, 2, half),
+        (2, 0, n_z), (2, 1, n_r),
+    ]  # fmt: skip
+    others = np.setdiff1d(np.arange(size), (3 * nodes[:, None] + np.arange(3)).ravel())
+    rows = np.concatenate([3 * nodes + i for i, _, _ in entries] + [others])
+    columns = np.concatenate([3 * nodes + j for _, j, _ in entries] + [others])
+    values = np.concatenate([v for _, _, v in entries] + [np.ones(others.size)])
+    return coo_array((values, (rows, columns)), shape=(size, size)).tocsc()
+
+
+def _influence(
+    space: Space,
+    displacement: ComplexArray,
+    pressure: ComplexArray,
+    modulus: ComplexArray,
+    poisson_ratio: float,
+) -> ComplexArray:
+    """d(force)/d(modulus) at the quadrature points.
+
+    The driven problem is its own adjoint, so the derivative is the strain energy per modulus at
+    a fixed solution. The dilation counts by the pressure: with div u itself the sum of modulus
+    times influence would not be the force.
+    """
+    nodal = displacement[space.nodes].reshape(space.nodes.shape[0], 1, -1, 1)
+    strain = (space.strain @ nodal)[..., 0]
+    square = 2.0 * (strain[..., :_NORMAL] ** 2).sum(-1) + (strain[..., _NORMAL:] ** 2).sum(-1)
+    density = square / (2.0 * (1.0 + poisson_ratio))
+    if poisson_ratio > 0.0:
+        p = np.einsum("eqk,ek->eq", space.pressure, pressure[space.corners])
+        density = density + _compressibility(poisson_ratio) * (p / modulus) ** 2
+    return np.asarray(space.weight * density)

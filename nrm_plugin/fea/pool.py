@@ -1,0 +1,88 @@
+"""Independent solutions, in several processes where that pays."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import pickle
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+from typing import Any
+
+_LOG = logging.getLogger(__name__)
+_START = 2.0  # s until a process has imported what it needs
+
+
+class Workers:
+    """Calls of a function, here or in processes that are started when they pay.
+
+    Parameters
+    ----------
+    workers : int or None
+        Processes; 1 is this one. None is one for each core if there is enough to do, and if
+        starting processes is safe: a script that has no ``if __name__ == "__main__":`` would be
+        run again by each of them, so that from a script the number must be given.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._asked = workers is not None
+        self.workers = workers if workers is not None else _cores() if _importable() else 1
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def map(self, function: Callable[..., Any], jobs: Iterable[Sequence[Any]]) -> list[Any]:
+        """Results of ``function(*job)``, in the order of the jobs."""
+        todo = [tuple(job) for job in jobs]
+        done: list[Any] = []
+        if self._pool is None and todo and self.workers > 1:
+            start = time.perf_counter()
+            done.append(function(*todo.pop(0)))
+            took = time.perf_counter() - start
+            saved = took * len(todo) * (1.0 - 1.0 / self.workers)
+            if len(todo) > 1 and (self._asked or saved > _START) and _travels(function, todo[0]):
+                context = multiprocessing.get_context("spawn")
+                self._pool = ProcessPoolExecutor(min(self.workers, len(todo)), context)
+        if self._pool is not None:
+            try:
+                columns = zip(*todo, strict=True)
+                return done + list(self._pool.map(function, *columns, chunksize=1))
+            except BrokenProcessPool:
+                _LOG.warning("processes could not be started; going on in this one")
+                self._pool, self.workers = None, 1
+        return done + [function(*job) for job in todo]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _importable() -> bool:
+    """Whether a new process can be started without running a user's script again."""
+    main = sys.modules["__main__"]
+    started = getattr(main, "__file__", None)
+    return started is None or getattr(main, "__spec__", None) is not None
+
+
+def _travels(function: Callable[..., Any], job: tuple[Any, ...]) -> bool:
+    """Whether another process can be given the job; a function defined on the spot cannot."""
+    try:
+        pickle.dumps((function, job))
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return False
+    return True

@@ -1,0 +1,105 @@
+"""One tip at one depth: from metres and pascals to the harmonic problem and back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nrm_plugin.columns import FloatArray
+from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip
+from nrm_plugin.fea.harmonic import FREE, Solution, Space, solve
+from nrm_plugin.fea.mesh import TipMesh, around_tip
+
+#: Elements across a layer whose modulus is some function of the height.
+_ROWS = 32
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """How finely a problem is solved.
+
+    Attributes
+    ----------
+    fineness : float
+        Elements get smaller by it; 1 is good for 0.02 % of the force in a homogeneous layer.
+    resolution : float or None
+        Largest height of elements in m; what suits the layer's modulus if None.
+    cells : tuple of float
+        Heights in m that the mesh follows besides the layer's interfaces.
+    """
+
+    fineness: float = 1.0
+    resolution: float | None = None
+    cells: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """A solved problem; lengths in tip radii, moduli and pressure in Pa, displacement of 1."""
+
+    mesh: TipMesh
+    space: Space
+    modulus: ComplexArray
+    solution: Solution
+
+
+def at_depth(tip: Tip, layer: Layer, depth: float, numerics: Numerics = Numerics()) -> Solved:
+    """Solve for a tip at a depth in m, which must have been checked."""
+    unit = tip.radius
+    meshed = around_tip(
+        replace(tip, radius=1.0),
+        layer.thickness / unit,
+        layer.radius(tip) / unit,
+        depth / unit,
+        fineness=numerics.fineness,
+        largest=_largest(layer, numerics) / unit,
+        edges=[e / unit for e in numerics.cells if 0.0 < e < layer.thickness],
+        jumps=[e / unit for e in layer.interfaces],
+    )
+    space = Space(meshed.mesh)
+    modulus = layer.moduli(space.z * unit)
+    given = np.full((space.n_nodes, 3), FREE)
+    slide = None
+    if tip.bonded:
+        given[meshed.tip, 0] = 1.0
+        given[meshed.tip, 1:] = 0.0
+    else:
+        # On the axis the tip only bears on the layer: the displacement a stays free.
+        off = meshed.mesh.doflocs[0, meshed.tip] > 1e-12
+        slide = meshed.tip[off], meshed.normals[:, off]
+        given[slide[0], 0] = slide[1][0]
+    given[meshed.axis, 1:] = 0.0
+    given[meshed.held] = 0.0
+    return Solved(meshed, space, modulus, solve(space, modulus, layer.poisson_ratio, given, slide))
+
+
+def stiffness(tip: Tip, layer: Layer, depth: float, numerics: Numerics) -> complex:
+    """Lateral force per displacement in N/m."""
+    return at_depth(tip, layer, depth, numerics).solution.force * tip.radius
+
+
+def stiffness_and_influence(
+    tip: Tip, layer: Layer, depth: float, numerics: Numerics
+) -> tuple[complex, ComplexArray]:
+    """Lateral stiffness in N/m, and its derivative (m) to the modulus in each of the cells."""
+    solved = at_depth(tip, layer, depth, numerics)
+    inner = np.array(numerics.cells[1:-1]) / tip.radius
+    cell = np.searchsorted(inner, solved.space.z.ravel(), side="right")
+    influence = solved.solution.influence.ravel() * tip.radius
+    parts = [np.bincount(cell, part, inner.size + 1) for part in (influence.real, influence.imag)]
+    return solved.solution.force * tip.radius, parts[0] + 1j * parts[1]
+
+
+def _largest(layer: Layer, numerics: Numerics) -> float:
+    if numerics.resolution is not None:
+        return numerics.resolution
+    # The mesh follows interfaces that it knows; of other functions it must see the shape.
+    known = layer.homogeneous or hasattr(layer.modulus, "edges")
+    return math.inf if known else layer.thickness / _ROWS
+
+
+def heights_of(cells: FloatArray) -> FloatArray:
+    """Middle of each cell."""
+    return np.asarray(0.5 * (cells[1:] + cells[:-1]))
