@@ -28,8 +28,8 @@ from nrm_plugin.fea.geometry import Tip
 
 # Sizes of elements at a fineness of 1, found from the convergence of the force.
 _CONTACT = 0.02  # where tip and free surface meet, and the stress is singular
-_CAP = 0.25  # on the spherical end
-_NARROW = 0.35  # part of the width of the gap under the apex, sqrt(2 R gap)
+_CAP = 0.18  # on the spherical end
+_NARROW = 0.2  # part of the width of the gap under the apex, sqrt(2 R gap)
 # How sizes grow with the distance: along the spherical end, along the shank, on the rays, beyond.
 _ALONG, _SHANK, _OUTWARD, _BEYOND = 0.7, 0.8, 0.4, 0.35
 

@@ -28,11 +28,14 @@ class Numerics:
         Largest height of elements in m; what suits the layer's modulus if None.
     cells : tuple of float
         Heights in m that the mesh follows besides the layer's interfaces.
+    reach : float
+        Only cells that are no farther than this from the apex are followed, in m.
     """
 
     fineness: float = 1.0
     resolution: float | None = None
     cells: tuple[float, ...] = ()
+    reach: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +50,7 @@ class Solved:
 
 def at_depth(tip: Tip, layer: Layer, depth: float, numerics: Numerics = Numerics()) -> Solved:
     """Solve for a tip at a depth in m, which must have been checked."""
-    unit = tip.radius
+    unit, apex = tip.radius, layer.thickness - depth
     meshed = around_tip(
         replace(tip, radius=1.0),
         layer.thickness / unit,
@@ -55,7 +58,7 @@ def at_depth(tip: Tip, layer: Layer, depth: float, numerics: Numerics = Numerics
         depth / unit,
         fineness=numerics.fineness,
         largest=_largest(layer, numerics) / unit,
-        edges=[e / unit for e in numerics.cells if 0.0 < e < layer.thickness],
+        edges=[e / unit for e in numerics.cells[1:-1] if abs(e - apex) <= numerics.reach],
         jumps=[e / unit for e in layer.interfaces],
     )
     space = Space(meshed.mesh)

@@ -1,0 +1,25 @@
+"""Finite elements: lateral force on a tip in a layer, shape factor, layered media, inversion.
+
+Examples
+--------
+>>> from nrm_plugin.fea import Layer, Tip, lateral_force
+>>> layer = Layer(100e-9, modulus=1e6 + 0.2e6j, poisson_ratio=0.49)
+>>> found = lateral_force(Tip(10e-9), layer, depths=[30e-9, 50e-9], amplitude=1e-9)
+>>> found.force.shape
+(2,)
+"""
+
+from nrm_plugin.fea.factor import ShapeFactor, shape_factor
+from nrm_plugin.fea.forces import LateralForce, lateral_force
+from nrm_plugin.fea.geometry import Layer, Steps, Tabulated, Tip
+
+__all__ = [
+    "LateralForce",
+    "Layer",
+    "ShapeFactor",
+    "Steps",
+    "Tabulated",
+    "Tip",
+    "lateral_force",
+    "shape_factor",
+]

@@ -1,0 +1,128 @@
+"""Layered media: what each part of the layer contributes, and what Eq. 5 makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nrm_plugin.columns import FloatArray
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.fea.factor import ShapeFactor
+from nrm_plugin.fea.forces import LateralForce, amplitude_of, numerics_of
+from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
+from nrm_plugin.fea.pool import Workers
+from nrm_plugin.fea.problem import stiffness_and_influence
+
+
+@dataclass(frozen=True, eq=False)
+class Influence:
+    """How the lateral force depends on the modulus at each height.
+
+    Attributes
+    ----------
+    force : LateralForce
+    cells : ndarray of shape (n + 1,)
+        Heights above the electrode in m between which the layer is divided.
+    matrix : ndarray of shape (depths, n), complex
+        Derivative of the force to the modulus in a cell, in N/Pa. By the modulus and summed it
+        is the force, exactly, if the modulus is constant in each cell.
+    """
+
+    force: LateralForce
+    cells: FloatArray
+    matrix: ComplexArray
+
+    @property
+    def kernel(self) -> ComplexArray:
+        """K(d, z') in N/(Pa m), shape (depths, n): the force is the integral of E* times K."""
+        return self.matrix / np.diff(self.cells)
+
+    @property
+    def heights(self) -> FloatArray:
+        """Middle of each cell in m."""
+        return np.asarray(0.5 * (self.cells[1:] + self.cells[:-1]))
+
+
+def influence(
+    tip: Tip,
+    layer: Layer,
+    depths: ArrayLike,
+    amplitude: float,
+    *,
+    cells: ArrayLike | int = 50,
+    fineness: float = 1.0,
+    resolution: float | None = None,
+    workers: int | None = None,
+) -> Influence:
+    """Derivative of the lateral force to the modulus at each height.
+
+    The problem is its own adjoint, so this costs no more than the forces.
+
+    Parameters
+    ----------
+    cells : sequence of float, or int
+        Heights in m that divide the layer, from 0 to its thickness; or a number of equal cells.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    depth = check(tip, layer, depths)
+    moved = amplitude_of(amplitude)
+    edges = cells_of(layer, cells)
+    numerics = numerics_of(fineness, resolution, edges)
+    with Workers(workers) as pool:
+        jobs = [(tip, layer, d, numerics) for d in depth.tolist()]
+        found = pool.map(stiffness_and_influence, jobs)
+    force = LateralForce(
+        depth, layer.thickness - depth, moved * np.array([k for k, _ in found]), moved
+    )
+    return Influence(force, edges, moved * np.array([row for _, row in found]))
+
+
+def cells_of(layer: Layer, cells: ArrayLike | int) -> FloatArray:
+    """Edges of the cells.
+
+    Raises
+    ------
+    InvalidInput
+        If they do not divide the layer.
+    """
+    if isinstance(cells, int):
+        if cells < 1:
+            raise InvalidInput(f"{cells} cells cannot divide a layer: give 1 or more")
+        return np.linspace(0.0, layer.thickness, cells + 1)
+    edges = np.atleast_1d(np.asarray(cells, float))
+    ends = edges[[0, -1]] if edges.size > 1 else np.array([np.nan, np.nan])
+    if not (np.allclose(ends, [0.0, layer.thickness], 1e-9, 1e-15) and np.all(np.diff(edges) > 0)):
+        raise InvalidInput("cells must ascend from 0, the electrode, to the layer's thickness")
+    return edges
+
+
+def apparent_modulus(force: LateralForce, shape_factor: ShapeFactor | float) -> ComplexArray:
+    """Modulus in Pa that Eq. 5 gives for a force: ``-dF/dz / (4 A r_g)``.
+
+    Parameters
+    ----------
+    force : LateralForce
+        At 3 depths or more, whose distance limits what can be resolved.
+    shape_factor : ShapeFactor or float
+        A curve, or one number for all distances.
+
+    Returns
+    -------
+    ndarray of complex
+        NaN where the curve of the shape factor does not reach.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    if force.depth.size < 3 or np.any(np.diff(force.depth) == 0.0):
+        raise InvalidInput("a derivative needs the force at 3 different depths or more")
+    slope = np.gradient(force.force, force.depth)
+    curved = isinstance(shape_factor, ShapeFactor)
+    factor = shape_factor.at(force.distance) if curved else float(shape_factor)
+    return np.asarray(slope / (4.0 * force.amplitude * factor))
