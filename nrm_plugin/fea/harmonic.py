@@ -14,9 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import coo_array, csc_array
 from scipy.sparse.linalg import splu
-from skfem import Basis, ElementQuad1, ElementQuad2, MeshQuad2
+from skfem import Basis, ElementQuad1, ElementQuad2, InteriorFacetBasis, MeshQuad2
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.fea.geometry import ComplexArray
@@ -246,3 +247,55 @@ def _influence(
         p = np.einsum("eqk,ek->eq", space.pressure, pressure[space.corners])
         density = density + _compressibility(poisson_ratio) * (p / modulus) ** 2
     return np.asarray(space.weight * density)
+
+
+def edge_influence(
+    space: Space, solution: Solution, height: float, moduli: ArrayLike, poisson_ratio: float
+) -> complex:
+    """d(force)/d(height) of an interface that the mesh follows.
+
+    The strains of both sides, multiplied with each other, count by the difference of the
+    stiffness: what is parallel to the interface has one strain on both sides, what goes through it
+    one stress.
+
+    Parameters
+    ----------
+    moduli : (complex, complex)
+        Below and above.
+
+    Returns
+    -------
+    complex
+        NaN if the mesh does not follow the interface from the axis or the tip on.
+    """
+    z = space.mesh.doflocs[1][space.mesh.facets]
+    on_edge = np.all(np.abs(z - height) < 1e-9, axis=0) & (space.mesh.f2t[1] >= 0)
+    facets = np.flatnonzero(on_edge)
+    if not facets.size or not _complete(space, facets):
+        return complex(np.nan, np.nan)
+    below, above = np.asarray(moduli, complex)
+    strains = []
+    for side in (0, 1):
+        basis = InteriorFacetBasis(
+            space.mesh, ElementQuad2(), facets=facets, side=side, intorder=5, disable_doflocs=True
+        )
+        r = np.asarray(basis.global_coordinates())[0]
+        values = np.stack([np.broadcast_to(f[0], r.shape) for f in basis.basis], -1)
+        strain = _strain(values / r[..., None], *np.stack([f[0].grad for f in basis.basis], -1))
+        nodal = solution.displacement[basis.element_dofs.T].reshape(facets.size, 1, -1, 1)
+        strains.append((strain @ nodal)[..., 0])
+    product = strains[0] * strains[1]
+    square = 2.0 * product[..., :_NORMAL].sum(-1) + product[..., _NORMAL:].sum(-1)
+    density = (below - above) / (2.0 * (1.0 + poisson_ratio)) * square
+    if poisson_ratio > 0.0:
+        linear = basis.with_element(ElementQuad1())
+        p = linear.interpolate(solution.pressure).value
+        density = density + _compressibility(poisson_ratio) * (below - above) * p**2 / below / above
+    return complex(np.sum(np.pi * r * basis.dx * density))
+
+
+def _complete(space: Space, facets: IntArray) -> bool:
+    """Whether facets reach from the mesh's inner boundary to its outer one."""
+    ends = np.bincount(space.mesh.facets[:, facets].ravel()) == 1
+    on_boundary = np.isin(np.flatnonzero(ends), space.mesh.boundary_nodes())
+    return bool(on_boundary.sum() == 2)

@@ -10,8 +10,8 @@ from the box to the rim and to the electrode::
     | |   |   | |             |
     axis           electrode
 
-Below the equator the rays fan out; above it they are horizontal. Rows and rays follow interfaces,
-save within a fraction of the tip's radius from the apex. All lengths are in tip radii.
+Below the equator the rays fan out; above it they are horizontal. Rows and rays follow interfaces.
+All lengths are in tip radii.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _NARROW = 0.2  # part of the width of the gap under the apex, sqrt(2 R gap)
 _ALONG, _SHANK, _OUTWARD, _BEYOND = 0.7, 0.8, 0.4, 0.35
 
 _BOX = 1.0  # between tip and box
-_BELOW, _ABOVE = 0.1, 0.05  # interfaces so near the apex are not followed,
-_NEAR = 0.05  # but met by small elements
+_BELOW, _ABOVE = 0.006, 0.003  # nearer to the apex an interface is followed at this distance
+_NEAR = 0.35  # part of the width of the gap between apex and interface
 _JUMP = 0.02  # where an interface with a jump of the modulus meets the tip
 
 _Size = Callable[[FloatArray], FloatArray]
@@ -92,7 +92,9 @@ def around_tip(
     jumps : sequence of float
         The same, at which the modulus jumps so much that stresses are singular at the tip.
     """
-    edges = sorted({*edges, *jumps})
+    gap = thickness - depth
+    jumps = [_off_apex(e, gap) for e in jumps]
+    edges = sorted({*(_off_apex(e, gap) for e in edges), *jumps})
     frame = _Frame(tip, thickness, domain, depth, edges, jumps)
     s = frame.contour(fineness, largest)
     first = int(np.argmin(np.abs(s - frame.corner)))  # the ray into the corner of the box
@@ -140,18 +142,18 @@ class _Frame:
         shank = tip.width(depth)
         self.width = min(shank + _BOX, 0.5 * (shank + domain))
         self.bottom = self._bottom(edges)
-        followed = [e for e in edges if self.gap + _ABOVE < e < thickness]
+        followed = [e for e in edges if self.gap < e < thickness]
         self.crossings = [tip.length(e - self.gap) for e in followed]
         fan = [(s, self._angle(e)) for s, e in zip(self.crossings, followed, strict=True)
                if e < self.centre - 1e-3]  # fmt: skip
         self.jumps = [tip.length(e - self.gap) for e in jumps if self.gap <= e < thickness]
-        self.astride = any(abs(e - self.gap) <= _BELOW + 1e-9 for e in jumps)
+        self.nearest = min((abs(e - self.gap) for e in jumps), default=math.inf)
         self._fan = np.array([(0.0, 0.0), *fan, (self.equator, 0.5 * math.pi)]).T
         self.corner = float(np.interp(self._angle(self.bottom), self._fan[1], self._fan[0]))
 
     def _bottom(self, edges: Sequence[float]) -> float:
         """Height of the box's lower side: an interface below the apex, or about a radius below."""
-        below = [e for e in edges if e <= self.gap - _BELOW + 1e-9]
+        below = [e for e in edges if e < self.gap]
         usual = self.gap - _BOX if self.gap > 1.5 * _BOX else 0.0
         return max(below[-1], usual) if below else usual
 
@@ -179,8 +181,9 @@ class _Frame:
         size = np.minimum(size, contact + _ALONG / fineness * (self.top - s))
         for jump in self.jumps:
             size = np.minimum(size, (_JUMP / fineness + _ALONG * np.abs(s - jump)) / fineness)
-        if self.astride:
-            size = np.minimum(size, (_NEAR + _ALONG * s) / fineness)
+        if self.nearest < 1.0:
+            slit = _NEAR * np.sqrt(2.0 * self.nearest)
+            size = np.minimum(size, (slit + _ALONG * s) / fineness)
         if math.isfinite(largest):
             step = 1e-5 * self.top
             slope = (self.ends(np.minimum(s + step, self.top)) - self.ends(s))[1] / step
@@ -197,6 +200,13 @@ class _Frame:
             if stop - start > 1e-6
         ]
         return np.concatenate([[0.0], *(piece[1:] for piece in pieces)])
+
+
+def _off_apex(edge: float, gap: float) -> float:
+    """Height at which an interface is followed: not right at the apex."""
+    return edge if not -_BELOW < edge - gap < _ABOVE else gap + (
+        _ABOVE if edge > gap else -_BELOW
+    )
 
 
 def _between(starts: FloatArray, ends: FloatArray, parts: FloatArray) -> FloatArray:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nrm_plugin.columns import FloatArray
-from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip
-from nrm_plugin.fea.harmonic import FREE, Solution, Space, solve
+from nrm_plugin.fea.geometry import ComplexArray, Layer, Steps, Tip
+from nrm_plugin.fea.harmonic import FREE, Solution, Space, edge_influence, solve
 from nrm_plugin.fea.mesh import TipMesh, around_tip
 
 #: Elements across a layer whose modulus is some function of the height.
@@ -88,11 +87,43 @@ def stiffness_and_influence(
 ) -> tuple[complex, ComplexArray]:
     """Lateral stiffness in N/m, and its derivative (m) to the modulus in each of the cells."""
     solved = at_depth(tip, layer, depth, numerics)
-    inner = np.array(numerics.cells[1:-1]) / tip.radius
+    return solved.solution.force * tip.radius, _influence(solved, numerics.cells, tip)
+
+
+def stiffness_of_stack(
+    tip: Tip, layer: Layer, depth: float, numerics: Numerics
+) -> tuple[complex, ComplexArray, ComplexArray]:
+    """Lateral stiffness in N/m of a layer whose modulus is `Steps`, and what it depends on.
+
+    Returns
+    -------
+    stiffness : complex
+    by_modulus : ndarray
+        Derivative (m) to the moduli of the stack.
+    by_edge : ndarray
+        Derivative (N/m^2) to the heights of its edges; NaN for one right at the apex, which the
+        mesh does not follow.
+    """
+    steps = layer.modulus
+    assert isinstance(steps, Steps)
+    solved = at_depth(tip, layer, depth, numerics)
+    edges, moduli = np.asarray(steps.edges), np.asarray(steps.moduli)
+    pairs = zip(edges / tip.radius, moduli[:-1], moduli[1:], strict=True)
+    by_edge = [
+        edge_influence(solved.space, solved.solution, edge, (below, above), layer.poisson_ratio)
+        for edge, below, above in pairs
+    ]
+    by_modulus = _influence(solved, (0.0, *edges.tolist(), layer.thickness), tip)
+    return solved.solution.force * tip.radius, by_modulus, np.array(by_edge, complex)
+
+
+def _influence(solved: Solved, cells: tuple[float, ...], tip: Tip) -> ComplexArray:
+    """Sums of the influence over cells, in m."""
+    inner = np.array(cells[1:-1]) / tip.radius
     cell = np.searchsorted(inner, solved.space.z.ravel(), side="right")
     influence = solved.solution.influence.ravel() * tip.radius
     parts = [np.bincount(cell, part, inner.size + 1) for part in (influence.real, influence.imag)]
-    return solved.solution.force * tip.radius, parts[0] + 1j * parts[1]
+    return np.asarray(parts[0] + 1j * parts[1])
 
 
 def _largest(layer: Layer, numerics: Numerics) -> float:
@@ -102,7 +133,3 @@ def _largest(layer: Layer, numerics: Numerics) -> float:
     known = layer.homogeneous or hasattr(layer.modulus, "edges")
     return math.inf if known else layer.thickness / _ROWS
 
-
-def heights_of(cells: FloatArray) -> FloatArray:
-    """Middle of each cell."""
-    return np.asarray(0.5 * (cells[1:] + cells[:-1]))

@@ -1,0 +1,91 @@
+"""Measured lateral forces as an inversion takes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nrm_plugin.columns import FloatArray
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.fea.forces import amplitude_of
+from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Force against depth, ascending, and its noise.
+
+    Attributes
+    ----------
+    depth : ndarray
+        In m.
+    force : ndarray of complex
+        In N.
+    amplitude : float
+        In m, peak.
+    noise : (float, float)
+        Standard deviation of in-phase part and quadrature in N.
+    lossy : bool
+        Whether there is a quadrature.
+    """
+
+    depth: FloatArray
+    force: ComplexArray
+    amplitude: float
+    noise: tuple[float, float]
+    lossy: bool
+
+    @classmethod
+    def of(
+        cls,
+        tip: Tip,
+        layer: Layer,
+        depths: ArrayLike,
+        force: ArrayLike,
+        amplitude: float,
+        noise: complex | None,
+    ) -> Data:
+        """Sort and check.
+
+        Raises
+        ------
+        InvalidInput
+        """
+        depth = check(tip, layer, depths)
+        values = np.atleast_1d(np.asarray(force, complex))
+        if values.shape != depth.shape or not np.all(np.isfinite(values)):
+            raise InvalidInput("an inversion needs one finite force for every depth")
+        order = np.argsort(depth)
+        depth, values = depth[order], values[order]
+        if depth.size < 6 or np.any(np.diff(depth) <= 0.0):
+            raise InvalidInput("an inversion needs the force at 6 different depths or more")
+        lossy = bool(np.any(values.imag != 0.0))
+        if noise is None:
+            sigma = _scatter(values.real), _scatter(values.imag)
+        elif isinstance(noise, complex):
+            sigma = noise.real, noise.imag
+        else:
+            sigma = float(noise), float(noise)
+        if not all(np.isfinite(s) and s > 0.0 for s in sigma[: 1 + lossy]):
+            raise InvalidInput(
+                "the noise of the force must be positive: give its standard deviation in N"
+            )
+        return cls(depth, values, amplitude_of(amplitude), sigma, lossy)
+
+    def stacked(self, values: ComplexArray) -> FloatArray:
+        """In-phase parts and, if there are such, quadratures, in units of the noise."""
+        parts = [values.real / self.noise[0]]
+        if self.lossy:
+            parts.append(values.imag / self.noise[1])
+        return np.concatenate(parts)
+
+    def misfit(self, force: ComplexArray) -> float:
+        """Mean square of the residuals in units of the noise."""
+        return float(np.mean(self.stacked(self.force - force) ** 2))
+
+
+def _scatter(values: FloatArray) -> float:
+    """Noise from third differences, which a smooth curve hardly has."""
+    return float(1.4826 * np.median(np.abs(np.diff(values, 3))) / np.sqrt(20.0))

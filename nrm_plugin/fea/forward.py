@@ -1,0 +1,104 @@
+"""Force and influence at all depths of the data, for any profile of the modulus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nrm_plugin.columns import FloatArray
+from nrm_plugin.errors import NrmError
+from nrm_plugin.fea.data import Data
+from nrm_plugin.fea.geometry import ComplexArray, Layer, ModulusProfile, Steps, Tip
+from nrm_plugin.fea.pool import Workers
+from nrm_plugin.fea.problem import (
+    Numerics,
+    stiffness,
+    stiffness_and_influence,
+    stiffness_of_stack,
+)
+
+
+class InversionFailed(NrmError):
+    """No profile explains the force: the reason says what went wrong."""
+
+
+@dataclass(frozen=True, eq=False)
+class Forward:
+    """What an inversion solves again and again.
+
+    Attributes
+    ----------
+    tip, layer
+        The modulus of the layer is replaced.
+    data : Data
+    pool : Workers
+    """
+
+    tip: Tip
+    layer: Layer
+    data: Data
+    pool: Workers
+
+    def force(self, modulus: complex | ModulusProfile, numerics: Numerics) -> ComplexArray:
+        """Force in N at the depths of the data."""
+        return self.data.amplitude * np.array(self._map(stiffness, modulus, numerics))
+
+    def influence(
+        self, modulus: ModulusProfile, numerics: Numerics
+    ) -> tuple[ComplexArray, ComplexArray]:
+        """Force in N, and its derivative in N/Pa to the moduli of the cells, (depths, cells)."""
+        found = self._map(stiffness_and_influence, modulus, numerics)
+        force = np.array([k for k, _ in found])
+        rows = np.array([row for _, row in found])
+        return self.data.amplitude * force, self.data.amplitude * rows
+
+    def stack(
+        self, modulus: Steps, numerics: Numerics
+    ) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
+        """Force in N, and its derivatives to moduli (N/Pa) and edges (N/m), (depths, numbers)."""
+        found = self._map(stiffness_of_stack, modulus, numerics)
+        parts = [np.array(part) for part in zip(*found, strict=True)]
+        force, by_modulus, by_edge = (self.data.amplitude * part for part in parts)
+        for column in by_edge.T:
+            gone = np.isnan(column)
+            if not np.all(gone):  # where the apex is at the edge, the depths around must do
+                depth = self.data.depth
+                column[gone] = np.interp(depth[gone], depth[~gone], column[~gone])
+        return force, by_modulus, np.nan_to_num(by_edge)
+
+    def _map(
+        self,
+        function: Callable[..., Any],
+        modulus: complex | ModulusProfile,
+        numerics: Numerics,
+    ) -> list[Any]:
+        layer = replace(self.layer, modulus=modulus)
+        jobs = [(self.tip, layer, depth, numerics) for depth in self.data.depth.tolist()]
+        return self.pool.map(function, jobs)
+
+    def start(self, heights: FloatArray) -> ComplexArray:
+        """Guess of E* at heights: the slope of the force over that of a homogeneous layer.
+
+        Raises
+        ------
+        InversionFailed
+            If the force points the wrong way.
+        """
+        data = self.data
+        reference = self.force(1.0, Numerics(0.7)).real
+        mean = complex(reference @ data.force / (reference @ reference))
+        if not mean.real > 0.0:
+            raise InversionFailed(
+                "the in-phase force points the wrong way, as if the layer pushed the tip along: "
+                "check sign and phase of the lateral signal"
+            )
+        slope = np.gradient(data.force.real, data.depth) / np.gradient(reference, data.depth)
+        modulus = np.interp(
+            heights,
+            self.layer.thickness - data.depth[::-1],
+            np.clip(slope, 0.1 * mean.real, 30.0 * mean.real)[::-1],
+        )
+        return np.asarray(modulus * mean / mean.real)

@@ -1,0 +1,173 @@
+"""A stack of few layers with free edges, from a profile in narrow cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.fea.forward import Forward
+from nrm_plugin.fea.geometry import ComplexArray, Steps
+from nrm_plugin.fea.problem import Numerics
+from nrm_plugin.fea.variation import Profile, Search
+
+_MOST = 5  # layers
+_ITERATIONS = 12
+_THINNEST = 0.15  # tip radii
+_STEP = 0.2  # tip radii: unit of an edge's height
+_LARGEST = 1.0  # change of a logarithm, or of an edge in its unit, in one iteration
+_DAMPING = 0.03
+_WORSE = 4.0  # times the misfit of a profile, that of layers guessed from it
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Layers of one modulus each.
+
+    Attributes
+    ----------
+    edges : ndarray of shape (m - 1,)
+        Heights above the electrode in m.
+    moduli : ndarray of shape (m,), complex
+        In Pa.
+    force : ndarray of complex
+        At the depths of the data, in N.
+    misfit : float
+    """
+
+    edges: FloatArray
+    moduli: ComplexArray
+    force: ComplexArray
+    misfit: float
+
+    @property
+    def modulus(self) -> Steps:
+        """As a function of the height."""
+        return Steps(self.edges, self.moduli)
+
+    def parameters(self, lossy: bool) -> int:
+        """How many numbers describe it."""
+        return self.moduli.size * (1 + lossy) + self.edges.size
+
+
+def guesses(profile: Profile, search: Search) -> list[tuple[FloatArray, ComplexArray]]:
+    """Edges and logarithms of the stacks that a profile suggests, those of fewest layers first.
+
+    Neighbouring cells are merged one pair after the other, each time those that the force cares
+    for least in the linearised problem, as long as that explains the force nearly as well.
+    """
+    n = search.cells.size - 1
+    data = search.forward.data
+    right = data.stacked(data.force - profile.force) + profile.jacobian @ profile.x
+    group, found = np.arange(n), []
+    while group[-1] > 0:
+        trials = [np.where(group > k, group - 1, group) for k in range(group[-1])]
+        fits = [_linear_fit(profile.jacobian, right, trial, n) for trial in trials]
+        best = int(np.argmin([misfit for misfit, _ in fits]))
+        group, (misfit, x) = trials[best], fits[best]
+        if misfit > _WORSE * max(1.0, profile.misfit):
+            break
+        if group[-1] < _MOST:
+            first = np.flatnonzero(np.diff(group, prepend=-1))
+            mean = np.array([profile.x.reshape(-1, n)[:, group == k].mean(axis=1)
+                             for k in range(group[-1] + 1)]).T  # fmt: skip
+            x = mean + np.clip(x.reshape(-1, n)[:, first] - mean, -_LARGEST, _LARGEST)
+            found.append((search.cells[first[1:]], search.logarithm(x.ravel(), first.size)))
+    return found[::-1]
+
+
+def _linear_fit(
+    jacobian: FloatArray, right: FloatArray, group: IntArray, n: int
+) -> tuple[float, FloatArray]:
+    """Misfit and best profile that is constant in groups, in the linearised problem."""
+    members = (group[:, None] == np.arange(group[-1] + 1)).astype(float)
+    spread = np.kron(np.eye(jacobian.shape[1] // n), members)
+    reduced = jacobian @ spread
+    normal = reduced.T @ reduced
+    solution = np.linalg.lstsq(normal, reduced.T @ right, rcond=1e-12)[0]
+    return float(np.mean((right - reduced @ solution) ** 2)), spread @ solution
+
+
+def fitted(search: Search, profile: Profile, numerics: Numerics, goal: float) -> Stack | None:
+    """Fewest layers that explain the force, by Levenberg-Marquardt on their moduli and edges.
+
+    Returns
+    -------
+    Stack or None
+        None if no stack of a few layers reaches the goal.
+    """
+    fit = _Fit(search.forward, numerics, search.phase_unit)
+    for edges, logarithm in guesses(profile, search):
+        now, damping = fit.at(edges, logarithm), _DAMPING
+        for _ in range(_ITERATIONS):
+            after = fit.at(*fit.step(now, damping))
+            if after.stack.misfit < now.stack.misfit:
+                gain, now = now.stack.misfit - after.stack.misfit, after
+                damping *= 0.2
+                if gain < 0.03 * now.stack.misfit:
+                    break
+            else:
+                damping *= 10.0
+        if now.stack.misfit < goal:
+            return now.stack
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """A stack, and the derivative of the stacked force to its numbers."""
+
+    stack: Stack
+    jacobian: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    forward: Forward
+    numerics: Numerics
+    phase_unit: float
+
+    def at(self, edges: FloatArray, logarithm: ComplexArray) -> _Trial:
+        """Solve for a stack."""
+        data, moduli = self.forward.data, np.exp(logarithm)
+        force, by_modulus, by_edge = self.forward.stack(Steps(edges, moduli), self.numerics)
+        by_logarithm = (by_modulus * moduli).T
+        columns = [*by_logarithm, *(self._step * by_edge.T)]
+        if data.lossy:
+            columns += [1j * self.phase_unit * column for column in by_logarithm]
+        jacobian = np.array([data.stacked(column) for column in columns]).T
+        return _Trial(Stack(edges, moduli, force, data.misfit(force)), jacobian)
+
+    @property
+    def _step(self) -> float:
+        return _STEP * self.forward.tip.radius
+
+    def step(self, now: _Trial, damping: float) -> tuple[FloatArray, ComplexArray]:
+        """Edges and logarithms of the next stack to try."""
+        data, m = self.forward.data, now.stack.moduli.size
+        normal = now.jacobian.T @ now.jacobian
+        normal += damping * np.diag(np.diag(normal))
+        residual = data.stacked(data.force - now.stack.force)
+        step = np.clip(np.linalg.solve(normal, now.jacobian.T @ residual), -_LARGEST, _LARGEST)
+        turn = self.phase_unit * step[2 * m - 1 :] if data.lossy else np.zeros(m)
+        logarithm = np.log(now.stack.moduli) + step[:m] + 1j * turn
+        edges = np.sort(now.stack.edges + self._step * step[m : 2 * m - 1])
+        # A stiff layer resists with modulus times thickness: change that as the linear step says.
+        before, after = self._thickness(now.stack.edges), self._thickness(edges)
+        stiff = np.abs(now.stack.moduli)
+        inside = np.flatnonzero((stiff[1:-1] > stiff[:-2]) & (stiff[1:-1] > stiff[2:])) + 1
+        change = after[inside] / before[inside]
+        logarithm[inside] += change - 1.0 - np.log(np.maximum(change, 0.1))
+        return self._thick(edges, logarithm)
+
+    def _thickness(self, edges: FloatArray) -> FloatArray:
+        return np.diff(np.concatenate([[0.0], edges, [self.forward.layer.thickness]]))
+
+    def _thick(self, edges: FloatArray, logarithm: ComplexArray) -> tuple[FloatArray, ComplexArray]:
+        """Leave out layers that have become too thin to be told."""
+        while edges.size and self._thickness(edges).min() < _THINNEST * self.forward.tip.radius:
+            thin = int(np.argmin(self._thickness(edges)))
+            logarithm = np.delete(logarithm, thin)
+            edges = np.delete(edges, min(thin, edges.size - 1))
+        return edges, logarithm
