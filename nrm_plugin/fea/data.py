@@ -13,6 +13,9 @@ from nrm_plugin.fea.forces import amplitude_of
 from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
 
 
+_ACCURACY = 0.002  # of the solver, next to the noise of the force
+
+
 @dataclass(frozen=True, eq=False)
 class Data:
     """Force against depth, ascending, and its noise.
@@ -75,14 +78,14 @@ class Data:
         return cls(depth, values, amplitude_of(amplitude), sigma, lossy)
 
     def stacked(self, values: ComplexArray) -> FloatArray:
-        """In-phase parts and, if there are such, quadratures, in units of the noise."""
-        parts = [values.real / self.noise[0]]
+        """In-phase parts and, if there are such, quadratures, in units of their uncertainty."""
+        parts = [values.real / np.hypot(self.noise[0], _ACCURACY * self.force.real)]
         if self.lossy:
-            parts.append(values.imag / self.noise[1])
+            parts.append(values.imag / np.hypot(self.noise[1], _ACCURACY * self.force.imag))
         return np.concatenate(parts)
 
     def misfit(self, force: ComplexArray) -> float:
-        """Mean square of the residuals in units of the noise."""
+        """Mean square of the residuals in units of their uncertainty."""
         return float(np.mean(self.stacked(self.force - force) ** 2))
 
 

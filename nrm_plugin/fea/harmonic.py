@@ -11,13 +11,13 @@ Lengths and moduli are in any units that fit each other; strains are for a displ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.sparse import coo_array, csc_array
 from scipy.sparse.linalg import splu
-from skfem import Basis, ElementQuad1, ElementQuad2, InteriorFacetBasis, MeshQuad2
+from skfem import Basis, ElementQuad1, ElementQuad2, MeshQuad2
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.fea.geometry import ComplexArray
@@ -26,6 +26,10 @@ FREE = np.nan
 # The rows of a strain: rr, tt, zz (times cos t), rz (cos t), rt, tz (sin t), the last three
 # engineering strains.
 _NORMAL = 3
+# Corners of the reference element, and a rule along one of its edges.
+_CORNERS = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
+_GAUSS = tuple(0.5 * part for part in np.polynomial.legendre.leggauss(4))
+_GAUSS = _GAUSS[0] + 0.5, _GAUSS[1]
 
 
 class Space:
@@ -55,8 +59,7 @@ class Space:
         self.weight = np.pi * basis.dx * self.r
         self.nodes: IntArray = basis.element_dofs.T.astype(np.int64)
         self.corners: IntArray = linear.element_dofs.T.astype(np.int64)
-        values = np.stack([np.broadcast_to(f[0], self.r.shape) for f in basis.basis], -1)
-        gradients = np.stack([f[0].grad for f in basis.basis], -1)
+        values, gradients = _shapes(basis, self.r)
         self.strain = _strain(values / self.r[..., None], *gradients)
         self.dilation = self.strain[:, :, :_NORMAL].sum(axis=2)
         self.pressure = np.stack(
@@ -72,6 +75,12 @@ class Space:
     def n_corners(self) -> int:
         """Number of vertices."""
         return int(self.corners.max()) + 1
+
+
+def _shapes(basis: Basis, like: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Shape functions (elements, points, functions) and their gradients (2, ...)."""
+    values = np.stack([np.broadcast_to(f[0], like.shape) for f in basis.basis], -1)
+    return values, np.stack([f[0].grad for f in basis.basis], -1)
 
 
 def _strain(n_over_r: FloatArray, n_r: FloatArray, n_z: FloatArray) -> FloatArray:
@@ -250,9 +259,13 @@ def _influence(
 
 
 def edge_influence(
-    space: Space, solution: Solution, height: float, moduli: ArrayLike, poisson_ratio: float
-) -> complex:
-    """d(force)/d(height) of an interface that the mesh follows.
+    space: Space,
+    solution: Solution,
+    heights: Sequence[float],
+    moduli: ComplexArray,
+    poisson_ratio: float,
+) -> ComplexArray:
+    """d(force)/d(height) of interfaces that the mesh follows.
 
     The strains of both sides, multiplied with each other, count by the difference of the
     stiffness: what is parallel to the interface has one strain on both sides, what goes through it
@@ -260,38 +273,71 @@ def edge_influence(
 
     Parameters
     ----------
-    moduli : (complex, complex)
-        Below and above.
+    heights : sequence of float
+        Of n interfaces.
+    moduli : ndarray of shape (n + 1,)
+        Below, between and above them.
 
     Returns
     -------
-    complex
-        NaN if the mesh does not follow the interface from the axis or the tip on.
+    ndarray of shape (n,), complex
+        NaN for an interface that the mesh does not follow from the axis or the tip on.
     """
     z = space.mesh.doflocs[1][space.mesh.facets]
-    on_edge = np.all(np.abs(z - height) < 1e-9, axis=0) & (space.mesh.f2t[1] >= 0)
-    facets = np.flatnonzero(on_edge)
-    if not facets.size or not _complete(space, facets):
-        return complex(np.nan, np.nan)
-    below, above = np.asarray(moduli, complex)
-    strains = []
-    for side in (0, 1):
-        basis = InteriorFacetBasis(
-            space.mesh, ElementQuad2(), facets=facets, side=side, intorder=5, disable_doflocs=True
+    inside = space.mesh.f2t[1] >= 0
+    found = [
+        np.flatnonzero(np.all(np.abs(z - height) < 1e-9, axis=0) & inside) for height in heights
+    ]
+    facets = np.concatenate(found).astype(np.int64)
+    if not facets.size:
+        return np.full(len(heights), complex(np.nan, np.nan))
+    edge = np.repeat(np.arange(len(heights)), [part.size for part in found])[:, None]
+    below, above = moduli[edge], moduli[edge + 1]
+    place, weight = _GAUSS
+    ends = space.mesh.facets[:, facets]
+    ends = np.take_along_axis(ends, np.argsort(space.mesh.doflocs[0][ends], axis=0), axis=0)
+    r_start, r_stop = space.mesh.doflocs[0][ends][..., None]
+    product = np.prod([_trace(space, solution, facets, ends[0], side) for side in (0, 1)], axis=0)
+    square = 2.0 * product[..., :_NORMAL].sum(-1) + product[..., _NORMAL:].sum(-1)
+    density = square / (2.0 * (1.0 + poisson_ratio))
+    if poisson_ratio > 0.0:
+        p_start, p_stop = solution.pressure[ends][..., None]
+        p = p_start + (p_stop - p_start) * place
+        density = density + _compressibility(poisson_ratio) * p**2 / (below * above)
+    r = r_start + (r_stop - r_start) * place
+    area = np.pi * r * weight * (r_stop - r_start)
+    parts = np.sum(area * (below - above) * density, axis=1)
+    total = np.array([parts[edge[:, 0] == k].sum() for k in range(len(heights))], complex)
+    total[[not _complete(space, part) for part in found]] = complex(np.nan, np.nan)
+    return total
+
+
+def _trace(
+    space: Space, solution: Solution, facets: IntArray, start: IntArray, side: int
+) -> ComplexArray:
+    """Strain on one side of facets, from their vertex `start` on: (facets, points, 6)."""
+    elements = space.mesh.f2t[side, facets]
+    local = np.argmax(space.mesh.t2f[:, elements] == facets, axis=0)
+    turned = space.mesh.t[local, elements] != start
+    strain = np.empty((facets.size, _GAUSS[0].size, 6), solution.displacement.dtype)
+    for edge, backwards in {*zip(local.tolist(), turned.tolist(), strict=True)}:
+        here = np.flatnonzero((local == edge) & (turned == backwards))
+        place = 1.0 - _GAUSS[0] if backwards else _GAUSS[0]
+        first, last = _CORNERS[:, edge, None], _CORNERS[:, (edge + 1) % 4, None]
+        quadrature = first + (last - first) * place, _GAUSS[1]
+        basis = Basis(
+            space.mesh,
+            ElementQuad2(),
+            elements=elements[here],
+            quadrature=quadrature,
+            disable_doflocs=True,
         )
         r = np.asarray(basis.global_coordinates())[0]
-        values = np.stack([np.broadcast_to(f[0], r.shape) for f in basis.basis], -1)
-        strain = _strain(values / r[..., None], *np.stack([f[0].grad for f in basis.basis], -1))
-        nodal = solution.displacement[basis.element_dofs.T].reshape(facets.size, 1, -1, 1)
-        strains.append((strain @ nodal)[..., 0])
-    product = strains[0] * strains[1]
-    square = 2.0 * product[..., :_NORMAL].sum(-1) + product[..., _NORMAL:].sum(-1)
-    density = (below - above) / (2.0 * (1.0 + poisson_ratio)) * square
-    if poisson_ratio > 0.0:
-        linear = basis.with_element(ElementQuad1())
-        p = linear.interpolate(solution.pressure).value
-        density = density + _compressibility(poisson_ratio) * (below - above) * p**2 / below / above
-    return complex(np.sum(np.pi * r * basis.dx * density))
+        values, gradients = _shapes(basis, r)
+        nodes = basis.element_dofs.T
+        nodal = solution.displacement[nodes].reshape(here.size, 1, -1, 1)
+        strain[here] = (_strain(values / r[..., None], *gradients) @ nodal)[..., 0]
+    return strain
 
 
 def _complete(space: Space, facets: IntArray) -> bool:

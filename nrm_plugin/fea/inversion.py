@@ -124,7 +124,7 @@ def invert(
                          tuple(edges.tolist()), tip.radius)  # fmt: skip
         search = Search(forward, edges, rough, max(phase, 0.02))
         profile = searched(search, forward.start(0.5 * (edges[1:] + edges[:-1])), _ROUGH)
-        stack = fitted(search, profile, Numerics(0.8 * fineness), _AS_GOOD)
+        stack = fitted(search, profile, Numerics(0.65 * fineness), _AS_GOOD)
         if stack is not None:
             return _result(search, stack.modulus, stack.force, fineness)
         search = replace(search, numerics=Numerics(0.8 * fineness, None, rough.cells))
@@ -156,12 +156,12 @@ def _result(
     forward, data, cells = search.forward, search.forward.data, search.cells
     n = cells.size - 1
     values = modulus(0.5 * (cells[1:] + cells[:-1]))
-    fine, rows = forward.influence(modulus, Numerics(1.3 * fineness, None, tuple(cells.tolist())))
+    fine, rows = forward.influence(modulus, replace(search.numerics, fineness=1.2 * fineness))
     jacobian = search.derivative(rows * values)
     x = search.unknowns(values)
     spread = covariance(jacobian, x, data.stacked(data.force - fine), n)
     shift = spread @ (jacobian.T @ data.stacked(fine - force))
-    spread = spread + np.outer(shift, shift)
+    spread = spread + np.outer(shift, shift) + np.diag(_within(x.reshape(-1, n)).ravel())
     turn = search.phase_unit * np.eye(n)
     storage, loss = np.eye(n), np.full((n, n), np.nan)
     if data.lossy:
@@ -186,3 +186,8 @@ def _result(
         data.noise,
         data.misfit(force),
     )
+
+
+def _within(x: FloatArray) -> FloatArray:
+    """Variance of a profile within its cells, from the steps to the neighbours."""
+    return np.asarray((0.5 * np.gradient(x, axis=1)) ** 2 / 3.0)

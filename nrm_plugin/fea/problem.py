@@ -108,13 +108,15 @@ def stiffness_of_stack(
     assert isinstance(steps, Steps)
     solved = at_depth(tip, layer, depth, numerics)
     edges, moduli = np.asarray(steps.edges), np.asarray(steps.moduli)
-    pairs = zip(edges / tip.radius, moduli[:-1], moduli[1:], strict=True)
-    by_edge = [
-        edge_influence(solved.space, solved.solution, edge, (below, above), layer.poisson_ratio)
-        for edge, below, above in pairs
-    ]
+    by_edge = edge_influence(
+        solved.space,
+        solved.solution,
+        (edges / tip.radius).tolist(),
+        moduli,
+        layer.poisson_ratio,
+    )
     by_modulus = _influence(solved, (0.0, *edges.tolist(), layer.thickness), tip)
-    return solved.solution.force * tip.radius, by_modulus, np.array(by_edge, complex)
+    return solved.solution.force * tip.radius, by_modulus, by_edge
 
 
 def _influence(solved: Solved, cells: tuple[float, ...], tip: Tip) -> ComplexArray:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.forward import Forward
 from nrm_plugin.fea.geometry import ComplexArray, Steps
 from nrm_plugin.fea.problem import Numerics
 from nrm_plugin.fea.variation import Profile, Search
 
 _MOST = 5  # layers
-_ITERATIONS = 12
+_ITERATIONS = 16
 _THINNEST = 0.15  # tip radii
-_STEP = 0.2  # tip radii: unit of an edge's height
+_STEP = 0.4  # tip radii: unit of an edge's height
 _LARGEST = 1.0  # change of a logarithm, or of an edge in its unit, in one iteration
 _DAMPING = 0.03
 _WORSE = 4.0  # times the misfit of a profile, that of layers guessed from it
@@ -99,13 +100,17 @@ def fitted(search: Search, profile: Profile, numerics: Numerics, goal: float) ->
     """
     fit = _Fit(search.forward, numerics, search.phase_unit)
     for edges, logarithm in guesses(profile, search):
-        now, damping = fit.at(edges, logarithm), _DAMPING
+        now, damping = fit.at(*fit.thick(edges, logarithm)), _DAMPING
         for _ in range(_ITERATIONS):
-            after = fit.at(*fit.step(now, damping))
+            try:
+                after = fit.at(*fit.step(now, damping))
+            except InvalidInput:  # a phase beyond a right angle is no material
+                damping *= 10.0
+                continue
             if after.stack.misfit < now.stack.misfit:
                 gain, now = now.stack.misfit - after.stack.misfit, after
                 damping *= 0.2
-                if gain < 0.03 * now.stack.misfit:
+                if gain < 0.05 * max(1.0, now.stack.misfit):
                     break
             else:
                 damping *= 10.0
@@ -159,15 +164,19 @@ class _Fit:
         inside = np.flatnonzero((stiff[1:-1] > stiff[:-2]) & (stiff[1:-1] > stiff[2:])) + 1
         change = after[inside] / before[inside]
         logarithm[inside] += change - 1.0 - np.log(np.maximum(change, 0.1))
-        return self._thick(edges, logarithm)
+        return self.thick(edges, logarithm)
 
     def _thickness(self, edges: FloatArray) -> FloatArray:
         return np.diff(np.concatenate([[0.0], edges, [self.forward.layer.thickness]]))
 
-    def _thick(self, edges: FloatArray, logarithm: ComplexArray) -> tuple[FloatArray, ComplexArray]:
-        """Leave out layers that have become too thin to be told."""
+    def thick(self, edges: FloatArray, logarithm: ComplexArray) -> tuple[FloatArray, ComplexArray]:
+        """Divide layers that have become too thin to be told between their neighbours."""
         while edges.size and self._thickness(edges).min() < _THINNEST * self.forward.tip.radius:
             thin = int(np.argmin(self._thickness(edges)))
+            if 0 < thin < edges.size:
+                low, own, high = np.abs(np.exp(logarithm[thin - 1 : thin + 2]))
+                part = np.clip((own - high) / (low - high), 0.0, 1.0) if low != high else 0.5
+                edges[thin - 1] += part * (edges[thin] - edges[thin - 1])
             logarithm = np.delete(logarithm, thin)
             edges = np.delete(edges, min(thin, edges.size - 1))
         return edges, logarithm
