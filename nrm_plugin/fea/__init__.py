@@ -11,15 +11,24 @@ Examples
 
 from nrm_plugin.fea.factor import ShapeFactor, shape_factor
 from nrm_plugin.fea.forces import LateralForce, lateral_force
+from nrm_plugin.fea.forward import InversionFailed
 from nrm_plugin.fea.geometry import Layer, Steps, Tabulated, Tip
+from nrm_plugin.fea.inversion import Inverted, invert
+from nrm_plugin.fea.kernel import Influence, apparent_modulus, influence
 
 __all__ = [
+    "Influence",
+    "Inverted",
+    "InversionFailed",
     "LateralForce",
     "Layer",
     "ShapeFactor",
     "Steps",
     "Tabulated",
     "Tip",
+    "apparent_modulus",
+    "influence",
+    "invert",
     "lateral_force",
     "shape_factor",
 ]

@@ -1,0 +1,283 @@
+"""The shape factor against published slopes, its table against solutions, its file."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from nrm_plugin.errors import InvalidInput, MissingFile, RecipeError
+from nrm_plugin.fea import Layer, ShapeFactor, Tip, lateral_force, shape_factor
+from nrm_plugin.fea.kernel import apparent_modulus
+from nrm_plugin.fea.pool import Workers
+from nrm_plugin.model import CurveSet
+
+NM = 1e-9
+DEPTHS = np.linspace(20.0, 80.0, 13) * NM
+
+
+def layer(thickness: float = 100.0, poisson_ratio: float = 0.49) -> Layer:
+    """A wide layer; thickness in nm."""
+    return Layer(thickness * NM, 1e6, poisson_ratio, max(1000.0, 10.0 * thickness) * NM)
+
+
+@pytest.fixture(scope="module")
+def solved() -> ShapeFactor:
+    """A tip of 10 nm in a layer of 100 nm."""
+    return shape_factor(Tip(10 * NM), layer(), fineness=0.7, workers=1)
+
+
+@pytest.fixture(scope="module")
+def tabled() -> ShapeFactor:
+    return shape_factor(Tip(10 * NM), layer(), table=True)
+
+
+# ---------------------------------------------------------------- the constant
+
+
+def slope(tip: Tip, of: Layer) -> float:
+    """r_g by a line with intercept through the force at 13 depths."""
+    force = lateral_force(tip, of, DEPTHS, NM, fineness=0.7, workers=1).force.real
+    return float(np.polyfit(DEPTHS, force, 1)[0] / (4.0 * NM * 1e6))
+
+
+@pytest.mark.parametrize(
+    ("radius", "expected"), [(5.0, 0.326), (10.0, 0.421), (20.0, 0.591), (40.0, 0.940)]
+)
+def test_slope_of_the_force_for_four_radii(radius: float, expected: float) -> None:
+    assert slope(Tip(radius * NM), layer()) == pytest.approx(expected, rel=0.01)
+
+
+def test_slope_of_a_sliding_tip_and_of_a_cone() -> None:
+    assert slope(Tip(10 * NM, bonded=False), layer()) == pytest.approx(0.338, rel=0.01)
+    assert slope(Tip(10 * NM, np.radians(10.0)), layer()) == pytest.approx(0.544, rel=0.01)
+
+
+def test_constant_window_and_quality(solved: ShapeFactor) -> None:
+    assert solved.constant == pytest.approx(0.421, rel=0.01)
+    assert solved.constant == pytest.approx(slope(Tip(10 * NM), layer()), rel=1e-3)
+    assert solved.window == pytest.approx((20 * NM, 80 * NM), rel=1e-9)
+    assert solved.r_squared == pytest.approx(0.996, abs=0.001)
+    assert solved.radius_sensitivity == pytest.approx(0.43, abs=0.02)
+    assert solved.source == "solved"
+
+
+def test_modulus_of_the_layer_does_not_matter() -> None:
+    small = Tip(30 * NM)
+    one, other = (
+        shape_factor(small, Layer(60 * NM, e, 0.5), fineness=0.4, workers=1)
+        for e in (1.0, 3e6 + 1e6j)
+    )
+    assert other.constant == pytest.approx(one.constant, rel=1e-12)
+    np.testing.assert_allclose(other.curve, one.curve, rtol=1e-12)
+
+
+# ---------------------------------------------------------------- the curve
+
+# Local r_g at distances from the electrode in tip radii, Poisson ratio 0.49, bonded.
+ZETA = [0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0]
+LOCAL = {
+    10.0: [7.52, 3.92, 2.70, 1.717, 1.299, 0.985, 0.740, 0.616, 0.491, 0.431, 0.382],
+    20.0: [7.54, 3.93, 2.71, 1.732, 1.315, 1.002, 0.757, 0.632, 0.504, 0.437, 0.366, 0.331, 0.303],
+    40.0: [7.54, 3.94, 2.72, 1.739, 1.322, 1.010, 0.766, 0.642, 0.514, 0.446, 0.374, 0.334, 0.291,
+           0.269],
+}  # fmt: skip
+
+
+def test_local_curve_is_that_of_another_code(solved: ShapeFactor) -> None:
+    expected = LOCAL[10.0][1:]
+    at = np.array(ZETA[1 : 1 + len(expected)]) * 10 * NM
+    np.testing.assert_allclose(solved.at(at), expected, rtol=0.015)
+
+
+def test_curve_integrates_to_the_force(solved: ShapeFactor) -> None:
+    """Its integral between two distances is the difference of forces solved for there."""
+    far, near = 70 * NM, 25 * NM
+    depths = [100 * NM - far, 100 * NM - near]
+    force = lateral_force(Tip(10 * NM), layer(), depths, NM, workers=1).force.real
+    z = np.linspace(near, far, 2001)
+    area = np.trapezoid(solved.at(z), z) * 4.0 * NM * 1e6
+    assert area == pytest.approx(force[1] - force[0], rel=5e-3)
+
+
+def test_curve_ends_where_it_was_solved(solved: ShapeFactor) -> None:
+    assert np.all(np.diff(solved.distance) > 0.0)
+    assert solved.distance[[0, -1]] == pytest.approx([1 * NM, 99 * NM], rel=1e-9)
+    np.testing.assert_allclose(solved.at(solved.distance), solved.curve, rtol=1e-9)
+    outside = [-1 * NM, 0.0, 0.9 * NM, 99.5 * NM, 1.0, np.nan, np.inf]
+    assert np.isnan(solved.at(outside)).all()
+
+
+def test_local_curve_gives_back_the_modulus(solved: ShapeFactor) -> None:
+    depths = np.linspace(20.0, 80.0, 31) * NM
+    stiff = Layer(100 * NM, 3e6 + 1.2e6j, 0.49, 1000 * NM)
+    force = lateral_force(Tip(10 * NM), stiff, depths, 2 * NM, workers=1)
+    found = apparent_modulus(force, solved)[1:-1]
+    np.testing.assert_allclose(found, 3e6 + 1.2e6j, rtol=0.02)
+    constant = apparent_modulus(force, 0.421)
+    np.testing.assert_allclose(constant, np.gradient(force.force, depths) / (4 * 2 * NM * 0.421))
+
+
+# ---------------------------------------------------------------- the table
+
+
+def test_table_within_two_percent_of_a_solution(solved: ShapeFactor, tabled: ShapeFactor) -> None:
+    assert tabled.source == "table"
+    inside = (solved.distance >= tabled.distance[0]) & (solved.distance <= tabled.distance[-1])
+    assert inside.sum() > 30
+    np.testing.assert_allclose(tabled.at(solved.distance[inside]), solved.curve[inside], rtol=0.02)
+    assert tabled.constant == pytest.approx(solved.constant, rel=0.02)
+    assert tabled.r_squared == pytest.approx(solved.r_squared, abs=1e-3)
+    assert tabled.radius_sensitivity == pytest.approx(solved.radius_sensitivity, abs=0.02)
+    assert tabled.window == pytest.approx(solved.window)
+
+
+@pytest.mark.parametrize(
+    ("thickness", "poisson_ratio"),
+    [(0.6, 0.33), (1.3, 0.497), (3.1, 0.08), (6.1, 0.48), (17.0, 0.22), (42.0, 0.5)],
+)
+def test_table_between_its_places(thickness: float, poisson_ratio: float) -> None:
+    """Central differences of the force, off the table's thicknesses and Poisson ratios."""
+    tip, of = Tip(1.0), Layer(thickness, 1.0, poisson_ratio)
+    distance = np.array([0.25, 0.5, 0.8]) * thickness
+    step = 0.05 * distance * (1.0 - distance / thickness)
+    depths = thickness - np.stack([distance - step, distance + step])
+    force = lateral_force(tip, of, depths.ravel(), 1.0, workers=1).force.real.reshape(2, -1)
+    expected = (force[0] - force[1]) / (2.0 * step) / 4.0
+    found = shape_factor(tip, of, table=True).at(distance)
+    np.testing.assert_allclose(found, expected, rtol=0.02)
+
+
+@pytest.mark.parametrize("thickness", LOCAL)
+def test_table_is_the_curve_of_another_code(thickness: float) -> None:
+    expected = LOCAL[thickness][1:]  # the first lies on the table's end
+    found = shape_factor(Tip(1.0), Layer(thickness, 1.0, 0.49), table=True)
+    np.testing.assert_allclose(found.at(ZETA[1 : 1 + len(expected)]), expected, rtol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("thickness", "expected"),
+    [(90.0, 0.479), (100.0, 0.421), (110.0, 0.390), (120.0, 0.370)],
+)
+def test_table_of_thin_layers_over_fixed_depths(thickness: float, expected: float) -> None:
+    """The line from 20 to 80 nm, through forces that the curve integrates to."""
+    found = shape_factor(Tip(10 * NM), layer(thickness), table=True)
+    z = np.linspace(thickness - 80.0, thickness - 20.0, 1201) * NM
+    curve = found.at(z)
+    middle = 0.5 * (curve[1:] + curve[:-1])
+    force = np.concatenate([[0.0], np.cumsum(middle * np.diff(z))])
+    places = slice(None, None, 100)
+    assert -np.polyfit(z[places], -force[places], 1)[0] == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("poisson_ratio", "expected"),
+    [(0.0, 0.474), (0.2, 0.422), (0.3, 0.410), (0.4, 0.408), (0.45, 0.413), (0.49, 0.421),
+     (0.499, 0.424), (0.5, 0.424)],
+)  # fmt: skip
+def test_table_over_the_poisson_ratio(poisson_ratio: float, expected: float) -> None:
+    found = shape_factor(Tip(10 * NM), layer(100.0, poisson_ratio), table=True)
+    assert found.constant == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("tip", "of", "says"),
+    [
+        (Tip(10 * NM, 0.2), layer(), "cylindrical"),
+        (Tip(10 * NM, bonded=False), layer(), "bonded"),
+        (Tip(1 * NM), layer(), "100"),
+        (Tip(250 * NM), layer(), "0.4"),
+        (Tip(10 * NM), Layer(100 * NM, domain=300 * NM), "300 nm"),
+    ],
+)
+def test_table_says_what_it_does_not_hold(tip: Tip, of: Layer, says: str) -> None:
+    with pytest.raises(InvalidInput, match=says):
+        shape_factor(tip, of, table=True)
+
+
+# ---------------------------------------------------------------- bad input
+
+
+def test_a_layer_too_thin_for_the_tip() -> None:
+    with pytest.raises(InvalidInput, match="too thin"):
+        shape_factor(Tip(500 * NM), layer())
+
+
+@pytest.mark.parametrize("fineness", [0.0, -1.0, np.nan, np.inf])
+def test_impossible_fineness(fineness: float) -> None:
+    with pytest.raises(InvalidInput, match="fineness"):
+        shape_factor(Tip(10 * NM), layer(), fineness=fineness)
+
+
+def test_a_derivative_needs_three_depths() -> None:
+    force = lateral_force(Tip(10 * NM), layer(), [40 * NM, 50 * NM], NM, workers=1)
+    with pytest.raises(InvalidInput, match="3 different depths"):
+        apparent_modulus(force, 0.42)
+
+
+# ---------------------------------------------------------------- processes
+
+
+def test_processes_give_what_one_gives() -> None:
+    jobs = [(i, 2) for i in range(5)]
+    with Workers(2) as pool:
+        assert pool.map(pow, jobs) == [0, 1, 4, 9, 16]
+    with Workers(2) as pool:  # what cannot be sent is called here
+        assert pool.map(lambda a, b: a * b, jobs) == [0, 2, 4, 6, 8]
+    with Workers(2) as pool:
+        assert pool.map(pow, []) == []
+
+
+# ---------------------------------------------------------------- the file of the curve
+
+
+def engine_curve(choice: str, depth: np.ndarray) -> tuple[np.ndarray, str]:
+    """What the engine reads."""
+    if importlib.util.find_spec("nrm_plugin.engine.shape") is None:
+        pytest.skip("this version's engine takes no curve of the shape factor")
+    shape = importlib.import_module("nrm_plugin.engine.shape")
+    curves = CurveSet.from_arrays({"height": (np.linspace(100.0, 0.0, 8)[None] * NM, "m")})
+    found = shape.shape_factor(choice, curves, depth)
+    return found.values, found.source
+
+
+def written(curve: ShapeFactor, path: Path) -> str:
+    """The documented layouts: JSON as the command prints it, HDF5, a table in nm."""
+    if path.suffix == ".json":
+        columns = {"distance": curve.distance.tolist(), "shape_factor": curve.curve.tolist()}
+        path.write_text(json.dumps({"shape_factor": curve.constant, "curve": columns}))
+    elif path.suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            file["distance"], file["shape_factor"] = curve.distance, curve.curve
+    else:
+        table = np.column_stack([curve.distance / NM, curve.curve])
+        np.savetxt(path, table, delimiter=",", header="distance (nm),shape factor", comments="")
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["rg.json", "rg.h5", "rg.csv"])
+def test_engine_reads_the_curve(tabled: ShapeFactor, tmp_path: Path, name: str) -> None:
+    depth = np.array([0.0, 5.0, 10.0, 30.0, 60.0, 99.9]) * NM
+    values, source = engine_curve(written(tabled, tmp_path / name), depth)
+    assert np.isnan(values[[0, -1]]).all()
+    # The engine takes straight lines between the points of the curve.
+    np.testing.assert_allclose(values[1:-1], tabled.at(depth[1:-1]), rtol=0.02)
+    on_points = tabled.distance[3:-3]
+    values, _ = engine_curve(str(tmp_path / name), on_points)
+    np.testing.assert_allclose(values, tabled.curve[3:-3], rtol=1e-6)
+    assert name in source
+
+
+def test_engine_refuses_a_broken_curve(tabled: ShapeFactor, tmp_path: Path) -> None:
+    text = Path(written(tabled, tmp_path / "rg.csv")).read_text()
+    (tmp_path / "falling.csv").write_text(
+        "\n".join([text.splitlines()[0], *reversed(text.splitlines()[1:])])
+    )
+    for name, error in (("falling.csv", RecipeError), ("absent.csv", MissingFile)):
+        with pytest.raises(error):
+            engine_curve(str(tmp_path / name), np.array([10 * NM]))
