@@ -87,6 +87,31 @@ class Exporter(Protocol):
         """
 
 
+@runtime_checkable
+class ContactMethod(Protocol):
+    """Finds the solid-solid contact of a curve; recipes name it as ``contact.method``.
+
+    Attributes
+    ----------
+    name : str
+        One lower-case word, other than "grown" and "two-line".
+    description : str
+        One line for ``nrm plugins``.
+    """
+
+    name: str
+    description: str
+
+    def find(self, height: Any, deflection: Any) -> tuple[float, float]:
+        """Contact height of one curve and its standard error, in m; nan where there is none.
+
+        Parameters
+        ----------
+        height, deflection : (n,) arrays
+            In m, samples from far away to the surface; spikes and a common fringe are taken out.
+        """
+
+
 @hookspec
 def nrm_importers() -> Sequence[Importer]:
     """Return importers: objects that recognise and open files of one kind."""
@@ -100,7 +125,7 @@ def nrm_exporters() -> Sequence[Exporter]:
 
 
 @hookspec
-def nrm_contact_methods() -> Sequence[Any]:
+def nrm_contact_methods() -> Sequence[ContactMethod]:
     """Return methods that find the solid-solid contact of a curve."""
     raise NotImplementedError
 

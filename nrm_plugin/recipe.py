@@ -6,9 +6,16 @@ import tomllib
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from nrm_plugin import units
 from nrm_plugin.errors import InvalidInput, RecipeError
@@ -23,6 +30,10 @@ Length = Annotated[float, BeforeValidator(_metres), Field(gt=0.0, allow_inf_nan=
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
+#: Distances at which results can be given; more is a mistake of units.
+MOST_DEPTHS = 10_000
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
@@ -32,6 +43,17 @@ class Depth(_Part):
 
     stop: Length = Field(default=60e-9, description="largest distance")
     step: Length = Field(default=0.5e-9, description="step between distances")
+
+    @property
+    def count(self) -> int:
+        """Number of distances."""
+        return int(self.stop / self.step * (1.0 + 1e-12)) + 1
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> Self:
+        if self.count > MOST_DEPTHS:
+            raise ValueError(f"{self.stop / self.step:.3g} distances are more than {MOST_DEPTHS}")
+        return self
 
 
 class Contact(_Part):
@@ -101,6 +123,11 @@ class Recipe(_Part):
     contact: Contact = Contact()
     derivative: Derivative = Derivative()
     lateral: Lateral = Lateral()
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Ways of the ramp that are processed."""
+        return ("approach", "retract") if self.direction == "both" else (self.direction,)
 
     @classmethod
     def from_toml(cls, path: str | PathLike[str]) -> Recipe:

@@ -87,7 +87,10 @@ START_TIME_SOURCES = (
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A metadata key: its unit, meaning, and the values that make sense."""
+    """A metadata key: its unit, meaning, and the values that make sense.
+
+    Where the sign is free, `low` and `high` bound the magnitude.
+    """
 
     unit: str
     meaning: str
@@ -95,6 +98,7 @@ class Key:
     high: float = math.inf
     words: tuple[str, ...] = ()
     text: bool = False
+    signed: bool = False
 
     def check(self, name: str, value: object) -> float | str | bool:
         """Return `value` as the key's type.
@@ -122,7 +126,8 @@ class Key:
             number = float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             raise InvalidInput(f"{name} is a number in {self.unit or '1'}, not {value!r}") from None
-        if not (math.isfinite(number) and self.low <= number <= self.high):
+        size = abs(number) if self.signed else number
+        if not (math.isfinite(number) and self.low <= size <= self.high):
             raise InvalidInput(
                 f"{name} = {number:g} {self.unit}".rstrip()
                 + f" is not believable ({self.meaning}: from {self.low:g} to {self.high:g})"
@@ -145,7 +150,9 @@ METADATA: dict[str, Key] = {
     "lockin_poles": Key("", "number of poles of the lock-in's filter", 1, 8),
     "lockin_phase": Key("rad", "phase of the instrument", -100.0, 100.0),
     "spring_constant": Key("N/m", "spring constant of the cantilever", 1e-6, 1e5),
-    "deflection_sensitivity": Key("m/V", "deflection per volt of the detector", 1e-12, 1e-3),
+    "deflection_sensitivity": Key(
+        "m/V", "deflection per volt of the detector", 1e-12, 1e-3, signed=True
+    ),
     "lateral_sensitivity": Key("m/V", "lateral motion per volt of the detector", 1e-13, 1e-2),
     "lateral_stiffness": Key("N/m", "lateral stiffness of cantilever and tip", 1e-6, 1e7),
     "poisson_ratio": Key("", "Poisson ratio of the layer", -1.0, 0.5),

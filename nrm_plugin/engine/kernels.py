@@ -30,7 +30,8 @@ def compiled(function: Callable[..., Any]) -> Any:
 #: Columns of what `reference` finds for each curve.
 CONTACT, STDERR, BASELINE_END, BASELINE_SLOPE, BASELINE_AT, WALL_BEGIN, WALL_SLOPE = range(7)
 WALL_SLOPE_STDERR, WALL_LENGTH, WALL_SAMPLES, NOISE, LONG_RUN, SPIKES, SATURATED = range(7, 14)
-N_COLUMNS = 14
+OTHER_CONTACT = 14
+N_COLUMNS = 15
 
 #: Part of a baseline that a fringe is fitted to: its end may already feel a layer.
 FRINGE_PART = 0.9
@@ -38,6 +39,34 @@ FRINGE_PART = 0.9
 _BLOCK = 8
 _LONG_BLOCK = 16
 _SMALLEST_WALL = 12
+
+
+@compiled
+def gather(values: Any, first: Any, begin: Any, backwards: Any, factor: Any, out: Any) -> None:
+    """Copy a part of every curve times a factor, for a retract backwards.
+
+    Parameters
+    ----------
+    values : flat array
+    first : (n,) array of int
+        Where each part begins in `values`.
+    begin : (n + 1,) array of int
+        Where it begins in `out`, and the end.
+    backwards : bool
+    factor : float
+    out : flat array
+        Receives the parts.
+    """
+    for curve in range(len(first)):
+        a = begin[curve]
+        n = begin[curve + 1] - a
+        at = first[curve]
+        if backwards:
+            for i in range(n):
+                out[a + i] = values[at + n - 1 - i] * factor
+        else:
+            for i in range(n):
+                out[a + i] = values[at + i] * factor
 
 
 @compiled
@@ -259,7 +288,6 @@ def grown_wall(
         row[WALL_SAMPLES] = k
     row[BASELINE_SLOPE] = slope
     row[BASELINE_AT] = mean_y - slope * mean_x
-    return found
 
 
 @compiled
@@ -284,10 +312,10 @@ def two_lines(x: Any, y: Any, baseline: Any, wall: Any, stop: Any, noise: Any, r
     row[BASELINE_AT] = mean_y - slope * mean_x
     k = stop - begin
     if k < 3:
-        return False
+        return
     wall_x, wall_y, steep, spread = line(x, y, begin, stop)
     if spread <= 0.0 or sxx <= 0.0 or steep == slope:
-        return False
+        return
     at = (wall_y - steep * wall_x - mean_y + slope * mean_x) / (slope - steep)
     variance = 1.0 / base + (at - mean_x) ** 2 / sxx + 1.0 / k + (at - wall_x) ** 2 / spread
     row[CONTACT] = at
@@ -297,7 +325,6 @@ def two_lines(x: Any, y: Any, baseline: Any, wall: Any, stop: Any, noise: Any, r
     row[WALL_SLOPE_STDERR] = noise / np.sqrt(spread)
     row[WALL_LENGTH] = abs(x[begin] - x[stop - 1])
     row[WALL_SAMPLES] = k
-    return True
 
 
 @compiled
@@ -317,16 +344,17 @@ def reference(
         Where each curve begins.
     height, deflection : flat arrays
         In m, samples from far away to the surface.
-    settings : (7,) array
+    settings : (9,) array
         Two-line rule (1) or grown windows (0); part of the samples that is baseline and part of
         the top above which is wall, for the two-line rule; slope of the wall and its standard
         error, infinite for a free slope; wave number of a fringe, 0 for none; whether spikes are
-        taken out.
+        taken out; another slope of the wall and its standard error, for `OTHER_CONTACT`.
     clean : flat array
         Receives the deflection without spikes and fringe.
     rows : (n, N_COLUMNS) array
         Receives what is found; nan where there is no contact.
     """
+    other = np.empty(N_COLUMNS)
     for curve in range(len(begin) - 1):
         a = begin[curve]
         b = begin[curve + 1]
@@ -381,6 +409,9 @@ def reference(
             two_lines(x, y, settings[1], settings[2], stop, total, row)
         else:
             grown_wall(x, y, end, stop, total, settings[3], settings[4], row)
+        other[CONTACT] = np.nan
+        grown_wall(x, y, end, stop, total, settings[7], settings[8], other)
+        row[OTHER_CONTACT] = other[CONTACT]
 
 
 @compiled
@@ -400,6 +431,117 @@ def tail_slopes(begin: Any, height: Any, deflection: Any, sizes: Any, slopes: An
         for j in range(len(sizes)):
             if sizes[j] <= stop // 2:
                 slopes[curve, j] = line(x, y, stop - sizes[j], stop)[2]
+
+
+@compiled
+def slip_exponent(begin: Any, deflection: Any, in_phase: Any, quadrature: Any, rows: Any,
+                  found: Any) -> None:  # fmt: skip
+    """Exponent with which the lateral force grows with the load on the wall, and its error.
+
+    A tip that sticks shows an exponent of 1/3 at most, since its contact stiffens with the load; a
+    tip that slips one of 1, since friction is proportional to it.
+
+    Parameters
+    ----------
+    begin, deflection, rows : as in `reference`
+        The deflection without spikes and fringe.
+    in_phase, quadrature : flat arrays
+    found : (n, 2) array
+        Receives exponent and standard error; nan where the wall or the signal is too small.
+    """
+    for curve in range(len(begin) - 1):
+        found[curve, :] = np.nan
+        row = rows[curve]
+        if not np.isfinite(row[CONTACT]) or not row[WALL_SAMPLES] >= 2 * _SMALLEST_WALL:
+            continue
+        a = begin[curve] + int(row[WALL_BEGIN])
+        n = int(row[WALL_SAMPLES])
+        size = np.hypot(in_phase[a : a + n], quadrature[a : a + n])
+        load = deflection[a : a + n] - deflection[a] + 0.0
+        first = deflection[a] - row[BASELINE_AT]
+        first -= row[BASELINE_SLOPE] * row[CONTACT]
+        load += first
+        mean_x, mean_y, slope, spread = line(load, size, 0, n)
+        if not (first > 0.0 and load[n - 1] > 1.5 * first and spread > 0.0 and mean_y > 0.0):
+            continue
+        left = 0.0
+        for i in range(n):
+            left += (size[i] - mean_y - slope * (load[i] - mean_x)) ** 2
+        found[curve, 0] = slope * mean_x / mean_y
+        found[curve, 1] = np.sqrt(left / (n - 2) / spread) * mean_x / mean_y
+
+
+@compiled
+def referenced(
+    height: Any, deflection: Any, in_phase: Any, quadrature: Any, row: Any, settings: Any,
+    own: Any, reach: Any, z: Any, normal: Any, fx: Any, fy: Any,
+) -> Any:  # fmt: skip
+    """Distances and forces of the samples of one curve that lie above the hard contact.
+
+    `row`, `settings` and `own` are as in `profiles`. Writes distance from the electrode up to
+    `reach`, normal force and lateral force; returns how many samples there are and the variances
+    of the lateral signals far away.
+    """
+    amplitude = settings[1]
+    stiffness = settings[2]
+    whole = int(np.floor(own[0]))
+    part = own[0] - whole
+    lateral = len(in_phase) > 0
+    n = len(height)
+    base = int(row[BASELINE_END])
+    mean_x = 0.0
+    mean_y = 0.0
+    var_x = 0.0
+    var_y = 0.0
+    if lateral:
+        for i in range(base):
+            mean_x += in_phase[i]
+            mean_y += quadrature[i]
+        mean_x /= base
+        mean_y /= base
+        for i in range(base):
+            var_x += (in_phase[i] - mean_x) ** 2
+            var_y += (quadrature[i] - mean_y) ** 2
+        var_x /= max(base - 1, 1)
+        var_y /= max(base - 1, 1)
+    # The first sample in hard contact ends the layer: its jump would leak into the slope.
+    cut = max(0.3e-9, 4.0 * row[NOISE] / 3.0)
+    last = n
+    for i in range(n):
+        lo = max(0, i - 4)
+        hi = min(n, i + 5)
+        bent = 0.0
+        for j in range(lo, hi):
+            bent += deflection[j] - row[BASELINE_AT] - row[BASELINE_SLOPE] * height[j]
+        bent /= hi - lo
+        here = height[i] - row[CONTACT] + bent
+        if here < cut:
+            last = i - 4
+            break
+        z[i] = here * own[2]
+        normal[i] = settings[3] * bent
+    kept = 0
+    for i in range(max(last, 0)):
+        if z[i] > reach:
+            continue
+        if lateral:
+            j = i + whole
+            if j + 1 >= last - int(own[1]) or j < 0:  # the lock-in feels the hard contact there
+                continue
+            x = (1.0 - part) * in_phase[j] + part * in_phase[j + 1] - mean_x
+            y = (1.0 - part) * quadrature[j] + part * quadrature[j + 1] - mean_y
+            if stiffness > 0.0:
+                # The tip gives way: F / A becomes F / (A - F / k).
+                re = amplitude - x / stiffness
+                im = -y / stiffness
+                size = (re * re + im * im) / amplitude
+                x, y = (x * re + y * im) / size, (y * re - x * im) / size
+            fx[kept] = x
+            fy[kept] = y
+        z[kept] = z[i]
+        normal[kept] = normal[i]
+        kept += 1
+    return kept, var_x, var_y
 
 
 @compiled
@@ -439,6 +581,7 @@ def profiles(
     rows: Any,
     depth: Any,
     settings: Any,
+    own: Any,
     correlation: Any,
     found: Any,
     valid: Any,
@@ -455,9 +598,12 @@ def profiles(
         From `reference`.
     depth : (m,) array
         Distances from the electrode in m, rising.
-    settings : (5,) array
-        Half-width in m; dither amplitude in m; lateral stiffness in N/m, 0 for none; lag in
-        samples; spring constant in N/m.
+    settings : (4,) array
+        Half-width in m; dither amplitude in m; lateral stiffness in N/m, 0 for none; spring
+        constant in N/m.
+    own : (n, 3) array
+        Of each curve: delay of the lock-in in samples, negative where samples run against the
+        time; samples before the hard contact in which the lock-in feels it; factor of distances.
     correlation : (k,) array
         Autocorrelation of the lateral noise, from lag 0 on.
     found : (n, 7, m) array
@@ -467,10 +613,6 @@ def profiles(
         Receives the smallest distance with an estimate.
     """
     half_width = settings[0]
-    amplitude = settings[1]
-    stiffness = settings[2]
-    whole = int(np.floor(settings[3]))
-    part = settings[3] - whole
     reach = depth[len(depth) - 1] + half_width
     lateral = len(in_phase) > 0
     for curve in range(len(begin) - 1):
@@ -480,64 +622,16 @@ def profiles(
         if not np.isfinite(row[CONTACT]):
             continue
         a0 = begin[curve]
-        n = begin[curve + 1] - a0
-        base = int(row[BASELINE_END])
+        b0 = begin[curve + 1]
+        n = b0 - a0
         z = np.empty(n)
         normal = np.empty(n)
         fx = np.empty(n)
         fy = np.empty(n)
-        mean_x = 0.0
-        mean_y = 0.0
-        var_x = 0.0
-        var_y = 0.0
-        if lateral:
-            for i in range(a0, a0 + base):
-                mean_x += in_phase[i]
-                mean_y += quadrature[i]
-            mean_x /= base
-            mean_y /= base
-            for i in range(a0, a0 + base):
-                var_x += (in_phase[i] - mean_x) ** 2
-                var_y += (quadrature[i] - mean_y) ** 2
-            var_x /= max(base - 1, 1)
-            var_y /= max(base - 1, 1)
-        cut = max(0.3e-9, 4.0 * row[NOISE] / 3.0)
-        kept = 0
-        last = n
-        for i in range(n):
-            lo = max(0, i - 4)
-            hi = min(n, i + 5)
-            bent = 0.0
-            for j in range(lo, hi):
-                at = a0 + j
-                bent += deflection[at] - row[BASELINE_AT] - row[BASELINE_SLOPE] * height[at]
-            bent /= hi - lo
-            here = height[a0 + i] - row[CONTACT] + bent
-            if here < cut:
-                last = i - 4
-                break
-            z[i] = here
-            normal[i] = settings[4] * bent
-        for i in range(max(last, 0)):
-            if z[i] > reach:
-                continue
-            j = a0 + i + whole
-            if lateral:
-                if j + 1 >= a0 + n or j < a0:
-                    continue
-                x = (1.0 - part) * in_phase[j] + part * in_phase[j + 1] - mean_x
-                y = (1.0 - part) * quadrature[j] + part * quadrature[j + 1] - mean_y
-                if stiffness > 0.0:
-                    # The tip gives way: F / A becomes F / (A - F / k).
-                    re = amplitude - x / stiffness
-                    im = -y / stiffness
-                    size = (re * re + im * im) / amplitude
-                    x, y = (x * re + y * im) / size, (y * re - x * im) / size
-                fx[kept] = x
-                fy[kept] = y
-            z[kept] = z[i]
-            normal[kept] = normal[i]
-            kept += 1
+        kept, var_x, var_y = referenced(
+            height[a0:b0], deflection[a0:b0], in_phase[a0:b0], quadrature[a0:b0], row,
+            settings, own[curve], reach, z, normal, fx, fy,
+        )  # fmt: skip
         if kept < 5:
             continue
         order = np.argsort(z[:kept])

@@ -69,7 +69,7 @@ def survey(block: Block, *, interference: bool, spikes: bool) -> Survey:
             if not found:
                 break
             wave = found
-            settings = np.array([0.0, 0.0, 0.0, -1.0, np.inf, wave, float(spikes)])
+            settings = np.array([0.0, 0.0, 0.0, -1.0, np.inf, wave, float(spikes), -1.0, np.inf])
             clean = np.empty_like(block.deflection)
             rows = np.empty((len(block.begin) - 1, kernels.N_COLUMNS))
             kernels.reference(block.begin, block.height, block.deflection, settings, clean, rows)
