@@ -36,24 +36,37 @@ N_COLUMNS = 15
 #: Part of a baseline that a fringe is fitted to: its end may already feel a layer.
 FRINGE_PART = 0.9
 
+#: Samples over which the deflection is averaged for the distance.
+SMOOTHED = 9
+
 _BLOCK = 8
 _LONG_BLOCK = 16
 _SMALLEST_WALL = 12
 
 
 @compiled
-def gather(values: Any, first: Any, begin: Any, backwards: Any, factor: Any, out: Any) -> None:
-    """Copy a part of every curve times a factor, for a retract backwards.
+def gather(
+    values: Any,
+    first: Any,
+    begin: Any,
+    backwards: Any,
+    gain: Any,
+    offset: Any,
+    limit: Any,
+    out: Any,
+) -> None:
+    """Scale a part of every curve, backwards for a retract; what is absurdly large becomes nan.
 
     Parameters
     ----------
     values : flat array
+        Of any type, as recorded.
     first : (n,) array of int
         Where each part begins in `values`.
     begin : (n + 1,) array of int
         Where it begins in `out`, and the end.
     backwards : bool
-    factor : float
+    gain, offset, limit : float
     out : flat array
         Receives the parts.
     """
@@ -61,36 +74,78 @@ def gather(values: Any, first: Any, begin: Any, backwards: Any, factor: Any, out
         a = begin[curve]
         n = begin[curve + 1] - a
         at = first[curve]
+        step = -1 if backwards else 1
         if backwards:
-            for i in range(n):
-                out[a + i] = values[at + n - 1 - i] * factor
-        else:
-            for i in range(n):
-                out[a + i] = values[at + i] * factor
+            at += n - 1
+        for i in range(n):
+            value = values[at + step * i] * gain + offset
+            out[a + i] = value if abs(value) <= limit else np.nan
 
 
 @compiled
 def second_difference_noise(y: Any) -> Any:
     """Standard deviation of white noise from second differences; slopes don't count."""
-    n = len(y) - 2
+    # Differences that share a sample say little more than one of them, and a median takes time.
+    apart = 3 if len(y) >= 256 else 1
+    n = (len(y) - 2) // apart
     if n < 8:
         return 0.0
     size = np.empty(n)
-    for i in range(n):
-        size[i] = abs(y[i] - 2.0 * y[i + 1] + y[i + 2])
+    for k in range(n):
+        i = apart * k
+        size[k] = abs(y[i] - 2.0 * y[i + 1] + y[i + 2])
     return np.median(size) * 1.482602218505602 / np.sqrt(6.0)
 
 
 @compiled
+def noise_of(y: Any) -> Any:
+    """Standard deviation of white noise, no smaller than what the converter's steps stand for."""
+    least = np.inf
+    for i in range(len(y) - 1):
+        step = abs(y[i + 1] - y[i])
+        if 0.0 < step < least:
+            least = step
+    noise = second_difference_noise(y)
+    return max(noise, least / np.sqrt(12.0)) if least < np.inf else noise
+
+
+@compiled
+def unsaturated(y: Any) -> Any:
+    """Samples before the last ones stay at the largest value: there the detector is at its end."""
+    top = np.max(y)
+    stop = len(y)
+    while stop > _LONG_BLOCK and y[stop - 1] == top:
+        stop -= 1
+    return stop if len(y) - stop >= 2 else len(y)
+
+
+@compiled
+def predicted(y: Any, at: Any, step: Any) -> Any:
+    """What seven samples on one side foretell: from at - step on, in steps of -step."""
+    slopes = np.empty(4)
+    for k in range(4):
+        slopes[k] = (y[at - (k + 1) * step] - y[at - (k + 4) * step]) / 3.0
+    slope = np.median(slopes)
+    values = np.empty(7)
+    for k in range(7):
+        values[k] = y[at - (k + 1) * step] + (k + 1) * slope
+    return np.median(values)
+
+
+@compiled
 def without_spikes(y: Any, noise: Any, out: Any) -> Any:
-    """Copy `y` with samples far from the median of their seven neighbours replaced by it."""
+    """Copy `y` with samples that stand alone replaced.
+
+    A spike is far from the median of its seven neighbours and from what the samples on either side
+    foretell: the last sample before a jump is not. At the ends one side has to do.
+    """
     n = len(y)
     near = np.empty(7)
     count = 0
     limit = 6.0 * noise
     for i in range(n):
         out[i] = y[i]
-    if limit <= 0.0:
+    if limit <= 0.0 or n < 16:
         return 0
     for i in range(3, n - 3):
         if abs(y[i] - 0.5 * (y[i - 1] + y[i + 1])) < limit:
@@ -98,9 +153,18 @@ def without_spikes(y: Any, noise: Any, out: Any) -> Any:
         for j in range(7):
             near[j] = y[i - 3 + j]
         middle = np.median(near)
-        if abs(y[i] - middle) > limit:
+        before = out[i - 1] + 0.5 * (out[i - 1] - out[i - 3])
+        after = y[i + 1] + 0.5 * (y[i + 1] - y[i + 3])
+        if min(abs(y[i] - middle), abs(y[i] - before), abs(y[i] - after)) > limit:
             out[i] = middle
             count += 1
+    for k in range(3):
+        for at, step in ((2 - k, -1), (n - 3 + k, 1)):
+            if abs(y[at] - out[at - step]) > limit:
+                middle = predicted(out, at, step)
+                if abs(y[at] - middle) > 1.5 * limit:
+                    out[at] = middle
+                    count += 1
     return count
 
 
@@ -246,25 +310,40 @@ def grown_wall(
     """Cross the baseline with the largest high-force window that agrees with all smaller ones.
 
     The window grows from the last samples; its crossing must stay within one standard error of
-    that of every smaller window (Lepski's rule). `prior` is a slope known beforehand with its
-    standard error; an infinite error leaves the slope free. Writes into `row`.
+    that of every smaller window (Lepski's rule). `prior` is a slope known beforehand, from
+    the baseline's, with its standard error; an infinite error leaves it free. Writes into `row`.
     """
     mean_x, mean_y, slope, sxx = line(x, y, 0, base)
     low = -np.inf
     high = np.inf
     size = float(_SMALLEST_WALL)
     found = False
+    begin = stop
+    wx = 0.0
+    wy = 0.0
+    wxx = 0.0
+    wxy = 0.0
     while True:
         k = int(size)
-        begin = stop - k
-        if begin < base:
+        if stop - k < base:
             break
-        wall_x, wall_y, free, spread = line(x, y, begin, stop)
+        while begin > stop - k:
+            begin -= 1
+            dx = x[begin] - x[stop - 1]
+            dy = y[begin] - y[stop - 1]
+            wx += dx
+            wy += dy
+            wxx += dx * dx
+            wxy += dx * dy
+        spread = wxx - wx * wx / k
+        free = (wxy - wx * wy / k) / spread if spread > 0.0 else 0.0
+        wall_x = x[stop - 1] + wx / k
+        wall_y = y[stop - 1] + wy / k
         precision = spread / (noise * noise)
         steep = free
         if prior_stderr < np.inf:
             weight = 1.0 / (prior_stderr * prior_stderr)
-            steep = (free * precision + prior * weight) / (precision + weight)
+            steep = (free * precision + (slope + prior) * weight) / (precision + weight)
             precision += weight
         difference = slope - steep
         size *= 1.15
@@ -274,15 +353,17 @@ def grown_wall(
         variance = 1.0 / base + (at - mean_x) ** 2 / sxx + 1.0 / k
         variance = noise * noise * variance + (at - wall_x) ** 2 / precision
         error = np.sqrt(variance) / abs(difference)
-        low = max(low, at - error)
-        high = min(high, at + error)
+        # A free slope makes small windows so uncertain that one error would stop the growth.
+        room = error if prior_stderr < np.inf else 2.5 * error
+        low = max(low, at - room)
+        high = min(high, at + room)
         if low > high and found:
             break
         found = True
         row[CONTACT] = at
         row[STDERR] = error
         row[WALL_BEGIN] = begin
-        row[WALL_SLOPE] = free
+        row[WALL_SLOPE] = free - slope
         row[WALL_SLOPE_STDERR] = noise / np.sqrt(spread) if spread > 0.0 else np.inf
         row[WALL_LENGTH] = abs(x[begin] - x[stop - 1])
         row[WALL_SAMPLES] = k
@@ -321,7 +402,7 @@ def two_lines(x: Any, y: Any, baseline: Any, wall: Any, stop: Any, noise: Any, r
     row[CONTACT] = at
     row[STDERR] = noise * np.sqrt(variance) / abs(slope - steep)
     row[WALL_BEGIN] = begin
-    row[WALL_SLOPE] = steep
+    row[WALL_SLOPE] = steep - slope
     row[WALL_SLOPE_STDERR] = noise / np.sqrt(spread)
     row[WALL_LENGTH] = abs(x[begin] - x[stop - 1])
     row[WALL_SAMPLES] = k
@@ -373,29 +454,26 @@ def reference(
         if np.abs(x[n - 1] - x[0]) == 0.0:
             y[:] = deflection[a:b]
             continue
-        noise = second_difference_noise(deflection[a:b])
+        noise = noise_of(deflection[a:b])
         row[SPIKES] = 0.0
         if settings[6] > 0.0:
             row[SPIKES] = without_spikes(deflection[a:b], noise, y)
         else:
             y[:] = deflection[a:b]
         row[SATURATED] = saturated_samples(deflection[a:b])
-        stop = n
-        if row[SATURATED] > 0.0:
-            top = np.max(y)
-            while stop > _LONG_BLOCK and y[stop - 1] >= top - 1e-300:
-                stop -= 1
-            stop = max(stop, _LONG_BLOCK)
+        stop = unsaturated(deflection[a:b])
         tiny = 1e-9 * (np.max(y) - np.min(y)) + 1e-18
         noise = max(noise, tiny)
         if settings[5] > 0.0:
-            rough = max(noise, long_run_noise(x, y, max(64, stop // 4)))
             kept = y.copy()
-            for _ in range(3):  # the fringe itself hides where the baseline ends
-                end = max(int(FRINGE_PART * baseline_end(x, y, rough, stop)), 64)
+            longest = 0
+            for eighth in range(2, 8):  # the fringe itself hides where the baseline ends
                 y[:] = kept
-                remove_fringe(x, y, min(end, stop), settings[5])
-                rough = max(noise, long_run_noise(x, y, end))
+                remove_fringe(x, y, stop * eighth // 8, settings[5])
+                rough = max(noise, long_run_noise(x, y, min(stop * eighth // 8, n)))
+                longest = max(longest, baseline_end(x, y, min(rough, 2.0 * noise), stop))
+            y[:] = kept
+            remove_fringe(x, y, max(int(FRINGE_PART * longest), 16), settings[5])
         end = baseline_end(x, y, noise, stop)
         long_run = long_run_noise(x, y, end)
         if long_run > 1.5 * noise:
@@ -415,22 +493,33 @@ def reference(
 
 
 @compiled
-def tail_slopes(begin: Any, height: Any, deflection: Any, sizes: Any, slopes: Any) -> None:
-    """Slopes of the last samples of every curve, for windows of several sizes."""
+def tail_slopes(
+    begin: Any, height: Any, deflection: Any, sizes: Any, slopes: Any, errors: Any
+) -> None:
+    """Slopes of the last samples of every curve, from the baseline's, for windows of many sizes.
+
+    With the errors that the noise gives them; nan where a curve is too short.
+    """
     for curve in range(len(begin) - 1):
         a = begin[curve]
         n = begin[curve + 1] - a
         slopes[curve, :] = np.nan
+        errors[curve, :] = np.nan
+        if n < 4 * _SMALLEST_WALL:
+            continue
         x = height[a : a + n]
-        y = deflection[a : a + n]
-        stop = n
-        if saturated_samples(y) > 0:
-            top = np.max(y)
-            while stop > 1 and y[stop - 1] >= top:
-                stop -= 1
+        noise = noise_of(deflection[a : a + n])
+        y = np.empty(n)
+        without_spikes(deflection[a : a + n], noise, y)
+        stop = unsaturated(deflection[a : a + n])
+        end = min(baseline_end(x, y, noise, stop), stop)
+        tilt = line(x, y, 0, end)[2] if end > 1 else 0.0
         for j in range(len(sizes)):
             if sizes[j] <= stop // 2:
-                slopes[curve, j] = line(x, y, stop - sizes[j], stop)[2]
+                _, _, slope, spread = line(x, y, stop - sizes[j], stop)
+                if spread > 0.0:
+                    slopes[curve, j] = slope - tilt
+                    errors[curve, j] = noise / np.sqrt(spread)
 
 
 @compiled
@@ -472,6 +561,28 @@ def slip_exponent(begin: Any, deflection: Any, in_phase: Any, quadrature: Any, r
 
 
 @compiled
+def dead(begin: Any, in_phase: Any, quadrature: Any, found: Any) -> None:
+    """Whether the lateral signal of every curve has a hole, or never changes by a bit."""
+    for curve in range(len(begin) - 1):
+        moves = False
+        hole = False
+        for i in range(begin[curve], begin[curve + 1]):
+            hole = hole or not np.isfinite(in_phase[i]) or not np.isfinite(quadrature[i])
+            if i > begin[curve]:
+                moves = (
+                    moves or in_phase[i] != in_phase[i - 1] or quadrature[i] != quadrature[i - 1]
+                )
+        found[curve] = hole or not moves
+
+
+@compiled
+def jumps(height: Any, deflection: Any, i: Any, noise: Any) -> Any:
+    """Whether the tip jumps before sample i: through a crust, or onto the surface."""
+    moved = abs(height[i] - height[i - 1])
+    return abs(deflection[i] - deflection[i - 1]) > moved + 6.0 * noise
+
+
+@compiled
 def referenced(
     height: Any, deflection: Any, in_phase: Any, quadrature: Any, row: Any, settings: Any,
     own: Any, reach: Any, z: Any, normal: Any, fx: Any, fy: Any,
@@ -494,6 +605,10 @@ def referenced(
     var_x = 0.0
     var_y = 0.0
     if lateral:
+        far = 0
+        while far < base and height[far] - row[CONTACT] > reach:
+            far += 1
+        base = max(far, base // 3, 1)  # a layer that does not press may be felt already
         for i in range(base):
             mean_x += in_phase[i]
             mean_y += quadrature[i]
@@ -508,12 +623,20 @@ def referenced(
     cut = max(0.3e-9, 4.0 * row[NOISE] / 3.0)
     last = n
     for i in range(n):
-        lo = max(0, i - 4)
-        hi = min(n, i + 5)
+        bent = deflection[i] - row[BASELINE_SLOPE] * height[i] - row[BASELINE_AT]
+        z[i] = height[i] - row[CONTACT] + bent
+        if z[i] * own[2] > reach + 10e-9:  # its mean with its neighbours is not needed
+            continue
+        lo = i
+        while lo > max(0, i - SMOOTHED // 2) and not jumps(height, deflection, lo, row[NOISE]):
+            lo -= 1
+        hi = i + 1
+        while hi < min(n, i + 1 + SMOOTHED // 2) and not jumps(height, deflection, hi, row[NOISE]):
+            hi += 1
         bent = 0.0
         for j in range(lo, hi):
-            bent += deflection[j] - row[BASELINE_AT] - row[BASELINE_SLOPE] * height[j]
-        bent /= hi - lo
+            bent += deflection[j] - row[BASELINE_SLOPE] * height[j]
+        bent = bent / (hi - lo) - row[BASELINE_AT]
         here = height[i] - row[CONTACT] + bent
         if here < cut:
             last = i - 4
@@ -545,30 +668,52 @@ def referenced(
 
 
 @compiled
-def local_line(
-    z: Any, values: Any, order: Any, a: Any, b: Any, at: Any, half_width: Any, weights: Any
-) -> Any:
-    """Weighted line through samples a to b of `order` around `at`: level, slope, determinant."""
+def line_weights(z: Any, a: Any, b: Any, at: Any, half_width: Any, level: Any, slope: Any) -> Any:
+    """Weights of samples a to b in the level and the slope of a weighted line around `at`.
+
+    The samples count by Epanechnikov's kernel. False where they cannot tell a slope.
+    """
     s0 = 0.0
     s1 = 0.0
     s2 = 0.0
-    t = 0.0
-    u = 0.0
     for i in range(a, b):
-        dz = z[order[i]] - at
+        dz = z[i] - at
         q = 1.0 - (dz / half_width) ** 2
         s0 += q
         s1 += q * dz
         s2 += q * dz * dz
-        t += q * values[order[i]]
-        u += q * dz * values[order[i]]
     det = s0 * s2 - s1 * s1
     if det <= 1e-9 * s0 * s0 * half_width * half_width:
-        return np.nan, np.nan, 0.0
+        return False
     for i in range(a, b):
-        dz = z[order[i]] - at
-        weights[i - a] = (1.0 - (dz / half_width) ** 2) * (s0 * dz - s1) / det
-    return (s2 * t - s1 * u) / det, (s0 * u - s1 * t) / det, det
+        dz = z[i] - at
+        q = (1.0 - (dz / half_width) ** 2) / det
+        level[i - a] = q * (s2 - s1 * dz)
+        slope[i - a] = q * (s0 * dz - s1)
+    return True
+
+
+@compiled
+def weighted(weights: Any, values: Any, a: Any, b: Any) -> Any:
+    """Weighted sum of samples a to b."""
+    total = 0.0
+    for i in range(a, b):
+        total += weights[i - a] * values[i]
+    return total
+
+
+@compiled
+def smoothed_sum(weights: Any, n: Any) -> Any:
+    """Sum of squares of n weights after a running mean: what it leaves of white noise."""
+    run = 0.0
+    total = 0.0
+    for i in range(n + SMOOTHED - 1):
+        if i < n:
+            run += weights[i]
+        if i >= SMOOTHED:
+            run -= weights[i - SMOOTHED]
+        total += (run / SMOOTHED) ** 2
+    return total
 
 
 @compiled
@@ -628,6 +773,7 @@ def profiles(
         normal = np.empty(n)
         fx = np.empty(n)
         fy = np.empty(n)
+        spare = np.empty(n)
         kept, var_x, var_y = referenced(
             height[a0:b0], deflection[a0:b0], in_phase[a0:b0], quadrature[a0:b0], row,
             settings, own[curve], reach, z, normal, fx, fy,
@@ -635,45 +781,53 @@ def profiles(
         if kept < 5:
             continue
         order = np.argsort(z[:kept])
-        weights = np.empty(kept)
+        for values in (normal, fx, fy, z):
+            spare[:kept] = values[order]
+            values[:kept] = spare[:kept]
+        level = np.empty(kept)
+        slope = np.empty(kept)
         a = 0
         b = 0
+        middle = 0
         for g in range(len(depth)):
             at = depth[g]
-            while a < kept and z[order[a]] <= at - half_width:
+            while a < kept and z[a] <= at - half_width:
                 a += 1
             b = max(b, a)
-            while b < kept and z[order[b]] < at + half_width:
+            while b < kept and z[b] < at + half_width:
                 b += 1
             if b - a < 5:
                 continue
-            if z[order[a]] > at - 0.5 * half_width and z[order[a]] > at:
+            if z[a] > at - 0.5 * half_width and z[a] > at:
                 continue
-            if z[order[b - 1]] < at + 0.5 * half_width:
+            if z[b - 1] < at + 0.5 * half_width:
                 continue
-            level, _, det = local_line(z, normal, order, a, b, at, half_width, weights)
-            if det == 0.0:
+            while middle < b and z[middle] < at:
+                middle += 1
+            if a < middle < b and z[middle] - z[middle - 1] > half_width:
+                continue  # the tip never stopped here
+            if not line_weights(z, a, b, at, half_width, level, slope):
                 continue
-            found[curve, 0, g] = level
+            found[curve, 0, g] = weighted(level, normal, a, b)
             if not np.isfinite(valid[curve]):
                 valid[curve] = at
             if not lateral:
                 continue
-            level_x, slope_x, _ = local_line(z, fx, order, a, b, at, half_width, weights)
-            level_y, slope_y, _ = local_line(z, fy, order, a, b, at, half_width, weights)
+            slope_x = weighted(slope, fx, a, b)
+            slope_y = weighted(slope, fy, a, b)
             white = 0.0
             for i in range(b - a):
-                white += weights[i] * weights[i]
+                white += slope[i] * slope[i]
             total = white
-            for lag in range(1, min(len(correlation), b - a)):
+            for shift in range(1, min(len(correlation), b - a)):
                 product = 0.0
-                for i in range(b - a - lag):
-                    product += weights[i] * weights[i + lag]
-                total += 2.0 * correlation[lag] * product
+                for i in range(b - a - shift):
+                    product += slope[i] * slope[i + shift]
+                total += 2.0 * correlation[shift] * product
             total = max(total, 0.1 * white)
-            spread = row[NOISE] * row[NOISE] * white
-            found[curve, 1, g] = level_x
-            found[curve, 2, g] = level_y
+            spread = row[NOISE] * row[NOISE] * smoothed_sum(slope, b - a)
+            found[curve, 1, g] = weighted(level, fx, a, b)
+            found[curve, 2, g] = weighted(level, fy, a, b)
             found[curve, 3, g] = -slope_x
             found[curve, 4, g] = -slope_y
             found[curve, 5, g] = np.sqrt(var_x * total + slope_x * slope_x * spread)
