@@ -14,7 +14,7 @@ from nrm_plugin.engine import kernels
 from nrm_plugin.engine.contact import STEEPEST, Contacts
 from nrm_plugin.engine.shape import ShapeFactor
 from nrm_plugin.engine.signals import Block, Plan
-from nrm_plugin.engine.survey import RIGID, Survey
+from nrm_plugin.engine.survey import LEAST_SLOPE, RIGID, Survey
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.experiment.needs import LATERAL_PAIRS
 from nrm_plugin.model import CurveSet
@@ -85,13 +85,13 @@ def refuse_output_volts(curves: CurveSet, how: Plan, numbers: IntArray) -> None:
 
 def lateral_flags(block: Block, contacts: Contacts) -> NDArray[np.int64]:
     """Flags that the lateral signal raises: it slips on the wall, or is missing."""
-    found = np.empty((len(block), 2))
+    found = np.empty((len(block), 3))
     kernels.slip_exponent(
         block.begin, contacts.clean, block.in_phase, block.quadrature, contacts.rows, found
     )
-    exponent, stderr = found.T
+    exponent, stderr, straight = found.T
     with np.errstate(invalid="ignore"):
-        slips = exponent - 3.0 * stderr > SLIPS
+        slips = (exponent - 3.0 * stderr > SLIPS) & (straight > 0.0)
     gone = np.empty(len(block), bool)
     kernels.dead(block.begin, block.in_phase, block.quadrature, gone)
     return slips * np.int64(BIT["slip"]) | gone * np.int64(BIT["missing_lateral"])
@@ -143,6 +143,11 @@ def _of_lag(curves: CurveSet, how: Plan) -> Iterator[str]:
 
 def _of_wall(surveys: Sequence[Survey], recipe: Recipe) -> Iterator[str]:
     for found in surveys:
+        if not found.walls:
+            yield (
+                f"in no curve does the deflection grow by {LEAST_SLOPE:g} nm per nm: either no "
+                "ramp reaches the electrode, or deflection_sensitivity is too small"
+            )
         off = abs(found.slope - RIGID[0])
         if off > _DOUBTFUL + 3.0 * found.slope_stderr:
             yield (

@@ -45,6 +45,8 @@ class Survey:
 
     Attributes
     ----------
+    walls : bool
+        Whether any curve ends on a wall.
     slope, slope_stderr, slope_spread : float
         Slope of the wall (m/m, negative), its standard error, and how much curves differ.
     wave : float
@@ -53,6 +55,7 @@ class Survey:
         Autocorrelation of the lateral noise from lag 0 on.
     """
 
+    walls: bool
     slope: float
     slope_stderr: float
     slope_spread: float
@@ -85,8 +88,10 @@ def survey(block: Block, *, interference: bool, spikes: bool) -> Survey:
             rows = np.empty((len(block.begin) - 1, kernels.N_COLUMNS))
             kernels.reference(block.begin, block.height, block.deflection, settings, clean, rows)
             ends = np.nan_to_num(rows[:, kernels.BASELINE_END]).astype(np.int64)
-    slope, stderr, spread = pooled_slope(block, clean) or (*RIGID, 0.0)
-    return Survey(slope, max(stderr, _SPREAD), spread, wave, correlation(block))
+    pooled = pooled_slope(block, clean)
+    walls = pooled is not None
+    slope, stderr, spread = pooled or (*RIGID, 0.0)
+    return Survey(walls, slope, max(stderr, _SPREAD), spread, wave, correlation(block))
 
 
 def pooled_slope(block: Block, deflection: FloatArray) -> tuple[float, float, float] | None:

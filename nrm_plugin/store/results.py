@@ -159,7 +159,8 @@ class Results:
     def _coordinates(self) -> dict[str, Any]:
         found: dict[str, Any] = {"depth": ("depth", self.depth, DISTANCE.attributes)}
         if self.directions:
-            found["direction"] = ("direction", np.array(self.directions))
+            about = {"units": "", "long_name": "way of the ramp"}
+            found["direction"] = ("direction", np.array(self.directions), about)
         for name, values in self.coordinates.items():
             about = {"units": COLUMNS[name].units[0], "long_name": COLUMNS[name].meaning}
             if values.dtype.kind == "M":
