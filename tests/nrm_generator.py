@@ -158,7 +158,7 @@ class Generator:
             low += thickness
         return found
 
-    def _stiffness_above(self, z: Values) -> NDArray[np.complex128]:
+    def _stiffness_above(self, z: Values) -> Any:
         """4 r_g times the modulus integrated from the tip outwards: N/m at distances z >= 0."""
         total = np.zeros(z.shape, complex)
         low = 0.0
@@ -258,7 +258,7 @@ class Generator:
         for i in np.flatnonzero(random.random(n) < self.glitches):
             truth.glitched[i] = True
             where = random.integers(0, total, random.integers(1, 6))
-            sign = random.choice([-1, 1], len(where))
+            sign = random.choice([-1.0, 1.0], len(where))
             bent[i, where] += sign * random.uniform(5, 60, len(where))
         if self.lateral:
             noise = self._noise(random, lateral.shape) + 1j * self._noise(random, lateral.shape)
@@ -279,7 +279,7 @@ class Generator:
             return -trigger
         return float(np.interp(trigger, z - down, down))
 
-    def _lateral(self, tip: Values, bent: Values, borne: Values) -> NDArray[np.complex128]:
+    def _lateral(self, tip: Values, bent: Values, borne: Values) -> Any:
         """Peak lateral force in nN, before the lock-in; the layer bears a part of the load."""
         layer = self._stiffness_above(np.maximum(tip, 0.0))
         inside = tip <= 1e-9

@@ -86,7 +86,7 @@ def test_8_nm_of_wall(top: float, force: float) -> None:
         {"seed": 2},
         {"fringe_period": 400.0},
         {"tilt": 0.02},
-        {"uneven": 0.6},
+        {"uneven": 0.6, "fringe_period": 120.0},
         {"glitches": 0.5},
         {"curves": 5},
     ],

@@ -124,7 +124,7 @@ def warnings(
     if not np.isfinite(how.frequency):
         found.append("dither_frequency is not known: there is no viscosity")
     if recipe.lateral.lag:
-        found += _of_lag(curves, how)
+        found += _of_lag(how)
     if np.isnan(shape.values).any():
         found.append(f"the shape factor ({shape.source}) does not reach all depths")
     for number in range(len(surveys)):
@@ -132,13 +132,13 @@ def warnings(
     return found
 
 
-def _of_lag(curves: CurveSet, how: Plan) -> Iterator[str]:
+def _of_lag(how: Plan) -> Iterator[str]:
     if not how.time_constant:
         yield "lockin_time_constant is not known: the lock-in's lag is not corrected"
+    elif not how.timed:
+        yield "there are no sample times: the lock-in's lag is not corrected"
     elif not how.lag:
         yield "lockin_poles is not known: the lock-in's lag is not corrected"
-    elif "time" not in curves.channels:
-        yield "there are no sample times: the lock-in's lag is not corrected"
 
 
 def _of_wall(surveys: Sequence[Survey], recipe: Recipe) -> Iterator[str]:

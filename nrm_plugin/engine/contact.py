@@ -125,13 +125,13 @@ def _flags(
     baseline = column[kernels.BASELINE_END]
     noise = np.maximum(column[kernels.NOISE], 1e-15)
     spread = max(5.0 * found.slope_spread, 0.02)
-    ends = np.clip(block.begin[1:] - 1, 0, None), np.clip(block.begin[:-1], 0, None)
-    far = np.zeros(len(lengths))
-    long = lengths > 1
-    far[long] = np.abs(block.height[ends[0][long]] - block.height[ends[1][long]])
-    with np.errstate(invalid="ignore"):
-        speed = far / np.maximum(lengths - 1, 1) / block.interval
-        dragged = speed * how.lag > MOST_LAG
+    dragged = np.zeros(len(lengths), bool)
+    if how.lag:
+        ends = np.maximum(block.begin[1:] - 1, 0)
+        far = np.abs(block.height[ends] - block.height[np.minimum(block.begin[:-1], ends)])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            speed = far / np.maximum(lengths - 1, 1) / block.interval
+            dragged = ~(speed * how.lag <= MOST_LAG)  # also where the clock stands
     raised = {
         "no_hard_contact": soft,
         "short_wall": (wall < SHORT_WALL) | (column[kernels.STDERR] > 0.5e-9),

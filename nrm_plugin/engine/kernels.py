@@ -74,18 +74,15 @@ def gather(
         Receives the parts.
     """
     for curve in range(len(first)):
-        a = begin[curve]
-        n = begin[curve + 1] - a
-        at = first[curve]
+        part = out[begin[curve] : begin[curve + 1]]
+        n = len(part)
+        source = values[first[curve] : first[curve] + n]
+        for i in range(n):
+            value = source[i] * gain + offset
+            part[i] = value if abs(value) <= limit else np.nan
         if backwards:
-            for i in range(n):
-                out[a + i] = values[at + n - 1 - i] * gain + offset
-        else:
-            for i in range(n):
-                out[a + i] = values[at + i] * gain + offset
-        for i in range(a, a + n):
-            if not abs(out[i]) <= limit:
-                out[i] = np.nan
+            for i in range(n // 2):
+                part[i], part[n - 1 - i] = part[n - 1 - i], part[i]
 
 
 @compiled
@@ -326,17 +323,24 @@ def remove_fringe(x: Any, y: Any, stop: Any, noise: Any, wave: Any) -> None:
 @compiled
 def saturated_samples(y: Any) -> Any:
     """Length of the longest run of the largest value, 0 if it is shorter than four samples."""
-    top = y[0]
-    for i in range(len(y)):
-        if y[i] > top:
-            top = y[i]
+    top = np.max(y)
+    if np.sum(y == top) < 4:
+        return 0
     run = 0
     longest = 0
     for i in range(len(y)):
         run = run + 1 if y[i] == top else 0
-        if run > longest:
-            longest = run
+        longest = max(longest, run)
     return longest if longest >= 4 else 0
+
+
+@compiled
+def all_finite(values: Any) -> Any:
+    """Whether all values are numbers."""
+    bad = 0
+    for i in range(len(values)):
+        bad += not abs(values[i]) < np.inf
+    return bad == 0
 
 
 @compiled
@@ -480,11 +484,7 @@ def reference(
         row = rows[curve]
         row[:] = np.nan
         n = b - a
-        if (
-            n < 4 * _SMALLEST_WALL
-            or not np.all(np.isfinite(x))
-            or not np.all(np.isfinite(deflection[a:b]))
-        ):
+        if n < 4 * _SMALLEST_WALL or not all_finite(x) or not all_finite(deflection[a:b]):
             y[:] = deflection[a:b]
             continue
         if np.abs(x[n - 1] - x[0]) == 0.0:

@@ -30,10 +30,8 @@ def moduli(found: FloatArray, how: Plan, shape: FloatArray) -> dict[str, AnyArra
     -------
     mapping of str to (n, m) array of float32
     """
-    return {name: v.astype(np.float32) for name, v in _moduli(found, how, shape).items()}
-
-
-def _moduli(found: FloatArray, how: Plan, shape: FloatArray) -> dict[str, FloatArray]:
+    found = found.astype(np.float32)
+    shape = shape.astype(np.float32)
     values = {"force_normal": found[:, NORMAL]}
     if not how.lateral:
         return values

@@ -42,6 +42,8 @@ class Plan:
         In Hz; nan if it is not known.
     time_constant, poles : float
         Of the lock-in, in s; 0 and nan if they are not known.
+    timed : bool
+        Whether samples have times.
     phase : float
         The instrument's, in rad.
     spring_constant : float
@@ -58,6 +60,7 @@ class Plan:
     frequency: float
     time_constant: float
     poles: float
+    timed: bool
     phase: float
     spring_constant: float
     lateral_stiffness: float
@@ -65,8 +68,9 @@ class Plan:
 
     @property
     def lag(self) -> float:
-        """Delay of the lock-in in s; 0 if it is not known."""
-        return lockin.delay(self.time_constant, self.poles) if self.poles > 0.0 else 0.0
+        """Delay of the lock-in in s; 0 if it or the times are not known."""
+        known = self.timed and self.poles > 0.0
+        return lockin.delay(self.time_constant, self.poles) if known else 0.0
 
     @property
     def lateral(self) -> bool:
@@ -116,6 +120,7 @@ def plan(curves: CurveSet) -> tuple[CurveSet, Plan]:
         float(known.get("dither_frequency", math.nan)),
         float(known.get("lockin_time_constant", 0.0)),
         float(known.get("lockin_poles", math.nan)),
+        "time" in curves.channels,
         float(known.get("lockin_phase", 0.0)),
         float(known.get("spring_constant", math.nan)),
         float(known.get("lateral_stiffness", 0.0)),
@@ -218,7 +223,7 @@ def read_block(
         turn = np.exp(-1j * how.phase)
         x, y = x * turn.real - y * turn.imag, x * turn.imag + y * turn.real
     interval = np.full(len(lengths), np.nan)
-    if how.lag and "time" in curves.channels:
+    if how.lag:
         time = signal(Source("time", 1.0), math.inf)
         long = lengths > 1
         span = time[begin[1:][long] - 1] - time[begin[:-1][long]]

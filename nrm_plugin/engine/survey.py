@@ -35,8 +35,10 @@ _TOO_UNSURE = 0.05
 _LARGEST_P = 1e-6
 _SMALLEST_FRINGE = 0.02e-9
 
-#: Light that interferes does so alike in all curves; slow noise has another amplitude in each.
+#: Light that interferes does so alike in all curves, or at one period only; slow noise has another
+#: amplitude in each and is everywhere.
 _MOST_UNEVEN = 0.35
+_SHARP = 3.0
 
 
 @dataclass(frozen=True)
@@ -192,14 +194,16 @@ def fringe(block: Block, ends: IntArray) -> float:
     remains = left(cycles)
     best = int(np.argmin(remains))
     freedom = n_curves * (n - 4)
-    from scipy.stats import f
+    from scipy.special import fdtrc  # scipy.stats takes a second to import
 
     ratio = (none - remains[best]) / (2 * n_curves) / max(remains[best] / freedom, 1e-300)
-    likely = float(f.sf(ratio, 2 * n_curves, freedom)) * len(cycles)
+    likely = float(fdtrc(2 * n_curves, freedom, ratio)) * len(cycles)
     size = np.sqrt(max(none - remains[best], 0.0) / table.size * 2.0)
     if likely > _LARGEST_P or size < _SMALLEST_FRINGE:
         return 0.0
-    if _uneven(u, table, 2 * np.pi * cycles[best]) > _MOST_UNEVEN:
+    beside = min(left(cycles[best] * np.array([0.5, 1.6])))
+    sharp = none - remains[best] > _SHARP * (none - beside)
+    if not sharp and _uneven(u, table, 2 * np.pi * cycles[best]) > _MOST_UNEVEN:
         return 0.0
     fine = np.linspace(cycles[best] - 0.05, cycles[best] + 0.05, 41)
     return float(2 * np.pi * fine[int(np.argmin(left(fine)))] / length)
