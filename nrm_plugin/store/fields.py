@@ -7,10 +7,23 @@ from typing import Any
 import h5py
 import numpy as np
 
+from nrm_plugin import __version__
 from nrm_plugin.columns import AnyArray
 from nrm_plugin.store.layout import EPOCH, WORDS
 
 _NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable.%10d"
+
+
+def root(file: h5py.File, kind: str, version: tuple[int, int]) -> None:
+    """Say what kind of file it is."""
+    file.attrs.update(
+        NX_class="NXroot",
+        default="entry",
+        format=kind,
+        format_version=f"{version[0]}.{version[1]}",
+        creator="nrm-plugin",
+        creator_version=__version__,
+    )
 
 
 def group(parent: h5py.Group, name: str, kind: str) -> h5py.Group:

@@ -181,14 +181,7 @@ def _offsets(file: h5py.File, places: Mapping[str, Place]) -> dict[str, int]:
 def _lay_out(
     file: h5py.File, results: Results, places: Mapping[str, Place], fingerprint: str
 ) -> None:
-    file.attrs.update(
-        NX_class="NXroot",
-        default="entry",
-        format=RESULTS_FORMAT,
-        format_version=f"{RESULTS_VERSION[0]}.{RESULTS_VERSION[1]}",
-        creator="nrm-plugin",
-        creator_version=__version__,
-    )
+    fields.root(file, RESULTS_FORMAT, RESULTS_VERSION)
     entry = fields.group(file, "entry", "NXentry")
     entry.attrs["default"] = "results"
     group = fields.group(entry, "results", "NXdata")

@@ -10,7 +10,6 @@ from typing import Any
 import h5py
 import numpy as np
 
-from nrm_plugin import __version__
 from nrm_plugin.columns import (
     AnyArray,
     RepeatedColumn,
@@ -66,14 +65,7 @@ def write_curves(curves: CurveSet, path: Path, progress: Progress | None = None)
         Disk(path, "w+") as disk,
         h5py.File(disk, "w", libver=("earliest", "v110"), track_order=True) as file,
     ):
-        file.attrs.update(
-            NX_class="NXroot",
-            default="entry",
-            format=FORMAT,
-            format_version=f"{VERSION[0]}.{VERSION[1]}",
-            creator="nrm-plugin",
-            creator_version=__version__,
-        )
+        fields.root(file, FORMAT, VERSION)
         entry = fields.group(file, "entry", "NXentry")
         if "title" in curves.metadata:
             fields.field(entry, "title", curves.metadata["title"], "", "title")
