@@ -245,3 +245,11 @@ def test_a_full_disk(curves: nrm.CurveSet, reference: xr.Dataset, tmp_path: Path
     assert lines == ["refused True"] * 4 + ["['curves.h5', 'out.h5', 'whole.h5']"]
     with nrm.open_results(tmp_path / "out.h5") as found:
         np.testing.assert_array_equal(found["storage_modulus"].values, reference["storage_modulus"])
+
+
+def test_the_curves_own_file_is_not_replaced(tmp_path: Path) -> None:
+    Generator(curves=3).make()[0].save(tmp_path / "curves.h5")
+    before = (tmp_path / "curves.h5").read_bytes()
+    with pytest.raises(nrm.OutputError, match="the curves are read from it"):
+        nrm.process(nrm.open(tmp_path / "curves.h5"), out=tmp_path / "curves.h5")
+    assert (tmp_path / "curves.h5").read_bytes() == before

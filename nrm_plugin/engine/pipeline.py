@@ -26,7 +26,7 @@ from nrm_plugin.engine.shape import ShapeFactor, shape_factor
 from nrm_plugin.engine.signals import Block, Plan, parts, plan, read_block
 from nrm_plugin.engine.surface import STEEP, surface_slope
 from nrm_plugin.engine.survey import Survey, chosen, survey
-from nrm_plugin.errors import InvalidInput
+from nrm_plugin.errors import InvalidInput, OutputError
 from nrm_plugin.hookspecs import ContactMethod
 from nrm_plugin.model import CurveSet
 from nrm_plugin.plugins import contact_method
@@ -149,6 +149,8 @@ def process(
     RecipeError, CorruptFile, ChangedFile, OutputError
     """
     recipe = Recipe() if recipe is None else recipe
+    if out is not None:
+        _refuse_to_replace(curves, Path(out))
     curves, how = plan(curves)
     depth = np.array(recipe.depth.values)
     shape = shape_factor(recipe.shape_factor, curves, depth)
@@ -180,6 +182,14 @@ def process(
         )
     checks.log(results.attributes["warnings"])
     return results.dataset() if out is None else open_results(out)
+
+
+def _refuse_to_replace(curves: CurveSet, out: Path) -> None:
+    """Raise if results would replace the file that the curves are read from."""
+    for channel in curves.channels.values():
+        stamp = getattr(channel.column, "stamp", None)
+        if stamp is not None and out.exists() and out.samefile(stamp.path):
+            raise OutputError(out, "the curves are read from it; give results another name")
 
 
 def _settings(how: Plan, recipe: Recipe) -> FloatArray:
