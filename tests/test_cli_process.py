@@ -456,6 +456,8 @@ DYING = """
 import os, signal, sys
 from nrm_plugin.cli import main, process
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+
 def die(done, total):
     if done >= 8:
         os.kill(os.getpid(), signal.{signal})
