@@ -1,4 +1,4 @@
-"""Clocks of the simulated board: as on the wall, moved by hand, or running ahead to what is read."""
+"""Clocks of the simulated board: on the wall, moved by hand, or jumping to what is read."""
 
 from __future__ import annotations
 

@@ -214,9 +214,7 @@ def _packed(values: FloatArray, *, by_channel: bool) -> bytes:
     Field 2 holds the samples as packed doubles, field 3 the samples per channel.
     """
     data = np.ascontiguousarray(values if by_channel else values.T, "<f8").tobytes()
-    return b"".join(
-        (b"\x12", _varint(len(data)), data, b"\x18", _varint(values.shape[1]))
-    )
+    return b"".join((b"\x12", _varint(len(data)), data, b"\x18", _varint(values.shape[1])))
 
 
 def _varint(number: int) -> bytes:
