@@ -89,6 +89,8 @@ class Acquisition:
         Samples per channel after which to stop.
     triggered : bool
         Whether the first sample may take its time.
+    ending : Event, optional
+        Set it from anywhere to stop after the block that is under way.
 
     Attributes
     ----------
@@ -106,12 +108,13 @@ class Acquisition:
         block: int,
         total: int | None = None,
         triggered: bool = False,
+        ending: threading.Event | None = None,
     ) -> None:
         self._task, self._setup = task, setup
         self._block, self._total, self._triggered = block, total, triggered
         self._queue: queue.Queue[Block | None] = queue.Queue(QUEUED)
         self._patience = 0.5 * setup.ring / setup.rate
-        self._ending = threading.Event()
+        self._ending = ending or threading.Event()
         self._error: AcquisitionStopped | None = None
         self._thread = threading.Thread(target=self._run, name="board reader", daemon=True)
         self.position = 0
@@ -132,7 +135,7 @@ class Acquisition:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        self._ending.set()
         while self._thread.is_alive():  # it may be waiting for room in the queue
             self._take(0.05)
         try:
@@ -145,12 +148,8 @@ class Acquisition:
         """How full the queue is, 0 to 1."""
         return self._queue.qsize() / QUEUED
 
-    def stop(self) -> None:
-        """End after the block that is under way."""
-        self._ending.set()
-
     def blocks(self) -> Iterator[Block]:
-        """Blocks in order, until the total is reached or `stop` is called.
+        """Blocks in order, until the total is reached or `ending` is set.
 
         Raises
         ------

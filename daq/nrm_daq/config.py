@@ -175,7 +175,26 @@ class DaqConfig(_Part):
         """Return a configuration for the simulated electrode."""
         from nrm_daq.device.electrode import RampingElectrode
 
-        return cls.from_values(RampingElectrode().settings())
+        values = RampingElectrode().settings()
+        del values["channels"][MARKER]  # ramps are found by the z sensor
+        return cls.from_values(values)
+
+    def as_simulated(self) -> DaqConfig:
+        """Return the same for the simulated electrode, with its wiring and its calibrations.
+
+        Raises
+        ------
+        RecipeError
+            If the simulated electrode has none of the channels.
+        """
+        from nrm_daq.device.electrode import RampingElectrode
+
+        values = RampingElectrode().settings()
+        values["channels"] = {k: v for k, v in values["channels"].items() if k in self.channels}
+        kept = self.model_dump(include={"rate", "ring", "block", "skew", "split"})
+        if self.trigger is not None:
+            kept["trigger"] = {"terminal": "/Sim1/PFI0", "edge": self.trigger.edge}
+        return DaqConfig.from_values(values | kept)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -124,11 +124,8 @@ class RampingElectrode:
         turn, top = self.equilibrium(number).turn, self.length - self.trigger
         way = (top - turn) / self.speed
         begin = 0.5 * (self.period - 2.0 * self.length / self.speed - self.hold)
-        return np.interp(
-            time,
-            np.cumsum([0.0, begin, way, self.hold, way]),
-            np.array([top, top, turn, turn, top]),
-        )
+        moments = np.cumsum([0.0, begin, way, self.hold, way])
+        return np.asarray(np.interp(time, moments, np.array([top, top, turn, turn, top])))
 
     def cycle(self, number: int, rate: float) -> dict[str, FloatArray]:
         """Volts during a ramp by role, sample by sample; the noise is the same every time."""
@@ -158,10 +155,13 @@ class RampingElectrode:
         }
 
     def settings(self) -> dict[str, Any]:
-        """What a configuration has to say for recording this with calibrated channels."""
+        """What a configuration has to say for recording this with calibrated channels.
+
+        The marker is among them.
+        """
         instrument, lock_in = self.instrument, self.instrument.lock_in
         channels: dict[str, dict[str, Any]] = {
-            role: {"terminal": f"Sim1/{WIRING[role]}"} for role in WIRING if role != "marker"
+            role: {"terminal": f"Sim1/{terminal}"} for role, terminal in WIRING.items()
         }
         channels["height"] |= {"scale": f"{self.height_per_volt!r} m/V", "polarity": "inverted"}
         return {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -150,7 +151,7 @@ def _methods(rack: Rack) -> dict[str, Method]:
     }
     attributes: dict[str, Callable[[Any], dict[int, Callable[[], Any]]]] = {
         "GetSystemInfoAttributeUInt32": lambda r: {
-            number: lambda value=value: value for number, value in _VERSION.items()
+            number: partial(int, value) for number, value in _VERSION.items()
         },
         "GetSystemInfoAttributeString": lambda r: {0x193B: lambda: ", ".join(rack.boards)},
         "GetTaskAttributeString": lambda r: {0x1276: lambda: task(r).name},
