@@ -132,6 +132,13 @@ def test_a_scanner_that_bends_its_ramps_turns_where_it_turns():
         assert times_of(curve) == pytest.approx(expected, abs=BIN)
 
 
+def test_a_ramp_that_slows_down_for_a_while_goes_on():
+    corners = [(0, TOP), (0.2, TOP), (0.95, 75e-9), (1.0, 69e-9), (1.23, 0), (2.23, TOP), (3, TOP)]
+    (curve,), _ = by_height(corners, noise=0.1e-9)
+    assert kinds(curve) == ["approach", "retract"]
+    assert times_of(curve) == pytest.approx([0.2, 1.23, 1.23, 2.23], abs=2 * BIN)
+
+
 def test_creep_in_a_hold_belongs_to_the_hold():
     corners = [(0, TOP), (0.2, TOP), (1.2, 0), (2.2, -60e-9), (3.5, 330e-9), (4.0, 330e-9)]
     curves, _ = by_height(corners, noise=0.2e-9)
@@ -173,7 +180,7 @@ def test_a_recording_that_begins_in_an_approach():
     assert (first.start, first.complete) == (0, False)
     assert times_of(first)[1:] == pytest.approx([0.7, 0.7, 1.7], abs=BIN)
     assert second.complete
-    assert warnings == ["the curve at 0.000 s had begun before the recording"]
+    assert warnings == ["the curve at 0.000 s has an approach whose begin is missing"]
 
 
 def test_a_recording_that_begins_in_a_retract():

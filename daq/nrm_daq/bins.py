@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import floor
 
 import numpy as np
 
@@ -59,5 +60,5 @@ class Bins:
         self.first += drop
 
     def sample(self, position: float) -> int:
-        """First sample after a fractional position of bin centres."""
-        return min(max(round((position + 0.5) * self.width), 0), self.samples)
+        """Sample nearest to a fractional position of bin centres."""
+        return min(max(floor((position + 0.5) * self.width), 0), self.samples)

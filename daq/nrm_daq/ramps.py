@@ -58,8 +58,8 @@ class Ramps:
         """Return the curve that the end of the stream cuts, or that only waits for the next."""
         curves: list[Curve] = []
         if self._bottom is not None:
-            corner = self._corner(-1.0, self._bins.stop, after=False)
-            curves.append(self._curve(corner.stop))
+            stop = self._corner(-1.0, self._bins.stop, after=False).stop
+            curves.append(self._curve(stop))
         elif self._fall is not None:
             stop = self._corner(1.0, self._bins.stop, after=False).stop
             end = self._bins.samples
@@ -148,7 +148,7 @@ class Ramps:
         sample = self._bins.sample
         begin, a, b = (sample(x) for x in (self._fall, *self._bottom))
         if not self._fall_seen:
-            self._say(self._fall, "had begun before the recording")
+            self._say(self._fall, "has an approach whose begin is missing")
         if stop is None:
             self._say(self._fall, "was not over at the end of the recording")
         end = self._bins.samples if stop is None else sample(stop)

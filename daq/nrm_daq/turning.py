@@ -47,6 +47,8 @@ class Corner:
 def corner(y: FloatArray, extreme: int, *, before: bool = True, after: bool = True) -> Corner:
     """Find the corner at the lowest place of a fall and a rise.
 
+    A hold shorter than the window is none: fall and rise then meet in one place.
+
     Parameters
     ----------
     y : (n,) array
