@@ -13,6 +13,7 @@ from nrm_plugin.units import parse
 
 if TYPE_CHECKING:
     from nrm_daq.config import DaqConfig
+    from nrm_daq.hardware import Device
 
 
 @click.command("acquire")
@@ -57,7 +58,7 @@ def command(
         _check(config, as_json)
         return
     if output is None:
-        raise click.UsageError("say where to with -o OUT.h5")
+        raise click.UsageError("say where to: -o OUT.h5")
     if Path(output).suffix.lower() != ".h5":
         raise click.UsageError(f"a recording becomes an .h5 file, not {output!r}")
     from nrm_daq.run import record
@@ -79,7 +80,10 @@ def _config(path: str | None, simulate: bool) -> DaqConfig:
     from nrm_daq.config import DaqConfig
 
     if path is None and not simulate:
-        raise click.UsageError("say what to record with --config DAQ.toml, or try --simulate")
+        there = ", ".join(device.name for device in _devices(None, False)) or "none"
+        raise click.UsageError(
+            f"say what to record with --config DAQ.toml, or try --simulate; the boards: {there}"
+        )
     if path is None:
         return DaqConfig.simulated()
     config = DaqConfig.from_toml(path)
@@ -111,7 +115,13 @@ def _recovered(part: Path, output: str | None, overwrite: bool) -> dict[str, Any
     return report_of(curves, out)
 
 
-def _list_devices(path: str | None, simulate: bool, as_json: bool) -> None:
+def _devices(path: str | None, simulate: bool) -> list[Device]:
+    """Return the boards of a configuration's backend, by default those of this computer.
+
+    Raises
+    ------
+    DaqUnavailable
+    """
     from nrm_daq.config import DaqConfig
     from nrm_daq.hardware import connected, devices
 
@@ -120,7 +130,11 @@ def _list_devices(path: str | None, simulate: bool, as_json: bool) -> None:
     else:
         config = _config(path, simulate)
     with connected(config) as connection:
-        found = devices(connection)
+        return devices(connection)
+
+
+def _list_devices(path: str | None, simulate: bool, as_json: bool) -> None:
+    found = _devices(path, simulate)
     if as_json:
         click.echo(json.dumps([vars(device) for device in found], indent=2))
         return

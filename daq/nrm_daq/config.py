@@ -125,7 +125,7 @@ class DaqConfig(_Part):
         default=10.0, description="how long the board's own memory reaches"
     )
     block: Annotated[Seconds, Field(ge=1e-3, le=2.0)] = Field(
-        default=0.1, description="how much is read at once"
+        default=0.2, description="how much is read at once"
     )
     skew: Literal["correct", "refuse", "keep"] = Field(
         default="correct", description="what to do where channels are sampled one after the other"
@@ -150,7 +150,9 @@ class DaqConfig(_Part):
         try:
             given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
             config = cls.from_values(given)
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecipeError) as error:
+        except OSError as error:
+            raise RecipeError(f"{path}: {error.strerror or error}") from None
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecipeError) as error:
             raise RecipeError(f"{path}: {error}") from None
         if config.experiment:
             beside = str(path.parent / config.experiment)

@@ -152,7 +152,7 @@ def connected(config: DaqConfig, clock: Clock | None = None) -> Iterator[Connect
 
 
 @contextmanager
-def named(where: str = "") -> Iterator[None]:
+def named(where: str) -> Iterator[None]:
     """Turn what NI's package raises into one sentence.
 
     Raises
@@ -162,7 +162,8 @@ def named(where: str = "") -> Iterator[None]:
     try:
         yield
     except DRIVER_ERRORS as error:
-        raise DaqUnavailable(f"{where}: {said(error)}" if where else said(error)) from None
+        absent = isinstance(error, DaqNotFoundError | DaqNotSupportedError)
+        raise DaqUnavailable(said(error) if absent else f"{where}: {said(error)}") from None
 
 
 def said(error: Exception) -> str:
@@ -274,7 +275,7 @@ def _add(task: nidaqmx.Task, connection: Connection, name: str, channel: Channel
             what = f"it cannot have a range of {channel.range:g} V or this wiring ({what})"
         raise DaqUnavailable(f"channels.{name}, terminal {channel.terminal}: {what}") from None
     except DRIVER_ERRORS as error:
-        raise DaqUnavailable(said(error)) from None
+        raise DaqUnavailable(f"channels.{name}: {said(error)}") from None
 
 
 def _setup(task: nidaqmx.Task, connection: Connection, config: DaqConfig) -> Setup:

@@ -253,7 +253,8 @@ class Task:
             return self.read(samples, timeout)
         deadline = math.inf if timeout < 0 else clock.now() + timeout
         moment = first + (self.position + samples) / self.rate
-        clock.wait_until(min(moment, deadline), self.rack.lost)
+        if self.acquired < self.position + samples:
+            clock.wait_until(min(moment, deadline), self.rack.lost)
         self.rack.present(self.board)
         acquired = self.acquired
         if acquired - self.position > self.ring_size:

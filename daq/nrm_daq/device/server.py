@@ -88,9 +88,10 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
             try:
                 response = method(request)
             except Refused as error:
-                context.set_trailing_metadata(
-                    (("ni-error", str(error.code.value)), ("ni-samps-per-chan-read", "0"))
-                )
+                told = [("ni-error", str(error.code.value))]
+                if name.startswith("Read"):
+                    told.append(("ni-samps-per-chan-read", "0"))
+                context.set_trailing_metadata(told)
                 context.abort(grpc.StatusCode.UNKNOWN, str(error))
             except NotServed:
                 context.abort(grpc.StatusCode.UNIMPLEMENTED, "the simulated board lacks this")
