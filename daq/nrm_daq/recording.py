@@ -66,8 +66,13 @@ class Recording:
         except (OSError, ValueError) as error:
             raise OutputError(path, getattr(error, "strerror", None) or error) from None
         self._flushed = time.monotonic()
-        self._write(MAGIC)
-        self.note(**header)
+        try:
+            self._write(MAGIC)
+            self.note(**header)
+        except OutputError:
+            self.close()
+            path.unlink()
+            raise
 
     def __enter__(self) -> Self:
         return self
