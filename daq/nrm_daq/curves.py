@@ -6,23 +6,19 @@ comes before the first one with that. Segments say which samples are the ramp.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nrm_daq import lockin
-from nrm_daq.config import DaqConfig, Split
+from nrm_daq.config import DaqConfig
+from nrm_daq.cutting import Found, found
 from nrm_daq.finding import Curve
+from nrm_daq.provenance import Start, header_text, with_metadata
 from nrm_daq.recording import Recorded, read
-from nrm_daq.splitting import By, Splitter
 from nrm_plugin import __version__
-from nrm_plugin.columns import AnyArray, FloatArray, Rows, scaled_copy
+from nrm_plugin.columns import AnyArray, Rows, scaled_copy
 from nrm_plugin.errors import CorruptFile, NrmError
 from nrm_plugin.model import Channel, CurveSet, Origin
 from nrm_plugin.store import save_curves
@@ -30,9 +26,6 @@ from nrm_plugin.tables import SEGMENT
 
 #: Samples between ramps that go with a curve; more of them are rows of their own.
 LONGEST_GAP = 1 << 22
-
-#: Blocks from whose arrival the time of a triggered start is told.
-_FIRST_BLOCKS = 50
 
 _OUTPUTS = ("lockin_output_x", "lockin_output_y")
 
@@ -110,36 +103,14 @@ def recover(part: Path, out: Path, *, overwrite: bool = False) -> CurveSet:
         If there is no recording, or nothing in it.
     OutputError
     """
-    curves = as_curves(read(part))
+    try:
+        curves = as_curves(read(part))
+    except NrmError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise CorruptFile(part, None, "what describes the recording", repr(error)) from error
     save_curves(curves, out, overwrite=overwrite)
     return curves
-
-
-def splitter_for(rate: float, split: Split, channels: Mapping[str, Any]) -> Splitter | None:
-    """Return what finds the ramps, None where nothing recorded tells them apart."""
-    by: By | None = None
-    if split.by != "auto":
-        by = split.by
-    elif "marker" in channels:
-        by = "marker"
-    elif "height" in channels:
-        by = "height"
-    elif "deflection" in channels and split.threshold is not None:
-        by = "deflection"
-    if by is None:
-        return None
-    names = {
-        "height": ("travel",),
-        "deflection": ("threshold", "pre", "post"),
-        "marker": ("threshold", "pulses"),
-    }[by]
-    options: dict[str, Any] = {name: getattr(split, name) for name in names}
-    return Splitter(rate, by, longest=split.longest, **options)
-
-
-def in_units(channels: list[dict[str, Any]], volts: NDArray[np.float32]) -> dict[str, FloatArray]:
-    """Values of the channels of a block by name."""
-    return {c["name"]: c["gain"] * volts[i] + c["offset"] for i, c in enumerate(channels)}
 
 
 def as_curves(recorded: Recorded) -> CurveSet:
@@ -157,8 +128,9 @@ def as_curves(recorded: Recorded) -> CurveSet:
     config = DaqConfig.from_values(header["config"])
     setup, described = header["setup"], header["channels"]
     rate = float(setup["rate"])
-    found, said, clipped = _found(recorded, config, rate)
-    pieces = list(_pieces(found, recorded.n_samples))
+    looked = found(recorded, config)
+    ramps = looked.curves
+    pieces = list(_pieces(ramps, recorded.n_samples))
     rows = Rows(np.array([stop - start for start, stop, _ in pieces], np.int64))
     start = Start.of(recorded, notes, rate)
     spoilt = _spoilt(notes, start, rate, recorded.n_samples)
@@ -172,48 +144,18 @@ def as_curves(recorded: Recorded) -> CurveSet:
         channels[name] = Channel(
             name, one["unit"], column, one["gain"], one["offset"], one["terminal"], source
         )
-    segments = _segments(pieces, found)
+    segments = _segments(pieces, ramps)
     curves = CurveSet(
         rows,
         channels,
-        warnings=(*said, *_warnings(recorded, notes, found, clipped, spoilt)),
+        warnings=(*looked.warnings, *_warnings(recorded, notes, looked, spoilt)),
         origins=(
-            Origin(path.name, "daq", f"nrm-plugin {__version__}", _header(recorded), str(path)),
+            Origin(path.name, "daq", f"nrm-plugin {__version__}", header_text(recorded), str(path)),
         ),
         segments_from=lambda: segments,
-        table_from=lambda: _table(rows, pieces, found, start, rate),
+        table_from=lambda: _table(rows, pieces, ramps, start, rate),
     )
-    return _with_metadata(curves, config, header, notes, start)
-
-
-def _found(
-    recorded: Recorded, config: DaqConfig, rate: float
-) -> tuple[list[Curve], list[str], dict[str, int]]:
-    """Curves, warnings, and how many blocks of each channel reach the end of its range."""
-    described = recorded.header["channels"]
-    limits = np.array([one["range"] for one in described]) * (1.0 - 1e-3)
-    reached = np.zeros(len(described), np.int64)
-    found: list[Curve] = []
-    said: list[str] = []
-    splitter = splitter_for(rate, config.split, {c["name"]: c for c in described})
-    if splitter is None:
-        said.append(
-            "nothing recorded tells ramps apart: record the z sensor or a marker, or give split "
-            "threshold, pre and post for the deflection"
-        )
-    for volts in recorded.blocks():
-        reached += (np.abs(volts).max(axis=1) > limits).astype(np.int64)
-        if splitter is not None:
-            try:
-                found += splitter.push(in_units(described, volts))
-            except NrmError as error:
-                said.append(f"no curves are looked for behind the first {len(found)}: {error}")
-                splitter = None
-    if splitter is not None:
-        found += splitter.finish()
-        said += splitter.warnings
-    clipped = {one["name"]: int(n) for one, n in zip(described, reached, strict=True) if n}
-    return found, said, clipped
+    return with_metadata(curves, config, header, notes, start)
 
 
 def _pieces(found: list[Curve], n_samples: int) -> Iterator[tuple[int, int, int]]:
@@ -247,32 +189,6 @@ def _segments(pieces: list[tuple[int, int, int]], found: list[Curve]) -> AnyArra
         for segment in found[number].segments:
             rows.append((row, lead + segment.start, lead + segment.stop, segment.kind))
     return np.array(rows, SEGMENT)
-
-
-@dataclass(frozen=True)
-class Start:
-    """When the first sample was taken: s since 1970, and how sure that is."""
-
-    time: float
-    uncertainty: float
-
-    @classmethod
-    def of(cls, recorded: Recorded, notes: Mapping[str, Any], rate: float) -> Start:
-        """From the clock around the start, or from when blocks arrived after a trigger."""
-        before, after = (1e-9 * t for t in notes.get("began", (0, 0)))
-        if before and not recorded.header.get("triggered"):
-            return cls(0.5 * (before + after), 0.5 * (after - before))
-        part = slice(0, _FIRST_BLOCKS)
-        ends = (recorded.firsts + recorded.counts + recorded.backlog)[part] / rate
-        began = 1e-9 * recorded.arrived[part] - ends
-        # A block comes late, never early.
-        return cls(float(began.min()), float(np.ptp(began)))
-
-    @property
-    def local(self) -> datetime:
-        """The time by this computer's clock, without its zone."""
-        aware = datetime.fromtimestamp(0, UTC) + timedelta(seconds=self.time)
-        return aware.astimezone().replace(tzinfo=None)
 
 
 def _table(
@@ -311,8 +227,7 @@ def _spoilt(
 def _warnings(
     recorded: Recorded,
     notes: Mapping[str, Any],
-    found: list[Curve],
-    clipped: Mapping[str, int],
+    looked: Found,
     spoilt: tuple[tuple[int, int], ...],
 ) -> Iterator[str]:
     yield from recorded.header.get("warnings", ())
@@ -322,8 +237,9 @@ def _warnings(
         yield str(notes["ended"])
     if recorded.cut:
         yield f"{recorded.cut} bytes at the end of the recording are no whole block"
-    for name, blocks in clipped.items():
+    for name, blocks in looked.clipped.items():
         yield f"{name} reaches the end of the board's range in {blocks} blocks"
+    found = looked.curves
     cut = sum(not curve.complete for curve in found)
     if cut:
         yield f"{cut} of {len(found)} curves are cut by the recording's beginning or end"
@@ -332,72 +248,3 @@ def _warnings(
         hit = [i for i, c in enumerate(found) if any(a < c.stop and c.start < b for a, b in spoilt)]
         curves = f"curves {', '.join(map(str, hit))}" if hit else "no curve"
         yield f"the lock-in's outputs are NaN where it reported {', '.join(faults)}: in {curves}"
-
-
-def _with_metadata(
-    curves: CurveSet,
-    config: DaqConfig,
-    header: Mapping[str, Any],
-    notes: Mapping[str, Any],
-    start: Start,
-) -> CurveSet:
-    """Add metadata: of the configuration, of the lock-in, of the experiment file."""
-    own: dict[str, Any] = {"start_time": start.local.isoformat(timespec="microseconds")}
-    if "height" in curves.channels:
-        own["height_source"] = "sensor"
-    if header["simulated"]:
-        own["simulated"] = True
-    curves = curves.with_metadata(own, "recorded")
-    curves = curves.with_metadata(config.known(), "configuration")
-    before = lockin.Settings(**header["lock_in"])
-    known = before.metadata()
-    if "lock_in_after" in notes:
-        after = lockin.Settings(**notes["lock_in_after"])
-        for name, (old, new) in lockin.changed(before, after).items():
-            curves = curves.with_warning(
-                f"the lock-in's {name.replace('_', ' ')} changed from {old} to {new} while it was "
-                "recorded"
-            )
-        later = after.metadata()
-        unsure = [k for k, v in known.items() if not _same(v, later.get(k))]
-        known = {k: v for k, v in known.items() if k not in unsure}
-    curves = curves.with_metadata(known, before.identity or "configuration")
-    return _with_experiment(curves, header)
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, float) and isinstance(other, float):
-        return bool(np.isclose(one, other, rtol=lockin.FREQUENCY_TOLERANCE))
-    return bool(one == other)
-
-
-def _with_experiment(curves: CurveSet, header: Mapping[str, Any]) -> CurveSet:
-    given = header.get("experiment")
-    if not given:
-        return curves
-    from nrm_plugin.experiment import check
-
-    try:
-        applied = check(given["text"], given["name"]).apply(curves)
-    except NrmError as error:  # nothing recorded is lost for it
-        return curves.with_warning(f"the experiment file was not applied: {error}")
-    for key, value in applied.metadata.items():
-        there = curves.metadata.get(key, value)
-        if not _same(there, value):
-            applied = applied.with_warning(
-                f"{key} = {value} of {given['name']} replaces {there} "
-                f"({curves.metadata_source[key]})"
-            )
-    return applied
-
-
-def _header(recorded: Recorded) -> str:
-    """What describes the recording, with a summary of its block table, as JSON."""
-    header = {
-        **recorded.header,
-        "notes": recorded.notes,
-        "blocks": len(recorded.counts),
-        "largest_backlog": int(recorded.backlog.max(initial=0)),
-        "last_block_arrived": int(recorded.arrived[-1]),
-    }
-    return json.dumps(header, indent=1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from nrm_daq.acquisition import Acquisition, Block
 from nrm_daq.config import DaqConfig
-from nrm_daq.curves import in_units, splitter_for
+from nrm_daq.cutting import in_units, range_limits, splitter_for
 from nrm_daq.hardware import Setup
 from nrm_daq.watch import Watch
 from nrm_plugin.errors import NrmError
@@ -32,7 +32,7 @@ class Display:
         self._setup, self._channels = setup, channels
         self._shown = not quiet and sys.stderr.isatty()
         self._splitter = splitter_for(setup.rate, config.split, config.channels)
-        self._limits = np.array([c["range"] for c in channels]) * (1.0 - 1e-3)
+        self._limits = range_limits(channels)
         self._simulated = "SIMULATED  " if setup.device.simulated else ""
         self._renewed = 0.0
         self._width = 0

@@ -16,7 +16,8 @@ import numpy as np
 
 from nrm_daq.acquisition import Acquisition, AcquisitionStopped
 from nrm_daq.config import DaqConfig, scaling
-from nrm_daq.curves import recover, splitter_for
+from nrm_daq.curves import recover
+from nrm_daq.cutting import splitter_for
 from nrm_daq.display import Display
 from nrm_daq.hardware import Setup, connected, prepared
 from nrm_daq.lockin import Settings

@@ -74,7 +74,7 @@ class RampingElectrode:
     sample: sim.Sample = field(default_factory=_sample)
     instrument: sim.Instrument = field(default_factory=_instrument)
     voltammogram: sim.Voltammogram = field(
-        default_factory=lambda: sim.Voltammogram(start=1.5, turn=0.005, rate=0.01)
+        default_factory=lambda: sim.Voltammogram(start=0.9, turn=0.005, rate=0.01)
     )
     period: float = 2.5
     length: float = 200e-9
