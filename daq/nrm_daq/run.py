@@ -182,13 +182,14 @@ def checked(config: DaqConfig) -> dict[str, Any]:
 def report_of(curves: CurveSet, path: Path, stopped: str = "") -> dict[str, Any]:
     """Return what became of a recording, for people and programs."""
     with_ramp = {int(s["curve"]) for s in curves.segments if s["kind"] != "other"}
+    interval = curves.channels["time"].gain
     return {
         "path": str(path),
         "n_curves": curves.n_curves,
         "curves_found": len(with_ramp),
         "n_samples": curves.n_samples,
-        "duration": curves.n_samples * curves.channels["time"].gain,
-        "rate": 1.0 / curves.channels["time"].gain,
+        "duration": curves.n_samples * interval,
+        "rate": round(1.0 / interval, 6),
         "channels": list(curves.channels),
         "simulated": bool(curves.metadata.get("simulated", False)),
         "stopped": stopped,
@@ -203,9 +204,13 @@ def _forget_empty(recording: Recording) -> None:
 
 
 def _check_place(out: Path, overwrite: bool) -> None:
-    if out.exists() and not out.is_file():
+    try:
+        exists, is_file = out.exists(), out.is_file()
+    except OSError as error:  # a name that is too long
+        raise OutputError(out, error.strerror or error) from None
+    if exists and not is_file:
         raise OutputError(out, "it is not a regular file")
-    if out.exists() and not overwrite:
+    if exists and not overwrite:
         raise OutputError(out, "it exists, and is replaced only with --overwrite")
 
 
