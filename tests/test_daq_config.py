@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from nrm_daq.config import Channel, DaqConfig, scaling
+from nrm_daq.config import Channel, DaqConfig, LockIn, Split, Trigger, scaling
 from nrm_plugin.errors import InvalidInput, RecipeError
 
 ONE = {"deflection": {"terminal": "Dev1/ai0"}}
@@ -178,3 +181,24 @@ def test_a_configuration_tried_on_the_simulated_electrode() -> None:
 def test_invalid_names_of_channels() -> None:
     with pytest.raises(InvalidInput):
         scaling("aux_ä", Channel(terminal="Dev1/ai0"))
+
+
+# What the page says
+
+
+def page() -> str:
+    folder = Path(__file__).resolve().parent.parent / "docs"
+    return (folder / "acquisition.md").read_text(encoding="utf-8")
+
+
+def test_the_example_on_the_page_is_a_configuration() -> None:
+    (example,) = re.findall(r"^```toml\n(.*?)^```", page(), re.M | re.S)
+    config = DaqConfig.from_values(tomllib.loads(example))
+    assert config.lock_in.address
+    assert len(config.channels) == 5
+
+
+@pytest.mark.parametrize("part", [DaqConfig, Channel, Split, LockIn, Trigger])
+def test_every_key_is_on_the_page(part: type[BaseModel]) -> None:
+    for name in part.model_fields:
+        assert f"`{name}`" in page(), name

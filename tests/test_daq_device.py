@@ -240,7 +240,11 @@ def cleared(task: nidaqmx.Task, daq: SimulatedDaq, clock: ManualClock) -> None:
         (reserved, "PAL_RESOURCE_RESERVED", -50103),
         (add("Sim1/ai99"), "PHYSICAL_CHAN_DOES_NOT_EXIST", -200170),
         (add("Dev7/ai0"), "INVALID_DEVICE_ID", -200220),
-        (add("Sim1/ai0", name="a", min_val=-99.0, max_val=99.0), "INVALID_ATTRIBUTE_VALUE", -200077),
+        (
+            add("Sim1/ai0", name="a", min_val=-99.0, max_val=99.0),
+            "INVALID_ATTRIBUTE_VALUE",
+            -200077,
+        ),
         (add("Sim1/ai0", name="a", min_val=1.0, max_val=-1.0), "INVALID_ATTRIBUTE_VALUE", -200077),
         (add("Sim1/ai0"), "CHAN_ALREADY_IN_TASK", -200489),
         (too_fast, "INVALID_ATTRIBUTE_VALUE", -200077),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nrm_daq.hardware import Device
 
 
-@click.command("acquire")
+@click.command("acquire", short_help="Record force ramps with an NI-DAQ board.")
 @click.option("-o", "--output", metavar="OUT.h5", help="The file to record.")
 @click.option("--config", "config_path", metavar="DAQ.toml",
               help="What to record, how, and with which board.")  # fmt: skip
