@@ -48,7 +48,7 @@ def command(
     """
     quiet = bool(ctx.obj and ctx.obj["quiet"])
     if part is not None:
-        _say(_recovered(Path(part), output, overwrite), as_json)
+        _say(_recovered(Path(part), output, overwrite), as_json, quiet)
         return
     if list_devices:
         _list_devices(config_path, simulate, as_json)
@@ -64,7 +64,7 @@ def command(
     from nrm_daq.run import record
 
     report = record(config, Path(output), _seconds(duration), overwrite=overwrite, quiet=quiet)
-    _say(report, as_json)
+    _say(report, as_json, quiet)
     if report["stopped"]:
         click.echo(f"nrm: {report['stopped']}", err=True)
         ctx.exit(1)
@@ -163,11 +163,11 @@ def _check(config: DaqConfig, as_json: bool) -> None:
         click.echo(line)
 
 
-def _say(report: dict[str, Any], as_json: bool) -> None:
+def _say(report: dict[str, Any], as_json: bool, quiet: bool) -> None:
     if as_json:
         click.echo(json.dumps(report, indent=2))
         return
-    for warning in report["warnings"]:
+    for warning in () if quiet else report["warnings"]:
         click.echo(f"nrm: {warning}", err=True)
     simulated = " (simulated)" if report["simulated"] else ""
     click.echo(

@@ -235,14 +235,13 @@ def _warnings(
         yield "the recording was not ended: it holds what was on the disk when it broke off"
     elif notes["ended"]:
         yield str(notes["ended"])
+    if "not_asked" in notes:
+        yield str(notes["not_asked"])
     if recorded.cut:
         yield f"{recorded.cut} bytes at the end of the recording are no whole block"
     for name, blocks in looked.clipped.items():
         yield f"{name} reaches the end of the board's range in {blocks} blocks"
     found = looked.curves
-    cut = sum(not curve.complete for curve in found)
-    if cut:
-        yield f"{cut} of {len(found)} curves are cut by the recording's beginning or end"
     if spoilt:
         faults = dict.fromkeys(f for _, _, words in notes["spoilt"] for f in words)
         hit = [i for i, c in enumerate(found) if any(a < c.stop and c.start < b for a, b in spoilt)]

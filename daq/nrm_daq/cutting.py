@@ -16,6 +16,9 @@ from nrm_daq.splitting import By, Splitter
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import NrmError
 
+#: Channels that ramps are found by, or that are shown.
+LOOKED_AT = ("height", "deflection", "marker", "potential")
+
 
 def splitter_for(rate: float, split: Split, channels: Mapping[str, Any]) -> Splitter | None:
     """Return what finds the ramps, None where nothing recorded tells them apart."""
@@ -40,8 +43,12 @@ def splitter_for(rate: float, split: Split, channels: Mapping[str, Any]) -> Spli
 
 
 def in_units(channels: list[dict[str, Any]], volts: NDArray[np.float32]) -> dict[str, FloatArray]:
-    """Values of the channels of a block by name."""
-    return {c["name"]: c["gain"] * volts[i] + c["offset"] for i, c in enumerate(channels)}
+    """Values of the channels of a block that are looked at while it runs, as far as there are."""
+    return {
+        c["name"]: c["gain"] * volts[i].astype(np.float64) + c["offset"]
+        for i, c in enumerate(channels)
+        if c["name"] in LOOKED_AT
+    }
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from types import TracebackType
@@ -62,16 +63,17 @@ class Display:
         self._renewed = now
         seconds = (block.first + block.values.shape[1]) / self._setup.rate
         parts = [
-            f"{self._simulated}{seconds:8.1f} s",
+            f"{self._simulated}{seconds:.1f} s",
             f"{self._setup.rate / 1e3:g} kS/s",
             f"ring {100.0 * acquisition.backlog / self._setup.ring:.0f} %",
-            f"queue {100.0 * acquisition.queued:.0f} %",
-            self._overload(block, watch),
         ]
+        if acquisition.queued > 0.1:
+            parts.append(f"disk behind {100.0 * acquisition.queued:.0f} %")
+        parts.append(self._overload(block, watch))
         if "potential" in values:
             parts.append(f"{values['potential'].mean():+.3f} V")
         parts.append(f"{self.curves} curves")
-        line = "  ".join(parts)
+        line = "  ".join(parts)[: shutil.get_terminal_size().columns - 1]
         sys.stderr.write("\r" + line.ljust(self._width))
         sys.stderr.flush()
         self._width = len(line)

@@ -31,7 +31,13 @@ _WIRING = {
     "pseudo-differential": TerminalConfiguration.PSEUDO_DIFF,
 }
 
-_UNLIMITED = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
+#: Messages of any length; and a network that swallows everything is noticed.
+_CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+)
 
 #: What the driver says of a board that has been unplugged or switched off.
 GONE = {
@@ -147,7 +153,7 @@ def connected(config: DaqConfig, clock: Clock | None = None) -> Iterator[Connect
 
             daq = stack.enter_context(SimulatedDaq(RampingElectrode().board(), clock))
             address, place = daq.address, "the simulator"
-        channel = stack.enter_context(grpc.insecure_channel(address, options=_UNLIMITED))
+        channel = stack.enter_context(grpc.insecure_channel(address, options=_CHANNEL_OPTIONS))
         yield Connection(nidaqmx.GrpcSessionOptions(channel, ""), place)
 
 
@@ -206,18 +212,22 @@ def devices(connection: Connection) -> list[Device]:
 
 
 def _described(device: Any) -> Device:
+    def asked(name: str, otherwise: Any) -> Any:
+        """Not every board answers every question."""
+        try:
+            return getattr(device, name)
+        except DaqError:
+            return otherwise
+
     inputs = tuple(str(name) for name in device.ai_physical_chans.channel_names)
-    if not inputs:  # a board without analog inputs has no rates and ranges to ask for
-        return Device(device.name, device.product_type, f"{device.serial_num:X}",
-                      device.is_simulated, False, 0.0, (), ())  # fmt: skip
     return Device(
         device.name,
-        device.product_type,
-        f"{device.serial_num:X}",
-        bool(device.is_simulated),
-        bool(device.ai_simultaneous_sampling_supported),
-        float(device.ai_max_multi_chan_rate),
-        tuple(sorted({float(v) for v in device.ai_voltage_rngs if v > 0})),
+        str(asked("product_type", "unknown board")),
+        f"{asked('serial_num', 0):X}",
+        bool(asked("is_simulated", False)),
+        bool(asked("ai_simultaneous_sampling_supported", False)),
+        float(asked("ai_max_multi_chan_rate", 0.0)),
+        tuple(sorted({float(v) for v in asked("ai_voltage_rngs", ()) if v > 0})),
         inputs,
     )
 

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -92,8 +92,8 @@ def record(
             )
         )
         recording.note(began=acquisition.began)
-        watch = stack.enter_context(Watch(lock_in, settings, clock=time.time)) if lock_in else None
-        with display:
+        watch = Watch(lock_in, settings, clock=time.time) if lock_in else None
+        with display, watch or nullcontext():
             ended = _write_down(acquisition, recording, display, watch)
         notes: dict[str, Any] = {"ended": ended}
         if watch is not None:
@@ -268,7 +268,7 @@ def _afterwards(lock_in: SR830) -> dict[str, Any]:
     try:
         return {"lock_in_after": asdict(lock_in.snapshot())}
     except DaqUnavailable as error:
-        return {"warning": f"the lock-in was not asked again at the end: {error}"}
+        return {"not_asked": f"the lock-in was not asked again at the end: {error}"}
 
 
 def _finished(part: Path, out: Path, overwrite: bool, ended: str) -> dict[str, Any]:
