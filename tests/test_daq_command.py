@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -128,6 +127,8 @@ def test_recover(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminal")
 def test_display(tmp_path: Path) -> None:
     """On a terminal: rate, ring, overload, potential, curves; and nothing of it elsewhere."""
+    import pty
+
     ours, theirs = pty.openpty()
     process = started(tmp_path, "--simulate", "--duration", "5s", "-o", "out.h5", stderr=theirs,
                       stdout=subprocess.PIPE)  # fmt: skip
