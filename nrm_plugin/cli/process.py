@@ -113,6 +113,7 @@ class Processing(Batch):
         depth = made["depth"].values
         shape = shape_factor(self.recipe.shape_factor, planned, depth)
         wanted = provenance.attributes(planned, self.recipe, how, shape)
+        wanted["source_sha256"] = provenance.hashes(planned)
         same = all(_same(made.attrs.get(name), value) for name, value in wanted.items())
         return same and (
             "shape_factor" not in made

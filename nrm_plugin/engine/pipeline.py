@@ -160,10 +160,11 @@ def process(
     )  # fmt: skip
     ways = [_survey(work, direction) for direction in recipe.directions]
     attributes = provenance.attributes(curves, recipe, how, shape)
-    with Results(
+    with ThreadPoolExecutor(1) as aside, Results(
         None if out is None else Path(out), curves.n_curves, depth, _variables(how),
         recipe.directions if len(ways) > 1 else None, attributes, _fingerprint(attributes, ways),
     ) as results:  # fmt: skip
+        hashes = aside.submit(provenance.hashes, curves)
         for number, way in enumerate(ways):
             stretch = _stretch(work, way, threads, block)
             begin = min(max(results.done - number * curves.n_curves, 0), curves.n_curves)
@@ -177,6 +178,7 @@ def process(
         _flag_slopes(results, curves, len(ways))
         results.set("shape_factor", shape.values)
         results.coordinates = curves.curve_table
+        results.attributes["source_sha256"] = hashes.result()
         results.attributes["warnings"] = "\n".join(
             checks.warnings(curves, recipe, how, shape, [w.found for w in ways], results)
         )

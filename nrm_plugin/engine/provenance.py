@@ -27,7 +27,7 @@ NOT_IN_ERRORS = (
 def attributes(
     curves: CurveSet, recipe: Recipe, how: Plan, shape: ShapeFactor
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the attributes of the results.
+    """Return the attributes of the results, but for the hashes of the original files.
 
     Parameters
     ----------
@@ -45,7 +45,6 @@ def attributes(
         "nrm_plugin_version": __version__,
         "channels": "; ".join(_wires(curves)),
         "source_name": [o.name for o in origins],
-        "source_sha256": [o.sha256 or (sha256(o.path) if o.path else "") for o in origins],
         "source_importer": [f"{o.importer} ({o.version})" for o in origins],
     }
     if how.lateral:
@@ -61,6 +60,11 @@ def attributes(
         if relative is not None:
             found["calibration_relative_stderr"] = relative
     return found
+
+
+def hashes(curves: CurveSet) -> list[str]:
+    """SHA-256 of the original files; this reads all of them, unless they are known."""
+    return [o.sha256 or (sha256(o.path) if o.path else "") for o in curves.origins]
 
 
 def _wires(curves: CurveSet) -> list[str]:
