@@ -1,0 +1,131 @@
+"""Mean profiles of the regions with the confidence interval of the mean (Fig. 4b)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from nrm_plugin.columns import IntArray
+from nrm_plugin.figures import style
+from nrm_plugin.figures.panels import (
+    colour_of,
+    far,
+    is_simulated,
+    regions_of,
+    title_of,
+    why_empty,
+)
+from nrm_plugin.figures.quantities import DISTANCE, NANO, axis_label, scale
+from nrm_plugin.statistics.profiles import mean_profile
+from nrm_plugin.statistics.regions import Region
+
+
+@style.styled
+def profiles(
+    results: xr.Dataset,
+    regions: Iterable[Region] | None = None,
+    variable: str = "force_gradient_in_phase",
+    *,
+    interval: str = "effective",
+    level: float = 0.95,
+    direction: str | None = None,
+    to: float | None = None,
+    ax: Axes | None = None,
+    width: float = style.COLUMN,
+) -> Axes:
+    """Mean of a variable against distance for every region, with its interval (Fig. 4b).
+
+    Dotted where less than half of the curves have a value: close to the electrode.
+
+    Parameters
+    ----------
+    results : Dataset
+    regions : Regions, optional
+        The paper's if not given; all curves together where there are no potentials.
+    variable : str
+        A variable over depth, or one that `nrm_plugin.statistics` makes of them.
+    interval, level, direction
+        As for `nrm_plugin.statistics.mean_profile`.
+    to : float, optional
+        Largest distance that is shown, in m; half as much again as the thickness if not given.
+    ax : Axes, optional
+        Axes to draw on; those of a new figure `width` m wide if not given.
+
+    Returns
+    -------
+    Axes
+        Regions that show nothing are in the legend with the reason; words, if none shows anything.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such variable.
+    """
+    shown = regions_of(results, regions)
+    ax = style.one(ax, width)
+    handles: list[Line2D | Patch] = []
+    drawn: list[xr.Dataset] = []
+    for number, region in enumerate(shown):
+        profile = mean_profile(
+            results, variable, region.curves, interval=interval, level=level, direction=direction
+        )
+        name, colour = title_of(region), colour_of(number)
+        if not np.isfinite(profile["mean"].values).any():
+            why = why_empty(results, region)
+            handles.append(Patch(facecolor="none", edgecolor="none", label=f"{name}: {why}"))
+            continue
+        drawn.append(profile)
+        handles.append(_one(ax, profile, colour, name))
+    if not drawn:
+        said = "; ".join(str(handle.get_label()) for handle in handles)
+        return style.words(ax, f"Nothing to average. {said}")
+    ax.axhline(0.0, color=style.MUTED, lw=0.5, zorder=0)
+    about = drawn[0].attrs
+    ax.set_xlim(0.0, (far(results, direction) if to is None else to) * NANO)
+    ax.set_ylim(*_range(drawn, scale(str(about["units"])).factor))
+    ax.set_xlabel(DISTANCE)
+    ax.set_ylabel(axis_label(variable, str(about["units"]), str(about["long_name"])))
+    ax.legend(handles=handles, loc="upper right", title=f"mean, {level:.0%} interval",
+              title_fontsize=6.5, alignment="left")  # fmt: skip
+    style.mark(ax, is_simulated(results))
+    return ax
+
+
+def _one(ax: Axes, profile: xr.Dataset, colour: str, name: str) -> Line2D:
+    z = profile["depth"].values * NANO
+    shown = scale(str(profile.attrs["units"]))
+    n = profile["n"].values
+    most, mean = int(n.max()), shown(profile["mean"].values)
+    lone = "" if most > 1 else ", no interval"
+    ax.plot(z, mean, color=colour, lw=0.7, ls=":", gid=name)
+    (line,) = ax.plot(z, np.where(_held_by_most(n), mean, np.nan), color=colour,
+                      label=f"{name} (n = {most}{lone})")  # fmt: skip
+    ax.fill_between(z, shown(profile["low"].values), shown(profile["high"].values), color=colour,
+                    alpha=0.22, lw=0.0)  # fmt: skip
+    return line
+
+
+def _held_by_most(n: IntArray) -> NDArray[np.bool_]:
+    return np.asarray(n >= 0.5 * n.max())
+
+
+def _range(drawn: list[xr.Dataset], factor: float) -> tuple[float, float]:
+    """Limits that hold all means, and intervals wherever most curves have a value.
+
+    Next to the electrode few curves are left, and their intervals would hide all others.
+    """
+    held = [0.0]
+    for profile in drawn:
+        most = _held_by_most(profile["n"].values)
+        for name in ("mean", "low", "high"):
+            values = profile[name].values[most if name != "mean" else slice(None)]
+            held += (values[np.isfinite(values)] * factor).tolist()
+    low, high = min(held), max(held)
+    room = 0.05 * ((high - low) or 1.0)
+    return low - room, high + room
