@@ -6,13 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 
-from nrm_plugin.columns import AnyArray
-from nrm_plugin.statistics.selection import LEFT_OUT, one_direction, select, signal
-
-#: Below this effective number of curves an interval deserves a warning.
-FEW = 10.0
+from nrm_plugin.columns import AnyArray, FloatArray
+from nrm_plugin.statistics.intervals import FEW, Mean, mean_interval, sampling
+from nrm_plugin.statistics.selection import (
+    LEFT_OUT,
+    half_width,
+    one_direction,
+    select,
+    signal,
+    step,
+)
 
 
 def mean_profile(
@@ -25,30 +29,65 @@ def mean_profile(
     *,
     quality: Sequence[str] = LEFT_OUT,
 ) -> xr.Dataset:
-    """Mean of curves at every distance, with its confidence interval."""
+    """Mean of curves at every distance, with its confidence interval.
+
+    The curve is the sampling unit, never its samples. Curves within 20 nm are repeats of one
+    place and averaged first; the correlation of places in space and time reduces their number to
+    an effective one. For the method see `nrm_plugin.statistics.intervals.mean_interval`.
+
+    Parameters
+    ----------
+    results : Dataset
+        From `nrm_plugin.process`.
+    variable : str
+        A variable over depth: of the results, or ``force_gradient_magnitude``,
+        ``modulus_magnitude``, ``shear_modulus_magnitude``, ``shear_storage_modulus``,
+        ``shear_loss_modulus``. Magnitudes are those of the mean complex value: noise raises the
+        mean of magnitudes (to 1.25 times itself where there is nothing else), but not these.
+    curves : array of int or bool, optional
+        By default all; those of a `Region`, for example.
+    interval : {"effective", "naive"}
+        "naive" takes all curves as independent samples; for comparison only.
+    level : float
+        Of the interval.
+    direction : str, optional
+        Way of the ramp, where the results have both; by default the first.
+    quality : sequence of str
+        Curves with one of these flags are left out.
+
+    Returns
+    -------
+    Dataset
+        Over ``depth``: ``mean``, ``low``, ``high``, ``stderr`` (in the variable's unit), ``n``
+        curves, ``n_places``, ``n_effective``. Attributes: ``variable``, ``units``, ``long_name``,
+        ``interval``, ``level``, ``n_curves``, ``left_out`` (curves with flags), ``warnings`` (one
+        per line). nan where there are no curves; a mean without interval where there is one.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown variable, curve, flag, direction or interval.
+    """
     results = one_direction(results, direction)
     chosen = signal(results, variable)
     numbers, left_out = select(results, curves, quality)
     values = chosen.values(results, numbers)
-    there = np.isfinite(values)
-    n = there.sum(0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(there, values, 0).sum(0) / n
-        spread = np.where(there, np.abs(values - mean) ** 2, 0.0).sum(0) / (n - 1.0)
-        stderr = np.sqrt(spread / n)
-        reach = stats.t.ppf(0.5 + level / 2.0, np.maximum(n - 1, 1)) * stderr
-    if chosen.magnitude:
-        mean = np.abs(mean)
+    how = sampling(results, numbers)
+    every = max(1, round(half_width(results) / step(results)))
+    found = mean_interval(values, how, interval, level, every)
+    depth = results["depth"].values
+    words = warnings(found, depth, len(numbers), left_out, how.one_place)
     dims = ("depth",)
     about = {"units": chosen.unit}
     return xr.Dataset(
         {
-            "mean": (dims, mean, about | {"long_name": f"mean {chosen.meaning}"}),
-            "low": (dims, mean - reach, about | {"long_name": "lower end of the interval"}),
-            "high": (dims, mean + reach, about | {"long_name": "upper end of the interval"}),
-            "stderr": (dims, stderr, about | {"long_name": "standard error of the mean"}),
-            "n": (dims, n, {"long_name": "curves"}),
-            "n_effective": (dims, n.astype(float), {"long_name": "effective number of curves"}),
+            "mean": (dims, found.mean, about | {"long_name": f"mean {chosen.meaning}"}),
+            "low": (dims, found.low, about | {"long_name": "lower end of the interval"}),
+            "high": (dims, found.high, about | {"long_name": "upper end of the interval"}),
+            "stderr": (dims, found.stderr, about | {"long_name": "standard error of the mean"}),
+            "n": (dims, found.n, {"long_name": "curves"}),
+            "n_places": (dims, found.n_places, {"long_name": "places"}),
+            "n_effective": (dims, found.n_effective, {"long_name": "effective number of places"}),
         },
         {"depth": results["depth"]},
         {
@@ -57,7 +96,34 @@ def mean_profile(
             "long_name": chosen.meaning,
             "interval": interval,
             "level": level,
+            "n_curves": len(numbers),
             "left_out": left_out,
-            "warnings": "" if len(numbers) else "no curves",
+            "warnings": "\n".join(words),
         },
     )
+
+
+def warnings(
+    found: Mean, depth: FloatArray, n_curves: int, left_out: int, one_place: bool
+) -> list[str]:
+    """Sentences about a mean that should not be taken at face value."""
+    if not n_curves:
+        flagged = f": all {left_out} are flagged" if left_out else ""
+        return [f"there are no curves{flagged}"]
+    words = []
+    if n_curves == 1:
+        words.append("there is one curve: the mean has no interval")
+    elif one_place:
+        words.append(
+            "all curves are of one place: the interval tells of its repeats, not of the sample"
+        )
+    few = (found.n_effective < FEW) & (found.n > 1)
+    if n_curves > 1 and few.any():
+        where = depth[few] * 1e9
+        words.append(
+            f"fewer than {FEW:.0f} effective places from {where.min():.1f} to {where.max():.1f} nm "
+            f"(least {found.n_effective[few].min():.1f}): the interval is a rough one"
+        )
+    if not np.isfinite(found.mean).any():
+        words.append("no curve has a value at any distance")
+    return words

@@ -152,5 +152,3 @@ def _within(
 ) -> IntArray:
     below = values <= high if high == highest else values < high
     return np.flatnonzero(here & (values >= low) & below)
-
-
