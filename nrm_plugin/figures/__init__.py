@@ -12,14 +12,15 @@ from nrm_plugin.figures.composed import figure4
 from nrm_plugin.figures.densities import density
 from nrm_plugin.figures.distributions import violin
 from nrm_plugin.figures.output import save
-from nrm_plugin.figures.places import map, quality
-from nrm_plugin.figures.potentials import voltammogram
+from nrm_plugin.figures.places import DEPTH, map, quality
+from nrm_plugin.figures.potentials import recorded_trace, voltammogram
 from nrm_plugin.figures.signals import curve, raw, referenced
 from nrm_plugin.figures.style import COLUMN, PAGE
 from nrm_plugin.figures.surface import topography
 
 __all__ = [
     "COLUMN",
+    "DEPTH",
     "PAGE",
     "curve",
     "density",
@@ -28,6 +29,7 @@ __all__ = [
     "profiles",
     "quality",
     "raw",
+    "recorded_trace",
     "referenced",
     "save",
     "topography",

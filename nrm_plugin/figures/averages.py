@@ -88,11 +88,10 @@ def profiles(
     ax.axhline(0.0, color=style.MUTED, lw=0.5, zorder=0)
     about = drawn[0].attrs
     ax.set_xlim(0.0, (far(results, direction) if to is None else to) * NANO)
-    ax.set_ylim(*_range(drawn, scale(str(about["units"])).factor))
+    low, high = _range(drawn, scale(str(about["units"])).factor)
+    style.legend_above(ax, handles, low, high, f"mean with its {level:.0%} interval")
     ax.set_xlabel(DISTANCE)
     ax.set_ylabel(axis_label(variable, str(about["units"]), str(about["long_name"])))
-    ax.legend(handles=handles, loc="upper right", title=f"mean, {level:.0%} interval",
-              title_fontsize=6.5, alignment="left")  # fmt: skip
     style.mark(ax, is_simulated(results))
     return ax
 

@@ -29,6 +29,9 @@ from nrm_plugin.statistics.regions import Region
 #: Less than this part of the density at which colours end is white.
 _EDGE = 0.01
 
+#: How much of weak data is veiled, so that the hatches show.
+_VEIL = 0.6
+
 
 @style.styled
 def density(
@@ -107,8 +110,8 @@ def _one(ax: Axes, one: Density, norm: Normalize) -> ScalarMappable:
                           rasterized=True)  # fmt: skip
     weak = one.hatched & seen
     if weak.any():
-        ax.contourf(z, value, weak.T.astype(float), levels=[0.5, 1.5], colors="none",
-                    hatches=["//////"])  # fmt: skip
+        ax.contourf(z, value, weak.T.astype(float), levels=[0.5, 1.5], colors=["white"],
+                    alpha=_VEIL, hatches=["//////"])  # fmt: skip
     if np.isfinite(one.floor).any():
         ax.plot(z, unit(one.floor), color=style.MARK, lw=0.7, ls="--", gid="floor")
     if one.log:

@@ -81,7 +81,8 @@ def _panel(ax: Axes, of_bin: Sequence[Violin]) -> None:
         _one(ax, place, one, colour_of(place))
     style.title(ax, label)
     ax.set_xlim(-0.6, len(of_bin) - 0.4)
-    ax.set_ylim(0.0, float(unit(top)) / (1.0 - _room(ax, of_bin)))
+    lines = max(_said(one).count("\n") + 1 for one in of_bin)
+    style.with_headroom(ax, 0.0, float(unit(top)), lines)
     ax.set_ylabel(axis_label(of_bin[0].variable, of_bin[0].unit, of_bin[0].meaning))
     names = [title_of(v.region) for v in of_bin]
     if all(name.endswith(" V") for name in names):
@@ -97,13 +98,6 @@ def _said(one: Violin) -> str:
     if not one.n:
         return "no\ncurves"
     return f"n = {one.n}" + (f"\n{counted(one.modes, 'mode')}" if one.modes > 1 else "")
-
-
-def _room(ax: Axes, of_bin: Sequence[Violin]) -> float:
-    """Part of the panel's height that the words above the violins take."""
-    lines = max(_said(one).count("\n") + 1 for one in of_bin)
-    points = ax.get_window_extent().height / style.root(ax).dpi * 72.0
-    return min(0.5, 1.5 * style.SMALL * (lines + 0.3) / points)
 
 
 def _only_below(ax: Axes) -> None:

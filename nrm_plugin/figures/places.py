@@ -69,7 +69,7 @@ def map(
     if what == "quality":
         raise InvalidInput("the map of the quality is drawn by the figure quality")
     found = map_of(results, what, depth, direction)
-    ax = style.one(ax, width, 0.85 * width)
+    ax = style.one(ax, width, height_of(found, width))
     values = np.asarray(found.values, np.float64)
     if not _has_places(found):
         return style.words(ax, "The curves have no positions: there is no map.")
@@ -113,6 +113,26 @@ def draw_map(
                            norm=norm, cmap=colours)  # fmt: skip
     place_axes(ax, unit)
     return shown
+
+
+def height_of(found: Map, width: float) -> float:
+    """Height in m of a figure in which a map fills the width."""
+    x, y = (np.asarray(v, np.float64)[np.isfinite(v)] for v in (found.x, found.y))
+    if not (len(x) and len(y)):
+        return 0.5 * width
+    return height_for(float(np.ptp(x)) + _cell(x), float(np.ptp(y)) + _cell(y), width)
+
+
+def height_for(across: float, up: float, width: float) -> float:
+    """Height in m of a figure for a picture of this extent, with its labels and colour bar."""
+    ratio = float(np.clip(up / across if across > 0.0 else 1.0, 0.15, 2.0))
+    return min(max((width - 27e-3) * ratio + 15e-3, 32e-3), style.TALLEST)
+
+
+def _cell(at: FloatArray) -> float:
+    """How far places are from each other."""
+    places = np.unique(at)
+    return float(np.min(np.diff(places))) if len(places) > 1 else 0.0
 
 
 def place_axes(ax: Axes, unit: Scale) -> None:

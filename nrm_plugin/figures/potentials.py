@@ -15,10 +15,14 @@ from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
 from nrm_plugin.figures.panels import colour_of, has_potential, is_simulated, regions_of
 from nrm_plugin.figures.quantities import readable_scale, with_unit
+from nrm_plugin.model import CurveSet
 from nrm_plugin.statistics.regions import Region
 from nrm_plugin.statistics.selection import column
 
 _POTENTIAL = "potential"
+
+#: Part of the panel's width that is left for the number of curves.
+_ASIDE = 0.2
 
 
 @style.styled
@@ -68,6 +72,20 @@ def voltammogram(
     return ax
 
 
+def recorded_trace(curves: CurveSet) -> tuple[FloatArray, FloatArray] | None:
+    """Mean potential and current of every curve, V and A, where both were recorded with it."""
+    if any(name not in curves.channels for name in ("potential", "current")):
+        return None
+    size = curves.row_size
+    number = np.repeat(np.arange(curves.n_curves), size)
+    there = size > 0
+    volts, amperes = (
+        np.bincount(number, curves.read(name), curves.n_curves)[there] / size[there]
+        for name in ("potential", "current")
+    )
+    return volts, amperes
+
+
 def _current(
     ax: Axes, trace: tuple[ArrayLike, ArrayLike], potential: FloatArray, shown: tuple[Region, ...]
 ) -> None:
@@ -82,6 +100,7 @@ def _current(
             color=style.MARK, ms=3.5, mew=0.4, gid="curves")  # fmt: skip
     ax.set_xlabel("potential (V)")
     ax.set_ylabel(with_unit("current", scale.unit))
+    style.with_headroom(ax, *ax.get_ylim(), lines=1)
     _name_regions(ax, shown, across=True)
 
 
@@ -96,6 +115,8 @@ def _over_time(
     ax.plot(time[rest], potential[rest], ".", color=style.MUTED, ms=2, zorder=1, gid="outside")
     ax.set_xlabel(label)
     ax.set_ylabel("potential (V)")
+    left, right = ax.get_xlim()
+    ax.set_xlim(left, right + _ASIDE * (right - left))
     _name_regions(ax, shown, across=False)
 
 

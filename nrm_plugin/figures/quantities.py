@@ -65,10 +65,10 @@ def scale(unit: str) -> Scale:
 
 
 def length_scale(*values: ArrayLike) -> Scale:
-    """Nanometres, or micrometres where lengths span more than 2 µm."""
+    """Nanometres, or micrometres where lengths span more than 1 µm."""
     joined = np.concatenate([np.ravel(np.asarray(v, np.float64)) for v in values])
     joined = joined[np.isfinite(joined)]
-    return Scale(1e6, "µm") if len(joined) and np.ptp(joined) > 2e-6 else Scale(1e9, "nm")
+    return Scale(1e6, "µm") if len(joined) and np.ptp(joined) > 1e-6 else Scale(1e9, "nm")
 
 
 def readable_scale(values: ArrayLike, unit: str) -> Scale:

@@ -39,8 +39,8 @@ class Recorded:
         In m.
     deflection : array
         In `unit`, positive where it is repulsive.
-    unit : str
-        m, or V without a calibration.
+    signal, unit : str
+        deflection in m, or in V without a calibration; or normal force in N.
     approach : slice
         Its samples on the way down; all of them if the segments don't say.
     contact, baseline, baseline_slope, wall_slope : float
@@ -51,6 +51,7 @@ class Recorded:
     number: int
     height: FloatArray
     deflection: FloatArray
+    signal: str
     unit: str
     approach: slice
     contact: float = np.nan
@@ -134,13 +135,14 @@ def checked(numbers: Sequence[int] | int | None, n: int, usually: int = _USUALLY
 def _one(
     curves: CurveSet, how: Plan | None, ranges: Any, number: int, lines: dict[str, float]
 ) -> Recorded:
-    name = "deflection" if how is None else how.deflection.channel
+    name = "deflection" if "deflection" in curves.channels else "force_normal"
     factor = 1.0 if how is None else how.deflection.factor
     begin, end = (int(v) for v in ranges[number])
     return Recorded(
         number,
         curves.read("height", number),
         curves.read(name, number) * factor,
+        "deflection" if how is not None else name.replace("_", " "),
         curves.channels[name].unit if how is None else "m",
         slice(begin, end) if end > begin else slice(None),
         **lines,

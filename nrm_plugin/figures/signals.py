@@ -19,6 +19,9 @@ from nrm_plugin.model import CurveSet
 from nrm_plugin.statistics.selection import one_direction
 from nrm_plugin.variables import BIT
 
+#: More curves than this are counted, not named.
+_NAMED = 7
+
 #: Half of a 95 % interval in standard errors.
 _REACH = 1.96
 
@@ -58,14 +61,14 @@ def raw(
     unit = some[0].unit
     shown = scale(unit)
     for one, colour in zip(some, _colours(len(some)), strict=True):
-        label = f"curve {one.number}"
+        label = f"curve {one.number}" if len(some) <= _NAMED else None
         down = one.approach
         _line(ax, one.height * NANO, shown(one.deflection), color=colour, alpha=0.35, lw=0.5)
         _line(ax, one.height[down] * NANO, shown(one.deflection[down]), color=colour, label=label)
         if one.referenced:
             _draw_lines(ax, one)
     ax.set_xlabel("height (nm)")
-    ax.set_ylabel(f"deflection ({shown.unit})")
+    ax.set_ylabel(f"{some[0].signal} ({shown.unit})")
     handles, _ = ax.get_legend_handles_labels()
     if any(one.referenced for one in some):
         handles += [
@@ -73,8 +76,9 @@ def raw(
             Line2D([], [], color=style.MARK, ls="", marker="o", mfc="white", mew=0.7,
                    label="solid contact"),
         ]  # fmt: skip
-    ax.legend(handles=handles, loc="upper right")
-    _headroom(ax)
+    style.legend_above(ax, handles, *ax.get_ylim())
+    if len(some) > _NAMED:
+        style.title(ax, f"{len(some)} curves")
     style.mark(ax, bool(curves.metadata.get("simulated", False)))
     return ax
 
@@ -143,11 +147,13 @@ def referenced(
         for one, colour in zip(some, _colours(len(some)), strict=True):
             bent = one.deflection - one.baseline_at(one.height)
             _line(ax, one.distance[one.approach] * NANO, bent[one.approach] * NANO, color=colour,
-                  label=f"curve {one.number}")  # fmt: skip
+                  label=f"curve {one.number}" if len(some) <= _NAMED else None)  # fmt: skip
         ax.axvline(0.0, color=style.MARK, lw=0.6, ls="--", zorder=0)
         ax.set_xlabel(DISTANCE)
         ax.set_ylabel("deflection (nm)")
-        ax.legend(loc="upper right")
+        style.legend_above(ax, ax.get_legend_handles_labels()[0], *ax.get_ylim())
+        if len(some) > _NAMED:
+            style.title(ax, f"{len(some)} curves")
     style.mark(ax, bool(curves.metadata.get("simulated", False)))
     return ax
 
@@ -182,7 +188,7 @@ def curve(
     ----------
     results : Dataset
     number : int, optional
-        The first curve without a flag if not given.
+        The middle one of those without a flag if not given.
     direction : str, optional
         The first one if the results hold both.
     axes : two Axes, optional
@@ -199,7 +205,7 @@ def curve(
         If there is no such curve.
     """
     way = one_direction(results, direction)
-    number = _first_good(way) if number is None else int(checked(number, way.sizes["curve"])[0])
+    number = _good_one(way) if number is None else int(checked(number, way.sizes["curve"])[0])
     axes = style.several(axes, 2, width, columns=1, row_height=0.5 * width, sharex=True,
                          simulated=bool(results.attrs.get("simulated", 0)))  # fmt: skip
     if "force_gradient_in_phase" not in way:
@@ -219,8 +225,8 @@ def curve(
         ax.label_outer()
     axes[-1].set_xlabel(DISTANCE)
     axes[-1].set_xlim(0.0, float(z[-1]))
-    axes[0].legend(loc="upper right", title=f"curve {number}", title_fontsize=6.5,
-                   alignment="left")  # fmt: skip
+    handles = axes[0].get_legend_handles_labels()[0]
+    style.legend_above(axes[0], handles, *axes[0].get_ylim(), f"curve {number}")
     _without_estimate(axes, float(of_curve["depth_valid_min"].values) * NANO)
     return axes
 
@@ -258,13 +264,13 @@ def _without_estimate(axes: Sequence[Axes], valid: float) -> None:
         ax.axvspan(0.0, valid, color=style.NOTHING, lw=0.0, zorder=0)
 
 
-def _first_good(results: xr.Dataset) -> int:
-    """Return the first curve with nothing to report, else the first with a contact."""
+def _good_one(results: xr.Dataset) -> int:
+    """Return the middle one of the curves with nothing to report, else of those with a contact."""
     quality = results["quality"].values.astype(np.int64)
     for bad in (~0, BIT["no_hard_contact"] | BIT["saturated"]):
         good = np.flatnonzero((quality & bad) == 0)
         if len(good):
-            return int(good[0])
+            return int(good[len(good) // 2])
     return int(checked(None, len(quality))[0])
 
 
@@ -275,9 +281,3 @@ def _colours(n: int) -> list[str]:
 def _line(ax: Axes, x: AnyArray, y: FloatArray, **options: Any) -> None:
     """Draw a line; as pixels if it has very many samples."""
     ax.plot(x, y, rasterized=len(x) > style.MANY, **options)
-
-
-def _headroom(ax: Axes) -> None:
-    """Leave some room above, for what stands in the corners."""
-    low, high = ax.get_ylim()
-    ax.set_ylim(low, high + 0.06 * (high - low))

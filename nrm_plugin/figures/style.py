@@ -211,6 +211,33 @@ def colour_bar(
     return bar
 
 
+def room_for(ax: Axes, lines: int, size: float = SMALL) -> float:
+    """Part of the height of axes that lines of type take, with what may be lost to labels."""
+    points = ax.get_window_extent().height / root(ax).dpi * 72.0
+    return min(0.6, 1.5 * size * (lines + 0.3) / points)
+
+
+def with_headroom(ax: Axes, low: float, high: float, lines: int, size: float = SMALL) -> None:
+    """Set vertical limits that leave lines of type above the data."""
+    part = room_for(ax, lines, size)
+    ax.set_ylim(low, low + (high - low) / (1.0 - part))
+
+
+def legend_above(
+    ax: Axes, handles: Sequence[Artist], low: float, high: float, said: str | None = None
+) -> None:
+    """Put a legend above the data, in as many columns as there is room for."""
+    if not handles:
+        return
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    across = ax.get_window_extent().width / root(ax).dpi * 72.0
+    columns = max(1, min(3, len(handles), int(across / (3.7 * longest + 22.0))))
+    lines = -(-len(handles) // columns) + (said is not None)
+    with_headroom(ax, low, high, lines, 6.5)
+    ax.legend(handles=handles, loc="upper right", ncols=columns, columnspacing=1.2, title=said,
+              title_fontsize=6.5, alignment="left")  # fmt: skip
+
+
 def legend_below(ax: Axes, handles: Sequence[Artist], **options: Any) -> None:
     """Put a legend below the panels where the figure makes room for it, else into the axes."""
     if not handles:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
-from nrm_plugin.figures.places import draw_map, place_axes
+from nrm_plugin.figures.places import draw_map, height_for, height_of, place_axes
 from nrm_plugin.figures.quantities import length_scale, readable_scale
 from nrm_plugin.images import Image
 from nrm_plugin.model import CurveSet
@@ -53,14 +53,16 @@ def topography(
     InvalidInput
         If there is no image of that name.
     """
-    ax = style.one(ax, width, 0.85 * width)
     if isinstance(source, xr.Dataset):
-        return _contacts(ax, source, level)
+        return _contacts(ax, source, level, width)
     image = source if isinstance(source, Image) else height_image(source, name)
     simulated = isinstance(source, CurveSet) and bool(source.metadata.get("simulated", False))
     if image is None:
-        return style.words(ax, "There is no image of heights in this file.")
+        return style.words(style.one(ax, width), "There is no image of heights in this file.")
     heights = np.asarray(image.data, np.float64)
+    sized = np.isfinite(image.size).all() and min(image.size) > 0
+    across, up = image.size if sized else (heights.shape[1], heights.shape[0])
+    ax = style.one(ax, width, height_for(across, up, width))
     if np.isfinite(heights).sum() < 3:
         return style.words(ax, f"The image {image.name} holds no heights.")
     found = roughness(heights)
@@ -68,7 +70,6 @@ def topography(
     unit = readable_scale(shown - np.nanmin(shown), "m")
     values = unit(shown - (0.0 if level else np.nanmin(shown)))
     extent = None
-    sized = np.isfinite(image.size).all() and min(image.size) > 0
     if sized:
         place = length_scale(np.array([0.0, *image.size]))
         extent = (0.0, float(place(image.size[0])), 0.0, float(place(image.size[1])))
@@ -85,9 +86,10 @@ def topography(
     return ax
 
 
-def _contacts(ax: Axes, results: xr.Dataset, level: bool) -> Axes:
+def _contacts(ax: Axes | None, results: xr.Dataset, level: bool, width: float) -> Axes:
     """Heights of the solid contacts of results."""
     heights = map_of(results, "contact_height")
+    ax = style.one(ax, width, height_of(heights, width))
     values = np.asarray(heights.values, np.float64)
     if not (np.isfinite(heights.x).any() and np.isfinite(heights.y).any()):
         return style.words(ax, "The curves have no positions: there is no topography.")

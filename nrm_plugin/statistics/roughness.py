@@ -11,6 +11,10 @@ from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 
 
+#: A surface that is a plane but for this part of its heights is one.
+_ROUNDING = 1e-12
+
+
 @dataclass(frozen=True)
 class Roughness:
     """Roughness of a levelled surface, in the unit of its heights.
@@ -53,6 +57,8 @@ def roughness(heights: ArrayLike) -> Roughness:
     levelled = np.full(z.shape, np.nan)
     row, column = np.nonzero(there)
     levelled[there] = _without(z[there], np.stack([row, column], axis=1).astype(np.float64))
+    if np.ptp(levelled[there]) < _ROUNDING * np.max(np.abs(z[there])):
+        levelled[there] = 0.0
     of_rows = [
         _without(line[known], np.flatnonzero(known)[:, None].astype(np.float64))
         for line in levelled
