@@ -40,7 +40,7 @@ from writers.nanoscope import (
 )
 
 import nrm_plugin
-from nrm_plugin import cli, hookspecs, plugins, testing, vocabulary
+from nrm_plugin import cli, hookspecs, plugins, testing, variables, vocabulary
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "examples" / "nrm-importer-template"
@@ -236,6 +236,7 @@ FUNCTIONS = [
     hookspecs.Importer.sniff,
     hookspecs.Importer.open,
     hookspecs.Exporter.write,
+    hookspecs.ContactMethod.find,
     testing.check_importer,
 ]
 
@@ -252,7 +253,9 @@ def test_no_hook_is_documented_that_does_not_exist():
     assert named == set(HOOKS)
 
 
-@pytest.mark.parametrize("protocol", [hookspecs.Importer, hookspecs.Exporter])
+@pytest.mark.parametrize(
+    "protocol", [hookspecs.Importer, hookspecs.Exporter, hookspecs.ContactMethod]
+)
 def test_attributes_of_protocols_are_documented(protocol):
     text = section(ROOT / "docs" / "plugin-hooks.md", protocol.__name__)
     for name, kind in protocol.__annotations__.items():
@@ -295,6 +298,22 @@ def test_names_and_units_are_documented(title):
         )
     known = {*vocabulary.CHANNELS, *vocabulary.COLUMNS, *vocabulary.METADATA}
     assert {n for n, _, _ in names} <= known
+
+
+def test_variables_and_flags_of_results_are_documented():
+    page = ROOT / "docs" / "processing.md"
+    rows = re.findall(
+        r"^\| `(\w+)` \| ?(.*?) ?\| (.*?) \| (.*) \|$", section(page, "The results"), re.M
+    )
+    table = variables.CONTACT | variables.LATERAL
+    expected = [
+        (name, v.unit, ", ".join(v.dims), v.meaning.replace("|", r"\|"))
+        for name, v in table.items()
+        if not name.endswith("_stderr") or name not in variables.LATERAL
+    ]
+    assert rows == expected
+    flags = re.findall(r"^\| `(\w+)` \|", section(page, "Flags"), re.M)
+    assert tuple(flags) == variables.FLAGS
 
 
 def test_warnings_that_are_explained_exist():

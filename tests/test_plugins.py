@@ -247,6 +247,7 @@ def test_nrm_plugins_in_a_process_of_its_own(install: Install) -> None:
         "hooks": ["nrm_importers"],
         "importers": ["zzz"],
         "exporters": [],
+        "contact_methods": [],
         "failure": "",
     }
     assert "there_is_no_such_module" in listed["bad"]["failure"]

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 import nrm_plugin
-from nrm_plugin.cli.convert import Batch
+from nrm_plugin.cli.batch import Known
+from nrm_plugin.cli.convert import Conversion
 from nrm_plugin.cli.info import as_text
 from nrm_plugin.errors import MissingFile
 
@@ -37,7 +38,8 @@ def command(ctx: click.Context, output: str) -> None:
     """
     ours = {".py", ".pyc", ".md"}
     samples = sorted(p for p in sample_data().rglob("*") if p.is_file() and p.suffix not in ours)
-    batch = Batch(samples, {}, {}, overwrite=True, quiet=bool(ctx.obj and ctx.obj["quiet"]))
+    quiet = bool(ctx.obj and ctx.obj["quiet"])
+    batch = Conversion(samples, Known(), overwrite=True, quiet=quiet)
     batch.each(Path(output), ".h5")
     for path in batch.written:
         click.echo(as_text(path, nrm_plugin.open(path)))

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.engine import kernels
-from nrm_plugin.engine.contact import CALIBRATED, LEAST_SLOPE, STEEPEST, Contacts
+from nrm_plugin.engine.contact import STEEPEST, Contacts
 from nrm_plugin.engine.shape import ShapeFactor
 from nrm_plugin.engine.signals import Block, Plan
-from nrm_plugin.engine.survey import Survey
+from nrm_plugin.engine.survey import LEAST_SLOPE, RIGID, Survey
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.experiment.needs import LATERAL_PAIRS
 from nrm_plugin.model import CurveSet
@@ -47,7 +47,7 @@ def refuse_wrong_signs(block: Block, contacts: Contacts) -> None:
     swing = contacts.rows[:, kernels.WALL_LENGTH] * np.abs(slope)
     sure = (swing > 20.0 * noise) & (np.abs(slope) > 5.0 * stderr)
     walls = max(int(sure.sum()), 1)
-    if np.sum(sure & (slope > LEAST_SLOPE)) > _MOST * walls:
+    if np.sum(sure & (slope > 0.1)) > _MOST * walls:
         risen = _risen(block)
         if np.sum(risen[sure] < 0.0) > _MOST * walls:
             raise InvalidInput(
@@ -85,18 +85,15 @@ def refuse_output_volts(curves: CurveSet, how: Plan, numbers: IntArray) -> None:
 
 def lateral_flags(block: Block, contacts: Contacts) -> NDArray[np.int64]:
     """Flags that the lateral signal raises: it slips on the wall, or is missing."""
-    found = np.empty((len(block), 2))
+    found = np.empty((len(block), 3))
     kernels.slip_exponent(
         block.begin, contacts.clean, block.in_phase, block.quadrature, contacts.rows, found
     )
-    exponent, stderr = found.T
+    exponent, stderr, straight = found.T
     with np.errstate(invalid="ignore"):
-        slips = exponent - 3.0 * stderr > SLIPS
-    gone = np.zeros(len(block), bool)
-    finite = np.isfinite(block.in_phase) & np.isfinite(block.quadrature)
-    if not finite.all():
-        holes = np.concatenate([[0], np.cumsum(~finite)])
-        gone = holes[block.begin[1:]] > holes[block.begin[:-1]]
+        slips = (exponent - 3.0 * stderr > SLIPS) & (straight > 0.0)
+    gone = np.empty(len(block), bool)
+    kernels.dead(block.begin, block.in_phase, block.quadrature, gone)
     return slips * np.int64(BIT["slip"]) | gone * np.int64(BIT["missing_lateral"])
 
 
@@ -146,7 +143,12 @@ def _of_lag(curves: CurveSet, how: Plan) -> Iterator[str]:
 
 def _of_wall(surveys: Sequence[Survey], recipe: Recipe) -> Iterator[str]:
     for found in surveys:
-        off = abs(found.slope - CALIBRATED[0])
+        if not found.walls:
+            yield (
+                f"in no curve does the deflection grow by {LEAST_SLOPE:g} nm per nm: either no "
+                "ramp reaches the electrode, or deflection_sensitivity is too small"
+            )
+        off = abs(found.slope - RIGID[0])
         if off > _DOUBTFUL + 3.0 * found.slope_stderr:
             yield (
                 f"the walls have a slope of {found.slope:.3f} nm/nm instead of -1: the electrode "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.engine import kernels
 from nrm_plugin.engine.signals import Block, Plan
-from nrm_plugin.engine.survey import Survey
+from nrm_plugin.engine.survey import LEAST_SLOPE, RIGID, Survey
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.hookspecs import ContactMethod
 from nrm_plugin.recipe import Contact
@@ -23,11 +23,8 @@ SHORT_WALL = 10e-9
 #: Depth by which the lock-in may lag (m).
 MOST_LAG = 0.5e-9
 
-#: Slope of a rigid wall where the deflection is calibrated, and how well calibrations hold.
-CALIBRATED = (-1.0, 0.003)
-
-#: No wall is less steep than the first or, on a calibrated lever, steeper than the second.
-LEAST_SLOPE, STEEPEST = 0.1, 1.3
+#: On a calibrated lever no wall is steeper.
+STEEPEST = 1.3
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class Contacts:
 
 def settings_for(contact: Contact, found: Survey) -> FloatArray:
     """Settings of `kernels.reference`."""
-    pooled, calibrated = (found.slope, found.slope_stderr), CALIBRATED
+    pooled, calibrated = (found.slope, found.slope_stderr), RIGID
     slope, stderr = {"pooled": pooled, "calibrated": calibrated, "free": (0.0, np.inf)}[
         contact.slope
     ]

@@ -25,7 +25,15 @@ def moduli(found: FloatArray, how: Plan, shape: FloatArray) -> dict[str, AnyArra
     how : Plan
     shape : (m,) array
         r_g.
+
+    Returns
+    -------
+    mapping of str to (n, m) array of float32
     """
+    return {name: v.astype(np.float32) for name, v in _moduli(found, how, shape).items()}
+
+
+def _moduli(found: FloatArray, how: Plan, shape: FloatArray) -> dict[str, FloatArray]:
     values = {"force_normal": found[:, NORMAL]}
     if not how.lateral:
         return values

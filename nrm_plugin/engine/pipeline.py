@@ -150,7 +150,7 @@ def process(
     """
     recipe = Recipe() if recipe is None else recipe
     curves, how = plan(curves)
-    depth = np.arange(recipe.depth.count, dtype=np.float64) * recipe.depth.step
+    depth = np.array(recipe.depth.values)
     shape = shape_factor(recipe.shape_factor, curves, depth)
     work = _Work(
         curves, recipe, how, depth, shape, contact_method(recipe.contact.method),

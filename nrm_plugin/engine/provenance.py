@@ -13,7 +13,7 @@ from nrm_plugin.experiment.numbers import as_toml
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.store.disk import sha256
-from nrm_plugin.vocabulary import METADATA
+from nrm_plugin.vocabulary import CHANNELS, METADATA
 
 #: Calibrations in which E* is linear, or nearly so.
 _IN_MODULUS = ("lateral_sensitivity", "lateral_stiffness", "dither_amplitude", "shape_factor")
@@ -43,6 +43,7 @@ def attributes(
         "recipe": recipe.to_toml(comments=False),
         "experiment": experiment(curves),
         "nrm_plugin_version": __version__,
+        "channels": "; ".join(_wires(curves)),
         "source_name": [o.name for o in origins],
         "source_sha256": [o.sha256 or (sha256(o.path) if o.path else "") for o in origins],
         "source_importer": [f"{o.importer} ({o.version})" for o in origins],
@@ -60,6 +61,12 @@ def attributes(
         if relative is not None:
             found["calibration_relative_stderr"] = relative
     return found
+
+
+def _wires(curves: CurveSet) -> list[str]:
+    """What the file calls each signal."""
+    known = [c for name, c in curves.channels.items() if name in CHANNELS and c.original]
+    return [f"{c.name} = {c.original}" for c in known]
 
 
 def experiment(curves: CurveSet) -> str:

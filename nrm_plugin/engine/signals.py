@@ -14,7 +14,8 @@ from nrm_plugin.errors import InvalidInput, MissingCalibration
 from nrm_plugin.experiment.needs import LATERAL_PAIRS, lateral_pair
 from nrm_plugin.model import CurveSet
 
-DIRECTIONS = ("approach", "retract")
+#: What is larger (m, N) is no measurement.
+MOST_LENGTH, MOST_FORCE = 1e-2, 1.0
 
 
 @dataclass(frozen=True)
@@ -202,22 +203,26 @@ def read_block(
     first = np.concatenate([[0], ends[:-1]]).astype(np.int64) + spans[:, 0]
     backwards = direction == "retract"
 
-    def signal(source: Source | None) -> FloatArray:
+    def signal(source: Source | None, limit: float) -> FloatArray:
         if source is None:
             return np.empty(0)
+        channel = curves.channels[source.channel]
+        gain, offset = channel.gain * source.factor, channel.offset * source.factor
         out = np.empty(begin[-1])
-        values = curves.read(source.channel, chosen)
-        kernels.gather(values, first, begin, backwards, source.factor, out)
+        raw = curves.read_raw(source.channel, chosen)
+        kernels.gather(raw, first, begin, backwards, gain, offset, limit, out)
         return out
 
-    x, y = signal(how.in_phase), signal(how.quadrature)
+    x, y = signal(how.in_phase, MOST_FORCE), signal(how.quadrature, MOST_FORCE)
     if how.lateral and how.phase:
         turn = np.exp(-1j * how.phase)
         x, y = x * turn.real - y * turn.imag, x * turn.imag + y * turn.real
     interval = np.full(len(lengths), np.nan)
     if how.lag and "time" in curves.channels:
-        time = signal(Source("time", 1.0))
-        for i in np.flatnonzero(lengths > 1):
-            interval[i] = abs(np.median(np.diff(time[begin[i] : begin[i + 1]])))
-    height = signal(Source("height", 1.0))
-    return Block(begin, height, signal(how.deflection), x, y, interval, direction)
+        time = signal(Source("time", 1.0), math.inf)
+        long = lengths > 1
+        span = time[begin[1:][long] - 1] - time[begin[:-1][long]]
+        interval[long] = np.abs(span) / (lengths[long] - 1)
+    height = signal(Source("height", 1.0), MOST_LENGTH)
+    bent = signal(how.deflection, MOST_LENGTH)
+    return Block(begin, height, bent, x, y, interval, direction)
