@@ -20,7 +20,6 @@ from nrm_plugin.figures.quantities import (
     SHORT_DISTANCE,
     axis_label,
     scale,
-    with_unit,
 )
 from nrm_plugin.statistics.density import Density
 from nrm_plugin.statistics.density import density as density_of
@@ -105,7 +104,7 @@ def _one(ax: Axes, one: Density, norm: Normalize) -> ScalarMappable:
     unit = scale(one.unit)
     z, value = one.depth * NANO, unit(one.value)
     seen = np.nan_to_num(one.values) > _EDGE * _most(one) * _per(one)
-    values = np.ma.masked_array(one.values, ~seen).T / _per(one)
+    values = np.ma.masked_array(one.values / _per(one), ~seen).T
     shown = ax.pcolormesh(z, value, values, norm=norm, cmap=style.DENSITIES, shading="nearest",
                           rasterized=True)  # fmt: skip
     weak = one.hatched & seen
@@ -174,7 +173,6 @@ def _reach(one: Density, to: float) -> tuple[float, float]:
 
 def _bar_label(one: Density) -> str:
     per = "decade" if one.log else scale(one.unit).unit
-    return with_unit(
-        "density at each distance" if one.conditional else "density",
-        f"{per}$^{{-1}}$" if one.conditional else f"nm$^{{-1}}$ {per}$^{{-1}}$",
-    )
+    if one.conditional:
+        return f"density (1/{per})"
+    return f"density (1/(nm {per}))"

@@ -231,7 +231,7 @@ def legend_above(
         return
     longest = max(len(str(handle.get_label())) for handle in handles)
     across = ax.get_window_extent().width / root(ax).dpi * 72.0
-    columns = max(1, min(3, len(handles), int(across / (3.7 * longest + 22.0))))
+    columns = max(1, min(3, len(handles), int(1.12 * across / (3.7 * longest + 22.0))))
     lines = -(-len(handles) // columns) + (said is not None)
     with_headroom(ax, low, high, lines, 6.5)
     ax.legend(handles=handles, loc="upper right", ncols=columns, columnspacing=1.2, title=said,
