@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
@@ -63,14 +64,12 @@ def lags(points: FloatArray, seed: int = 0) -> Lags | None:
     points : (n, d) array
         Positions in m, or times in s; finite.
     """
-    from scipy.spatial import cKDTree
-
     n = len(points)
     if n < 8:
         return None
     rng = np.random.default_rng(seed)
     tree = cKDTree(points)
-    nearest = tree.query(points, 2)[0][:, 1]
+    nearest = np.asarray(tree.query(points, 2)[0])[:, 1]
     extent = float(np.ptp(points, axis=0).max())
     spacing = float(np.median(nearest[nearest > 0])) if (nearest > 0).any() else 0.0
     if not (0.0 < spacing < extent / 4.0):
@@ -98,19 +97,17 @@ def _distance(points: FloatArray, first: IntArray, second: IntArray) -> FloatArr
 
 
 def _pairs(
-    tree: object, points: FloatArray, spacing: float, rng: np.random.Generator
+    tree: cKDTree, points: FloatArray, spacing: float, rng: np.random.Generator
 ) -> tuple[IntArray, IntArray]:
     """All pairs of few points; of many, pairs of near neighbours and pairs at random."""
     n = len(points)
     if n * (n - 1) // 2 <= _NEAR + _FAR:
         first, second = np.triu_indices(n, 1)
         return first, second
-    from scipy.spatial import cKDTree
-
-    assert isinstance(tree, cKDTree)
     neighbours = min(24, n - 1)
     some = rng.choice(n, min(n, _NEAR // neighbours), replace=False)
-    away, other = tree.query(points[some], neighbours + 1)
+    found = tree.query(points[some], neighbours + 1)
+    away, other = np.asarray(found[0]), np.asarray(found[1], np.int64)
     reach = float(np.median(away[:, -1]))
     near = (away > 0) & (away <= reach)
     first, second = np.broadcast_to(some[:, None], other.shape)[near], other[near]
@@ -172,7 +169,7 @@ def normal_scores(values: FloatArray) -> FloatArray:
         scores = ndtri((ranks - 0.5) / n)
         scores[~there] = np.nan
         scores /= np.sqrt(np.nanmean(scores**2, axis=0)) if len(scores) else 1.0
-    return scores
+    return np.asarray(scores)
 
 
 def variogram(scores: FloatArray, pairs: Lags) -> tuple[FloatArray, FloatArray]:

@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.statistics.places import times
 from nrm_plugin.statistics.selection import column
 
 #: Potentials in V between which the paper's regions lie (Fig. 4).
 DEFAULT_EDGES = (2.0, 1.5, 1.0, 0.5, 0.005)
 
 CATHODIC, ANODIC = -1, 1
-_SWEEPS = {CATHODIC: "cathodic", ANODIC: "anodic", 0: "unknown"}
+#: Asks for all passes, or all cycles, together.
+ANY = "any"
+
+_NAMES = {CATHODIC: "cathodic", ANODIC: "anodic"}
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,8 @@ def regions(
     Parameters
     ----------
     results : Dataset
-        With a column ``potential``; ``sweep`` (+1 anodic, -1 cathodic, 0 unknown) and ``cycle``
-        where they are known.
+        With a column ``potential``; ``sweep`` (+1 anodic, -1 cathodic, 0 unknown) and ``cycle``,
+        or they are found in the course of the potential.
     edges : floats
         In V.
     sweep : {-1, +1, "cathodic", "anodic", "any"}, optional
@@ -114,17 +118,114 @@ def regions(
     """
     bounds = _bounds(edges)
     n = results.sizes["curve"]
-    potential = column(results, "potential")
-    values = np.full(n, np.nan) if potential is None else potential.astype(np.float64)
-    known = np.isfinite(values)
-    here = known.copy()
-    words: list[str] = []
+    column_of_potential = column(results, "potential")
+    if column_of_potential is None:
+        column_of_potential = np.full(n, np.nan)
+    potential = column_of_potential.astype(np.float64)
+    known = np.isfinite(potential)
+    words = []
+    if not known.any():
+        words.append("no curve has a potential: give it with nrm process --potential LOG")
+    elif not known.all():
+        words.append(f"{n - int(known.sum())} of {n} curves have no potential")
+    sweeps, cycles = _passes(results, potential, known)
+    here, way = _of_sweep(sweeps, known, sweep, words)
+    here, number = _of_cycle(cycles, here, cycle, words)
     inside = tuple(
-        Region(label(low, high), low, high, _within(values, here, low, high, bounds[0]))
+        Region(label(low, high), low, high, _within(potential, here, low, high, bounds[0]))
         for high, low in itertools.pairwise(bounds)
     )
     there = sum(len(region) for region in inside)
-    return Regions(inside, int(here.sum()) - there, n - int(known.sum()), warnings=tuple(words))
+    words += [f"there are no curves in {r.label}" for r in inside if known.any() and not len(r)]
+    words += _uncertain(results, potential, here, bounds)
+    chosen = int(here.sum())
+    return Regions(inside, chosen - there, n - int(known.sum()), int(known.sum()) - chosen, way,
+                   number, tuple(words))  # fmt: skip
+
+
+def _passes(
+    results: xr.Dataset, potential: FloatArray, known: NDArray[np.bool_]
+) -> tuple[IntArray, IntArray]:
+    """Sweep and cycle of every curve: from their columns, else from the course of the potential."""
+    n = len(potential)
+    sweeps, cycles = column(results, "sweep"), column(results, "cycle")
+    if sweeps is None or (cycles is None and not (sweeps == 0).all()):
+        from nrm_plugin.potential.passes import find_passes
+
+        time = times(results, np.arange(n))
+        order = np.flatnonzero(known)
+        if np.isfinite(time[order]).all():
+            order = order[np.argsort(time[order], kind="stable")]
+        found = find_passes(potential[order])
+        own_sweeps, own_cycles = np.zeros(n, np.int64), np.full(n, -1)
+        own_sweeps[order], own_cycles[order] = found.sweep, found.cycle
+        sweeps = own_sweeps if sweeps is None else sweeps
+        cycles = own_cycles if cycles is None else cycles
+    if cycles is None:
+        cycles = np.full(n, -1)
+    return sweeps.astype(np.int64), cycles.astype(np.int64)
+
+
+def _of_sweep(
+    sweeps: IntArray, known: NDArray[np.bool_], wanted: int | str | None, words: list[str]
+) -> tuple[NDArray[np.bool_], str]:
+    """Curves of the pass that is wanted, and its name."""
+    there = sorted({int(s) for s in sweeps[known] if s in (CATHODIC, ANODIC)})
+    if wanted is None:
+        if len(there) < 2:
+            return known, _NAMES[there[0]] if there else "unknown"
+        here = known & (sweeps == CATHODIC)
+        words.append(
+            f"there are both passes: the cathodic one is used, {int(known.sum() - here.sum())} "
+            "curves of the other are left out"
+        )
+        return here, "cathodic"
+    if wanted == ANY:
+        if len(there) == 2:
+            words.append("cathodic and anodic pass are mixed")
+        return known, ANY
+    number = {name: way for way, name in _NAMES.items()}.get(str(wanted), wanted)
+    if number not in (CATHODIC, ANODIC):
+        raise InvalidInput(f"there is no sweep {wanted!r}: cathodic (-1), anodic (+1) or any")
+    return known & (sweeps == number), _NAMES[int(number)]
+
+
+def _of_cycle(
+    cycles: IntArray, here: NDArray[np.bool_], wanted: int | str | None, words: list[str]
+) -> tuple[NDArray[np.bool_], int | None]:
+    """Curves of the cycle that is wanted, and its number; None for all."""
+    there = sorted({int(c) for c in cycles[here] if c >= 0})
+    if wanted == ANY:
+        if len(there) > 1:
+            words.append(f"{len(there)} cycles are mixed")
+        return here, None
+    if wanted is None:
+        if len(there) < 2:
+            return here, there[0] if there else None
+        wanted = there[0]
+        rest = int(np.sum(here & (cycles != wanted)))
+        words.append(
+            f"there are {len(there)} cycles: cycle {wanted} is used, {rest} curves of others are "
+            "left out"
+        )
+    if not isinstance(wanted, int | np.integer):
+        raise InvalidInput(f"a cycle is a number or any, not {wanted!r}")
+    return here & (cycles == wanted), int(wanted)
+
+
+def _uncertain(
+    results: xr.Dataset, potential: FloatArray, here: NDArray[np.bool_], bounds: list[float]
+) -> list[str]:
+    """Say how many curves might belong to the next region."""
+    error = column(results, "potential_uncertainty")
+    if error is None:
+        return []
+    away = np.abs(potential[:, None] - np.array(bounds[1:-1])).min(1, initial=np.inf)
+    with np.errstate(invalid="ignore"):
+        near = int(np.sum(here & (away < error)))
+    if not near:
+        return []
+    return [f"{near} curves are nearer to an edge than the uncertainty of their potential"]
 
 
 def label(low: float, high: float) -> str:

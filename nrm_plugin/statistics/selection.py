@@ -48,6 +48,13 @@ class Signal:
         values = parts[0] + 1j * parts[1] if self.magnitude else parts[0]
         return np.asarray(values / self._divisor(results))
 
+    def sizes(self, results: xr.Dataset, curves: AnyArray) -> FloatArray:
+        """Values of some curves; magnitudes of single values where it is a magnitude."""
+        parts = self._read(results, curves, "")
+        values = np.hypot(*parts) if self.magnitude else parts[0]
+        divisor = self._divisor(results)
+        return values if divisor == 1.0 else np.asarray(values / divisor)
+
     def noise(self, results: xr.Dataset, curves: AnyArray) -> FloatArray:
         """Standard error of one part; the root mean square of both for a magnitude.
 
@@ -56,13 +63,15 @@ class Signal:
         if any(f"{part}_stderr" not in results for part in self.parts):
             return np.full(results[self.parts[0]].isel(curve=curves).shape, np.nan)
         parts = self._read(results, curves, "_stderr")
-        mean = np.sqrt(np.mean(np.square(parts), axis=0))
-        return np.asarray(mean / self._divisor(results), np.float64)
+        mean = np.hypot(*parts) / np.sqrt(2.0) if self.magnitude else parts[0]
+        return np.asarray(mean / self._divisor(results))
 
     def _read(self, results: xr.Dataset, curves: AnyArray, ending: str) -> list[FloatArray]:
+        whole = len(curves) == results.sizes["curve"] and bool(np.all(np.diff(curves) == 1))
+        found = (results[f"{part}{ending}"] for part in self.parts)
         return [
-            np.asarray(results[f"{part}{ending}"].isel(curve=curves).values, np.float64)
-            for part in self.parts
+            np.asarray((one if whole else one.isel(curve=curves)).values, np.float64)
+            for one in found
         ]
 
     def _divisor(self, results: xr.Dataset) -> float:
