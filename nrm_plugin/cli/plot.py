@@ -214,7 +214,7 @@ def _by_region(
         shown = regions(results, options.edges or DEFAULT_EDGES)
         words = list(shown.warnings)
         if shown.outside:
-            words.append(f"{shown.outside} curves lie outside the edges")
+            words.append(f"curves outside the edges: {shown.outside}")
     trace = None if curves is None else figures.recorded_trace(curves)
     if options.original is not None and trace is None:
         words.append("the curves have no potential and current: there is no voltammogram of them")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 
 import numpy as np
@@ -19,6 +20,7 @@ from nrm_plugin.figures.panels import (
     is_simulated,
     regions_of,
     title_of,
+    together,
     why_empty,
 )
 from nrm_plugin.figures.quantities import DISTANCE, NANO, axis_label, scale
@@ -71,20 +73,22 @@ def profiles(
     ax = style.one(ax, width)
     handles: list[Line2D | Patch] = []
     drawn: list[xr.Dataset] = []
+    empty: dict[str, list[str]] = {}
     for number, region in enumerate(shown):
         profile = mean_profile(
             results, variable, region.curves, interval=interval, level=level, direction=direction
         )
         name, colour = title_of(region), colour_of(number)
         if not np.isfinite(profile["mean"].values).any():
-            why = why_empty(results, region)
-            handles.append(Patch(facecolor="none", edgecolor="none", label=f"{name}: {why}"))
+            empty.setdefault(why_empty(results, region), []).append(name)
             continue
         drawn.append(profile)
         handles.append(_one(ax, profile, colour, name))
+    said = [f"{together(names)}: {why}" for why, names in empty.items()]
     if not drawn:
-        said = "; ".join(str(handle.get_label()) for handle in handles)
-        return style.words(ax, f"Nothing to average. {said}")
+        return style.words(ax, f"Nothing to average. {'; '.join(said) or 'No regions.'}")
+    handles += [Patch(facecolor="none", edgecolor="none", label=line)
+                for text in said for line in textwrap.wrap(text, 44)]  # fmt: skip
     ax.axhline(0.0, color=style.MUTED, lw=0.5, zorder=0)
     about = drawn[0].attrs
     ax.set_xlim(0.0, (far(results, direction) if to is None else to) * NANO)

@@ -67,8 +67,7 @@ def figure4(
         heights = [0.30 * width, rows * 0.27 * width, 0.32 * width]
     else:
         heights = [0.95 * width, (rows * 0.4 + 0.05) * width, 1.0 * width]
-    total = min(sum(heights) + 4e-3, style.TALLEST)
-    figure = style.new_figure(width, total)
+    figure = style.new_figure(width, sum(heights) + 4e-3)
     style.mark_whole(figure, is_simulated(results))
     parts: Any = figure.subfigures(3, 1, height_ratios=heights)
     top, middle, bottom = parts

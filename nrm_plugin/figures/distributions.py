@@ -77,11 +77,12 @@ def _panel(ax: Axes, of_bin: Sequence[Violin]) -> None:
     unit = scale(of_bin[0].unit)
     top = max(float(np.max(v.values)) for v in of_bin if v.n)
     top = max([top, *(float(v.value[-1]) for v in of_bin if len(v.value))])
+    short = style.size_of(ax)[0] / (len(of_bin) + 0.2) < 4.3 * style.SMALL
     for place, one in enumerate(of_bin):
-        _one(ax, place, one, colour_of(place))
-    style.title(ax, label)
+        _one(ax, place, one, colour_of(place), short)
+    style.title(ax, f"{label}, n above" if short else label)
     ax.set_xlim(-0.6, len(of_bin) - 0.4)
-    lines = max(_said(one).count("\n") + 1 for one in of_bin)
+    lines = max(_said(one, short).count("\n") + 1 for one in of_bin)
     style.with_headroom(ax, 0.0, float(unit(top)), lines)
     ax.set_ylabel(axis_label(of_bin[0].variable, of_bin[0].unit, of_bin[0].meaning))
     names = [title_of(v.region) for v in of_bin]
@@ -93,8 +94,10 @@ def _panel(ax: Axes, of_bin: Sequence[Violin]) -> None:
         ax.tick_params(axis="x", rotation=0.0)
 
 
-def _said(one: Violin) -> str:
+def _said(one: Violin, short: bool) -> str:
     """What stands above a violin."""
+    if short:
+        return f"{one.n}" + (f"\n{one.modes} m." if one.modes > 1 else "")
     if not one.n:
         return "no\ncurves"
     return f"n = {one.n}" + (f"\n{counted(one.modes, 'mode')}" if one.modes > 1 else "")
@@ -108,11 +111,13 @@ def _only_below(ax: Axes) -> None:
         ax.set_xlabel("")
 
 
-def _one(ax: Axes, place: int, one: Violin, colour: str) -> None:
+def _one(ax: Axes, place: int, one: Violin, colour: str, short: bool) -> None:
     unit = scale(one.unit)
-    ax.text(place, 0.985, _said(one), transform=ax.get_xaxis_transform(), ha="center", va="top",
-            fontsize=style.SMALL, color=style.MARK if one.n else style.MUTED,
-            linespacing=1.0)  # fmt: skip
+    ax.text(
+        place, 0.985, _said(one, short), transform=ax.get_xaxis_transform(), ha="center",
+        va="top", fontsize=style.SMALL, color=style.MARK if one.n else style.MUTED,
+        linespacing=1.0,
+    )  # fmt: skip
     if not one.n:
         return
     if np.isfinite(one.floor):

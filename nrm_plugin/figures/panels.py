@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import xarray as xr
@@ -69,10 +69,16 @@ def title_of(region: Region) -> str:
     return region.label.replace("-", "–")
 
 
+def together(names: Sequence[str]) -> str:
+    """Names of several regions, with the unit once."""
+    bare = [name.removesuffix(" V") for name in names[:-1]]
+    return ", ".join([*bare, names[-1]])
+
+
 def why_empty(results: xr.Dataset, region: Region) -> str:
     """Words for a region that shows nothing."""
     if not len(region.curves):
-        return "no curves at these potentials" if region.label != ALL else "there are no curves"
+        return "no curves" if region.label != ALL else "there are none"
     usable, left_out = select(results, region.curves)
     if not len(usable):
         flags = " or ".join(name.replace("_", " ") for name in LEFT_OUT)

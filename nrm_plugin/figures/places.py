@@ -68,6 +68,12 @@ def map(
     """
     if what == "quality":
         raise InvalidInput("the map of the quality is drawn by the figure quality")
+    last = float(results["depth"].values[-1])
+    if depth is not None and not 0.0 <= depth <= last:
+        raise InvalidInput(
+            f"a map at a depth of {depth * NANO:.4g} nm: the results reach from 0 to "
+            f"{last * NANO:.4g} nm"
+        )
     found = map_of(results, what, depth, direction)
     ax = style.one(ax, width, height_of(found, width))
     values = np.asarray(found.values, np.float64)

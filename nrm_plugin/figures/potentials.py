@@ -124,6 +124,8 @@ def _name_regions(ax: Axes, shown: tuple[Region, ...], *, across: bool) -> None:
     """Number of curves in every region, beside the panel."""
     for region in shown:
         middle = (region.low + region.high) / 2.0
+        if not _fits(ax, region, across):
+            continue
         said = f"n = {len(region.curves)}"
         common: dict[str, Any] = {"fontsize": style.SMALL, "color": style.MARK}
         if across:
@@ -132,6 +134,14 @@ def _name_regions(ax: Axes, shown: tuple[Region, ...], *, across: bool) -> None:
         else:
             ax.text(0.985, middle, said, transform=ax.get_yaxis_transform(), ha="right",
                     va="center", **common)  # fmt: skip
+
+
+def _fits(ax: Axes, region: Region, across: bool) -> bool:
+    """Whether the number of curves has room in the region's stripe."""
+    low, high = ax.get_xlim() if across else ax.get_ylim()
+    width, height = style.size_of(ax)
+    stripe = (region.high - region.low) / (high - low)
+    return stripe * width > 4.5 * style.SMALL if across else stripe * height > 1.4 * style.SMALL
 
 
 def _time(results: xr.Dataset) -> tuple[FloatArray, str]:

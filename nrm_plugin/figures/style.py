@@ -172,8 +172,7 @@ def root(ax: Axes) -> Figure:
 def words(ax: Axes, text: str) -> Axes:
     """Say in words why there is nothing to see."""
     ax.set_axis_off()
-    inches = ax.get_position().width * root(ax).get_figwidth()
-    columns = max(12, int(inches * 72.0 / (0.62 * SMALL)))
+    columns = max(12, int(size_of(ax)[0] / (0.62 * SMALL)))
     ax.text(0.5, 0.5, textwrap.fill(text, columns), transform=ax.transAxes, ha="center",
             va="center", fontsize=SMALL + 0.5, color=MUTED)  # fmt: skip
     return ax
@@ -189,8 +188,8 @@ def mark(ax: Axes, simulated: bool) -> None:
 def title(ax: Axes, text: str) -> None:
     """Write a title at the left, a line above the mark where they don't fit side by side."""
     marked = ax.get_title(loc="right")
-    room = ax.get_window_extent().width / root(ax).dpi * 72.0
-    above = text and marked and 0.6 * SMALL * (1.15 * len(text) + len(marked)) > room
+    needed = 0.6 * SMALL * (1.15 * len(text) + len(marked))
+    above = text and marked and needed > size_of(ax)[0]
     ax.set_title(text + "\n" if above else text, loc="left")
 
 
@@ -211,10 +210,15 @@ def colour_bar(
     return bar
 
 
+def size_of(ax: Axes) -> tuple[float, float]:
+    """Width and height of axes in points, about: labels may still take some of it."""
+    box, dpi = ax.get_window_extent(), root(ax).dpi
+    return box.width / dpi * 72.0, box.height / dpi * 72.0
+
+
 def room_for(ax: Axes, lines: int, size: float = SMALL) -> float:
     """Part of the height of axes that lines of type take, with what may be lost to labels."""
-    points = ax.get_window_extent().height / root(ax).dpi * 72.0
-    return min(0.6, 1.5 * size * (lines + 0.3) / points)
+    return min(0.6, 1.5 * size * (lines + 0.3) / size_of(ax)[1])
 
 
 def with_headroom(ax: Axes, low: float, high: float, lines: int, size: float = SMALL) -> None:
@@ -230,8 +234,8 @@ def legend_above(
     if not handles:
         return
     longest = max(len(str(handle.get_label())) for handle in handles)
-    across = ax.get_window_extent().width / root(ax).dpi * 72.0
-    columns = max(1, min(3, len(handles), int(1.12 * across / (3.7 * longest + 22.0))))
+    columns = int(1.12 * size_of(ax)[0] / (3.7 * longest + 22.0))
+    columns = max(1, min(3, len(handles), columns))
     lines = -(-len(handles) // columns) + (said is not None)
     with_headroom(ax, low, high, lines, 6.5)
     ax.legend(handles=handles, loc="upper right", ncols=columns, columnspacing=1.2, title=said,
