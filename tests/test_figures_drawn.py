@@ -225,19 +225,19 @@ def test_voltammogram_over_time_and_with_a_current():
         figures.voltammogram(results, trace=(volts, amperes[1:]))
 
 
-def test_trace_recorded_with_the_curves():
-    curves = CurveSet.from_arrays(
-        {
-            "height": (np.array([3, 2, 1, 3, 2]) * 1e-9, "m"),
-            "potential": (np.array([1.0, 2.0, 3.0, 0.5, 1.5]), "V"),
-            "current": (np.array([1.0, 1.0, 4.0, -1.0, -3.0]), "uA"),
-        },
-        row_size=[3, 2],
-    )
-    volts, amperes = figures.recorded_trace(curves)
-    np.testing.assert_allclose(volts, [2.0, 1.0])
+def test_current_recorded_with_the_curves():
+    channels = {
+        "height": (np.array([3, 2, 1, 3, 2]) * 1e-9, "m"),
+        "current": (np.array([1.0, 1.0, 4.0, -1.0, -3.0]), "uA"),
+    }
+    curves = CurveSet.from_arrays(channels, row_size=[3, 2])
+    results = made_results(1, 2, potential=[1.5, 0.5])
+    volts, amperes = figures.recorded_trace(curves, results)
+    np.testing.assert_allclose(volts, [1.5, 0.5])
     np.testing.assert_allclose(amperes, [2e-6, -2e-6])
-    assert figures.recorded_trace(CurveSet.from_arrays({"height": ([1.0], "m")})) is None
+    assert figures.recorded_trace(CurveSet.from_arrays({"height": ([1.0], "m")}), results) is None
+    with pytest.raises(InvalidInput, match="results are of 48 curves, and these are 2"):
+        figures.recorded_trace(curves, made_results())
 
 
 # Places

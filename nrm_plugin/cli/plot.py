@@ -215,9 +215,9 @@ def _by_region(
         words = list(shown.warnings)
         if shown.outside:
             words.append(f"curves outside the edges: {shown.outside}")
-    trace = None if curves is None else figures.recorded_trace(curves)
+    trace = None if curves is None else figures.recorded_trace(curves, results)
     if options.original is not None and trace is None:
-        words.append("the curves have no potential and current: there is no voltammogram of them")
+        words.append("the curves hold no current: potentials are shown over time")
     named: dict[str, Any] = {} if options.variable is None else {"variable": options.variable}
     if kind == "voltammogram":
         return figures.voltammogram(results, shown, trace=trace, width=width), words

@@ -15,7 +15,7 @@ from nrm_plugin.figures.output import save
 from nrm_plugin.figures.places import DEPTH, map, quality
 from nrm_plugin.figures.potentials import recorded_trace, voltammogram
 from nrm_plugin.figures.signals import curve, raw, referenced
-from nrm_plugin.figures.style import COLUMN, PAGE
+from nrm_plugin.figures.style import COLUMN, PAGE, journal_style
 from nrm_plugin.figures.surface import topography
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "curve",
     "density",
     "figure4",
+    "journal_style",
     "map",
     "profiles",
     "quality",

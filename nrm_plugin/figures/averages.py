@@ -28,6 +28,10 @@ from nrm_plugin.statistics.profiles import mean_profile
 from nrm_plugin.statistics.regions import Region
 
 
+#: Part of the curves below which their effective number is named.
+_CLEARLY = 0.75
+
+
 @style.styled
 def profiles(
     results: xr.Dataset,
@@ -105,13 +109,23 @@ def _one(ax: Axes, profile: xr.Dataset, colour: str, name: str) -> Line2D:
     shown = scale(str(profile.attrs["units"]))
     n = profile["n"].values
     most, mean = int(n.max()), shown(profile["mean"].values)
-    lone = "" if most > 1 else ", no interval"
+    counted = f"n = {most}" + (_effective(profile) if most > 1 else ", no interval")
     ax.plot(z, mean, color=colour, lw=0.7, ls=":", gid=name)
     (line,) = ax.plot(z, np.where(_held_by_most(n), mean, np.nan), color=colour,
-                      label=f"{name} (n = {most}{lone})")  # fmt: skip
+                      label=f"{name} ({counted})")  # fmt: skip
     ax.fill_between(z, shown(profile["low"].values), shown(profile["high"].values), color=colour,
                     alpha=0.22, lw=0.0)  # fmt: skip
     return line
+
+
+def _effective(profile: xr.Dataset) -> str:
+    """Effective number of curves, where neighbours are so alike that it is clearly smaller."""
+    n, effective = profile["n"].values, profile["n_effective"].values
+    there = _held_by_most(n) & np.isfinite(effective)
+    if not there.any():
+        return ""
+    usual = float(np.median(effective[there]))
+    return f", $n_{{eff}}$ = {usual:.0f}" if usual < _CLEARLY * float(np.median(n[there])) else ""
 
 
 def _held_by_most(n: IntArray) -> NDArray[np.bool_]:

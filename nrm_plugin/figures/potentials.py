@@ -72,18 +72,32 @@ def voltammogram(
     return ax
 
 
-def recorded_trace(curves: CurveSet) -> tuple[FloatArray, FloatArray] | None:
-    """Mean potential and current of every curve, V and A, where both were recorded with it."""
-    if any(name not in curves.channels for name in ("potential", "current")):
+def recorded_trace(curves: CurveSet, results: xr.Dataset) -> tuple[FloatArray, FloatArray] | None:
+    """Potential of every curve, V, with the mean of the current recorded with it, A.
+
+    None if there is no channel ``current``. The potentials are those of the results, which know
+    the monitor's gain and the reference electrode.
+
+    Raises
+    ------
+    InvalidInput
+        If the results are of other curves.
+    """
+    potential = column(results, _POTENTIAL)
+    if "current" not in curves.channels or potential is None:
         return None
-    size = curves.row_size
-    number = np.repeat(np.arange(curves.n_curves), size)
-    there = size > 0
-    volts, amperes = (
-        np.bincount(number, curves.read(name), curves.n_curves)[there] / size[there]
-        for name in ("potential", "current")
-    )
-    return volts, amperes
+    if len(potential) != curves.n_curves:
+        raise InvalidInput(
+            f"the results are of {len(potential)} curves, and these are {curves.n_curves}"
+        )
+    total = np.zeros(curves.n_curves)
+    for first, stop in curves.blocks():
+        size = curves.row_size[first:stop]
+        number = np.repeat(np.arange(stop - first), size)
+        values = curves.read("current", slice(first, stop))
+        total[first:stop] = np.bincount(number, values, stop - first) / np.maximum(size, 1)
+    known = np.isfinite(potential.astype(np.float64)) & (curves.row_size > 0)
+    return potential[known].astype(np.float64), total[known]
 
 
 def _current(

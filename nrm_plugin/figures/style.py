@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -98,10 +99,19 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
-        with mpl.rc_context(STYLE):
+        with journal_style():
             return function(*args, **kwargs)
 
     return drawn
+
+
+def journal_style() -> AbstractContextManager[None]:
+    """Settings of matplotlib in which these figures are drawn, for axes of your own.
+
+    >>> with journal_style():                                      # doctest: +SKIP
+    ...     figure, axes = plt.subplots(1, 2, layout="constrained")
+    """
+    return mpl.rc_context(STYLE)
 
 
 def new_figure(width: float = COLUMN, height: float | None = None) -> Figure:
