@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from made_results import made_results
+from figure_results import made_results
 from matplotlib.image import imread
 
 import nrm_plugin as nrm
@@ -113,6 +113,11 @@ def test_options_reach_the_figure(folder, tmp_path):
     done = run(folder / "results.h5", "-o", out, "--kind", "violin", "--edges", "1.9,1.0",
                "--overwrite")  # fmt: skip
     assert done.exit_code == 0
+    done = run(folder / "results.h5", "-o", tmp_path / "b.svg", "--kind", "density", "--log",
+               "--conditional")  # fmt: skip
+    assert done.exit_code == 0
+    done = run(folder / "results.h5", "-o", tmp_path / "c.svg", "--kind", "violin", "--edges",
+               "1.9,1.0")  # fmt: skip
     assert re.search(r"curves outside the edges: [1-9]", done.stderr)
 
 
@@ -138,6 +143,7 @@ def test_curves_alone_have_no_profiles(folder, tmp_path):
         (["-o", "a.png", "--edges", "2;1"], "--edges"),
         (["-o", "a.png", "--kind", "violin", "--depth", "5nm"], "it is for map"),
         (["-o", "a.png", "--kind", "quality", "--curve", "1"], "it is for raw, referenced, curve"),
+        (["-o", "a.png", "--kind", "map", "--log"], "it is for density, figure4"),
         (["-o", "a.png", "--kind", "pie"], "is not one of"),
     ],
 )

@@ -8,7 +8,7 @@ import sys
 import matplotlib as mpl
 import numpy as np
 import pytest
-from made_results import DEPTH, PER_MODULUS, VALID, made_results, results_of
+from figure_results import DEPTH, PER_MODULUS, VALID, made_results, results_of
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.figure import Figure

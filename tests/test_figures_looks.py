@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_results import made_results
+from figure_results import made_results
 from matplotlib.figure import Figure
 from pictures import (
     assert_readable,

@@ -31,6 +31,8 @@ _USES = {
     "depth": ("map",),
     "variable": ("profiles", "density", "violin", "map", "figure4", "topography"),
     "edges": ("voltammogram", "profiles", "density", "violin", "figure4"),
+    "log": ("density", "figure4"),
+    "conditional": ("density", "figure4"),
     "original": ("raw", "referenced", "voltammogram", "figure4"),
 }
 
@@ -51,6 +53,8 @@ SUFFIXES = (".png", ".svg", ".pdf")
               "name of an image for topography.")  # fmt: skip
 @click.option("--edges", metavar="V,V,...",
               help="Potentials between which the regions lie, 2,1.5,1,0.5,0.005.")  # fmt: skip
+@click.option("--log", is_flag=True, help="Densities over the logarithm of the modulus.")
+@click.option("--conditional", is_flag=True, help="Densities at each distance, not over all.")
 @click.option("--curves", "original", metavar="ORIGINAL",
               help="The curves that results were made from.")  # fmt: skip
 @click.option("--width", metavar="WIDTH", help="Width of the figure, 85mm.")
@@ -65,6 +69,8 @@ def command(
     depth: str | None,
     variable: str | None,
     edges: str | None,
+    log: bool,
+    conditional: bool,
     original: str | None,
     width: str | None,
     overwrite: bool,
@@ -84,6 +90,8 @@ def command(
         _length(depth, "--depth"),
         variable,
         _edges(edges),
+        log,
+        conditional,
         original,
         _length(width, "--width"),
     )
@@ -108,13 +116,15 @@ class _Options(NamedTuple):
     depth: float | None
     variable: str | None
     edges: list[float] | None
+    log: bool
+    conditional: bool
     original: str | None
     width: float | None
 
     def check(self, kind: str) -> None:
         """Raise for an option that the figure has no use for."""
         for name, given in zip(self._fields, self, strict=True):
-            if given not in (None, []) and kind not in _USES.get(name, KINDS):
+            if given not in (None, [], False) and kind not in _USES.get(name, KINDS):
                 option = {"numbers": "curve", "original": "curves"}.get(name, name)
                 raise click.UsageError(
                     f"--{option} does not go with --kind {kind}: it is for "
@@ -219,6 +229,8 @@ def _by_region(
     if options.original is not None and trace is None:
         words.append("the curves hold no current: potentials are shown over time")
     named: dict[str, Any] = {} if options.variable is None else {"variable": options.variable}
+    if kind in _USES["log"]:
+        named |= {"log": options.log, "conditional": options.conditional}
     if kind == "voltammogram":
         return figures.voltammogram(results, shown, trace=trace, width=width), words
     if kind == "figure4":

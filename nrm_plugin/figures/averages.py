@@ -27,7 +27,6 @@ from nrm_plugin.figures.quantities import DISTANCE, NANO, axis_label, scale
 from nrm_plugin.statistics.profiles import mean_profile
 from nrm_plugin.statistics.regions import Region
 
-
 #: Part of the curves below which their effective number is named.
 _CLEARLY = 0.75
 
@@ -119,13 +118,12 @@ def _one(ax: Axes, profile: xr.Dataset, colour: str, name: str) -> Line2D:
 
 
 def _effective(profile: xr.Dataset) -> str:
-    """Effective number of curves, where neighbours are so alike that it is clearly smaller."""
+    """Smallest effective number of curves, where neighbours are so alike that it is small."""
     n, effective = profile["n"].values, profile["n_effective"].values
     there = _held_by_most(n) & np.isfinite(effective)
-    if not there.any():
+    if not np.any(effective[there] < _CLEARLY * n[there]):
         return ""
-    usual = float(np.median(effective[there]))
-    return f", $n_{{eff}}$ = {usual:.0f}" if usual < _CLEARLY * float(np.median(n[there])) else ""
+    return f", $n_{{eff}}$ ≥ {int(np.min(effective[there]))}"
 
 
 def _held_by_most(n: IntArray) -> NDArray[np.bool_]:

@@ -27,6 +27,8 @@ def figure4(
     variable: str = "force_gradient_in_phase",
     modulus: str = "shear_modulus_magnitude",
     bins: Sequence[tuple[float, float]] = DEFAULT_BINS,
+    conditional: bool = False,
+    log: bool = False,
     trace: tuple[ArrayLike, ArrayLike] | None = None,
     direction: str | None = None,
     width: float = style.PAGE,
@@ -44,6 +46,8 @@ def figure4(
         Of densities and violins.
     bins : (low, high) in m
         Of the violins.
+    conditional, log : bool
+        Of the densities: at each distance, and over the logarithm.
     trace : (potential, current), optional
         See `voltammogram`.
     direction : str, optional
@@ -77,8 +81,10 @@ def figure4(
     panels = middle.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for spare in panels[len(shown) :]:
         spare.remove()
-    maps = density(results, shown, modulus, direction=direction, axes=panels[: len(shown)],
-                   width=width)  # fmt: skip
+    maps = density(
+        results, shown, modulus, conditional=conditional, log=log, direction=direction,
+        axes=panels[: len(shown)], width=width,
+    )  # fmt: skip
     shape = (1, len(bins)) if wide else (len(bins), 1)
     below = bottom.subplots(*shape, squeeze=False, sharex=True).ravel()
     bodies = violin(results, shown, bins, modulus, direction=direction, axes=below, width=width)
