@@ -89,7 +89,7 @@ def command(
         list(numbers),
         _length(depth, "--depth"),
         variable,
-        _edges(edges),
+        edges_given(edges),
         log,
         conditional,
         original,
@@ -144,7 +144,8 @@ def _length(given: str | None, option: str) -> float | None:
         raise click.UsageError(f"{option}: {error}") from None
 
 
-def _edges(given: str | None) -> list[float] | None:
+def edges_given(given: str | None) -> list[float] | None:
+    """Edges of regions in V from ``--edges``."""
     if given is None:
         return None
     try:
