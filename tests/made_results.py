@@ -1,127 +1,95 @@
-"""Results whose every value is known, in the form in which `process` gives them."""
+"""Results whose truth is known, without curves behind them, and simulated operando sets."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from nrm_plugin.variables import CONTACT, LATERAL
+from nrm_plugin import Recipe, process
+from nrm_plugin import simulate as sim
 
-DEPTH = np.arange(61) * 0.5e-9
-
-#: Potentials at the middle of the regions, highest first, and how far each interphase reaches.
-POTENTIALS = (1.75, 1.25, 0.75, 0.25)
-REACH = (3e-9, 6e-9, 10e-9, 16e-9)
-
-#: Storage modulus on the electrode in Pa; loss is a quarter of it.
-STIFF = 8e6
-NOISE = 0.2e6
-VALID = 1e-9
-
-#: dF/dz per E: 4 r_g A.
-PER_MODULUS = 4 * 1.25 * 1e-9
+HALF_WIDTH = 2e-9
 
 
-def made_results(
-    rows: int = 6,
-    columns: int = 8,
-    *,
-    potential: Any = "falling",
-    quality: Any = 0,
-    spread: float = 0.25,
-    noise: float = NOISE,
-    seed: int = 3,
-    places: bool = True,
-    **attributes: Any,
-) -> xr.Dataset:
-    """An interphase that decays with distance and grows as the potential falls.
-
-    E'(z) of a curve is ``STIFF * factor * exp(-z / reach)`` plus noise; it is nan below `VALID`.
-    """
-    rng = np.random.default_rng(seed)
-    n = rows * columns
-    number = np.arange(n)
-    region = number * 4 // max(n, 1)
-    factor = np.exp(spread * rng.standard_normal(n))
-    reach = np.array(REACH)[region]
-    profile = STIFF * factor[:, None] * np.exp(-DEPTH / reach[:, None])
-    storage = profile + noise * rng.standard_normal(profile.shape)
-    loss = 0.25 * profile + noise * rng.standard_normal(profile.shape)
-    for values in (storage, loss):
-        values[:, DEPTH < VALID] = np.nan
-    return results_of(
-        storage,
-        loss,
-        noise,
-        rows=rows,
-        columns=columns,
-        potential=np.array(POTENTIALS)[region] if isinstance(potential, str) else potential,
-        quality=quality,
-        places=places,
-        **attributes,
+def results_of(modulus, depth=None, stderr=1e5, poisson_ratio=0.5, **columns) -> xr.Dataset:
+    """Results with a complex modulus E* (curve, depth) in Pa, and columns of the curve table."""
+    modulus = np.asarray(modulus, complex)
+    n, m = modulus.shape
+    depth = np.arange(m) * 0.5e-9 if depth is None else depth
+    quality = columns.pop("quality", np.zeros(n, "i4"))
+    dims = ("curve", "depth")
+    error = np.where(np.isfinite(modulus), np.broadcast_to(stderr, (n, m)), np.nan)
+    return xr.Dataset(
+        {
+            "storage_modulus": (dims, modulus.real, {"units": "Pa", "long_name": "E'"}),
+            "storage_modulus_stderr": (dims, error, {"units": "Pa"}),
+            "loss_modulus": (dims, modulus.imag, {"units": "Pa"}),
+            "loss_modulus_stderr": (dims, error, {"units": "Pa"}),
+            "quality": ("curve", np.asarray(quality, "i4")),
+        },
+        {"depth": depth} | {name: ("curve", np.asarray(v)) for name, v in columns.items()},
+        {"poisson_ratio": poisson_ratio, "recipe": Recipe().to_toml(comments=False)},
     )
 
 
-def results_of(
-    storage: np.ndarray,
-    loss: np.ndarray,
-    noise: float,
-    *,
-    rows: int,
-    columns: int,
-    potential: Any = None,
-    quality: Any = 0,
-    places: bool = True,
-    **attributes: Any,
-) -> xr.Dataset:
-    """Results with these moduli, (curve, depth) in Pa."""
-    n = len(storage)
-    row, column = np.divmod(np.arange(n), columns) if columns else (np.arange(0),) * 2
-    error = np.full(storage.shape, max(noise, 1.0))
-    values: dict[str, Any] = {
-        "contact_height": 100e-9 * np.cos(2 * np.pi * (column + 0.5) / max(columns, 1)),
-        "contact_height_stderr": np.full(n, 0.05e-9),
-        "contact_height_systematic": np.full(n, 0.1e-9),
-        "quality": np.broadcast_to(np.asarray(quality, "i4"), n).copy(),
-        "depth_valid_min": np.full(n, VALID),
-        "storage_modulus": storage,
-        "loss_modulus": loss,
-        "storage_modulus_stderr": error,
-        "loss_modulus_stderr": error,
-        "force_gradient_in_phase": storage * PER_MODULUS,
-        "force_gradient_quadrature": loss * PER_MODULUS,
-        "force_gradient_in_phase_stderr": error * PER_MODULUS,
-        "force_gradient_quadrature_stderr": error * PER_MODULUS,
-        "lateral_force_in_phase": np.nancumsum(storage[:, ::-1], 1)[:, ::-1] * PER_MODULUS * 0.5e-9,
-        "lateral_force_quadrature": np.nancumsum(loss[:, ::-1], 1)[:, ::-1] * PER_MODULUS * 0.5e-9,
-        "shear_modulus_magnitude": np.hypot(storage, loss) / 3.0,
-        "viscosity": loss / 3.0 / (2 * np.pi * 1e3),
-    }
-    known = CONTACT | LATERAL
-    variables = {
-        name: (known[name].dims, array.astype(known[name].dtype), known[name].attributes)
-        for name, array in values.items()
-    }
-    table: dict[str, Any] = {
-        "x": 50e-9 * column if places else np.full(n, np.nan),
-        "y": 50e-9 * row if places else np.full(n, np.nan),
-        "row": row if places else np.full(n, -1),
-        "column": column if places else np.full(n, -1),
-        "location": np.arange(n),
-        "start_time": 2.0 * np.arange(n),
-    }
-    if potential is not None:
-        table["potential"] = np.broadcast_to(np.asarray(potential, float), n)
-    coordinates: dict[str, Any] = {name: ("curve", column) for name, column in table.items()}
-    coordinates["depth"] = ("depth", DEPTH, {"units": "m"})
-    about = {
-        "simulated": 1,
-        "dither_amplitude": 1e-9,
-        "dither_frequency": 1e3,
-        "poisson_ratio": 0.5,
-        "warnings": "",
-        "recipe": "[derivative]\nhalf_width = 2e-9\n",
-    }
-    return xr.Dataset(variables, coordinates, about | attributes)
+def map_places(side: int, pitch: float = 50e-9) -> dict[str, np.ndarray]:
+    """Columns of a square map taken row by row."""
+    row, column = np.divmod(np.arange(side * side), side)
+    return {"row": row, "column": column, "x": pitch * column, "y": pitch * row}
+
+
+def correlated(rng, side: int, length: float, count: int) -> np.ndarray:
+    """Normal fields (side**2, count) on a square map, correlated as exp(-distance / length)."""
+    if not length:
+        return rng.standard_normal((side * side, count))
+    size = 2 * side
+    y = np.fft.fftfreq(size, 1 / size)
+    power = np.maximum(np.fft.fft2(np.exp(-np.hypot(y[:, None], y) / length)).real, 0.0)
+    white = rng.standard_normal((2, count, size, size))
+    field = np.fft.ifft2(np.fft.fft2(white[0] + 1j * white[1]) * np.sqrt(power)).real
+    return field[:, :side, :side].reshape(count, -1).T
+
+
+LAYERS = (sim.Layer(8e-9, 10e6 + 3e6j), sim.Layer(12e-9, 2e6 + 1e6j))
+
+
+def operando(seed, grid=(10, 20), spread=0.2, length=0.0, **detector):
+    """Simulate a sodiation from 2.0 to 0.005 V; returns results and truth."""
+    sample = sim.Sample(
+        sim.Interphase(LAYERS, force=3e-9),
+        sim.Electrode(roughness=50e-9, correlation_length=length),
+        thickness_spread=spread, modulus_spread=spread,
+    )  # fmt: skip
+    ramp = sim.Ramp(length=150e-9, samples=512, trigger=30e-9, retract=False)
+    duration = grid[0] * grid[1] * 2 * ramp.samples * ramp.interval
+    instrument = sim.Instrument(lateral_stiffness=80.0, detector=sim.Detector(**detector))
+    curves, truth = sim.simulate(
+        sample, instrument, ramp, grid=grid, seed=seed,
+        voltammogram=sim.Voltammogram(2.0, 0.005, 1.995 / duration),
+    )  # fmt: skip
+    return process(curves), truth
+
+
+def expected_profile(potential, depth, spread, onset=1.5) -> np.ndarray:
+    """Mean E* over places and potentials of `operando`, as a window of 2 nm shows it.
+
+    A layer's boundary b lies beyond z with the probability that its lognormal thickness does; the
+    slope of local lines shows the truth under a biweight of the window's half-width.
+    """
+    from scipy.special import ndtr
+
+    fine = np.arange(-HALF_WIDTH, depth[-1] + HALF_WIDTH, 0.05e-9) + 0.025e-9
+    z = np.maximum(fine, 1e-12)
+    inside = np.zeros((2, len(z)))
+    edges = np.cumsum([layer.thickness for layer in LAYERS])
+    for u in potential:
+        scale = max(0.02, min(1.0, 1.0 - u / onset))
+        for i, edge in enumerate(edges):
+            inside[i] += ndtr(np.log(edge * scale / z) / spread) if spread else z < edge * scale
+    inside /= len(potential)
+    inner, outer = (layer.modulus for layer in LAYERS)
+    truth = (inner * inside[0] + outer * (inside[1] - inside[0])) * np.exp(spread**2 / 2)
+    u = np.arange(-HALF_WIDTH, HALF_WIDTH + 1e-12, 0.05e-9) / HALF_WIDTH
+    kernel = (1 - u**2) ** 2
+    smooth = np.convolve(truth, kernel / kernel.sum(), "same")
+    return np.interp(depth, fine, smooth.real) + 1j * np.interp(depth, fine, smooth.imag)

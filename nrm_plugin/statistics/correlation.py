@@ -25,9 +25,9 @@ _REACH = 0.5
 
 _BINS = 16
 
-#: What a correlation must leave of the misfit of none, to be believed (Akaike: two parameters more
-#: for about 14 bins).
-_WORTH = float(np.exp(-4.0 / 14.0))
+#: A correlation must take away so much of the misfit of none to be believed: on maps without one,
+#: intervals would otherwise be wider than they need be.
+_WORTH = 1.0 / 8.0
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def _fitted(gamma: FloatArray, counts: FloatArray, pairs: Lags) -> FloatArray:
     total[total == 0] = 1.0
     level = (weight * y).sum(0) / total
     flat = (weight * (y - level) ** 2).sum(0)
-    best, found = _WORTH * flat, np.zeros(gamma.shape[1])
+    best, found = (1.0 - _WORTH) * flat, np.zeros(gamma.shape[1])
     for length, mean in zip(pairs.lengths, pairs.pair_mean, strict=True):
         f = (1.0 - np.exp(-pairs.lag / length))[:, None]
         f_mean = (weight * f).sum(0) / total

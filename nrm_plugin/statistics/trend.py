@@ -141,7 +141,7 @@ def trend(
     )
     first = float(values[ramp == 0].mean())
     levels = np.unique(ramp)
-    moved = values - own + values.mean() + slope * (along - ramp + ramp.mean())
+    moved = values - own + values.mean() - slope * (along - ramp + ramp.mean())
     mean = np.array([moved[ramp == k].mean() for k in levels])
     errors = np.array([_stderr(moved[ramp == k]) for k in levels])
     return Trend(
