@@ -248,6 +248,7 @@ def test_nrm_plugins_in_a_process_of_its_own(install: Install) -> None:
         "importers": ["zzz"],
         "exporters": [],
         "contact_methods": [],
+        "potential_logs": [],
         "failure": "",
     }
     assert "there_is_no_such_module" in listed["bad"]["failure"]
