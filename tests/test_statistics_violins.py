@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 
 import numpy as np
@@ -156,7 +157,7 @@ def farthest_from_one_mode(x) -> float:
                     add(-(i + 1) / n, **{f"v{v}": -1.0, distance: -1.0})
         add(0.0, **{f"v{mode}": 1.0, f"v{mode + 1}": -1.0})
         for numbers, at, sign in ((left, x[: mode + 1], 1.0), (right, x[mode:], -1.0)):
-            for a, b in zip(numbers[:-1], numbers[1:], strict=True):
+            for a, b in itertools.pairwise(numbers):
                 add(0.0, **{f"v{a}": 1.0, f"v{b}": -1.0})
             for j in range(len(numbers) - 2):
                 one, two = at[j + 1] - at[j], at[j + 2] - at[j + 1]
