@@ -121,6 +121,20 @@ def test_options_reach_the_figure(folder, tmp_path):
     assert re.search(r"curves outside the edges: [1-9]", done.stderr)
 
 
+def test_current_and_potential_of_a_log(folder, tmp_path):
+    log = tmp_path / "cv.csv"
+    time = np.arange(0, 45.0, 0.5)
+    rows = [f"{t},{2.0 - 0.045 * t},{-1e-6 * t}" for t in time]
+    log.write_text("\n".join(["time (s),potential (V),current (A)", *rows]), encoding="utf-8")
+    done = run(folder / "results.h5", "-o", tmp_path / "a.png", "--potential", log)
+    assert done.exit_code == 0, done.output
+    assert "there is no current" not in done.stderr
+    done = run(folder / "results.h5", "-o", tmp_path / "b.png", "--potential", tmp_path / "none")
+    assert done.exit_code == 1
+    done = run(folder / "results.h5", "-o", tmp_path / "c.png", "--kind", "voltammogram")
+    assert done.exit_code == 0
+
+
 def test_results_alone_cannot_show_curves(folder, tmp_path):
     done = run(folder / "results.h5", "-o", tmp_path / "a.png", "--kind", "raw")
     assert done.exit_code == 1

@@ -17,6 +17,7 @@ from pictures import whole, words_of
 from nrm_plugin import CurveSet, Image, figures
 from nrm_plugin import simulate as sim
 from nrm_plugin.errors import InvalidInput, OutputError
+from nrm_plugin.potential import Log
 from nrm_plugin.statistics.regions import regions
 from nrm_plugin.statistics.roughness import roughness
 from nrm_plugin.variables import BIT
@@ -240,6 +241,16 @@ def test_current_recorded_with_the_curves():
         figures.recorded_trace(curves, made_results())
 
 
+def test_current_of_a_log_counts_from_the_same_reference():
+    log = Log(np.arange(3.0), np.array([1.0, 0.5, 0.0]), np.array([0.0, -1e-6, -2e-6]))
+    results = made_results(experiment='reference_potential = "0.1 V"')
+    volts, amperes = figures.log_trace(log, results)
+    np.testing.assert_allclose(volts, [1.1, 0.6, 0.1])
+    np.testing.assert_allclose(amperes, [0.0, -1e-6, -2e-6])
+    np.testing.assert_allclose(figures.log_trace(log, made_results())[0], log.potential)
+    assert figures.log_trace(Log(np.arange(2.0), np.zeros(2)), results) is None
+
+
 # Places
 
 
@@ -341,9 +352,8 @@ def test_topography_of_contacts():
 def test_no_potential():
     results = made_results(potential=None)
     assert "No curve has an electrode potential" in words_of(figures.voltammogram(results))
-    assert [t.get_text() for t in figures.profiles(results).get_legend().get_texts()] == [
-        "all curves (n = 48)"
-    ]
+    (said,) = [t.get_text() for t in figures.profiles(results).get_legend().get_texts()]
+    assert said.startswith("all curves (n = 48")
     assert len(figures.density(results)) == 1
     assert isinstance(figures.figure4(results), Figure)
 
@@ -351,7 +361,7 @@ def test_no_potential():
 def test_regions_without_curves():
     results = made_results(potential=1.7)
     said = [t.get_text() for t in figures.profiles(results).get_legend().get_texts()]
-    assert said[0] == "1.5–2.0 V (n = 48)"
+    assert said[0].startswith("1.5–2.0 V (n = 48")
     assert said[1:] == ["1.0–1.5, 0.5–1.0, 0.005–0.5 V: no curves"]
     panels = figures.density(results)
     assert [words_of(ax) for ax in panels[1:]] == ["no curves"] * 3

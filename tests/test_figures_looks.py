@@ -97,8 +97,9 @@ ODD = {
 def test_readable_where_data_are_odd(case, width):
     results = made_results(**ODD[case])
     assert_readable(figures.figure4(results, width=width))
-    assert_readable(figures.quality(results, width=width))
-    assert_readable(figures.map(results, width=width))
+    if width == figures.COLUMN:
+        assert_readable(figures.quality(results))
+        assert_readable(figures.map(results))
 
 
 def test_readable_with_many_regions():
@@ -142,7 +143,7 @@ def test_as_the_reference(name, tmp_path):
 
 def test_a_picture_that_lacks_something_differs(tmp_path):
     ax = PICTURES["profiles"](figures.COLUMN)
-    ax.get_lines()[1].remove()
+    ax.get_legend().remove()
     assert "RMS" in str(difference(ax, "profiles", tmp_path))
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from nrm_plugin.model import CurveSet
+    from nrm_plugin.potential import Log
 
 #: Kinds of figures, and what they are drawn from.
 _OF_CURVES = ("raw", "referenced")
@@ -33,6 +34,7 @@ _USES = {
     "edges": ("voltammogram", "profiles", "density", "violin", "figure4"),
     "log": ("density", "figure4"),
     "conditional": ("density", "figure4"),
+    "potential": ("voltammogram", "profiles", "density", "violin", "figure4"),
     "original": ("raw", "referenced", "voltammogram", "figure4"),
 }
 
@@ -55,6 +57,9 @@ SUFFIXES = (".png", ".svg", ".pdf")
               help="Potentials between which the regions lie, 2,1.5,1,0.5,0.005.")  # fmt: skip
 @click.option("--log", is_flag=True, help="Densities over the logarithm of the modulus.")
 @click.option("--conditional", is_flag=True, help="Densities at each distance, not over all.")
+@click.option("--potential", metavar="LOG",
+              help="A potentiostat's log, for the current; and for potentials, if the results "
+              "have none.")  # fmt: skip
 @click.option("--curves", "original", metavar="ORIGINAL",
               help="The curves that results were made from.")  # fmt: skip
 @click.option("--width", metavar="WIDTH", help="Width of the figure, 85mm.")
@@ -71,6 +76,7 @@ def command(
     edges: str | None,
     log: bool,
     conditional: bool,
+    potential: str | None,
     original: str | None,
     width: str | None,
     overwrite: bool,
@@ -92,16 +98,20 @@ def command(
         edges_given(edges),
         log,
         conditional,
+        potential,
         original,
         _length(width, "--width"),
     )
     quiet = bool(ctx.obj and ctx.obj["quiet"])
     results, curves = _opened(Path(file), original)
+    record = None
+    if potential is not None and results is not None:
+        results, record = _with_log(results, potential)
     kind = kind or _usual(results, curves)
     options.check(kind)
     from nrm_plugin.figures import save
 
-    figure, words = _drawn(kind, results, curves, options, file)
+    figure, words = _drawn(kind, results, curves, record, options, file)
     save(figure, out, title=f"{kind} of {Path(file).name}", overwrite=overwrite)
     if not quiet:
         for word in dict.fromkeys(words):
@@ -118,6 +128,7 @@ class _Options(NamedTuple):
     edges: list[float] | None
     log: bool
     conditional: bool
+    potential: str | None
     original: str | None
     width: float | None
 
@@ -166,6 +177,15 @@ def _opened(path: Path, original: str | None) -> tuple[xr.Dataset | None, CurveS
     return None, formats.open(path)
 
 
+def _with_log(results: xr.Dataset, path: str) -> tuple[xr.Dataset, Log]:
+    """A potentiostat's log, and the results with its potentials if they had none."""
+    from nrm_plugin.figures.panels import has_potential
+    from nrm_plugin.potential import read_log, with_potential
+
+    log = read_log(path)
+    return (results if has_potential(results) else with_potential(results, log)), log
+
+
 def _usual(results: xr.Dataset | None, curves: CurveSet | None) -> str:
     """Kind of figure for a file."""
     if results is not None:
@@ -181,6 +201,7 @@ def _drawn(
     kind: str,
     results: xr.Dataset | None,
     curves: CurveSet | None,
+    log: Log | None,
     options: _Options,
     file: str,
 ) -> tuple[Any, list[str]]:
@@ -210,11 +231,16 @@ def _drawn(
         what = options.variable or "shear_modulus_magnitude"
         depth = figures.DEPTH if options.depth is None else options.depth
         return figures.map(results, what, depth, width=width), []
-    return _by_region(kind, results, curves, options, width)
+    return _by_region(kind, results, curves, log, options, width)
 
 
 def _by_region(
-    kind: str, results: xr.Dataset, curves: CurveSet | None, options: _Options, width: float
+    kind: str,
+    results: xr.Dataset,
+    curves: CurveSet | None,
+    log: Log | None,
+    options: _Options,
+    width: float,
 ) -> tuple[Any, list[str]]:
     from nrm_plugin import figures
     from nrm_plugin.figures.panels import has_potential
@@ -226,9 +252,13 @@ def _by_region(
         words = list(shown.warnings)
         if shown.outside:
             words.append(f"curves outside the edges: {shown.outside}")
-    trace = None if curves is None else figures.recorded_trace(curves, results)
-    if options.original is not None and trace is None:
-        words.append("the curves hold no current: potentials are shown over time")
+    trace = None
+    if log is not None:
+        trace = figures.log_trace(log, results)
+    elif curves is not None:
+        trace = figures.recorded_trace(curves, results)
+    if trace is None and kind in _USES["original"] and (log or curves) is not None:
+        words.append("there is no current: potentials are shown over time")
     named: dict[str, Any] = {} if options.variable is None else {"variable": options.variable}
     if kind in _USES["log"]:
         named |= {"log": options.log, "conditional": options.conditional}

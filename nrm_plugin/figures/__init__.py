@@ -13,7 +13,7 @@ from nrm_plugin.figures.densities import density
 from nrm_plugin.figures.distributions import violin
 from nrm_plugin.figures.output import save
 from nrm_plugin.figures.places import DEPTH, map, quality
-from nrm_plugin.figures.potentials import recorded_trace, voltammogram
+from nrm_plugin.figures.potentials import log_trace, recorded_trace, voltammogram
 from nrm_plugin.figures.signals import curve, raw, referenced
 from nrm_plugin.figures.style import COLUMN, PAGE, journal_style
 from nrm_plugin.figures.surface import topography
@@ -26,6 +26,7 @@ __all__ = [
     "density",
     "figure4",
     "journal_style",
+    "log_trace",
     "map",
     "profiles",
     "quality",

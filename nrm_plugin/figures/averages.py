@@ -118,12 +118,13 @@ def _one(ax: Axes, profile: xr.Dataset, colour: str, name: str) -> Line2D:
 
 
 def _effective(profile: xr.Dataset) -> str:
-    """Smallest effective number of curves, where neighbours are so alike that it is small."""
+    """Effective number of curves, where neighbours are so alike that it is clearly smaller."""
     n, effective = profile["n"].values, profile["n_effective"].values
     there = _held_by_most(n) & np.isfinite(effective)
-    if not np.any(effective[there] < _CLEARLY * n[there]):
+    if not there.any():
         return ""
-    return f", $n_{{eff}}$ ≥ {int(np.min(effective[there]))}"
+    usual = float(np.median(effective[there]))
+    return f", $n_{{eff}}$ = {usual:.0f}" if usual < _CLEARLY * float(np.median(n[there])) else ""
 
 
 def _held_by_most(n: IntArray) -> NDArray[np.bool_]:

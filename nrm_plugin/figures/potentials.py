@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,8 +17,10 @@ from nrm_plugin.figures import style
 from nrm_plugin.figures.panels import colour_of, has_potential, is_simulated, regions_of
 from nrm_plugin.figures.quantities import readable_scale, with_unit
 from nrm_plugin.model import CurveSet
+from nrm_plugin.potential import Log
 from nrm_plugin.statistics.regions import Region
 from nrm_plugin.statistics.selection import column
+from nrm_plugin.units import parse
 
 _POTENTIAL = "potential"
 
@@ -100,6 +103,22 @@ def recorded_trace(curves: CurveSet, results: xr.Dataset) -> tuple[FloatArray, F
     return potential[known].astype(np.float64), total[known]
 
 
+def log_trace(log: Log, results: xr.Dataset) -> tuple[FloatArray, FloatArray] | None:
+    """Potential and current of a potentiostat's log; None if it has no current.
+
+    The potential counts from where those of the results do: ``reference_potential`` of the
+    experiment is added.
+    """
+    if log.current is None:
+        return None
+    try:
+        given = tomllib.loads(str(results.attrs.get("experiment", ""))).get("reference_potential")
+    except tomllib.TOMLDecodeError:
+        given = None
+    shift = parse(given, "V") if isinstance(given, str) else float(given or 0.0)
+    return log.potential + shift, log.current
+
+
 def _current(
     ax: Axes, trace: tuple[ArrayLike, ArrayLike], potential: FloatArray, shown: tuple[Region, ...]
 ) -> None:
@@ -109,7 +128,8 @@ def _current(
     scale = readable_scale(amperes, "A")
     for number, region in enumerate(shown):
         ax.axvspan(region.low, region.high, color=colour_of(number), alpha=0.22, lw=0.0)
-    ax.plot(volts, scale(amperes), color=style.MARK, gid="trace")
+    ax.plot(volts, scale(amperes), color=style.MARK, gid="trace",
+            rasterized=len(volts) > style.MANY)  # fmt: skip
     ax.plot(potential, np.full(len(potential), 0.02), "|", transform=ax.get_xaxis_transform(),
             color=style.MARK, ms=3.5, mew=0.4, gid="curves")  # fmt: skip
     ax.set_xlabel("potential (V)")
