@@ -6,15 +6,15 @@ import xarray as xr
 
 from nrm_plugin.model import CurveSet
 from nrm_plugin.report.conditions import VERDICTS, Condition
-from nrm_plugin.report.known import Known, known_of, texts
+from nrm_plugin.report.known import Fact, Known, known_of, texts
 from nrm_plugin.report.parts import Section
-from nrm_plugin.report.tables import NOTHING, Cell, Column, Table, words
+from nrm_plugin.report.tables import NOTHING, Cell, Column, Table, rounded, words
 from nrm_plugin.vocabulary import CHANNELS, METADATA
 
 _LAST = len(METADATA)
 
 #: Facts that stand at the top of the page.
-_SHOWN_ABOVE = ("title", "simulated")
+_SHOWN_ABOVE = ("title", "simulated", "potential_source")
 
 
 def measured(results: xr.Dataset, curves: CurveSet | None) -> Section:
@@ -29,7 +29,7 @@ def measured(results: xr.Dataset, curves: CurveSet | None) -> Section:
     else:
         section.words.append(
             "The results hold no description of the experiment: no calibration, no settings. An "
-            "experiment file gives them (nrm experiment)."
+            "experiment file gives them (`nrm experiment`)."
         )
         section.missing = True
     wires = [wire for wire in str(results.attrs.get("channels", "")).split("; ") if " = " in wire]
@@ -47,13 +47,20 @@ def _facts(known: Known) -> Table:
     for key in keys:
         fact, error = known[key], known.get(f"{key}_stderr")
         meaning = METADATA[key].meaning if key in METADATA else key
-        text = fact.text + (f" ± {error.text}" if error is not None else "")
+        text = fact.text + ("" if error is None else _plus_minus(fact.value, error))
         rows.append([
             words(meaning[:1].upper() + meaning[1:]), words(text), Cell(key, key, "code"),
             words(fact.source),
         ])  # fmt: skip
     columns = [Column("Quantity"), Column("Value"), Column("Key"), Column("Where from")]
     return Table("The experiment: sample, instrument and settings", columns, rows)
+
+
+def _plus_minus(value: float | str | bool, error: Fact) -> str:
+    """Standard error behind a value, in percent where that can be said."""
+    if isinstance(value, float) and isinstance(error.value, float) and value:
+        return f" ± {rounded(100.0 * error.value / abs(value), 2)}\N{NO-BREAK SPACE}%"
+    return f" ± {error.text}"
 
 
 def _wires(wires: list[str]) -> Table:
@@ -105,7 +112,7 @@ def made(results: xr.Dataset, own: dict[str, str]) -> Section:
     section.words.append(
         f"Processed by nrm-plugin {version or 'of an unknown version'}. The recipe and the "
         "calibrations below, applied to the originals with these hashes, give the same numbers "
-        "again: nrm recipe RESULTS.h5 -o recipe.toml, then nrm process with --recipe."
+        "again: `nrm recipe RESULTS.h5 -o recipe.toml`, then `nrm process --recipe recipe.toml`."
     )
     section.tables.append(_sources(results, own))
     recipe = str(results.attrs.get("recipe", ""))
@@ -139,4 +146,3 @@ def _sources(results: xr.Dataset, own: dict[str, str]) -> Table:
         rows = [[words("original"), words("not known"), words(""), words("")]]
     columns = [Column("What"), Column("File"), Column("Read by"), Column("SHA-256")]
     return Table("Files", columns, rows)
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from nrm_plugin import __version__, figures
 from nrm_plugin.columns import FloatArray
@@ -39,7 +40,8 @@ from nrm_plugin.statistics.selection import column, one_direction
 from nrm_plugin.store.disk import sha256
 
 _NO_CURVES = (
-    "They can be drawn where the curves are at hand: give the original to nrm report with --curves."
+    "They can be drawn where the curves are at hand: give the original to `nrm report` with "
+    "`--curves`."
 )
 
 
@@ -120,7 +122,14 @@ def render(
 @cache
 def _environment() -> Environment:
     loader = PackageLoader("nrm_plugin.report", ".")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment.filters["marked"] = marked
+    return environment
+
+
+def marked(text: str) -> Markup:
+    """Text in which what stands between backticks is what one types."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))
 
 
 def _asset(name: str) -> str:
@@ -141,8 +150,8 @@ def _check(results: xr.Dataset, curves: CurveSet | None) -> None:
     n = results.sizes["curve"]
     if curves.n_curves != n:
         raise InvalidInput(
-            f"the results are of {counted(n)}, and {counted(curves.n_curves)} were given with them: "
-            "give the file that the results were made from"
+            f"the results are of {counted(n)}, and {counted(curves.n_curves)} were given with "
+            "them: give the file that the results were made from"
         )
     wanted = texts(results, "source_sha256")
     given = [o.sha256 or (sha256(o.path) if o.path else "") for o in curves.origins]

@@ -12,7 +12,7 @@ from typing import Any
 import xarray as xr
 
 from nrm_plugin.figures.panels import everything, has_potential
-from nrm_plugin.report.tables import NOTHING, Cell, Column, Table, count, interval, number, rounded, words
+from nrm_plugin.report.tables import NOTHING, Cell, Column, Table, count, interval, number, rounded
 from nrm_plugin.report.uncertainty import Comparison
 from nrm_plugin.statistics import Region, Regions, regions
 from nrm_plugin.statistics.selection import select
@@ -38,9 +38,7 @@ def region_cell(region: Region) -> Cell:
     return Cell(title_of(region.label), region.high, "name")
 
 
-def thickness_table(
-    results: xr.Dataset, found: Regions, thickness: xr.Dataset | None
-) -> Table:
+def thickness_table(results: xr.Dataset, found: Regions, thickness: xr.Dataset | None) -> Table:
     """Curves and thickness of every region."""
     columns = [Column("Region"), Column("Curves", True), Column("In averages", True)]
     if thickness is not None:
@@ -56,8 +54,7 @@ def thickness_table(
         row = [region_cell(region), count(len(region.curves)),
                count(len(used))]  # fmt: skip
         if thickness is not None:
-            of = {name: float(thickness[name].values[i])
-                  for name in ("mean", "low", "high", "spread", "n_detected", "n_effective")}  # fmt: skip
+            of = {str(name): float(values[i]) for name, values in thickness.data_vars.items()}
             row += [
                 interval(of["mean"], of["low"], of["high"], NANO),
                 number(of["spread"], NANO),
@@ -96,10 +93,9 @@ def summary_table(rows: Sequence[Mapping[str, Any]], found: Regions) -> Table:
         quartiles = [row["quartile_1"], row["quartile_3"]]
         known = all(math.isfinite(q) for q in quartiles)
         between = " to ".join(rounded(q * MEGA) for q in quartiles) if known else NOTHING
-        table.append([
+        cells = [
             Cell(title_of(row["region"]), high.get(row["region"], math.nan), "name"),
-            Cell(title_of(row["bin"]).removesuffix("\N{NO-BREAK SPACE}nm"),
-                 row["depth_low"], "name"),  # fmt: skip
+            Cell(title_of(row["bin"].removesuffix(" nm")), row["depth_low"], "name"),
             count(row["n"]),
             number(row["n_effective"], digits=2),
             interval(row["mean"], row["low"], row["high"], MEGA),
@@ -108,15 +104,16 @@ def summary_table(rows: Sequence[Mapping[str, Any]], found: Regions) -> Table:
             number(row["noise_floor"], MEGA, 2),
             count(row["modes"] or math.nan),
             number(row["p_one_mode"], digits=2),
-        ])  # fmt: skip
+        ]
+        table.append(cells)
     return Table(
         "Magnitude of the shear modulus |G*| by region and distance from the electrode",
         columns,
         table,
-        "The mean is the magnitude of the mean complex modulus, which noise does not raise; median "
-        "and quartiles are of the magnitudes of single curves, which it does: compare them with the "
-        "noise floor. Modes: how many the data hold at a level of 5 %; p is the probability of such "
-        "data if there were only one.",
+        "The mean is the magnitude of the mean complex modulus, which noise does not raise; "
+        "median and quartiles are of the magnitudes of single curves, which it does: compare them "
+        "with the noise floor. Modes: how many the data hold at a level of 5 %; p is the "
+        "probability of such data if there were only one.",
     )
 
 

@@ -26,12 +26,12 @@ from nrm_plugin.statistics.selection import column
 
 _NO_LATERAL = (
     "The curves have no lateral signal: contacts and heights are given, moduli are not. Say which "
-    "channels hold the lock-in's X and Y, and how it was set (nrm experiment)."
+    "channels hold the lock-in's X and Y, and how it was set (`nrm experiment`)."
 )
 
 _NO_POTENTIAL = (
     "No curve has an electrode potential, so all curves are taken together. Give the "
-    "potentiostat's log to nrm process with --potential."
+    "potentiostat's log to `nrm process` with `--potential`."
 )
 
 
@@ -282,7 +282,7 @@ def _calibrations(common: Systematic) -> Part:
         part.words.append(
             "No calibration has a standard error, so nobody knows how far all moduli may be off "
             "together. Calibrations of the lateral force are rarely better than 15 to 20 %. "
-            "nrm calibrate gives standard errors with the values; or write KEY_stderr into the "
+            "`nrm calibrate` gives standard errors with the values; or write KEY_stderr into the "
             "experiment file."
         )
     else:
@@ -355,4 +355,3 @@ def _median(results: xr.Dataset, name: str) -> float:
     values = np.abs(results[name].values.astype(np.float64))
     values = values[np.isfinite(values)]
     return float(np.median(values)) if len(values) else math.nan
-

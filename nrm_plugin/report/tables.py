@@ -9,6 +9,9 @@ from dataclasses import dataclass
 #: Shown for what is not known.
 NOTHING = "–"
 
+#: A longer word may be broken anywhere.
+_LONG = 30
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -27,6 +30,12 @@ class Cell:
     text: str
     key: float | str
     tone: str = ""
+
+    @property
+    def classes(self) -> list[str]:
+        """Classes of the cell in the page."""
+        long = max(map(len, self.text.split()), default=0) > _LONG
+        return ([self.tone] if self.tone else []) + (["long"] if long else [])
 
     @property
     def sort(self) -> str:

@@ -223,7 +223,7 @@ def _computed(
     for region in regions:
         thickness = thicknesses.get(region.label, math.nan)
         if not math.isfinite(thickness):
-            words.append(f"{region.label}: the thickness is not known, so there is no computed one.")
+            words.append(f"{region.label}: none is computed, the thickness is not known.")
             continue
         try:
             layer: Any = fea.Layer(thickness, poisson_ratio=poisson)

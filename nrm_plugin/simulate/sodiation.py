@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from nrm_plugin.columns import FloatArray
+from nrm_plugin.errors import OutputError
 from nrm_plugin.model import CurveSet
 from nrm_plugin.simulate.instrument import Detector, Instrument, LockIn
 from nrm_plugin.simulate.measurement import Ramp, Truth, simulate
@@ -53,7 +55,7 @@ class HardCarbon(Sample):
 
 
 def sodiation(
-    grid: tuple[int, int] = (18, 18),
+    grid: tuple[int, int] = (20, 20),
     *,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
@@ -103,8 +105,27 @@ def sodiation(
     grains = _GRAINS * (np.sin(2 * np.pi * x / _GRAIN_SIZE + 0.4) + np.cos(
         2 * np.pi * (y - 0.4 * x) / _GRAIN_SIZE))  # fmt: skip
     truth = replace(truth, contact_height=truth.contact_height + grains)
-    began = np.arange(curves.n_curves) * (duration / curves.n_curves)
+    began = np.arange(curves.n_curves, dtype=np.float64) * (duration / curves.n_curves)
     return _as_measured(curves, grains, began), _log(sweep, duration, seed), truth
+
+
+def write_log(log: dict[str, FloatArray], path: Path) -> None:
+    """Write the log as a table of text, as potentiostats export it, whatever is there.
+
+    Raises
+    ------
+    OutputError
+    """
+    dates = BEGAN + (log["time"] * 1e6).round().astype("m8[us]")
+    lines = ["# simulated: no potentiostat recorded this", "date,potential (V),current (uA)"]
+    lines += [
+        f"{date},{potential:.6f},{current * 1e6:.4f}"
+        for date, potential, current in zip(dates, log["potential"], log["current"], strict=True)
+    ]
+    try:
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise OutputError(path, error.strerror or error) from error
 
 
 def _as_measured(curves: CurveSet, grains: FloatArray, began: FloatArray) -> CurveSet:
