@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
@@ -37,6 +38,9 @@ _MARGIN = 5.0
 
 #: Bandwidths below this many fine cells are as good as this one.
 _NARROWEST = 0.8
+
+#: Parts of a kernel below this one of its peak are nothing.
+_NOTHING = 1e-7
 
 #: Values from which range and bandwidth are found.
 _ENOUGH = 100_000
@@ -180,9 +184,9 @@ def density(
         part = slice(a, b + 1)
         kernel = _kernel(grid, depth[part], bandwidth[0], depth[a] - step / 2,
                          depth[b] + step / 2, reflect)  # fmt: skip
-        both += kernel @ _over_value(
-            values[some, part], weak[some, part], low, cell, sigma, size[1]
-        )
+        tables = _over_value(values[some, part], weak[some, part], low, cell, sigma, size[1])
+        for sums, table in zip(both, tables, strict=True):
+            sums += kernel @ table
     total, weak_part = both
     n = int(there.sum())
     scale = max(n, 1) * cell
@@ -281,7 +285,7 @@ def _over_value(
 
 def _kernel(
     grid: FloatArray, depth: FloatArray, bandwidth: float, low: float, high: float, reflect: bool
-) -> FloatArray:
+) -> csr_array:
     """Kernels at all depths on the grid; between `low` and `high` alone where they reflect.
 
     A cell of the grid through which a boundary runs has the part that lies inside.
@@ -291,12 +295,16 @@ def _kernel(
     def gaussian(centre: FloatArray) -> FloatArray:
         return np.asarray(np.exp(-0.5 * ((grid[:, None] - centre) / bandwidth) ** 2) / norm)
 
+    def narrow(kernel: FloatArray) -> csr_array:
+        """Without what is far away: few products, and none that would wake all processors."""
+        return csr_array(np.where(kernel > _NOTHING * kernel.max(), kernel, 0.0))
+
     kernel = gaussian(depth)
     if not reflect:
-        return kernel
+        return narrow(kernel)
     kernel += gaussian(2.0 * low - depth) + gaussian(2.0 * high - depth)
     cell = grid[1] - grid[0]
     inside = np.clip((grid - low) / cell + 0.5, 0.0, 1.0) * np.clip(
         (high - grid) / cell + 0.5, 0.0, 1.0
     )
-    return np.asarray(kernel * inside[:, None])
+    return narrow(kernel * inside[:, None])
