@@ -10,6 +10,7 @@ import pytest
 from made_results import map_places, operando, results_of
 from scipy import stats
 
+import nrm_plugin as nrm
 from nrm_plugin import NrmError
 from nrm_plugin import statistics as st
 from nrm_plugin.variables import BIT, FLAGS
@@ -51,6 +52,18 @@ def test_summary_of_nothing(tmp_path):
     assert all("no curves" in row["warnings"] for row in rows)
     with pytest.raises(NrmError, match="not written"):
         st.write_summary(rows, tmp_path / "nowhere" / "summary.csv")
+
+
+def test_results_in_a_file_give_the_same(tmp_path):
+    results, _ = operando(8, grid=(4, 10))
+    nrm.save(results, tmp_path / "results.h5")
+    stored = nrm.open_results(tmp_path / "results.h5")
+    regions = st.regions(stored)
+    assert [r.curves.tolist() for r in regions] == [r.curves.tolist() for r in st.regions(results)]
+    for region in regions:
+        a, b = (st.mean_profile(r, curves=region.curves) for r in (results, stored))
+        np.testing.assert_array_equal(a["high"], b["high"])
+    assert st.summary(stored, regions)[7] == st.summary(results, regions)[7]
 
 
 # Maps

@@ -158,6 +158,26 @@ def test_nothing_one_and_all_flagged():
     assert "no curve has a value" in hollow.attrs["warnings"]
 
 
+def test_absurd_values_end_in_no_traceback():
+    """Infinite values count as missing; huge ones and errors of zero pass through everything."""
+    values = np.full((12, 121), 3e6 + 1e6j)
+    values[:3], values[3:5] = np.inf, 1e30
+    stderr = np.full((12, 121), 1e5)
+    stderr[6] = 0.0
+    made = results_of(values, stderr=stderr, potential=np.linspace(0.9, 0.6, 12))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = st.mean_profile(made, "storage_modulus", range(5, 12))
+        st.density(made)
+        st.density(made, log=True)
+        st.summary(made, st.regions(made))
+        st.region_thickness(made, st.regions(made))
+        st.trend(made)
+        st.map_of(made, "storage_modulus", 5e-9)
+    np.testing.assert_allclose(found["mean"], 3e6)
+    assert int(st.mean_profile(made, "storage_modulus")["n"][0]) == 9
+
+
 @pytest.mark.parametrize(
     "options",
     [{"variable": "storage_moduls"}, {"variable": "contact_height"}, {"interval": "bootstrap"},

@@ -124,7 +124,9 @@ def regions(
     potential = column_of_potential.astype(np.float64)
     known = np.isfinite(potential)
     words = []
-    if not known.any():
+    if not n:
+        words.append("there are no curves")
+    elif not known.any():
         words.append("no curve has a potential: give it with nrm process --potential LOG")
     elif not known.all():
         words.append(f"{n - int(known.sum())} of {n} curves have no potential")

@@ -69,13 +69,17 @@ class Signal:
     def _read(self, results: xr.Dataset, curves: AnyArray, ending: str) -> list[FloatArray]:
         whole = len(curves) == results.sizes["curve"] and bool(np.all(np.diff(curves) == 1))
         found = (results[f"{part}{ending}"] for part in self.parts)
-        return [
-            np.asarray((one if whole else one.isel(curve=curves)).values, np.float64)
-            for one in found
-        ]
+        return [_finite((one if whole else one.isel(curve=curves)).values) for one in found]
 
     def _divisor(self, results: xr.Dataset) -> float:
         return 2.0 * (1.0 + float(results.attrs.get("poisson_ratio", 0.5))) if self.shear else 1.0
+
+
+def _finite(values: AnyArray) -> FloatArray:
+    """Values in double precision, nan for what is infinite."""
+    found = np.asarray(values, np.float64)
+    infinite = np.isinf(found)
+    return np.where(infinite, np.nan, found) if infinite.any() else found
 
 
 _YOUNG = ("storage_modulus", "loss_modulus")
