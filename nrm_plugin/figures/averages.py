@@ -73,6 +73,7 @@ def profiles(
         If there is no such variable.
     """
     shown = regions_of(results, regions)
+    to = far(results, direction) if to is None else to
     ax = style.one(ax, width)
     handles: list[Line2D | Patch] = []
     drawn: list[xr.Dataset] = []
@@ -86,7 +87,7 @@ def profiles(
             empty.setdefault(why_empty(results, region), []).append(name)
             continue
         drawn.append(profile)
-        handles.append(_one(ax, profile, colour, name))
+        handles.append(_one(ax, profile, colour, name, to))
     said = [f"{together(names)}: {why}" for why, names in empty.items()]
     if not drawn:
         return style.words(ax, f"Nothing to average. {'; '.join(said) or 'No regions.'}")
@@ -94,7 +95,7 @@ def profiles(
                 for text in said for line in textwrap.wrap(text, 44)]  # fmt: skip
     ax.axhline(0.0, color=style.MUTED, lw=0.5, zorder=0)
     about = drawn[0].attrs
-    ax.set_xlim(0.0, (far(results, direction) if to is None else to) * NANO)
+    ax.set_xlim(0.0, to * NANO)
     low, high = _range(drawn, scale(str(about["units"])).factor)
     style.legend_above(ax, handles, low, high, f"mean with its {level:.0%} interval")
     ax.set_xlabel(DISTANCE)
@@ -103,12 +104,12 @@ def profiles(
     return ax
 
 
-def _one(ax: Axes, profile: xr.Dataset, colour: str, name: str) -> Line2D:
+def _one(ax: Axes, profile: xr.Dataset, colour: str, name: str, to: float) -> Line2D:
     z = profile["depth"].values * NANO
     shown = scale(str(profile.attrs["units"]))
     n = profile["n"].values
     most, mean = int(n.max()), shown(profile["mean"].values)
-    counted = f"n = {most}" + (_effective(profile) if most > 1 else ", no interval")
+    counted = f"n = {most}" + (_effective(profile, to) if most > 1 else ", no interval")
     ax.plot(z, mean, color=colour, lw=0.7, ls=":", gid=name)
     (line,) = ax.plot(z, np.where(_held_by_most(n), mean, np.nan), color=colour,
                       label=f"{name} ({counted})")  # fmt: skip
@@ -117,14 +118,17 @@ def _one(ax: Axes, profile: xr.Dataset, colour: str, name: str) -> Line2D:
     return line
 
 
-def _effective(profile: xr.Dataset) -> str:
-    """Effective number of curves, where neighbours are so alike that it is clearly smaller."""
+def _effective(profile: xr.Dataset, to: float) -> str:
+    """Effective number of curves, where neighbours are so alike that it is clearly smaller.
+
+    The lower quartile over the distances shown: far out there is noise, which is never alike.
+    """
     n, effective = profile["n"].values, profile["n_effective"].values
-    there = _held_by_most(n) & np.isfinite(effective)
+    there = _held_by_most(n) & np.isfinite(effective) & (profile["depth"].values <= to)
     if not there.any():
         return ""
-    usual = float(np.median(effective[there]))
-    return f", $n_{{eff}}$ = {usual:.0f}" if usual < _CLEARLY * float(np.median(n[there])) else ""
+    low = float(np.quantile(effective[there], 0.25))
+    return f", $n_{{eff}}$ = {low:.0f}" if low < _CLEARLY * float(np.median(n[there])) else ""
 
 
 def _held_by_most(n: IntArray) -> NDArray[np.bool_]:
@@ -134,14 +138,18 @@ def _held_by_most(n: IntArray) -> NDArray[np.bool_]:
 def _range(drawn: list[xr.Dataset], factor: float) -> tuple[float, float]:
     """Limits that hold all means, and intervals wherever most curves have a value.
 
-    Next to the electrode few curves are left, and their intervals would hide all others.
+    Next to the electrode few curves are left, and a place with two or three effective curves has
+    an interval that would hide everything else: the frame cuts what lies farther from all means
+    than they are from each other.
     """
-    held = [0.0]
+    means = np.concatenate([profile["mean"].values for profile in drawn])
+    low, high = min(0.0, float(np.nanmin(means))), max(0.0, float(np.nanmax(means)))
+    span = (high - low) or 1.0 / factor
+    ends = [low, high]
     for profile in drawn:
         most = _held_by_most(profile["n"].values)
-        for name in ("mean", "low", "high"):
-            values = profile[name].values[most if name != "mean" else slice(None)]
-            held += (values[np.isfinite(values)] * factor).tolist()
-    low, high = min(held), max(held)
-    room = 0.05 * ((high - low) or 1.0)
-    return low - room, high + room
+        for name in ("low", "high"):
+            values = profile[name].values[most]
+            ends += np.clip(values[np.isfinite(values)], low - span, high + span).tolist()
+    room = 0.05 * (max(ends) - min(ends) or span)
+    return (min(ends) - room) * factor, (max(ends) + room) * factor
