@@ -23,10 +23,10 @@ class Passes:
     Attributes
     ----------
     sweep : (n,) array of int
-        +1 where the potential rises, -1 where it falls, 0 before it first moves. A hold belongs
-        to the pass that it ends or interrupts.
+        +1 where the potential rises, -1 where it falls, 0 if it does neither. A hold belongs to
+        the pass that it interrupts or ends, one before all passes to the first.
     number : (n,) array of int
-        From 0; -1 before the potential first moves.
+        From 0; -1 if there is none.
     """
 
     sweep: IntArray
@@ -34,7 +34,7 @@ class Passes:
 
     @property
     def cycle(self) -> IntArray:
-        """Number of the cycle, from 1: two passes are one. -1 before the potential first moves."""
+        """Number of the cycle, from 1: two passes are one. -1 without passes."""
         return np.where(self.number < 0, -1, 1 + self.number // 2)
 
 
@@ -63,8 +63,7 @@ def find_passes(potential: FloatArray) -> Passes:
         edges.append(extreme + int(np.flatnonzero(near)[-1]))
     for i, edge in enumerate(edges):
         stop = edges[i + 1] + 1 if i + 1 < len(edges) else n
-        # The first point of all has no pass before it to belong to.
-        begin = edge + 1 if i else edge
+        begin = edge + 1 if i else 0
         rises = potential[turns[i][1]] > potential[turns[i][0]]
         sweep[begin:stop], number[begin:stop] = (1 if rises else -1), i
     return Passes(sweep, number)

@@ -67,9 +67,9 @@ def from_column(data: CurveSet | xr.Dataset, settings: Settings) -> Found:
     """Sweep and cycle of potentials that are known already."""
     table = data.curve_table if isinstance(data, CurveSet) else data.coords
     if "potential" not in table or not np.isfinite(table["potential"]).any():
-        where = "a channel or a column" if isinstance(data, CurveSet) else "a column"
+        lacking = "neither a channel nor a column" if isinstance(data, CurveSet) else "no column"
         raise InvalidInput(
-            f"there is no {where} potential: give the potentiostat's log (--potential), or say "
+            f"there is {lacking} potential: give the potentiostat's log (--potential), or say "
             "which channel it is (--map Input3=potential)"
         )
     if set(settings.given) & {"potential_gain", "potential_offset", "reference_potential"}:

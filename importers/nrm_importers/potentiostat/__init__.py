@@ -65,7 +65,7 @@ class TextLog:
             return 0
         from nrm_importers.potentiostat import text
 
-        return 30 if text.has_titles(head) else 0
+        return text.sniff(head)
 
     def read(self, path: Path) -> Log:
         """Read a table."""

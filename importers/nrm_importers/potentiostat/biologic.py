@@ -78,11 +78,7 @@ def _text(path: Path, data: bytes, encoding: str) -> Log:
     match = re.fullmatch(r"Nb header lines : (\d{1,5})\s*", lines[1]) if len(lines) > 2 else None
     if match is None:
         raise CorruptFile(path, None, "the number of header lines", lines[-1][:40])
-    table = find_titles(data, encoding)
+    table = find_titles(data, encoding, int(match[1]))
     if table is None:
-        raise CorruptFile(path, None, "a line of titles with time/s and Ewe/V", "none")
-    if len(table.above) + 1 != int(match[1]):
-        raise CorruptFile(
-            path, None, f"titles in line {match[1]}", f"them in line {len(table.above) + 1}"
-        )
+        raise CorruptFile(path, None, f"titles with time/s and Ewe/V in line {match[1]}", "none")
     return read_table(path, data, encoding, table, month_first=True)

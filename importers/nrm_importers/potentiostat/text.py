@@ -23,8 +23,12 @@ _LARGEST = 1 << 30
 #: Titles stand in this part of a file.
 _HEAD = 1 << 18
 
-#: Separators as pandas has them; the last one is any white space.
-_SEPARATORS = ("\t", ";", ",", r"\s+")
+#: Longer lines hold no titles.
+_LONGEST = 1 << 13
+
+#: Separators as pandas has them.
+_SPACE = r"\s+"
+_SEPARATORS = ("\t", ";", ",", _SPACE)
 
 _START = re.compile(r"\bstart\w*\b[^\d\n]*(\d[\d./-]+[T ]+\d\d?:\d\d.*)", re.I)
 
@@ -50,14 +54,14 @@ class Table:
     above: list[str]
 
 
-def has_titles(head: bytes) -> bool:
-    """Whether a file begins with titles of a time and a potential, and numbers follow."""
+def sniff(head: bytes) -> int:
+    """Say how likely a file is a log: it has titles of a time and a potential, and numbers."""
     data, encoding = _decoded(head)
     table = find_titles(data, encoding)
     if table is None:
-        return False
+        return 0
     following = data[table.offset :].decode(encoding, "replace").split("\n")[:4]
-    return any(re.match(r"\s*[\"']?[-+]?\d", line) for line in following)
+    return 30 if any(re.match(r"\s*[\"']?[-+]?\d", line) for line in following) else 10
 
 
 def read(path: Path) -> Log:
@@ -105,18 +109,22 @@ def _decoded(data: bytes) -> tuple[bytes, str]:
     return data, "utf-8"
 
 
-def find_titles(data: bytes, encoding: str) -> Table | None:
-    """Find the first line with titles of a time and a potential."""
+def find_titles(data: bytes, encoding: str, line: int | None = None) -> Table | None:
+    """Find the first line with titles of a time and a potential; or look at one line only."""
+    lines = data[:_HEAD].split(b"\n") if line is None else data.split(b"\n", line)[:line]
     offset = 0
     above: list[str] = []
-    for line in data[:_HEAD].split(b"\n"):
-        offset += len(line) + 1
-        text = line.decode(encoding, "replace").rstrip("\r")
-        for separator in _SEPARATORS:
-            cells = re.split(separator, text.lstrip("#").strip(" "))
-            found = roles([title(cell) for cell in cells])
-            if complete(found):
-                return Table(min(offset, len(data)), separator, found, above)
+    for number, raw in enumerate(lines, 1):
+        offset += len(raw) + 1
+        text = raw.decode(encoding, "replace").rstrip("\r")
+        if line in (None, number) and len(text) < _LONGEST:
+            for separator in _SEPARATORS:
+                cells = re.split(separator, text.lstrip("#").strip(" "))
+                found = roles([title(cell) for cell in cells])
+                if separator == _SPACE and not all(one.unit for one in found.values()):
+                    continue  # prose
+                if complete(found):
+                    return Table(min(offset, len(data)), separator, found, above)
         above.append(text)
     return None
 
