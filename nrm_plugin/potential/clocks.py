@@ -16,8 +16,8 @@ from nrm_plugin.errors import InvalidInput
 from nrm_plugin.potential.log import Log
 from nrm_plugin.vocabulary import nearest
 
-#: Differences between time zones in s: whole and half hours, the smallest first.
-_ZONES = sorted((k * 1800.0 for k in range(-52, 53)), key=lambda s: (abs(s), s % 3600.0))
+#: Differences between time zones in s: whole hours first, then half ones, the smallest first.
+_ZONES = sorted((k * 1800.0 for k in range(-52, 53)), key=lambda s: (s % 3600.0, abs(s)))
 
 
 @dataclass
@@ -136,7 +136,7 @@ class Placed:
 def place(logs: Sequence[Log], clock: Clock) -> Placed:
     """Put logs on the microscope's clock, in order of time.
 
-    A gap between two logs is one if it is longer than twice the longest step within them.
+    A gap between two logs is one if it is longer than twice the usual step within them.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def place(logs: Sequence[Log], clock: Clock) -> Placed:
             raise InvalidInput(
                 f"{_named(ordered[i - 1])} and {_named(ordered[i])} cover the same time"
             )
-        steps = max(float(np.diff(t).max()) for t in (times[i - 1], times[i]))
+        steps = max(float(np.median(np.diff(t))) for t in (times[i - 1], times[i]))
         if gap > 2.0 * steps:
             gaps.append(i)
     ends = np.cumsum([len(t) for t in times]) - 1
