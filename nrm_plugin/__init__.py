@@ -23,6 +23,9 @@ _HOME = {
     "merge": "nrm_plugin.merging",
     "Recipe": "nrm_plugin.recipe",
     "process": "nrm_plugin.engine.pipeline",
+    "with_potential": "nrm_plugin.potential",
+    "read_log": "nrm_plugin.potential",
+    "Log": "nrm_plugin.potential",
     "open_results": "nrm_plugin.store.opened",
     "hookimpl": "nrm_plugin.hookspecs",
     "NrmError": "nrm_plugin.errors",
@@ -62,6 +65,9 @@ if TYPE_CHECKING:
     from nrm_plugin.merging import merge as merge
     from nrm_plugin.model import Channel as Channel
     from nrm_plugin.model import CurveSet as CurveSet
+    from nrm_plugin.potential import Log as Log
+    from nrm_plugin.potential import read_log as read_log
+    from nrm_plugin.potential import with_potential as with_potential
     from nrm_plugin.recipe import Recipe as Recipe
     from nrm_plugin.store.opened import open_results as open_results
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import click
 
     from nrm_plugin.model import CurveSet
+    from nrm_plugin.potential.log import Log
 
 GROUP = "nrm_plugin"
 
@@ -112,6 +113,37 @@ class ContactMethod(Protocol):
         """
 
 
+@runtime_checkable
+class PotentialLog(Protocol):
+    """Reads one kind of a potentiostat's file.
+
+    Attributes
+    ----------
+    name : str
+        One lower-case word.
+    description : str
+        One line for ``nrm plugins``.
+    suffixes : sequence of str
+        Usual suffixes with their dot; a hint for people, never a condition.
+    """
+
+    name: str
+    description: str
+    suffixes: Sequence[str]
+
+    def sniff(self, head: bytes, path: Path) -> int:
+        """Say how sure the reader is that the file is its own, from 0 to 100; see `Importer`."""
+
+    def read(self, path: Path) -> Log:
+        """Read times and potentials.
+
+        Raises
+        ------
+        CorruptFile, InvalidInput
+            If the file is damaged or cut short; if it has no potential over time.
+        """
+
+
 @hookspec
 def nrm_importers() -> Sequence[Importer]:
     """Return importers: objects that recognise and open files of one kind."""
@@ -131,7 +163,7 @@ def nrm_contact_methods() -> Sequence[ContactMethod]:
 
 
 @hookspec
-def nrm_potential_logs() -> Sequence[Any]:
+def nrm_potential_logs() -> Sequence[PotentialLog]:
     """Return readers of potentiostat logs."""
     raise NotImplementedError
 

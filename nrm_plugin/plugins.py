@@ -19,7 +19,7 @@ import pluggy
 
 from nrm_plugin import hookspecs
 from nrm_plugin.errors import RecipeError
-from nrm_plugin.hookspecs import GROUP, ContactMethod, Exporter, Importer
+from nrm_plugin.hookspecs import GROUP, ContactMethod, Exporter, Importer, PotentialLog
 
 OWN = "nrm-plugin"
 
@@ -27,6 +27,7 @@ _NEEDED = {
     "Importer": ("name", "description", "suffixes", "sniff", "open"),
     "Exporter": ("name", "description", "suffix", "write"),
     "ContactMethod": ("name", "description", "find"),
+    "PotentialLog": ("name", "description", "suffixes", "sniff", "read"),
 }
 
 #: Contact methods of our own, by the names that recipes have for them.
@@ -44,6 +45,7 @@ class Plugin:
     importers: list[str] = field(default_factory=list)
     exporters: list[str] = field(default_factory=list)
     contact_methods: list[str] = field(default_factory=list)
+    potential_logs: list[str] = field(default_factory=list)
     failure: str = ""
 
 
@@ -58,6 +60,7 @@ class Plugins:
     importers : dict of name to Importer
     exporters : dict of suffix to Exporter
     contact_methods : dict of name to ContactMethod
+    potential_logs : dict of name to PotentialLog
     manager : pluggy.PluginManager
         For hooks that are called and not listed, such as ``nrm_commands``.
     """
@@ -67,6 +70,7 @@ class Plugins:
     exporters: dict[str, Exporter]
     manager: pluggy.PluginManager
     contact_methods: dict[str, ContactMethod] = field(default_factory=dict)
+    potential_logs: dict[str, PotentialLog] = field(default_factory=dict)
 
     def version_of(self, importer: str) -> str:
         """Distribution and version that brought an importer."""
@@ -138,6 +142,7 @@ def _register(plugins: Plugins, plugin: Plugin, point: EntryPoint) -> None:
         importers = _offers(module, "nrm_importers", Importer)
         exporters = _offers(module, "nrm_exporters", Exporter)
         methods = _offers(module, "nrm_contact_methods", ContactMethod)
+        logs = _offers(module, "nrm_potential_logs", PotentialLog)
     except BaseException:
         manager.unregister(module)
         raise
@@ -147,6 +152,8 @@ def _register(plugins: Plugins, plugin: Plugin, point: EntryPoint) -> None:
         _add(plugins, "exporters", exporter.suffix.lower(), exporter, plugin)
     for method in methods:
         _add(plugins, "contact_methods", method.name, method, plugin)
+    for log in logs:
+        _add(plugins, "potential_logs", log.name, log, plugin)
 
 
 def _offers(module: Any, hook: str, kind: type) -> list[Any]:

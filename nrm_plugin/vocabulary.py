@@ -67,7 +67,9 @@ COLUMNS: dict[str, Quantity] = {
     "start_time_uncertainty": Quantity(("s",), "how far the start time may be off"),
     "acquisition_order": Quantity(("",), "rank in time among the curves of its file, from 0"),
     "potential": Quantity(("V",), "electrode potential during the curve", 1e3),
-    "cycle": Quantity(("",), "number of the electrochemical cycle"),
+    "potential_uncertainty": Quantity(("V",), "how far the potential may be off", 1e3),
+    "sweep": Quantity(("",), "+1 anodic (rising), -1 cathodic (falling), 0 unknown"),
+    "cycle": Quantity(("",), "number of the electrochemical cycle; -1 unknown"),
     "source": Quantity(("",), "number of the source file"),
 }
 
@@ -182,6 +184,18 @@ METADATA: dict[str, Key] = {
     "electrode": Key("", "electrode material", text=True),
     "electrolyte": Key("", "electrolyte", text=True),
     "reference_electrode": Key("", "electrode that potentials are given against", text=True),
+    "reference_potential": Key(
+        "V", "potential of the reference electrode against the metal's, added", -100.0, 100.0
+    ),
+    "potential_gain": Key(
+        "", "volts at the electrode per recorded volt", 1e-6, 1e6, signed=True
+    ),
+    "potential_offset": Key("V", "added to the recorded potential, after the gain", -1e3, 1e3),
+    "clock_offset": Key(
+        "s", "added to the potentiostat's times to have the microscope's", -1e9, 1e9
+    ),
+    "time_zone": Key("", "time zone of the microscope's clock, as Europe/London", text=True),
+    "potential_source": Key("", "where the electrode potential comes from", text=True),
     "ramp_size": Key("m", "length of the commanded ramp", _POSITIVE, 1e-2),
     "ramp_rate": Key("Hz", "approach and retract cycles per second", _POSITIVE, 1e6),
     "approach_speed": Key("m/s", "speed of the approach", _POSITIVE, 1.0),

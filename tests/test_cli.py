@@ -471,7 +471,7 @@ def test_plugins() -> None:
     assert all(
         set(p) == {
             "name", "distribution", "version", "hooks", "importers", "exporters",
-            "contact_methods", "failure",
+            "contact_methods", "potential_logs", "failure",
         }
         for p in listed
     )  # fmt: skip

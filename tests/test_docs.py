@@ -24,6 +24,7 @@ import textwrap
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from writers.nanoscope import (
     example_single_curve,
     write_force,
 )
+from writers.potentiostat import write_mpt
 
 import nrm_plugin
 from nrm_plugin import cli, hookspecs, plugins, testing, variables, vocabulary
@@ -117,6 +119,7 @@ def example_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for number in range(3):
         date = f"09:4{1 + 2 * number}:07 AM Tue Mar 04 2025"
         example_single_curve(f"series.{number:03}", date=date)
+    write_mpt(Path("cv.mpt"), start=datetime(2025, 3, 4, 9, 30))
     raw = np.zeros((1, 200), np.int64)
     never = ForceChannel("Deflection Error", "DeflectionError", raw, 0.000375, 2.5,
                          ("DeflSens", 1.0, ""))  # fmt: skip
@@ -239,6 +242,7 @@ FUNCTIONS = [
     hookspecs.Importer.open,
     hookspecs.Exporter.write,
     hookspecs.ContactMethod.find,
+    hookspecs.PotentialLog.read,
     testing.check_importer,
 ]
 
@@ -256,7 +260,8 @@ def test_no_hook_is_documented_that_does_not_exist():
 
 
 @pytest.mark.parametrize(
-    "protocol", [hookspecs.Importer, hookspecs.Exporter, hookspecs.ContactMethod]
+    "protocol",
+    [hookspecs.Importer, hookspecs.Exporter, hookspecs.ContactMethod, hookspecs.PotentialLog],
 )
 def test_attributes_of_protocols_are_documented(protocol):
     text = section(ROOT / "docs" / "plugin-hooks.md", protocol.__name__)

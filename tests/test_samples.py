@@ -14,7 +14,9 @@ from nrm_plugin import plugins
 from nrm_plugin.testing import check_importer
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_data"
-FILES = sorted(p for p in SAMPLES.rglob("*") if p.is_file() and p.parent != SAMPLES)
+ALL = sorted(p for p in SAMPLES.rglob("*") if p.is_file() and p.parent != SAMPLES)
+LOGS = [p for p in ALL if p.parent.name == "potentiostat"]
+FILES = [p for p in ALL if p not in LOGS]
 
 
 def test_the_script_makes_the_same_bytes(tmp_path: Path) -> None:
@@ -25,12 +27,12 @@ def test_the_script_makes_the_same_bytes(tmp_path: Path) -> None:
     spec.loader.exec_module(module)
     module.main(tmp_path)
     made = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
-    assert made == {p.relative_to(SAMPLES): p.read_bytes() for p in FILES}
+    assert made == {p.relative_to(SAMPLES): p.read_bytes() for p in ALL}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
 def test_its_importer_keeps_all_promises(path: Path) -> None:
-    foreign = [p for p in FILES if p.parent != path.parent]
+    foreign = [p for p in ALL if p.parent != path.parent]
     check_importer(plugins.installed().importers[path.parent.name], [path], foreign=foreign)
 
 
@@ -39,6 +41,23 @@ def test_no_other_importer_takes_it(path: Path) -> None:
     head = path.read_bytes()[:4096]
     scores = {n: i.sniff(head, path) for n, i in plugins.installed().importers.items()}
     assert {name for name, score in scores.items() if score} == {path.parent.name}
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda p: p.name)
+def test_readers_of_logs_take_logs_and_nothing_else(path: Path) -> None:
+    head = path.read_bytes()[:4096]
+    readers = plugins.installed().potential_logs
+    scores = {n: r.sniff(head, path) for n, r in readers.items()}
+    assert any(scores.values()) == (path in LOGS)
+
+
+@pytest.mark.parametrize("path", LOGS, ids=lambda p: p.name)
+def test_logs_agree(path: Path) -> None:
+    """All of them show one cycle from 2 V to 0.005 V and back at 1 mV/s."""
+    log = nrm.read_log(path)
+    time = log.time[-160:] - log.time[-160]
+    expected = 0.005 + abs(1.995 - 1e-3 * time)
+    assert abs(log.potential[-160:] - expected).max() < 1e-5
 
 
 def test_the_demo_converts_all_of_them(tmp_path: Path) -> None:

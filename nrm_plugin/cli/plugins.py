@@ -11,7 +11,7 @@ from nrm_plugin import plugins
 from nrm_plugin.cli.text import table
 
 #: Hooks whose objects are listed by name.
-_LISTED = ("nrm_importers", "nrm_exporters", "nrm_contact_methods")
+_LISTED = ("nrm_importers", "nrm_exporters", "nrm_contact_methods", "nrm_potential_logs")
 
 
 @click.command("plugins")
@@ -27,6 +27,7 @@ def command(as_json: bool) -> None:
         adds = [f"importer {n}" for n in plugin.importers]
         adds += [f"exporter {n}" for n in plugin.exporters]
         adds += [f"contact method {n}" for n in plugin.contact_methods]
+        adds += [f"potential log {n}" for n in plugin.potential_logs]
         adds += [h for h in plugin.hooks if h not in _LISTED]
         if plugin.failure:
             blocked = plugin.failure.startswith("disabled")

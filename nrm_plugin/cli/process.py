@@ -14,6 +14,7 @@ import numpy as np
 
 from nrm_plugin.cli import results as said
 from nrm_plugin.cli.batch import Batch, Known, files_and_output, is_folder, what_is_known
+from nrm_plugin.cli.potential import Potential
 from nrm_plugin.engine import provenance
 from nrm_plugin.engine.pipeline import process
 from nrm_plugin.engine.shape import shape_factor
@@ -32,6 +33,16 @@ STOPPED = 130
 @click.option("--recipe", "recipe", metavar="R.toml",
               help="What is done; nrm recipe writes one. Defaults otherwise.")  # fmt: skip
 @what_is_known
+@click.option("--potential", "logs", multiple=True, metavar="LOG",
+              help="Potentiostat's log: every curve gets its potential by the time at which it was "
+              "taken. May be repeated, for logs that follow each other.")  # fmt: skip
+@click.option("--clock-offset", "clock_offset", metavar="TIME",
+              help="Added to the log's times to have the microscope's, 30s.")  # fmt: skip
+@click.option("--time-zone", "time_zone", metavar="ZONE",
+              help="Of the microscope's clock, Europe/London.")  # fmt: skip
+@click.option("--log-start", "log_start", metavar="DATE",
+              help="When the log began, by the microscope's clock, if it does not say: "
+              "2025-03-04T09:41:07.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print what became of each file.")
 @click.pass_context
@@ -43,6 +54,10 @@ def command(
     experiment: str | None,
     settings: tuple[str, ...],
     names: tuple[str, ...],
+    logs: tuple[str, ...],
+    clock_offset: str | None,
+    time_zone: str | None,
+    log_start: str | None,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -58,7 +73,10 @@ def command(
     if not folder and Path(output).suffix.lower() != ".h5":
         raise click.UsageError(f"-o {output}: results are written as .h5, or to a folder/")
     quiet = bool(ctx.obj and ctx.obj["quiet"])
-    batch = Processing(files, known, overwrite, quiet, recipe=chosen, shown=not as_json)
+    potential = Potential.given(logs, clock_offset, time_zone, log_start)
+    batch = Processing(
+        files, known, overwrite, quiet, recipe=chosen, potential=potential, shown=not as_json
+    )
     try:
         if folder:
             batch.each(Path(output), ".h5")
@@ -80,13 +98,22 @@ class Processing(Batch):
     Parameters
     ----------
     recipe : Recipe
+    potential : Potential
+        Where that of every curve comes from.
     shown : bool
         Whether a summary of each file is printed when it is done.
     """
 
-    def __init__(self, *args: Any, recipe: Recipe, shown: bool, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        recipe: Recipe,
+        shown: bool,
+        potential: Potential | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
-        self.recipe, self.shown = recipe, shown
+        self.recipe, self.shown, self.potential = recipe, shown, potential or Potential()
         self._found: dict[str, dict[str, Any]] = {}
 
     def write(self, curves: CurveSet, out: Path) -> None:
@@ -95,6 +122,9 @@ class Processing(Batch):
             raise InvalidInput("there are no curves in it")
         if out.exists() and any(out.samefile(path) for path in self.files if path.exists()):
             raise OutputError(out, "it is one of the files to be processed")
+        known = curves.warnings
+        curves = self.potential.of(curves)
+        self.say(out, [w for w in curves.warnings if w not in known])
         with self.progress(out, "curves") as progress, _unlogged():
             results = process(curves, self.recipe, out, progress=progress)
         found = self._found[str(out)] = said.summary(results)
@@ -109,7 +139,7 @@ class Processing(Batch):
             made = open_results(out)
         except NrmError:
             return False
-        planned, how = plan(curves)
+        planned, how = plan(self.potential.of(curves))
         depth = made["depth"].values
         shape = shape_factor(self.recipe.shape_factor, planned, depth)
         wanted = provenance.attributes(planned, self.recipe, how, shape)

@@ -47,6 +47,8 @@ def attributes(
         "source_name": [o.name for o in origins],
         "source_importer": [f"{o.importer} ({o.version})" for o in origins],
     }
+    if "potential_source" in curves.metadata:
+        found["potential_source"] = str(curves.metadata["potential_source"])
     if how.lateral:
         found |= {
             "shape_factor_source": shape.source,

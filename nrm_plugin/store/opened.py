@@ -38,6 +38,15 @@ class _Stored(BackendArray):
             return np.asarray(file[self.name][key])
 
 
+def holds_results(path: str | PathLike[str]) -> bool:
+    """Whether a file is one of results."""
+    try:
+        with h5py.File(path, "r") as file:
+            return text(file.attrs.get("format", "")) == RESULTS_FORMAT
+    except OSError:
+        return False
+
+
 def open_results(path: str | PathLike[str]) -> xr.Dataset:
     """Open results that `process` or `save` wrote; profiles are read when they are asked for.
 
