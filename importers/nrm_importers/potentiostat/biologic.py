@@ -35,7 +35,7 @@ def _binary(path: Path, data: bytes) -> Log:
     try:
         from galvani.BioLogic import MPRfile
     except ImportError:
-        raise MissingPackage("galvani", "all") from None
+        raise MissingPackage("galvani", "biologic") from None
     try:
         with np.errstate(all="ignore"):
             file = MPRfile(io.BytesIO(data))
