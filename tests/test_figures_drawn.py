@@ -220,7 +220,8 @@ def test_voltammogram_over_time_and_with_a_current():
     ax = figures.voltammogram(results, trace=(volts, amperes))
     np.testing.assert_allclose(lines(ax)["trace"], [volts, amperes * 1e6])
     assert ax.get_ylabel() == "current (µA)"
-    spans = sorted(round(p.get_x(), 6) for p in ax.patches)
+    # A span is a rectangle, or a polygon in older versions of matplotlib.
+    spans = sorted(round(np.atleast_2d(p.get_xy())[:, 0].min(), 6) for p in ax.patches)
     assert spans == [0.005, 0.5, 1.0, 1.5]
     with pytest.raises(InvalidInput, match="as many currents"):
         figures.voltammogram(results, trace=(volts, amperes[1:]))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 
 import nrm_plugin as nrm
 from nrm_plugin import plugins
+from nrm_plugin.cli.demo import convert_samples
 from nrm_plugin.testing import check_importer
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_data"
@@ -60,10 +59,9 @@ def test_logs_agree(path: Path) -> None:
     assert abs(log.potential[-160:] - expected).max() < 1e-5
 
 
-def test_the_demo_converts_all_of_them(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "nrm_plugin", "demo", "-o", str(tmp_path / "demo")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, encoding="utf-8")
-    assert f"{len(FILES)} written" in done.stdout
+def test_the_demo_converts_all_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convert_samples(tmp_path, quiet=True) == 0
+    assert f"{len(FILES)} written" in capsys.readouterr().out
     for path in FILES:
-        converted = nrm.open(tmp_path / "demo" / f"{path.name}.h5")
+        converted = nrm.open(tmp_path / f"{path.name}.h5")
         assert converted.n_samples == nrm.open(path).n_samples

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import click
-import numpy as np
 
 import nrm_plugin
 from nrm_plugin import plugins
@@ -109,8 +108,7 @@ def simulate_and_report(folder: Path) -> None:
 
     regions = statistics.regions(results)
     recorded = read_log(folder / LOG)
-    assert recorded.current is not None
-    trace = (np.asarray(recorded.potential), np.asarray(recorded.current))
+    trace = figures.log_trace(recorded, results)
     figures.save(figures.figure4(results, regions, trace=trace), folder / FIGURE)
     statistics.write_summary(statistics.summary(results, regions), folder / SUMMARY)
     say(f"drawn       {FIGURE}; numbers in {SUMMARY}")

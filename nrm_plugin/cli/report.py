@@ -19,7 +19,8 @@ from nrm_plugin.store.opened import open_results
               help="The curves that the results were made from: for examples, and how densely they "
               "were sampled.")  # fmt: skip
 @click.option("--potential", "log", metavar="LOG",
-              help="The potentiostat's log: the voltammogram is drawn from it.")  # fmt: skip
+              help="The potentiostat's log, for the current; and for potentials, if the results "
+              "have none.")  # fmt: skip
 @click.option("--edges", metavar="V,V,...",
               help="Potentials between which the regions lie, 2,1.5,1,0.5,0.005.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")

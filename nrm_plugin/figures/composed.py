@@ -70,7 +70,9 @@ def figure4(
     if wide:
         heights = [0.30 * width, rows * 0.27 * width, 0.32 * width]
     else:
-        heights = [0.95 * width, (rows * 0.4 + 0.05) * width, 1.0 * width]
+        # Every region more is a line more of the legend.
+        above = 0.95 + 0.06 * max(0, len(shown) - 4)
+        heights = [above * width, (rows * 0.4 + 0.05) * width, 1.0 * width]
     figure = style.new_figure(width, sum(heights) + 4e-3)
     style.mark_whole(figure, is_simulated(results))
     parts: Any = figure.subfigures(3, 1, height_ratios=heights)

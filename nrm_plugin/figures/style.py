@@ -226,12 +226,12 @@ def size_of(ax: Axes) -> tuple[float, float]:
     return box.width / dpi * 72.0, box.height / dpi * 72.0
 
 
-def room_for(ax: Axes, lines: int, size: float = SMALL) -> float:
+def room_for(ax: Axes, lines: float, size: float = SMALL) -> float:
     """Part of the height of axes that lines of type take, with what may be lost to labels."""
     return min(0.6, 1.5 * size * (lines + 0.3) / size_of(ax)[1])
 
 
-def with_headroom(ax: Axes, low: float, high: float, lines: int, size: float = SMALL) -> None:
+def with_headroom(ax: Axes, low: float, high: float, lines: float, size: float = SMALL) -> None:
     """Set vertical limits that leave lines of type above the data."""
     part = room_for(ax, lines, size)
     ax.set_ylim(low, low + (high - low) / (1.0 - part))
@@ -247,7 +247,7 @@ def legend_above(
     columns = int(1.12 * size_of(ax)[0] / (3.7 * longest + 22.0))
     columns = max(1, min(3, len(handles), columns))
     lines = -(-len(handles) // columns) + (said is not None)
-    with_headroom(ax, low, high, lines, 6.5)
+    with_headroom(ax, low, high, 1.1 * lines, 6.5)
     ax.legend(handles=handles, loc="upper right", ncols=columns, columnspacing=1.2, title=said,
               title_fontsize=6.5, alignment="left")  # fmt: skip
 

@@ -27,8 +27,9 @@ def quality_section(
     if not found.n:
         return Section("Quality of the curves", ["There are no curves."], True, anchor="quality")
     section.words.append(
-        f"{found.contacts} of {counted(found.n)} have a solid contact; {found.unflagged} have "
-        f"nothing to report. Averages and distributions leave out {found.n - found.used}."
+        f"A solid contact was found in {found.contacts} of {counted(found.n)}; with nothing to "
+        f"report: {found.unflagged}; left out of averages and distributions: "
+        f"{found.n - found.used}."
     )
     if not found.used:
         section.words.append(

@@ -26,11 +26,11 @@ from nrm_plugin.figures.panels import has_potential, is_simulated
 from nrm_plugin.figures.quantities import counted
 from nrm_plugin.formats import replacing
 from nrm_plugin.model import CurveSet
-from nrm_plugin.potential import Log
+from nrm_plugin.potential import Log, with_potential
 from nrm_plugin.report import measured, regional, story
 from nrm_plugin.report.conditions import BAD, DOUBTFUL, GOOD, UNKNOWN, Condition, conditions
 from nrm_plugin.report.doubts import quality_section
-from nrm_plugin.report.known import known_of, texts
+from nrm_plugin.report.known import texts
 from nrm_plugin.report.parts import Section
 from nrm_plugin.report.quality import Quality, quality_of
 from nrm_plugin.report.tables import rounded
@@ -83,7 +83,8 @@ def write_report(
     edges : floats
         Potentials in V between which the regions lie.
     log : Log, optional
-        Of the potentiostat: the voltammogram is drawn from it.
+        Of the potentiostat: the voltammogram is drawn from it. Results without potentials get
+        theirs from it.
     file : path, optional
         File of the results; its name and hash are shown.
     overwrite : bool
@@ -111,6 +112,8 @@ def render(
 ) -> str:
     """Return the report as HTML. See `write_report`."""
     _check(results, curves)
+    if log is not None and not has_potential(results):
+        results = with_potential(results, log)
     report = _report(results, curves, list(edges), log, file)
     style, script = (_asset(name) for name in ("page.css", "sort.js"))
     return _environment().get_template("page.html").render(
@@ -129,7 +132,7 @@ def _environment() -> Environment:
 
 def marked(text: str) -> Markup:
     """Text in which what stands between backticks is what one types."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _asset(name: str) -> str:
@@ -207,10 +210,10 @@ def _trace(
     results: xr.Dataset, curves: CurveSet | None, log: Log | None
 ) -> tuple[FloatArray, FloatArray] | None:
     """Potential and current, where either the log or the curves hold both."""
-    if log is not None and log.current is not None:
-        reference = known_of(results).number("reference_potential") or 0.0
-        return log.potential + reference, log.current
-    return None if curves is None else figures.recorded_trace(curves, results)
+    found = None if log is None else figures.log_trace(log, results)
+    if found is None and curves is not None:
+        return figures.recorded_trace(curves, results)
+    return found
 
 
 def _own(file: str | PathLike[str] | None) -> dict[str, str]:
@@ -253,8 +256,9 @@ def _short(
     said = [_extent(results, found)]
     if quality.n:
         said.append(
-            f"{quality.contacts} of {counted(quality.n)} have a solid contact, {quality.unflagged} "
-            f"have nothing to report, and averages leave out {quality.n - quality.used}."
+            f"A solid contact was found in {quality.contacts} of {counted(quality.n)}; with "
+            f"nothing to report: {quality.unflagged}; left out of averages: "
+            f"{quality.n - quality.used}."
         )
     felt = [
         f"{rounded(value * 1e9)} nm {_at(label)}"
@@ -263,7 +267,7 @@ def _short(
     ]
     if felt:
         said.append(f"The interphase is first felt at a distance of {_listed(felt)}.")
-    elif thicknesses:
+    elif rows and any(row["n"] for row in rows):
         said.append("No interphase is felt at any distance.")
     nearest = [r for r in rows if np.isfinite(r["mean"]) and r["bin"] == _first_bin(rows, r)]
     if nearest:

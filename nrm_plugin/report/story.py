@@ -22,11 +22,17 @@ from nrm_plugin.report.pictures import Picture, panels, picture
 from nrm_plugin.report.tables import Column, Table, count, interval, number, rounded, words
 from nrm_plugin.report.uncertainty import Comparison, Systematic
 from nrm_plugin.statistics import Regions, trend
-from nrm_plugin.statistics.selection import column
+from nrm_plugin.statistics.selection import column, select
 
 _NO_LATERAL = (
     "The curves have no lateral signal: contacts and heights are given, moduli are not. Say which "
     "channels hold the lock-in's X and Y, and how it was set (`nrm experiment`)."
+)
+
+#: What the voltammogram shows, without and with a current.
+_PASS = (
+    "The electrode potential while the curves were taken",
+    "Current against the electrode potential",
 )
 
 _NO_POTENTIAL = (
@@ -47,10 +53,10 @@ def by_potential(
     potential = has_potential(results)
     title = "Results by potential" if potential else "Results"
     section = Section(title, anchor="results")
-    section.words += _sorted_into(results, found) if potential else [_NO_POTENTIAL]
-    if "storage_modulus" not in results:
-        section.words.append(_NO_LATERAL)
+    section.words += _sorted_into(found) if potential else [_NO_POTENTIAL]
+    if "storage_modulus" not in results or not _used(results, found):
         section.missing = True
+        section.words.append(_nothing(results, found))
         if potential:
             section.pictures.append(_voltammogram(results, found, trace))
         section.tables.append(regional.thickness_table(results, found, None))
@@ -68,30 +74,45 @@ def by_potential(
     return section
 
 
-def _sorted_into(results: xr.Dataset, found: Regions) -> list[str]:
-    inside = sum(len(region) for region in found)
-    said = [f"{counted(inside)} lie in the {len(found)} regions below"]
-    if found.sweep in ("cathodic", "anodic"):
-        said[0] += f" ({found.sweep} pass)"
-    if found.outside:
-        said.append(f"{found.outside} outside of all regions")
-    if found.other_pass:
-        said.append(f"{found.other_pass} in other passes, which are not mixed in")
-    if found.without_potential:
-        said.append(f"{found.without_potential} have no potential")
-    text = ", ".join(said) + "."
-    if not inside:
-        text += (
-            " There is nothing to average: either the edges of the regions are elsewhere, or the "
-            "log's clock differs from the microscope's."
+def _used(results: xr.Dataset, found: Regions) -> int:
+    """Curves that averages are made of."""
+    return sum(len(select(results, region.curves)[0]) for region in found)
+
+
+def _nothing(results: xr.Dataset, found: Regions) -> str:
+    """Why there are no averages."""
+    if not results.sizes["curve"]:
+        return "There are no curves."
+    if "storage_modulus" not in results:
+        return _NO_LATERAL
+    if not sum(len(region) for region in found):
+        return (
+            "There is nothing to average: no curve was taken at these potentials. Either the edges "
+            "of the regions are elsewhere, or the log's clock differs from the microscope's."
         )
-    return [text]
+    return (
+        "There is nothing to average: all curves in the regions are left out for their flags. The "
+        "section on quality says why, and what to change."
+    )
+
+
+def _sorted_into(found: Regions) -> list[str]:
+    inside = sum(len(region) for region in found)
+    way = f" ({found.sweep} pass)" if found.sweep in ("cathodic", "anodic") else ""
+    said = [f"In the {len(found)} regions below{way}: {counted(inside)}"]
+    if found.outside:
+        said.append(f"outside of all regions: {found.outside}")
+    if found.other_pass:
+        said.append(f"in other passes, which are not mixed in: {found.other_pass}")
+    if found.without_potential:
+        said.append(f"without a potential: {found.without_potential}")
+    return ["; ".join(said) + "."]
 
 
 def _voltammogram(results: xr.Dataset, found: Regions, trace: Any) -> Picture:
     return picture(
         lambda: figures.voltammogram(results, found, trace=trace),
-        "The electrode potential while the curves were taken, with the regions shaded.",
+        f"{_PASS[trace is not None]}, with the regions shaded.",
         "Potential against time or current against potential, with shaded regions; their curves "
         "are counted in the table.",
     )
@@ -114,7 +135,7 @@ def _main(results: xr.Dataset, found: Regions, trace: Any, potential: bool) -> l
     if potential:
         return [picture(
             lambda: figures.figure4(results, found, trace=trace),
-            f"(a) The electrode potential while the curves were taken, with the regions. "
+            f"(a) {_PASS[trace is not None]}, with the regions. "
             f"(b) {profiles}. (c) {density}. (d) {violin}.",
             "Four rows of panels by region of the electrode potential: potential, mean profiles, "
             "densities of the shear modulus over depth, violins. Their numbers are in the tables "
@@ -149,8 +170,9 @@ def _profile(results: xr.Dataset, found: Regions, name: str, ax: Any) -> None:
 
 
 def _more_densities(results: xr.Dataset, found: Regions) -> Part:
+    width = figures.PAGE if len(found) > 1 else figures.COLUMN
     one = picture(
-        lambda: figures.density(results, found, conditional=True, log=True),
+        lambda: figures.density(results, found, conditional=True, log=True, width=width),
         "Density of |G*| at each distance (its integral over the modulus is 1 everywhere), on a "
         "logarithmic scale: small populations far from the electrode show here.",
         "Conditional densities of the logarithm of the shear modulus over depth, one panel per "
@@ -194,7 +216,7 @@ def over_sample(results: xr.Dataset, curves: CurveSet | None) -> Section:
         section.words.append("The curves have no positions: there are no maps.")
         section.missing = True
     else:
-        lateral = "storage_modulus" in results
+        lateral = "storage_modulus" in results and len(select(results)[0])
         section.pictures.append(picture(
             lambda: figures.topography(results),
             "Height of the solid contact above its plane: the topography of the electrode below "

@@ -184,16 +184,20 @@ def _moduli(
 ) -> Moduli:
     mean = mean_profile(results, "storage_modulus", region.curves)["mean"].values
     inside = (depth >= low) & (depth < high)
-    under = []
-    for choice in choices:
-        factor = choice.values.get(region.label, np.full(len(depth), np.nan))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            values = (mean * used / factor)[inside]
-        there = np.isfinite(values)
-        if there.any():
-            under.append((float(factor[inside][there].mean()), float(values[there].mean())))
-        else:
-            under.append((math.nan, math.nan))
+    none = np.full(len(depth), np.nan)
+    factors = np.array([choice.values.get(region.label, none)[inside] for choice in choices])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = mean[inside] * used[inside] / factors
+    known = np.isfinite(values)
+    has_any = known.any(axis=1)
+    # Averages are comparable over the same distances only.
+    there = known[has_any].all(axis=0)
+    under = [
+        (float(factor[there].mean()), float(value[there].mean()))
+        if has and there.any()
+        else (math.nan, math.nan)
+        for factor, value, has in zip(factors, values, has_any, strict=True)
+    ]
     return Moduli(region.label, low, high, under)
 
 
@@ -218,7 +222,8 @@ def _computed(
     words = [
         f"Computed: a bonded cylinder with a spherical end of radius {rounded(radius * 1e9)} nm in "
         f"a homogeneous layer as thick as the region's mean, Poisson ratio {poisson:g}, at each "
-        "distance from the electrode."
+        "distance from the electrode. Next to the electrode it is larger, since the layer is held "
+        "there: moduli are smaller than under a constant."
     ]
     for region in regions:
         thickness = thicknesses.get(region.label, math.nan)
@@ -227,7 +232,10 @@ def _computed(
             continue
         try:
             layer: Any = fea.Layer(thickness, poisson_ratio=poisson)
-            found[region.label] = fea.shape_factor(fea.Tip(radius), layer, table=True).at(depth)
+            curve: Any = fea.shape_factor(fea.Tip(radius), layer, table=True)
+            inside = (depth >= curve.distance[0]) & (depth <= curve.distance[-1])
+            found[region.label] = np.full(len(depth), np.nan)
+            found[region.label][inside] = curve.at(depth[inside])
         except NrmError as error:
             words.append(f"{region.label}: {error}.")
     return found, words
