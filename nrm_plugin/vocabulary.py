@@ -187,9 +187,7 @@ METADATA: dict[str, Key] = {
     "reference_potential": Key(
         "V", "potential of the reference electrode against the metal's, added", -100.0, 100.0
     ),
-    "potential_gain": Key(
-        "", "volts at the electrode per recorded volt", 1e-6, 1e6, signed=True
-    ),
+    "potential_gain": Key("", "volts at the electrode per recorded volt", 1e-6, 1e6, signed=True),
     "potential_offset": Key("V", "added to the recorded potential, after the gain", -1e3, 1e3),
     "clock_offset": Key(
         "s", "added to the potentiostat's times to have the microscope's", -1e9, 1e9

@@ -270,9 +270,7 @@ def test_a_reader_of_logs(install: Install, tmp_path: Path) -> None:
         ("Log([0, 1], [2.0])", "as many times"),
     ],
 )  # fmt: skip
-def test_a_faulty_reader_of_logs(
-    install: Install, tmp_path: Path, given: str, said: str
-) -> None:
+def test_a_faulty_reader_of_logs(install: Install, tmp_path: Path, given: str, said: str) -> None:
     install("logs", LOG.format(given=given))
     (tmp_path / "a.zzz").write_bytes(b"ZZZ")
     with pytest.raises(nrm.NrmError, match=said) as caught:

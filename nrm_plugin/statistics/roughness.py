@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 
-
 #: A surface that is a plane but for this part of its heights is one.
 _ROUNDING = 1e-12
 
