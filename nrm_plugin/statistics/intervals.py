@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 import xarray as xr
 from scipy import stats
+from scipy.ndimage import median_filter
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
@@ -113,6 +114,7 @@ def mean_interval(
     interval: str = "effective",
     level: float = 0.95,
     every: int = 1,
+    neighbours: int = 1,
 ) -> Mean:
     """Mean of curves with the confidence interval of the mean, column by column.
 
@@ -137,6 +139,8 @@ def mean_interval(
     level : float
     every : int
         The correlation is found in every so many columns, and interpolated.
+    neighbours : int
+        Columns of these whose median is taken, where columns are distances of the same curves.
 
     Raises
     ------
@@ -160,7 +164,7 @@ def mean_interval(
         left, powers = (around, 0) if naive else _without_trend(around, there, how.trend)
         together = np.zeros(values.shape[1])
         if not naive:
-            together = _together(left, there, how.pairs, every)
+            together = _together(left, there, how.pairs, every, neighbours)
         freedom = count - 1 - powers
         scatter = np.where(there, left, 0.0)
         variance = np.einsum("ij,ij->j", scatter, scatter) / np.where(freedom > 0, freedom, np.nan)
@@ -193,7 +197,9 @@ def _without_trend(
     return left, powers
 
 
-def _together(left: FloatArray, there: AnyArray, pairs: tuple[Lags, ...], every: int) -> FloatArray:
+def _together(
+    left: FloatArray, there: AnyArray, pairs: tuple[Lags, ...], every: int, neighbours: int
+) -> FloatArray:
     """Mean correlation between two places, by column: the larger of that in space and time."""
     m = left.shape[1]
     found = np.zeros(m)
@@ -203,6 +209,8 @@ def _together(left: FloatArray, there: AnyArray, pairs: tuple[Lags, ...], every:
         return found
     part = np.where(there[:, some], left[:, some], np.nan)
     at_some = np.max([pair_correlation(part, one) for one in pairs], axis=0)
+    # One column alone is a rough estimate; its neighbours see the same places.
+    at_some = median_filter(at_some, neighbours, mode="nearest")
     return np.asarray(np.interp(np.arange(m), some, at_some))
 
 

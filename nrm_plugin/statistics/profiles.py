@@ -18,6 +18,9 @@ from nrm_plugin.statistics.selection import (
     step,
 )
 
+#: Distances, a half-width apart, whose correlations are compared.
+_NEIGHBOURS = 5
+
 
 def mean_profile(
     results: xr.Dataset,
@@ -74,7 +77,7 @@ def mean_profile(
     values = chosen.values(results, numbers)
     how = sampling(results, numbers)
     every = max(1, round(half_width(results) / step(results)))
-    found = mean_interval(values, how, interval, level, every)
+    found = mean_interval(values, how, interval, level, every, _NEIGHBOURS)
     depth = results["depth"].values
     words = warnings(found, depth, len(numbers), left_out, how.one_place)
     dims = ("depth",)
