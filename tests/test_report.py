@@ -510,6 +510,24 @@ def test_results_that_say_nothing_of_themselves(experiment):
     assert "No calibration has a standard error" in text
 
 
+def test_attributes_of_the_wrong_kind(experiment):
+    odd = without_lateral(experiment[2]).assign_attrs(
+        dither_frequency=[1, 2], calibration_relative_stderr="much", recipe="=", warnings=3,
+        source_name=3, source_sha256=None, shape_factor_source=None, title=None, channels=1.5,
+    )  # fmt: skip
+    html = render(odd)
+    assert "<h1>Results</h1>" in html
+    assert "No calibration has a standard error" in text_of(html)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_profiles_without_anything_in_them(experiment, value):
+    results = experiment[2].isel(curve=slice(0, 24, 3))
+    names = [n for n, a in results.data_vars.items() if {"curve", "depth"} <= set(a.dims)]
+    text = text_of(render(results.assign({n: results[n] * 0.0 + value for n in names})))
+    assert "In the 4 regions below (cathodic pass): 8 curves." in text
+
+
 def test_both_directions(experiment):
     ways = xr.concat([without_lateral(experiment[2])] * 2, "direction", data_vars="all")
     results = ways.assign_coords(direction=["approach", "retract"])

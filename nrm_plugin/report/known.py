@@ -113,6 +113,6 @@ def recipe_of(results: xr.Dataset) -> Recipe | None:
 
 def texts(results: xr.Dataset, name: str) -> list[str]:
     """Attribute that may be one text or a list of them."""
-    value = results.attrs.get(name, [])
-    many = [value] if isinstance(value, str | float | int) else list(value)
-    return [str(one) for one in many]
+    value = results.attrs.get(name)
+    many = value if isinstance(value, list | tuple) else [value]
+    return [str(one)[:LONGEST] for one in many if one is not None]

@@ -192,7 +192,7 @@ def _report(
         measured.made(results, _own(file)),
     ]
     name = Path(file).name if file is not None else ""
-    title = str(results.attrs.get("title", "")).strip() or name or "Results"
+    title = " ".join(texts(results, "title")).strip() or name or "Results"
     return Report(
         title,
         _about(results, name),

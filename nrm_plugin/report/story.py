@@ -153,7 +153,7 @@ def _main(results: xr.Dataset, found: Regions, trace: Any, potential: bool) -> l
 
 def _more_profiles(results: xr.Dataset, found: Regions) -> Part:
     names = ["force_gradient_quadrature", "storage_modulus", "loss_modulus"]
-    if np.isfinite(float(results.attrs.get("dither_frequency", math.nan))):
+    if "viscosity" in results and np.isfinite(results["viscosity"].values).any():
         names.append("viscosity")
     draws = [partial(_profile, results, found, name) for name in names]
     one = picture(
