@@ -266,7 +266,9 @@ def _bandwidths(
     to_plane = n ** (1.0 / 5.0 - 1.0 / 6.0)
     in_depth = plug_in(strong, step, n) * to_plane
     in_depth = window if not np.isfinite(in_depth) else in_depth
-    some = _some(values, there)
+    # Noise far from the electrode is narrow: a bandwidth made for it leaves stripes elsewhere.
+    telling = there & ~weak if 2 * strong.sum() > len(there) else there
+    some = _some(values, telling)
     low, high = np.quantile(some, [_BEYOND, 1.0 - _BEYOND])
     cell = (high - low) / CELLS
     if cell <= 0.0:  # all the same
