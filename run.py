@@ -78,7 +78,8 @@ def main(arguments: list[str]) -> int:
         hand_over([NRM, "demo", *arguments[1:]])
     if command == "test":
         os.chdir(ROOT)
-        hand_over([PYTHON, "-m", "pytest", *arguments[1:]])
+        everything = ["-n", "auto"]  # one process per core
+        hand_over([PYTHON, "-m", "pytest", *(arguments[1:] or everything)])
     failed = False
     for check in CHECKS:
         say(" ".join(check))

@@ -21,6 +21,12 @@ _HOME = {
     "Channel": "nrm_plugin.model",
     "Image": "nrm_plugin.images",
     "merge": "nrm_plugin.merging",
+    "Recipe": "nrm_plugin.recipe",
+    "process": "nrm_plugin.engine.pipeline",
+    "with_potential": "nrm_plugin.potential",
+    "read_log": "nrm_plugin.potential",
+    "Log": "nrm_plugin.potential",
+    "open_results": "nrm_plugin.store.opened",
     "hookimpl": "nrm_plugin.hookspecs",
     "NrmError": "nrm_plugin.errors",
     "MissingFile": "nrm_plugin.errors",
@@ -39,6 +45,7 @@ _HOME = {
 __all__ = [*sorted(_HOME), "__version__"]
 
 if TYPE_CHECKING:
+    from nrm_plugin.engine.pipeline import process as process
     from nrm_plugin.errors import ChangedFile as ChangedFile
     from nrm_plugin.errors import CorruptFile as CorruptFile
     from nrm_plugin.errors import DaqUnavailable as DaqUnavailable
@@ -58,6 +65,11 @@ if TYPE_CHECKING:
     from nrm_plugin.merging import merge as merge
     from nrm_plugin.model import Channel as Channel
     from nrm_plugin.model import CurveSet as CurveSet
+    from nrm_plugin.potential import Log as Log
+    from nrm_plugin.potential import read_log as read_log
+    from nrm_plugin.potential import with_potential as with_potential
+    from nrm_plugin.recipe import Recipe as Recipe
+    from nrm_plugin.store.opened import open_results as open_results
 
 
 def __getattr__(name: str) -> Any:

@@ -87,11 +87,11 @@ def open(path: str | PathLike[str], importer: str | None = None) -> CurveSet:
 
 
 def save(data: Any, path: str | PathLike[str], *, overwrite: bool = True) -> None:
-    """Write curves to a file; the suffix says which kind.
+    """Write curves or results to a file; the suffix says which kind.
 
     Parameters
     ----------
-    data : CurveSet
+    data : CurveSet or xarray.Dataset
     path : str or Path
         Its suffix names an exporter: ``.h5``, ``.csv``, or what plugins add.
     overwrite : bool
@@ -109,6 +109,10 @@ def save(data: Any, path: str | PathLike[str], *, overwrite: bool = True) -> Non
     if exporter is None:
         known = ", ".join(sorted(plugins.installed().exporters))
         raise InvalidInput(f"{path}: no exporter writes {path.suffix or 'no suffix'} ({known})")
+    from nrm_plugin.model import CurveSet
+
+    if not isinstance(data, CurveSet) and not getattr(exporter, "results", False):
+        raise InvalidInput(f"{path}: {exporter.name} holds curves; results are written as .h5")
     with replacing(path, overwrite=overwrite) as part:
         exporter.write(data, part)
 
@@ -196,6 +200,7 @@ class _CommonFile:
     description = "the common file of nrm-plugin (NeXus-like HDF5)"
     suffixes: Sequence[str] = (".h5",)
     suffix = ".h5"
+    results = True
 
     def sniff(self, head: bytes, path: Path) -> int:
         if not head.startswith(b"\x89HDF\r\n\x1a\n"):
@@ -210,9 +215,15 @@ class _CommonFile:
         return open_curves(path)
 
     def write(self, data: Any, path: Path) -> None:
+        from nrm_plugin.model import CurveSet
         from nrm_plugin.store import write_curves
 
-        write_curves(data, path)
+        if isinstance(data, CurveSet):
+            write_curves(data, path)
+            return
+        from nrm_plugin.store.results import write_results
+
+        write_results(data, path)
 
 
 class _Csv:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import click
 
     from nrm_plugin.model import CurveSet
+    from nrm_plugin.potential.log import Log
 
 GROUP = "nrm_plugin"
 
@@ -87,6 +88,62 @@ class Exporter(Protocol):
         """
 
 
+@runtime_checkable
+class ContactMethod(Protocol):
+    """Finds the solid-solid contact of a curve; recipes name it as ``contact.method``.
+
+    Attributes
+    ----------
+    name : str
+        One lower-case word, other than "grown" and "two-line".
+    description : str
+        One line for ``nrm plugins``.
+    """
+
+    name: str
+    description: str
+
+    def find(self, height: Any, deflection: Any) -> tuple[float, float]:
+        """Contact height of one curve and its standard error, in m; nan where there is none.
+
+        Parameters
+        ----------
+        height, deflection : (n,) arrays
+            In m, samples from far away to the surface; spikes and a common fringe are taken out.
+        """
+
+
+@runtime_checkable
+class PotentialLog(Protocol):
+    """Reads one kind of a potentiostat's file.
+
+    Attributes
+    ----------
+    name : str
+        One lower-case word.
+    description : str
+        One line for ``nrm plugins``.
+    suffixes : sequence of str
+        Usual suffixes with their dot; a hint for people, never a condition.
+    """
+
+    name: str
+    description: str
+    suffixes: Sequence[str]
+
+    def sniff(self, head: bytes, path: Path) -> int:
+        """Say how sure the reader is that the file is its own, from 0 to 100; see `Importer`."""
+
+    def read(self, path: Path) -> Log:
+        """Read times and potentials.
+
+        Raises
+        ------
+        CorruptFile, InvalidInput
+            If the file is damaged or cut short; if it has no potential over time.
+        """
+
+
 @hookspec
 def nrm_importers() -> Sequence[Importer]:
     """Return importers: objects that recognise and open files of one kind."""
@@ -100,13 +157,13 @@ def nrm_exporters() -> Sequence[Exporter]:
 
 
 @hookspec
-def nrm_contact_methods() -> Sequence[Any]:
+def nrm_contact_methods() -> Sequence[ContactMethod]:
     """Return methods that find the solid-solid contact of a curve."""
     raise NotImplementedError
 
 
 @hookspec
-def nrm_potential_logs() -> Sequence[Any]:
+def nrm_potential_logs() -> Sequence[PotentialLog]:
     """Return readers of potentiostat logs."""
     raise NotImplementedError
 

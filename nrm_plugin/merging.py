@@ -156,7 +156,7 @@ def _joined_table(sets: Sequence[CurveSet], tables: Sequence[Table]) -> Table:
     n = [s.n_curves for s in sets]
     out: dict[str, AnyArray] = {}
     for name in dict.fromkeys(name for t in tables for name in t if name != "location"):
-        fill = -1 if name == "cycle" else np.nan
+        fill = {"cycle": -1, "sweep": 0}.get(name, np.nan)
         columns = [t.get(name, np.full(count, fill)) for t, count in zip(tables, n, strict=True)]
         out[name] = np.concatenate(columns)
     files = np.cumsum([0] + [len(s.origins) for s in sets])

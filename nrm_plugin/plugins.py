@@ -18,14 +18,20 @@ from typing import Any
 import pluggy
 
 from nrm_plugin import hookspecs
-from nrm_plugin.hookspecs import GROUP, Exporter, Importer
+from nrm_plugin.errors import RecipeError
+from nrm_plugin.hookspecs import GROUP, ContactMethod, Exporter, Importer, PotentialLog
 
 OWN = "nrm-plugin"
 
 _NEEDED = {
     "Importer": ("name", "description", "suffixes", "sniff", "open"),
     "Exporter": ("name", "description", "suffix", "write"),
+    "ContactMethod": ("name", "description", "find"),
+    "PotentialLog": ("name", "description", "suffixes", "sniff", "read"),
 }
+
+#: Contact methods of our own, by the names that recipes have for them.
+OWN_METHODS = ("grown", "two-line")
 
 
 @dataclass
@@ -38,6 +44,8 @@ class Plugin:
     hooks: list[str] = field(default_factory=list)
     importers: list[str] = field(default_factory=list)
     exporters: list[str] = field(default_factory=list)
+    contact_methods: list[str] = field(default_factory=list)
+    potential_logs: list[str] = field(default_factory=list)
     failure: str = ""
 
 
@@ -51,6 +59,8 @@ class Plugins:
         In loading order, failed ones included.
     importers : dict of name to Importer
     exporters : dict of suffix to Exporter
+    contact_methods : dict of name to ContactMethod
+    potential_logs : dict of name to PotentialLog
     manager : pluggy.PluginManager
         For hooks that are called and not listed, such as ``nrm_commands``.
     """
@@ -59,6 +69,8 @@ class Plugins:
     importers: dict[str, Importer]
     exporters: dict[str, Exporter]
     manager: pluggy.PluginManager
+    contact_methods: dict[str, ContactMethod] = field(default_factory=dict)
+    potential_logs: dict[str, PotentialLog] = field(default_factory=dict)
 
     def version_of(self, importer: str) -> str:
         """Distribution and version that brought an importer."""
@@ -129,6 +141,8 @@ def _register(plugins: Plugins, plugin: Plugin, point: EntryPoint) -> None:
     try:
         importers = _offers(module, "nrm_importers", Importer)
         exporters = _offers(module, "nrm_exporters", Exporter)
+        methods = _offers(module, "nrm_contact_methods", ContactMethod)
+        logs = _offers(module, "nrm_potential_logs", PotentialLog)
     except BaseException:
         manager.unregister(module)
         raise
@@ -136,6 +150,10 @@ def _register(plugins: Plugins, plugin: Plugin, point: EntryPoint) -> None:
         _add(plugins, "importers", importer.name, importer, plugin)
     for exporter in exporters:
         _add(plugins, "exporters", exporter.suffix.lower(), exporter, plugin)
+    for method in methods:
+        _add(plugins, "contact_methods", method.name, method, plugin)
+    for log in logs:
+        _add(plugins, "potential_logs", log.name, log, plugin)
 
 
 def _offers(module: Any, hook: str, kind: type) -> list[Any]:
@@ -148,10 +166,27 @@ def _offers(module: Any, hook: str, kind: type) -> list[Any]:
         if not isinstance(offer, kind):
             lacking = ", ".join(n for n in _NEEDED[kind.__name__] if not hasattr(offer, n))
             raise TypeError(f"{hook}() returned {offer!r}, which lacks {lacking}")
-        key = getattr(offer, "name" if kind is Importer else "suffix")
+        key = getattr(offer, "suffix" if kind is Exporter else "name")
         if not isinstance(key, str) or not key:
             raise TypeError(f"{hook}() returned {offer!r}, whose name or suffix is {key!r}")
     return offers
+
+
+def contact_method(name: str) -> ContactMethod | None:
+    """Return a third party's contact method, None for the engine's own.
+
+    Raises
+    ------
+    RecipeError
+        If nobody offers it.
+    """
+    if name in OWN_METHODS:
+        return None
+    found = installed().contact_methods
+    if name not in found:
+        known = ", ".join([*OWN_METHODS, *found])
+        raise RecipeError(f"there is no contact method {name!r}; there are {known}")
+    return found[name]
 
 
 def _add(plugins: Plugins, what: str, key: str, value: Any, plugin: Plugin) -> None:

@@ -73,7 +73,7 @@ def _typed(name: str, values: AnyArray) -> AnyArray:
             if unknown:
                 raise InvalidInput(f"{sorted(unknown)} are no sources of a start time")
             return values.astype("U20")
-        if name in ("row", "column", "location", "acquisition_order", "cycle", "source"):
+        if name in ("row", "column", "location", "acquisition_order", "sweep", "cycle", "source"):
             return values.astype(np.int64)
         return values.astype(np.float64)
     except (TypeError, ValueError) as error:

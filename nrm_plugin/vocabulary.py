@@ -67,7 +67,9 @@ COLUMNS: dict[str, Quantity] = {
     "start_time_uncertainty": Quantity(("s",), "how far the start time may be off"),
     "acquisition_order": Quantity(("",), "rank in time among the curves of its file, from 0"),
     "potential": Quantity(("V",), "electrode potential during the curve", 1e3),
-    "cycle": Quantity(("",), "number of the electrochemical cycle"),
+    "potential_uncertainty": Quantity(("V",), "how far the potential may be off", 1e3),
+    "sweep": Quantity(("",), "+1 anodic (rising), -1 cathodic (falling), 0 unknown"),
+    "cycle": Quantity(("",), "number of the electrochemical cycle; -1 unknown"),
     "source": Quantity(("",), "number of the source file"),
 }
 
@@ -87,7 +89,10 @@ START_TIME_SOURCES = (
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A metadata key: its unit, meaning, and the values that make sense."""
+    """A metadata key: its unit, meaning, and the values that make sense.
+
+    Where the sign is free, `low` and `high` bound the magnitude.
+    """
 
     unit: str
     meaning: str
@@ -95,6 +100,7 @@ class Key:
     high: float = math.inf
     words: tuple[str, ...] = ()
     text: bool = False
+    signed: bool = False
 
     def check(self, name: str, value: object) -> float | str | bool:
         """Return `value` as the key's type.
@@ -122,7 +128,8 @@ class Key:
             number = float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             raise InvalidInput(f"{name} is a number in {self.unit or '1'}, not {value!r}") from None
-        if not (math.isfinite(number) and self.low <= number <= self.high):
+        size = abs(number) if self.signed else number
+        if not (math.isfinite(number) and self.low <= size <= self.high):
             raise InvalidInput(
                 f"{name} = {number:g} {self.unit}".rstrip()
                 + f" is not believable ({self.meaning}: from {self.low:g} to {self.high:g})"
@@ -145,7 +152,9 @@ METADATA: dict[str, Key] = {
     "lockin_poles": Key("", "number of poles of the lock-in's filter", 1, 8),
     "lockin_phase": Key("rad", "phase of the instrument", -100.0, 100.0),
     "spring_constant": Key("N/m", "spring constant of the cantilever", 1e-6, 1e5),
-    "deflection_sensitivity": Key("m/V", "deflection per volt of the detector", 1e-12, 1e-3),
+    "deflection_sensitivity": Key(
+        "m/V", "deflection per volt of the detector", 1e-12, 1e-3, signed=True
+    ),
     "lateral_sensitivity": Key("m/V", "lateral motion per volt of the detector", 1e-13, 1e-2),
     "lateral_stiffness": Key("N/m", "lateral stiffness of cantilever and tip", 1e-6, 1e7),
     "poisson_ratio": Key("", "Poisson ratio of the layer", -1.0, 0.5),
@@ -175,6 +184,16 @@ METADATA: dict[str, Key] = {
     "electrode": Key("", "electrode material", text=True),
     "electrolyte": Key("", "electrolyte", text=True),
     "reference_electrode": Key("", "electrode that potentials are given against", text=True),
+    "reference_potential": Key(
+        "V", "potential of the reference electrode against the metal's, added", -100.0, 100.0
+    ),
+    "potential_gain": Key("", "volts at the electrode per recorded volt", 1e-6, 1e6, signed=True),
+    "potential_offset": Key("V", "added to the recorded potential, after the gain", -1e3, 1e3),
+    "clock_offset": Key(
+        "s", "added to the potentiostat's times to have the microscope's", -1e9, 1e9
+    ),
+    "time_zone": Key("", "time zone of the microscope's clock, as Europe/London", text=True),
+    "potential_source": Key("", "where the electrode potential comes from", text=True),
     "ramp_size": Key("m", "length of the commanded ramp", _POSITIVE, 1e-2),
     "ramp_rate": Key("Hz", "approach and retract cycles per second", _POSITIVE, 1e6),
     "approach_speed": Key("m/s", "speed of the approach", _POSITIVE, 1.0),

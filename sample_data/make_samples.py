@@ -1,6 +1,6 @@
 """Make the sample files again: ``python sample_data/make_samples.py``.
 
-Small files of every kind that an importer reads, with known contents: no instrument recorded
+Small files of every kind that is read, with known contents: no instrument recorded
 them. They come from the writers of the tests, so the same numbers come out each time.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from writers import gwyddion, nanoscope, park  # noqa: E402
+from writers import gwyddion, nanoscope, park, potentiostat  # noqa: E402
 
 
 def main(folder: Path = HERE) -> None:
@@ -55,6 +55,7 @@ def main(folder: Path = HERE) -> None:
     )
     park.write_samples(folder / "park")
     gwyddion.write_samples(folder / "gwyddion")
+    potentiostat.write_samples(folder / "potentiostat")
 
 
 if __name__ == "__main__":

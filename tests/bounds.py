@@ -38,11 +38,11 @@ class Bounds:
         peak = 0
         if memory:
             tracemalloc.start()
-        begin = time.monotonic()
+        begin = time.process_time()
         try:
             yield
         finally:
-            seconds = time.monotonic() - begin
+            seconds = time.process_time() - begin
             if memory:
                 peak = tracemalloc.get_traced_memory()[1]
                 tracemalloc.stop()

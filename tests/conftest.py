@@ -8,8 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
+
+# A busy machine makes single examples slow; how long tests take is not what they are about.
+hypothesis.settings.register_profile("nrm", deadline=None)
+hypothesis.settings.load_profile("nrm")
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent

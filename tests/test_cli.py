@@ -79,7 +79,7 @@ print(sorted(heavy & set(sys.modules)), file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "[]\n"
-    for command in ("info", "convert", "plugins", "demo"):
+    for command in ("info", "convert", "process", "plugins", "demo", "recipe"):
         assert f"  {command} " in done.stdout
 
 
@@ -470,7 +470,8 @@ def test_plugins() -> None:
     assert ours["nrm"]["exporters"] == [".h5", ".csv"]
     assert all(
         set(p) == {
-            "name", "distribution", "version", "hooks", "importers", "exporters", "failure"
+            "name", "distribution", "version", "hooks", "importers", "exporters",
+            "contact_methods", "potential_logs", "failure",
         }
         for p in listed
     )  # fmt: skip
@@ -482,7 +483,7 @@ def test_plugins() -> None:
 def test_every_command_has_help() -> None:
     with click.Context(main) as context:
         names = main.list_commands(context)
-    assert {"info", "convert", "plugins", "demo"} <= set(names)
+    assert {"info", "convert", "process", "plugins", "demo", "recipe"} <= set(names)
     for name in names:
         result = run(name, "--help")
         assert result.exit_code == 0

@@ -24,6 +24,7 @@ import textwrap
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -38,13 +39,16 @@ from writers.nanoscope import (
     example_single_curve,
     write_force,
 )
+from writers.potentiostat import write_mpt
 
 import nrm_plugin
-from nrm_plugin import cli, hookspecs, plugins, testing, vocabulary
+from nrm_plugin import cli, hookspecs, plugins, testing, variables, vocabulary
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "examples" / "nrm-importer-template"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+#: Of the core, and of plugins that come with it.
+OWN_COMMANDS = [*cli._COMMANDS, "acquire"]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -115,6 +119,7 @@ def example_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for number in range(3):
         date = f"09:4{1 + 2 * number}:07 AM Tue Mar 04 2025"
         example_single_curve(f"series.{number:03}", date=date)
+    write_mpt(Path("cv.mpt"), start=datetime(2025, 3, 4, 9, 30))
     raw = np.zeros((1, 200), np.int64)
     never = ForceChannel("Deflection Error", "DeflectionError", raw, 0.000375, 2.5,
                          ("DeflSens", 1.0, ""))  # fmt: skip
@@ -236,6 +241,8 @@ FUNCTIONS = [
     hookspecs.Importer.sniff,
     hookspecs.Importer.open,
     hookspecs.Exporter.write,
+    hookspecs.ContactMethod.find,
+    hookspecs.PotentialLog.read,
     testing.check_importer,
 ]
 
@@ -252,7 +259,10 @@ def test_no_hook_is_documented_that_does_not_exist():
     assert named == set(HOOKS)
 
 
-@pytest.mark.parametrize("protocol", [hookspecs.Importer, hookspecs.Exporter])
+@pytest.mark.parametrize(
+    "protocol",
+    [hookspecs.Importer, hookspecs.Exporter, hookspecs.ContactMethod, hookspecs.PotentialLog],
+)
 def test_attributes_of_protocols_are_documented(protocol):
     text = section(ROOT / "docs" / "plugin-hooks.md", protocol.__name__)
     for name, kind in protocol.__annotations__.items():
@@ -265,12 +275,12 @@ def commands_in_help() -> list[str]:
 
 
 def test_commands_are_documented():
-    own = [name for name in commands_in_help() if name in cli._COMMANDS]
+    own = [name for name in commands_in_help() if name in OWN_COMMANDS]
     documented = re.findall(r"`nrm (\w+)`", "\n".join(headings(ROOT / "docs" / "command-line.md")))
     assert documented == own
 
 
-@pytest.mark.parametrize("name", list(cli._COMMANDS))
+@pytest.mark.parametrize("name", OWN_COMMANDS)
 def test_options_are_documented(name):
     command = cli.main.get_command(click.Context(cli.main), name)
     text = section(ROOT / "docs" / "command-line.md", f"`nrm {name}`")
@@ -295,6 +305,22 @@ def test_names_and_units_are_documented(title):
         )
     known = {*vocabulary.CHANNELS, *vocabulary.COLUMNS, *vocabulary.METADATA}
     assert {n for n, _, _ in names} <= known
+
+
+def test_variables_and_flags_of_results_are_documented():
+    page = ROOT / "docs" / "processing.md"
+    rows = re.findall(
+        r"^\| `(\w+)` \| ?(.*?) ?\| (.*?) \| (.*) \|$", section(page, "The results"), re.M
+    )
+    table = variables.CONTACT | variables.LATERAL
+    expected = [
+        (name, v.unit, ", ".join(v.dims), v.meaning.replace("|", r"\|"))
+        for name, v in table.items()
+        if not name.endswith("_stderr") or name not in variables.LATERAL
+    ]
+    assert rows == expected
+    flags = re.findall(r"^\| `(\w+)` \|", section(page, "Flags"), re.M)
+    assert tuple(flags) == variables.FLAGS
 
 
 def test_warnings_that_are_explained_exist():

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from nrm_plugin import simulate as sim
 from nrm_plugin.engine import kernels
-from nrm_plugin.engine.contact import BIT, Contacts, find_contacts
+from nrm_plugin.engine.contact import Contacts, find_contacts
 from nrm_plugin.engine.signals import Block, parts, plan, read_block
 from nrm_plugin.engine.survey import survey
 from nrm_plugin.errors import MissingCalibration
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
+from nrm_plugin.variables import BIT
 
 NM = 1e-9
 
@@ -30,7 +33,7 @@ def noise(sigma: float, **settings: float) -> sim.Detector:
 
 
 def block_of(curves: CurveSet, direction: str = "approach") -> Block:
-    how = plan(curves)
+    curves, how = plan(curves)
     return read_block(curves, how, parts(curves, direction), slice(None), direction)
 
 
@@ -38,7 +41,7 @@ def refer(curves: CurveSet, recipe: Recipe | None = None) -> Contacts:
     contact = (recipe or Recipe()).contact
     block = block_of(curves)
     found = survey(block, interference=contact.interference, spikes=contact.spikes)
-    return find_contacts(block, plan(curves), contact, found, None)
+    return find_contacts(block, plan(curves)[1], contact, found, None)
 
 
 def errors(
@@ -150,7 +153,7 @@ def test_two_exact_lines_reach_the_cramer_rao_bound() -> None:
     begin = np.arange(curves + 1) * n
     y = (exact + sigma * rng.standard_normal((curves, n))).reshape(-1)
     rows, clean = np.empty((curves, kernels.N_COLUMNS)), np.empty_like(y)
-    settings = np.array([1.0, 0.8, 0.2, -1.0, np.inf, 0.0, 0.0])
+    settings = np.array([1.0, 0.8, 0.2, -1.0, np.inf, 0.0, 0.0, -1.0, 0.003])
     kernels.reference(begin, np.tile(x, curves), y, settings, clean, rows)
     base, wall = x[:800], x[exact > 0.2 * exact.max()]
     bound = sum(1 / len(w) + w.mean() ** 2 / np.sum((w - w.mean()) ** 2) for w in (base, wall))
@@ -165,17 +168,10 @@ def test_a_shift_of_everything_changes_nothing() -> None:
     )
     block = block_of(curves)
     found = survey(block, interference=True, spikes=True)
-    moved = Block(
-        block.begin,
-        block.height + 500 * NM,
-        block.deflection,
-        block.in_phase,
-        block.quadrature,
-        block.interval,
-    )
+    moved = replace(block, height=block.height + 500 * NM)
     contact = Recipe().contact
-    here = find_contacts(block, plan(curves), contact, found, None).rows[:, kernels.CONTACT]
-    there = find_contacts(moved, plan(curves), contact, found, None).rows[:, kernels.CONTACT]
+    here = find_contacts(block, plan(curves)[1], contact, found, None).rows[:, kernels.CONTACT]
+    there = find_contacts(moved, plan(curves)[1], contact, found, None).rows[:, kernels.CONTACT]
     np.testing.assert_allclose(there - here, 500 * NM, atol=1e-15)
 
 
@@ -184,7 +180,7 @@ def test_compiled_and_plain_agree() -> None:
         sim.Sample(layer(20, 3)), sim.Instrument(detector=noise(0.2)), ramp(), n_curves=2
     )
     block = block_of(curves)
-    settings = np.array([0.0, 0.4, 0.3, -1.0, 0.003, 0.0, 1.0])
+    settings = np.array([0.0, 0.4, 0.3, -1.0, 0.003, 0.0, 1.0, -1.0, 0.003])
     results = []
     for function in (kernels.reference, kernels.reference.py_func):
         rows, clean = np.empty((2, kernels.N_COLUMNS)), np.empty_like(block.deflection)

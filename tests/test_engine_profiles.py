@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nrm_plugin import simulate as sim
-from nrm_plugin.engine import kernels
 from nrm_plugin.engine.contact import find_contacts
+from nrm_plugin.engine.derivative import profiles
 from nrm_plugin.engine.signals import parts, plan, read_block
 from nrm_plugin.engine.survey import survey
 from nrm_plugin.recipe import Recipe
@@ -23,17 +23,14 @@ def moduli(
     """E* (n, depth), its standard errors as a complex number, valid depth, and the truth."""
     way = sim.Ramp(length=307 * NM, retract=False)
     curves, truth = sim.simulate(sample, instrument, way, n_curves=n, seed=4)
-    how = plan(curves)
+    curves, how = plan(curves)
     block = read_block(curves, how, parts(curves, "approach"), slice(None), "approach")
     shared = survey(block, interference=True, spikes=True)
     found = find_contacts(block, how, Recipe().contact, shared, None)
-    out, valid = np.empty((n, 7, len(DEPTH))), np.empty(n)
-    lag = how.lag / block.interval
-    settings = np.array([half_width, how.amplitude, how.lateral_stiffness, lag, 0.3])
-    kernels.profiles(
-        block.begin, block.height, found.clean, block.in_phase, block.quadrature, found.rows,
-        DEPTH, settings, shared.correlation, out, valid,
-    )  # fmt: skip
+    settings = np.array([half_width, how.amplitude, how.lateral_stiffness, 0.3])
+    own = np.stack([how.lag / block.interval, np.zeros(n), np.ones(n)], axis=1)
+    own = np.nan_to_num(own)
+    out, valid = profiles(block, found, DEPTH, settings, own, shared.correlation, "local-linear")
     per_pascal = 4 * instrument.shape_factor * instrument.dither_amplitude
     measured = (out[:, 3] + 1j * out[:, 4]) / per_pascal
     stderr = (out[:, 5] + 1j * out[:, 6]) / per_pascal

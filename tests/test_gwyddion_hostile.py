@@ -63,11 +63,11 @@ def within_bounds(size: int = 0, *, memory: bool = True) -> Iterator[None]:
     peak = 0
     if memory:
         tracemalloc.start()
-    begin = time.monotonic()
+    begin = time.process_time()
     try:
         yield
     finally:
-        seconds = time.monotonic() - begin
+        seconds = time.process_time() - begin
         if memory:
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
@@ -282,9 +282,9 @@ def test_a_file_that_changes_after_it_was_opened(tmp_path: Path) -> None:
 def test_a_file_of_2_gb_opens_at_once(tmp_path: Path, container: str) -> None:
     path = sparse_map(tmp_path / "large.gwy", container)
     GwyddionImporter().open(path)
-    begin = time.perf_counter()
+    begin = time.process_time()
     curves = GwyddionImporter().open(path)
-    seconds = time.perf_counter() - begin
+    seconds = time.process_time() - begin
     assert seconds < 0.5  # bench_gwyddion.py measures; this is no race
     assert curves.n_samples * 2 * 8 == 1 << 31
     with within_bounds():

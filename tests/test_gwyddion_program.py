@@ -23,7 +23,9 @@ from nrm_plugin.images import Image
 PROGRAM = shutil.which("gwyddion")
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_data"
 FILES = sorted(
-    p for p in SAMPLES.rglob("*") if p.is_file() and p.parent != SAMPLES and p.parent.is_dir()
+    p
+    for p in SAMPLES.rglob("*")
+    if p.is_file() and p.parent.name not in ("sample_data", "potentiostat")
 )
 
 pytestmark = [

@@ -222,6 +222,8 @@ def test_commands_of_plugins(install: Install, then: str) -> None:
     install("adder", COMMANDS.format(then=then))
     install("crash", COMMANDS.format(then="pass").replace("import click", "import os").replace(
         "@cli.command(\"hello\", help=\"Greet.\")", "raise ValueError('no')"))  # fmt: skip
+    assert isinstance(main, click.Group)
+    main.commands.clear()  # what plugins added to earlier tests
     try:
         shown = CliRunner().invoke(main, ["--help"])
         assert (shown.exit_code, shown.exception) == (0, None)
@@ -230,8 +232,55 @@ def test_commands_of_plugins(install: Install, then: str) -> None:
         assert "not ours" not in CliRunner().invoke(main, ["info", "--help"]).stdout
         assert found("crash").failure == "nrm_commands: ValueError: no"
     finally:
-        assert isinstance(main, click.Group)
         main.commands.clear()
+
+
+LOG = """
+from nrm_plugin import hookimpl
+
+class Reader:
+    name = "zzz"
+    description = "test logs"
+    suffixes = (".zzz",)
+    def sniff(self, head, path):
+        return 100 * head.startswith(b"ZZZ")
+    def read(self, path):
+        from nrm_plugin import Log
+        return {given}
+
+@hookimpl
+def nrm_potential_logs():
+    return [Reader()]
+"""
+
+
+def test_a_reader_of_logs(install: Install, tmp_path: Path) -> None:
+    install("logs", LOG.format(given="Log([0, 1], [2.0, 1.9], start='2025-03-04')"))
+    assert found("logs").potential_logs == ["zzz"]
+    (tmp_path / "a.zzz").write_bytes(b"ZZZ")
+    log = nrm.read_log(tmp_path / "a.zzz")
+    assert (log.reader, log.name, list(log.potential)) == ("zzz", "a.zzz", [2.0, 1.9])
+    assert "potential log zzz" in CliRunner().invoke(main, ["plugins"]).stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("1 / 0", "ZeroDivisionError"), ("None", "returned a NoneType"),
+        ("Log([0, 1], [2.0])", "as many times"),
+    ],
+)  # fmt: skip
+def test_a_faulty_reader_of_logs(install: Install, tmp_path: Path, given: str, said: str) -> None:
+    install("logs", LOG.format(given=given))
+    (tmp_path / "a.zzz").write_bytes(b"ZZZ")
+    with pytest.raises(nrm.NrmError, match=said) as caught:
+        nrm.read_log(tmp_path / "a.zzz")
+    assert str(tmp_path / "a.zzz") in str(caught.value)
+
+
+def test_what_is_no_reader_of_logs(install: Install) -> None:
+    install("logs", LOG.replace("def read(", "def open("))
+    assert "lacks read" in found("logs").failure
 
 
 def test_nrm_plugins_in_a_process_of_its_own(install: Install) -> None:
@@ -247,6 +296,8 @@ def test_nrm_plugins_in_a_process_of_its_own(install: Install) -> None:
         "hooks": ["nrm_importers"],
         "importers": ["zzz"],
         "exporters": [],
+        "contact_methods": [],
+        "potential_logs": [],
         "failure": "",
     }
     assert "there_is_no_such_module" in listed["bad"]["failure"]

@@ -18,8 +18,12 @@ _COMMANDS = {
     "convert": "Convert files to .h5 or other formats, or merge them.",
     "experiment": "Write an experiment file: what was found, what is missing.",
     "calibrate": "Turn volts into newtons: sensitivities, stiffness, dither, phase.",
+    "process": "Find contacts and moduli.",
+    "plot": "Draw figures: curves, profiles, densities, maps.",
+    "report": "Write a report: one HTML file with everything.",
     "plugins": "List plugins and what they add.",
     "demo": "Show the whole of it on sample data.",
+    "recipe": "Write a recipe: what process does, with every default.",
 }
 
 

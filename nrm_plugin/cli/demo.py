@@ -1,15 +1,28 @@
-"""``nrm demo``: the main job on the sample data."""
+"""``nrm demo``: the main job, on sample files and on a simulated experiment."""
 
 from __future__ import annotations
 
+import textwrap
+import time
 from pathlib import Path
 
 import click
 
 import nrm_plugin
-from nrm_plugin.cli.convert import Batch
-from nrm_plugin.cli.info import as_text
-from nrm_plugin.errors import MissingFile
+from nrm_plugin import plugins
+from nrm_plugin.cli import results as said
+from nrm_plugin.cli.batch import Known
+from nrm_plugin.cli.convert import Conversion
+from nrm_plugin.cli.text import table
+from nrm_plugin.errors import MissingFile, OutputError
+from nrm_plugin.figures.quantities import counted
+
+#: The same seed gives the same curves.
+SEED = 20
+
+#: Names of what is made of the simulated experiment.
+CURVES, LOG, RESULTS = "hard-carbon.h5", "hard-carbon-cv.csv", "hard-carbon-results.h5"
+FIGURE, SUMMARY, REPORT = "figure4.png", "summary.csv", "report.html"
 
 
 def sample_data() -> Path:
@@ -26,20 +39,83 @@ def sample_data() -> Path:
     raise MissingFile(package / "sample_data", "the sample data are not installed")
 
 
+def samples() -> list[Path]:
+    """Sample files with curves or images: in folders named after their importers."""
+    known = plugins.installed().importers
+    return sorted(p for p in sample_data().rglob("*") if p.is_file() and p.parent.name in known)
+
+
 @click.command("demo")
 @click.option("-o", "--output", default="nrm-demo", show_default=True, metavar="FOLDER",
               help="Where the results go.")  # fmt: skip
 @click.pass_context
 def command(ctx: click.Context, output: str) -> None:
-    """Convert the vendor files of the sample data and show what is in them.
+    """Show the whole of it: sample files converted, an experiment simulated and reported.
 
-    The sample data are made by a script with known contents; no instrument recorded them.
+    The sample files are made by a script with known contents, and the experiment (hard carbon
+    that is sodiated for the first time) by a simulator; no instrument recorded them. What is in
+    the folder from an earlier demo is replaced.
     """
-    ours = {".py", ".pyc", ".md"}
-    samples = sorted(p for p in sample_data().rglob("*") if p.is_file() and p.suffix not in ours)
-    batch = Batch(samples, {}, {}, overwrite=True, quiet=bool(ctx.obj and ctx.obj["quiet"]))
-    batch.each(Path(output), ".h5")
+    begin = time.perf_counter()
+    folder = Path(output)
+    quiet = bool(ctx.obj and ctx.obj["quiet"])
+    code = convert_samples(folder / "samples", quiet)
+    simulate_and_report(folder)
+    seconds = time.perf_counter() - begin
+    click.echo(f"\nDone in {seconds:.0f} s. All of it is simulated or made by a script.\n"
+               f"Now open {folder / REPORT} in a browser.")  # fmt: skip
+    ctx.exit(code)
+
+
+def convert_samples(folder: Path, quiet: bool) -> int:
+    """Convert the vendors' sample files, say what is in them, and return the exit code."""
+    click.echo("Sample files of vendors, made by a script, become one kind of file:")
+    batch = Conversion(samples(), Known(), overwrite=True, quiet=quiet)
+    batch.each(folder, ".h5")
+    rows = []
     for path in batch.written:
-        click.echo(as_text(path, nrm_plugin.open(path)))
-    click.echo(f"{batch.summary()} in {output}: open them with nrm_plugin.open, h5py or xarray")
-    ctx.exit(batch.code)
+        curves = nrm_plugin.open(path)
+        reader = curves.origins[0].importer if curves.origins else ""
+        rows.append((Path(path).name, reader, counted(curves.n_curves),
+                     counted(len(curves.images), "image")))  # fmt: skip
+    click.echo(table(rows))
+    click.echo(f"{batch.summary()} in {folder}")
+    return batch.code
+
+
+def simulate_and_report(folder: Path) -> None:
+    """Simulate an experiment, and go the way that a user's own files go."""
+    from nrm_plugin import figures, statistics
+    from nrm_plugin.potential import read_log, with_potential
+    from nrm_plugin.report import write_report
+    from nrm_plugin.simulate.sodiation import sodiation, write_log
+
+    click.echo("\nA simulated experiment: an interphase grows on rough hard carbon while the "
+               "potential falls\nfrom 2 V to 0.005 V at 1 mV/s.")  # fmt: skip
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(folder, error.strerror or error) from None
+    made, log, _ = sodiation(seed=SEED)
+    made.save(folder / CURVES)
+    write_log(log, folder / LOG)
+    say(f"recorded    {CURVES}, {made.n_curves} curves; the potentiostat's log {LOG}")
+
+    curves = with_potential(nrm_plugin.open(folder / CURVES), folder / LOG, clock_offset=0.0)
+    results = nrm_plugin.process(curves, out=folder / RESULTS)
+    say(f"processed   {RESULTS}")
+    click.echo(textwrap.indent("\n".join(said.lines(said.summary(results))), "  "))
+
+    regions = statistics.regions(results)
+    recorded = read_log(folder / LOG)
+    trace = figures.log_trace(recorded, results)
+    figures.save(figures.figure4(results, regions, trace=trace), folder / FIGURE)
+    statistics.write_summary(statistics.summary(results, regions), folder / SUMMARY)
+    say(f"drawn       {FIGURE}; numbers in {SUMMARY}")
+    write_report(results, folder / REPORT, curves=curves, log=recorded, file=folder / RESULTS)
+    say(f"reported    {REPORT}")
+
+
+def say(text: str) -> None:
+    """Say what has been done."""
+    click.echo(f"  {text}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -26,8 +27,8 @@ def command(ctx: click.Context, files: tuple[str, ...], as_json: bool) -> None:
     codes = []
     for path in files:
         try:
-            curves = formats.open(path)
-            reports.append(describe(path, curves))
+            report, text = _looked_at(path)
+            reports.append(report)
         except NrmError as error:
             reports.append({"path": path, "error": str(error)})
             codes.append(exit_code(error))
@@ -35,17 +36,45 @@ def command(ctx: click.Context, files: tuple[str, ...], as_json: bool) -> None:
                 click.echo(f"nrm: {error}", err=True)
             continue
         if not as_json:
-            click.echo(as_text(path, curves))
+            click.echo(text())
     if as_json:
         click.echo(json.dumps(reports, indent=2))
     if codes:
         ctx.exit(codes[0] if len(files) == 1 else 1)
 
 
+def _looked_at(path: str) -> tuple[dict[str, Any], Callable[[], str]]:
+    """What is in a file, curves or results, for programs and for people."""
+    if _holds_results(path):
+        from nrm_plugin.cli import results
+        from nrm_plugin.store.opened import open_results
+
+        found = open_results(path)
+        return results.describe(path, found), lambda: results.as_text(path, found)
+    curves = formats.open(path)
+    return describe(path, curves), lambda: as_text(path, curves)
+
+
+def _holds_results(path: str) -> bool:
+    import h5py
+
+    from nrm_plugin.store.layout import RESULTS_FORMAT
+    from nrm_plugin.store.read import text
+
+    try:
+        if not h5py.is_hdf5(path):
+            return False
+        with h5py.File(path, "r") as file:
+            return text(file.attrs.get("format", "")) == RESULTS_FORMAT
+    except (OSError, ValueError):  # left to the importers to explain
+        return False
+
+
 def describe(path: str, curves: CurveSet) -> dict[str, Any]:
     """Everything about a set of curves but its samples, in types that JSON has."""
     return {
         "path": path,
+        "kind": "curves",
         "importer": curves.importer,
         "n_curves": curves.n_curves,
         "n_samples": curves.n_samples,

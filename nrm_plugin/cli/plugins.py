@@ -10,6 +10,9 @@ import click
 from nrm_plugin import plugins
 from nrm_plugin.cli.text import table
 
+#: Hooks whose objects are listed by name.
+_LISTED = ("nrm_importers", "nrm_exporters", "nrm_contact_methods", "nrm_potential_logs")
+
 
 @click.command("plugins")
 @click.option("--json", "as_json", is_flag=True, help="Print a list with one object per plugin.")
@@ -23,7 +26,9 @@ def command(as_json: bool) -> None:
     for plugin in found:
         adds = [f"importer {n}" for n in plugin.importers]
         adds += [f"exporter {n}" for n in plugin.exporters]
-        adds += [h for h in plugin.hooks if h not in ("nrm_importers", "nrm_exporters")]
+        adds += [f"contact method {n}" for n in plugin.contact_methods]
+        adds += [f"potential log {n}" for n in plugin.potential_logs]
+        adds += [h for h in plugin.hooks if h not in _LISTED]
         if plugin.failure:
             blocked = plugin.failure.startswith("disabled")
             adds.append(plugin.failure if blocked else f"FAILED: {plugin.failure}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,28 +11,20 @@ from numpy.typing import NDArray
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.engine import kernels
 from nrm_plugin.engine.signals import Block, Plan
-from nrm_plugin.engine.survey import Survey
+from nrm_plugin.engine.survey import LEAST_SLOPE, RIGID, Survey
+from nrm_plugin.errors import InvalidInput, NrmError
+from nrm_plugin.hookspecs import ContactMethod
 from nrm_plugin.recipe import Contact
-
-#: Flags in the order of their bits.
-FLAGS = (
-    "no_hard_contact",
-    "short_wall",
-    "short_baseline",
-    "saturated",
-    "slope_outlier",
-    "structure",
-    "spikes",
-    "lag",
-    "prior_conflict",
-    "slip",
-    "slope_of_surface",
-    "missing_lateral",
-)
-BIT = {name: np.int64(1 << i) for i, name in enumerate(FLAGS)}
+from nrm_plugin.variables import BIT
 
 #: A wall shorter than this says little (m).
 SHORT_WALL = 10e-9
+
+#: Depth by which the lock-in may lag (m).
+MOST_LAG = 0.5e-9
+
+#: On a calibrated lever no wall is steeper.
+STEEPEST = 1.3
 
 
 @dataclass(frozen=True)
@@ -57,75 +49,65 @@ class Contacts:
     quality: NDArray[np.int64]
 
 
-class Method(Protocol):
-    """A third party's way to find contacts (hook ``nrm_contact_methods``).
-
-    Attributes
-    ----------
-    name, description : str
-    """
-
-    name: str
-    description: str
-
-    def find(self, height: FloatArray, deflection: FloatArray) -> tuple[float, float]:
-        """Contact height of one curve and its standard error, in m; nan where there is none.
-
-        Parameters
-        ----------
-        height, deflection : (n,) arrays
-            In m, samples from far away to the surface.
-        """
-
-
-def settings_for(contact: Contact, found: Survey, slope: str) -> FloatArray:
+def settings_for(contact: Contact, found: Survey) -> FloatArray:
     """Settings of `kernels.reference`."""
-    prior, stderr = found.slope, found.slope_stderr
-    if slope == "calibrated":
-        prior, stderr = -1.0, 0.003
-    elif slope == "free":
-        stderr = np.inf
+    pooled, calibrated = (found.slope, found.slope_stderr), RIGID
+    slope, stderr = {"pooled": pooled, "calibrated": calibrated, "free": (0.0, np.inf)}[
+        contact.slope
+    ]
+    other = pooled if contact.slope == "calibrated" else calibrated
     return np.array(
         [
             float(contact.method == "two-line"),
             contact.baseline,
             contact.wall,
-            prior,
+            slope,
             stderr,
             found.wave,
             float(contact.spikes),
+            *other,
         ]
     )
 
 
 def find_contacts(
-    block: Block, how: Plan, contact: Contact, found: Survey, method: Method | None
+    block: Block, how: Plan, contact: Contact, found: Survey, method: ContactMethod | None
 ) -> Contacts:
     """Reference the curves of a block.
 
     Parameters
     ----------
-    method : Method or None
+    method : ContactMethod or None
         A third party's, instead of the kernels' crossing.
     """
-    n = len(block.begin) - 1
-    rows = np.empty((n, kernels.N_COLUMNS))
+    rows = np.empty((len(block), kernels.N_COLUMNS))
     clean = np.empty_like(block.deflection)
-    arguments = (block.begin, block.height, block.deflection)
-    kernels.reference(*arguments, settings_for(contact, found, contact.slope), clean, rows)
-    systematic = np.zeros(n)
-    if contact.method != "two-line" and contact.slope == "pooled":
-        other = np.empty_like(rows)
-        spare = np.empty_like(clean)
-        calibrated = settings_for(contact, found, "calibrated")
-        kernels.reference(*arguments, calibrated, spare, other)
-        systematic = np.abs(other[:, kernels.CONTACT] - rows[:, kernels.CONTACT])
+    settings = settings_for(contact, found)
+    kernels.reference(block.begin, block.height, block.deflection, settings, clean, rows)
     if method is not None:
-        for i in range(n):
-            part = slice(int(block.begin[i]), int(block.begin[i + 1]))
-            at, stderr = method.find(block.height[part], clean[part])
-            rows[i, kernels.CONTACT], rows[i, kernels.STDERR] = at, stderr
+        _ask(method, block, clean, rows)
+    systematic = np.abs(rows[:, kernels.OTHER_CONTACT] - rows[:, kernels.CONTACT])
     return Contacts(rows, clean, systematic, _flags(block, how, rows, systematic, found))
+
+
+def _ask(method: ContactMethod, block: Block, clean: FloatArray, rows: FloatArray) -> None:
+    """Take contacts and their errors from a third party's method.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the method, if it fails or gives something else than two numbers.
+    """
+    for i, (a, b) in enumerate(pairwise(block.begin)):
+        try:
+            at, stderr = method.find(block.height[a:b], clean[a:b])
+            rows[i, kernels.CONTACT], rows[i, kernels.STDERR] = float(at), float(stderr)
+        except NrmError:
+            raise
+        except Exception as error:
+            raise InvalidInput(
+                f"the contact method {method.name} failed ({type(error).__name__}: {error})"
+            ) from error
 
 
 def _flags(
@@ -135,30 +117,27 @@ def _flags(
     lengths = np.diff(block.begin)
     column = rows.T
     missing = ~np.isfinite(column[kernels.CONTACT])
-    off = np.abs(column[kernels.WALL_SLOPE] - found.slope)
+    slope = column[kernels.WALL_SLOPE]
+    off = np.abs(slope - found.slope)
     stderr = 3.0 * column[kernels.WALL_SLOPE_STDERR]
-    soft = missing | (off > np.maximum(stderr, 0.06))
+    soft = missing | (off > np.maximum(stderr, 0.06)) | (slope > -LEAST_SLOPE)
     wall = column[kernels.WALL_LENGTH]
     baseline = column[kernels.BASELINE_END]
     noise = np.maximum(column[kernels.NOISE], 1e-15)
     spread = max(5.0 * found.slope_spread, 0.02)
     dragged = np.zeros(len(lengths), bool)
-    if how.lag and np.isfinite(block.interval):
-        speed = np.array(
-            [
-                abs(block.height[b - 1] - block.height[a]) / max(b - a - 1, 1) / block.interval
-                if b > a
-                else 0.0
-                for a, b in zip(block.begin[:-1], block.begin[1:], strict=True)
-            ]
-        )
-        dragged = speed * how.lag > 0.5e-9
+    if how.lag:
+        ends = np.maximum(block.begin[1:] - 1, 0)
+        far = np.abs(block.height[ends] - block.height[np.minimum(block.begin[:-1], ends)])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            speed = far / np.maximum(lengths - 1, 1) / block.interval
+            dragged = ~(speed * how.lag <= MOST_LAG)  # also where the clock stands
     raised = {
         "no_hard_contact": soft,
         "short_wall": (wall < SHORT_WALL) | (column[kernels.STDERR] > 0.5e-9),
         "short_baseline": (baseline < 100) | (baseline < column[kernels.WALL_SAMPLES]),
         "saturated": column[kernels.SATURATED] > 0,
-        "slope_outlier": ~soft & (off > np.maximum(stderr, spread)),
+        "slope_outlier": ~soft & ((off > np.maximum(stderr, spread)) | (slope < -STEEPEST)),
         "structure": column[kernels.LONG_RUN] > 3.0 * noise,
         "spikes": column[kernels.SPIKES] > 0,
         "lag": dragged,

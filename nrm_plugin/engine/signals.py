@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.engine import kernels
 from nrm_plugin.errors import InvalidInput, MissingCalibration
+from nrm_plugin.experiment.needs import LATERAL_PAIRS, lateral_pair
 from nrm_plugin.model import CurveSet
 
-DIRECTIONS = ("approach", "retract")
+#: What is larger (m, N) is no measurement.
+MOST_LENGTH, MOST_FORCE = 1e-2, 1.0
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,10 @@ class Plan:
         Dither in m, peak; nan without lateral signals.
     frequency : float
         In Hz; nan if it is not known.
-    lag : float
-        Delay of the lock-in in s; 0 if it is not known.
+    time_constant, poles : float
+        Of the lock-in, in s; 0 and nan if they are not known.
+    timed : bool
+        Whether samples have times.
     phase : float
         The instrument's, in rad.
     spring_constant : float
@@ -52,11 +58,19 @@ class Plan:
     quadrature: Source | None
     amplitude: float
     frequency: float
-    lag: float
+    time_constant: float
+    poles: float
+    timed: bool
     phase: float
     spring_constant: float
     lateral_stiffness: float
     poisson_ratio: float
+
+    @property
+    def lag(self) -> float:
+        """Delay of the lock-in in s; 0 if it or the times are not known."""
+        known = self.timed and self.poles > 0.0
+        return lockin.delay(self.time_constant, self.poles) if known else 0.0
 
     @property
     def lateral(self) -> bool:
@@ -64,8 +78,14 @@ class Plan:
         return self.in_phase is not None
 
 
-def plan(curves: CurveSet) -> Plan:
+def plan(curves: CurveSet) -> tuple[CurveSet, Plan]:
     """Say how the signals are made.
+
+    Returns
+    -------
+    curves : CurveSet
+        With the lateral signal as volts at the lock-in's input, whatever was recorded.
+    plan : Plan
 
     Raises
     ------
@@ -81,26 +101,26 @@ def plan(curves: CurveSet) -> Plan:
     deflection = _deflection(curves, missing)
     in_phase = quadrature = None
     amplitude = math.nan
-    if {"lateral_in_phase", "lateral_quadrature"} <= set(curves.channels):
-        if "dither_amplitude" not in known:
-            missing.append("dither_amplitude")
-        if "lockin_convention" not in known:
-            missing.append("lockin_convention")
+    if lateral_pair(curves) is not None:
+        missing += [k for k in lockin.needed(curves) if k not in known]
+        missing += [k for k in ("dither_amplitude", "lockin_convention") if k not in known]
+        if not missing:
+            curves = lockin.at_the_lockin(curves)
         peak = math.sqrt(2.0) if known.get("lockin_convention") == "rms" else 1.0
         amplitude = float(known.get("dither_amplitude", math.nan))
         in_phase = _lateral(curves, "lateral_in_phase", peak, missing)
         quadrature = _lateral(curves, "lateral_quadrature", peak, missing)
-    elif {"lockin_output_x", "lockin_output_y"} & set(curves.channels):
-        missing += [k for k in ("lockin_sensitivity",) if k not in known]
     if missing:
         raise MissingCalibration(dict.fromkeys(missing))
-    return Plan(
+    return curves, Plan(
         deflection,
         in_phase,
         quadrature,
         amplitude,
         float(known.get("dither_frequency", math.nan)),
-        float(known.get("lockin_time_constant", 0.0)) * float(known.get("lockin_poles", 1.0)),
+        float(known.get("lockin_time_constant", 0.0)),
+        float(known.get("lockin_poles", math.nan)),
+        "time" in curves.channels,
         float(known.get("lockin_phase", 0.0)),
         float(known.get("spring_constant", math.nan)),
         float(known.get("lateral_stiffness", 0.0)),
@@ -124,7 +144,8 @@ def _deflection(curves: CurveSet, missing: list[str]) -> Source:
 
 
 def _lateral(curves: CurveSet, name: str, peak: float, missing: list[str]) -> Source:
-    if curves.channels[name].unit == "N":
+    recorded = name if name in curves.channels else (lateral_pair(curves) or LATERAL_PAIRS[0])[0]
+    if curves.channels[recorded].unit == "N":
         return Source(name, peak)
     known = curves.metadata
     for key in ("lateral_sensitivity", "lateral_stiffness"):
@@ -136,14 +157,31 @@ def _lateral(curves: CurveSet, name: str, peak: float, missing: list[str]) -> So
 
 @dataclass(frozen=True)
 class Block:
-    """Signals of some curves in one direction, flat, from far away to the surface."""
+    """Signals of some curves in one direction, flat, from far away to the surface.
+
+    Attributes
+    ----------
+    begin : (n + 1,) array of int
+        Where each curve begins, and the end.
+    height, deflection : flat arrays
+        In m; the deflection is positive where it is repulsive.
+    in_phase, quadrature : flat arrays
+        Peak force in N, with the instrument's phase taken out; empty without lateral signals.
+    interval : (n,) array
+        Time between samples in s; nan where it is not known or not needed.
+    direction : str
+    """
 
     begin: IntArray
     height: FloatArray
     deflection: FloatArray
     in_phase: FloatArray
     quadrature: FloatArray
-    interval: float
+    interval: FloatArray
+    direction: str
+
+    def __len__(self) -> int:
+        return len(self.begin) - 1
 
 
 def parts(curves: CurveSet, direction: str) -> AnyArray:
@@ -163,31 +201,33 @@ def read_block(
 ) -> Block:
     """Read signals of some curves and turn them so that they run towards the surface."""
     numbers = np.arange(curves.n_curves)[chosen]
-    sizes = curves.row_size[numbers]
-    starts = np.concatenate([[0], np.cumsum(sizes)])[:-1]
+    ends = np.cumsum(curves.row_size[numbers], dtype=np.int64)
     spans = ranges[numbers]
     lengths = spans[:, 1] - spans[:, 0]
     begin = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    picks = np.repeat(starts + spans[:, 0] - begin[:-1], lengths) + np.arange(begin[-1])
-    if direction == "retract":
-        ends = np.repeat(begin[1:] + begin[:-1] - 1, lengths)
-        picks = picks[ends - np.arange(begin[-1])]
+    first = np.concatenate([[0], ends[:-1]]).astype(np.int64) + spans[:, 0]
+    backwards = direction == "retract"
 
-    def signal(source: Source | None) -> FloatArray:
+    def signal(source: Source | None, limit: float) -> FloatArray:
         if source is None:
             return np.empty(0)
-        values = curves.read(source.channel, chosen)[picks]
-        return values if source.factor == 1.0 else values * source.factor
+        channel = curves.channels[source.channel]
+        gain, offset = channel.gain * source.factor, channel.offset * source.factor
+        out = np.empty(begin[-1])
+        raw = curves.read_raw(source.channel, chosen)
+        kernels.gather(raw, first, begin, backwards, gain, offset, limit, out)
+        return out
 
-    interval = math.nan
-    if "time" in curves.channels and begin[-1]:
-        time = curves.read("time", int(numbers[np.argmax(lengths)]))
-        span = spans[np.argmax(lengths)]
-        part = time[span[0] : span[1]]
-        interval = float(np.median(np.diff(part))) if len(part) > 1 else math.nan
-    x, y = signal(how.in_phase), signal(how.quadrature)
+    x, y = signal(how.in_phase, MOST_FORCE), signal(how.quadrature, MOST_FORCE)
     if how.lateral and how.phase:
         turn = np.exp(-1j * how.phase)
         x, y = x * turn.real - y * turn.imag, x * turn.imag + y * turn.real
-    height = curves.read("height", chosen)[picks]
-    return Block(begin, height, signal(how.deflection), x, y, interval)
+    interval = np.full(len(lengths), np.nan)
+    if how.lag:
+        time = signal(Source("time", 1.0), math.inf)
+        long = lengths > 1
+        span = time[begin[1:][long] - 1] - time[begin[:-1][long]]
+        interval[long] = np.abs(span) / (lengths[long] - 1)
+    height = signal(Source("height", 1.0), MOST_LENGTH)
+    bent = signal(how.deflection, MOST_LENGTH)
+    return Block(begin, height, bent, x, y, interval, direction)

@@ -141,7 +141,15 @@ ENTRIES: tuple[Entry, ...] = (
     *_section("layer", ("poisson_ratio", "poisson_ratio", "", "0.5 if not given")),
     *_section("electrolyte", ("composition", "electrolyte", "", "for the report")),
     *_section("electrode", ("material", "electrode", "", "for the report")),
-    *_section("potential", ("reference", "reference_electrode", "", "for the report")),
+    *_section(
+        "potential",
+        ("reference", "reference_electrode", "", "for the report"),
+        ("reference_potential", "reference_potential", "V", "e.g. against Na/Na+"),
+        ("gain", "potential_gain", "", "of the monitor; -1 if its sign is inverted"),
+        ("offset", "potential_offset", "V", "of the monitor"),
+        ("clock_offset", "clock_offset", "s", "for nrm process --potential"),
+        ("time_zone", "time_zone", "", "for nrm process --potential"),
+    ),
     Entry("notes", "comment", "comment", varies=True),
 )
 
@@ -155,6 +163,7 @@ LEFT_OUT: dict[str, str] = {
     "peakforce_amplitude": "the commanded height of a capture is made of it when it is opened",
     "peakforce_frequency": "the times of a capture are made of it when it is opened",
     "height_source": "follows from the channels",
+    "potential_source": "nrm process says it, with the log's hash",
     "simulated": "a simulator says so, and nobody takes it back",
 }
 

@@ -7,6 +7,9 @@ from nrm_plugin.vocabulary import SEGMENT_KINDS, START_TIME_SOURCES
 FORMAT = "nrm-curves"
 VERSION = (1, 0)
 
+RESULTS_FORMAT = "nrm-results"
+RESULTS_VERSION = (1, 0)
+
 #: Unit of stored times, which are whole numbers.
 EPOCH = "microseconds since 1970-01-01T00:00:00"
 

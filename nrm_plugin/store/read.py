@@ -19,10 +19,11 @@ from nrm_plugin.columns import (
     Rows,
     scaled_copy,
 )
-from nrm_plugin.errors import ChangedFile, CorruptFile, MissingFile
+from nrm_plugin.errors import ChangedFile, CorruptFile, InvalidInput, MissingFile, NrmError
 from nrm_plugin.images import Image
 from nrm_plugin.model import Channel, CurveSet, Origin
-from nrm_plugin.store.layout import BLOCK, FORMAT, VERSION, WORDS
+from nrm_plugin.store import fields
+from nrm_plugin.store.layout import BLOCK, FORMAT, RESULTS_FORMAT, VERSION
 from nrm_plugin.tables import SEGMENT, Table, segment_array
 from nrm_plugin.vocabulary import (
     CHANNELS,
@@ -31,12 +32,20 @@ from nrm_plugin.vocabulary import (
     SEGMENT_KINDS,
 )
 
+#: Samples that are read at once; they stay in the processor's cache.
+_PIECE = 1 << 16
+
 
 class HdfColumn:
-    """A dataset of a common file; the file is open only while numbers are copied."""
+    """A dataset of a common file; the file is open only while numbers are copied.
 
-    def __init__(self, stamp: FileStamp, name: str, dtype: np.dtype[Any], rows: Rows) -> None:
-        self.stamp, self.name, self.dtype, self.rows = stamp, name, dtype, rows
+    Numbers that lie in one piece (`offset`, where they do) are read without HDF5, which lets only
+    one thread in.
+    """
+
+    def __init__(self, stamp: FileStamp, data: h5py.Dataset, rows: Rows) -> None:
+        self.stamp, self.name, self.dtype, self.rows = stamp, data.name, data.dtype, rows
+        self.offset = data.id.get_offset() if data.size else None
 
     def fill(
         self, first: int, stop: int, out: AnyArray, gain: float = 1.0, offset: float = 0.0
@@ -45,6 +54,13 @@ class HdfColumn:
         self.stamp.check()
         at, end = self.rows.start(first), self.rows.start(stop)
         flat = out.reshape(-1)
+        if self.offset is not None:
+            for begin in range(at, end, _PIECE):
+                until = min(end, begin + _PIECE)
+                place = self.offset + begin * self.dtype.itemsize
+                part = self.stamp.read(place, self.dtype, until - begin)
+                scaled_copy(flat[begin - at : until - at], part, gain, offset)
+            return
         try:
             with h5py.File(self.stamp.path, "r") as file:
                 data = file[self.name]
@@ -65,7 +81,7 @@ def is_common_file(path: Path) -> bool:
     """Whether an HDF5 file is one of ours; a damaged one that may be ours counts."""
     try:
         with h5py.File(path, "r") as file:
-            return bool(_text(file.attrs.get("format", "")) == FORMAT)
+            return text(file.attrs.get("format", "")) in (FORMAT, RESULTS_FORMAT)
     except OSError:
         return path.suffix.lower() == ".h5"
 
@@ -83,13 +99,17 @@ def open_curves(path: str | PathLike[str]) -> CurveSet:
         stamp = FileStamp.of(path)
     except OSError as error:
         raise MissingFile(path, str(error)) from None
-    with _contradictions(path), h5py.File(path, "r") as file:
-        warnings = _check_version(path, file)
+    with contradictions(path), h5py.File(path, "r") as file:
+        if text(file.attrs.get("format", "")) == RESULTS_FORMAT:
+            raise InvalidInput(
+                f"{path} holds results, not curves: open it with nrm_plugin.open_results"
+            )
+        warnings = check_version(path, file)
         entry = file["entry"]
         rows, grid = _read_rows(path, entry)
         channels = _read_channels(stamp, entry, rows)
         metadata, sources = _read_metadata(entry)
-        stored = [_text(w) for w in entry["metadata"].attrs.get("warnings", [])]
+        stored = [text(w) for w in entry["metadata"].attrs.get("warnings", [])]
         curves = CurveSet(
             rows,
             channels,
@@ -106,10 +126,12 @@ def open_curves(path: str | PathLike[str]) -> CurveSet:
 
 
 @contextmanager
-def _contradictions(path: Path) -> Iterator[None]:
+def contradictions(path: Path) -> Iterator[None]:
     """Turn what h5py and numpy say of a damaged file into one named error."""
     try:
         yield
+    except NrmError:
+        raise
     except FileNotFoundError:
         raise ChangedFile(path) from None
     except (OSError, KeyError, ValueError, TypeError, AttributeError, IndexError, RuntimeError,
@@ -117,19 +139,21 @@ def _contradictions(path: Path) -> Iterator[None]:
         raise CorruptFile(path, None, "a complete common file", error) from error
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """Text of an attribute, however HDF5 has it."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _check_version(path: Path, file: h5py.File) -> list[str]:
-    version = _text(file.attrs["format_version"])
+def check_version(path: Path, file: h5py.File, known: tuple[int, int] = VERSION) -> list[str]:
+    """Refuse a newer major version, and warn of a newer minor one."""
+    version = text(file.attrs["format_version"])
     major, minor = (int(part) for part in version.split(".")[:2])
-    if major > VERSION[0]:
+    if major > known[0]:
         raise CorruptFile(
-            path, None, f"version {VERSION[0]} of the common file",
+            path, None, f"version {known[0]} of the format",
             f"version {version}, made by a newer nrm-plugin: update it",
         )  # fmt: skip
-    if minor > VERSION[1]:
+    if minor > known[1]:
         return [f"made by a newer nrm-plugin (format {version}): some of it may not be shown"]
     return []
 
@@ -162,15 +186,15 @@ def _read_channels(stamp: FileStamp, entry: h5py.Group, rows: Rows) -> dict[str,
             if "repeats" in data.attrs and rows.length:
                 columns[place] = RepeatedColumn(data[: rows.length], rows)
             else:
-                columns[place] = HdfColumn(stamp, data.name, data.dtype, rows)
+                columns[place] = HdfColumn(stamp, data, rows)
         channels[name] = Channel(
             name,
-            _text(data.attrs["units"]),
+            text(data.attrs["units"]),
             columns[place],
             float(data.attrs["scale_factor"]),
             float(data.attrs["add_offset"]),
-            _text(data.attrs.get("original", "")),
-            _text(data.attrs.get("source", "")),
+            text(data.attrs.get("original", "")),
+            text(data.attrs.get("source", "")),
         )
     return channels
 
@@ -181,20 +205,20 @@ def _read_metadata(entry: h5py.Group) -> tuple[dict[str, Any], dict[str, str]]:
     for name, data in entry["metadata"].items():
         value = data[()]
         if isinstance(value, bytes | str):
-            value = _text(value)
+            value = text(value)
         elif isinstance(value, np.bool_):
             value = bool(value)
         else:
             value = float(value)
         values[name] = METADATA[name].check(name, value) if name in METADATA else value
-        sources[name] = _text(data.attrs.get("source", ""))
+        sources[name] = text(data.attrs.get("source", ""))
     return values, sources
 
 
 def _read_origins(entry: h5py.Group) -> tuple[Origin, ...]:
     group = entry["source"]
     fields = ("name", "importer", "version", "header", "sha256")
-    columns = [[_text(v) for v in group[name][()]] for name in fields]
+    columns = [[text(v) for v in group[name][()]] for name in fields]
     return tuple(
         Origin(name, importer, version, header, "", digest)
         for name, importer, version, header, digest in zip(*columns, strict=True)
@@ -203,7 +227,7 @@ def _read_origins(entry: h5py.Group) -> tuple[Origin, ...]:
 
 def _read_segments(stamp: FileStamp, rows: Rows) -> AnyArray:
     stamp.check()
-    with _contradictions(stamp.path), h5py.File(stamp.path, "r") as file:
+    with contradictions(stamp.path), h5py.File(stamp.path, "r") as file:
         group = file["entry/segments"]
         table = np.empty(group["curve"].shape, SEGMENT)
         for name in ("curve", "start", "stop"):
@@ -215,18 +239,13 @@ def _read_segments(stamp: FileStamp, rows: Rows) -> AnyArray:
 def _read_table(stamp: FileStamp) -> Table:
     stamp.check()
     table: dict[str, AnyArray] = {}
-    with _contradictions(stamp.path), h5py.File(stamp.path, "r") as file:
+    with contradictions(stamp.path), h5py.File(stamp.path, "r") as file:
         group = file["entry/curves"]
         for name in COLUMNS:
             data = group.get(f"curve_{name}" if name in CHANNELS else name)
             if data is None:
                 continue
-            values = data[()]
-            if name in WORDS:
-                values = np.array(WORDS[name])[values]
-            elif "calendar" in data.attrs:
-                values = values.view("M8[us]")
-            table[name] = values
+            table[name] = fields.column_values(name, data)
     return table
 
 
@@ -234,15 +253,15 @@ def _read_images(stamp: FileStamp, entry: h5py.Group) -> Iterator[Image]:
     for group in entry.get("images", {}).values():
         data = group["data"]
         extents = [float(group[name].attrs["extent"]) for name in "xy"]
-        column = HdfColumn(stamp, data.name, data.dtype, Rows.uniform(1, data.size))
+        column = HdfColumn(stamp, data, Rows.uniform(1, data.size))
         yield Image(
-            _text(group.attrs["title"]),
+            text(group.attrs["title"]),
             column,
-            _text(data.attrs["units"]),
+            text(data.attrs["units"]),
             (extents[0], extents[1]),
-            _text(group.attrs["direction"]),
+            text(group.attrs["direction"]),
             shape=(int(data.shape[0]), int(data.shape[1])),
             gain=float(data.attrs["scale_factor"]),
             offset=float(data.attrs["add_offset"]),
-            original=_text(group.attrs["original"]),
+            original=text(group.attrs["original"]),
         )

@@ -10,7 +10,6 @@ from typing import Any
 import h5py
 import numpy as np
 
-from nrm_plugin import __version__
 from nrm_plugin.columns import (
     AnyArray,
     RepeatedColumn,
@@ -18,15 +17,15 @@ from nrm_plugin.columns import (
 from nrm_plugin.formats import replacing
 from nrm_plugin.images import Image
 from nrm_plugin.model import CurveSet
+from nrm_plugin.store import fields
 from nrm_plugin.store.disk import Disk, sha256
-from nrm_plugin.store.layout import BLOCK, EPOCH, FORMAT, VERSION, WORDS
+from nrm_plugin.store.layout import BLOCK, FORMAT, VERSION
 from nrm_plugin.vocabulary import (
     CHANNELS,
     COLUMNS,
     METADATA,
 )
 
-_NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable.%10d"
 _OF_A_CHANNEL = ("gain", "offset", "unit", "original", "source")
 
 Progress = Callable[[int, int], None]
@@ -66,19 +65,14 @@ def write_curves(curves: CurveSet, path: Path, progress: Progress | None = None)
         Disk(path, "w+") as disk,
         h5py.File(disk, "w", libver=("earliest", "v110"), track_order=True) as file,
     ):
-        file.attrs.update(
-            NX_class="NXroot",
-            default="entry",
-            format=FORMAT,
-            format_version=f"{VERSION[0]}.{VERSION[1]}",
-            creator="nrm-plugin",
-            creator_version=__version__,
-        )
-        entry = _group(file, "entry", "NXentry")
+        fields.root(file, FORMAT, VERSION)
+        entry = fields.group(file, "entry", "NXentry")
         if "title" in curves.metadata:
-            _field(entry, "title", curves.metadata["title"], "", "title")
+            fields.field(entry, "title", curves.metadata["title"], "", "title")
         if "start_time" in curves.metadata:
-            _field(entry, "start_time", curves.metadata["start_time"], "", "start of the file")
+            fields.field(
+                entry, "start_time", curves.metadata["start_time"], "", "start of the file"
+            )
         _write_metadata(entry, curves)
         _write_source(entry, curves)
         _write_segments(entry, curves)
@@ -88,73 +82,21 @@ def write_curves(curves: CurveSet, path: Path, progress: Progress | None = None)
         _write_preview(entry, curves)
 
 
-def _group(parent: h5py.Group, name: str, kind: str) -> h5py.Group:
-    group = parent.create_group(name, track_order=True)
-    group.attrs["NX_class"] = kind
-    return group
-
-
-def _field(group: h5py.Group, name: str, value: Any, unit: str, meaning: str) -> h5py.Dataset:
-    data = group.create_dataset(name, data=_safe(value) if isinstance(value, str) else value)
-    data.attrs["units"], data.attrs["long_name"] = _safe(unit), _safe(meaning)
-    return data
-
-
-def _safe(text: str) -> str:
-    """Text that HDF5 can hold: no NUL, and no half of a character from a file's odd name."""
-    return text.replace("\0", "").encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _dimension(group: h5py.Group, name: str, length: int) -> h5py.Dataset:
-    """Make a dimension that has a name and no coordinates: a scale that takes no room."""
-    scale = group.create_dataset(name, shape=(length,), dtype="f4")
-    scale.make_scale(_NO_VARIABLE % length)
-    scale.attrs["units"], scale.attrs["long_name"] = "", f"number of the {name}"
-    return scale
-
-
-def _column(
-    group: h5py.Group, name: str, values: AnyArray, dim: h5py.Dataset, unit: str, meaning: str
-) -> h5py.Dataset:
-    """Write one array along a dimension; words as numbers with flag_meanings, times as CF has."""
-    attributes: dict[str, Any] = {"units": unit, "long_name": meaning}
-    if values.dtype.kind == "M":
-        attributes |= {"units": EPOCH, "calendar": "proleptic_gregorian"}
-        attributes["_FillValue"] = np.iinfo("i8").min
-        values = values.astype("M8[us]").astype("i8")
-    elif name in WORDS:
-        words = np.array(WORDS[name])
-        attributes["flag_values"] = np.arange(len(words), dtype="u1")
-        attributes["flag_meanings"] = " ".join(WORDS[name])
-        values = np.argmax(values[:, None] == words, axis=1).astype("u1")
-    elif values.dtype.kind == "U":
-        values = values.astype(h5py.string_dtype())
-    data = group.create_dataset(name, data=values, **_packed(len(values)))
-    data.attrs.update(attributes)
-    data.dims[0].attach_scale(dim)
-    return data
-
-
-def _packed(n: int) -> dict[str, Any]:
-    """Options for arrays that repeat themselves; small ones stay as they are."""
-    return {"compression": "gzip", "compression_opts": 1, "shuffle": True} if n > 256 else {}
-
-
 def _write_metadata(entry: h5py.Group, curves: CurveSet) -> None:
-    group = _group(entry, "metadata", "NXcollection")
+    group = fields.group(entry, "metadata", "NXcollection")
     for name, value in curves.metadata.items():
         key = METADATA.get(name)
         unit, meaning = (key.unit, key.meaning) if key else ("", name)
-        data = _field(group, name, value, unit, meaning)
-        data.attrs["source"] = _safe(curves.metadata_source.get(name, ""))
+        data = fields.field(group, name, value, unit, meaning)
+        data.attrs["source"] = fields.safe(curves.metadata_source.get(name, ""))
     if curves.warnings:
-        warnings = [_safe(w) for w in curves.warnings]
+        warnings = [fields.safe(w) for w in curves.warnings]
         group.attrs.create("warnings", warnings, dtype=h5py.string_dtype())
 
 
 def _write_source(entry: h5py.Group, curves: CurveSet) -> None:
-    group = _group(entry, "source", "NXcollection")
-    dim = _dimension(group, "file", len(curves.origins))
+    group = fields.group(entry, "source", "NXcollection")
+    dim = fields.dimension(group, "file", len(curves.origins))
     hashes = [o.sha256 or sha256(o.path) for o in curves.origins]
     for name, meaning, texts in (
         ("name", "name of the original file", [o.name for o in curves.origins]),
@@ -167,51 +109,53 @@ def _write_source(entry: h5py.Group, curves: CurveSet) -> None:
         ),
         ("header", "header of the original file, verbatim", [o.header for o in curves.origins]),
     ):
-        safe = np.array([_safe(t) for t in texts], object)
+        safe = np.array([fields.safe(t) for t in texts], object)
         data = group.create_dataset(name, (len(texts),), h5py.string_dtype(), data=safe)
         data.attrs["units"], data.attrs["long_name"] = "", meaning
         data.dims[0].attach_scale(dim)
 
 
 def _write_segments(entry: h5py.Group, curves: CurveSet) -> None:
-    group = _group(entry, "segments", "NXcollection")
+    group = fields.group(entry, "segments", "NXcollection")
     segments = curves.segments
-    dim = _dimension(group, "segment", len(segments))
+    dim = fields.dimension(group, "segment", len(segments))
     for name, meaning in (
         ("curve", "number of the curve"),
         ("start", "first sample of the segment in its curve"),
         ("stop", "sample behind the last of the segment in its curve"),
         ("kind", "kind of the segment"),
     ):
-        _column(group, name, segments[name], dim, "", meaning)
+        fields.column(group, name, segments[name], dim, "", meaning)
 
 
 def _write_table(entry: h5py.Group, curves: CurveSet) -> None:
-    group = _group(entry, "curves", "NXcollection")
+    group = fields.group(entry, "curves", "NXcollection")
     group.attrs["featureType"] = "profile"
-    dim = _dimension(group, "curve", curves.n_curves)
-    sizes = _column(group, "row_size", curves.row_size, dim, "", "samples of the curve")
+    dim = fields.dimension(group, "curve", curves.n_curves)
+    sizes = fields.column(group, "row_size", curves.row_size, dim, "", "samples of the curve")
     sizes.attrs["sample_dimension"] = "sample"
     if curves.grid is not None:
         group.attrs["grid"] = curves.grid
     for name, values in curves.curve_table.items():
-        _column(group, f"curve_{name}" if name in CHANNELS else name, values, dim,
+        fields.column(group, f"curve_{name}" if name in CHANNELS else name, values, dim,
                 COLUMNS[name].units[0], COLUMNS[name].meaning)  # fmt: skip
 
 
 def _write_images(entry: h5py.Group, curves: CurveSet) -> None:
     if not curves.images:
         return
-    parent = _group(entry, "images", "NXcollection")
+    parent = fields.group(entry, "images", "NXcollection")
     for number, image in enumerate(curves.images):
-        group = _group(parent, f"image_{number:03d}", "NXcollection")
+        group = fields.group(parent, f"image_{number:03d}", "NXcollection")
         group.attrs.update(
-            title=_safe(image.name), direction=image.direction, original=_safe(image.original)
+            title=fields.safe(image.name),
+            direction=image.direction,
+            original=fields.safe(image.original),
         )
         data = group.create_dataset("data", data=image.raw)
         data.attrs.update(
-            units=_safe(image.unit),
-            long_name=_safe(image.name),
+            units=fields.safe(image.unit),
+            long_name=fields.safe(image.name),
             scale_factor=image.gain,
             add_offset=image.offset,
         )
@@ -222,7 +166,7 @@ def _write_axes(group: h5py.Group, data: h5py.Dataset, image: Image) -> None:
     """Write y and x of an image, as coordinates of its two dimensions."""
     for axis, name in enumerate("yx"):
         extent = image.size[1 - axis]
-        scale = _field(group, name, _centres(image.shape[axis], extent), "m", name)
+        scale = fields.field(group, name, _centres(image.shape[axis], extent), "m", name)
         scale.make_scale(name)
         scale.attrs["extent"] = extent
         data.dims[axis].attach_scale(scale)
@@ -236,7 +180,7 @@ def _centres(length: int, extent: float) -> AnyArray:
 
 def _write_channels(entry: h5py.Group, curves: CurveSet, progress: Progress) -> None:
     group = entry["curves"]
-    dim = _dimension(group, "sample", curves.n_samples)
+    dim = fields.dimension(group, "sample", curves.n_samples)
     written: dict[tuple[Any, ...], h5py.Dataset] = {}
     keys = {
         name: (id(channel.column), *(getattr(channel, what) for what in _OF_A_CHANNEL))
@@ -262,12 +206,12 @@ def _write_channels(entry: h5py.Group, curves: CurveSet, progress: Progress) -> 
         done += curves.n_samples
         known = CHANNELS.get(name)
         data.attrs.update(
-            units=_safe(channel.unit),
-            long_name=known.meaning if known else _safe(channel.original or name),
+            units=fields.safe(channel.unit),
+            long_name=known.meaning if known else fields.safe(channel.original or name),
             scale_factor=channel.gain,
             add_offset=channel.offset,
-            original=_safe(channel.original),
-            source=_safe(channel.source),
+            original=fields.safe(channel.original),
+            source=fields.safe(channel.source),
         )
         data.dims[0].attach_scale(dim)
         written[key] = data
@@ -303,9 +247,9 @@ def _write_preview(entry: h5py.Group, curves: CurveSet) -> None:
     """Write what a viewer shows first: numbers with their unit, never raw integers."""
     if curves.images and not curves.n_samples:
         image = curves.images[0]
-        group = _group(entry, "preview", "NXdata")
+        group = fields.group(entry, "preview", "NXdata")
         group.attrs.update(signal="image", axes=["y", "x"])
-        data = _field(group, "image", image.data, image.unit, image.name)
+        data = fields.field(group, "image", image.data, image.unit, image.name)
         _write_axes(group, data, image)
         entry.attrs["default"] = "preview"
         return
@@ -321,17 +265,19 @@ def _write_preview(entry: h5py.Group, curves: CurveSet) -> None:
         if segment["kind"] == "approach":
             part = slice(int(segment["start"]), int(segment["stop"]))
     axis = next((n for n in ("height", "time") if n in curves.channels and n != signals[0]), "")
-    group = _group(entry, "preview", "NXdata")
+    group = fields.group(entry, "preview", "NXdata")
     name = signals[0]
     meaning = CHANNELS[name].meaning if name in CHANNELS else name
     values = curves.read(name, curve)[part]
-    data = _field(group, name, values, curves.channels[name].unit, f"{meaning}, curve {curve}")
+    data = fields.field(
+        group, name, values, curves.channels[name].unit, f"{meaning}, curve {curve}"
+    )
     if axis:
         along = curves.read(axis, curve)[part]
-        scale = _field(group, axis, along, curves.channels[axis].unit, CHANNELS[axis].meaning)
+        scale = fields.field(group, axis, along, curves.channels[axis].unit, CHANNELS[axis].meaning)
     else:
         axis = "sample"
-        scale = _field(group, axis, np.arange(len(values)), "", "number of the sample")
+        scale = fields.field(group, axis, np.arange(len(values)), "", "number of the sample")
     scale.make_scale(axis)
     data.dims[0].attach_scale(scale)
     group.attrs.update(signal=name, axes=[axis])

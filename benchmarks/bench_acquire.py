@@ -1,0 +1,187 @@
+"""Recording: how much more than 5 channels at 50 kS/s goes through, and a soak.
+
+pytest benchmarks/bench_acquire.py --benchmark-only
+python benchmarks/bench_acquire.py            # ceilings, as multiples of 5 x 50 kS/s
+python benchmarks/bench_acquire.py --soak 600 # ten minutes in real time: memory, load, backlog
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from daq_boards import NAMES, config_for, running  # noqa: E402
+from nidaqmx.stream_readers import AnalogMultiChannelReader  # noqa: E402
+
+from nrm_daq import run  # noqa: E402
+from nrm_daq.config import DaqConfig  # noqa: E402
+from nrm_daq.device import Board, InstantClock, SimulatedDaq  # noqa: E402
+
+CHANNELS, RATE = 5, 50e3
+
+SERVER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from daq_boards import known_board
+from nrm_daq.device import SimulatedDaq
+with SimulatedDaq(known_board()) as daq:
+    print(daq.address, flush=True)
+    sys.stdin.read()
+"""
+
+
+def table_board() -> Board:
+    """Inputs that cost next to nothing to make: the ceiling is to be that of the recorder."""
+    table = np.random.default_rng(0).uniform(-9.0, 9.0, 1 << 16)
+    return Board(
+        {
+            f"ai{k}": (lambda n, rate, k=k: np.take(table, (n.astype(np.int64) + 7919 * k) & 65535))
+            for k in range(CHANNELS)
+        }
+    )
+
+
+def client_seconds(block: int, blocks: int) -> float:
+    """Time for NI's client to fetch blocks, per second of five channels at 50 kS/s."""
+    with running(table_board(), InstantClock(), RATE) as (task, _):
+        reader = AnalogMultiChannelReader(task.in_stream)
+        out = np.empty((CHANNELS, block))
+        task.start()
+        reader.read_many_sample(out, block, 10.0)
+        begin = time.perf_counter()
+        for _ in range(blocks):
+            reader.read_many_sample(out, block, 10.0)
+        return (time.perf_counter() - begin) / (block * blocks / RATE)
+
+
+def record_seconds(block: float, seconds: float) -> float:
+    """The same for the whole of `nrm acquire`: reader, queue, check sums, disk."""
+    told: dict[str, float] = {}
+    with (
+        measured(told),
+        tempfile.TemporaryDirectory() as folder,
+        SimulatedDaq(table_board(), InstantClock()) as daq,
+    ):
+        config = config_for(daq, CHANNELS, block=block)
+        run.record(config, Path(folder) / "out.h5", seconds, quiet=True)
+    return told["wall"] / seconds
+
+
+@contextmanager
+def measured(told: dict[str, float]) -> Iterator[None]:
+    """Clock and processor time between the first block and the last."""
+    write_down: Callable[..., str] = run._write_down
+
+    def clocked(*arguments: Any) -> str:
+        cpu, wall = time.process_time(), time.perf_counter()
+        ended = write_down(*arguments)
+        told["cpu"], told["wall"] = time.process_time() - cpu, time.perf_counter() - wall
+        return ended
+
+    run._write_down = clocked
+    try:
+        yield
+    finally:
+        run._write_down = write_down
+
+
+@pytest.mark.parametrize("block", [1000, 5000, 10_000, 20_000])
+@pytest.mark.benchmark(group="fetch 1 s of 5 x 50 kS/s")
+def test_client(benchmark: Any, block: int) -> None:
+    benchmark.pedantic(client_seconds, (block, 200_000 // block), rounds=3)
+
+
+@pytest.mark.parametrize("block", [0.02, 0.1, 0.2, 0.4])
+@pytest.mark.benchmark(group="record 20 s of 5 x 50 kS/s")
+def test_record(benchmark: Any, block: float) -> None:
+    benchmark.pedantic(record_seconds, (block, 20.0), rounds=3)
+
+
+def ceilings() -> None:
+    print("times 5 x 50 kS/s (median of 5, everything in one process)")
+    for block in (1000, 5000, 10_000, 20_000):
+        ratios = [1.0 / client_seconds(block, 600_000 // block) for _ in range(5)]
+        print(f"  client alone, {block:6d} samples at once: {statistics.median(ratios):5.1f}")
+    for seconds in (0.02, 0.1, 0.2, 0.4):
+        ratios = [1.0 / record_seconds(seconds, 30.0) for _ in range(5)]
+        samples = round(seconds * RATE)
+        print(f"  nrm acquire,  {samples:6d} samples at once: {statistics.median(ratios):5.1f}")
+
+
+def memory() -> float:
+    """Resident memory of this process in MB, or its largest where that is all there is."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return pages * resource.getpagesize() / 1e6
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def soak(seconds: float) -> None:
+    """Record in real time from a board in another process; look at memory every 10 s."""
+    import threading
+
+    told: dict[str, float] = {}
+    levels: list[float] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(10.0):
+            levels.append(memory())
+
+    command = [sys.executable, "-c", SERVER, str(ROOT / "tests")]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as server,
+        measured(told),
+    ):
+        assert server.stdin is not None
+        assert server.stdout is not None
+        config = DaqConfig.from_values(
+            {
+                "backend": f"remote {server.stdout.readline().strip()}",
+                "channels": {NAMES[k]: {"terminal": f"Sim1/ai{k}"} for k in range(CHANNELS)},
+            }
+        )
+        threading.Thread(target=look, daemon=True).start()
+        report = run.record(config, Path(folder) / "out.h5", seconds, quiet=True)
+        over.set()
+        server.stdin.close()
+        size = (Path(folder) / "out.h5").stat().st_size / 1e6
+    running_levels = levels[: max(1, int(told["wall"] / 10.0))]
+    print(
+        f"{report['n_samples']} samples per channel in {told['wall']:.1f} s, "
+        f"{report['stopped'] or 'none lost'}\n"
+        f"reader and writer: {100.0 * told['cpu'] / told['wall']:.1f} % of a core\n"
+        f"memory every 10 s, MB: {', '.join(f'{level:.0f}' for level in running_levels)}\n"
+        f"memory from the second look to the last: "
+        f"{running_levels[-1] - running_levels[min(1, len(running_levels) - 1)]:+.1f} MB; "
+        f"file {size:.0f} MB"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--soak", type=float, metavar="SECONDS")
+    chosen = parser.parse_args()
+    if chosen.soak:
+        soak(chosen.soak)
+    else:
+        ceilings()

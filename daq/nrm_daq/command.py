@@ -1,0 +1,176 @@
+"""``nrm acquire``: record force ramps with an NI-DAQ board."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nrm_plugin.errors import InvalidInput, OutputError
+from nrm_plugin.units import parse
+
+if TYPE_CHECKING:
+    from nrm_daq.config import DaqConfig
+    from nrm_daq.hardware import Device
+
+
+@click.command("acquire", short_help="Record force ramps with an NI-DAQ board.")
+@click.option("-o", "--output", metavar="OUT.h5", help="The file to record.")
+@click.option("--config", "config_path", metavar="DAQ.toml",
+              help="What to record, how, and with which board.")  # fmt: skip
+@click.option("--duration", metavar="TIME", help="How long, 60s; without it until Ctrl-C.")
+@click.option("--simulate", is_flag=True,
+              help="Record a simulated electrode: no board, no configuration.")  # fmt: skip
+@click.option("--recover", "part", metavar="PART",
+              help="Turn what a broken recording left (OUT.h5.part) into a file.")  # fmt: skip
+@click.option("--list-devices", is_flag=True, help="List the boards that are there.")
+@click.option("--check", is_flag=True, help="Check the configuration with the board, and stop.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was done, for programs.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    output: str | None,
+    config_path: str | None,
+    duration: str | None,
+    simulate: bool,
+    part: str | None,
+    list_devices: bool,
+    check: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Record force ramps with an NI-DAQ board and cut them into curves.
+
+    While it runs, everything goes to OUT.h5.part; Ctrl-C ends it with a complete file.
+    """
+    quiet = bool(ctx.obj and ctx.obj["quiet"])
+    if part is not None:
+        _say(_recovered(Path(part), output, overwrite), as_json, quiet)
+        return
+    if list_devices:
+        _list_devices(config_path, simulate, as_json)
+        return
+    config = _config(config_path, simulate)
+    if check:
+        _check(config, as_json)
+        return
+    if output is None:
+        raise click.UsageError("say where to: -o OUT.h5")
+    if Path(output).suffix.lower() != ".h5":
+        raise click.UsageError(f"a recording becomes an .h5 file, not {output!r}")
+    from nrm_daq.run import record
+
+    report = record(config, Path(output), _seconds(duration), overwrite=overwrite, quiet=quiet)
+    _say(report, as_json, quiet)
+    if report["stopped"]:
+        click.echo(f"nrm: {report['stopped']}", err=True)
+        ctx.exit(1)
+
+
+def _config(path: str | None, simulate: bool) -> DaqConfig:
+    """Return the configuration that is asked for.
+
+    Raises
+    ------
+    click.UsageError, RecipeError
+    """
+    from nrm_daq.config import DaqConfig
+
+    if path is None and not simulate:
+        there = ", ".join(device.name for device in _devices(None, False)) or "none"
+        raise click.UsageError(
+            f"say what to record with --config DAQ.toml, or try --simulate; the boards: {there}"
+        )
+    if path is None:
+        return DaqConfig.simulated()
+    config = DaqConfig.from_toml(path)
+    return config.as_simulated() if simulate else config
+
+
+def _seconds(duration: str | None) -> float | None:
+    if duration is None:
+        return None
+    try:
+        seconds = parse(duration, "s")
+    except InvalidInput as error:
+        raise click.UsageError(f"--duration: {error}") from None
+    if not 0.0 < seconds < float("inf"):
+        raise click.UsageError(f"--duration: {duration} is no time to record for")
+    return seconds
+
+
+def _recovered(part: Path, output: str | None, overwrite: bool) -> dict[str, Any]:
+    from nrm_daq.curves import recover
+    from nrm_daq.run import report_of
+
+    if output is None and part.suffix != ".part":
+        raise click.UsageError("say where to with -o OUT.h5")
+    out = Path(output) if output else part.with_suffix("")
+    if out.exists() and not overwrite:
+        raise OutputError(out, "it exists, and is replaced only with --overwrite")
+    curves = recover(part, out, overwrite=overwrite)
+    return report_of(curves, out)
+
+
+def _devices(path: str | None, simulate: bool) -> list[Device]:
+    """Return the boards of a configuration's backend, by default those of this computer.
+
+    Raises
+    ------
+    DaqUnavailable
+    """
+    from nrm_daq.config import DaqConfig
+    from nrm_daq.hardware import connected, devices
+
+    if path is None and not simulate:
+        config = DaqConfig.from_values({"channels": {"deflection": {"terminal": "any"}}})
+    else:
+        config = _config(path, simulate)
+    with connected(config) as connection:
+        return devices(connection)
+
+
+def _list_devices(path: str | None, simulate: bool, as_json: bool) -> None:
+    found = _devices(path, simulate)
+    if as_json:
+        click.echo(json.dumps([vars(device) for device in found], indent=2))
+        return
+    for device in found:
+        kind = "simulated, " if device.simulated else ""
+        at_once = "all at once" if device.simultaneous else "one after the other"
+        click.echo(
+            f"{device.name}: {device.product} ({kind}serial number {device.serial})\n"
+            f"  {len(device.terminals)} analog inputs, {', '.join(device.terminals)}\n"
+            f"  up to {device.largest_rate:g} samples per second, {at_once}; ranges "
+            f"{', '.join(f'{r:g}' for r in device.ranges)} V"
+        )
+    if not found:
+        click.echo("there are no boards")
+
+
+def _check(config: DaqConfig, as_json: bool) -> None:
+    """Try everything but recording."""
+    from nrm_daq.run import checked
+
+    report = checked(config)
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+        return
+    for line in report["said"]:
+        click.echo(line)
+
+
+def _say(report: dict[str, Any], as_json: bool, quiet: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+        return
+    for warning in () if quiet else report["warnings"]:
+        click.echo(f"nrm: {warning}", err=True)
+    simulated = " (simulated)" if report["simulated"] else ""
+    click.echo(
+        f"{report['path']}: {report['curves_found']} curves, {report['n_samples']} samples, "
+        f"{report['duration']:.1f} s{simulated}"
+    )

@@ -1,0 +1,316 @@
+"""What to record, how, and with which board: one checked value, read from a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from nrm_daq import lockin
+from nrm_plugin import units
+from nrm_plugin.errors import InvalidInput, RecipeError
+from nrm_plugin.vocabulary import CHANNELS, METADATA, check_name, nearest
+
+#: A channel that only marks the ramps, in V.
+MARKER = "marker"
+
+#: What a channel of another kind is called.
+AUXILIARY = "aux_"
+
+#: Names that a channel can have, beside auxiliary ones.
+ROLES = (
+    *(name for name in CHANNELS if name not in ("time", "height_sensor", "height_commanded")),
+    MARKER,
+)
+
+
+def _in(unit: str) -> BeforeValidator:
+    """Turn text with a unit into a number in an SI unit."""
+    return BeforeValidator(lambda v: units.parse(v, unit) if isinstance(v, str) else v)
+
+
+Seconds = Annotated[float, _in("s"), Field(gt=0.0, allow_inf_nan=False)]
+Hertz = Annotated[float, _in("Hz"), Field(gt=0.0, allow_inf_nan=False)]
+Volts = Annotated[float, _in("V"), Field(gt=0.0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Channel(_Part):
+    """An analog input: ``value = polarity * scale * volts + offset``."""
+
+    terminal: str = Field(min_length=1, description="input of the board, Dev1/ai0")
+    range: Volts = Field(default=10.0, description="largest voltage, both ways")
+    wiring: Literal["default", "differential", "rse", "nrse", "pseudo-differential"] = Field(
+        default="default", description="terminal configuration"
+    )
+    scale: float | str = Field(default=1.0, description='per volt, "100 nm/V"; else volts are kept')
+    offset: float | str = Field(default=0.0, description="added behind the scale, with its unit")
+    polarity: Literal["normal", "inverted"] = Field(
+        default="normal", description="inverted where the voltage falls as the value rises"
+    )
+
+
+class Trigger(_Part):
+    """A digital edge that starts the recording."""
+
+    terminal: str = Field(min_length=1, description="/Dev1/PFI0")
+    edge: Literal["rising", "falling"] = "rising"
+
+
+class Split(_Part):
+    """What tells ramps apart in the stream of samples."""
+
+    by: Literal["auto", "height", "deflection", "marker"] = Field(
+        default="auto", description="auto: a marker, else the height, else the deflection"
+    )
+    travel: Annotated[float, _in("m"), Field(gt=0.0, allow_inf_nan=False)] = Field(
+        default=50e-9, description="height: a ramp moves at least so far"
+    )
+    threshold: Annotated[float | None, Field(gt=0.0, allow_inf_nan=False)] = Field(
+        default=None, description="deflection, marker: the level that counts, in the channel's unit"
+    )
+    pre: Seconds | None = Field(default=None, description="deflection: time before contact")
+    post: Seconds | None = Field(default=None, description="deflection: time behind contact")
+    pulses: bool = Field(default=False, description="marker: each rise begins a curve")
+    longest: Seconds = Field(default=120.0, description="what takes longer is no curve")
+
+
+class LockIn(_Part):
+    """An SR830: where to ask it, or what it is set to."""
+
+    address: str = Field(default="", description="VISA name, GPIB0::8::INSTR; empty: not asked")
+    library: str = Field(default="", description='VISA library, "@py" for PyVISA-py')
+    baud_rate: int = Field(default=9600, gt=0, description="of RS-232")
+    sensitivity: Volts | None = Field(default=None, description="full scale, V rms")
+    time_constant: Seconds | None = None
+    poles: int | None = Field(default=None, description="6 dB/oct each")
+    expand_x: Finite | None = Field(default=None, description="1, 10 or 100")
+    expand_y: Finite | None = None
+    offset_x: Annotated[Finite, _in("")] | None = Field(
+        default=None, description='of full scale, "20 %"'
+    )
+    offset_y: Annotated[Finite, _in("")] | None = None
+    frequency: Hertz | None = Field(default=None, description="of the dither")
+
+    def settings(self) -> lockin.Settings:
+        """Settings that are given here."""
+        names = ("sensitivity", "time_constant", "poles", "expand_x", "expand_y", "offset_x",
+                 "offset_y")  # fmt: skip
+        values = {f"lockin_{name}": getattr(self, name) for name in names}
+        values["dither_frequency"] = self.frequency
+        return lockin.given({key: value for key, value in values.items() if value is not None})
+
+
+class DaqConfig(_Part):
+    """What is recorded and how.
+
+    Examples
+    --------
+    >>> DaqConfig.from_values({"rate": "20 kHz", "channels": {
+    ...     "deflection": {"terminal": "Dev1/ai0"}}}).rate
+    20000.0
+    """
+
+    backend: str = Field(default="local", description='"local", "remote HOST:PORT" or "simulated"')
+    rate: Hertz = Field(default=50e3, le=10e6, description="samples per second and channel")
+    ring: Annotated[Seconds, Field(ge=10.0, le=600.0)] = Field(
+        default=10.0, description="how long the board's own memory reaches"
+    )
+    block: Annotated[Seconds, Field(ge=1e-3, le=2.0)] = Field(
+        default=0.2, description="how much is read at once"
+    )
+    skew: Literal["correct", "refuse", "keep"] = Field(
+        default="correct", description="what to do where channels are sampled one after the other"
+    )
+    split: Split = Split()
+    experiment: str = Field(default="", description="experiment file that goes with the curves")
+    channels: dict[str, Channel] = Field(min_length=1)
+    trigger: Trigger | None = None
+    lock_in: LockIn = LockIn()
+    metadata: dict[str, float | str] = Field(default_factory=dict)
+
+    @classmethod
+    def from_toml(cls, path: str | PathLike[str]) -> DaqConfig:
+        """Read a configuration; an experiment file is looked for beside it.
+
+        Raises
+        ------
+        RecipeError
+            With the nearest known key for one that is not known.
+        """
+        path = Path(path)
+        try:
+            given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+            config = cls.from_values(given)
+        except OSError as error:
+            raise RecipeError(f"{path}: {error.strerror or error}") from None
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecipeError) as error:
+            raise RecipeError(f"{path}: {error}") from None
+        if config.experiment:
+            beside = str(path.parent / config.experiment)
+            config = config.model_copy(update={"experiment": beside})
+        return config
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> DaqConfig:
+        """Make a configuration of nested values, as a TOML file has them.
+
+        Raises
+        ------
+        RecipeError
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except (ValidationError, InvalidInput) as error:
+            raise RecipeError(_words(error)) from None
+
+    @classmethod
+    def simulated(cls) -> DaqConfig:
+        """Return a configuration for the simulated electrode."""
+        from nrm_daq.device.electrode import RampingElectrode
+
+        values = RampingElectrode().settings()
+        del values["channels"][MARKER]  # ramps are found by the z sensor
+        return cls.from_values(values)
+
+    def as_simulated(self) -> DaqConfig:
+        """Return the same for the simulated electrode, with its wiring and its calibrations.
+
+        Raises
+        ------
+        RecipeError
+            If the simulated electrode has none of the channels.
+        """
+        from nrm_daq.device.electrode import RampingElectrode
+
+        values = RampingElectrode().settings()
+        values["channels"] = {k: v for k, v in values["channels"].items() if k in self.channels}
+        kept = self.model_dump(include={"rate", "ring", "block", "skew", "split"})
+        if self.trigger is not None:
+            kept["trigger"] = {"terminal": "/Sim1/PFI0", "edge": self.trigger.edge}
+        return DaqConfig.from_values(values | kept)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.backend not in ("local", "simulated") and not self.address:
+            raise InvalidInput(
+                f'backend {self.backend!r} is none: use "local", "remote HOST:PORT" or "simulated"'
+            )
+        for name, channel in self.channels.items():
+            scaling(name, channel)
+        used = [c.terminal.strip("/").lower() for c in self.channels.values()]
+        twice = next((t for t in used if used.count(t) > 1), None)
+        if twice:
+            raise InvalidInput(f"two channels are wired to {twice}")
+        if self.split.by not in ("auto", *self.channels):
+            raise InvalidInput(f'split.by = "{self.split.by}" needs a channel of that name')
+        self.lock_in.settings()
+        self.known()
+        return self
+
+    @property
+    def address(self) -> str:
+        """Host and port of a remote board; empty for others."""
+        word, _, address = self.backend.partition(" ")
+        host, _, port = address.strip().rpartition(":")
+        return address.strip() if word == "remote" and host and port.isdecimal() else ""
+
+    def known(self) -> dict[str, float | str | bool]:
+        """Metadata in SI, checked.
+
+        Raises
+        ------
+        InvalidInput
+        """
+        found = {}
+        for name, value in self.metadata.items():
+            key = METADATA.get(name)
+            if key is None:
+                raise InvalidInput(
+                    f"there is no key {'metadata.' + name!r}.{nearest(name, METADATA)}"
+                )
+            if isinstance(value, str) and not (key.text or key.words):
+                value = units.parse(value, key.unit)
+            found[name] = key.check(name, value)
+        return found
+
+
+def scaling(name: str, channel: Channel) -> tuple[float, float, str]:
+    """Gain (per volt), offset and unit of a channel.
+
+    Raises
+    ------
+    InvalidInput
+        If the channel cannot be called so, or has no such unit.
+    """
+    if name not in ROLES and not name.startswith(AUXILIARY):
+        raise InvalidInput(
+            f"there is no channel 'channels.{name}'.{nearest(name, ROLES)} "
+            f"Others begin with {AUXILIARY}"
+        )
+    check_name(name, "channel")
+    gain, unit = _per_volt(name, channel.scale)
+    if name in CHANNELS and unit not in CHANNELS[name].units:
+        wanted = " or ".join(f"{u}/V" for u in CHANNELS[name].units)
+        raise InvalidInput(f"channels.{name} needs a scale in {wanted}")
+    offset = channel.offset
+    offset = units.parse(offset, unit) if isinstance(offset, str) else float(offset)
+    gain = -gain if channel.polarity == "inverted" else gain
+    if not (0.0 < abs(gain) < float("inf") and abs(offset) < float("inf")):
+        raise InvalidInput(f"channels.{name}: a scale of {gain:g} and an offset of {offset:g} "
+                           "make no sense")  # fmt: skip
+    return gain, offset, unit
+
+
+def _per_volt(name: str, scale: float | str) -> tuple[float, str]:
+    """Scale in SI, and the unit that it leads to."""
+    if not isinstance(scale, str):
+        return float(scale), "V"
+    number, slash, volts = scale.rpartition("/")
+    if not slash:
+        return units.parse(scale, ""), "V"
+    per = units.parse(f"1 {volts}", "V")
+    targets = CHANNELS[name].units if name in CHANNELS else ("V", "A", "m", "N", "K", "Pa", "")
+    for target in targets:
+        try:
+            return units.parse(number, target) / per, target
+        except InvalidInput:
+            continue
+    raise InvalidInput(f"channels.{name}: the scale {scale!r} is not in "
+                       + " or ".join(f"{t or '1'}/V" for t in targets))  # fmt: skip
+
+
+def _words(error: ValidationError | InvalidInput) -> str:
+    """What is wrong, with the nearest known key."""
+    if isinstance(error, InvalidInput):
+        return str(error)
+    said = []
+    for item in error.errors():
+        place = ".".join(str(p) for p in item["loc"])
+        if item["type"] == "extra_forbidden":
+            known = _keys(item["loc"][:-1])
+            said.append(f"there is no key {place!r}.{nearest(str(item['loc'][-1]), known)}")
+        else:
+            what = item["msg"].removeprefix("Value error, ")
+            said.append(f"{place}: {what}" if place else what)
+    return "; ".join(said)
+
+
+def _keys(place: tuple[int | str, ...]) -> Mapping[str, Any]:
+    """Keys of the part at a place."""
+    kind: Any = DaqConfig
+    for name in place:
+        field = kind.model_fields.get(str(name))
+        if field is not None:  # else it is the name of a channel
+            parts = (field.annotation, *get_args(field.annotation))
+            kind = next((part for part in parts if hasattr(part, "model_fields")), kind)
+    fields: Mapping[str, Any] = kind.model_fields
+    return fields

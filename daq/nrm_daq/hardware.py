@@ -1,0 +1,337 @@
+"""The board that a configuration names: reached, checked, and set up for sampling.
+
+Everything goes through NI's own package ``nidaqmx``: to a driver on this computer, to the NI gRPC
+Device Server of another one, or to the simulated board, which speaks the same protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import nidaqmx
+from nidaqmx.constants import AcquisitionType, Edge, TaskMode, TerminalConfiguration
+from nidaqmx.error_codes import DAQmxErrors
+from nidaqmx.errors import DaqError, DaqNotFoundError, DaqNotSupportedError, RpcError
+from nidaqmx.system import System
+
+from nrm_daq.config import Channel, DaqConfig
+from nrm_plugin.errors import DaqUnavailable, InvalidInput
+
+if TYPE_CHECKING:
+    from nrm_daq.device import Clock
+
+_WIRING = {
+    "default": TerminalConfiguration.DEFAULT,
+    "differential": TerminalConfiguration.DIFF,
+    "rse": TerminalConfiguration.RSE,
+    "nrse": TerminalConfiguration.NRSE,
+    "pseudo-differential": TerminalConfiguration.PSEUDO_DIFF,
+}
+
+#: Messages of any length; and a network that swallows everything is noticed.
+_CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+)
+
+#: What the driver says of a board that has been unplugged or switched off.
+GONE = {
+    DAQmxErrors.DEV_ABSENT_OR_UNAVAILABLE,
+    DAQmxErrors.DEVICE_REMOVED,
+    DAQmxErrors.DEV_CANNOT_BE_ACCESSED,
+    DAQmxErrors.RUNTIME_ABORTED_ROUTING,
+    DAQmxErrors.PAL_TRANSFER_ABORTED,
+}
+
+DRIVER_ERRORS = (DaqError, DaqNotFoundError, DaqNotSupportedError, RpcError)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A way to NI-DAQmx.
+
+    Attributes
+    ----------
+    options : object
+        Of NI's package, for tasks and enumeration; None for the driver of this computer.
+    place : str
+        In words.
+    """
+
+    options: Any
+    place: str
+
+    def system(self) -> System:
+        """Return NI's view of the computer with the boards."""
+        return System.remote(self.options) if self.options else System.local()
+
+
+@dataclass(frozen=True)
+class Device:
+    """A board as it describes itself.
+
+    Attributes
+    ----------
+    name, product : str
+    serial : str
+        In hexadecimal digits, as NI prints it.
+    simulated : bool
+        By this package or by NI's driver.
+    simultaneous : bool
+        Whether all channels are sampled at once.
+    largest_rate : float
+        In Hz, with several channels.
+    ranges : tuple of float
+        Largest voltages that can be set.
+    terminals : tuple of str
+    """
+
+    name: str
+    product: str
+    serial: str
+    simulated: bool
+    simultaneous: bool
+    largest_rate: float
+    ranges: tuple[float, ...]
+    terminals: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a board is going to sample.
+
+    Attributes
+    ----------
+    device : Device
+    driver : str
+        Version of NI-DAQmx.
+    place : str
+        Where the board is.
+    rate : float
+        The one that it really has, in Hz.
+    ring : int
+        Samples per channel that fit into its memory.
+    delays : tuple of float
+        How long after the first channel each one is sampled, in s.
+    """
+
+    device: Device
+    driver: str
+    place: str
+    rate: float
+    ring: int
+    delays: tuple[float, ...]
+
+    def values(self) -> dict[str, Any]:
+        """What of it is written down."""
+        return asdict(self)
+
+
+@contextmanager
+def connected(config: DaqConfig, clock: Clock | None = None) -> Iterator[Connection]:
+    """Reach the boards that a configuration means; the simulated one is made here.
+
+    Raises
+    ------
+    DaqUnavailable
+    """
+    with ExitStack() as stack:
+        if config.backend == "local":
+            yield Connection(None, "this computer")
+            return
+        import grpc
+
+        address, place = config.address, config.address
+        if config.backend == "simulated":
+            from nrm_daq.device import SimulatedDaq
+            from nrm_daq.device.electrode import RampingElectrode
+
+            daq = stack.enter_context(SimulatedDaq(RampingElectrode().board(), clock))
+            address, place = daq.address, "the simulator"
+        channel = stack.enter_context(grpc.insecure_channel(address, options=_CHANNEL_OPTIONS))
+        yield Connection(nidaqmx.GrpcSessionOptions(channel, ""), place)
+
+
+@contextmanager
+def named(where: str) -> Iterator[None]:
+    """Turn what NI's package raises into one sentence.
+
+    Raises
+    ------
+    DaqUnavailable
+    """
+    try:
+        yield
+    except DRIVER_ERRORS as error:
+        absent = isinstance(error, DaqNotFoundError | DaqNotSupportedError)
+        raise DaqUnavailable(said(error) if absent else f"{where}: {said(error)}") from None
+
+
+def said(error: Exception) -> str:
+    """What an error of NI's package means, and what to do."""
+    if isinstance(error, DaqNotFoundError):
+        return (
+            "NI-DAQmx is not installed on this computer: install NI's driver, reach a computer "
+            'that has it with backend = "remote HOST:PORT", or try --simulate'
+        )
+    if isinstance(error, DaqNotSupportedError):
+        return (
+            "NI-DAQmx does not exist for this kind of computer: reach one that has it with "
+            'backend = "remote HOST:PORT", or try --simulate'
+        )
+    if isinstance(error, RpcError):
+        if "UNAVAILABLE" in str(error):
+            return (
+                "no NI gRPC Device Server answers: start it there, and check address and firewall"
+            )
+        return " ".join(str(error).split())
+    assert isinstance(error, DaqError)
+    known = error.error_type
+    first = str(error).strip().splitlines()[0]
+    if known is DAQmxErrors.PAL_RESOURCE_RESERVED:
+        return "the board is in use by another program or task: close that first"
+    if known in GONE:
+        return f"the board has gone: check its cable and power ({first})"
+    return f"{first} (NI-DAQmx error {error.error_code})"
+
+
+def devices(connection: Connection) -> list[Device]:
+    """List the boards that are there.
+
+    Raises
+    ------
+    DaqUnavailable
+    """
+    with named(connection.place):
+        return [_described(device) for device in connection.system().devices]
+
+
+def _described(device: Any) -> Device:
+    def asked(name: str, otherwise: Any) -> Any:
+        """Not every board answers every question."""
+        try:
+            return getattr(device, name)
+        except DaqError:
+            return otherwise
+
+    inputs = tuple(str(name) for name in device.ai_physical_chans.channel_names)
+    return Device(
+        device.name,
+        str(asked("product_type", "unknown board")),
+        f"{asked('serial_num', 0):X}",
+        bool(asked("is_simulated", False)),
+        bool(asked("ai_simultaneous_sampling_supported", False)),
+        float(asked("ai_max_multi_chan_rate", 0.0)),
+        tuple(sorted({float(v) for v in asked("ai_voltage_rngs", ()) if v > 0})),
+        inputs,
+    )
+
+
+@contextmanager
+def prepared(connection: Connection, config: DaqConfig) -> Iterator[tuple[nidaqmx.Task, Setup]]:
+    """Set up a task as the configuration says, verified by the driver, not yet started.
+
+    Raises
+    ------
+    DaqUnavailable
+        Without driver, server, board or terminal, or if it cannot do what is asked.
+    InvalidInput
+        If the channels are sampled one after the other and the configuration refuses that.
+    """
+    with named(connection.place):
+        task = nidaqmx.Task(grpc_options=connection.options)
+    try:
+        for name, channel in config.channels.items():
+            _add(task, connection, name, channel)
+        with named("rate and ring"):
+            task.timing.cfg_samp_clk_timing(
+                config.rate, sample_mode=AcquisitionType.CONTINUOUS, samps_per_chan=1000
+            )
+            task.in_stream.input_buf_size = round(config.ring * config.rate)
+        if config.trigger is not None:
+            edge = Edge.RISING if config.trigger.edge == "rising" else Edge.FALLING
+            with named(f"trigger {config.trigger.terminal}"):
+                task.triggers.start_trigger.cfg_dig_edge_start_trig(config.trigger.terminal, edge)
+        with named(f"{config.rate:g} samples per second of {len(config.channels)} channels"):
+            task.control(TaskMode.TASK_VERIFY)
+        with named(connection.place):
+            setup = _setup(task, connection, config)
+        yield task, setup
+    finally:
+        _close(task)
+
+
+def _add(task: nidaqmx.Task, connection: Connection, name: str, channel: Channel) -> None:
+    try:
+        task.ai_channels.add_ai_voltage_chan(
+            channel.terminal,
+            name_to_assign_to_channel=name,
+            terminal_config=_WIRING[channel.wiring],
+            min_val=-channel.range,
+            max_val=channel.range,
+        )
+    except DaqError as error:
+        what = said(error)
+        missing = (DAQmxErrors.PHYSICAL_CHAN_DOES_NOT_EXIST, DAQmxErrors.INVALID_DEVICE_ID)
+        if error.error_type in missing:
+            there = [t for device in devices(connection) for t in device.terminals]
+            what = f"there is no such input; there are: {', '.join(there) or 'none'}"
+        elif error.error_type is DAQmxErrors.INVALID_ATTRIBUTE_VALUE:
+            what = f"it cannot have a range of {channel.range:g} V or this wiring ({what})"
+        raise DaqUnavailable(f"channels.{name}, terminal {channel.terminal}: {what}") from None
+    except DRIVER_ERRORS as error:
+        raise DaqUnavailable(f"channels.{name}: {said(error)}") from None
+
+
+def _setup(task: nidaqmx.Task, connection: Connection, config: DaqConfig) -> Setup:
+    names = {c.terminal.strip("/").partition("/")[0] for c in config.channels.values()}
+    if len(names) > 1:
+        raise InvalidInput(
+            f"the channels are on several boards ({', '.join(sorted(names))}), whose clocks are "
+            "not one: use the inputs of a single board"
+        )
+    system = connection.system()
+    device = _described(system.devices[next(iter(names))])
+    version = system.driver_version
+    return Setup(
+        device,
+        f"NI-DAQmx {version.major_version}.{version.minor_version}.{version.update_version}",
+        connection.place,
+        float(task.timing.samp_clk_rate),
+        int(task.in_stream.input_buf_size),
+        _delays(task, device, config),
+    )
+
+
+def _delays(task: nidaqmx.Task, device: Device, config: DaqConfig) -> tuple[float, ...]:
+    """How long after the first channel each one is sampled, in s."""
+    n = len(config.channels)
+    if device.simultaneous or n == 1:
+        return (0.0,) * n
+    if config.skew == "refuse":
+        raise InvalidInput(
+            f"{device.product} samples its channels one after the other, and the configuration "
+            'says skew = "refuse"'
+        )
+    try:
+        period = 1.0 / float(task.timing.ai_conv_rate)
+    except DaqError as error:
+        if config.skew == "keep":
+            return (0.0,) * n
+        raise DaqUnavailable(
+            f"{device.product} samples its channels one after the other and does not say how "
+            f'fast ({said(error)}): with skew = "keep" they are recorded as they are'
+        ) from None
+    return tuple(period * number for number in range(n))
+
+
+def _close(task: nidaqmx.Task) -> None:
+    try:
+        task.close()
+    except DRIVER_ERRORS:
+        return  # the board has gone, and with it the task

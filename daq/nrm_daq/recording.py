@@ -1,0 +1,250 @@
+"""The file that a running recording grows: blocks behind each other, each with a check sum.
+
+``OUT.h5.part`` begins with `MAGIC`; then follow records: four letters (``NOTE`` or ``DATA``), the
+length of what follows and its CRC-32, both as little-endian 32-bit numbers, and the contents. A
+note is JSON: the first one describes the recording, later ones what happened to it. Data are the
+block's first sample, its arrival (nanoseconds since 1970), the samples that were waiting behind it,
+its number of samples, and the volts as float32, channel by channel. Nothing is ever changed, so
+that whatever ends the recording, all that was written before is there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nrm_daq.acquisition import Block
+from nrm_plugin.columns import FileStamp
+from nrm_plugin.errors import CorruptFile, MissingFile, OutputError
+
+MAGIC = b"NRM recording 1\n"
+_RECORD = struct.Struct("<4sII")
+_BLOCK = struct.Struct("<qqqq")
+
+#: Time in s after which what was written must be on the disk.
+FLUSHED = 1.0
+
+
+class Recording:
+    """A file that grows; a context manager.
+
+    Parameters
+    ----------
+    path : Path
+        There must be nothing.
+    header : mapping
+        What describes the recording, for JSON.
+
+    Raises
+    ------
+    OutputError
+        If the place cannot be written, or no longer: the disk is full, the share is gone.
+    """
+
+    def __init__(self, path: Path, header: dict[str, Any]) -> None:
+        self.path, self.samples = path, 0
+        try:
+            self._file = FileIO(path, "xb")
+        except FileExistsError:
+            raise OutputError(
+                path,
+                "there is a recording that was not finished: get it back with "
+                f"nrm acquire --recover {path}, or delete it",
+            ) from None
+        except (OSError, ValueError) as error:
+            raise OutputError(path, getattr(error, "strerror", None) or error) from None
+        self._flushed = time.monotonic()
+        try:
+            self._write(MAGIC)
+            self.note(**header)
+        except OutputError:
+            self.close()
+            path.unlink()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def note(self, **values: Any) -> None:
+        """Write down something that is no block."""
+        self._record(b"NOTE", json.dumps(values, default=str).encode())
+
+    def append(self, block: Block) -> None:
+        """Write a block; every second see to it that all is on the disk."""
+        n = block.values.shape[1]
+        head = _BLOCK.pack(block.first, block.arrived, block.backlog, n)
+        self._record(b"DATA", head + np.ascontiguousarray(block.values, "<f4").tobytes())
+        self.samples += n
+        if time.monotonic() - self._flushed > FLUSHED:
+            self.flush()
+
+    def flush(self) -> None:
+        """Have the system write what it holds back."""
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise OutputError(self.path, error.strerror or error) from error
+        self._flushed = time.monotonic()
+
+    def _record(self, kind: bytes, contents: bytes) -> None:
+        self._write(_RECORD.pack(kind, len(contents), zlib.crc32(contents)) + contents)
+
+    def _write(self, data: bytes) -> None:
+        whole = self._file.tell()
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            self._file.seek(whole)
+            self._file.truncate()  # the half of a record is of no use
+            raise OutputError(self.path, error.strerror or error) from error
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a recording holds.
+
+    Attributes
+    ----------
+    stamp : FileStamp
+        The file.
+    header : dict
+        Its first note.
+    notes : tuple of dict
+        The others.
+    firsts, counts, arrived, backlog : (n_blocks,) arrays of int
+        The block table: number of the first sample, samples, arrival in nanoseconds since 1970,
+        and the samples that were waiting.
+    offsets : (n_blocks,) array of int
+        Byte at which each block's volts begin.
+    n_channels : int
+    cut : int
+        Bytes at the end that are no whole record.
+    """
+
+    stamp: FileStamp
+    header: dict[str, Any]
+    notes: tuple[dict[str, Any], ...]
+    firsts: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    arrived: NDArray[np.int64]
+    backlog: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    n_channels: int
+    cut: int
+
+    @property
+    def n_samples(self) -> int:
+        """Samples per channel."""
+        return int(self.counts.sum())
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Volts of block after block, shape (channel, sample)."""
+        with self.stamp.opened() as file:
+            for offset, n in zip(self.offsets.tolist(), self.counts.tolist(), strict=True):
+                file.seek(offset)
+                yield _volts(file.read(4 * n * self.n_channels), self.n_channels)
+
+    def volts(self, channel: int, start: int, stop: int) -> NDArray[np.float32]:
+        """Volts of one channel from sample `start` to before `stop`."""
+        out = np.empty(stop - start, np.float32)
+        block = int(np.searchsorted(self.firsts, start, "right")) - 1
+        at = start
+        with self.stamp.opened() as file:
+            while at < stop:
+                first, n = int(self.firsts[block]), int(self.counts[block])
+                end = min(stop, first + n)
+                file.seek(int(self.offsets[block]) + 4 * (channel * n + at - first))
+                part = out[at - start : end - start]
+                if file.readinto(part.view(np.uint8).data) != part.nbytes:
+                    raise CorruptFile(self.stamp.path, file.tell(), "samples", "the end")
+                at, block = end, block + 1
+        return out
+
+
+def _volts(data: bytes, n_channels: int) -> NDArray[np.float32]:
+    return np.frombuffer(data, "<f4").reshape(n_channels, -1)
+
+
+def read(path: Path) -> Recorded:
+    """Read what a recording holds, up to the first record that is not whole.
+
+    Raises
+    ------
+    MissingFile
+    CorruptFile
+        If it is no recording, or its blocks do not follow each other.
+    """
+    try:
+        stamp = FileStamp.of(path)
+        file = FileIO(path)
+    except (OSError, ValueError) as error:
+        raise MissingFile(path, getattr(error, "strerror", None) or str(error)) from None
+    notes: list[dict[str, Any]] = []
+    table: list[tuple[int, ...]] = []
+    n_channels, next_sample = 0, 0
+    with file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise CorruptFile(path, 0, "a recording of nrm acquire", "something else")
+        end = len(MAGIC)
+        for kind, contents in _records(file, stamp.size):
+            at, end = end + _RECORD.size, end + _RECORD.size + len(contents)
+            if kind == b"NOTE":
+                notes.append(json.loads(contents))
+                n_channels = n_channels or len(notes[0].get("channels", ()))
+                continue
+            first, arrived, backlog, n = _BLOCK.unpack_from(contents)
+            if not n_channels or len(contents) != _BLOCK.size + 4 * n * n_channels:
+                raise CorruptFile(path, at, "a block of all channels", f"{len(contents)} bytes")
+            if first != next_sample:
+                raise CorruptFile(path, at, f"sample {next_sample}", f"sample {first}")
+            table.append((first, n, arrived, backlog, at + _BLOCK.size))
+            next_sample = first + n
+    if not notes or "channels" not in notes[0]:
+        raise CorruptFile(path, len(MAGIC), "what describes the recording", "nothing")
+    columns = np.array(table, np.int64).reshape(-1, 5).T
+    firsts, counts, arrived_at, backlogs, offsets = columns
+    return Recorded(
+        stamp, notes[0], tuple(notes[1:]), firsts, counts, arrived_at, backlogs, offsets,
+        n_channels, stamp.size - end,
+    )  # fmt: skip
+
+
+def _records(file: FileIO, size: int) -> Iterator[tuple[bytes, bytes]]:
+    """Whole records; the first that is not ends them."""
+    while True:
+        head = file.read(_RECORD.size)
+        if len(head) < _RECORD.size:
+            return
+        kind, length, crc = _RECORD.unpack(head)
+        if kind not in (b"NOTE", b"DATA") or file.tell() + length > size:
+            return
+        contents = file.read(length)
+        if len(contents) < length or zlib.crc32(contents) != crc:
+            return
+        yield kind, contents

@@ -1,0 +1,303 @@
+"""One recording from start to end: lock-in, board, file, terminal."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nrm_daq.acquisition import Acquisition, AcquisitionStopped
+from nrm_daq.config import DaqConfig, scaling
+from nrm_daq.curves import recover
+from nrm_daq.cutting import splitter_for
+from nrm_daq.display import Display
+from nrm_daq.hardware import Setup, connected, prepared
+from nrm_daq.lockin import Settings
+from nrm_daq.recording import Recording
+from nrm_daq.sr830 import SR830
+from nrm_daq.watch import Watch
+from nrm_plugin import __version__
+from nrm_plugin.errors import DaqUnavailable, InvalidInput, NrmError, OutputError
+from nrm_plugin.model import CurveSet
+
+if TYPE_CHECKING:
+    from nrm_daq.device import Clock
+
+
+def record(
+    config: DaqConfig,
+    out: Path,
+    duration: float | None = None,
+    *,
+    overwrite: bool = False,
+    quiet: bool = False,
+    clock: Clock | None = None,
+    ending: threading.Event | None = None,
+) -> dict[str, Any]:
+    """Record until the time is up, somebody ends it, or something breaks.
+
+    Parameters
+    ----------
+    config : DaqConfig
+    out : Path
+        The file; while it runs, ``out`` with ``.part`` behind it.
+    duration : float, optional
+        In s; without it until Ctrl-C.
+    overwrite : bool
+    quiet : bool
+        Show nothing on the terminal.
+    clock : Clock, optional
+        Of the simulated board.
+    ending : Event, optional
+        Ends the recording when it is set.
+
+    Returns
+    -------
+    dict
+        As `report_of`.
+
+    Raises
+    ------
+    DaqUnavailable, InvalidInput, OutputError
+    """
+    part = out.with_name(out.name + ".part")
+    _check_place(out, overwrite)
+    ending = ending or threading.Event()
+    with ExitStack() as stack:
+        lock_in, settings = _lock_in(config, stack)
+        connection = stack.enter_context(connected(config, clock))
+        task, setup = stack.enter_context(prepared(connection, config))
+        total = None if duration is None else max(1, round(duration * setup.rate))
+        header = described(config, setup, settings)
+        display = Display(config, setup, header["channels"], quiet=quiet)
+        recording = stack.enter_context(Recording(part, header))
+        stack.callback(_forget_empty, recording)
+        stack.enter_context(_ended_by_signal(ending))
+        acquisition = stack.enter_context(
+            Acquisition(
+                task,
+                setup,
+                block=max(1, round(config.block * setup.rate)),
+                total=total,
+                triggered=config.trigger is not None,
+                ending=ending,
+            )
+        )
+        recording.note(began=acquisition.began)
+        watch = Watch(lock_in, settings, clock=time.time) if lock_in else None
+        with display, watch or nullcontext():
+            ended = _write_down(acquisition, recording, display, watch)
+        notes: dict[str, Any] = {"ended": ended}
+        if watch is not None:
+            notes["spoilt"] = _stretches(watch)
+        if lock_in is not None:
+            notes |= _afterwards(lock_in)
+        try:
+            recording.note(**notes)
+            recording.flush()
+        except OutputError as error:
+            ended = ended or str(error)
+    if not recording.samples:
+        raise OutputError(out, ended or "it was ended before the first sample")
+    return _finished(part, out, overwrite, ended)
+
+
+def described(config: DaqConfig, setup: Setup, settings: Settings) -> dict[str, Any]:
+    """Return what a recording says of itself first."""
+    channels = []
+    for name, channel in config.channels.items():
+        gain, offset, unit = scaling(name, channel)
+        channels.append(
+            {"name": name, "unit": unit, "gain": gain, "offset": offset,
+             "terminal": channel.terminal, "range": channel.range}
+        )  # fmt: skip
+    experiment = None
+    if config.experiment:
+        from nrm_plugin.experiment import read
+
+        given = read(config.experiment)
+        experiment = {"name": given.name, "text": given.text}
+    warnings = list(settings.warnings())
+    if abs(setup.rate / config.rate - 1.0) > 1e-6:
+        warnings.append(f"the board samples at {setup.rate:.9g} Hz, not at {config.rate:.9g} Hz")
+    return {
+        "version": __version__,
+        "config": config.model_dump(mode="json"),
+        "setup": setup.values(),
+        "channels": channels,
+        "lock_in": asdict(settings),
+        "experiment": experiment,
+        "triggered": config.trigger is not None,
+        "simulated": setup.device.simulated or config.backend == "simulated",
+        "warnings": warnings,
+    }
+
+
+def checked(config: DaqConfig) -> dict[str, Any]:
+    """Try everything but recording: lock-in, board, terminals, ranges, rate, trigger.
+
+    Raises
+    ------
+    DaqUnavailable, InvalidInput
+    """
+    with ExitStack() as stack:
+        _, settings = _lock_in(config, stack)
+        connection = stack.enter_context(connected(config))
+        _, setup = stack.enter_context(prepared(connection, config))
+        header = described(config, setup, settings)
+    device = setup.device
+    said = [
+        f"{device.name}: {device.product} at {setup.place}, {setup.driver}",
+        f"{setup.rate:.9g} samples per second of {len(header['channels'])} channels, "
+        f"ring {setup.ring / setup.rate:g} s",
+    ]
+    if any(setup.delays):
+        what = {"correct": "corrected", "keep": "not corrected"}[config.skew]
+        said.append(
+            f"sampled one after the other, the last {1e6 * max(setup.delays):.3g} us after the "
+            f"first: {what}"
+        )
+    said += [
+        f"{c['name']}: {c['terminal']}, {c['gain']:g} {c['unit']}/V" for c in header["channels"]
+    ]
+    splitter = splitter_for(setup.rate, config.split, config.channels)
+    said.append(f"ramps are found by {splitter.by}" if splitter else "nothing tells ramps apart")
+    known = {**config.known(), **settings.metadata()}
+    lacking = [k for k in ("lockin_sensitivity", "lockin_time_constant", "dither_amplitude")
+               if k not in known]  # fmt: skip
+    if "lockin_output_x" in config.channels and lacking and not config.experiment:
+        said.append(f"not known, and needed later: {', '.join(lacking)}")
+    said += header["warnings"]
+    return {"setup": setup.values(), "channels": header["channels"], "said": said}
+
+
+def report_of(curves: CurveSet, path: Path, stopped: str = "") -> dict[str, Any]:
+    """Return what became of a recording, for people and programs."""
+    with_ramp = {int(s["curve"]) for s in curves.segments if s["kind"] != "other"}
+    interval = curves.channels["time"].gain
+    return {
+        "path": str(path),
+        "n_curves": curves.n_curves,
+        "curves_found": len(with_ramp),
+        "n_samples": curves.n_samples,
+        "duration": curves.n_samples * interval,
+        "rate": round(1.0 / interval, 6),
+        "channels": list(curves.channels),
+        "simulated": bool(curves.metadata.get("simulated", False)),
+        "stopped": stopped,
+        "warnings": list(curves.warnings),
+    }
+
+
+def _forget_empty(recording: Recording) -> None:
+    if not recording.samples:
+        recording.close()
+        recording.path.unlink(missing_ok=True)
+
+
+def _check_place(out: Path, overwrite: bool) -> None:
+    try:
+        exists, is_file = out.exists(), out.is_file()
+    except OSError as error:  # a name that is too long
+        raise OutputError(out, error.strerror or error) from None
+    if exists and not is_file:
+        raise OutputError(out, "it is not a regular file")
+    if exists and not overwrite:
+        raise OutputError(out, "it exists, and is replaced only with --overwrite")
+
+
+def _lock_in(config: DaqConfig, stack: ExitStack) -> tuple[SR830 | None, Settings]:
+    """Ask the lock-in what it is set to, or believe the configuration."""
+    given = config.lock_in.settings()
+    if not config.lock_in.address or config.backend == "simulated":
+        return None, given
+    lock_in = stack.enter_context(
+        SR830(
+            config.lock_in.address,
+            library=config.lock_in.library,
+            baud_rate=config.lock_in.baud_rate,
+        )
+    )
+    settings = lock_in.snapshot()
+    settings.check()
+    for key, value in given.metadata().items():
+        there = settings.metadata().get(key)
+        if there is not None and there != value and not np.isclose(there, value, rtol=1e-3):
+            raise InvalidInput(
+                f"the lock-in has {key} = {there}, the configuration says {value}: leave it out "
+                "of the configuration, the instrument is asked"
+            )
+    return lock_in, settings
+
+
+def _write_down(
+    acquisition: Acquisition,
+    recording: Recording,
+    display: Display,
+    watch: Watch | None,
+) -> str:
+    """Write block after block; return why it ended, empty where it was meant to."""
+    noted = 0
+    try:
+        for block in acquisition.blocks():
+            recording.append(block)
+            if watch is not None and len(watch.stretches) != noted:
+                noted = len(watch.stretches)
+                recording.note(spoilt=_stretches(watch))
+            display.show(block, acquisition, watch)
+    except AcquisitionStopped as error:
+        return str(error)
+    except OutputError as error:
+        return str(AcquisitionStopped(recording.samples, str(error)))
+    return ""
+
+
+def _stretches(watch: Watch) -> list[tuple[float, float, tuple[str, ...]]]:
+    return [(s.begin, s.end, s.faults) for s in watch.stretches]
+
+
+def _afterwards(lock_in: SR830) -> dict[str, Any]:
+    try:
+        return {"lock_in_after": asdict(lock_in.snapshot())}
+    except DaqUnavailable as error:
+        return {"not_asked": f"the lock-in was not asked again at the end: {error}"}
+
+
+def _finished(part: Path, out: Path, overwrite: bool, ended: str) -> dict[str, Any]:
+    """Make the file of the recording; whatever fails, the recording stays."""
+    try:
+        curves = recover(part, out, overwrite=overwrite)
+        report = report_of(curves, out, ended)
+    except NrmError as error:
+        why = f"{ended}; " if ended else ""
+        raise OutputError(
+            out, f"{why}{error}; what was recorded is in {part}: nrm acquire --recover {part}"
+        ) from None
+    part.unlink()
+    return report
+
+
+@contextmanager
+def _ended_by_signal(ending: threading.Event) -> Iterator[None]:
+    """Let Ctrl-C and a polite kill end the recording instead of the program."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ending.set()
+
+    before = {n: signal.signal(n, end) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,200 @@
+"""Gamry Framework's .DTA files: settings, and a table of text for each curve.
+
+A table is a line ``CURVE1 TABLE``, a line of titles, one of units, and a line for each point, all
+of which begin with a tab. Times of the numbered curves go on from one to the next; those of the
+open-circuit record before them stand for themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nrm_importers.potentiostat import dates
+from nrm_importers.potentiostat.text import load, numbers, read_columns
+from nrm_importers.potentiostat.titles import Role, Title, complete, roles, title
+from nrm_plugin.columns import FloatArray
+from nrm_plugin.errors import CorruptFile, InvalidInput
+from nrm_plugin.potential import Log
+
+_TABLE = re.compile(r"(\w+)\tTABLE(?:\t(\d+))?\s*")
+_OPEN_CIRCUIT = "OCVCURVE"
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """A table: its name, how many points it announces, and its numbers."""
+
+    name: str
+    announced: int | None
+    time: FloatArray
+    potential: FloatArray
+    current: FloatArray
+
+    @property
+    def open_circuit(self) -> bool:
+        return self.name == _OPEN_CIRCUIT
+
+
+def read(path: Path) -> Log:
+    """Read all tables with a potential over time.
+
+    Raises
+    ------
+    CorruptFile, InvalidInput
+    """
+    data, encoding = load(path)
+    lines = data.decode(encoding, "replace").split("\n")
+    curves = _curves(path, lines, encoding)
+    if not curves:
+        raise CorruptFile(path, None, "a table with T and Vf", "none")
+    notes = [
+        f"{c.name} announces {c.announced} points, and has {len(c.time)}"
+        for c in curves
+        if c.announced is not None and c.announced > len(c.time)
+    ]
+    settings = {parts[0]: parts[2:] for line in lines if len(parts := line.strip().split("\t")) > 2}
+    start, step, doubt = _start(settings)
+    lead = _lead(settings, curves)
+    if lead.seconds and start is not None:
+        notes.append(
+            f"the curve is taken to begin {lead.seconds:g} s after the file's date ({lead.words})"
+        )
+    times = _on_one_axis(curves, lead.seconds)
+    cycles = [np.full(len(c.time), _number(c)) for c in curves]
+    counted = len({c.name for c in curves if not c.open_circuit}) > 1
+    return Log(
+        np.concatenate(times),
+        np.concatenate([c.potential for c in curves]),
+        np.concatenate([c.current for c in curves]),
+        np.concatenate(cycles) if counted else None,
+        start,
+        start_uncertainty=step,
+        notes=(*notes, *doubt),
+    )
+
+
+def _curves(path: Path, lines: list[str], encoding: str) -> list[_Curve]:
+    found = []
+    for number, line in enumerate(lines):
+        match = _TABLE.fullmatch(line)
+        if match is None:
+            continue
+        end = number + 1
+        while end < len(lines) and lines[end][:1] in ("\t", " "):
+            end += 1
+        if end == len(lines) and end - number > 4:
+            end -= 1  # no line break follows: the last line may be cut
+        curve = _curve(path, match, lines[number + 1 : end], encoding)
+        if curve is not None:
+            found.append(curve)
+    return found
+
+
+def _curve(path: Path, match: re.Match[str], lines: list[str], encoding: str) -> _Curve | None:
+    """Read a table; None if it has no potential over time, or no points."""
+    if len(lines) < 3:
+        return None
+    names, units = lines[0].strip().split("\t"), lines[1].strip().split("\t")
+    known = roles([title(n, u) for n, u in zip(names, units, strict=False)])
+    if not complete(known) or "time" not in known:
+        return None
+    body = "\n".join(line.strip() for line in lines[2:]).encode(encoding, "replace")
+    frame = read_columns(path, body, "\t", known, encoding)
+    columns = {role: numbers(frame[role]) * _factor(known, role) for role in frame}
+    there = np.isfinite(columns["time"]) & np.isfinite(columns["potential"])
+    if not there.any():
+        raise CorruptFile(path, None, f"points in {match[1]}", "none")
+    current = columns.get("current", np.full(len(there), np.nan))
+    return _Curve(
+        match[1],
+        int(match[2]) if match[2] and len(match[2]) < 10 else None,
+        columns["time"][there],
+        columns["potential"][there],
+        current[there],
+    )
+
+
+def _factor(known: dict[Role, Title], role: str) -> float:
+    for name, one in known.items():
+        if name == role and name != "cycle":
+            return one.factor(name)
+    return 1.0
+
+
+def _number(curve: _Curve) -> int:
+    """Number of a cycle from the table's name; -1 for the open circuit before."""
+    match = re.search(r"(\d+)$", curve.name)
+    return -1 if curve.open_circuit or match is None else min(int(match[1][:9]), 10**9)
+
+
+def _on_one_axis(curves: list[_Curve], lead: float) -> list[FloatArray]:
+    """Times since the file's date: open circuit ends where the curves begin.
+
+    Raises
+    ------
+    InvalidInput
+        If the times of one curve begin before the last one's end.
+    """
+    out, last = [], -np.inf
+    for curve in curves:
+        time = curve.time + (lead - curve.time[-1] if curve.open_circuit else lead)
+        if time[0] < last:
+            raise InvalidInput(
+                f"the times of {curve.name} begin before those of the table above it end"
+            )
+        last = time[-1]
+        out.append(time)
+    return out
+
+
+@dataclass(frozen=True)
+class _Lead:
+    """How long after the file's date the first curve begins, and why."""
+
+    seconds: float
+    words: str
+
+
+def _lead(settings: dict[str, list[str]], curves: list[_Curve]) -> _Lead:
+    """Add up what comes before the first curve."""
+    parts: list[tuple[str, float]] = []
+    conditioning = settings.get("CONDIT", [])
+    if conditioning[:1] == ["T"]:
+        parts.append(("conditioning", _float(conditioning[1:2])))
+    parts.append(("open circuit", sum(float(c.time[-1]) for c in curves if c.open_circuit)))
+    parts.append(("equilibration", _float(settings.get("EQDELAY", [])[:1])))
+    parts = [(name, seconds) for name, seconds in parts if seconds > 0]
+    words = ", ".join(f"{name} {seconds:g} s" for name, seconds in parts)
+    return _Lead(sum(seconds for _, seconds in parts), words)
+
+
+def _float(cells: list[str]) -> float:
+    """Setting as a number; 0 where there is none that makes sense."""
+    try:
+        value = float(cells[0].replace(",", "."))
+    except (IndexError, ValueError):
+        return 0.0
+    return value if 0.0 <= value < 1e7 else 0.0
+
+
+def _start(
+    settings: dict[str, list[str]],
+) -> tuple[np.datetime64 | None, float, list[str]]:
+    """Date and time of the file, to what they are rounded, and doubts about them."""
+    day, time = (settings.get(name, [""])[0].strip() for name in ("DATE", "TIME"))
+    text = f"{day} {time}"
+    if not dates.looks_like(text):
+        return None, 0.0, ["the file has no date and time that can be read"]
+    try:
+        found = dates.parse([text])
+    except InvalidInput:  # 3/4/2025: the program writes what Windows is set to
+        found = dates.parse([text], month_first=True)
+        a, b = re.split(r"[/-]", day)[:2]
+        same = int(a) == int(b)
+        doubt = [] if same else [f"its date {day} is taken as month/day/year"]
+        return found.start, found.step, doubt
+    return found.start, found.step, []

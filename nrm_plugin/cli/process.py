@@ -1,0 +1,176 @@
+"""``nrm process``: from curves of any kind to moduli."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from nrm_plugin.cli import results as said
+from nrm_plugin.cli.batch import Batch, Known, files_and_output, is_folder, what_is_known
+from nrm_plugin.cli.potential import Potential
+from nrm_plugin.engine import provenance
+from nrm_plugin.engine.pipeline import process
+from nrm_plugin.engine.shape import shape_factor
+from nrm_plugin.engine.signals import plan
+from nrm_plugin.errors import InvalidInput, NrmError, OutputError
+from nrm_plugin.model import CurveSet
+from nrm_plugin.plugins import contact_method
+from nrm_plugin.recipe import Recipe
+from nrm_plugin.store.opened import open_results
+
+STOPPED = 130
+
+
+@click.command("process")
+@files_and_output
+@click.option("--recipe", "recipe", metavar="R.toml",
+              help="What is done; nrm recipe writes one. Defaults otherwise.")  # fmt: skip
+@what_is_known
+@click.option("--potential", "logs", multiple=True, metavar="LOG",
+              help="Potentiostat's log: every curve gets its potential by the time at which it was "
+              "taken. May be repeated, for logs that follow each other.")  # fmt: skip
+@click.option("--clock-offset", "clock_offset", metavar="TIME",
+              help="Added to the log's times to have the microscope's, 30s.")  # fmt: skip
+@click.option("--time-zone", "time_zone", metavar="ZONE",
+              help="Of the microscope's clock, Europe/London.")  # fmt: skip
+@click.option("--log-start", "log_start", metavar="DATE",
+              help="When the log began, by the microscope's clock, if it does not say: "
+              "2025-03-04T09:41:07.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@click.option("--json", "as_json", is_flag=True, help="Print what became of each file.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    files: tuple[str, ...],
+    output: str,
+    recipe: str | None,
+    experiment: str | None,
+    settings: tuple[str, ...],
+    names: tuple[str, ...],
+    logs: tuple[str, ...],
+    clock_offset: str | None,
+    time_zone: str | None,
+    log_start: str | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Find the solid contact of every curve, and the moduli of what lies above it.
+
+    Going on after an interruption: call it again. Results in a folder that were made of the same
+    original by the same recipe, settings and version are skipped.
+    """
+    known = Known.given(experiment, settings, names)
+    chosen = Recipe() if recipe is None else Recipe.from_toml(recipe)
+    contact_method(chosen.contact.method)  # a name that nobody knows fails once, not per file
+    folder = is_folder(output)
+    if not folder and Path(output).suffix.lower() != ".h5":
+        raise click.UsageError(f"-o {output}: results are written as .h5, or to a folder/")
+    quiet = bool(ctx.obj and ctx.obj["quiet"])
+    potential = Potential.given(logs, clock_offset, time_zone, log_start)
+    batch = Processing(
+        files, known, overwrite, quiet, recipe=chosen, potential=potential, shown=not as_json
+    )
+    try:
+        if folder:
+            batch.each(Path(output), ".h5")
+        else:
+            batch.all(Path(output))
+    except KeyboardInterrupt:
+        click.echo("nrm: stopped; the same call goes on from here", err=True)
+        ctx.exit(STOPPED)
+    if as_json:
+        click.echo(json.dumps(batch.report(), indent=2))
+    elif not quiet:
+        click.echo(batch.summary(), err=True)
+    ctx.exit(batch.code)
+
+
+class Processing(Batch):
+    """Curves to results.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    potential : Potential
+        Where that of every curve comes from.
+    shown : bool
+        Whether a summary of each file is printed when it is done.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        recipe: Recipe,
+        shown: bool,
+        potential: Potential | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(*args, **options)
+        self.recipe, self.shown, self.potential = recipe, shown, potential or Potential()
+        self._found: dict[str, dict[str, Any]] = {}
+
+    def write(self, curves: CurveSet, out: Path) -> None:
+        """Process curves, and say what was found."""
+        if not curves.n_curves:
+            raise InvalidInput("there are no curves in it")
+        if out.exists() and any(out.samefile(path) for path in self.files if path.exists()):
+            raise OutputError(out, "it is one of the files to be processed")
+        known = curves.warnings
+        curves = self.potential.of(curves)
+        self.say(out, [w for w in curves.warnings if w not in known])
+        with self.progress(out, "curves") as progress, _unlogged():
+            results = process(curves, self.recipe, out, progress=progress)
+        found = self._found[str(out)] = said.summary(results)
+        self.say(out, [w for w in found["warnings"] if w not in curves.warnings])
+        if self.shown and not self.quiet:
+            names = ", ".join(results.attrs["source_name"][:3]) or "nothing with a name"
+            click.echo("\n".join([f"{out}  (from {names})", *said.lines(found)]))
+
+    def up_to_date(self, curves: CurveSet, path: Path, out: Path) -> bool:
+        """Whether results say of themselves what those of `curves` would say."""
+        try:
+            made = open_results(out)
+        except NrmError:
+            return False
+        planned, how = plan(self.potential.of(curves))
+        depth = made["depth"].values
+        shape = shape_factor(self.recipe.shape_factor, planned, depth)
+        wanted = provenance.attributes(planned, self.recipe, how, shape)
+        wanted["source_sha256"] = provenance.hashes(planned)
+        same = all(_same(made.attrs.get(name), value) for name, value in wanted.items())
+        return same and (
+            "shape_factor" not in made
+            or np.array_equal(made["shape_factor"].values, shape.values, equal_nan=True)
+        )
+
+    def report(self) -> dict[str, Any]:
+        """What became of each file, and what was found."""
+        report = super().report()
+        report["written"] = [item | self._found[item["path"]] for item in report["written"]]
+        return report
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool(a == b) or (a != a and b != b)  # both nan
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep the engine from logging what is said here with the file's name."""
+    log = logging.getLogger("nrm_plugin")
+
+    def mute(record: logging.LogRecord) -> bool:
+        return False
+
+    log.addFilter(mute)
+    try:
+        yield
+    finally:
+        log.removeFilter(mute)

@@ -1,0 +1,60 @@
+"""``nrm report``: one HTML file on results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nrm_plugin import formats
+from nrm_plugin.cli.plot import edges_given
+from nrm_plugin.errors import OutputError
+from nrm_plugin.store.opened import open_results
+
+
+@click.command("report")
+@click.argument("file", metavar="RESULTS.h5")
+@click.option("-o", "--output", required=True, metavar="REPORT.html", help="The report.")
+@click.option("--curves", "original", metavar="ORIGINAL",
+              help="The curves that the results were made from: for examples, and how densely they "
+              "were sampled.")  # fmt: skip
+@click.option("--potential", "log", metavar="LOG",
+              help="The potentiostat's log, for the current; and for potentials, if the results "
+              "have none.")  # fmt: skip
+@click.option("--edges", metavar="V,V,...",
+              help="Potentials between which the regions lie, 2,1.5,1,0.5,0.005.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    file: str,
+    output: str,
+    original: str | None,
+    log: str | None,
+    edges: str | None,
+    overwrite: bool,
+) -> None:
+    """Write a report on results: what was measured, how, how well, and what came out.
+
+    It is one HTML file with all figures in it, which any browser opens without a network.
+    """
+    out = Path(output)
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise click.UsageError(f"-o {output}: a report is written as .html")
+    if out.exists() and not overwrite:
+        raise OutputError(out, "it exists, and is replaced only with --overwrite")
+    bounds = edges_given(edges)
+    results = open_results(file)
+    curves = None if original is None else formats.open(original)
+    from nrm_plugin.report import write_report
+    from nrm_plugin.statistics import DEFAULT_EDGES
+
+    recorded = None
+    if log is not None:
+        from nrm_plugin.potential import read_log
+
+        recorded = read_log(log)
+    write_report(results, out, curves=curves, edges=bounds or DEFAULT_EDGES, log=recorded,
+                 file=file, overwrite=overwrite)  # fmt: skip
+    if not (ctx.obj and ctx.obj["quiet"]):
+        click.echo(f"nrm: {out} written", err=True)

@@ -1,0 +1,180 @@
+"""What results say in a few numbers, for people and for programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from nrm_plugin.cli.text import human, table
+from nrm_plugin.columns import AnyArray
+from nrm_plugin.variables import BIT
+
+#: Edges of the distances from the electrode over which moduli are averaged, in nm.
+EDGES = (0, 5, 10, 20, 40, 60, 100, 200, 500, 1000)
+
+#: Values of a profile that are read at once.
+_AT_ONCE = 1 << 22
+
+
+def summary(results: xr.Dataset) -> dict[str, Any]:
+    """Curves, contacts, flags, first depth and moduli, in types that JSON has.
+
+    A flag counts once for a curve, whatever the direction. Moduli are the median over curves with
+    a contact of each curve's mean over a range of distances.
+    """
+    quality = results["quality"].values
+    if "direction" in results.dims:
+        quality = np.bitwise_or.reduce(quality, axis=0)
+    counts = {name: int(np.count_nonzero(quality & bit)) for name, bit in BIT.items()}
+    contact = (results["quality"].values & BIT["no_hard_contact"]) == 0
+    first = results["depth_valid_min"].values[contact]
+    attributes = results.attrs
+    return {
+        "n_curves": results.sizes["curve"],
+        "n_contacts": int(np.count_nonzero((quality & BIT["no_hard_contact"]) == 0)),
+        "n_unflagged": int(np.count_nonzero(quality == 0)),
+        "flags": {name: n for name, n in counts.items() if n},
+        "depth_valid_min": _median(first),
+        "moduli": list(_moduli(results, contact)) if "storage_modulus" in results else [],
+        "shape_factor": attributes.get("shape_factor_source"),
+        "simulated": bool(attributes.get("simulated", False)),
+        "warnings": attributes.get("warnings", "").splitlines(),
+    }
+
+
+def _median(values: AnyArray) -> float | None:
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if len(values) else None
+
+
+def _moduli(results: xr.Dataset, contact: AnyArray) -> Iterator[dict[str, Any]]:
+    """Medians of both moduli by direction and distance, where there are any."""
+    depth = results["depth"].values * 1e9
+    ways = results["direction"].values.tolist() if "direction" in results.dims else [None]
+    contact = contact.reshape(len(ways), -1)
+    for number, way in enumerate(ways):
+        part = results if way is None else results.isel(direction=number)
+        means = {
+            name: _means(part[name], depth, contact[number])
+            for name in ("storage_modulus", "loss_modulus")
+        }
+        for (low, high), storage, loss in zip(pairwise(EDGES), *means.values(), strict=True):
+            if storage is not None:
+                about = {} if way is None else {"direction": way}
+                yield about | {"from": low * 1e-9, "to": high * 1e-9,
+                               "storage_modulus": storage, "loss_modulus": loss}  # fmt: skip
+
+
+def _means(profiles: xr.DataArray, depth: AnyArray, contact: AnyArray) -> list[float | None]:
+    """Median over curves of the mean over each range of distances."""
+    n = len(contact)
+    found = np.full((len(EDGES) - 1, n), np.nan)
+    step = max(1, _AT_ONCE // max(len(depth), 1))
+    for first in range(0, n, step):
+        some = slice(first, min(first + step, n))
+        values = profiles.isel(curve=some).values
+        for place, (low, high) in enumerate(pairwise(EDGES)):
+            inside = values[:, (depth > low + 1e-6) & (depth <= high + 1e-6)]
+            there = np.isfinite(inside)
+            count = there.sum(1)
+            total = np.where(there, inside, 0.0).sum(1, dtype=np.float64)
+            found[place, some] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return [_median(row[contact]) for row in found]
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """Write a summary for people, one indented line after the other."""
+    n = found["n_curves"]
+    said = [
+        f"  {n} curve{'' if n == 1 else 's'}: contact found in {found['n_contacts']}, "
+        f"nothing to report in {found['n_unflagged']}"
+    ]
+    if found["flags"]:
+        said.append("  flags: " + ", ".join(f"{k} {v}" for k, v in found["flags"].items()))
+    if found["moduli"]:
+        said.append("  median over the curves with contact")
+        rows = [
+            (
+                *([row["direction"]] if "direction" in row else []),
+                f"{row['from'] * 1e9:.0f} to {row['to'] * 1e9:.0f} nm",
+                f"E' {_pascals(row['storage_modulus'])}",
+                f"E'' {_pascals(row['loss_modulus'])}",
+            )
+            for row in found["moduli"]
+        ]
+        said.append(table(rows, 4))
+        if found["depth_valid_min"] is not None:
+            said.append(f"  first estimate at {found['depth_valid_min'] * 1e9:.3g} nm (median)")
+    if found["shape_factor"]:
+        said.append(f"  shape factor {found['shape_factor']}")
+    if found["simulated"]:
+        said.append("  simulated: no instrument recorded these curves")
+    return said
+
+
+def _pascals(value: float | None) -> str:
+    return "-" if value is None else human(float(f"{value:.3g}"), "Pa")
+
+
+def describe(path: str, results: xr.Dataset) -> dict[str, Any]:
+    """Everything about results but their numbers, in types that JSON has."""
+    found = summary(results)
+    return {
+        "path": path,
+        "kind": "results",
+        "n_curves": found.pop("n_curves"),
+        "depth": _grid(results),
+        "variables": [
+            {
+                "name": str(name),
+                "unit": array.attrs.get("units", ""),
+                "meaning": array.attrs.get("long_name", ""),
+                "dims": list(map(str, array.dims)),
+            }
+            for name, array in results.data_vars.items()
+        ],
+        "attributes": {k: _plain(v) for k, v in results.attrs.items() if k != "warnings"},
+        "warnings": found.pop("warnings"),
+        "summary": found,
+    }
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _grid(results: xr.Dataset) -> dict[str, Any]:
+    depth = results["depth"].values
+    step = float(depth[1] - depth[0]) if len(depth) > 1 else None
+    return {"stop": float(depth[-1]), "step": step, "count": len(depth)}
+
+
+def as_text(path: str, results: xr.Dataset) -> str:
+    """The same for people."""
+    attributes, grid = results.attrs, _grid(results)
+    said = [f"{path}  (results of nrm process {attributes.get('nrm_plugin_version', '')})"]
+    sources = attributes.get("source_name", [])
+    if sources:
+        more = f" and {len(sources) - 3} more" if len(sources) > 3 else ""
+        said.append(f"  from {', '.join(sources[:3])}{more}")
+    said += lines(summary(results))
+    steps = f" in steps of {grid['step'] * 1e9:.6g} nm" if grid["step"] else ""
+    said.append(f"  {grid['count']} distances up to {grid['stop'] * 1e9:.6g} nm{steps}")
+    said.append("  variables")
+    rows = [
+        (str(name), array.attrs.get("units", "") or "-", array.attrs.get("long_name", ""))
+        for name, array in results.data_vars.items()
+    ]
+    said.append(table(rows, 4))
+    said.append("  recipe")
+    said += [f"    {line}".rstrip() for line in attributes.get("recipe", "").splitlines()]
+    warnings = attributes.get("warnings", "").splitlines()
+    if warnings:
+        said.append("  warnings")
+        said += [f"    - {warning}" for warning in warnings]
+    return "\n".join(said) + "\n"

@@ -1,0 +1,101 @@
+"""What results say of themselves: how they were made, of what, and what is not in their errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nrm_plugin import __version__
+from nrm_plugin.engine.shape import ShapeFactor
+from nrm_plugin.engine.signals import Plan
+from nrm_plugin.experiment.numbers import as_toml
+from nrm_plugin.model import CurveSet
+from nrm_plugin.recipe import Recipe
+from nrm_plugin.store.disk import sha256
+from nrm_plugin.vocabulary import CHANNELS, METADATA
+
+#: Calibrations in which E* is linear, or nearly so.
+_IN_MODULUS = ("lateral_sensitivity", "lateral_stiffness", "dither_amplitude", "shape_factor")
+
+NOT_IN_ERRORS = (
+    "Standard errors are those of the noise. The choice of the shape factor and the calibrations "
+    "are common to all values and not in them."
+)
+
+
+def attributes(
+    curves: CurveSet, recipe: Recipe, how: Plan, shape: ShapeFactor
+) -> dict[str, Any]:  # fmt: skip
+    """Return the attributes of the results, but for the hashes of the original files.
+
+    Parameters
+    ----------
+    curves : CurveSet
+    recipe : Recipe
+    how : Plan
+    shape : ShapeFactor
+    """
+    origins = curves.origins
+    found: dict[str, Any] = {
+        "title": str(curves.metadata.get("title", "")),
+        "simulated": int(bool(curves.metadata.get("simulated", False))),
+        "recipe": recipe.to_toml(comments=False),
+        "experiment": experiment(curves),
+        "nrm_plugin_version": __version__,
+        "channels": "; ".join(_wires(curves)),
+        "source_name": [o.name for o in origins],
+        "source_importer": [f"{o.importer} ({o.version})" for o in origins],
+    }
+    if "potential_source" in curves.metadata:
+        found["potential_source"] = str(curves.metadata["potential_source"])
+    if how.lateral:
+        found |= {
+            "shape_factor_source": shape.source,
+            "poisson_ratio": how.poisson_ratio,
+            "poisson_ratio_source": _source(curves, "poisson_ratio", "assumed"),
+            "dither_amplitude": how.amplitude,
+            "dither_frequency": how.frequency,
+            "not_in_standard_errors": NOT_IN_ERRORS,
+        }
+        relative = calibration_error(curves)
+        if relative is not None:
+            found["calibration_relative_stderr"] = relative
+    return found
+
+
+def hashes(curves: CurveSet) -> list[str]:
+    """SHA-256 of the original files; this reads all of them, unless they are known."""
+    return [o.sha256 or (sha256(o.path) if o.path else "") for o in curves.origins]
+
+
+def _wires(curves: CurveSet) -> list[str]:
+    """What the file calls each signal."""
+    known = [c for name, c in curves.channels.items() if name in CHANNELS and c.original]
+    return [f"{c.name} = {c.original}" for c in known]
+
+
+def experiment(curves: CurveSet) -> str:
+    """Return all metadata as TOML, each value with its unit and where it comes from."""
+    lines = []
+    for key, value in curves.metadata.items():
+        unit = METADATA[key].unit if key in METADATA else ""
+        said = " ".join(_source(curves, key, "").split())
+        lines.append(f"{key} = {as_toml(value, unit)}" + (f"  # {said}" if said else ""))
+    return "\n".join(lines) + "\n"
+
+
+def _source(curves: CurveSet, key: str, otherwise: str) -> str:
+    if key not in curves.metadata:
+        return otherwise
+    return curves.metadata_source.get(key, "")
+
+
+def calibration_error(curves: CurveSet) -> float | None:
+    """Relative standard error that the calibrations put on all moduli, None if none is known."""
+    parts = [
+        float(curves.metadata[f"{key}_stderr"]) / abs(float(curves.metadata[key]))
+        for key in _IN_MODULUS
+        if key in curves.metadata and f"{key}_stderr" in curves.metadata
+    ]
+    return float(np.sqrt(np.sum(np.square(parts)))) if parts else None

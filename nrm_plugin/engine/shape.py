@@ -1,0 +1,122 @@
+"""The shape factor r_g of Eq. 4: the paper's number, another one, or a curve r_g(z)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nrm_plugin.columns import FloatArray
+from nrm_plugin.errors import InvalidInput, MissingFile, NrmError, RecipeError
+from nrm_plugin.model import CurveSet
+from nrm_plugin.units import factor
+
+#: Section 4 of the paper, from its finite elements.
+PAPER = 1.25
+
+
+@dataclass(frozen=True)
+class ShapeFactor:
+    """r_g against the distance from the electrode, and where it comes from.
+
+    Attributes
+    ----------
+    values : array
+        One per distance asked for; nan outside a curve's range.
+    source : str
+    """
+
+    values: FloatArray
+    source: str
+
+
+def shape_factor(choice: float | str, curves: CurveSet, depth: FloatArray) -> ShapeFactor:
+    """Return r_g at distances from the electrode.
+
+    Parameters
+    ----------
+    choice : float or str
+        "paper", a number, or a file with a curve. With "paper", a ``shape_factor`` among the
+        metadata of the curves is used instead of 1.25.
+    depth : (m,) array
+        In m.
+
+    Raises
+    ------
+    RecipeError, MissingFile
+    """
+    if choice != "paper":
+        try:
+            return _constant(float(choice), depth, "given in the recipe")
+        except ValueError:
+            return _curve(Path(str(choice)), depth)
+    if "shape_factor" in curves.metadata:
+        said = curves.metadata_source.get("shape_factor", "") or "metadata"
+        return _constant(float(curves.metadata["shape_factor"]), depth, said)
+    return _constant(PAPER, depth, "the paper's (finite elements, section 4)")
+
+
+def _constant(value: float, depth: FloatArray, source: str) -> ShapeFactor:
+    if not (np.isfinite(value) and value > 0.0):
+        raise RecipeError(f"shape_factor: {value:g} is no shape factor; it is a positive number")
+    return ShapeFactor(np.full(len(depth), value), f"{value:g}, {source}")
+
+
+def _curve(path: Path, depth: FloatArray) -> ShapeFactor:
+    if not path.is_file():
+        raise MissingFile(path, 'there is no such file (shape_factor is "paper", a number or one)')
+    reader = {".h5": _from_hdf5, ".json": _from_json}.get(path.suffix.lower(), _from_text)
+    try:
+        distance, values = (np.asarray(part, float).ravel() for part in reader(path))
+    except NrmError:
+        raise
+    except Exception as error:  # whatever a reader says of a stranger's file
+        raise RecipeError(
+            f"{path}: no curve of a shape factor can be read from it ({error}). It is an .h5 with "
+            "distance and shape_factor, or a table with two columns, distance (nm) and r_g"
+        ) from error
+    good = len(distance) == len(values) >= 2 and np.isfinite([distance, values]).all()
+    if not good or not (np.diff(distance) > 0.0).all() or not (values > 0.0).all():
+        raise RecipeError(
+            f"{path}: a curve of a shape factor has rising distances and positive values"
+        )
+    if distance[-1] > 1e-3:
+        raise RecipeError(f"{path}: a distance of {distance[-1]:g} m; say which unit the first "
+                          "column has, distance (nm)")  # fmt: skip
+    found = np.interp(depth, distance, values, left=np.nan, right=np.nan)
+    reach = f"{distance[0] * 1e9:.3g} to {distance[-1] * 1e9:.3g} nm"
+    return ShapeFactor(found, f"curve from {path.name}, {reach}")
+
+
+def _from_hdf5(path: Path) -> tuple[Any, Any]:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return file["distance"][()], file["shape_factor"][()]
+
+
+def _from_json(path: Path) -> tuple[Any, Any]:
+    values = json.loads(path.read_text(encoding="utf-8-sig"))
+    values = values.get("curve", values)
+    return values["distance"], values["shape_factor"]
+
+
+def _from_text(path: Path) -> tuple[Any, Any]:
+    """Read two columns; a header with ``(nm)`` behind the first name says its unit, else m."""
+    lines = [
+        line.replace(",", " ").replace(";", " ").replace("\t", " ")
+        for line in path.read_text(encoding="utf-8-sig").splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+    scale = 1.0
+    if not lines[0].lstrip(" +-.")[0].isdigit():
+        inside = lines[0].partition("(")[2].partition(")")[0] or "m"
+        scale = factor(inside.strip(), "m")
+        lines = lines[1:]
+    table = np.array([[float(v) for v in line.split()] for line in lines])
+    if table.ndim != 2 or table.shape[1] != 2:
+        raise InvalidInput(f"{path}: two columns are needed, distance and shape factor")
+    return table[:, 0] * scale, table[:, 1]

@@ -1,0 +1,178 @@
+"""Densities of the modulus over depth, one map per region (Fig. 4c)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from nrm_plugin.figures import style
+from nrm_plugin.figures.panels import far, is_simulated, regions_of, title_of, why_empty
+from nrm_plugin.figures.quantities import (
+    DISTANCE,
+    NANO,
+    SHORT_DISTANCE,
+    axis_label,
+    scale,
+)
+from nrm_plugin.statistics.density import Density
+from nrm_plugin.statistics.density import density as density_of
+from nrm_plugin.statistics.regions import Region
+
+#: Less than this part of the density at which colours end is white.
+_EDGE = 0.01
+
+#: How much of weak data is veiled, so that the hatches show.
+_VEIL = 0.6
+
+
+@style.styled
+def density(
+    results: xr.Dataset,
+    regions: Iterable[Region] | None = None,
+    variable: str = "shear_modulus_magnitude",
+    *,
+    conditional: bool = False,
+    log: bool = False,
+    direction: str | None = None,
+    to: float | None = None,
+    axes: Sequence[Axes] | None = None,
+    width: float = style.PAGE,
+) -> list[Axes]:
+    """Density of a variable over depth for every region, darker where there is more (Fig. 4c).
+
+    The dashed line is what noise alone shows. Where most values are below three times their
+    noise, the map is hatched.
+
+    Parameters
+    ----------
+    results : Dataset
+    regions : Regions, optional
+        The paper's if not given; all curves together where there are no potentials.
+    variable : str
+    conditional, log, direction
+        As for `nrm_plugin.statistics.density`.
+    to : float, optional
+        Largest distance that is shown, in m; half as much again as the thickness if not given.
+    axes : one Axes per region, optional
+        Axes to draw on; those of a new figure `width` m wide if not given.
+
+    Returns
+    -------
+    list of Axes
+        One per region; with words where a region shows nothing.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    shown = regions_of(results, regions)
+    columns = min(len(shown), 4 if width > 1.5 * style.COLUMN else 2)
+    axes = style.several(
+        axes, len(shown), width, columns=columns, simulated=is_simulated(results),
+        row_height=max(0.95 * width / max(columns, 2), 38e-3), sharex=True, sharey=True,
+    )  # fmt: skip
+    found = [
+        density_of(results, r.curves, variable, conditional=conditional, log=log,
+                   direction=direction)
+        for r in shown
+    ]  # fmt: skip
+    drawn = [d for d in found if _is_there(d)]
+    norm = Normalize(0.0, max((_most(d) for d in drawn), default=1.0))
+    colours: ScalarMappable | None = None
+    for ax, region, one in zip(axes, shown, found, strict=True):
+        if not _is_there(one):
+            style.words(ax, why_empty(results, region))
+        else:
+            colours = _one(ax, one, norm)
+        style.title(ax, title_of(region) + (f", n = {one.n}" if _is_there(one) else ""))
+    with_data = [ax for ax, one in zip(axes, found, strict=True) if _is_there(one)]
+    if colours is not None:
+        _together(with_data, drawn, far(results, direction) if to is None else to)
+        style.colour_bar(axes[0], colours, _bar_label(drawn[0]), axes[1:], extend="max")
+        style.legend_below(axes[-1], _explanations(drawn), fontsize=style.SMALL)
+    return list(axes)
+
+
+def _one(ax: Axes, one: Density, norm: Normalize) -> ScalarMappable:
+    unit = scale(one.unit)
+    z, value = one.depth * NANO, unit(one.value)
+    seen = np.nan_to_num(one.values) > _EDGE * _most(one) * _per(one)
+    values = np.ma.masked_array(one.values / _per(one), ~seen).T
+    shown = ax.pcolormesh(z, value, values, norm=norm, cmap=style.DENSITIES, shading="nearest",
+                          rasterized=True)  # fmt: skip
+    weak = one.hatched & seen
+    if weak.any():
+        ax.contourf(z, value, weak.T.astype(float), levels=[0.5, 1.5], colors=["white"],
+                    alpha=_VEIL, hatches=["//////"])  # fmt: skip
+    if np.isfinite(one.floor).any():
+        ax.plot(z, unit(one.floor), color=style.MARK, lw=0.7, ls="--", gid="floor")
+    if one.log:
+        ax.set_yscale("log")
+    return shown
+
+
+def _together(axes: Sequence[Axes], drawn: Sequence[Density], to: float) -> None:
+    """Common limits, and labels at the outer panels only."""
+    unit = scale(drawn[0].unit)
+    ends = np.array([_reach(d, to) for d in drawn])
+    for ax in axes:
+        ax.set_xlim(0.0, to * NANO)
+        ax.set_ylim(float(unit(ends[:, 0].min())) if drawn[0].log else 0.0,
+                    float(unit(ends[:, 1].max())))  # fmt: skip
+        ax.set_xlabel(DISTANCE if len(axes) == 1 else SHORT_DISTANCE)
+        ax.set_ylabel(axis_label(drawn[0].variable, drawn[0].unit, drawn[0].meaning))
+        ax.label_outer()
+
+
+def _explanations(drawn: Sequence[Density]) -> list[Line2D | Patch]:
+    """What dashes and hatches mean."""
+    handles: list[Line2D | Patch] = []
+    if any(np.isfinite(d.floor).any() for d in drawn):
+        handles.append(Line2D([], [], color=style.MARK, lw=0.7, ls="--", label="noise floor"))
+    if any(d.hatched.any() for d in drawn):
+        handles.append(Patch(facecolor="none", edgecolor=style.MARK, lw=0.0, hatch="//////",
+                             label="below 3 × noise"))  # fmt: skip
+    return handles
+
+
+def _is_there(one: Density) -> bool:
+    return bool(one.n_values and np.isfinite(one.values).any() and np.nanmax(one.values) > 0)
+
+
+def _per(one: Density) -> float:
+    """Density in SI per density in the units shown."""
+    unit = 1.0 if one.log else scale(one.unit).factor
+    return unit if one.conditional else unit * NANO
+
+
+def _most(one: Density) -> float:
+    """Density at which the colours end: the largest of what is not weak.
+
+    Far from the electrode all curves show the same noise, which is denser than anything else.
+    """
+    there = np.isfinite(one.values) & (one.values > 0)
+    strong = there & ~one.hatched
+    return float(np.max(one.values[strong if strong.any() else there])) / _per(one)
+
+
+def _reach(one: Density, to: float) -> tuple[float, float]:
+    """Smallest and largest value with a density worth seeing."""
+    near = one.values[one.depth <= to] if (one.depth <= to).any() else one.values
+    there = np.flatnonzero((np.nan_to_num(near) > _EDGE * _most(one) * _per(one)).any(axis=0))
+    if not len(there):
+        return float(one.value[0]), float(one.value[-1])
+    return float(one.value[there[0]]), float(one.value[there[-1]])
+
+
+def _bar_label(one: Density) -> str:
+    per = "decade" if one.log else scale(one.unit).unit
+    if one.conditional:
+        return f"density (1/{per})"
+    return f"density (1/(nm {per}))"

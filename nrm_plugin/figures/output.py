@@ -1,0 +1,65 @@
+"""Writes a figure to a file; the suffix says which kind."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from nrm_plugin import __version__, formats
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.figures import style
+
+#: Kinds of files, and the names under which they hold title and program.
+KINDS: dict[str, dict[str, Any]] = {
+    ".png": {"Software": f"nrm-plugin {__version__}"},
+    ".svg": {"Creator": f"nrm-plugin {__version__}", "Date": None},
+    ".pdf": {"Creator": f"nrm-plugin {__version__}", "CreationDate": None},
+}
+
+
+@style.styled
+def save(
+    figure: Any,
+    path: str | PathLike[str],
+    *,
+    title: str = "",
+    dpi: float = 300.0,
+    overwrite: bool = True,
+) -> None:
+    """Write a figure as PNG, SVG or PDF, at the size that it was made in.
+
+    The same figure gives the same file. Metadata of matplotlib's own (dates) are left out.
+
+    Parameters
+    ----------
+    figure : Figure
+        Or something that stands in one, as axes do.
+    path : str or Path
+        Ends in .png, .svg or .pdf.
+    title : str
+        Title in the file's metadata.
+    dpi : float
+        Pixels per inch of a PNG.
+    overwrite : bool
+        Whether a file that is there may be replaced.
+
+    Raises
+    ------
+    InvalidInput
+        For another suffix.
+    OutputError
+        If the place cannot be written; whatever was there before is then untouched.
+    """
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in KINDS:
+        raise InvalidInput(
+            f"{path}: figures are written as {', '.join(KINDS)}, not {kind or 'without a suffix'}"
+        )
+    whole = figure if isinstance(figure, Figure) else figure.figure.figure
+    about = KINDS[kind] | ({"Title": title} if title else {})
+    with formats.replacing(path, overwrite=overwrite) as part:
+        whole.savefig(part, format=kind.removeprefix("."), dpi=dpi, metadata=about)

@@ -1,0 +1,91 @@
+"""What the figures by region share: the regions, their colours and their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import xarray as xr
+
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.figures import style
+from nrm_plugin.figures.quantities import counted
+from nrm_plugin.statistics.regions import Region, regions
+from nrm_plugin.statistics.selection import LEFT_OUT, column, one_direction, select
+from nrm_plugin.statistics.thickness import thickness
+
+#: Profiles are shown at least as far as the first; the end is a multiple of the second (m).
+_LEAST, _ROUND = 20e-9, 5e-9
+
+#: Of all curves together, where there are no potentials.
+ALL = "all curves"
+
+
+def regions_of(results: xr.Dataset, given: Iterable[Region] | None = None) -> tuple[Region, ...]:
+    """Regions given, or the paper's; all curves as one where no curve has a potential."""
+    if given is not None:
+        return tuple(given)
+    if not has_potential(results):
+        return (everything(results),)
+    return tuple(regions(results))
+
+
+def everything(results: xr.Dataset) -> Region:
+    """All curves as one region."""
+    return Region(ALL, float("nan"), float("nan"), np.arange(results.sizes["curve"]))
+
+
+def far(results: xr.Dataset, direction: str | None = None) -> float:
+    """Distance in m as far as profiles are worth seeing: half as much again as the interphase.
+
+    Farther out there is noise alone, and it would take most of the room.
+    """
+    way = one_direction(results, direction)
+    last = float(way["depth"].values[-1])
+    try:
+        found = thickness(way)["thickness"].values
+    except InvalidInput:
+        return last
+    found = found[np.isfinite(found)]
+    if not len(found):
+        return last
+    wanted = max(1.5 * float(np.quantile(found, 0.9)), _LEAST)
+    return min(last, float(np.ceil(wanted / _ROUND) * _ROUND))
+
+
+def has_potential(results: xr.Dataset) -> bool:
+    """Whether any curve has a potential."""
+    potential = column(results, "potential")
+    return potential is not None and bool(np.isfinite(potential.astype(np.float64)).any())
+
+
+def colour_of(number: int) -> str:
+    """Colour of a region by its place among the others."""
+    return style.COLOURS[number % len(style.COLOURS)]
+
+
+def title_of(region: Region) -> str:
+    """Name of a region as it is printed."""
+    return region.label.replace("-", "–")
+
+
+def together(names: Sequence[str]) -> str:
+    """Names of several regions, with the unit once."""
+    bare = [name.removesuffix(" V") for name in names[:-1]]
+    return ", ".join([*bare, names[-1]])
+
+
+def why_empty(results: xr.Dataset, region: Region) -> str:
+    """Words for a region that shows nothing."""
+    if not len(region.curves):
+        return "no curves" if region.label != ALL else "there are none"
+    usable, left_out = select(results, region.curves)
+    if not len(usable):
+        flags = " or ".join(name.replace("_", " ") for name in LEFT_OUT)
+        return f"{counted(left_out)}, flagged: {flags}"
+    return f"{counted(len(usable))} without an estimate"
+
+
+def is_simulated(results: xr.Dataset) -> bool:
+    """Whether the data are simulated."""
+    return bool(results.attrs.get("simulated", 0))

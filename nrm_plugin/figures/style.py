@@ -1,0 +1,280 @@
+"""How figures look: sizes for journal columns, type, colours, and the mark on simulated data.
+
+Settings of matplotlib are changed while a function here draws, and for nothing else.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from nrm_plugin.errors import InvalidInput
+
+#: Widths of a journal's column and page, in m.
+COLUMN, PAGE = 85e-3, 178e-3
+
+#: Taller than this no page is, in m.
+TALLEST = 240e-3
+
+#: Narrower than this no label fits, in m; and no figure is as wide as the second.
+NARROWEST, WIDEST = 40e-3, 2.0
+
+_INCH = 25.4e-3
+
+#: Colours of Okabe and Ito, which people who see fewer colours can tell apart.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
+IN_PHASE, QUADRATURE, MARK, MUTED = COLOURS[0], COLOURS[3], "#000000", "#767676"
+
+#: Perceptually uniform colour maps: of values, and of densities, which grow darker.
+VALUES, DENSITIES = "viridis", "magma_r"
+
+#: No estimate is this grey.
+NOTHING = "#DDDDDD"
+
+#: The smallest type, in points.
+SMALL = 6.0
+
+#: Settings of matplotlib (whose stubs name them one by one, others in every version).
+STYLE: Any = {
+    "axes.formatter.useoffset": False,
+    "axes.labelpad": 2.5,
+    "axes.labelsize": 7.0,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 3.5,
+    "axes.titlesize": 7.0,
+    "figure.constrained_layout.h_pad": 0.03,
+    "figure.constrained_layout.w_pad": 0.03,
+    "figure.titlesize": SMALL,
+    "font.family": "DejaVu Sans",
+    "font.size": 7.0,
+    "hatch.linewidth": 0.4,
+    "image.interpolation": "nearest",
+    "legend.borderaxespad": 0.3,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "legend.handlelength": 1.4,
+    "legend.labelspacing": 0.3,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 3.0,
+    "mathtext.fontset": "dejavusans",
+    "patch.linewidth": 0.6,
+    "pdf.fonttype": 42,
+    "savefig.dpi": 300.0,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "nrm-plugin",
+    "xtick.labelsize": 6.5,
+    "xtick.major.size": 2.5,
+    "xtick.major.width": 0.6,
+    "ytick.labelsize": 6.5,
+    "ytick.major.size": 2.5,
+    "ytick.major.width": 0.6,
+}
+
+#: A figure with more samples than this holds lines as pixels, so that it stays small.
+MANY = 20_000
+
+_SIMULATED = "simulated data"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def styled(function: Callable[P, R]) -> Callable[P, R]:
+    """Draw in this style, and leave matplotlib's settings as they were."""
+
+    @wraps(function)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
+        with journal_style():
+            return function(*args, **kwargs)
+
+    return drawn
+
+
+def journal_style() -> AbstractContextManager[None]:
+    """Settings of matplotlib in which these figures are drawn, for axes of your own.
+
+    >>> with journal_style():                                      # doctest: +SKIP
+    ...     figure, axes = plt.subplots(1, 2, layout="constrained")
+    """
+    return mpl.rc_context(STYLE)
+
+
+def new_figure(width: float = COLUMN, height: float | None = None) -> Figure:
+    """Make an empty figure whose labels always fit.
+
+    Parameters
+    ----------
+    width, height : float
+        In m; two thirds of the width if no height is given.
+
+    Raises
+    ------
+    InvalidInput
+        For a width that no page has.
+    """
+    if not NARROWEST <= width <= WIDEST:
+        raise InvalidInput(
+            f"a figure is {NARROWEST * 1e3:.0f} mm to {WIDEST * 1e3:.0f} mm wide, "
+            f"not {width * 1e3:.4g} mm"
+        )
+    height = width * 2.0 / 3.0 if height is None else height
+    return Figure(figsize=(width / _INCH, height / _INCH), layout="constrained", dpi=150)
+
+
+def one(ax: Axes | None, width: float, height: float | None = None) -> Axes:
+    """Return the axes given, or those of a new figure."""
+    return new_figure(width, height).add_subplot() if ax is None else ax
+
+
+def several(
+    axes: Sequence[Axes] | None,
+    n: int,
+    width: float,
+    *,
+    columns: int,
+    row_height: float,
+    simulated: bool,
+    **options: Any,
+) -> list[Axes]:
+    """Return the axes given, or `n` of a new figure; the last of them, or it, is marked.
+
+    Raises
+    ------
+    InvalidInput
+        If fewer are given than there are panels.
+    """
+    if axes is not None:
+        given: list[Axes] = np.asarray(axes, dtype=object).ravel().tolist()
+        if len(given) < n:
+            raise InvalidInput(f"this figure has {n} panels, and {len(given)} axes were given")
+        mark(given[n - 1], simulated)
+        return given[:n]
+    rows = max(1, -(-n // columns))
+    figure = new_figure(width, min(rows * row_height + 8e-3, TALLEST))
+    mark_whole(figure, simulated)
+    made = figure.subplots(rows, columns, squeeze=False, **options).ravel().tolist()
+    for spare in made[n:]:
+        spare.remove()
+    return list(made[:n])
+
+
+def root(ax: Axes) -> Figure:
+    """Return the figure that axes stand in, also from within a part of it."""
+    figure: Figure = ax.figure.figure
+    return figure
+
+
+def words(ax: Axes, text: str) -> Axes:
+    """Say in words why there is nothing to see."""
+    ax.set_axis_off()
+    columns = max(12, int(size_of(ax)[0] / (0.62 * SMALL)))
+    ax.text(0.5, 0.5, textwrap.fill(text, columns), transform=ax.transAxes, ha="center",
+            va="center", fontsize=SMALL + 0.5, color=MUTED)  # fmt: skip
+    return ax
+
+
+def mark(ax: Axes, simulated: bool) -> None:
+    """Say on the axes that their data are simulated, unless the figure as a whole says so."""
+    if simulated and root(ax).get_suptitle() != _SIMULATED:
+        ax.set_title(_SIMULATED, loc="right", fontsize=SMALL, color=MUTED, style="italic")
+        title(ax, ax.get_title(loc="left"))
+
+
+def title(ax: Axes, text: str) -> None:
+    """Write a title at the left, a line above the mark where they don't fit side by side."""
+    marked = ax.get_title(loc="right")
+    needed = 0.6 * SMALL * (1.15 * len(text) + len(marked))
+    above = text and marked and needed > size_of(ax)[0]
+    ax.set_title(text + "\n" if above else text, loc="left")
+
+
+def mark_whole(figure: Figure, simulated: bool) -> None:
+    """Say once on the figure that its data are simulated."""
+    if simulated:
+        said = {"fontsize": SMALL, "color": MUTED, "style": "italic"}
+        figure.suptitle(_SIMULATED, x=0.99, ha="right", **said)
+
+
+def colour_bar(
+    ax: Axes, shown: ScalarMappable, label: str, others: Sequence[Axes] = (), **options: Any
+) -> Colorbar:
+    """Put a colour bar beside the axes, as thin as a journal would."""
+    bar = ax.figure.colorbar(shown, ax=[ax, *others], aspect=25, pad=0.02, **options)
+    bar.set_label(label)
+    bar.outline.set_linewidth(0.6)
+    return bar
+
+
+def size_of(ax: Axes) -> tuple[float, float]:
+    """Width and height of axes in points, about: labels may still take some of it."""
+    box, dpi = ax.get_window_extent(), root(ax).dpi
+    return box.width / dpi * 72.0, box.height / dpi * 72.0
+
+
+def room_for(ax: Axes, lines: float, size: float = SMALL) -> float:
+    """Part of the height of axes that lines of type take, with what may be lost to labels."""
+    return min(0.6, 1.5 * size * (lines + 0.3) / size_of(ax)[1])
+
+
+def with_headroom(ax: Axes, low: float, high: float, lines: float, size: float = SMALL) -> None:
+    """Set vertical limits that leave lines of type above the data."""
+    part = room_for(ax, lines, size)
+    ax.set_ylim(low, low + (high - low) / (1.0 - part))
+
+
+def legend_above(
+    ax: Axes, handles: Sequence[Artist], low: float, high: float, said: str | None = None
+) -> None:
+    """Put a legend above the data, in as many columns as there is room for."""
+    if not handles:
+        return
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    columns = int(1.12 * size_of(ax)[0] / (3.7 * longest + 22.0))
+    columns = max(1, min(3, len(handles), columns))
+    lines = -(-len(handles) // columns) + (said is not None)
+    with_headroom(ax, low, high, 1.1 * lines, 6.5)
+    ax.legend(handles=handles, loc="upper right", ncols=columns, columnspacing=1.2, title=said,
+              title_fontsize=6.5, alignment="left")  # fmt: skip
+
+
+def legend_below(ax: Axes, handles: Sequence[Artist], **options: Any) -> None:
+    """Put a legend below the panels where the figure makes room for it, else into the axes."""
+    if not handles:
+        return
+    if root(ax).get_layout_engine() is not None:
+        ax.figure.legend(handles=handles, loc="outside lower right", ncols=len(handles), **options)
+    else:
+        ax.legend(handles=handles, loc="upper right", **options)
+
+
+def limits(values: Any) -> Normalize:
+    """Colours from the 1st to the 99th percentile, so that one odd curve does not hide all."""
+    finite = np.asarray(values, np.float64)
+    finite = finite[np.isfinite(finite)]
+    if not len(finite):
+        return Normalize(0.0, 1.0)
+    low, high = np.percentile(finite, [1.0, 99.0])
+    if high <= low:
+        low, high = low - 0.5 * (abs(low) or 1.0), high + 0.5 * (abs(high) or 1.0)
+    return Normalize(float(low), float(high))
+
+
+def letter(ax: Axes, text: str) -> None:
+    """Name a panel, a, b and so on, above its left end."""
+    said = ax.get_title(loc="left")
+    ax.set_title(rf"$\mathbf{{{text}}}$" + (f"  {said}" if said else ""), loc="left")

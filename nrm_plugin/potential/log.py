@@ -1,0 +1,149 @@
+"""What a potentiostat recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.vocabulary import COLUMNS
+
+#: A log is not longer, in s.
+_LONGEST = 1e9
+
+
+@dataclass(frozen=True, eq=False)
+class Log:
+    """Potential over time, as a potentiostat recorded it. Points that are no numbers are left out.
+
+    Parameters
+    ----------
+    time : (n,) array
+        Seconds since `start`, or dates (datetime64); none earlier than the one before.
+    potential : (n,) array
+        Potential of the electrode in V, against the potentiostat's reference.
+    current : (n,) array, optional
+        In A.
+    cycle : (n,) array of int, optional
+        As the potentiostat counted it.
+    start : datetime64, optional
+        When `time` is 0; None if the file does not say.
+    time_zone : str
+        Empty where `start` is by the potentiostat's own clock; ``"UTC"`` or ``"+01:00"`` where
+        the file says its zone, and `start` is in UTC.
+    start_uncertainty : float
+        How far `start` may be off in s, where the file rounds it.
+    notes : tuple of str
+        Guesses and oddities met while reading.
+    name, reader, sha256 : str
+        The file, who read it, and its hash.
+
+    Raises
+    ------
+    InvalidInput
+        If there are not two points, arrays of different lengths, times that go back, or
+        potentials that no electrode has.
+    """
+
+    time: FloatArray
+    potential: FloatArray
+    current: FloatArray | None = None
+    cycle: IntArray | None = None
+    start: np.datetime64 | None = None
+    time_zone: str = ""
+    start_uncertainty: float = 0.0
+    notes: tuple[str, ...] = ()
+    name: str = ""
+    reader: str = ""
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the arrays, and take out what is no number."""
+        time, start = _seconds(self.time, self.start)
+        potential = _numbers("potential", self.potential)
+        if time.shape != potential.shape or time.ndim != 1:
+            raise InvalidInput("a log has as many times as potentials")
+        there = np.isfinite(time) & np.isfinite(potential)
+        if there.sum() < 2:
+            raise InvalidInput("a log has at least two points with time and potential")
+        time, potential = time[there], potential[there]
+        back = np.flatnonzero(np.diff(time) < 0)
+        if len(back):
+            raise InvalidInput(
+                f"its times go back from {time[back[0]]:g} s to {time[back[0] + 1]:g} s: "
+                "give measurements that were taken one after the other as files of their own"
+            )
+        if np.abs(time).max() > _LONGEST:
+            raise InvalidInput(
+                f"no log is {np.abs(time).max():g} s long: is the unit of its times right?"
+            )
+        limit = COLUMNS["potential"].limit
+        if np.abs(potential).max() > limit:
+            raise InvalidInput(
+                f"no electrode has {np.abs(potential).max():g} V: is the potential's unit right?"
+            )
+        self._set("time", time)
+        self._set("potential", potential)
+        self._set("start", start)
+        if self.current is not None:
+            self._set("current", self._beside("current", there))
+        if self.cycle is not None:
+            numbers = self._beside("cycle", there)
+            known = np.isfinite(numbers) & (np.abs(numbers) < 1e9)
+            self._set("cycle", np.where(known, numbers, -1).astype(np.int64))
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _beside(self, name: str, there: np.ndarray) -> FloatArray:
+        values = _numbers(name, getattr(self, name))
+        if values.shape != there.shape:
+            raise InvalidInput(f"a log has as many values of {name} as of the potential")
+        return np.asarray(values[there])
+
+    @property
+    def duration(self) -> float:
+        """Time in s from the first point to the last."""
+        return float(self.time[-1] - self.time[0])
+
+
+def _numbers(name: str, values: ArrayLike) -> FloatArray:
+    try:
+        return np.array(values, np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"the {name} of a log is an array of numbers") from None
+
+
+def moment(date: Any) -> np.datetime64:
+    """Return a date, given as text or otherwise, as datetime64 in microseconds.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    try:
+        found: Any = np.array(date, "M8[us]")
+    except (TypeError, ValueError):
+        found = np.array("NaT", "M8[us]")
+    if found.shape != () or np.isnat(found):
+        raise InvalidInput(f"{str(date)[:60]!r} is no date: write it as 2025-03-04T09:41:07")
+    return np.datetime64(found[()], "us")
+
+
+def _seconds(
+    time: ArrayLike, start: np.datetime64 | None
+) -> tuple[FloatArray, np.datetime64 | None]:
+    """Times in s since the start, which is the first date where dates are given."""
+    values = np.asarray(time)
+    if values.dtype.kind != "M":
+        return _numbers("time", values), None if start is None else moment(start)
+    dates = values.astype("M8[us]")
+    known = dates[~np.isnat(dates)]
+    if not known.size:
+        raise InvalidInput("a log has at least two points with time and potential")
+    seconds = (dates - known.flat[0]) / np.timedelta64(1, "s")
+    return np.asarray(seconds, np.float64), moment(known.flat[0])

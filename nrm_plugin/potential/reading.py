@@ -1,0 +1,98 @@
+"""Reads a potentiostat's file with whoever knows its kind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from nrm_plugin import plugins
+from nrm_plugin.errors import CorruptFile, InvalidInput, MissingFile, NrmError, StrPath
+from nrm_plugin.hookspecs import PotentialLog
+from nrm_plugin.potential.log import Log
+from nrm_plugin.store.disk import sha256
+
+_HEAD = 4096
+
+
+def read_log(path: StrPath, reader: str | None = None) -> Log:
+    """Read what a potentiostat recorded.
+
+    Parameters
+    ----------
+    path : str or Path
+    reader : str, optional
+        Name of the reader (``nrm plugins`` lists them); by default the one that is surest.
+
+    Returns
+    -------
+    Log
+
+    Raises
+    ------
+    MissingFile
+        If there is nothing at the path, or a folder.
+    InvalidInput
+        If no reader knows the file, or there is no potential over time in it.
+    CorruptFile
+        If the file is damaged or cut short.
+    """
+    path = Path(path)
+    chosen = _chosen(path, _head(path), reader)
+    try:
+        log = chosen.read(path)
+        if not isinstance(log, Log):
+            raise TypeError(f"it returned a {type(log).__name__}")
+    except InvalidInput as error:
+        said = str(error)
+        raise InvalidInput(said if str(path) in said else f"{path}: {said}") from None
+    except NrmError:
+        raise
+    except Exception as error:  # a fault of the reader, or of the library that it uses
+        what = f"{type(error).__name__}: {error}".rstrip(": ")[:200]
+        wanted = f"a file that the reader {chosen.name} can read"
+        raise CorruptFile(path, None, wanted, what) from error
+    return replace(
+        log,
+        name=log.name or path.name,
+        reader=log.reader or chosen.name,
+        sha256=log.sha256 or sha256(str(path)),
+    )
+
+
+def _head(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            there = "this is no file" if path.exists() else "there is no such file"
+            raise MissingFile(path, there)
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise MissingFile(path, f"it cannot be read ({error})") from error
+    if not head:
+        raise InvalidInput(f"{path}: the file is empty")
+    return head
+
+
+def _chosen(path: Path, head: bytes, name: str | None) -> PotentialLog:
+    readers = plugins.installed().potential_logs
+    if name is not None:
+        if name not in readers:
+            known = ", ".join(sorted(readers)) or "none"
+            raise InvalidInput(f"there is no reader of logs {name!r}; there are: {known}")
+        return readers[name]
+    scores = {name: _score(reader, head, path) for name, reader in readers.items()}
+    best = max(scores, key=lambda name: scores[name], default="")
+    if not scores.get(best):
+        asked = ", ".join(sorted(scores)) or "nobody"
+        raise InvalidInput(
+            f"{path}: no reader of potentiostats' files knows this kind of file (asked: {asked}). "
+            "A table as text with titles such as 'time (s)' and 'E (V)' can be read"
+        )
+    return readers[best]
+
+
+def _score(reader: PotentialLog, head: bytes, path: Path) -> int:
+    try:
+        return min(100, int(reader.sniff(head, path)))
+    except Exception:  # a stranger's sniff must not keep others from reading
+        return 0

@@ -1,0 +1,341 @@
+"""The report as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from nrm_plugin import __version__, figures
+from nrm_plugin.columns import FloatArray
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.figures.panels import has_potential, is_simulated
+from nrm_plugin.figures.quantities import counted
+from nrm_plugin.formats import replacing
+from nrm_plugin.model import CurveSet
+from nrm_plugin.potential import Log, with_potential
+from nrm_plugin.report import measured, regional, story
+from nrm_plugin.report.conditions import BAD, DOUBTFUL, GOOD, UNKNOWN, Condition, conditions
+from nrm_plugin.report.doubts import quality_section
+from nrm_plugin.report.known import texts
+from nrm_plugin.report.parts import Section
+from nrm_plugin.report.quality import Quality, quality_of
+from nrm_plugin.report.tables import rounded
+from nrm_plugin.report.uncertainty import Systematic, compare, systematic
+from nrm_plugin.statistics import DEFAULT_EDGES, Regions, region_thickness, summary
+from nrm_plugin.statistics.selection import column, one_direction
+from nrm_plugin.store.disk import sha256
+
+_NO_CURVES = (
+    "They can be drawn where the curves are at hand: give the original to `nrm report` with "
+    "`--curves`."
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the page shows."""
+
+    title: str
+    about: str
+    simulated: bool
+    version: str
+    made: str
+    short: list[str]
+    warnings: list[str]
+    sections: list[Section]
+    download_name: str
+
+
+def write_report(
+    results: xr.Dataset,
+    path: str | PathLike[str],
+    *,
+    curves: CurveSet | None = None,
+    edges: Iterable[float] = DEFAULT_EDGES,
+    log: Log | None = None,
+    file: str | PathLike[str] | None = None,
+    overwrite: bool = True,
+) -> None:
+    """Write a report on results: one HTML file that needs neither network nor other files.
+
+    Parameters
+    ----------
+    results : Dataset
+        From `nrm_plugin.process` or `nrm_plugin.open_results`.
+    path : str or Path
+        Of the report.
+    curves : CurveSet, optional
+        From which the results were made, for examples and the sampling.
+    edges : floats
+        Potentials in V between which the regions lie.
+    log : Log, optional
+        Of the potentiostat: the voltammogram is drawn from it. Results without potentials get
+        theirs from it.
+    file : path, optional
+        File of the results; its name and hash are shown.
+    overwrite : bool
+        Whether a file that is there may be replaced.
+
+    Raises
+    ------
+    InvalidInput
+        If these are no results, the curves are others, or the edges are none.
+    OutputError
+    """
+    path = Path(path)
+    with replacing(path, overwrite=overwrite) as part:
+        text = render(results, curves=curves, edges=edges, log=log, file=file)
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def render(
+    results: xr.Dataset,
+    *,
+    curves: CurveSet | None = None,
+    edges: Iterable[float] = DEFAULT_EDGES,
+    log: Log | None = None,
+    file: str | PathLike[str] | None = None,
+) -> str:
+    """Return the report as HTML. See `write_report`."""
+    _check(results, curves)
+    if log is not None and not has_potential(results):
+        results = with_potential(results, log)
+    report = _report(results, curves, list(edges), log, file)
+    style, script = (_asset(name) for name in ("page.css", "sort.js"))
+    return _environment().get_template("page.html").render(
+        report=report, style=Markup(style), script=Markup(script), style_hash=_hash(style),
+        script_hash=_hash(script),
+    )  # fmt: skip
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("nrm_plugin.report", ".")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment.filters["marked"] = marked
+    return environment
+
+
+def marked(text: str) -> Markup:
+    """Text in which what stands between backticks is what one types."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _asset(name: str) -> str:
+    return files("nrm_plugin.report").joinpath(name).read_text(encoding="utf-8").strip()
+
+
+def _hash(text: str) -> str:
+    """What the page's policy lets pass, and nothing else."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+
+
+def _check(results: xr.Dataset, curves: CurveSet | None) -> None:
+    """Refuse what are no results, and curves that are not theirs."""
+    if not {"curve", "depth"} <= set(results.dims) or "quality" not in results:
+        raise InvalidInput("these are no results: nrm process makes them")
+    if curves is None:
+        return
+    n = results.sizes["curve"]
+    if curves.n_curves != n:
+        raise InvalidInput(
+            f"the results are of {counted(n)}, and {counted(curves.n_curves)} were given with "
+            "them: give the file that the results were made from"
+        )
+    wanted = texts(results, "source_sha256")
+    given = [o.sha256 or (sha256(o.path) if o.path else "") for o in curves.origins]
+    pairs = list(zip(wanted, given, strict=False))
+    if len(wanted) == len(given) and any(a and b and a != b for a, b in pairs):
+        names = ", ".join(texts(results, "source_name")) or "another file"
+        raise InvalidInput(f"the results were made from {names}, and other curves were given")
+
+
+def _report(
+    results: xr.Dataset,
+    curves: CurveSet | None,
+    edges: list[float],
+    log: Log | None,
+    file: str | PathLike[str] | None,
+) -> Report:
+    way = one_direction(results)
+    found = regional.regions_or_all(way, edges)
+    quality = quality_of(results)
+    judged = conditions(results, curves)
+    common = systematic(results)
+    lateral = "storage_modulus" in way
+    rows = summary(way, found) if lateral else []
+    thickness = region_thickness(way, found) if lateral else None
+    thicknesses = _thicknesses(found, thickness)
+    compared = compare(way, found, thicknesses)
+    trace = _trace(way, curves, log)
+    sections = [
+        measured.measured(results, curves),
+        measured.conditions_section(judged),
+        quality_section(way, quality, curves, _NO_CURVES),
+        story.by_potential(way, found, thickness, rows, trace, curves),
+        story.over_sample(way, curves),
+        story.errors(way, common, compared, found),
+        measured.made(results, _own(file)),
+    ]
+    name = Path(file).name if file is not None else ""
+    title = " ".join(texts(results, "title")).strip() or name or "Results"
+    return Report(
+        title,
+        _about(results, name),
+        is_simulated(results),
+        __version__,
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        _short(way, found, quality, thicknesses, rows, common, judged),
+        _warnings(results, found, way),
+        sections,
+        f"{Path(name).stem or 'results'}-summary.csv",
+    )
+
+
+def _trace(
+    results: xr.Dataset, curves: CurveSet | None, log: Log | None
+) -> tuple[FloatArray, FloatArray] | None:
+    """Potential and current, where either the log or the curves hold both."""
+    found = None if log is None else figures.log_trace(log, results)
+    if found is None and curves is not None:
+        return figures.recorded_trace(curves, results)
+    return found
+
+
+def _own(file: str | PathLike[str] | None) -> dict[str, str]:
+    if file is None:
+        return {}
+    return {"name": Path(file).name, "sha256": sha256(str(file))}
+
+
+def _about(results: xr.Dataset, name: str) -> str:
+    sources = texts(results, "source_name")
+    said = [f"Results {name}"] if name else []
+    if sources:
+        more = f" and {len(sources) - 3} more" if len(sources) > 3 else ""
+        said.append(f"from {', '.join(sources[:3])}{more}")
+    began = column(results, "start_time")
+    if began is not None and began.dtype.kind == "M" and not np.isnat(began).all():
+        first, last = (np.datetime_as_string(v, unit="s").replace("T", " ")
+                       for v in (np.nanmin(began), np.nanmax(began)))  # fmt: skip
+        said.append(f"recorded {first} to {last if last[:10] != first[:10] else last[11:]}")
+    text = ", ".join(said)
+    return text[:1].upper() + text[1:] + "." if text else "Results in memory."
+
+
+def _thicknesses(found: Regions, thickness: xr.Dataset | None) -> dict[str, float]:
+    if thickness is None:
+        return {}
+    return {r.label: float(thickness["mean"].values[i]) for i, r in enumerate(found)}
+
+
+def _short(
+    results: xr.Dataset,
+    found: Regions,
+    quality: Quality,
+    thicknesses: Mapping[str, float],
+    rows: list[dict[str, Any]],
+    common: Systematic,
+    judged: list[Condition],
+) -> list[str]:
+    """The whole in a few sentences."""
+    said = [_extent(results, found)]
+    if quality.n:
+        said.append(
+            f"A solid contact was found in {quality.contacts} of {counted(quality.n)}; with "
+            f"nothing to report: {quality.unflagged}; left out of averages: "
+            f"{quality.n - quality.used}."
+        )
+    felt = [
+        f"{rounded(value * 1e9)} nm {_at(label)}"
+        for label, value in thicknesses.items()
+        if np.isfinite(value)
+    ]
+    if felt:
+        said.append(f"The interphase is first felt at a distance of {_listed(felt)}.")
+    elif rows and any(row["n"] for row in rows):
+        said.append("No interphase is felt at any distance.")
+    nearest = [r for r in rows if np.isfinite(r["mean"]) and r["bin"] == _first_bin(rows, r)]
+    if nearest:
+        values = [f"{rounded(r['mean'] * 1e-6)} MPa {_at(r['region'])}" for r in nearest]
+        said.append(f"Next to the electrode the mean |G*| is {_listed(values)}.")
+    if "storage_modulus" not in results:
+        said.append("There is no lateral signal, and so there are no moduli.")
+    elif common.relative is None:
+        said.append("How far all moduli may be off together is not known: no calibration has a "
+                    "standard error.")  # fmt: skip
+    else:
+        said.append(
+            f"All moduli share a factor with a relative standard error of "
+            f"{rounded(100 * common.relative, 2)} %, which is in none of the intervals."
+        )
+    said.append(_verdicts(judged))
+    return said
+
+
+def _first_bin(rows: list[dict[str, Any]], row: dict[str, Any]) -> str:
+    """Label of the bin that is nearest to the electrode in the row's region."""
+    return str(next(r["bin"] for r in rows if r["region"] == row["region"]))
+
+
+def _at(label: str) -> str:
+    return f"at {regional.title_of(label)}" if label.endswith("V") else f"({label})"
+
+
+def _listed(parts: list[str]) -> str:
+    return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
+
+
+def _extent(results: xr.Dataset, found: Regions) -> str:
+    n = results.sizes["curve"]
+    said = counted(n)[:1].upper() + counted(n)[1:]
+    row, col = column(results, "row"), column(results, "column")
+    if n and row is not None and col is not None and (row >= 0).all() and (col >= 0).all():
+        said += f" on a grid of {row.max() + 1} × {col.max() + 1}"
+    x, y = column(results, "x"), column(results, "y")
+    if n and x is not None and y is not None and np.isfinite(x).any() and np.isfinite(y).any():
+        across, up = (rounded(float(np.nanmax(v) - np.nanmin(v)) * 1e6) for v in (x, y))
+        said += f" over {across} µm × {up} µm"
+    if has_potential(results):
+        potential = np.asarray(column(results, "potential"), np.float64)
+        low, high = np.nanmin(potential), np.nanmax(potential)
+        said += f"; electrode potential between {high:.3f} V and {low:.3f} V"
+        if found.sweep in ("cathodic", "anodic"):
+            said += f", {found.sweep} pass"
+    else:
+        said += "; no electrode potential"
+    return said + "."
+
+
+def _verdicts(judged: list[Condition]) -> str:
+    by = {tone: [c for c in judged if c.verdict == tone] for tone in (GOOD, DOUBTFUL, BAD, UNKNOWN)}
+    said = f"Of {len(judged)} conditions of the experiment {len(by[GOOD])} are fine"
+    for tone, word in ((DOUBTFUL, "doubtful"), (BAD, "outside of their range"),
+                       (UNKNOWN, "not known")):  # fmt: skip
+        if by[tone]:
+            names = ", ".join(c.name[:1].lower() + c.name[1:] for c in by[tone])
+            said += f"; {word}: {names}"
+    return said + "."
+
+
+def _warnings(results: xr.Dataset, found: Regions, way: xr.Dataset) -> list[str]:
+    said = str(results.attrs.get("warnings", "")).splitlines()
+    if "direction" in results.dims:
+        first = str(results["direction"].values[0])
+        said.append(f"the results hold both directions: this report shows {first}")
+    said += found.warnings if has_potential(way) else ()
+    return list(dict.fromkeys(one[:1].upper() + one[1:] for one in said if one.strip()))

@@ -1,0 +1,379 @@
+"""Sections with results: by potential, over the sample, and what their errors contain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from nrm_plugin import figures
+from nrm_plugin.errors import NrmError
+from nrm_plugin.figures.panels import has_potential
+from nrm_plugin.figures.quantities import counted
+from nrm_plugin.model import CurveSet
+from nrm_plugin.report import regional
+from nrm_plugin.report.known import recipe_of
+from nrm_plugin.report.parts import Part, Section, missing
+from nrm_plugin.report.pictures import Picture, panels, picture
+from nrm_plugin.report.tables import Column, Table, count, interval, number, rounded, words
+from nrm_plugin.report.uncertainty import Comparison, Systematic
+from nrm_plugin.statistics import Regions, trend
+from nrm_plugin.statistics.selection import column, select
+
+_NO_LATERAL = (
+    "The curves have no lateral signal: contacts and heights are given, moduli are not. Say which "
+    "channels hold the lock-in's X and Y, and how it was set (`nrm experiment`)."
+)
+
+#: What the voltammogram shows, without and with a current.
+_PASS = (
+    "The electrode potential while the curves were taken",
+    "Current against the electrode potential",
+)
+
+_NO_POTENTIAL = (
+    "No curve has an electrode potential, so all curves are taken together. Give the "
+    "potentiostat's log to `nrm process` with `--potential`."
+)
+
+
+def by_potential(
+    results: xr.Dataset,
+    found: Regions,
+    thickness: xr.Dataset | None,
+    rows: Sequence[Mapping[str, Any]],
+    trace: Any,
+    curves: CurveSet | None,
+) -> Section:
+    """Figure 4 and its tables; all curves as one where there is no potential."""
+    potential = has_potential(results)
+    title = "Results by potential" if potential else "Results"
+    section = Section(title, anchor="results")
+    section.words += _sorted_into(found) if potential else [_NO_POTENTIAL]
+    if "storage_modulus" not in results or not _used(results, found):
+        section.missing = True
+        section.words.append(_nothing(results, found))
+        if potential:
+            section.pictures.append(_voltammogram(results, found, trace))
+        section.tables.append(regional.thickness_table(results, found, None))
+        return section
+    section.pictures += _main(results, found, trace, potential)
+    numbers = Part("Numbers", download=regional.as_download(rows), tables=[
+        regional.thickness_table(results, found, thickness), regional.summary_table(rows, found),
+    ])  # fmt: skip
+    section.parts = [
+        numbers,
+        _more_profiles(results, found),
+        _more_densities(results, found),
+        _single(results, curves),
+    ]
+    return section
+
+
+def _used(results: xr.Dataset, found: Regions) -> int:
+    """Curves that averages are made of."""
+    return sum(len(select(results, region.curves)[0]) for region in found)
+
+
+def _nothing(results: xr.Dataset, found: Regions) -> str:
+    """Why there are no averages."""
+    if not results.sizes["curve"]:
+        return "There are no curves."
+    if "storage_modulus" not in results:
+        return _NO_LATERAL
+    if not sum(len(region) for region in found):
+        return (
+            "There is nothing to average: no curve was taken at these potentials. Either the edges "
+            "of the regions are elsewhere, or the log's clock differs from the microscope's."
+        )
+    return (
+        "There is nothing to average: all curves in the regions are left out for their flags. The "
+        "section on quality says why, and what to change."
+    )
+
+
+def _sorted_into(found: Regions) -> list[str]:
+    inside = sum(len(region) for region in found)
+    way = f" ({found.sweep} pass)" if found.sweep in ("cathodic", "anodic") else ""
+    said = [f"In the {len(found)} regions below{way}: {counted(inside)}"]
+    if found.outside:
+        said.append(f"outside of all regions: {found.outside}")
+    if found.other_pass:
+        said.append(f"in other passes, which are not mixed in: {found.other_pass}")
+    if found.without_potential:
+        said.append(f"without a potential: {found.without_potential}")
+    return ["; ".join(said) + "."]
+
+
+def _voltammogram(results: xr.Dataset, found: Regions, trace: Any) -> Picture:
+    return picture(
+        lambda: figures.voltammogram(results, found, trace=trace),
+        f"{_PASS[trace is not None]}, with the regions shaded.",
+        "Potential against time or current against potential, with shaded regions; their curves "
+        "are counted in the table.",
+    )
+
+
+def _main(results: xr.Dataset, found: Regions, trace: Any, potential: bool) -> list[Picture]:
+    """Figure 4, or its panels where there is no potential."""
+    profiles = (
+        "Mean in-phase derivative of the lateral force, Re dF/dz, with the 95 % interval of "
+        "the mean"
+    )
+    density = (
+        "Density of |G*| over the distance from the electrode: darker where more curves are. "
+        "Dashed: what noise alone shows; hatched: most values are below three times their noise"
+    )
+    violin = (
+        "Distribution of |G*| over the curves within bins of distance. Box: quartiles; dot: "
+        "median; dashed: what noise alone shows"
+    )
+    if potential:
+        return [picture(
+            lambda: figures.figure4(results, found, trace=trace),
+            f"(a) {_PASS[trace is not None]}, with the regions. "
+            f"(b) {profiles}. (c) {density}. (d) {violin}.",
+            "Four rows of panels by region of the electrode potential: potential, mean profiles, "
+            "densities of the shear modulus over depth, violins. Their numbers are in the tables "
+            "below.",
+        )]  # fmt: skip
+    return [
+        picture(lambda: figures.profiles(results, found), f"{profiles}.",
+                "Mean profile of all curves with its interval."),
+        picture(lambda: figures.density(results, found, width=figures.COLUMN), f"{density}.",
+                "Density of the shear modulus over depth, all curves."),
+        picture(lambda: figures.violin(results, found), f"{violin}.",
+                "Violins of the shear modulus in bins of depth, all curves."),
+    ]  # fmt: skip
+
+
+def _more_profiles(results: xr.Dataset, found: Regions) -> Part:
+    names = ["force_gradient_quadrature", "storage_modulus", "loss_modulus"]
+    if "viscosity" in results and np.isfinite(results["viscosity"].values).any():
+        names.append("viscosity")
+    draws = [partial(_profile, results, found, name) for name in names]
+    one = picture(
+        lambda: panels(draws, 2, 0.062, figures.PAGE),
+        "Means with their 95 % intervals: out-of-phase derivative of the lateral force, storage "
+        "and loss modulus" + (", viscosity at the dither's frequency." if len(names) > 3 else "."),
+        "Mean profiles by region: " + ", ".join(n.replace("_", " ") for n in names) + ".",
+    )
+    return Part("Loss, moduli and viscosity", pictures=[one])
+
+
+def _profile(results: xr.Dataset, found: Regions, name: str, ax: Any) -> None:
+    figures.profiles(results, found, name, ax=ax)
+
+
+def _more_densities(results: xr.Dataset, found: Regions) -> Part:
+    width = figures.PAGE if len(found) > 1 else figures.COLUMN
+    one = picture(
+        lambda: figures.density(results, found, conditional=True, log=True, width=width),
+        "Density of |G*| at each distance (its integral over the modulus is 1 everywhere), on a "
+        "logarithmic scale: small populations far from the electrode show here.",
+        "Conditional densities of the logarithm of the shear modulus over depth, one panel per "
+        "region.",
+    )
+    return Part("Densities at each distance", pictures=[one])
+
+
+def _single(results: xr.Dataset, curves: CurveSet | None) -> Part:
+    """From the recorded curve to the derivative."""
+    shown = []
+    if curves is not None:
+        shown += [
+            picture(
+                lambda: figures.raw(curves, results=results),
+                "Deflection against height of single curves. The line of the baseline and that of "
+                "the wall cross at the solid contact.",
+                "Deflection is flat far away and rises along a straight wall on the electrode.",
+            ),
+            picture(
+                lambda: figures.referenced(curves, results=results),
+                "Distance of the tip from the electrode, sample by sample, for some curves: each "
+                "has its own solid contact as origin.",
+                "Every curve comes down to the same origin, whatever its height.",
+            ),
+        ]
+    shown.append(picture(
+        lambda: figures.curve(results),
+        "Lateral force of a single curve and its derivative, in phase and out of phase, with 95 % "
+        "intervals of the noise. Grey: next to the electrode there is no estimate.",
+        "Lateral force rises towards the electrode; its derivative shows the layers.",
+    ))  # fmt: skip
+    return Part("Single curves", pictures=shown)
+
+
+def over_sample(results: xr.Dataset, curves: CurveSet | None) -> Section:
+    """Maps, topography, and what repeated ramps do."""
+    section = Section("Over the sample", anchor="sample")
+    x, y = column(results, "x"), column(results, "y")
+    if x is None or y is None or not np.isfinite(np.asarray(x) + np.asarray(y)).any():
+        section.words.append("The curves have no positions: there are no maps.")
+        section.missing = True
+    else:
+        lateral = "storage_modulus" in results and len(select(results)[0])
+        section.pictures.append(picture(
+            lambda: figures.topography(results),
+            "Height of the solid contact above its plane: the topography of the electrode below "
+            "the interphase. Sa, Sq: roughness of the area; Rq: of the lines.",
+            "Map of the heights of the solid contact.",
+        ))  # fmt: skip
+        if lateral:
+            section.pictures += [
+                picture(partial(figures.map, results, depth=depth),
+                        f"|G*| at {depth * 1e9:.3g} nm from the electrode.",
+                        "Map of the shear modulus at a fixed distance from the electrode.")
+                for depth in (figures.DEPTH, 2.0 * figures.DEPTH)
+            ] + [
+                picture(lambda: figures.map(results, "thickness"),
+                        "Distance from the electrode at which the interphase is first felt.",
+                        "Map of the thickness."),
+            ]  # fmt: skip
+        if curves is not None and any(image.unit == "m" for image in curves.images):
+            section.pictures.append(picture(
+                lambda: figures.topography(curves),
+                "Topography as the microscope recorded it, above its plane.",
+                "Map of heights recorded with the curves.",
+            ))  # fmt: skip
+    section.parts = [_repeats(results)]
+    return section
+
+
+def _repeats(results: xr.Dataset) -> Part:
+    title = "Repeated ramps at one place"
+    if "storage_modulus" not in results:
+        return missing(title, "Without moduli there is no trend to look for.")
+    rows, said = [], []
+    for name, shown, factor, unit in (
+        ("shear_modulus_magnitude", "|G*|, first 5 nm", 1e-6, "MPa"),
+        ("thickness", "thickness", 1e9, "nm"),
+        ("contact_height", "height of the solid contact", 1e9, "nm"),
+    ):
+        try:
+            found = trend(results, name)
+        except NrmError as error:
+            said.append(f"{shown}: {error}.")
+            continue
+        if not found.n_places:
+            return missing(title, "No place was measured more than once: nothing can be said "
+                                  "about damage by the tip.")  # fmt: skip
+        said += found.warnings
+        rows.append([
+            words(f"{shown} ({unit})"),
+            interval(found.per_ramp, found.low, found.high, factor),
+            number(found.relative, 100.0, 2, "%"),
+            number(found.p, digits=2),
+            count(found.n_places),
+            count(found.n_curves),
+        ])  # fmt: skip
+    columns = [Column("Variable"), Column("Change per ramp, 95 % interval", True),
+               Column("Relative", True), Column("p (no change)", True), Column("Places", True),
+               Column("Curves", True)]  # fmt: skip
+    tables = [Table("What one more ramp at the same place changes", columns, rows)] if rows else []
+    return Part(title, list(dict.fromkeys(said)), tables=tables)
+
+
+def errors(
+    results: xr.Dataset, common: Systematic, compared: Comparison | None, found: Regions
+) -> Section:
+    """What is in the intervals, and what is not."""
+    section = Section("What the errors contain", anchor="errors")
+    section.words.append(
+        "Intervals are those of the mean over curves, with the noise and the spread of the sample "
+        "in them; neighbouring curves that resemble each other count for less than one each. What "
+        "follows is common to all curves. No number of curves makes it smaller, and it is in no "
+        "interval of this report."
+    )
+    section.parts = [
+        _calibrations(common),
+        _shape(compared, found),
+        _origin(results),
+    ]
+    return section
+
+
+def _calibrations(common: Systematic) -> Part:
+    part = Part("Calibrations")
+    if common.relative is None:
+        part.missing = True
+        part.words.append(
+            "No calibration has a standard error, so nobody knows how far all moduli may be off "
+            "together. Calibrations of the lateral force are rarely better than 15 to 20 %. "
+            "`nrm calibrate` gives standard errors with the values; or write KEY_stderr into the "
+            "experiment file."
+        )
+    else:
+        low, high = (math.exp(s * 1.96 * common.relative) for s in (-1, 1))
+        part.words.append(
+            f"All moduli share one unknown factor with a relative standard error of "
+            f"{rounded(100 * common.relative, 2)} %: with 95 % probability they are "
+            f"{rounded(low, 2)} to {rounded(high, 2)} times what is shown, all of them together. "
+            "Ratios between regions, depths and places are free of it."
+        )
+        if common.without:
+            part.words.append(
+                f"Not in that number, since nobody gave a standard error: "
+                f"{', '.join(common.without)}."
+            )
+    if common.parts:
+        rows = [
+            [words(p.name), words(p.value), number(p.relative, 100.0, 2, "%"), words(p.source)]
+            for p in common.parts
+        ]
+        columns = [Column("Calibration"), Column("Value"), Column("Relative standard error", True),
+                   Column("Where from")]  # fmt: skip
+        part.tables.append(Table("Calibrations in which moduli are linear", columns, rows))
+    return part
+
+
+def _shape(compared: Comparison | None, found: Regions) -> Part:
+    title = "The shape factor"
+    if compared is None:
+        return missing(title, "Without moduli there is no shape factor.")
+    part = Part(title, [
+        f"E* is inversely proportional to the shape factor r_g. Used here: "
+        f"{compared.source or 'one of unknown origin'}. It comes from a model of tip and layer, "
+        "and its choice is in none of the intervals."
+    ])  # fmt: skip
+    part.words += compared.words
+    if compared.moduli:
+        part.tables.append(regional.comparison_table(compared, found))
+    return part
+
+
+def _origin(results: xr.Dataset) -> Part:
+    """Blur of the derivative, and how well the origin of distances is known."""
+    noise, choice = (
+        _median(results, name) for name in ("contact_height_stderr", "contact_height_systematic")
+    )
+    recipe = recipe_of(results)
+    width = None if recipe is None else recipe.derivative.half_width
+    valid = _median(results, "depth_valid_min")
+    rows = [
+        [words(said), number(value, 1e9, unit="nm"), words(effect)]
+        for said, value, effect in (
+            ("Standard error of the solid contact", noise,
+             "shifts the whole profile of a curve along the distance"),
+            ("Shift by another slope of the wall", choice,
+             "the same, for all curves together"),
+            ("Half-width of the derivative's window", width,
+             "edges of layers are blurred over about this distance"),
+            ("First distance with an estimate", valid,
+             "closer to the electrode nothing is known"),
+        )
+    ]  # fmt: skip
+    columns = [Column("What"), Column("Median over curves", True), Column("What it does")]
+    return Part("Distances", tables=[Table("How well distances are known", columns, rows)])
+
+
+def _median(results: xr.Dataset, name: str) -> float:
+    if name not in results:
+        return math.nan
+    values = np.abs(results[name].values.astype(np.float64))
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if len(values) else math.nan

@@ -1,0 +1,36 @@
+"""From the results of single curves to statements about the sample, with honest errors.
+
+>>> from nrm_plugin import statistics as st
+>>> st.DEFAULT_EDGES
+(2.0, 1.5, 1.0, 0.5, 0.005)
+"""
+
+from nrm_plugin.statistics.density import Density, density
+from nrm_plugin.statistics.maps import Map, map_of
+from nrm_plugin.statistics.profiles import mean_profile
+from nrm_plugin.statistics.regions import DEFAULT_EDGES, Region, Regions, regions
+from nrm_plugin.statistics.summary import summary, write_summary
+from nrm_plugin.statistics.thickness import region_thickness, thickness
+from nrm_plugin.statistics.trend import Trend, trend
+from nrm_plugin.statistics.violins import DEFAULT_BINS, Violin, violins
+
+__all__ = [
+    "DEFAULT_BINS",
+    "DEFAULT_EDGES",
+    "Density",
+    "Map",
+    "Region",
+    "Regions",
+    "Trend",
+    "Violin",
+    "density",
+    "map_of",
+    "mean_profile",
+    "region_thickness",
+    "regions",
+    "summary",
+    "thickness",
+    "trend",
+    "violins",
+    "write_summary",
+]

@@ -1,0 +1,221 @@
+"""How strongly neighbouring places resemble each other, and what that leaves of their number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+from nrm_plugin.columns import FloatArray, IntArray
+
+#: Pairs of neighbours and pairs of any distance that are looked at.
+_NEAR, _FAR = 60_000, 40_000
+
+#: Distances from which mean correlations are found.
+_DISTANCES = 2_000_000
+
+#: Correlation lengths that are tried, and the largest one as a part of the extent.
+_LENGTHS, _LONGEST = 32, 1.0 / 3.0
+
+#: Lags up to this part of the extent are looked at: beyond, few pairs are independent.
+_REACH = 0.5
+
+_BINS = 16
+
+#: A correlation must take away so much of the misfit of none to be believed: on maps without one,
+#: intervals would otherwise be wider than they need be.
+_WORTH = 1.0 / 8.0
+
+
+@dataclass(frozen=True)
+class Lags:
+    """Pairs of points by their distance in space or time.
+
+    Attributes
+    ----------
+    first, second : (k,) arrays of int
+        Points of every pair, ordered by bin.
+    begin : (b,) array of int
+        Where the pairs of every bin begin.
+    lag : (b,) array
+        Mean distance of each bin's pairs.
+    lengths : (l,) array
+        Correlation lengths that are tried.
+    pair_mean : (l,) array
+        Mean of ``exp(-distance / length)`` over all pairs of different points.
+    """
+
+    first: IntArray
+    second: IntArray
+    begin: IntArray
+    lag: FloatArray
+    lengths: FloatArray
+    pair_mean: FloatArray
+
+
+def lags(points: FloatArray, seed: int = 0) -> Lags | None:
+    """Sort pairs of points by distance; None where there is too little to see a correlation.
+
+    Parameters
+    ----------
+    points : (n, d) array
+        Positions in m, or times in s; finite.
+    """
+    n = len(points)
+    if n < 8:
+        return None
+    rng = np.random.default_rng(seed)
+    tree = cKDTree(points)
+    nearest = np.asarray(tree.query(points, 2)[0])[:, 1]
+    extent = float(np.ptp(points, axis=0).max())
+    spacing = float(np.median(nearest[nearest > 0])) if (nearest > 0).any() else 0.0
+    if not (0.0 < spacing < extent / 4.0):
+        return None
+    first, second = _pairs(tree, points, spacing, rng)
+    away = _distance(points, first, second)
+    longest = _REACH * extent
+    keep = away <= longest
+    first, second, away = first[keep], second[keep], away[keep]
+    edges = np.concatenate([[0.0], np.geomspace(1.2 * spacing, longest * (1 + 1e-9), _BINS)])
+    which = np.searchsorted(edges, away, side="right") - 1
+    order = np.argsort(which, kind="stable")
+    present, begin = np.unique(which[order], return_index=True)
+    if len(present) < 4:
+        return None
+    counts = np.diff(np.append(begin, len(order)))
+    lag = np.add.reduceat(away[order], begin) / counts
+    lengths = np.geomspace(0.3 * spacing, _LONGEST * extent, _LENGTHS)
+    return Lags(first[order], second[order], begin, lag, lengths,
+                _pair_means(points, lengths, rng))  # fmt: skip
+
+
+def _distance(points: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
+    return np.asarray(np.sqrt(np.sum((points[first] - points[second]) ** 2, axis=1)))
+
+
+def _pairs(
+    tree: cKDTree, points: FloatArray, spacing: float, rng: np.random.Generator
+) -> tuple[IntArray, IntArray]:
+    """All pairs of few points; of many, pairs of near neighbours and pairs at random."""
+    n = len(points)
+    if n * (n - 1) // 2 <= _NEAR + _FAR:
+        first, second = np.triu_indices(n, 1)
+        return first, second
+    neighbours = min(24, n - 1)
+    some = rng.choice(n, min(n, _NEAR // neighbours), replace=False)
+    found = tree.query(points[some], neighbours + 1)
+    away, other = np.asarray(found[0]), np.asarray(found[1], np.int64)
+    reach = float(np.median(away[:, -1]))
+    near = (away > 0) & (away <= reach)
+    first, second = np.broadcast_to(some[:, None], other.shape)[near], other[near]
+    a, b = rng.integers(0, n, (2, _FAR))
+    far = _distance(points, a, b) > reach
+    return np.concatenate([first, a[far]]), np.concatenate([second, b[far]])
+
+
+def _pair_means(points: FloatArray, lengths: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Mean of ``exp(-distance / length)`` over all pairs of different points, for every length."""
+    n = len(points)
+    some = rng.choice(n, min(n, max(1, _DISTANCES // n)), replace=False)
+    unit = lengths[0] / 20.0
+    counts = np.zeros(0, np.int64)
+    for block in np.array_split(some, max(1, len(some) * n // 500_000)):
+        away = np.sqrt(
+            sum((points[block, k][:, None] - points[:, k]) ** 2 for k in range(points.shape[1]))
+        )
+        # Finer than any length where it matters, coarser far away.
+        bins = np.asarray(np.log1p(away / unit) * 100.0, np.int64)
+        new = np.bincount(bins.ravel(), minlength=len(counts))
+        new[: len(counts)] += counts
+        counts = new
+    counts[0] -= len(some)  # every point with itself
+    centre = unit * np.expm1((np.arange(len(counts)) + 0.5) / 100.0)
+    centre[0] = 0.0
+    weight = counts / counts.sum()
+    return np.array([float(weight @ np.exp(-centre / length)) for length in lengths])
+
+
+def pair_correlation(values: FloatArray, pairs: Lags) -> FloatArray:
+    """Mean correlation between two different points, column by column.
+
+    A nugget and an exponential (``c0 + c1 (1 - exp(-d / l))``) are fitted to the variogram of the
+    normal scores of each column: no outlier rules it, and no transformation of values has a larger
+    correlation than that of the scores (Lancaster 1957).
+
+    Parameters
+    ----------
+    values : (n, m) array
+        nan where there is none.
+
+    Returns
+    -------
+    (m,) array
+        0 where no correlation can be seen.
+    """
+    scores = normal_scores(values)
+    gamma, counts = variogram(scores, pairs)
+    return _fitted(gamma, counts, pairs)
+
+
+def normal_scores(values: FloatArray) -> FloatArray:
+    """Normal quantiles of the ranks in each column, scaled to variance 1."""
+    there = np.isfinite(values)
+    n = there.sum(0)
+    ranks = rankdata(np.where(there, values, np.inf), axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scores = ndtri((ranks - 0.5) / n)
+        scores[~there] = np.nan
+        scores /= np.sqrt(np.nanmean(scores**2, axis=0)) if len(scores) else 1.0
+    return np.asarray(scores)
+
+
+def variogram(scores: FloatArray, pairs: Lags) -> tuple[FloatArray, FloatArray]:
+    """Half the mean squared difference, and how many pairs there are, by bin and column."""
+    m = scores.shape[1]
+    gamma = np.full((len(pairs.begin), m), np.nan)
+    counts = np.zeros((len(pairs.begin), m))
+    ends = np.append(pairs.begin[1:], len(pairs.first))
+    whole = bool(np.isfinite(scores).all())
+    for b, (a, e) in enumerate(zip(pairs.begin, ends, strict=True)):
+        differ = scores[pairs.first[a:e]] - scores[pairs.second[a:e]]
+        if whole:
+            gamma[b], counts[b] = np.einsum("ij,ij->j", differ, differ) / (2 * (e - a)), e - a
+            continue
+        there = np.isfinite(differ)
+        counts[b] = there.sum(0)
+        differ[~there] = 0.0
+        with np.errstate(invalid="ignore", divide="ignore"):
+            gamma[b] = np.einsum("ij,ij->j", differ, differ) / (2.0 * counts[b])
+    return gamma, counts
+
+
+def _fitted(gamma: FloatArray, counts: FloatArray, pairs: Lags) -> FloatArray:
+    """Mean correlation of the fitted model, 0 where a nugget alone fits as well."""
+    weight = np.sqrt(np.where(np.isfinite(gamma), counts, 0.0))
+    y = np.nan_to_num(gamma)
+    total = weight.sum(0)
+    total[total == 0] = 1.0
+    level = (weight * y).sum(0) / total
+    flat = (weight * (y - level) ** 2).sum(0)
+    best, found = (1.0 - _WORTH) * flat, np.zeros(gamma.shape[1])
+    for length, mean in zip(pairs.lengths, pairs.pair_mean, strict=True):
+        f = (1.0 - np.exp(-pairs.lag / length))[:, None]
+        f_mean = (weight * f).sum(0) / total
+        ff = (weight * (f - f_mean) ** 2).sum(0)
+        fy = (weight * (f - f_mean) * (y - level)).sum(0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            slope = np.maximum(np.where(ff > 0, fy / ff, 0.0), 0.0)
+            nugget = level - slope * f_mean
+            # Through the origin where the nugget would be negative.
+            through = (weight * f * y).sum(0) / (weight * f * f).sum(0)
+            slope = np.where(nugget < 0.0, through, slope)
+            nugget = np.maximum(nugget, 0.0)
+            left = (weight * (y - nugget - slope * f) ** 2).sum(0)
+            share = slope / (slope + nugget)
+        better = left < best
+        best = np.where(better, left, best)
+        found = np.where(better, np.nan_to_num(share * mean), found)
+    return found

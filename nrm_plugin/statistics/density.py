@@ -1,0 +1,312 @@
+"""Densities of the modulus over depth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.statistics.bandwidth import (
+    CELLS,
+    linear_counts,
+    plug_in,
+    smoothed,
+    without_binning,
+)
+from nrm_plugin.statistics.selection import LEFT_OUT, half_width, one_direction, select, signal
+
+#: Signal over noise below which a value is weak.
+WEAK = 3.0
+
+#: Mean magnitude of pure noise per standard deviation of one part (Rayleigh).
+FLOOR = float(np.sqrt(np.pi / 2.0))
+
+#: Cells within one of the grid, odd so that their middle one is its centre.
+_FINE = 3
+
+#: Part of the values that may lie beyond the grid, at either end.
+_BEYOND = 5e-4
+
+#: The grid goes on for so many bandwidths.
+_MARGIN = 5.0
+
+#: Bandwidths below this many fine cells are as good as this one.
+_NARROWEST = 0.8
+
+#: Parts of a kernel below this one of its peak are nothing.
+_NOTHING = 1e-7
+
+#: Values from which range and bandwidth are found.
+_ENOUGH = 100_000
+
+
+@dataclass(frozen=True)
+class Density:
+    """Density of a variable over depth, on a grid.
+
+    Attributes
+    ----------
+    depth : (m,) array
+        In m.
+    value : (k,) array
+        In `unit`; equally spaced, or equally spaced in its logarithm.
+    values : (m, k) array
+        Density. Joint: its integral over depth and value is 1. Conditional: that over value is 1
+        at every depth (nan where there are no data). Per `unit` or, with `log`, per decade.
+    bandwidth : (float, float)
+        In depth (m) and value (`unit`, or decades).
+    floor : (m,) array
+        What pure noise shows on average: 1.25 times the standard deviation of one part. nan for
+        a variable that is no magnitude.
+    hatched : (m, k) array of bool
+        Where most of the density comes from values below 3 times their noise.
+    n : int
+        Curves in it.
+    n_values, n_weak : int
+        Values in it, and how many of them are weak.
+    valid : float
+        Depth in m from which on most curves have values.
+    unit, meaning, variable : str
+    conditional, log : bool
+    warnings : tuple of str
+    """
+
+    depth: FloatArray
+    value: FloatArray
+    values: FloatArray
+    bandwidth: tuple[float, float]
+    floor: FloatArray
+    hatched: NDArray[np.bool_]
+    n: int
+    n_values: int
+    n_weak: int
+    valid: float
+    unit: str
+    meaning: str
+    variable: str
+    conditional: bool = False
+    log: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+def density(
+    results: xr.Dataset,
+    curves: Sequence[int] | AnyArray | None = None,
+    variable: str = "shear_modulus_magnitude",
+    *,
+    conditional: bool = False,
+    log: bool = False,
+    size: tuple[int, int] = (256, 256),
+    bandwidth: tuple[float, float] | None = None,
+    reflect: bool = True,
+    direction: str | None = None,
+    quality: Sequence[str] = LEFT_OUT,
+) -> Density:
+    """Density of a variable over depth (a two-dimensional kernel density estimate).
+
+    Every curve has one value at each distance, so that a tip that dwells somewhere does not count
+    more there. The Gaussian kernel is reflected where each curve begins and ends to have values,
+    and at 0 for magnitudes: no mass is lost over an edge. Values are shared by the two nearest of
+    fine cells and smoothed there, with the cells' variance taken from the kernel's; over depth the
+    sum is exact.
+
+    Parameters
+    ----------
+    results : Dataset
+        From `nrm_plugin.process`.
+    curves : array of int or bool, optional
+        By default all.
+    variable : str
+        As for `mean_profile`; magnitudes are those of single curves here.
+    conditional : bool
+        Give the density of the value at each depth instead of the joint one.
+    log : bool
+        Estimate the density of the logarithm, per decade.
+    size : (int, int)
+        Of the grid, depth and value.
+    bandwidth : (float, float), optional
+        In depth (m) and value (unit or decades). By default plug-in rules of the margins
+        (`bandwidth.plug_in`), times ``n**(1/5 - 1/6)`` for two dimensions, where values within one
+        window of the derivative count once; over depth, where all curves have values everywhere,
+        the margin is that of values that are not weak, and the bandwidth at least a step of the
+        depth and at most the half-width of the derivative.
+    reflect : bool
+        Whether kernels are reflected at the edges.
+    direction : str, optional
+    quality : sequence of str
+        Curves with one of these flags are left out.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown variable, curve or flag, a size or bandwidth that is none, or the logarithm
+        of a variable that can be negative.
+    """
+    results = one_direction(results, direction)
+    chosen = signal(results, variable)
+    if log and not chosen.magnitude:
+        raise InvalidInput(f"{variable} can be negative and has no logarithm: take a magnitude")
+    _check(size, bandwidth)
+    numbers, left_out = select(results, curves, quality)
+    words = [f"{left_out} curves are left out for their flags"] if left_out else []
+    depth = np.asarray(results["depth"].values, np.float64)
+    values = chosen.sizes(results, numbers)
+    noise = chosen.noise(results, numbers)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        weak = (values if chosen.magnitude else np.abs(values)) < WEAK * noise
+        values = np.log10(values) if log else values
+    there = np.isfinite(values)
+    if not there.any():
+        words.append("there are no values")
+    step = float(np.diff(depth).min()) if len(depth) > 1 else 1e-9
+    if bandwidth is None:
+        bandwidth = _bandwidths(values, there, weak, depth, step, half_width(results))
+    bounded = chosen.magnitude and not log and reflect
+    low, high = _range(_some(values, there), bandwidth[1], bounded)
+    first, last = _ends(there)
+    edges = depth[0] - step / 2, depth[-1] + step / 2
+    if there.any():
+        edges = depth[first.min()] - step / 2, depth[last.max()] + step / 2
+    grid = _centres(*edges, size[0])
+    value = _centres(low, high, size[1])
+    both = np.zeros((2, *size))  # all values, and those that are weak
+    cell = (high - low) / (size[1] * _FINE)
+    sigma = without_binning(max(bandwidth[1], _NARROWEST * cell), cell)
+    pairs = np.unique((first * len(depth) + last)[last >= first])
+    for a, b in zip(*np.divmod(pairs, len(depth)), strict=True):
+        some = np.flatnonzero((first == a) & (last == b))
+        part = slice(a, b + 1)
+        kernel = _kernel(grid, depth[part], bandwidth[0], depth[a] - step / 2,
+                         depth[b] + step / 2, reflect)  # fmt: skip
+        tables = _over_value(values[some, part], weak[some, part], low, cell, sigma, size[1])
+        for sums, table in zip(both, tables, strict=True):
+            sums += kernel @ table
+    total, weak_part = both
+    n = int(there.sum())
+    scale = max(n, 1) * cell
+    with np.errstate(invalid="ignore", divide="ignore"):
+        hatched = weak_part > 0.5 * total
+        found = total / scale
+        if conditional:
+            margin = total.sum(1, keepdims=True) * (value[1] - value[0])
+            found = total / np.where(margin > 0, margin, np.nan)
+    floor = np.full(len(depth), np.nan)
+    if chosen.magnitude and len(numbers):
+        floor = FLOOR * _quadratic_mean(noise)
+    return Density(
+        grid, 10.0**value if log else value, found, bandwidth, np.interp(grid, depth, floor),
+        hatched, len(numbers), n, int((weak & there).sum()),
+        float(np.median(depth[first[last >= first]])) if n else float("nan"),
+        chosen.unit, chosen.meaning, variable, conditional, log, tuple(words),
+    )  # fmt: skip
+
+
+def _check(size: tuple[int, int], bandwidth: tuple[float, float] | None) -> None:
+    if min(size) < 8 or max(size) > 4096:
+        raise InvalidInput("size is (depth, value), each from 8 to 4096 cells")
+    if bandwidth is not None and not (np.isfinite(bandwidth).all() and min(bandwidth) > 0):
+        raise InvalidInput("a bandwidth is (depth in m, value), both positive")
+
+
+def _quadratic_mean(noise: FloatArray) -> FloatArray:
+    """Root mean square over the curves, nan where there are none."""
+    if np.isfinite(noise).all():
+        return np.asarray(np.sqrt(np.einsum("ij,ij->j", noise, noise) / len(noise)))
+    known = np.isfinite(noise)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.sqrt(np.where(known, noise**2, 0.0).sum(0) / known.sum(0)))
+
+
+def _centres(low: float, high: float, count: int) -> FloatArray:
+    return np.asarray(low + (high - low) * (np.arange(count) + 0.5) / count)
+
+
+def _ends(there: NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
+    """First and last depth with a value, by curve; first after last where there is none."""
+    first = there.argmax(1)
+    last = there.shape[1] - 1 - there[:, ::-1].argmax(1)
+    return first, np.where(there.any(1), last, first - 1)
+
+
+def _some(values: FloatArray, there: NDArray[np.bool_]) -> FloatArray:
+    """Values of so many curves that one sees how they are spread."""
+    every = max(1, values.size // _ENOUGH)
+    return np.asarray(values[::every][there[::every]])
+
+
+def _range(values: FloatArray, bandwidth: float, bounded: bool) -> tuple[float, float]:
+    """Ends of the grid: nearly all values, and as far again as kernels reach."""
+    if not len(values):
+        return 0.0, 1.0
+    low, high = np.quantile(values, [_BEYOND, 1.0 - _BEYOND])
+    low, high = float(low) - _MARGIN * bandwidth, float(high) + _MARGIN * bandwidth
+    return (0.0, high) if bounded else (low, high)
+
+
+def _bandwidths(
+    values: FloatArray,
+    there: NDArray[np.bool_],
+    weak: NDArray[np.bool_],
+    depth: FloatArray,
+    step: float,
+    window: float,
+) -> tuple[float, float]:
+    """Plug-in bandwidths in depth and value, see `density`."""
+    if not there.any():
+        return step, 1.0
+    strong = (there & ~weak).sum(0)
+    per_curve = step * there.sum() / len(there) / (2.0 * window)
+    n = len(there) * max(per_curve, 1.0)
+    to_plane = n ** (1.0 / 5.0 - 1.0 / 6.0)
+    in_depth = plug_in(strong, step, n) * to_plane
+    in_depth = window if not np.isfinite(in_depth) else in_depth
+    # Noise far from the electrode is narrow: a bandwidth made for it leaves stripes elsewhere.
+    telling = there & ~weak if 2 * strong.sum() > len(there) else there
+    some = _some(values, telling)
+    low, high = np.quantile(some, [_BEYOND, 1.0 - _BEYOND])
+    cell = (high - low) / CELLS
+    if cell <= 0.0:  # all the same
+        return float(np.clip(in_depth, step, max(window, step))), float(abs(high) * 0.01 or 1.0)
+    in_value = plug_in(linear_counts(some[:, None], low, cell, CELLS)[0], cell, n) * to_plane
+    return float(np.clip(in_depth, step, max(window, step))), max(in_value, cell)
+
+
+def _over_value(
+    values: FloatArray, weak: NDArray[np.bool_], low: float, cell: float, sigma: float, size: int
+) -> FloatArray:
+    """Sums of kernels in the value at every depth, on the grid of values: all, and the weak."""
+    counts = linear_counts(values, low, cell, size * _FINE, weak)
+    return smoothed(counts, sigma)[:, :, _FINE // 2 :: _FINE]
+
+
+def _kernel(
+    grid: FloatArray, depth: FloatArray, bandwidth: float, low: float, high: float, reflect: bool
+) -> csr_array:
+    """Kernels at all depths on the grid; between `low` and `high` alone where they reflect.
+
+    A cell of the grid through which a boundary runs has the part that lies inside.
+    """
+    norm = bandwidth * np.sqrt(2.0 * np.pi)
+
+    def gaussian(centre: FloatArray) -> FloatArray:
+        return np.asarray(np.exp(-0.5 * ((grid[:, None] - centre) / bandwidth) ** 2) / norm)
+
+    def narrow(kernel: FloatArray) -> csr_array:
+        """Without what is far away: few products, and none that would wake all processors."""
+        return csr_array(np.where(kernel > _NOTHING * kernel.max(), kernel, 0.0))
+
+    kernel = gaussian(depth)
+    if not reflect:
+        return narrow(kernel)
+    kernel += gaussian(2.0 * low - depth) + gaussian(2.0 * high - depth)
+    cell = grid[1] - grid[0]
+    inside = np.clip((grid - low) / cell + 0.5, 0.0, 1.0) * np.clip(
+        (high - grid) / cell + 0.5, 0.0, 1.0
+    )
+    return narrow(kernel * inside[:, None])

@@ -1,0 +1,132 @@
+"""Mean profiles of many curves with the confidence interval of the mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from nrm_plugin.columns import AnyArray, FloatArray
+from nrm_plugin.statistics.intervals import FEW, Mean, mean_interval, sampling
+from nrm_plugin.statistics.selection import (
+    LEFT_OUT,
+    half_width,
+    one_direction,
+    select,
+    signal,
+    step,
+)
+
+#: Distances, a half-width apart, whose correlations are compared.
+_NEIGHBOURS = 5
+
+
+def mean_profile(
+    results: xr.Dataset,
+    variable: str = "shear_modulus_magnitude",
+    curves: Sequence[int] | AnyArray | None = None,
+    interval: str = "effective",
+    level: float = 0.95,
+    direction: str | None = None,
+    *,
+    quality: Sequence[str] = LEFT_OUT,
+) -> xr.Dataset:
+    """Mean of curves at every distance, with its confidence interval.
+
+    The curve is the sampling unit, never its samples. Curves within 20 nm are repeats of one
+    place and averaged first; the correlation of places in space and time reduces their number to
+    an effective one. For the method see `nrm_plugin.statistics.intervals.mean_interval`.
+
+    Parameters
+    ----------
+    results : Dataset
+        From `nrm_plugin.process`.
+    variable : str
+        A variable over depth: of the results, or ``force_gradient_magnitude``,
+        ``modulus_magnitude``, ``shear_modulus_magnitude``, ``shear_storage_modulus``,
+        ``shear_loss_modulus``. Magnitudes are those of the mean complex value: noise raises the
+        mean of magnitudes (to 1.25 times itself where there is nothing else), but not these.
+    curves : array of int or bool, optional
+        By default all; those of a `Region`, for example.
+    interval : {"effective", "naive"}
+        "naive" takes all curves as independent samples; for comparison only.
+    level : float
+        Of the interval.
+    direction : str, optional
+        Way of the ramp, where the results have both; by default the first.
+    quality : sequence of str
+        Curves with one of these flags are left out.
+
+    Returns
+    -------
+    Dataset
+        Over ``depth``: ``mean``, ``low``, ``high``, ``stderr`` (in the variable's unit), ``n``
+        curves, ``n_places``, ``n_effective``. Attributes: ``variable``, ``units``, ``long_name``,
+        ``interval``, ``level``, ``n_curves``, ``left_out`` (curves with flags), ``warnings`` (one
+        per line). nan where there are no curves; a mean without interval where there is one.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown variable, curve, flag, direction or interval.
+    """
+    results = one_direction(results, direction)
+    chosen = signal(results, variable)
+    numbers, left_out = select(results, curves, quality)
+    values = chosen.values(results, numbers)
+    how = sampling(results, numbers)
+    every = max(1, round(half_width(results) / step(results)))
+    found = mean_interval(values, how, interval, level, every, _NEIGHBOURS)
+    depth = results["depth"].values
+    words = warnings(found, depth, len(numbers), left_out, how.one_place)
+    dims = ("depth",)
+    about = {"units": chosen.unit}
+    return xr.Dataset(
+        {
+            "mean": (dims, found.mean, about | {"long_name": f"mean {chosen.meaning}"}),
+            "low": (dims, found.low, about | {"long_name": "lower end of the interval"}),
+            "high": (dims, found.high, about | {"long_name": "upper end of the interval"}),
+            "stderr": (dims, found.stderr, about | {"long_name": "standard error of the mean"}),
+            "n": (dims, found.n, {"long_name": "curves"}),
+            "n_places": (dims, found.n_places, {"long_name": "places"}),
+            "n_effective": (dims, found.n_effective, {"long_name": "effective number of places"}),
+        },
+        {"depth": results["depth"]},
+        {
+            "variable": variable,
+            "units": chosen.unit,
+            "long_name": chosen.meaning,
+            "interval": interval,
+            "level": level,
+            "n_curves": len(numbers),
+            "left_out": left_out,
+            "warnings": "\n".join(words),
+        },
+    )
+
+
+def warnings(
+    found: Mean, depth: FloatArray, n_curves: int, left_out: int, one_place: bool
+) -> list[str]:
+    """Sentences about a mean that should not be taken at face value."""
+    if not n_curves:
+        flagged = f": all {left_out} are flagged" if left_out else ""
+        return [f"there are no curves{flagged}"]
+    words = []
+    if n_curves == 1:
+        words.append("there is one curve: the mean has no interval")
+    elif one_place:
+        words.append(
+            "all curves are of one place: the interval tells of its repeats, not of the sample"
+        )
+    few = (found.n_effective < FEW) & (found.n > 1)
+    if n_curves > 1 and few.any():
+        where = depth[few] * 1e9
+        words.append(
+            f"fewer than {FEW:.0f} effective places from {where.min():.1f} to {where.max():.1f} nm "
+            f"(least {found.n_effective[few].min():.1f}): the interval is a rough one"
+        )
+    if not np.isfinite(found.mean).any():
+        words.append("no curve has a value at any distance")
+    return words

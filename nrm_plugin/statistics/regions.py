@@ -1,0 +1,257 @@
+"""Curves by the electrode potential at which they were taken."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.statistics.places import times
+from nrm_plugin.statistics.selection import column
+
+#: Potentials in V between which the paper's regions lie (Fig. 4).
+DEFAULT_EDGES = (2.0, 1.5, 1.0, 0.5, 0.005)
+
+CATHODIC, ANODIC = -1, 1
+#: Asks for all passes, or all cycles, together.
+ANY = "any"
+
+_NAMES = {CATHODIC: "cathodic", ANODIC: "anodic"}
+
+
+@dataclass(frozen=True)
+class Region:
+    """Curves between two potentials.
+
+    Attributes
+    ----------
+    label : str
+    low, high : float
+        In V.
+    curves : array of int
+        Numbers of the curves.
+    """
+
+    label: str
+    low: float
+    high: float
+    curves: IntArray
+
+    def __len__(self) -> int:
+        return len(self.curves)
+
+
+@dataclass(frozen=True)
+class Regions:
+    """All regions, highest potential first.
+
+    Attributes
+    ----------
+    inside : tuple of Region
+    outside : int
+        Curves of the chosen pass whose potential is in no region.
+    without_potential : int
+        Curves that have none.
+    other_pass : int
+        Curves of other passes or cycles, which are left out.
+    sweep : str
+        Which pass is used: cathodic, anodic, unknown or any.
+    cycle : int or None
+        Which cycle; None for any.
+    warnings : tuple of str
+    """
+
+    inside: tuple[Region, ...]
+    outside: int
+    without_potential: int
+    other_pass: int = 0
+    sweep: str = "any"
+    cycle: int | None = None
+    warnings: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Region]:
+        return iter(self.inside)
+
+    def __len__(self) -> int:
+        return len(self.inside)
+
+
+def regions(
+    results: xr.Dataset,
+    edges: Iterable[float] = DEFAULT_EDGES,
+    sweep: int | str | None = None,
+    cycle: int | str | None = None,
+) -> Regions:
+    """Sort curves into regions of the electrode potential.
+
+    A region reaches from its lower edge up to, but not including, its upper one; the highest edge
+    belongs to the highest region.
+
+    Parameters
+    ----------
+    results : Dataset
+        With a column ``potential``; ``sweep`` (+1 anodic, -1 cathodic, 0 unknown) and ``cycle``,
+        or they are found in the course of the potential.
+    edges : floats
+        In V.
+    sweep : {-1, +1, "cathodic", "anodic", "any"}, optional
+        Pass of the voltammogram. By default the cathodic one if there are both: passes are mixed
+        only when "any" is asked for.
+    cycle : int or "any", optional
+        By default the first that has curves.
+
+    Returns
+    -------
+    Regions
+        Empty regions are there, with no curves.
+
+    Raises
+    ------
+    InvalidInput
+        For fewer than two edges, or a pass that does not exist.
+    """
+    bounds = _bounds(edges)
+    n = results.sizes["curve"]
+    column_of_potential = column(results, "potential")
+    if column_of_potential is None:
+        column_of_potential = np.full(n, np.nan)
+    potential = column_of_potential.astype(np.float64)
+    known = np.isfinite(potential)
+    words = []
+    if not n:
+        words.append("there are no curves")
+    elif not known.any():
+        words.append("no curve has a potential: give it with nrm process --potential LOG")
+    elif not known.all():
+        words.append(f"{n - int(known.sum())} of {n} curves have no potential")
+    sweeps, cycles = _passes(results, potential, known)
+    here, way = _of_sweep(sweeps, known, sweep, words)
+    here, number = _of_cycle(cycles, here, cycle, words)
+    inside = tuple(
+        Region(label(low, high), low, high, _within(potential, here, low, high, bounds[0]))
+        for high, low in itertools.pairwise(bounds)
+    )
+    there = sum(len(region) for region in inside)
+    words += [f"there are no curves in {r.label}" for r in inside if known.any() and not len(r)]
+    words += _uncertain(results, potential, here, bounds)
+    chosen = int(here.sum())
+    return Regions(inside, chosen - there, n - int(known.sum()), int(known.sum()) - chosen, way,
+                   number, tuple(words))  # fmt: skip
+
+
+def _passes(
+    results: xr.Dataset, potential: FloatArray, known: NDArray[np.bool_]
+) -> tuple[IntArray, IntArray]:
+    """Sweep and cycle of every curve: from their columns, else from the course of the potential."""
+    n = len(potential)
+    sweeps, cycles = column(results, "sweep"), column(results, "cycle")
+    if sweeps is None or (cycles is None and not (sweeps == 0).all()):
+        from nrm_plugin.potential.passes import find_passes
+
+        time = times(results, np.arange(n))
+        order = np.flatnonzero(known)
+        if np.isfinite(time[order]).all():
+            order = order[np.argsort(time[order], kind="stable")]
+        found = find_passes(potential[order])
+        own_sweeps, own_cycles = np.zeros(n, np.int64), np.full(n, -1)
+        own_sweeps[order], own_cycles[order] = found.sweep, found.cycle
+        sweeps = own_sweeps if sweeps is None else sweeps
+        cycles = own_cycles if cycles is None else cycles
+    if cycles is None:
+        cycles = np.full(n, -1)
+    return sweeps.astype(np.int64), cycles.astype(np.int64)
+
+
+def _of_sweep(
+    sweeps: IntArray, known: NDArray[np.bool_], wanted: int | str | None, words: list[str]
+) -> tuple[NDArray[np.bool_], str]:
+    """Curves of the pass that is wanted, and its name."""
+    there = sorted({int(s) for s in sweeps[known] if s in (CATHODIC, ANODIC)})
+    if wanted is None:
+        if len(there) < 2:
+            return known, _NAMES[there[0]] if there else "unknown"
+        here = known & (sweeps == CATHODIC)
+        words.append(
+            f"there are both passes: the cathodic one is used, {int(known.sum() - here.sum())} "
+            "curves of the other are left out"
+        )
+        return here, "cathodic"
+    if wanted == ANY:
+        if len(there) == 2:
+            words.append("cathodic and anodic pass are mixed")
+        return known, ANY
+    number = {name: way for way, name in _NAMES.items()}.get(str(wanted), wanted)
+    if number not in (CATHODIC, ANODIC):
+        raise InvalidInput(f"there is no sweep {wanted!r}: cathodic (-1), anodic (+1) or any")
+    return known & (sweeps == number), _NAMES[int(number)]
+
+
+def _of_cycle(
+    cycles: IntArray, here: NDArray[np.bool_], wanted: int | str | None, words: list[str]
+) -> tuple[NDArray[np.bool_], int | None]:
+    """Curves of the cycle that is wanted, and its number; None for all."""
+    there = sorted({int(c) for c in cycles[here] if c >= 0})
+    if wanted == ANY:
+        if len(there) > 1:
+            words.append(f"{len(there)} cycles are mixed")
+        return here, None
+    if wanted is None:
+        if len(there) < 2:
+            return here, there[0] if there else None
+        wanted = there[0]
+        rest = int(np.sum(here & (cycles != wanted)))
+        words.append(
+            f"there are {len(there)} cycles: cycle {wanted} is used, {rest} curves of others are "
+            "left out"
+        )
+    if not isinstance(wanted, int | np.integer):
+        raise InvalidInput(f"a cycle is a number or any, not {wanted!r}")
+    return here & (cycles == wanted), int(wanted)
+
+
+def _uncertain(
+    results: xr.Dataset, potential: FloatArray, here: NDArray[np.bool_], bounds: list[float]
+) -> list[str]:
+    """Say how many curves might belong to the next region."""
+    error = column(results, "potential_uncertainty")
+    if error is None:
+        return []
+    away = np.abs(potential[:, None] - np.array(bounds[1:-1])).min(1, initial=np.inf)
+    with np.errstate(invalid="ignore"):
+        near = int(np.sum(here & (away < error)))
+    if not near:
+        return []
+    return [f"{near} curves are nearer to an edge than the uncertainty of their potential"]
+
+
+def label(low: float, high: float) -> str:
+    """Name of a region, as ``0.5-1.0 V``."""
+    return f"{_short(low)}-{_short(high)} V"
+
+
+def _short(value: float) -> str:
+    text = f"{value:.6g}"
+    return text if "." in text or "e" in text else f"{text}.0"
+
+
+def _bounds(edges: Iterable[float]) -> list[float]:
+    try:
+        bounds = sorted({float(edge) for edge in edges}, reverse=True)
+    except (TypeError, ValueError):
+        raise InvalidInput("edges of regions are potentials in V") from None
+    if len(bounds) < 2 or not np.isfinite(bounds).all():
+        raise InvalidInput("regions need at least two different edges in V")
+    return bounds
+
+
+def _within(
+    values: FloatArray, here: NDArray[np.bool_], low: float, high: float, highest: float
+) -> IntArray:
+    below = values <= high if high == highest else values < high
+    return np.flatnonzero(here & (values >= low) & below)

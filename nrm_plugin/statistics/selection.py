@@ -1,0 +1,211 @@
+"""What statistics are made of: which curves, which direction, which numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.variables import BIT, LATERAL, Variable
+from nrm_plugin.vocabulary import nearest
+
+#: Curves with these flags are left out unless asked for.
+LEFT_OUT = ("no_hard_contact", "saturated")
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A variable with two parts, or one, that are read from the results.
+
+    Attributes
+    ----------
+    name, unit, meaning : str
+    parts : tuple of str
+        Variable of the results; two for the in-phase and the out-of-phase part of a complex one.
+    shear : bool
+        Whether the parts are Young's moduli, to be divided by 2 (1 + nu).
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    parts: tuple[str, ...]
+    shear: bool = False
+
+    @property
+    def magnitude(self) -> bool:
+        """Whether it is the magnitude of a complex quantity."""
+        return len(self.parts) == 2
+
+    def values(self, results: xr.Dataset, curves: AnyArray) -> AnyArray:
+        """Values of some curves, complex for a magnitude."""
+        parts = self._read(results, curves, "")
+        values = parts[0] + 1j * parts[1] if self.magnitude else parts[0]
+        return np.asarray(values / self._divisor(results))
+
+    def sizes(self, results: xr.Dataset, curves: AnyArray) -> FloatArray:
+        """Values of some curves; magnitudes of single values where it is a magnitude."""
+        parts = self._read(results, curves, "")
+        values = np.hypot(*parts) if self.magnitude else parts[0]
+        divisor = self._divisor(results)
+        return values if divisor == 1.0 else np.asarray(values / divisor)
+
+    def noise(self, results: xr.Dataset, curves: AnyArray) -> FloatArray:
+        """Standard error of one part; the root mean square of both for a magnitude.
+
+        nan where the results have none.
+        """
+        if any(f"{part}_stderr" not in results for part in self.parts):
+            return np.full(results[self.parts[0]].isel(curve=curves).shape, np.nan)
+        parts = self._read(results, curves, "_stderr")
+        mean = np.hypot(*parts) / np.sqrt(2.0) if self.magnitude else parts[0]
+        return np.asarray(mean / self._divisor(results))
+
+    def _read(self, results: xr.Dataset, curves: AnyArray, ending: str) -> list[FloatArray]:
+        whole = len(curves) == results.sizes["curve"] and bool(np.all(np.diff(curves) == 1))
+        found = (results[f"{part}{ending}"] for part in self.parts)
+        return [_finite((one if whole else one.isel(curve=curves)).values) for one in found]
+
+    def _divisor(self, results: xr.Dataset) -> float:
+        return 2.0 * (1.0 + float(results.attrs.get("poisson_ratio", 0.5))) if self.shear else 1.0
+
+
+def _finite(values: AnyArray) -> FloatArray:
+    """Values in double precision, nan for what is infinite."""
+    found = np.asarray(values, np.float64)
+    infinite = np.isinf(found)
+    return np.where(infinite, np.nan, found) if infinite.any() else found
+
+
+_YOUNG = ("storage_modulus", "loss_modulus")
+_GRADIENT = ("force_gradient_in_phase", "force_gradient_quadrature")
+
+#: Quantities that the results hold only in parts.
+_MADE = {
+    signal.name: signal
+    for signal in (
+        Signal("force_gradient_magnitude", "N/m", "magnitude of the force gradient", _GRADIENT),
+        Signal("modulus_magnitude", "Pa", "magnitude of the modulus |E*|", _YOUNG),
+        Signal(
+            "shear_modulus_magnitude", "Pa", "magnitude of the shear modulus |G*|", _YOUNG, True
+        ),
+        Signal("shear_storage_modulus", "Pa", "shear storage modulus G'", _YOUNG[:1], True),
+        Signal("shear_loss_modulus", "Pa", "shear loss modulus G''", _YOUNG[1:], True),
+    )
+}
+
+
+def signal(results: xr.Dataset, variable: str) -> Signal:
+    """Find a variable over depth by its name.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such variable, or the results don't hold what it is made of.
+    """
+    if variable in _MADE:
+        found = _MADE[variable]
+        if all(part in results for part in found.parts):
+            return found
+        raise InvalidInput(
+            f"the results have no {variable}: they were made without a lateral signal"
+        )
+    if variable in results and "depth" in results[variable].dims:
+        array = results[variable]
+        if "curve" in array.dims:
+            about = LATERAL.get(variable, Variable("", variable))
+            unit = str(array.attrs.get("units", about.unit))
+            return Signal(variable, unit, str(array.attrs.get("long_name", about.meaning)),
+                          (variable,))  # fmt: skip
+    profiles = [str(n) for n, a in results.data_vars.items() if {"curve", "depth"} <= set(a.dims)]
+    raise InvalidInput(
+        f"the results have no profiles of {variable!r}.{nearest(variable, [*profiles, *_MADE])}"
+    )
+
+
+def one_direction(results: xr.Dataset, direction: str | None = None) -> xr.Dataset:
+    """Results of one way of the ramp: the one asked for, or the first.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not in the results, or what is given are no results.
+    """
+    if not {"curve", "depth"} <= set(results.dims):
+        raise InvalidInput("these are no results: they have no dimensions curve and depth")
+    if "direction" not in results.dims:
+        return results
+    ways = [str(way) for way in results["direction"].values]
+    if direction is not None and direction not in ways:
+        raise InvalidInput(f"the results have no direction {direction!r}: {', '.join(ways)}")
+    return results.isel(direction=0 if direction is None else ways.index(direction), drop=True)
+
+
+def select(
+    results: xr.Dataset,
+    curves: Sequence[int] | AnyArray | None = None,
+    quality: Sequence[str] = LEFT_OUT,
+) -> tuple[IntArray, int]:
+    """Numbers of the curves that count, and how many were left out for their flags.
+
+    Parameters
+    ----------
+    results : Dataset
+        Of one direction.
+    curves : array of int or bool, optional
+        By default all.
+    quality : sequence of str
+        Flags for which a curve is left out.
+
+    Raises
+    ------
+    InvalidInput
+        For a flag that does not exist, or curves that don't.
+    """
+    unknown = [name for name in quality if name not in BIT]
+    if unknown:
+        raise InvalidInput(f"there is no flag {unknown[0]!r}.{nearest(unknown[0], BIT)}")
+    n = results.sizes["curve"]
+    numbers = np.arange(n) if curves is None else np.asarray(curves)
+    if numbers.dtype == bool:
+        if len(numbers) != n:
+            raise InvalidInput(f"{len(numbers)} marks were given for {n} curves")
+        numbers = np.flatnonzero(numbers)
+    numbers = numbers.astype(np.int64)
+    if len(numbers) and (numbers.min() < 0 or numbers.max() >= n):
+        raise InvalidInput(f"there are no curves outside 0 to {n - 1}")
+    if "quality" not in results:
+        return numbers, 0
+    mask = sum(BIT[name] for name in quality)
+    bad = (results["quality"].values[numbers].astype(np.int64) & mask) != 0
+    return numbers[~bad], int(bad.sum())
+
+
+def column(results: xr.Dataset, name: str) -> AnyArray | None:
+    """Column of the curve table, if there is one."""
+    found: Any = results.coords.get(name)
+    if found is None and name in results and results[name].dims == ("curve",):
+        found = results[name]
+    return None if found is None else np.asarray(found.values)
+
+
+def half_width(results: xr.Dataset) -> float:
+    """Half-width of the derivative's window, m: the recipe's, or two steps of the depth."""
+    import tomllib
+
+    try:
+        recipe = tomllib.loads(str(results.attrs.get("recipe", "")))
+        return float(recipe["derivative"]["half_width"])
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError):
+        return 4.0 * step(results)
+
+
+def step(results: xr.Dataset) -> float:
+    """Step between depths, m."""
+    depth = results["depth"].values
+    return float(depth[1] - depth[0]) if len(depth) > 1 else 1e-9

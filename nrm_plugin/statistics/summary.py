@@ -1,0 +1,84 @@
+"""One table of everything: region by region, bin by bin."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from nrm_plugin.errors import OutputError
+from nrm_plugin.statistics.intervals import FEW, mean_interval, sampling
+from nrm_plugin.statistics.regions import Region
+from nrm_plugin.statistics.selection import LEFT_OUT, one_direction, signal
+from nrm_plugin.statistics.violins import DEFAULT_BINS, bins_of, violins
+
+#: Columns of the table, in this order.
+COLUMNS = (
+    "region", "potential_low", "potential_high", "bin", "depth_low", "depth_high", "variable",
+    "unit", "n", "n_effective", "mean", "low", "high", "median", "quartile_1", "quartile_3",
+    "noise_floor", "modes", "p_one_mode", "warnings",
+)  # fmt: skip
+
+
+def summary(
+    results: xr.Dataset,
+    regions: Iterable[Region],
+    bins: Sequence[tuple[float, float]] = DEFAULT_BINS,
+    variable: str = "shear_modulus_magnitude",
+    direction: str | None = None,
+    *,
+    quality: Sequence[str] = LEFT_OUT,
+) -> list[dict[str, Any]]:
+    """Return a table of regions and bins.
+
+    Parameters
+    ----------
+    results, regions, bins, variable, direction, quality
+        As for `violins`.
+
+    Returns
+    -------
+    list of dict
+        A row per region and bin, with the keys `COLUMNS`; SI, nan where there is nothing. ``mean``
+        with its 95 % interval is that of `mean_profile`, over the bin; median and quartiles are
+        those of the violin.
+    """
+    results = one_direction(results, direction)
+    chosen = signal(results, variable)
+    rows = []
+    for violin in violins(results, regions, bins, variable, quality=quality):
+        one = bins_of(results, chosen, violin.curves, [(violin.low, violin.high)], violin.low)[0]
+        mean = mean_interval(one.values[:, None], sampling(results, one.curves))
+        words = list(violin.warnings)
+        effective = float(mean.n_effective[0])
+        if violin.n > 1 and effective < FEW:
+            words.append(f"fewer than {FEW:.0f} effective places")
+        rows.append(dict(zip(COLUMNS, (
+            violin.region.label, violin.region.low, violin.region.high, violin.label, violin.low,
+            violin.high, violin.variable, violin.unit, violin.n, effective, float(mean.mean[0]),
+            float(mean.low[0]), float(mean.high[0]), violin.median, violin.quartiles[0],
+            violin.quartiles[2], violin.floor, violin.modes, violin.p, "; ".join(words),
+        ), strict=True)))  # fmt: skip
+    return rows
+
+
+def write_summary(rows: Iterable[Mapping[str, Any]], path: str | PathLike[str]) -> None:
+    """Write the rows of `summary` as CSV, whatever is there.
+
+    Raises
+    ------
+    OutputError
+    """
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    try:
+        Path(path).write_text(text.getvalue(), encoding="utf-8", newline="")
+    except OSError as error:
+        raise OutputError(path, error.strerror or error) from error

@@ -1,0 +1,298 @@
+"""Thickness: the distance from which on an interphase is felt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from nrm_plugin.columns import AnyArray, FloatArray
+from nrm_plugin.statistics.intervals import FEW, mean_interval, sampling
+from nrm_plugin.statistics.regions import Region
+from nrm_plugin.statistics.selection import (
+    LEFT_OUT,
+    half_width,
+    one_direction,
+    select,
+    signal,
+    step,
+)
+
+#: Chance that noise alone passes for an interphase, per curve.
+_FALSE = 0.002
+
+#: Chances that a stretch of one window offers: means of overlapping windows differ.
+_CHANCES = 4.0
+
+#: Length over which a signal is averaged to be detected, in half-widths of the derivative.
+_WINDOW = 2.0
+
+#: Around the place of detection, the profile is fitted so far in and out, in windows.
+_INWARD, _OUTWARD = 2.0, 1.0
+
+#: Error of the onset over that of the force across the window, divided by the force's slope.
+_PLATEAU = np.sqrt(2.0)
+
+#: Outer part of the profiles in which noise is looked at.
+_FAR = 1.0 / 3.0
+
+#: A second step must take away so many variances of the noise to be one.
+_SECOND = 15.0
+
+
+def thickness(results: xr.Dataset, direction: str | None = None) -> xr.Dataset:
+    """Distance of the detectable onset of every curve.
+
+    A signal is detected where the mean modulus over a window of two half-widths of the derivative
+    stands out so far that noise alone does it in one curve of 500. How large
+    the noise of such means is shows far from the electrode (in the outer third of the profiles,
+    all curves together), so that correlated noise counts in full. The onset itself is where the
+    step of the modulus lies that fits best there, widened as the derivative widens it; a second
+    step farther in is taken along where the profile has one.
+
+    Parameters
+    ----------
+    results : Dataset
+        From `nrm_plugin.process`, with moduli.
+    direction : str, optional
+        Way of the ramp, where the results have both; by default the first.
+
+    Returns
+    -------
+    Dataset
+        Over ``curve``: ``thickness`` and ``thickness_stderr`` in m, nan where nothing is detected.
+        Attributes: ``n_detected``, ``n_measured`` (curves with a profile), ``warnings``.
+
+    Raises
+    ------
+    InvalidInput
+        Without moduli in the results.
+    """
+    results = one_direction(results, direction)
+    chosen = signal(results, "modulus_magnitude")
+    every = np.arange(results.sizes["curve"])
+    values, noise = chosen.values(results, every), chosen.noise(results, every)
+    depth = np.asarray(results["depth"].values, np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative = values / noise
+    relative[~np.isfinite(relative)] = np.nan
+    found, error = _onsets(relative, depth, step(results), half_width(results))
+    measured = int(np.isfinite(relative).any(1).sum())
+    detected = int(np.isfinite(found).sum())
+    words = []
+    if detected < measured:
+        words.append(f"nothing is detected in {measured - detected} of {measured} curves")
+    last = depth[-1] - half_width(results)
+    cut = int(np.sum(found > last))
+    if cut:
+        words.append(f"{cut} curves feel something as far as profiles reach: they are thicker")
+    about = {"units": "m"}
+    return xr.Dataset(
+        {
+            "thickness": ("curve", found, about | {"long_name": "distance of detectable onset"}),
+            "thickness_stderr": ("curve", error, about | {"long_name": "its standard error"}),
+        },
+        attrs={"n_measured": measured, "n_detected": detected, "warnings": "\n".join(words)},
+    )
+
+
+def _onsets(
+    relative: AnyArray, depth: FloatArray, spacing: float, width: float
+) -> tuple[FloatArray, FloatArray]:
+    """Onset of every curve and its error, m, from profiles in units of their noise."""
+    n, m = relative.shape
+    found, error = np.full(n, np.nan), np.full(n, np.nan)
+    points = max(2, round(_WINDOW * width / spacing))
+    if not n or m < 2 * points:
+        return found, error
+    means = _window_means(relative, points)
+    sigma = _far_noise(means)
+    if not np.isfinite(sigma):
+        return found, error
+    chances = _CHANCES * max(m / points, 1.0)
+    strong = np.abs(means) ** 2 > 2.0 * sigma**2 * np.log(chances / _FALSE)
+    some = np.flatnonzero(strong.any(1))
+    last = m - 1 - strong[some, ::-1].argmax(1)
+    shape = _Shape(spacing, width, points)
+    for at in np.unique(last):
+        curves = some[last == at]
+        phase = np.exp(-1j * np.angle(means[curves, at]))
+        begin, end = max(0, at - shape.inward), min(m, at + shape.outward + 1)
+        part = np.real(relative[curves, begin:end] * phase[:, None])
+        place, height = shape.fit(part, depth[begin:end], depth[at], sigma)
+        found[curves] = place
+        # Both the plateau and where it ends are uncertain; steps are seen as wide ones.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            error[curves] = np.hypot(_PLATEAU * points * spacing * sigma / height, width / 8.0)
+    return found, error
+
+
+def _window_means(relative: AnyArray, points: int) -> AnyArray:
+    """Mean over each depth and those next to it towards the electrode, as far as there are any."""
+    there = np.isfinite(relative)
+    total = np.cumsum(np.where(there, relative, 0.0), axis=1)
+    count = np.cumsum(there, axis=1)
+    total[:, points:] = total[:, points:] - total[:, :-points]
+    count[:, points:] = count[:, points:] - count[:, :-points]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = total / count
+    means[(count * 4 < points) | ~there] = np.nan
+    # Means of fewer values are less sure.
+    return np.asarray(means * np.sqrt(np.minimum(count / points, 1.0)))
+
+
+def _far_noise(means: AnyArray) -> float:
+    """Standard deviation of one part of the windows' means far away, nan without any."""
+    far = means[:, int(means.shape[1] * (1.0 - _FAR)) :]
+    far = far[np.isfinite(far)]
+    if len(far) < 2:
+        return float("nan")
+    parts = np.concatenate([far.real, far.imag])
+    return float(1.4826 * np.median(np.abs(parts - np.median(parts))))
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Steps as the derivative shows them.
+
+    Attributes
+    ----------
+    spacing, width : float
+        Of the depths and half of the derivative's window, m.
+    points : int
+        Of the window of detection.
+    """
+
+    spacing: float
+    width: float
+    points: int
+
+    @property
+    def inward(self) -> int:
+        """Points of the fit below that of detection."""
+        return round(_INWARD * self.points)
+
+    @property
+    def outward(self) -> int:
+        """Points above it."""
+        return round(_OUTWARD * self.points)
+
+    def step(self, depth: FloatArray, at: FloatArray) -> FloatArray:
+        """Unit steps that end at some distances: (at, depth)."""
+        u = np.clip((at[:, None] - depth) / self.width, -1.0, 1.0)
+        # Integral of the biweight 15/16 (1 - u^2)^2.
+        return np.asarray(0.5 + 15.0 / 16.0 * (u - 2.0 * u**3 / 3.0 + u**5 / 5.0))
+
+    def fit(
+        self, part: FloatArray, depth: FloatArray, detected: float, sigma: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Where the outermost step of each curve lies, m, and how high it is."""
+        place, height = np.full(len(part), np.nan), np.full(len(part), np.nan)
+        patterns, which = np.unique(np.isfinite(part), axis=0, return_inverse=True)
+        reach = self.points * self.spacing
+        outer = np.arange(detected - 1.5 * reach, detected + self.width, self.spacing / 4.0)
+        outer = outer[outer > 0.0]
+        for k in range(len(patterns)):
+            rows = np.flatnonzero(which.reshape(-1) == k)
+            y, z = part[np.ix_(rows, patterns[k])], depth[patterns[k]]
+            # A step far below the first value cannot be seen.
+            tried = outer[outer > z[0] - 0.5 * self.width]
+            if len(z) < 3 or not len(tried):
+                continue
+            place[rows], height[rows] = self._fit(y, z, tried, reach, sigma)
+        return place, height
+
+    def _fit(
+        self, y: FloatArray, z: FloatArray, tried: FloatArray, reach: float, sigma: float
+    ) -> tuple[FloatArray, FloatArray]:
+        steps = self.step(z, tried)
+        square = np.einsum("ij,ij->i", steps, steps)
+        along = y @ steps.T
+        gain = np.where(along > 0.0, along**2 / square, -np.inf)
+        best = gain.argmax(1)
+        rows = np.arange(len(y))
+        place, height, most = tried[best], (along / square)[rows, best], gain[rows, best]
+        first, second = np.nonzero(tried[:, None] - tried >= reach / 2.0)
+        if not len(first):
+            return place, height
+        cross = np.einsum("ij,ij->i", steps[first], steps[second])
+        determinant = square[first] * square[second] - cross**2
+        sound = determinant > 1e-3 * square[first] * square[second]
+        first, second, cross, determinant = (a[sound] for a in (first, second, cross, determinant))
+        a, b = along[:, first], along[:, second]
+        outer = (square[second] * a - cross * b) / determinant
+        inner = (square[first] * b - cross * a) / determinant
+        both = np.where(outer > 0.0, outer * a + inner * b, -np.inf)
+        best = both.argmax(1)
+        # Noise of neighbouring depths is in common: one variance counts for a whole window.
+        worth = _SECOND * sigma**2 * self.points
+        better = both[rows, best] > most + worth
+        place = np.where(better, tried[first[best]], place)
+        return place, np.where(better, outer[rows, best], height)
+
+
+def region_thickness(
+    results: xr.Dataset,
+    regions: Iterable[Region],
+    level: float = 0.95,
+    direction: str | None = None,
+    *,
+    quality: Sequence[str] = LEFT_OUT,
+) -> xr.Dataset:
+    """Mean thickness of every region with its confidence interval.
+
+    Of the curves in which something is detected; how many that are stands beside it.
+
+    Parameters
+    ----------
+    results : Dataset
+    regions : Regions, or regions
+    level : float
+    direction : str, optional
+    quality : sequence of str
+        Curves with one of these flags are left out.
+
+    Returns
+    -------
+    Dataset
+        Over ``region`` (labels): ``mean``, ``low``, ``high``, ``stderr`` and ``spread`` (standard
+        deviation of curves) in m; ``n`` curves, ``n_detected`` among them, ``n_effective``.
+    """
+    results = one_direction(results, direction)
+    onset = thickness(results)["thickness"].values
+    regions = list(regions)
+    names = ("mean", "low", "high", "stderr", "spread", "n", "n_detected", "n_effective")
+    table = np.full((len(regions), len(names)), np.nan)
+    words = []
+    for row, region in enumerate(regions):
+        numbers, _ = select(results, region.curves, quality)
+        there = numbers[np.isfinite(onset[numbers])]
+        table[row, -3:] = len(numbers), len(there), 0.0
+        if not len(there):
+            words.append(f"{region.label}: nothing is detected in any of {len(numbers)} curves")
+            continue
+        found = mean_interval(onset[there][:, None], sampling(results, there), level=level)
+        spread = onset[there].std(ddof=1) if len(there) > 1 else np.nan
+        table[row] = (
+            found.mean[0], found.low[0], found.high[0], found.stderr[0], spread,
+            len(numbers), len(there), found.n_effective[0],
+        )  # fmt: skip
+        if 10 * len(there) < 9 * len(numbers):
+            words.append(
+                f"{region.label}: something is detected in {len(there)} of {len(numbers)} curves, "
+                "thin ones are missing from the mean"
+            )
+        if found.n_effective[0] < FEW:
+            words.append(f"{region.label}: fewer than {FEW:.0f} effective places")
+    units = dict.fromkeys(names[:5], "m")
+    kinds = dict.fromkeys(names[5:7], int)
+    return xr.Dataset(
+        {
+            name: ("region", column.astype(kinds.get(name, float)), {"units": units.get(name, "")})
+            for name, column in zip(names, table.T, strict=True)
+        },
+        {"region": [region.label for region in regions]},
+        {"level": level, "warnings": "\n".join(words)},
+    )

@@ -1,0 +1,209 @@
+"""Repeated ramps at one place: what a ramp does to the interphase."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.statistics.intervals import FEW
+from nrm_plugin.statistics.places import per_place, places, times
+from nrm_plugin.statistics.selection import LEFT_OUT, column, one_direction, select, signal
+from nrm_plugin.statistics.thickness import thickness
+from nrm_plugin.statistics.violins import bins_of, first_depth
+
+#: A potential that changes by less (V) is held.
+_STEADY = 0.02
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Change per ramp at one and the same place.
+
+    Attributes
+    ----------
+    per_ramp, stderr, low, high : float
+        Change of the variable with every ramp, in `unit`, with standard error and interval.
+    relative : float
+        The change divided by the mean of the first ramps.
+    p : float
+        Probability of such a change if ramps did nothing.
+    ramp : (k,) array
+        Number of the ramp at its place, from 0.
+    mean, mean_stderr : (k,) arrays
+        Mean of the places at this ramp, after their own means were made equal.
+    n_places, n_curves : int
+        With at least two ramps.
+    unit, meaning, variable : str
+    warnings : tuple of str
+    """
+
+    per_ramp: float
+    stderr: float
+    low: float
+    high: float
+    relative: float
+    p: float
+    ramp: FloatArray
+    mean: FloatArray
+    mean_stderr: FloatArray
+    n_places: int
+    n_curves: int
+    unit: str
+    meaning: str
+    variable: str
+    warnings: tuple[str, ...] = ()
+
+
+def trend(
+    results: xr.Dataset,
+    variable: str = "shear_modulus_magnitude",
+    between: tuple[float, float] = (0.0, 5e-9),
+    curves: Sequence[int] | AnyArray | None = None,
+    level: float = 0.95,
+    direction: str | None = None,
+    *,
+    quality: Sequence[str] = LEFT_OUT,
+) -> Trend:
+    """Change of a variable over repeated ramps at one place (damage, or creep of the sample).
+
+    At every place, the ramps are counted in order of time. A line through all of them, with a level
+    of its own for every place, gives the change per ramp; its error comes from how differently
+    places change, or, with a single place, from the scatter around the line.
+
+    Parameters
+    ----------
+    results : Dataset
+        From `nrm_plugin.process`.
+    variable : str
+        A variable over depth as for `mean_profile`, averaged within `between`; or ``thickness``,
+        ``contact_height`` or another variable of the curves.
+    between : (float, float)
+        Distances in m.
+    curves : array of int or bool, optional
+        By default all.
+    level : float
+        Of the interval.
+    direction : str, optional
+    quality : sequence of str
+        Curves with one of these flags are left out.
+
+    Returns
+    -------
+    Trend
+        With nan where no place has two ramps.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown variable, curve, flag or level.
+    """
+    if not 0.0 < level < 1.0:
+        raise InvalidInput("the level of an interval lies between 0 and 1, as 0.95")
+    results = one_direction(results, direction)
+    numbers, left_out = select(results, curves, quality)
+    values, unit, meaning = _values(results, numbers, variable, between)
+    there = np.isfinite(values)
+    numbers, values = numbers[there], values[there]
+    place = places(results, numbers)
+    ramp = _ramps(place, times(results, numbers))
+    repeats = np.bincount(place)[place] > 1 if len(place) else np.zeros(0, bool)
+    words = [f"{left_out} curves are left out for their flags"] if left_out else []
+    numbers, values, ramp = numbers[repeats], values[repeats], ramp[repeats]
+    _, place = np.unique(place[repeats], return_inverse=True)
+    if not len(values):
+        words.append("no place has two ramps: there is no trend")
+        none, empty = float("nan"), np.empty(0)
+        return Trend(none, none, none, none, none, none, empty, empty, empty, 0, 0, unit, meaning,
+                     variable, tuple(words))  # fmt: skip
+    words += _of_potential(results, numbers, place)
+    own = per_place(values[:, None], place)[place, 0]
+    along = ramp - per_place(ramp[:, None], place)[place, 0]
+    square = float(along @ along)
+    slope = float(along @ (values - own)) / square
+    left = values - own - slope * along
+    count = int(place.max()) + 1
+    stderr, freedom = _error(along * left, left, square, place, count)
+    if freedom < FEW - 1:
+        words.append(
+            f"the error of the trend has {max(freedom, 0)} degrees of freedom: a rough one"
+        )
+    reach = stderr * float(stats.t.ppf(0.5 + level / 2.0, max(freedom, 1)))
+    p = (
+        float(2.0 * stats.t.sf(abs(slope) / stderr, max(freedom, 1)))
+        if stderr > 0
+        else float("nan")
+    )
+    first = float(values[ramp == 0].mean())
+    levels = np.unique(ramp)
+    moved = values - own + values.mean() - slope * (along - ramp + ramp.mean())
+    mean = np.array([moved[ramp == k].mean() for k in levels])
+    errors = np.array([_stderr(moved[ramp == k]) for k in levels])
+    return Trend(
+        slope, stderr, slope - reach, slope + reach, slope / first if first else float("nan"), p,
+        levels, mean, errors, count, len(values), unit, meaning, variable, tuple(words),
+    )  # fmt: skip
+
+
+def _values(
+    results: xr.Dataset, numbers: IntArray, variable: str, between: tuple[float, float]
+) -> tuple[FloatArray, str, str]:
+    """Value of every curve; of a complex one, the part along the mean, which noise cannot raise."""
+    if variable == "thickness":
+        return thickness(results)["thickness"].values[numbers], "m", "thickness"
+    if variable in results and results[variable].dims == ("curve",):
+        array = results[variable]
+        name = str(array.attrs.get("long_name", variable))
+        return array.values[numbers].astype(np.float64), str(array.attrs.get("units", "")), name
+    chosen = signal(results, variable)
+    valid = first_depth(results, chosen, numbers)
+    one = bins_of(results, chosen, numbers, [between], valid)[0]
+    values = np.full(results.sizes["curve"], np.nan, one.values.dtype)
+    values[one.curves] = one.values
+    values = values[numbers]
+    if chosen.magnitude:
+        mean = np.nanmean(values) if np.isfinite(values).any() else 1.0
+        values = np.real(values * np.conj(mean)) / abs(mean) if mean else np.abs(values)
+    return np.asarray(values, np.float64), chosen.unit, f"{chosen.meaning}, {one.label}"
+
+
+def _ramps(place: IntArray, time: FloatArray) -> FloatArray:
+    """Number of every curve at its place, in order of time (or of the curves, without times)."""
+    time = time if np.isfinite(time).all() else np.arange(len(place), dtype=np.float64)
+    order = np.lexsort((time, place))
+    begin = np.searchsorted(place[order], place[order])
+    ramp = np.empty(len(place))
+    ramp[order] = np.arange(len(place)) - begin
+    return ramp
+
+
+def _of_potential(results: xr.Dataset, numbers: IntArray, place: IntArray) -> list[str]:
+    potential = column(results, "potential")
+    if potential is None or not np.isfinite(potential[numbers]).all():
+        return []
+    away = potential[numbers] - per_place(potential[numbers][:, None], place)[place, 0]
+    if np.abs(away).max() < _STEADY:
+        return []
+    return ["the potential changes while ramps are repeated: the trend is not of the ramps alone"]
+
+
+def _error(
+    score: FloatArray, left: FloatArray, square: float, place: IntArray, count: int
+) -> tuple[float, int]:
+    """Standard error of the slope, and its degrees of freedom."""
+    if count > 1:  # places are what is sampled: their scores add up as they are
+        sums = np.bincount(place, score, count)
+        return float(np.sqrt(count / (count - 1.0) * (sums @ sums))) / square, count - 1
+    freedom = len(left) - 2
+    if freedom < 1:
+        return float("nan"), 0
+    return float(np.sqrt(left @ left / freedom / square)), freedom
+
+
+def _stderr(values: FloatArray) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")

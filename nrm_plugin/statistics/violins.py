@@ -1,0 +1,265 @@
+"""Distributions over curves within depth bins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.statistics.bandwidth import (
+    CELLS,
+    linear_counts,
+    plug_in,
+    smoothed,
+    without_binning,
+)
+from nrm_plugin.statistics.density import FLOOR
+from nrm_plugin.statistics.modes import LEAST, modes
+from nrm_plugin.statistics.noise import noise_of_mean
+from nrm_plugin.statistics.regions import Region
+from nrm_plugin.statistics.selection import (
+    LEFT_OUT,
+    Signal,
+    half_width,
+    one_direction,
+    select,
+    signal,
+)
+
+#: Bins of depth in m, as in the paper's Fig. 4d.
+DEFAULT_BINS = ((0.0, 5e-9), (5e-9, 10e-9), (10e-9, 20e-9))
+
+#: Points of a violin's outline.
+_POINTS = 256
+
+
+@dataclass(frozen=True)
+class Violin:
+    """Distribution of a variable over the curves of a region, within a bin of depth.
+
+    Attributes
+    ----------
+    region : Region
+    low, high : float
+        Bin in m; `low` is where most curves begin to have values, if that is deeper.
+    label : str
+        Of the bin, as ``1.5-5 nm``.
+    curves : array of int
+        Numbers of the curves that have a value.
+    values : array
+        One value per curve: the magnitude of the mean complex value in the bin, in `unit`.
+    value, density : arrays
+        Outline of the violin; the density per `unit`, its integral is 1. Empty below 3 curves.
+    bandwidth : float
+    quartiles : (float, float, float)
+        With the median in the middle; nan without curves.
+    modes : int
+        Number of modes that the data hold (level 5 %); 0 where it cannot be told.
+    p : float
+        Probability of such data if there were only one mode.
+    floor : float
+        What pure noise shows on average; nan for a variable that is no magnitude.
+    too_few_depths : int
+        Curves left out since they have values in less than half of the bin.
+    unit, meaning, variable : str
+    warnings : tuple of str
+    """
+
+    region: Region
+    low: float
+    high: float
+    label: str
+    curves: IntArray
+    values: FloatArray
+    value: FloatArray
+    density: FloatArray
+    bandwidth: float
+    quartiles: tuple[float, float, float]
+    modes: int
+    p: float
+    floor: float
+    too_few_depths: int
+    unit: str
+    meaning: str
+    variable: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Number of curves."""
+        return len(self.values)
+
+    @property
+    def median(self) -> float:
+        """Median, nan without curves."""
+        return self.quartiles[1]
+
+
+@dataclass(frozen=True)
+class Bin:
+    """A range of depth, and one value per curve in it.
+
+    Attributes
+    ----------
+    low, high : float
+        In m.
+    label : str
+    curves : (n,) array of int
+        Curves with values in at least half of it.
+    values : (n,) array
+        Mean over the bin, complex for a magnitude.
+    noise : (n,) array
+        Standard error of one part of it.
+    too_few_depths : int
+    """
+
+    low: float
+    high: float
+    label: str
+    curves: IntArray
+    values: AnyArray
+    noise: FloatArray
+    too_few_depths: int
+
+
+def first_depth(results: xr.Dataset, chosen: Signal, curves: IntArray) -> float:
+    """Depth in m from which on most curves have values; nan without any."""
+    there = np.isfinite(chosen.sizes(results, curves))
+    some = there.any(1)
+    if not some.any():
+        return float("nan")
+    return float(np.median(results["depth"].values[there[some].argmax(1)]))
+
+
+def bins_of(
+    results: xr.Dataset,
+    chosen: Signal,
+    curves: IntArray,
+    bins: Sequence[tuple[float, float]],
+    valid: float,
+) -> list[Bin]:
+    """Means of curves over ranges of depth.
+
+    Parameters
+    ----------
+    results : Dataset
+        Of one direction.
+    chosen : Signal
+    curves : array of int
+    bins : sequence of (float, float)
+        In m; the upper end does not belong to a bin.
+    valid : float
+        From `first_depth`: what lies below is no part of a bin.
+    """
+    depth = np.asarray(results["depth"].values, np.float64)
+    values, noise = chosen.values(results, curves), chosen.noise(results, curves)
+    window = half_width(results)
+    made = []
+    for low, high in bins:
+        low = max(low, valid) if valid < high else low
+        here = (depth >= low * (1 - 1e-9)) & (depth < high * (1 - 1e-9))
+        there = np.isfinite(values[:, here])
+        enough = there.any(1) & (2 * there.sum(1) >= here.sum())
+        part, there = values[enough][:, here], there[enough]
+        mean = np.where(there, part, 0.0).sum(1) / np.maximum(there.sum(1), 1)
+        error = np.where(there, noise[enough][:, here], np.nan)
+        made.append(Bin(
+            low, high, f"{low * 1e9:.3g}-{high * 1e9:.3g} nm", curves[enough], mean,
+            noise_of_mean(error, depth[here], window), int((~enough).sum()),
+        ))  # fmt: skip
+    return made
+
+
+def violins(
+    results: xr.Dataset,
+    regions: Iterable[Region],
+    bins: Sequence[tuple[float, float]] = DEFAULT_BINS,
+    variable: str = "shear_modulus_magnitude",
+    direction: str | None = None,
+    *,
+    quality: Sequence[str] = LEFT_OUT,
+) -> list[Violin]:
+    """Distributions for every region and bin, region by region.
+
+    The curve is the sampling unit: it has one value in a bin, the magnitude of its mean complex
+    value there. The outline is a kernel density estimate with the plug-in bandwidth
+    (`bandwidth.plug_in`), reflected at 0 for magnitudes.
+
+    Parameters
+    ----------
+    results : Dataset
+        From `nrm_plugin.process`.
+    regions : Regions, or regions
+    bins : sequence of (float, float)
+        In m. Where curves have no values near the electrode, a bin begins where most of them do.
+    variable : str
+        As for `mean_profile`.
+    direction : str, optional
+    quality : sequence of str
+        Curves with one of these flags are left out.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown variable or flag, or a bin that is none.
+    """
+    results = one_direction(results, direction)
+    chosen = signal(results, variable)
+    if any(not 0.0 <= low < high for low, high in bins):
+        raise InvalidInput("bins are pairs of depths in m, the smaller one first")
+    found = [(region, select(results, region.curves, quality)) for region in regions]
+    every = np.concatenate([numbers for _, (numbers, _) in found] or [np.arange(0)])
+    valid = first_depth(results, chosen, every) if len(every) else float("nan")
+    return [
+        _violin(region, one, chosen, left_out)
+        for region, (numbers, left_out) in found
+        for one in bins_of(results, chosen, numbers, bins, valid)
+    ]
+
+
+def _violin(region: Region, one: Bin, chosen: Signal, left_out: int) -> Violin:
+    values = np.abs(one.values) if chosen.magnitude else one.values
+    n = len(values)
+    words = []
+    if not n:
+        flagged = f": {left_out} are flagged" if left_out else ""
+        words.append(f"there are no curves{flagged}")
+    elif n < LEAST:
+        words.append(f"{n} curve{'s' * (n > 1)}: too few to count modes")
+    if one.too_few_depths:
+        words.append(
+            f"{one.too_few_depths} curves have values in less than half of the bin and are left out"
+        )
+    grid, shape, bandwidth = _outline(values, chosen.magnitude)
+    quartiles = np.quantile(values, [0.25, 0.5, 0.75]) if n else np.full(3, np.nan)
+    tested = modes(values)
+    floor = float("nan")
+    if chosen.magnitude and np.isfinite(one.noise).any():
+        floor = FLOOR * float(np.sqrt(np.nanmean(one.noise**2)))
+    return Violin(
+        region, one.low, one.high, one.label, one.curves, values, grid, shape, bandwidth,
+        (float(quartiles[0]), float(quartiles[1]), float(quartiles[2])), tested.count, tested.p,
+        floor, one.too_few_depths, chosen.unit, chosen.meaning, chosen.name, tuple(words),
+    )  # fmt: skip
+
+
+def _outline(values: FloatArray, bounded: bool) -> tuple[FloatArray, FloatArray, float]:
+    """Density of values on a grid, and its bandwidth; empty where there is no shape."""
+    if len(values) < 3 or np.ptp(values) <= 0.0:
+        return np.empty(0), np.empty(0), float("nan")
+    low, high = float(values.min()), float(values.max())
+    margin = (high - low) / 2.0
+    start = max(low - margin, 0.0) if bounded else low - margin
+    cell = (high + margin - start) / CELLS
+    width = plug_in(linear_counts(values[:, None], start, cell, CELLS)[0], cell, len(values))
+    start = low - 4.0 * width
+    start = max(start, 0.0) if bounded else start
+    cell = (high + 4.0 * width - start) / _POINTS
+    sigma = without_binning(max(width, 0.8 * cell), cell)
+    shape = smoothed(linear_counts(values[:, None], start, cell, _POINTS)[0], sigma)
+    grid = start + (np.arange(_POINTS) + 0.5) * cell
+    return np.asarray(grid), np.maximum(shape, 0.0) / (len(values) * cell), width

@@ -1,0 +1,92 @@
+"""Groups, fields and columns as NeXus and CF have them, with units and names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h5py
+import numpy as np
+
+from nrm_plugin import __version__
+from nrm_plugin.columns import AnyArray
+from nrm_plugin.store.layout import EPOCH, WORDS
+
+_NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable.%10d"
+
+
+def root(file: h5py.File, kind: str, version: tuple[int, int]) -> None:
+    """Say what kind of file it is."""
+    file.attrs.update(
+        NX_class="NXroot",
+        default="entry",
+        format=kind,
+        format_version=f"{version[0]}.{version[1]}",
+        creator="nrm-plugin",
+        creator_version=__version__,
+    )
+
+
+def group(parent: h5py.Group, name: str, kind: str) -> h5py.Group:
+    """Make a group of a NeXus class."""
+    group = parent.create_group(name, track_order=True)
+    group.attrs["NX_class"] = kind
+    return group
+
+
+def field(group: h5py.Group, name: str, value: Any, unit: str, meaning: str) -> h5py.Dataset:
+    """Write one value or array with its unit and meaning."""
+    data = group.create_dataset(name, data=safe(value) if isinstance(value, str) else value)
+    data.attrs["units"], data.attrs["long_name"] = safe(unit), safe(meaning)
+    return data
+
+
+def safe(text: str) -> str:
+    """Text that HDF5 can hold: no NUL, and no half of a character from a file's odd name."""
+    return text.replace("\0", "").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def dimension(group: h5py.Group, name: str, length: int) -> h5py.Dataset:
+    """Make a dimension that has a name and no coordinates: a scale that takes no room."""
+    scale = group.create_dataset(name, shape=(length,), dtype="f4")
+    scale.make_scale(_NO_VARIABLE % length)
+    scale.attrs["units"], scale.attrs["long_name"] = "", f"number of the {name}"
+    return scale
+
+
+def column(
+    group: h5py.Group, name: str, values: AnyArray, dim: h5py.Dataset, unit: str, meaning: str
+) -> h5py.Dataset:
+    """Write one array along a dimension; words as numbers with flag_meanings, times as CF has."""
+    attributes: dict[str, Any] = {"units": unit, "long_name": meaning}
+    if values.dtype.kind == "M":
+        attributes |= {"units": EPOCH, "calendar": "proleptic_gregorian"}
+        attributes["_FillValue"] = np.iinfo("i8").min
+        values = values.astype("M8[us]").astype("i8")
+    elif name in WORDS:
+        words = np.array(WORDS[name])
+        attributes["flag_values"] = np.arange(len(words), dtype="u1")
+        attributes["flag_meanings"] = " ".join(WORDS[name])
+        values = np.argmax(values[:, None] == words, axis=1).astype("u1")
+    elif values.dtype.kind == "U":
+        values = values.astype(h5py.string_dtype())
+    data = group.create_dataset(name, data=values, **packed(len(values)))
+    data.attrs.update(attributes)
+    data.dims[0].attach_scale(dim)
+    return data
+
+
+def column_values(name: str, data: h5py.Dataset) -> AnyArray:
+    """Read what `column` wrote."""
+    values = data[()]
+    if name in WORDS:
+        return np.asarray(np.array(WORDS[name])[values])
+    if "calendar" in data.attrs:
+        return np.asarray(values.view("M8[us]"))
+    if values.dtype.kind == "O":
+        return np.asarray(data.asstr()[()])
+    return np.asarray(values)
+
+
+def packed(n: int) -> dict[str, Any]:
+    """Options for arrays that repeat themselves; small ones stay as they are."""
+    return {"compression": "gzip", "compression_opts": 1, "shuffle": True} if n > 256 else {}

@@ -1,0 +1,257 @@
+"""Results while they are made, in memory or in a file.
+
+Layout of the file, version 1.0 (conventions as in the file of curves)::
+
+    /entry
+        results     NXdata      curve, depth (and direction): coordinates; every variable with its
+                                units; the attributes of the results; storage modulus as the plot
+        process     NXprocess   program, version, date
+
+Profiles are single precision, which is far finer than their noise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+
+from nrm_plugin.columns import AnyArray, FloatArray
+from nrm_plugin.errors import InvalidInput, NrmError, OutputError
+from nrm_plugin.store.layout import BLOCK
+from nrm_plugin.store.rows import FileRows, MemoryRows, Place
+from nrm_plugin.tables import Table
+from nrm_plugin.variables import DISTANCE, Variable
+from nrm_plugin.vocabulary import COLUMNS
+
+#: Variables whose mean over the depth is kept for every curve while results are made.
+_MEANS = ("storage_modulus", "loss_modulus")
+
+
+class Results:
+    """Results while they are made. Use it in a ``with`` block.
+
+    A file gets its name when the block ends well; otherwise what was written is kept beside it,
+    and found again by the next call for the same.
+
+    Parameters
+    ----------
+    path : Path or None
+        None keeps everything in memory.
+    n_curves : int
+    depth : (m,) array
+    variables : mapping of str to Variable
+    directions : sequence of str or None
+        Where there are two.
+    attributes : dict
+        May be changed until the block ends.
+    fingerprint : str
+        Tells whether a half-finished file is of the same curves and recipe.
+
+    Attributes
+    ----------
+    done : int
+        Curves that are already there, all directions one behind the other.
+    coordinates : mapping
+        Columns over the curves; set before the block ends.
+    means : mapping of str to (direction, curve) array
+        Mean over the depth of the moduli, as far as they were written.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        n_curves: int,
+        depth: FloatArray,
+        variables: Mapping[str, Variable],
+        directions: Sequence[str] | None,
+        attributes: dict[str, Any],
+        fingerprint: str = "",
+    ) -> None:
+        self.path, self.n_curves, self.depth = path, n_curves, depth
+        self.variables, self.directions, self.attributes = variables, directions, attributes
+        self.coordinates: Table = {}
+        self.means = {name: np.full((self._ways, n_curves), np.nan) for name in _MEANS}
+        self._fingerprint = fingerprint
+        self._rows: MemoryRows | FileRows
+
+    @property
+    def _ways(self) -> int:
+        return len(self.directions) if self.directions else 1
+
+    @property
+    def done(self) -> int:
+        """Curves that are already there."""
+        return self._rows.done
+
+    def dims(self, name: str) -> tuple[str, ...]:
+        """Names of a variable's dimensions."""
+        dims = self.variables[name].dims
+        return ("direction", *dims) if self.directions and "curve" in dims else dims
+
+    def _place(self, name: str) -> Place:
+        sizes = {"direction": self._ways, "curve": self.n_curves, "depth": len(self.depth)}
+        dims = self.dims(name)
+        tail = (len(self.depth),) if {"curve", "depth"} <= set(dims) else ()
+        kind = np.dtype(self.variables[name].dtype).newbyteorder("<")
+        return Place(tuple(sizes[dim] for dim in dims), tail, kind)
+
+    def __enter__(self) -> Self:
+        places = {name: self._place(name) for name in self.variables}
+        if self.path is None:
+            self._rows = MemoryRows(places)
+            return self
+        with self._trouble():
+            if self.path.exists() and not self.path.is_file():
+                raise OutputError(self.path, "it is not a regular file")
+            self._rows = FileRows(self.path, places, self._fingerprint)
+            self._rows.begin(self)
+            self._recall()
+        return self
+
+    def write(self, way: int, first: int, stop: int, made: Mapping[str, AnyArray]) -> None:
+        """Keep what was found for consecutive curves of one direction."""
+        row = way * self.n_curves + first
+        with self._trouble():
+            for name, values in made.items():
+                self._rows.put(name, row, values)
+            self._rows.done = way * self.n_curves + stop
+        self._keep_means(way, slice(first, stop), made)
+
+    def get(self, name: str, way: int = 0) -> AnyArray:
+        """Copy of what there is of a variable of curves."""
+        return self._rows.take(name, way * self.n_curves, self.n_curves)
+
+    def set(self, name: str, values: AnyArray, way: int = 0) -> None:
+        """Write a whole variable, if results have it."""
+        if name in self.variables:
+            with self._trouble():
+                row = way * self.n_curves if "curve" in self.dims(name) else 0
+                self._rows.put(name, row, values)
+
+    def copy(self, name: str, array: xr.DataArray) -> None:
+        """Write a variable from elsewhere, some curves at a time."""
+        if "curve" not in array.dims:
+            self.set(name, array.values)
+            return
+        step = max(1, BLOCK // max(array.size // max(self.n_curves, 1), 1))
+        for way in range(self._ways):
+            part = array.isel(direction=way) if "direction" in array.dims else array
+            for first in range(0, self.n_curves, step):
+                values = part.isel(curve=slice(first, first + step)).values
+                with self._trouble():
+                    self._rows.put(name, way * self.n_curves + first, values)
+
+    def dataset(self) -> xr.Dataset:
+        """Return the results that were kept in memory."""
+        assert isinstance(self._rows, MemoryRows)
+        data = {
+            name: (self.dims(name), self._rows.arrays[name], variable.attributes)
+            for name, variable in self.variables.items()
+        }
+        return xr.Dataset(data, self._coordinates(), self.attributes)
+
+    def _coordinates(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"depth": ("depth", self.depth, DISTANCE.attributes)}
+        if self.directions:
+            about = {"units": "", "long_name": "way of the ramp"}
+            found["direction"] = ("direction", np.array(self.directions), about)
+        for name, values in self.coordinates.items():
+            about = {"units": COLUMNS[name].units[0], "long_name": COLUMNS[name].meaning}
+            if values.dtype.kind == "M":
+                del about["units"]
+                values = values.astype("M8[ns]")
+            found[name] = ("curve", values, about)
+        return found
+
+    def _keep_means(self, way: int, curves: slice, made: Mapping[str, AnyArray]) -> None:
+        for name in _MEANS:
+            if name in made:
+                there = np.isfinite(made[name])
+                total = np.where(there, made[name], 0.0).sum(1, dtype=np.float64)
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    self.means[name][way, curves] = total / there.sum(1)
+
+    def _recall(self) -> None:
+        """Make the means of what a half-finished file holds."""
+        step = max(1, BLOCK // max(len(self.depth), 1))
+        for way in range(self._ways):
+            there = min(max(self.done - way * self.n_curves, 0), self.n_curves)
+            for first in range(0, there, step):
+                stop = min(first + step, there)
+                made = {
+                    name: self._rows.take(name, way * self.n_curves + first, stop - first)
+                    for name in _MEANS
+                    if name in self.variables
+                }
+                self._keep_means(way, slice(first, stop), made)
+
+    @contextlib.contextmanager
+    def _trouble(self) -> Iterator[None]:
+        """Turn what a disk and HDF5 say into one error that names the file."""
+        try:
+            yield
+        except NrmError:
+            raise
+        except (OSError, RuntimeError) as error:
+            if self.path is None:
+                raise
+            raise OutputError(self.path, getattr(error, "strerror", None) or error) from error
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not isinstance(self._rows, FileRows):
+            return
+        if kind is not None:
+            self._rows.abandon()
+            return
+        with self._trouble():
+            self._rows.finish(self)
+
+
+def write_results(dataset: xr.Dataset, path: Path) -> None:
+    """Write results that are in memory, or in another file, to `path`, whatever is there.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no Dataset of results.
+    OutputError
+    """
+    known = {"direction", "curve", "depth"}
+    if not {"curve", "depth"} <= set(dataset.dims) or set(dataset.dims) - known:
+        raise InvalidInput(
+            f"results have the dimensions curve and depth, not {', '.join(map(str, dataset.dims))}"
+        )
+    ways = [str(v) for v in dataset["direction"].values] if "direction" in dataset.dims else None
+    variables = {str(name): _variable(array) for name, array in dataset.data_vars.items()}
+    with Results(
+        path, dataset.sizes["curve"], dataset["depth"].values, variables, ways, dict(dataset.attrs)
+    ) as results:
+        for name, array in dataset.data_vars.items():
+            results.copy(str(name), array)
+        results.coordinates = {
+            str(n): c.values for n, c in dataset.coords.items() if c.dims == ("curve",)
+        }
+
+
+def _variable(array: xr.DataArray) -> Variable:
+    about = dict(array.attrs)
+    unit, meaning = str(about.pop("units", "")), str(about.pop("long_name", array.name))
+    dims = tuple(str(d) for d in array.dims if d != "direction")
+    order = tuple(d for d in ("direction", "curve", "depth") if d in array.dims)
+    if array.dims != order or array.dtype.kind not in "iuf":
+        raise InvalidInput(
+            f"{array.name} has dimensions {array.dims} of {array.dtype}; "
+            "results are numbers over direction, curve and depth"
+        )
+    return Variable(unit, meaning, dims, array.dtype.str[1:], about)

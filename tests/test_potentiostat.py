@@ -1,0 +1,432 @@
+"""Potentiostats' files with known contents: what is read, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import random
+import struct
+import tracemalloc
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from writers import potentiostat as written
+from writers.potentiostat import Voltammogram
+
+import nrm_plugin as nrm
+from nrm_importers.potentiostat import BioLogicLog, GamryLog, TextLog
+from nrm_plugin import Log, plugins
+from nrm_plugin.errors import CorruptFile, InvalidInput, MissingFile
+from nrm_plugin.testing import FOREIGN
+
+START = np.datetime64(written.START, "us")
+TWO = Voltammogram(high=1.0, low=0.2, rate=1e-3, interval=40.0, cycles=2)
+EXAMPLES = int(os.environ.get("NRM_FUZZ_EXAMPLES", "0")) or 60
+
+Maker = Callable[[Path], Voltammogram]
+MAKERS: dict[str, Maker] = {
+    "cv.mpr": written.write_mpr,
+    "cv.mpt": written.write_mpt,
+    "cv.DTA": written.write_dta,
+    "cv.csv": written.write_csv,
+}
+every = pytest.mark.parametrize("name", list(MAKERS))
+READERS = [BioLogicLog(), GamryLog(), TextLog()]
+
+
+def read(path: Path, text: str) -> Log:
+    path.write_text(text, encoding="utf-8", newline="")
+    return nrm.read_log(path)
+
+
+def refused(path: Path, text: str) -> str:
+    with pytest.raises((InvalidInput, CorruptFile)) as caught:
+        read(path, text)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+# What every reader gives
+
+
+@every
+def test_values_are_those_that_were_written(tmp_path: Path, name: str) -> None:
+    cv = MAKERS[name](tmp_path / name)
+    log = nrm.read_log(tmp_path / name)
+    n = len(cv.time)
+    np.testing.assert_allclose(np.diff(log.time[-n:]), 25.0, atol=2e-3)
+    np.testing.assert_allclose(log.potential[-n:], cv.potential, atol=1e-6)
+    assert log.current is not None
+    np.testing.assert_allclose(log.current[-n:], cv.current, rtol=1e-6)
+    assert log.start is not None
+    whole = START.astype("M8[s]") if name == "cv.DTA" else START
+    assert abs(log.start - whole) <= np.timedelta64(1, "ms")
+    assert log.time_zone == ("UTC" if name == "cv.csv" else "")
+    assert log.start_uncertainty == {"cv.mpr": 0.0, "cv.DTA": 1.0}.get(name, 0.001)
+    assert (log.name, log.reader) == (name, {"mpr": "biologic", "mpt": "biologic", "DTA": "gamry",
+                                             "csv": "text"}[name[3:]])  # fmt: skip
+    assert len(log.sha256) == 64
+
+
+@every
+def test_it_is_known_by_its_contents(tmp_path: Path, name: str) -> None:
+    MAKERS[name](tmp_path / "nameless")
+    head = (tmp_path / "nameless").read_bytes()[:4096]
+    scores = {r.name: r.sniff(head, tmp_path / "nameless") for r in READERS}
+    assert max(scores, key=lambda n: scores[n]) == nrm.read_log(tmp_path / "nameless").reader
+    assert not any(i.sniff(head, tmp_path) for i in plugins.installed().importers.values())
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda r: r.name)
+def test_nobody_takes_foreign_files(reader: BioLogicLog) -> None:
+    assert [reader.sniff(head, Path("no-such-file")) for head in FOREIGN] == [0] * len(FOREIGN)
+
+
+# BioLogic
+
+
+@pytest.mark.parametrize("long_headers", [False, True])
+def test_mpr_of_old_and_new_versions(tmp_path: Path, long_headers: bool) -> None:
+    written.write_mpr(tmp_path / "cv.mpr", TWO, long_headers=long_headers)
+    log = nrm.read_log(tmp_path / "cv.mpr")
+    np.testing.assert_array_equal(log.time, TWO.time)
+    np.testing.assert_array_equal(log.cycle, TWO.cycle)
+    assert log.start == START
+
+
+def test_mpr_without_the_time_of_its_start(tmp_path: Path) -> None:
+    written.write_mpr(tmp_path / "cv.mpr", log=False)
+    assert nrm.read_log(tmp_path / "cv.mpr").start is None
+
+
+def test_mpr_without_a_potential_or_with_an_unknown_column(tmp_path: Path) -> None:
+    written.write_mpr(tmp_path / "cv.mpr", columns=("time", "current"))
+    with pytest.raises(InvalidInput, match="no potential over time, only flags, time/s"):
+        nrm.read_log(tmp_path / "cv.mpr")
+    written.write_mpr(tmp_path / "cv.mpr", unknown=4242)
+    with pytest.raises(InvalidInput, match=r"4242.*export it from EC-Lab as text"):
+        nrm.read_log(tmp_path / "cv.mpr")
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_mpt_is_what_galvani_reads(tmp_path: Path, decimal: str) -> None:
+    """galvani reads EC-Lab's text too, as an independent witness."""
+    from galvani.BioLogic import MPTfile
+
+    written.write_mpt(tmp_path / "cv.mpt", TWO, decimal=decimal)
+    log = nrm.read_log(tmp_path / "cv.mpt")
+    with (tmp_path / "cv.mpt").open("rb") as file:
+        theirs, _ = MPTfile(file, encoding="latin-1")
+    np.testing.assert_array_equal(log.time, theirs["time/s"])
+    np.testing.assert_array_equal(log.potential, theirs["Ewe/V"])
+    np.testing.assert_allclose(log.current, theirs["I/mA"] * 1e-3)
+    np.testing.assert_array_equal(log.cycle, theirs["cycle number"])
+
+
+def test_mpt_with_moments_instead_of_seconds(tmp_path: Path) -> None:
+    cv = written.write_mpt(tmp_path / "cv.mpt", dates=True)
+    log = nrm.read_log(tmp_path / "cv.mpt")
+    assert log.start == START
+    np.testing.assert_allclose(log.time, cv.time, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", ["3", "999", "99999999", "none"])
+def test_mpt_whose_header_has_another_length(tmp_path: Path, count: str) -> None:
+    written.write_mpt(tmp_path / "cv.mpt")
+    text = (tmp_path / "cv.mpt").read_bytes().replace(b"lines : 12", f"lines : {count}".encode())
+    (tmp_path / "cv.mpt").write_bytes(text)
+    with pytest.raises(CorruptFile, match="line"):
+        nrm.read_log(tmp_path / "cv.mpt")
+
+
+# Gamry
+
+
+def test_dta_numbers_cycles_and_puts_open_circuit_before_them(tmp_path: Path) -> None:
+    written.write_dta(tmp_path / "cv.DTA", TWO, open_circuit=80.0, conditioning=20.0)
+    log = nrm.read_log(tmp_path / "cv.DTA")
+    n = len(TWO.time)
+    np.testing.assert_allclose(log.time[:-n], 20.0 + np.arange(8.0, 81.0, 8.0))
+    np.testing.assert_allclose(log.time[-n:], 100.0 + TWO.time)
+    np.testing.assert_array_equal(log.cycle, np.r_[np.full(10, -1), TWO.cycle])
+    assert any("100 s after the file's date (conditioning 20 s, open circuit 80 s)" in w
+               for w in log.notes)  # fmt: skip
+
+
+def test_dta_with_decimal_commas(tmp_path: Path) -> None:
+    cv = written.write_dta(tmp_path / "cv.DTA", decimal=",", open_circuit=0.0)
+    log = nrm.read_log(tmp_path / "cv.DTA")
+    np.testing.assert_allclose(log.time, cv.time)
+    np.testing.assert_allclose(log.potential, cv.potential, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("date", "day", "notes"),
+    [
+        ("3/4/2025", "2025-03-04", 1), ("3/14/2025", "2025-03-14", 0),
+        ("14/3/2025", "2025-03-14", 0), ("4.3.2025", "2025-03-04", 0),
+        ("2025-03-04", "2025-03-04", 0), ("4/4/2025", "2025-04-04", 0),
+    ],
+)  # fmt: skip
+def test_dta_dates_as_windows_writes_them(tmp_path: Path, date: str, day: str, notes: int) -> None:
+    written.write_dta(tmp_path / "cv.DTA", date=date, open_circuit=0.0)
+    log = nrm.read_log(tmp_path / "cv.DTA")
+    assert str(log.start)[:19] == f"{day}T09:41:07"
+    assert ["taken as month/day/year" in note for note in log.notes] == [True] * notes
+
+
+def test_dta_that_was_stopped_early(tmp_path: Path) -> None:
+    cv = written.write_dta(tmp_path / "cv.DTA", announce=True, open_circuit=0.0)
+    data = (tmp_path / "cv.DTA").read_bytes()
+    (tmp_path / "cv.DTA").write_bytes(data[: len(data) // 2])
+    log = nrm.read_log(tmp_path / "cv.DTA")
+    np.testing.assert_allclose(log.potential, cv.potential[: len(log.potential)], atol=1e-6)
+    assert any("announces 160 points, and has" in note for note in log.notes)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "CURVE\tTABLE\t3\n", "CURVE\tTABLE\n\tPt\tT\tVf\n\t#\ts\tV\n\t0\tx\ty\n",
+     "ZCURVE\tTABLE\n\tPt\tFreq\n\t#\tHz\n\t0\t1\n\t1\t2\n"],
+)  # fmt: skip
+def test_dta_without_points(tmp_path: Path, body: str) -> None:
+    refused(tmp_path / "cv.DTA", f"EXPLAIN\nTAG\tCV\n{body}")
+
+
+def test_dta_whose_times_begin_again(tmp_path: Path) -> None:
+    table = "TABLE\n\tPt\tT\tVf\n\t#\ts\tV\n\t0\t1\t1\n\t1\t2\t1\n"
+    said = refused(tmp_path / "cv.DTA", f"EXPLAIN\nTAG\tCV\nCURVE1\t{table}CURVE2\t{table}")
+    assert "CURVE2 begin before" in said
+
+
+# Tables as text
+
+ROWS = ((0.0, 2.0), (60.0, 1.94), (120.0, 1.88))
+
+
+@pytest.mark.parametrize(
+    ("titles", "rows"),
+    [
+        ("time (s),E (V)", "{0},{1}"),
+        ("time/s\tEwe/V\t<I>/mA", "{0}\t{1}\t0"),
+        ("Elapsed time [min];Potential [mV vs. Li/Li+]", "{2};{3}"),
+        ("t_h,voltage_mV", "{4},{3}"),
+        ("Time/sec, Potential/V, Current/A", "{0}, {1}, -1e-6"),
+        ("time(s)  E(V)", "{0}  {1}"),
+        ('"Time (s)","WE(1).Potential (V)"', '"{0}","{1}"'),
+        ("Index,Time (s),WE(1).Potential (V),cycle number", "1,{0},{1},1"),
+        ("E (V vs. Na/Na+),time (s)", "{1},{0}"),
+        ("# time (s), E (V)", "{0}, {1}"),
+        ("time (s);E (V)\ns;V", "{0};{1}"),
+    ],
+)
+def test_titles_and_units(tmp_path: Path, titles: str, rows: str) -> None:
+    lines = [rows.format(t, e, t / 60, e * 1e3, t / 3600) for t, e in ROWS]
+    for text in ("\n".join([titles, *lines]), "\r\n".join(["a header", "", titles, *lines, ""])):
+        log = read(tmp_path / "log.txt", text)
+        np.testing.assert_allclose(log.time, [0, 60, 120])
+        np.testing.assert_allclose(log.potential, [2.0, 1.94, 1.88])
+        assert log.start is None
+        assert log.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "start", "zone", "step"),
+    [
+        ("2025-03-04 09:41:07", "2025-03-04 09:42:07", "2025-03-04T09:41:07", "", 1.0),
+        ("2025-03-04T09:41:07.5", "2025-03-04T09:42:07.5", "2025-03-04T09:41:07.5", "", 0.1),
+        ("2025-03-04T09:41:07Z", "2025-03-04T09:42:07Z", "2025-03-04T09:41:07", "UTC", 1.0),
+        ("2025-03-04T09:41:07+01:00", "2025-03-04T09:42:07+01:00", "2025-03-04T08:41:07",
+         "+01:00", 1.0),
+        ("2025/03/04 09:41", "2025/03/04 09:42", "2025-03-04T09:41", "", 60.0),
+        ("14/03/2025 09:41:07", "14/03/2025 09:42:07", "2025-03-14T09:41:07", "", 1.0),
+        ("03/14/2025 09:41:07 PM", "03/14/2025 09:42:07 PM", "2025-03-14T21:41:07", "", 1.0),
+        ("04.03.2025 09:41:07", "04.03.2025 09:42:07", "2025-03-04T09:41:07", "", 1.0),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("title", ["date", "Time", "Timestamp"])
+def test_moments(
+    tmp_path: Path, title: str, first: str, second: str, start: str, zone: str, step: float
+) -> None:
+    log = read(tmp_path / "log.csv", f"{title},E (V)\n{first},2\n{second},1.94\n")
+    assert log.start == np.datetime64(start, "us")
+    assert (log.time_zone, log.start_uncertainty) == (zone, pytest.approx(step))
+    np.testing.assert_allclose(log.time, [0, 60])
+
+
+def test_seconds_since_1970(tmp_path: Path) -> None:
+    log = read(tmp_path / "log.csv", "unix time (s),E (V)\n1741081267.5,2\n1741081327.5,1.94\n")
+    assert (log.start, log.time_zone) == (np.datetime64("2025-03-04T09:41:07.5", "us"), "UTC")
+    assert "unix time" in refused(tmp_path / "log.csv", "date,E (V)\n17410,2\n17411,1.94\n")
+
+
+def test_moments_beside_seconds_give_the_start(tmp_path: Path) -> None:
+    rows = "2025-03-04 09:41:07,5.25,2\n2025-03-04 09:41:08,6.5,1.9\n"
+    log = read(tmp_path / "log.csv", f"date,time (s),E (V)\n{rows}")
+    assert log.start == np.datetime64("2025-03-04T09:41:01.75", "us")
+    np.testing.assert_allclose(log.time, [5.25, 6.5])
+
+
+@pytest.mark.parametrize(
+    ("line", "start"),
+    [
+        ("# start 2025-03-04 09:41:07", "2025-03-04T09:41:07"),
+        ("Started on: 2025-03-04T09:41:07.25", "2025-03-04T09:41:07.25"),
+        ("Measurement start : 14.03.2025 09:41:07", "2025-03-14T09:41:07"),
+        ("# restarted 2025-03-04 09:41:07", None),
+        ("# start: in the morning", None),
+    ],
+)
+def test_the_start_above_the_titles(tmp_path: Path, line: str, start: str | None) -> None:
+    log = read(tmp_path / "log.csv", f"{line}\ntime (s),E (V)\n0,2\n1,1.9\n")
+    assert log.start == (None if start is None else np.datetime64(start, "us"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("time,E (V)\n0,2\n1,1.9\n", "call it 'time (s)'"),
+        ("time (s),E\n0,2\n1,1.9\n", "call it 'E (V)'"),
+        ("time (m),E (V)\n0,2\n1,1.9\n", "must be in s"),
+        ("time (s),E (A)\n0,2\n1,1.9\n", "must be in V"),
+        ("date,E (V)\n03/04/2025 09:41:07,2\n03/04/2025 09:42:07,1.9\n", "two dates"),
+        ("time (s),E (V)\n", "numbers below the titles"),
+        ("time (s),E (V)\nx,y\nz,w\n", "0 lines with both"),
+        ("time (s),E (V)\n1,2\n0,2\n", "go back"),
+        ("time (s),E (V)\n1,2\n", "1 lines with both"),
+        ("time (s),pressure (Pa)\n1,2\n1,2\n", "no reader"),
+        ("nothing of the kind", "no reader"),
+    ],
+)
+def test_what_is_missing_is_said(tmp_path: Path, text: str, said: str) -> None:
+    assert said in refused(tmp_path / "log.csv", text)
+
+
+def test_lines_without_numbers_are_counted(tmp_path: Path) -> None:
+    rows = "0,2\n1,1.9\nOVERLOAD,1\n3,\n4,1.6,9,9\n5,1.5\n"
+    log = read(tmp_path / "log.csv", f"time (s),E (V)\n{rows}")
+    np.testing.assert_array_equal(log.time, [0, 1, 4, 5])
+    assert log.notes == ("2 lines without time or potential are left out",)
+
+
+def test_a_current_without_unit_is_left_out(tmp_path: Path) -> None:
+    log = read(tmp_path / "log.csv", "time (s),E (V),I\n0,2,1\n1,1.9,1\n")
+    assert log.current is None
+    assert "the current is left out" in log.notes[0]
+
+
+def test_utf_16_and_byte_order_marks(tmp_path: Path) -> None:
+    text = "time (s)\tE (V)\n0\t2\n1\t1.9\n"
+    for encoding in ("utf-16", "utf-8-sig"):
+        (tmp_path / "log.txt").write_text(text, encoding=encoding)
+        np.testing.assert_array_equal(nrm.read_log(tmp_path / "log.txt").potential, [2, 1.9])
+
+
+# Whatever is no log
+
+
+def test_missing_and_empty_files(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.csv", tmp_path / "\0"):
+        with pytest.raises(MissingFile):
+            nrm.read_log(path)
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(InvalidInput, match="empty"):
+        nrm.read_log(tmp_path / "empty.csv")
+    with pytest.raises(InvalidInput, match="there are: biologic, gamry, text"):
+        nrm.read_log(__file__, reader="fortune")
+
+
+def survives(path: Path) -> Log | None:
+    """Read within bounds; None where it ends in one of our errors. All else fails the test."""
+    head = path.read_bytes()[:4096]
+    scores = [(r.sniff(head, path), r) for r in READERS]
+    score, reader = max(scores, key=lambda pair: pair[0])
+    if not score:
+        return None
+    said = ""
+    tracemalloc.start()
+    try:
+        return reader.read(path)
+    except nrm.NrmError as error:
+        said = str(error)
+        return None
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 20 * path.stat().st_size + 20e6
+        assert len(said) < 1000
+
+
+@every
+def test_cut_files(tmp_path: Path, name: str) -> None:
+    """A beginning is refused, or gives the points that are whole in it."""
+    cv = MAKERS[name](tmp_path / name)
+    whole = nrm.read_log(tmp_path / name)
+    data = (tmp_path / name).read_bytes()
+    path = tmp_path / f"cut-{name}"
+    read = 0
+    for part in np.linspace(0, 1, 41)[:-1]:
+        path.write_bytes(data[: int(part * len(data))])
+        log = survives(path)
+        if log is None:
+            continue
+        read += 1
+        n = len(log.time) - 1  # the last number may be cut
+        assert n < len(whole.time)
+        np.testing.assert_array_equal(log.potential[:n], whole.potential[:n])
+        if name != "cv.DTA":  # open circuit shifts all that follows
+            np.testing.assert_array_equal(log.time[:n], whole.time[:n])
+    assert (read == 0) == (name == "cv.mpr")
+    assert len(cv.time) == 160
+
+
+@every
+def test_changed_bytes(tmp_path: Path, name: str) -> None:
+    MAKERS[name](tmp_path / name)
+    data = (tmp_path / name).read_bytes()
+    rng = random.Random(len(name))
+    path = tmp_path / f"changed-{name}"
+    for _ in range(EXAMPLES):
+        changed = bytearray(data)
+        for _ in range(rng.choice([1, 1, 3, 20])):
+            place = rng.randrange(min(len(data), rng.choice([600, len(data)])))
+            changed[place] = rng.choice([0, 9, 10, 34, 44, 48, 127, 255, rng.randrange(256)])
+        path.write_bytes(bytes(changed))
+        log = survives(path)
+        assert log is None or np.isfinite(log.potential).all()
+
+
+@pytest.mark.parametrize("place", ["length", "points"])
+def test_numbers_in_a_header_decide_nothing(tmp_path: Path, place: str) -> None:
+    written.write_mpr(tmp_path / "cv.mpr")
+    data = bytearray((tmp_path / "cv.mpr").read_bytes())
+    at = data.index(b"VMP data")
+    where = at + 35 if place == "length" else at + 51
+    data[where : where + 4] = struct.pack("<I", 0xFFFFFFF0)
+    (tmp_path / "cv.mpr").write_bytes(bytes(data))
+    assert survives(tmp_path / "cv.mpr") is None
+
+
+@pytest.mark.parametrize("head", ["EXPLAIN\n", "EC-Lab ASCII FILE\r\nNb header lines : 3\r\n", ""])
+def test_long_lines_and_quotes(tmp_path: Path, head: str) -> None:
+    for body in (
+        "\t" * 500_000,
+        "time (s),E (V)\n" + '"' * 300_000,
+        "time (s)" * 60_000,
+        "time (s),E (V)\n0,1\n" + '1,"2\n' * 50_000,
+        "(" * 200_000 + "\n",
+        "CURVE\tTABLE\n" * 20_000,
+        "time/s\tEwe/V\n" + "9" * 200_000 + "\t1\n1\t2\n",
+    ):
+        (tmp_path / "log.csv").write_text(head + body, encoding="utf-8", newline="")
+        survives(tmp_path / "log.csv")
+
+
+def test_a_file_in_a_day_that_does_not_exist(tmp_path: Path) -> None:
+    written.write_dta(tmp_path / "cv.DTA", date="31/31/2025", open_circuit=0.0)
+    with pytest.raises(InvalidInput, match="date"):
+        nrm.read_log(tmp_path / "cv.DTA")
+    written.write_mpr(tmp_path / "cv.mpr", start=datetime(2025, 12, 31, 23, 59, 59))
+    assert nrm.read_log(tmp_path / "cv.mpr").start == np.datetime64("2025-12-31T23:59:59")

@@ -1,0 +1,106 @@
+"""Curves are sorted by potential, passes and cycles apart, and everything is counted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from made_results import results_of
+
+from nrm_plugin import NrmError
+from nrm_plugin import statistics as st
+
+
+def with_potential(potential, **columns):
+    return results_of(np.ones((len(potential), 4)), potential=np.asarray(potential, float),
+                      **columns)  # fmt: skip
+
+
+def numbers(found):
+    return [region.curves.tolist() for region in found]
+
+
+def test_edges_belong_to_the_region_above_them():
+    potential = [2.3, 2.0, 1.99, 1.5, 1.2, 1.0, 0.7, 0.5, 0.3, 0.005, 0.004]
+    found = st.regions(with_potential(potential))
+    assert [r.label for r in found] == ["1.5-2.0 V", "1.0-1.5 V", "0.5-1.0 V", "0.005-0.5 V"]
+    assert numbers(found) == [[1, 2, 3], [4, 5], [6, 7], [8, 9]]
+    assert (found.outside, found.without_potential, found.other_pass) == (2, 0, 0)
+    assert (found.inside[0].low, found.inside[0].high) == (1.5, 2.0)
+    assert found.sweep == "cathodic"
+
+
+def test_edges_in_any_order():
+    found = st.regions(with_potential([0.1, 0.6]), edges=(0.0, 1.0, 0.5))
+    assert [(r.low, r.high) for r in found] == [(0.5, 1.0), (0.0, 0.5)]
+    assert numbers(found) == [[1], [0]]
+
+
+TRIANGLE = np.concatenate([np.arange(2.0, 0.0, -0.1), np.arange(0.0, 2.0, 0.1)])
+
+
+def test_passes_do_not_mix():
+    found = st.regions(with_potential(TRIANGLE))
+    assert found.sweep == "cathodic"
+    assert all(max(r.curves, default=0) <= 20 for r in found)
+    both = st.regions(with_potential(TRIANGLE), sweep="any")
+    assert sum(map(len, both)) > 1.8 * sum(map(len, found))
+    assert found.other_pass == len(TRIANGLE) - sum(map(len, found)) - found.outside
+    assert any("left out" in word for word in found.warnings)
+    assert any("mixed" in word for word in both.warnings)
+
+
+def test_a_pass_by_its_column():
+    sweep = np.array([-1, 1, -1, 1, 0])
+    made = with_potential([0.3, 0.3, 0.7, 0.7, 0.7], sweep=sweep, cycle=np.ones(5, int))
+    assert numbers(st.regions(made))[2:] == [[2], [0]]
+    assert st.regions(made).other_pass == 3
+    assert numbers(st.regions(made, sweep="anodic"))[2:] == [[3], [1]]
+    assert numbers(st.regions(made, sweep=1))[2:] == [[3], [1]]
+    assert numbers(st.regions(made, sweep="any"))[2:] == [[2, 3, 4], [0, 1]]
+
+
+def test_curves_are_put_in_order_of_time():
+    """A table in the order of the grid, not of time, still has one cathodic and one anodic pass."""
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(TRIANGLE))
+    start = np.datetime64("2026-01-01", "ns") + np.arange(len(TRIANGLE)) * np.timedelta64(1, "s")
+    straight = st.regions(with_potential(TRIANGLE, start_time=start))
+    mixed = st.regions(with_potential(TRIANGLE[order], start_time=start[order]))
+    for a, b in zip(straight, mixed, strict=True):
+        assert sorted(order[b.curves]) == a.curves.tolist()
+
+
+def test_the_first_cycle_is_taken():
+    cycle = np.array([1, 1, 2, 2, 3])
+    made = with_potential([0.3] * 5, sweep=np.full(5, -1), cycle=cycle)
+    found = st.regions(made)
+    assert numbers(found)[3] == [0, 1]
+    assert (found.cycle, found.other_pass) == (1, 3)
+    assert numbers(st.regions(made, cycle=2))[3] == [2, 3]
+    assert numbers(st.regions(made, cycle="any"))[3] == [0, 1, 2, 3, 4]
+
+
+def test_curves_without_potential():
+    found = st.regions(with_potential([0.3, np.nan, np.nan]))
+    assert found.without_potential == 2
+    assert any("2 of 3 curves have no potential" in word for word in found.warnings)
+    none = st.regions(results_of(np.ones((3, 4))))
+    assert (none.without_potential, none.outside, sum(map(len, none))) == (3, 0, 0)
+    assert any("--potential" in word for word in none.warnings)
+
+
+def test_uncertain_potentials_near_an_edge():
+    made = with_potential([0.52, 0.7, 0.98], potential_uncertainty=[0.03, 0.03, 0.01])
+    assert any(word.startswith("1 curves are nearer") for word in st.regions(made).warnings)
+
+
+@pytest.mark.parametrize("edges", [(), (1.0,), (1.0, 1.0), (1.0, np.nan), ("a", "b")])
+def test_edges_that_make_no_region(edges):
+    with pytest.raises(NrmError, match="edges"):
+        st.regions(with_potential([0.3]), edges)
+
+
+@pytest.mark.parametrize("options", [{"sweep": "downwards"}, {"sweep": 2}, {"cycle": "first"}])
+def test_passes_that_do_not_exist(options):
+    with pytest.raises(NrmError):
+        st.regions(with_potential([0.3, 0.2]), **options)

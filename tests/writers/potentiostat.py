@@ -1,0 +1,238 @@
+"""Synthetic files of potentiostats with a known truth: a voltammogram from `START` on.
+
+The layout of .mpr is that of EC-Lab's modules: a name, a length and a version before each, and
+the points behind 405 bytes of numbers of columns.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+START = datetime(2025, 3, 4, 9, 41, 7, 250000)
+
+_MAGIC = b"BIO-LOGIC MODULAR FILE\x1a".ljust(48) + bytes(4)
+
+#: Column numbers of EC-Lab, and how their values are stored; flags share a byte.
+_FLAGS = (1, 2, 3, 21, 31)
+_COLUMNS = {"time": (4, "<f8"), "control": (5, "<f4"), "potential": (6, "<f4"),
+            "current": (76, "<f4"), "cycle": (24, "<f8")}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Voltammogram:
+    """Points of a sweep from `high` to `low` and back, `cycles` times.
+
+    Attributes
+    ----------
+    high, low : float
+        In V.
+    rate : float
+        In V/s.
+    interval : float
+        Between points, in s.
+    """
+
+    high: float = 2.0
+    low: float = 0.005
+    rate: float = 1e-3
+    interval: float = 25.0
+    cycles: int = 1
+
+    @property
+    def time(self) -> FloatArray:
+        """Since the start, in s."""
+        return np.arange(0.0, 2 * self.cycles * self._half + 1e-9, self.interval)
+
+    @property
+    def _half(self) -> float:
+        return (self.high - self.low) / self.rate
+
+    def at(self, time: FloatArray) -> FloatArray:
+        """Potential in V."""
+        swept = np.mod(time, 2 * self._half)
+        return self.high - self.rate * np.where(swept <= self._half, swept, 2 * self._half - swept)
+
+    @property
+    def potential(self) -> FloatArray:
+        """In V."""
+        return self.at(self.time)
+
+    @property
+    def current(self) -> FloatArray:
+        """In A: a capacitor's, with the sign of the sweep."""
+        back = np.mod(self.time, 2 * self._half) > self._half
+        return np.where(back, 2e-6, -2e-6)
+
+    @property
+    def cycle(self) -> NDArray[np.int64]:
+        """From 1."""
+        return 1 + (self.time // (2 * self._half)).astype(np.int64)
+
+
+def write_mpr(
+    path: Path,
+    cv: Voltammogram | None = None,
+    *,
+    start: datetime = START,
+    log: bool = True,
+    long_headers: bool = False,
+    columns: tuple[str, ...] = tuple(_COLUMNS),
+    unknown: int = 0,
+) -> Voltammogram:
+    """Write a binary file.
+
+    Parameters
+    ----------
+    log : bool
+        Whether it has the module with the time at which it began.
+    long_headers : bool
+        As EC-Lab 11.50 and later write them.
+    columns : tuple of str
+        Which there are besides the flags.
+    unknown : int
+        Number of a further column.
+    """
+    cv = cv or Voltammogram()
+    numbers = [*_FLAGS, *(_COLUMNS[c][0] for c in columns), *([unknown] if unknown else [])]
+    kind = np.dtype([("flags", "u1"), *((c, _COLUMNS[c][1]) for c in columns)])
+    points = np.zeros(len(cv.time), kind)
+    values = {"time": cv.time, "control": cv.potential, "potential": cv.potential,
+              "current": cv.current * 1e3, "cycle": cv.cycle}  # fmt: skip
+    for name in columns:
+        points[name] = values[name]
+    head = struct.pack("<IB", len(points), len(numbers))
+    head += np.array(numbers, "<u2").tobytes()
+    head = head.ljust(406 if long_headers else 405, b"\0")
+    modules = [
+        ("VMP Set", "VMP settings", bytes(200), 10),
+        ("VMP data", "VMP data", head + points.tobytes(), 3 if long_headers else 2),
+    ]
+    if log:
+        days = (start - datetime(1899, 12, 30)) / timedelta(days=1)
+        modules.append(("VMP LOG", "VMP LOG", bytes(465) + struct.pack("<d", days) + bytes(200), 0))
+    with path.open("wb") as file:
+        file.write(_MAGIC)
+        for short, long, data, version in modules:
+            file.write(b"MODULE" + short.encode().ljust(10) + long.encode().ljust(25))
+            if long_headers:
+                file.write(struct.pack("<IIII", 0xFFFFFFFF, len(data), version, 10))
+            else:
+                file.write(struct.pack("<II", len(data), version))
+            file.write(start.strftime("%m/%d/%y").encode() + data)
+    return cv
+
+
+def write_mpt(
+    path: Path,
+    cv: Voltammogram | None = None,
+    *,
+    start: datetime = START,
+    decimal: str = ".",
+    dates: bool = False,
+) -> Voltammogram:
+    """Write EC-Lab's export as text; with `dates`, the times are moments."""
+    cv = cv or Voltammogram()
+    began = start.strftime("%m/%d/%Y %H:%M:%S.%f")[:-3]
+    header = [
+        "EC-Lab ASCII FILE", "", "", "Cyclic Voltammetry", "",
+        "Run on channel : 1 (SN 0000)", "Electrode connection : standard",
+        f"Acquisition started on : {began}", "Device : none, this is a sample",
+        "Electrode surface area : 0.001 cm²", "",
+    ]  # fmt: skip
+    titles = ["mode", "ox/red", "error", "time/s", "control/V", "Ewe/V", "<I>/mA", "cycle number"]
+    header[1] = f"Nb header lines : {len(header) + 1}"
+    lines = [*header, "\t".join(titles)]
+    for t, e, i, n in zip(cv.time, cv.potential, cv.current, cv.cycle, strict=True):
+        moment = (start + timedelta(seconds=float(t))).strftime("%m/%d/%Y %H:%M:%S.%f")
+        time = moment if dates else f"{t:.15E}"
+        cells = ["2", "1", "0", time, f"{e:.7E}", f"{e:.7E}", f"{i * 1e3:.7E}", f"{n:.15E}"]
+        lines.append("\t".join(c if c is moment else c.replace(".", decimal) for c in cells))
+    path.write_bytes(("\r\n".join(lines) + "\r\n").encode("latin-1"))
+    return cv
+
+
+def write_dta(
+    path: Path,
+    cv: Voltammogram | None = None,
+    *,
+    start: datetime = START,
+    date: str = "",
+    decimal: str = ".",
+    open_circuit: float = 50.0,
+    conditioning: float = 0.0,
+    announce: bool = False,
+) -> Voltammogram:
+    """Write a file of Gamry Framework: open circuit for so many s, and a table for each cycle."""
+    cv = cv or Voltammogram()
+    day = date or f"{start.month}/{start.day}/{start.year}"
+    lines = [
+        "EXPLAIN", "TAG\tCV", "TITLE\tLABEL\tCyclic Voltammetry\tTest &Identifier",
+        f"DATE\tLABEL\t{day}\tDate", f"TIME\tLABEL\t{start:%H:%M:%S}\tTime",
+        "NOTES\tNOTES\t1\t&Notes...", "\tthis is a sample", "PSTAT\tPSTAT\tnone\tPotentiostat",
+        f"SCANRATE\tQUANT\t{cv.rate * 1e3:.5E}\t&Scan Rate (mV/s)",
+        f"CONDIT\tTWOPARAM\t{'T' if conditioning else 'F'}\t{conditioning or 15:.5E}\t0.00000E+000"
+        "\tConditionin&g\tTime(s)\tE(V)",
+        "EQDELAY\tQUANT\t0.00000E+000\tEquil. &Time (s)",
+    ]  # fmt: skip
+    if open_circuit:
+        times = np.arange(cv.interval / 5, open_circuit + 1e-9, cv.interval / 5)
+        lines += [f"OCVCURVE\tTABLE\t{len(times)}", "\tPt\tT\tVf\tVm\tAch\tOver",
+                  "\t#\ts\tV vs. Ref.\tV\tV\tbits"]  # fmt: skip
+        lines += [f"\t{k}\t{t:g}\t{cv.high:.5E}\t{cv.high:.5E}\t0.00000E+000\t..........."
+                  for k, t in enumerate(times)]  # fmt: skip
+        lines.append(f"EOC\tQUANT\t{cv.high:.5f}\tOpen Circuit (V)")
+    number = 0
+    for cycle in np.unique(cv.cycle):
+        here = np.flatnonzero(cv.cycle == cycle)
+        many = f"\t{len(here)}" if announce else ""
+        lines += [f"CURVE{cycle}\tTABLE{many}", "\tPt\tT\tVf\tIm\tVu\tSig\tAch\tIERange\tOver",
+                  "\t#\ts\tV vs. Ref.\tA\tV\tV\tV\t#\tbits"]  # fmt: skip
+        for k in here:
+            e = f"{cv.potential[k]:.6E}"
+            lines.append(f"\t{number}\t{cv.time[k]:.8g}\t{e}\t{cv.current[k]:.5E}\t0.0E+000\t{e}"
+                         "\t-1.0E-003\t5\t...........")  # fmt: skip
+            number += 1
+    if decimal != ".":
+        keep = ("DATE", "TIME")
+        lines = [
+            line if line.startswith(keep) or line.endswith("\tTime") else _with(line, decimal)
+            for line in lines
+        ]
+    path.write_bytes(("\r\n".join(lines) + "\r\n").encode("latin-1"))
+    return cv
+
+
+def _with(line: str, decimal: str) -> str:
+    """Numbers of a line with another decimal sign; dots of overloads stay."""
+    cells = line.split("\t")
+    return "\t".join(c.replace(".", decimal) if any(d.isdigit() for d in c) else c for c in cells)
+
+
+def write_csv(
+    path: Path, cv: Voltammogram | None = None, *, start: datetime = START
+) -> Voltammogram:
+    """Write a table as a script might: moments in UTC, millivolts, microamperes."""
+    cv = cv or Voltammogram()
+    lines = ["# this is a sample", "date,potential (mV vs. Na/Na+),current (uA)"]
+    for t, e, i in zip(cv.time, cv.potential, cv.current, strict=True):
+        moment = (start + timedelta(seconds=float(t))).isoformat(timespec="milliseconds")
+        lines.append(f"{moment}Z,{e * 1e3:.3f},{i * 1e6:.3f}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    return cv
+
+
+def write_samples(folder: Path) -> None:
+    """Write the small files that the project shows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_mpr(folder / "voltammogram.mpr")
+    write_mpt(folder / "voltammogram.mpt")
+    write_dta(folder / "voltammogram.DTA")
+    write_csv(folder / "voltammogram.csv")
