@@ -19,6 +19,7 @@ _COMMANDS = {
     "experiment": "Write an experiment file: what was found, what is missing.",
     "calibrate": "Turn volts into newtons: sensitivities, stiffness, dither, phase.",
     "process": "Find contacts and moduli.",
+    "fea": "Finite elements: forces, shape factor, layers, inversion.",
     "plot": "Draw figures: curves, profiles, densities, maps.",
     "report": "Write a report: one HTML file with everything.",
     "plugins": "List plugins and what they add.",

@@ -9,7 +9,9 @@ Examples
 (2,)
 """
 
+from nrm_plugin.fea.curve_file import read_shape_factor, write_shape_factor
 from nrm_plugin.fea.factor import ShapeFactor, shape_factor
+from nrm_plugin.fea.fields import Fields, fields
 from nrm_plugin.fea.forces import LateralForce, lateral_force
 from nrm_plugin.fea.forward import InversionFailed
 from nrm_plugin.fea.geometry import Layer, Steps, Tabulated, Tip
@@ -17,6 +19,7 @@ from nrm_plugin.fea.inversion import Inverted, invert
 from nrm_plugin.fea.kernel import Influence, apparent_modulus, influence
 
 __all__ = [
+    "Fields",
     "Influence",
     "Inverted",
     "InversionFailed",
@@ -27,8 +30,11 @@ __all__ = [
     "Tabulated",
     "Tip",
     "apparent_modulus",
+    "fields",
     "influence",
     "invert",
     "lateral_force",
+    "read_shape_factor",
     "shape_factor",
+    "write_shape_factor",
 ]

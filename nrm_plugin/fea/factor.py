@@ -113,8 +113,9 @@ def shape_factor(
         depth = penetrations(layer.thickness)
         away = layer.thickness - depth
         constant, r_squared = line(depth, spline(np.log(away / depth)))
+        coarse = numerics_of(max(0.6 * fineness, 0.3), None)
         others = [
-            line(depth, _forces(pool, replace(tip, radius=tip.radius * k), layer, away, numerics))
+            line(depth, _forces(pool, replace(tip, radius=tip.radius * k), layer, away, coarse))
             for k in (1.0 / _CHANGE, _CHANGE)
         ]
     sensitivity = np.log(others[1][0] / others[0][0]) / (2.0 * np.log(_CHANGE))

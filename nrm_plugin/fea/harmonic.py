@@ -345,3 +345,27 @@ def _complete(space: Space, facets: IntArray) -> bool:
     ends = np.bincount(space.mesh.facets[:, facets].ravel()) == 1
     on_boundary = np.isin(np.flatnonzero(ends), space.mesh.boundary_nodes())
     return bool(on_boundary.sum() == 2)
+
+
+def strain_at_nodes(space: Space, solution: Solution) -> tuple[ComplexArray, ComplexArray]:
+    """Strains of a displacement of 1 and the pressure at the nodes of each element.
+
+    Returns
+    -------
+    strain : ndarray of shape (elements, 9, 6)
+    pressure : ndarray of shape (elements, 9)
+    """
+    places = ElementQuad2.doflocs.T
+    basis = Basis(
+        space.mesh, ElementQuad2(), quadrature=(places, np.ones(9)), disable_doflocs=True
+    )
+    r = np.asarray(basis.global_coordinates())[0]
+    values, gradients = _shapes(basis, r)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = values / r[..., None]
+    # What is divided by r is 0 on the axis: there the quotient is the slope.
+    on_axis = (r < 1e-12)[..., None]
+    strain = _strain(np.where(on_axis, gradients[0], ratio), *gradients)
+    nodal = solution.displacement[space.nodes].reshape(space.nodes.shape[0], 1, -1, 1)
+    linear = basis.with_element(ElementQuad1()).interpolate(solution.pressure)
+    return (strain @ nodal)[..., 0], np.asarray(linear)

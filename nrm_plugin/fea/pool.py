@@ -14,6 +14,8 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Any
 
+from nrm_plugin.errors import InvalidInput
+
 _LOG = logging.getLogger(__name__)
 _START = 2.0  # s until a process has imported what it needs
 
@@ -24,14 +26,20 @@ class Workers:
     Parameters
     ----------
     workers : int or None
-        Processes; 1 is this one. None is one for each core if there is enough to do, and if
-        starting processes is safe: a script that has no ``if __name__ == "__main__":`` would be
-        run again by each of them, so that from a script the number must be given.
+        Processes at most; 1 is this one. None is one for each core where starting processes is
+        safe: a script that has no ``if __name__ == "__main__":`` would be run again by each of
+        them, so that in a script the number must be given.
+
+    Raises
+    ------
+    InvalidInput
+        For less than one.
     """
 
     def __init__(self, workers: int | None = None) -> None:
-        self._asked = workers is not None
-        self.workers = workers if workers is not None else _cores() if _importable() else 1
+        if workers is not None and workers < 1:
+            raise InvalidInput(f"{workers} processes can do nothing: give 1 or more")
+        self.workers = workers if workers is not None else cores() if _importable() else 1
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Workers:
@@ -55,7 +63,7 @@ class Workers:
             done.append(function(*todo.pop(0)))
             took = time.perf_counter() - start
             saved = took * len(todo) * (1.0 - 1.0 / self.workers)
-            if len(todo) > 1 and (self._asked or saved > _START) and _travels(function, todo[0]):
+            if len(todo) > 1 and saved > _START and _travels(function, todo[0]):
                 context = multiprocessing.get_context("spawn")
                 self._pool = ProcessPoolExecutor(min(self.workers, len(todo)), context)
         if self._pool is not None:
@@ -68,7 +76,8 @@ class Workers:
         return done + [function(*job) for job in todo]
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -1,0 +1,101 @@
+"""``nrm fea``: the finite elements, one command in a module each."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import click
+
+from nrm_plugin.cli.calibrate.inputs import Quantity
+
+_COMMANDS = {
+    "force": "Lateral force on a tip at depths in a layer.",
+    "shape-factor": "Shape factor r_g: curve, constant, and a file for a recipe.",
+    "profile": "Force and apparent modulus of a stack of layers.",
+    "invert": "Modulus at each height from the lateral force.",
+    "figure": "Draw displacement, stress, forces and a stiff skin.",
+}
+
+
+class Calculations(click.Group):
+    """Imports a calculation's module when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all calculations."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Calculation by name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"nrm_plugin.cli.fea.{cmd_name.replace('-', '_')}")
+        found: click.Command = module.command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List them in the help text without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group("fea", cls=Calculations)
+def command() -> None:
+    """Compute with finite elements: forces, the shape factor, layers, and the way back.
+
+    Lengths and moduli are given with their units: 10nm, 1MPa.
+    """
+
+
+def with_tip(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that describe the tip; the function gets ``tip``."""
+
+    @click.option("--radius", type=Quantity("m"), required=True, metavar="LENGTH",
+                  help="Radius of the tip's end.")  # fmt: skip
+    @click.option("--half-angle", type=Quantity("rad"), default="0deg", metavar="ANGLE",
+                  help="Half the angle of a conical tip; a cylinder if not given.")  # fmt: skip
+    @click.option("--frictionless", is_flag=True,
+                  help="The layer slides along the tip instead of sticking to it.")  # fmt: skip
+    @functools.wraps(function)
+    def wrapped(radius: float, half_angle: float, frictionless: bool, **options: Any) -> Any:
+        from nrm_plugin.fea import Tip
+
+        return function(tip=Tip(radius, half_angle, not frictionless), **options)
+
+    return wrapped
+
+
+def with_poisson(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--poisson`` and ``--domain``."""
+    domain = click.option("--domain", type=Quantity("m"), metavar="LENGTH",
+                          help="Radius at which the layer is held; 10 thicknesses beyond the tip "
+                          "if not given.")  # fmt: skip
+    poisson = click.option("--poisson", type=float, default=0.49, show_default=True,
+                           help="Poisson ratio, 0 to 0.5.")  # fmt: skip
+    return poisson(domain(function))
+
+
+def with_thickness(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--thickness``."""
+    return click.option("--thickness", type=Quantity("m"), required=True, metavar="LENGTH",
+                        help="Thickness of the layer.")(function)  # fmt: skip
+
+
+def with_workers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--workers``: a number, all cores if not given."""
+
+    @click.option("--workers", type=click.IntRange(min=1), metavar="N",
+                  help="Processes at most; one for each core if not given.")  # fmt: skip
+    @functools.wraps(function)
+    def wrapped(workers: int | None, **options: Any) -> Any:
+        from nrm_plugin.fea.pool import cores
+
+        return function(workers=workers or cores(), **options)
+
+    return wrapped
+
+
+amplitude = click.option("--amplitude", type=Quantity("m"), required=True, metavar="LENGTH",
+                         help="Amplitude of the lateral motion, peak.")  # fmt: skip

@@ -1,0 +1,98 @@
+"""Displacement and stress around a tip, for pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.fea.forces import amplitude_of, numerics_of
+from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
+from nrm_plugin.fea.harmonic import strain_at_nodes
+from nrm_plugin.fea.problem import at_depth
+
+#: The components of the stress, and whether they go with the cosine of the angle.
+COMPONENTS = {"rr": True, "tt": True, "zz": True, "rz": True, "rt": False, "tz": False}
+
+
+@dataclass(frozen=True, eq=False)
+class Fields:
+    """What a tip does to the layer, in the half plane (r, z); the rest follows from the angle.
+
+    Attributes
+    ----------
+    r, z : ndarray of shape (n,)
+        Nodes: distance from the axis and height above the electrode, in m.
+    triangles : ndarray of int, shape (m, 3)
+        Of nodes.
+    displacement : ndarray of shape (3, n), complex
+        U, V, W in m: the layer moves by ``U cos t`` outwards, ``V sin t`` around, ``W cos t`` up,
+        at the angle t to the direction of the motion.
+    stress : dict of str to ndarray of shape (n,), complex
+        In Pa: rr, tt, zz and rz to be multiplied by cos t, rt and tz by sin t. Where the modulus
+        jumps, the mean of both sides.
+    surface : ndarray of shape (2, k)
+        Contour (r, z) of the tip in the layer, in m, from the apex upwards.
+    """
+
+    r: FloatArray
+    z: FloatArray
+    triangles: IntArray
+    displacement: ComplexArray
+    stress: dict[str, ComplexArray]
+    surface: FloatArray
+
+
+def fields(
+    tip: Tip,
+    layer: Layer,
+    depth: float,
+    amplitude: float,
+    *,
+    fineness: float = 2.0,
+    resolution: float | None = None,
+) -> Fields:
+    """Displacement and stress around a tip.
+
+    Parameters
+    ----------
+    depth : float
+        Of the apex below the surface, in m.
+    amplitude, fineness, resolution
+        As in `lateral_force`.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    at = float(check(tip, layer, depth)[0])
+    moved = amplitude_of(amplitude)
+    solved = at_depth(tip, layer, at, numerics_of(fineness, resolution))
+    a, b, w = moved * solved.solution.displacement.T
+    space, unit = solved.space, tip.radius
+    strain, element_dilation = strain_at_nodes(space, solved.solution)
+    shear = solved.modulus.mean(axis=1)[:, None] / (2.0 * (1.0 + layer.poisson_ratio))
+    scale = moved / unit
+    twice = np.array([2.0, 2.0, 2.0, 1.0, 1.0, 1.0])
+    own = shear[:, :, None] * twice * strain
+    own[..., :3] += element_dilation[:, :, None]
+    count = np.bincount(space.nodes.ravel(), minlength=space.n_nodes)
+    stress = {}
+    for number, name in enumerate(COMPONENTS):
+        values = scale * own[..., number].ravel()
+        sums = [np.bincount(space.nodes.ravel(), part, space.n_nodes)
+                for part in (values.real, values.imag)]  # fmt: skip
+        stress[name] = (sums[0] + 1j * sums[1]) / count
+    r, z = unit * space.mesh.doflocs
+    s = np.linspace(0.0, tip.length(at), 200)
+    surface = tip.surface(s) + [[0.0], [layer.thickness - at]]
+    displacement = np.array([a + b, b - a, w])
+    return Fields(r, z, _triangles(space.nodes), displacement, stress, surface)
+
+
+def _triangles(nodes: IntArray) -> IntArray:
+    """Eight triangles around the centre of each element."""
+    ring = [0, 4, 1, 5, 2, 6, 3, 7]
+    pairs = zip(ring, [*ring[1:], ring[0]], strict=True)
+    return np.concatenate([nodes[:, [8, first, last]] for first, last in pairs])

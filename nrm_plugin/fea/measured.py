@@ -1,0 +1,105 @@
+"""Lateral forces to invert: from results, of one curve or the mean of many, and from tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+
+import numpy as np
+import xarray as xr
+
+from nrm_plugin.calibration.delimited import read_table
+from nrm_plugin.columns import FloatArray
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.fea.geometry import ComplexArray
+
+_PARTS = ("lateral_force_in_phase", "lateral_force_quadrature")
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Lateral force against the distance from the electrode.
+
+    Attributes
+    ----------
+    label : str
+        What it is the force of.
+    distance : ndarray
+        In m, ascending.
+    force : ndarray of complex
+        In N.
+    noise : complex or None
+        Standard deviation of both parts in N, where it is known.
+    """
+
+    label: str
+    distance: FloatArray
+    force: ComplexArray
+    noise: complex | None = None
+
+    def binned(self, width: float, low: float, high: float) -> Measured:
+        """Means over equal steps between two distances; the noise falls as for a mean."""
+        there = np.isfinite(self.force) & (self.distance > low) & (self.distance < high)
+        if not there.any():
+            raise InvalidInput(
+                f"{self.label}: no force lies between {low * 1e9:.3g} and {high * 1e9:.3g} nm"
+            )
+        distance, force = self.distance[there], self.force[there]
+        number = np.floor(distance / width).astype(np.int64)
+        _, cell, count = np.unique(number, return_inverse=True, return_counts=True)
+        means = [np.bincount(cell, part) / count for part in (distance, force.real, force.imag)]
+        noise = None if self.noise is None else self.noise / np.sqrt(np.median(count))
+        return replace(self, distance=means[0], force=means[1] + 1j * means[2], noise=noise)
+
+
+def from_table(path: str | PathLike[str]) -> Measured:
+    """Read a table with ``distance (nm), force in phase (nN), force quadrature (nN)``.
+
+    Raises
+    ------
+    MissingFile, CorruptFile, InvalidInput
+    """
+    table = read_table(path)
+    distance = table.si("m", "distance")
+    force = table.si("N", "in phase", "in_phase") + 0j
+    if table.has("quadrature"):
+        force = force + 1j * table.si("N", "quadrature")
+    order = np.argsort(distance)
+    return Measured(str(path), distance[order], force[order])
+
+
+def from_results(
+    results: xr.Dataset, curve: int | None = None, edges: Sequence[float] | None = None
+) -> list[Measured]:
+    """Forces of results: of one curve, or means over regions of the potential, or over all.
+
+    Raises
+    ------
+    InvalidInput
+        If the results have no lateral force, or not that curve.
+    """
+    from nrm_plugin.statistics import mean_profile, regions
+
+    if _PARTS[0] not in results:
+        raise InvalidInput("the results have no lateral force: the curves had no lateral channels")
+    distance = np.asarray(results["depth"].values, float)
+    if curve is not None:
+        if not 0 <= curve < results.sizes["curve"]:
+            raise InvalidInput(f"there is no curve {curve}: the last is {results.sizes['curve'] - 1}")
+        one = results.isel(curve=curve)
+        if "direction" in one.dims:
+            one = one.isel(direction=0)
+        parts = [np.asarray(one[name].values, float) for name in _PARTS]
+        return [Measured(f"curve {curve}", distance, parts[0] + 1j * parts[1])]
+    groups: list[tuple[str, object]] = [("all curves", None)]
+    if edges is not None:
+        groups = [(r.label, r.curves) for r in regions(results, edges) if len(r)]
+    found = []
+    for label, curves in groups:
+        means = [mean_profile(results, name, curves) for name in _PARTS]  # type: ignore[arg-type]
+        values = [np.asarray(mean["mean"].values, float) for mean in means]
+        errors = [float(np.nanmedian(mean["stderr"].values)) for mean in means]
+        noise = complex(*errors) if all(np.isfinite(e) and e > 0.0 for e in errors) else None
+        found.append(Measured(label, distance, values[0] + 1j * values[1], noise))
+    return found
