@@ -80,11 +80,14 @@ def main(count: int, workers: int) -> None:
         results = list(pool.map(one, range(count), [force] * count))
     good = np.array([r for r in results if r is not None])
     print(f"{count} inversions, {count - len(good)} failed")
-    print(f"time on one core: median {np.median(good[:, 0]):.0f} s, longest {good[:, 0].max():.0f} s")
+    print(
+        f"time on one core: median {np.median(good[:, 0]):.0f} s, longest {good[:, 0].max():.0f} s"
+    )
     for name, columns in (("storage", good[:, 1:4]), ("loss", good[:, 4:7])):
         rms, covered, half = columns.T
         print(
-            f"{name}: log10-rms error median {np.median(rms):.3f}, 90 % {np.quantile(rms, 0.9):.3f}; "
+            f"{name}: log10-rms error median {np.median(rms):.3f}, "
+            f"90 % {np.quantile(rms, 0.9):.3f}; "
             f"bands cover {np.mean(covered):.3f}, half-width {np.median(half):.3f} decades"
         )
     errors = [apparent(seed, force) for seed in range(min(count, 5))]

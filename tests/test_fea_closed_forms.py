@@ -78,7 +78,8 @@ def test_force_converges_with_the_fourth_power(poisson_ratio):
 
 def spheres_by_elements(poisson_ratio, rim, elements):
     mesh = mapped(
-        np.linspace(0.0, math.log(rim), elements + 1), np.linspace(0.0, 0.5 * math.pi, elements + 1),
+        np.linspace(0.0, math.log(rim), elements + 1),
+        np.linspace(0.0, 0.5 * math.pi, elements + 1),
         lambda s, t: np.exp(s) * np.array([np.sin(t), np.cos(t)]),
     )  # fmt: skip
 

@@ -21,8 +21,8 @@ from nrm_plugin.fea.kernel import Influence, apparent_modulus, influence
 __all__ = [
     "Fields",
     "Influence",
-    "Inverted",
     "InversionFailed",
+    "Inverted",
     "LateralForce",
     "Layer",
     "ShapeFactor",

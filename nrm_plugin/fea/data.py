@@ -12,7 +12,6 @@ from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.forces import amplitude_of
 from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
 
-
 _ACCURACY = 0.002  # of the solver, next to the noise of the force
 
 
@@ -48,7 +47,7 @@ class Data:
         depths: ArrayLike,
         force: ArrayLike,
         amplitude: float,
-        noise: complex | None,
+        noise: complex | float | None,
     ) -> Data:
         """Sort and check.
 

@@ -78,15 +78,15 @@ def fields(
     own = shear[:, :, None] * twice * strain
     own[..., :3] += element_dilation[:, :, None]
     count = np.bincount(space.nodes.ravel(), minlength=space.n_nodes)
-    stress = {}
+    stress: dict[str, ComplexArray] = {}
     for number, name in enumerate(COMPONENTS):
         values = scale * own[..., number].ravel()
         sums = [np.bincount(space.nodes.ravel(), part, space.n_nodes)
                 for part in (values.real, values.imag)]  # fmt: skip
-        stress[name] = (sums[0] + 1j * sums[1]) / count
+        stress[name] = np.asarray((sums[0] + 1j * sums[1]) / count)
     r, z = unit * space.mesh.doflocs
     s = np.linspace(0.0, tip.length(at), 200)
-    surface = tip.surface(s) + [[0.0], [layer.thickness - at]]
+    surface = tip.surface(s) + np.array([[0.0], [layer.thickness - at]])
     displacement = np.array([a + b, b - a, w])
     return Fields(r, z, _triangles(space.nodes), displacement, stress, surface)
 

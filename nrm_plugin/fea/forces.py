@@ -78,7 +78,9 @@ def lateral_force(
     moved = amplitude_of(amplitude)
     with Workers(workers) as pool:
         found = pool.map(stiffness, [(tip, layer, d, numerics) for d in depth.tolist()])
-    return LateralForce(depth, layer.thickness - depth, moved * np.array(found), moved)
+    return LateralForce(
+        depth, layer.thickness - depth, np.array(found, np.complex128) * moved, moved
+    )
 
 
 def amplitude_of(value: float) -> float:
@@ -93,9 +95,7 @@ def amplitude_of(value: float) -> float:
     return float(value)
 
 
-def numerics_of(
-    fineness: float, resolution: float | None, cells: ArrayLike = ()
-) -> Numerics:
+def numerics_of(fineness: float, resolution: float | None, cells: ArrayLike = ()) -> Numerics:
     """Numerics, if the numbers make sense.
 
     Raises

@@ -44,24 +44,26 @@ class Forward:
 
     def force(self, modulus: complex | ModulusProfile, numerics: Numerics) -> ComplexArray:
         """Force in N at the depths of the data."""
-        return self.data.amplitude * np.array(self._map(stiffness, modulus, numerics))
+        return (
+            np.array(self._map(stiffness, modulus, numerics), np.complex128) * self.data.amplitude
+        )
 
     def influence(
         self, modulus: ModulusProfile, numerics: Numerics
     ) -> tuple[ComplexArray, ComplexArray]:
         """Force in N, and its derivative in N/Pa to the moduli of the cells, (depths, cells)."""
         found = self._map(stiffness_and_influence, modulus, numerics)
-        force = np.array([k for k, _ in found])
-        rows = np.array([row for _, row in found])
-        return self.data.amplitude * force, self.data.amplitude * rows
+        force = np.array([k for k, _ in found], np.complex128)
+        rows = np.array([row for _, row in found], np.complex128)
+        return force * self.data.amplitude, rows * self.data.amplitude
 
     def stack(
         self, modulus: Steps, numerics: Numerics
     ) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
         """Force in N, and its derivatives to moduli (N/Pa) and edges (N/m), (depths, numbers)."""
         found = self._map(stiffness_of_stack, modulus, numerics)
-        parts = [np.array(part) for part in zip(*found, strict=True)]
-        force, by_modulus, by_edge = (self.data.amplitude * part for part in parts)
+        parts = [np.array(part, np.complex128) for part in zip(*found, strict=True)]
+        force, by_modulus, by_edge = (part * self.data.amplitude for part in parts)
         for column in by_edge.T:
             gone = np.isnan(column)
             if not np.all(gone):  # where the apex is at the edge, the depths around must do

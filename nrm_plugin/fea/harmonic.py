@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_array, csc_array
 from scipy.sparse.linalg import splu
 from skfem import Basis, ElementQuad1, ElementQuad2, MeshQuad2
 
-from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.fea.geometry import ComplexArray
 
 FREE = np.nan
@@ -62,9 +63,7 @@ class Space:
         values, gradients = _shapes(basis, self.r)
         self.strain = _strain(values / self.r[..., None], *gradients)
         self.dilation = self.strain[:, :, :_NORMAL].sum(axis=2)
-        self.pressure = np.stack(
-            [np.broadcast_to(f[0], self.r.shape) for f in linear.basis], -1
-        )
+        self.pressure = np.stack([np.broadcast_to(f[0], self.r.shape) for f in linear.basis], -1)
 
     @property
     def n_nodes(self) -> int:
@@ -145,11 +144,11 @@ def solve(
         surface, and around the axis instead of a, b, w. Normals have the shape (2, n).
     """
     scale = modulus.flat[np.argmax(np.abs(modulus))]
-    ratio = modulus / scale
+    ratio: AnyArray = modulus / scale
     # A common factor, also a complex one, does not change the displacements.
     if np.all(np.abs(ratio.imag) <= 1e-15 * np.abs(ratio.real)):
         ratio = ratio.real
-    system = _assembled(space, ratio, poisson_ratio)
+    system: Any = _assembled(space, ratio, poisson_ratio)
     if slide is not None:
         turn = _turned(space, *slide)
         system = (turn.T @ system @ turn).tocsc()
@@ -169,7 +168,7 @@ def solve(
     return Solution(displacement, scale * pressure, complex(scale * force), influence)
 
 
-def _solved(matrix: csc_array, right: ComplexArray) -> ComplexArray:
+def _solved(matrix: Any, right: AnyArray) -> AnyArray:
     """Solution of the symmetric, indefinite system.
 
     Rows are rarely exchanged, which keeps the factors small; what that costs in digits, one
@@ -185,10 +184,10 @@ def _solved(matrix: csc_array, right: ComplexArray) -> ComplexArray:
     return np.asarray(x + factors.solve(right - matrix @ x))
 
 
-def _assembled(space: Space, modulus: ComplexArray, poisson_ratio: float) -> csc_array:
+def _assembled(space: Space, modulus: AnyArray, poisson_ratio: float) -> csc_array:
     """Matrix of the whole mesh: displacements node by node, then pressures."""
     shear = space.weight * modulus / (2.0 * (1.0 + poisson_ratio))
-    n, q, k = space.strain.shape[0], space.strain.shape[1], space.strain.shape[3]
+    n, k = space.strain.shape[0], space.strain.shape[3]
     twice = np.array([2.0, 2.0, 2.0, 1.0, 1.0, 1.0])
     scaled = (shear[:, :, None] * twice)[..., None] * space.strain
     local = np.zeros((n, k + 4, k + 4), modulus.dtype)
@@ -356,9 +355,7 @@ def strain_at_nodes(space: Space, solution: Solution) -> tuple[ComplexArray, Com
     pressure : ndarray of shape (elements, 9)
     """
     places = ElementQuad2.doflocs.T
-    basis = Basis(
-        space.mesh, ElementQuad2(), quadrature=(places, np.ones(9)), disable_doflocs=True
-    )
+    basis = Basis(space.mesh, ElementQuad2(), quadrature=(places, np.ones(9)), disable_doflocs=True)
     r = np.asarray(basis.global_coordinates())[0]
     values, gradients = _shapes(basis, r)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -80,7 +80,7 @@ def invert(
     force: ArrayLike,
     amplitude: float,
     *,
-    noise: complex | None = None,
+    noise: complex | float | None = None,
     cells: ArrayLike | int | None = None,
     fineness: float = 1.0,
     workers: int | None = None,

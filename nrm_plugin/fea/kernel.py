@@ -77,9 +77,12 @@ def influence(
         jobs = [(tip, layer, d, numerics) for d in depth.tolist()]
         found = pool.map(stiffness_and_influence, jobs)
     force = LateralForce(
-        depth, layer.thickness - depth, moved * np.array([k for k, _ in found]), moved
+        depth,
+        layer.thickness - depth,
+        np.array([k for k, _ in found], np.complex128) * moved,
+        moved,
     )
-    return Influence(force, edges, moved * np.array([row for _, row in found]))
+    return Influence(force, edges, np.array([row for _, row in found], np.complex128) * moved)
 
 
 def cells_of(layer: Layer, cells: ArrayLike | int) -> FloatArray:
@@ -123,6 +126,9 @@ def apparent_modulus(force: LateralForce, shape_factor: ShapeFactor | float) -> 
     if force.depth.size < 3 or np.any(np.diff(force.depth) == 0.0):
         raise InvalidInput("a derivative needs the force at 3 different depths or more")
     slope = np.gradient(force.force, force.depth)
-    curved = isinstance(shape_factor, ShapeFactor)
-    factor = shape_factor.at(force.distance) if curved else float(shape_factor)
+    factor: FloatArray | float = (
+        shape_factor.at(force.distance)
+        if isinstance(shape_factor, ShapeFactor)
+        else float(shape_factor)
+    )
     return np.asarray(slope / (4.0 * force.amplitude * factor))

@@ -49,8 +49,9 @@ class Measured:
         number = np.floor(distance / width).astype(np.int64)
         _, cell, count = np.unique(number, return_inverse=True, return_counts=True)
         means = [np.bincount(cell, part) / count for part in (distance, force.real, force.imag)]
-        noise = None if self.noise is None else self.noise / np.sqrt(np.median(count))
-        return replace(self, distance=means[0], force=means[1] + 1j * means[2], noise=noise)
+        noise = None if self.noise is None else self.noise / float(np.sqrt(np.median(count)))
+        force = np.asarray(means[1] + 1j * means[2], complex)
+        return replace(self, distance=means[0], force=force, noise=noise)
 
 
 def from_table(path: str | PathLike[str]) -> Measured:
@@ -66,7 +67,7 @@ def from_table(path: str | PathLike[str]) -> Measured:
     if table.has("quadrature"):
         force = force + 1j * table.si("N", "quadrature")
     order = np.argsort(distance)
-    return Measured(str(path), distance[order], force[order])
+    return Measured(str(path), distance[order], np.asarray(force[order], complex))
 
 
 def from_results(
@@ -86,7 +87,9 @@ def from_results(
     distance = np.asarray(results["depth"].values, float)
     if curve is not None:
         if not 0 <= curve < results.sizes["curve"]:
-            raise InvalidInput(f"there is no curve {curve}: the last is {results.sizes['curve'] - 1}")
+            raise InvalidInput(
+                f"there is no curve {curve}: the last is {results.sizes['curve'] - 1}"
+            )
         one = results.isel(curve=curve)
         if "direction" in one.dims:
             one = one.isel(direction=0)

@@ -1,12 +1,12 @@
-"""A structured mesh of curved quadrilaterals around a tip, in the half plane (r, z).
+r"""A structured mesh of curved quadrilaterals around a tip, in the half plane (r, z).
 
 Rays lead from the tip's surface to a box around it; rows and columns of a rectangular grid go on
 from the box to the rim and to the electrode::
 
     |tip |- - - |- - - - - - -|  free surface
     |    |- - - |- - - - - - -|
-     \\__/ \\  \\   |- - - - - - -|  rim
-    |_|___\\___\\_|- - - - - - -|
+     \__/ \  \   |- - - - - - -|  rim
+    |_|___\___\_|- - - - - - -|
     | |   |   | |             |
     axis           electrode
 
@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from skfem import MeshQuad, MeshQuad2
@@ -107,11 +108,12 @@ def around_tip(
         frame.starts(middle), 0.5 * (ends[:, 1:] + ends[:, :-1]), 0.5 * (parts[1:] + parts[:-1])
     )
     step = float(np.hypot(*(rays[:, first:, -1] - rays[:, first:, -2])).mean())
-    columns = frame.width + _graded([0.0, domain - frame.width], step, fineness)[1:]
-    below = [e for e in edges if 0.0 < e < frame.bottom - 1e-6]
-    levels = [0.0, *(frame.bottom - e for e in reversed(below)), frame.bottom]
-    rows = _graded(levels, step, fineness, largest)[1:] if frame.bottom else np.empty(0)
-    mesh, on_tip = _connected(rays, halfway, columns, frame.bottom - rows, first)
+    columns = _divided([0.0, domain - frame.width], _growing(step, fineness))[1:]
+    below = [frame.bottom - e for e in reversed(edges) if 0.0 < e < frame.bottom - 1e-6]
+    rows = np.empty(0)
+    if frame.bottom:
+        rows = _divided([0.0, *below, frame.bottom], _growing(step, fineness, largest))[1:]
+    mesh, on_tip = _connected(rays, halfway, frame.width + columns, frame.bottom - rows, first)
     r, z = mesh.doflocs
     vertices = np.arange(s.size) * rays.shape[2]
     return TipMesh(
@@ -163,7 +165,7 @@ class _Frame:
 
     def starts(self, s: FloatArray) -> FloatArray:
         """Points (r, z) of the tip at arc lengths."""
-        return np.asarray(self.tip.surface(s) + [[0.0], [self.gap]])
+        return np.asarray(self.tip.surface(s) + np.array([[0.0], [self.gap]]))
 
     def ends(self, s: FloatArray) -> FloatArray:
         """Points of the box that the rays from arc lengths lead to."""
@@ -194,19 +196,12 @@ class _Frame:
         """Arc lengths of the vertices on the tip."""
         special = {self.corner, min(self.tip.cap_length, self.top), self.equator, *self.crossings}
         breaks = [0.0, *sorted(x for x in special if x < self.top - 1e-6), self.top]
-        pieces = [
-            start + divide(stop - start, lambda x, start=start: self.size(start + x, fineness, largest))
-            for start, stop in zip(breaks, breaks[1:], strict=False)
-            if stop - start > 1e-6
-        ]
-        return np.concatenate([[0.0], *(piece[1:] for piece in pieces)])
+        return _divided(breaks, lambda s: self.size(s, fineness, largest))
 
 
 def _off_apex(edge: float, gap: float) -> float:
     """Height at which an interface is followed: not right at the apex."""
-    return edge if not -_BELOW < edge - gap < _ABOVE else gap + (
-        _ABOVE if edge > gap else -_BELOW
-    )
+    return edge if not -_BELOW < edge - gap < _ABOVE else gap + (_ABOVE if edge > gap else -_BELOW)
 
 
 def _between(starts: FloatArray, ends: FloatArray, parts: FloatArray) -> FloatArray:
@@ -214,56 +209,50 @@ def _between(starts: FloatArray, ends: FloatArray, parts: FloatArray) -> FloatAr
     return np.asarray(starts[:, :, None] + parts * (ends - starts)[:, :, None])
 
 
-def divide(length: float, size: _Size, count: int | None = None) -> FloatArray:
-    """Points from 0 to `length` whose steps follow a size given as a function of the place.
+def _divided(breaks: Sequence[float], size: _Size) -> FloatArray:
+    """Points from the first break to the last, through all, whose steps follow a size."""
+    pieces = [
+        _points(start, stop, size)[1:] for start, stop in pairwise(breaks) if stop - start > 1e-6
+    ]
+    return np.concatenate([breaks[:1], *pieces])
 
-    Parameters
-    ----------
-    count : int, optional
-        Number of steps; as many as the size asks for if not given.
-    """
-    at, number = _steps(length, size)
+
+def _points(start: float, stop: float, size: _Size, count: int | None = None) -> FloatArray:
+    """Points from start to stop: `count` steps, or as many as the size asks for."""
+    at, number = _steps(start, stop, size)
     count = count or max(1, math.ceil(number[-1] - 1e-6))
     points = np.interp(np.linspace(0.0, number[-1], count + 1), number, at)
-    points[-1] = length
+    points[-1] = stop
     return np.asarray(points)
 
 
-def _steps(length: float, size: _Size) -> tuple[FloatArray, FloatArray]:
+def _steps(start: float, stop: float, size: _Size) -> tuple[FloatArray, FloatArray]:
     """Places, and how many steps of the size lie before each."""
     near = np.geomspace(1e-6, 0.5, 100)
-    at = length * np.concatenate([[0.0], near, 1.0 - near[-2::-1], [1.0]])
+    parts = np.concatenate([[0.0], near, 1.0 - near[-2::-1], [1.0]])
+    at = start + (stop - start) * parts
     density = 1.0 / size(at)
     number = np.concatenate([[0.0], np.cumsum(np.diff(at) * 0.5 * (density[1:] + density[:-1]))])
     return at, number
 
 
-def _graded(
-    breaks: Sequence[float] | FloatArray, first: float, fineness: float, largest: float = math.inf
-) -> FloatArray:
-    """Points from the first break to the last, whose steps begin with `first` and grow."""
-
-    def size(x: FloatArray) -> FloatArray:
-        return np.minimum(first + _BEYOND / fineness * x, largest)
-
-    pieces = [
-        start + divide(stop - start, lambda x, start=start: size(start + x))[1:]
-        for start, stop in zip(breaks, breaks[1:], strict=False)
-    ]
-    return np.concatenate([breaks[:1], *pieces])
+def _growing(first: float, fineness: float, largest: float = math.inf) -> _Size:
+    """Size that begins with `first` at 0 and grows."""
+    return lambda x: np.minimum(first + _BEYOND / fineness * x, largest)
 
 
 def _parts(way: FloatArray, first: FloatArray, fineness: float, largest: float) -> FloatArray:
     """Where the vertices lie on the rays: parts of their lengths, shape (rays, vertices)."""
+
+    def size(first: float, cap: float) -> _Size:
+        return lambda x: np.minimum(first + _OUTWARD / fineness * x, cap)
+
     lengths = np.hypot(*way)
     caps = largest * lengths / np.maximum(np.abs(way[1]), 1e-12)
-    sizes: list[_Size] = [
-        lambda x, a=a, cap=cap: np.minimum(a + _OUTWARD / fineness * x, cap)
-        for a, cap in zip(first, caps, strict=True)
-    ]
+    sizes = [size(a, cap) for a, cap in zip(first.tolist(), caps.tolist(), strict=True)]
     rays = list(zip(lengths.tolist(), sizes, strict=True))
-    count = max(math.ceil(_steps(length, size)[1][-1] - 1e-6) for length, size in rays)
-    return np.array([divide(length, size, count) / length for length, size in rays])
+    count = max(math.ceil(_steps(0.0, length, own)[1][-1] - 1e-6) for length, own in rays)
+    return np.array([_points(0.0, length, own, count) / length for length, own in rays])
 
 
 def _connected(
@@ -297,8 +286,12 @@ def _connected(
     )
     points = np.array(
         [
-            np.concatenate([rays[0].ravel(), np.tile(columns, side.size), np.repeat(foot, rows.size)]),
-            np.concatenate([rays[1].ravel(), np.repeat(side, columns.size), np.tile(rows, foot.size)]),
+            np.concatenate(
+                [rays[0].ravel(), np.tile(columns, side.size), np.repeat(foot, rows.size)]
+            ),
+            np.concatenate(
+                [rays[1].ravel(), np.repeat(side, columns.size), np.tile(rows, foot.size)]
+            ),
         ]
     )
     cells = np.ascontiguousarray(np.concatenate([_cells(grid) for grid in grids], axis=1))

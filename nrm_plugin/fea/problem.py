@@ -134,4 +134,3 @@ def _largest(layer: Layer, numerics: Numerics) -> float:
     # The mesh follows interfaces that it knows; of other functions it must see the shape.
     known = layer.homogeneous or hasattr(layer.modulus, "edges")
     return math.inf if known else layer.thickness / _ROWS
-

@@ -132,9 +132,7 @@ def searched(search: Search, start: ComplexArray, goal: float) -> Profile:
     return now
 
 
-def covariance(
-    jacobian: FloatArray, x: FloatArray, residual: FloatArray, n: int
-) -> FloatArray:
+def covariance(jacobian: FloatArray, x: FloatArray, residual: FloatArray, n: int) -> FloatArray:
     """Covariance of the unknowns at a profile, when the differences weigh as in the search."""
     right = residual + jacobian @ x
     roughness = _roughness(x, n, _LOOSE)

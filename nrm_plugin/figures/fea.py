@@ -149,10 +149,10 @@ def forces(
     if line is not None:
         name, factor, modulus = line
         force = found[name]
-        window = np.array(factor.window)
+        low, high = factor.window
         slope = 4.0 * force.amplitude * modulus * factor.constant
-        inside = (force.depth >= window[0]) & (force.depth <= window[1])
-        depth = np.linspace(*window, 60)
+        inside = (force.depth >= low) & (force.depth <= high)
+        depth = np.linspace(low, high, 60)
         along = force.force.real[inside].mean() + slope * (depth - force.depth[inside].mean())
         ax.plot(depth * _NM, along * _NM, color=style.MARK, ls="--", lw=0.8,
                 label=rf"line: $r_g$ = {factor.constant:.3g}")  # fmt: skip
