@@ -50,9 +50,17 @@ class Space:
         Area times r times pi, the integral over the angle.
     r, z : ndarray of shape (elements, points)
         Where the points lie.
+
+    Parameters
+    ----------
+    mesh : MeshQuad2
+    interfaces : sequence of float
+        Heights at which the pressure may jump, as it does with the modulus.
+    order : int
+        Of the quadrature.
     """
 
-    def __init__(self, mesh: MeshQuad2, order: int = 5) -> None:
+    def __init__(self, mesh: MeshQuad2, interfaces: Sequence[float] = (), order: int = 5) -> None:
         self.mesh = mesh
         basis = Basis(mesh, ElementQuad2(), intorder=order, disable_doflocs=True)
         linear = basis.with_element(ElementQuad1())
@@ -60,19 +68,29 @@ class Space:
         self.weight = np.pi * basis.dx * self.r
         self.nodes: IntArray = basis.element_dofs.T.astype(np.int64)
         self.corners: IntArray = linear.element_dofs.T.astype(np.int64)
+        self._split(interfaces)
         values, gradients = _shapes(basis, self.r)
         self.strain = _strain(values / self.r[..., None], *gradients)
         self.dilation = self.strain[:, :, :_NORMAL].sum(axis=2)
         self.pressure = np.stack([np.broadcast_to(f[0], self.r.shape) for f in linear.basis], -1)
 
+    def _split(self, interfaces: Sequence[float]) -> None:
+        """Give the elements above each interface pressures of their own on it."""
+        middle = self.z.mean(axis=1)[:, None]
+        for height in interfaces:
+            on = np.abs(self.mesh.doflocs[1][self.mesh.t.T] - height) < 1e-9
+            above = on & (middle > height)
+            old, new = np.unique(self.corners[above], return_inverse=True)
+            self.corners[above] = self.n_corners + new if old.size else old
+
     @property
     def n_nodes(self) -> int:
-        """Number of nodes; the first `n_corners` of them have a pressure."""
+        """Number of nodes."""
         return int(self.mesh.doflocs.shape[1])
 
     @property
     def n_corners(self) -> int:
-        """Number of vertices."""
+        """Number of pressures: the vertices', and those of the upper sides of interfaces."""
         return int(self.corners.max()) + 1
 
 
@@ -109,8 +127,8 @@ class Solution:
     ----------
     displacement : ndarray of shape (nodes, 3)
         a, b and w at the nodes.
-    pressure : ndarray of shape (vertices,)
-        lambda div u, positive in tension.
+    pressure : ndarray of shape (n_corners,)
+        lambda div u, positive in tension; see `Space.corners`.
     force : complex
         That the driven boundary needs.
     influence : ndarray of shape (elements, points)
@@ -300,9 +318,8 @@ def edge_influence(
     square = 2.0 * product[..., :_NORMAL].sum(-1) + product[..., _NORMAL:].sum(-1)
     density = square / (2.0 * (1.0 + poisson_ratio))
     if poisson_ratio > 0.0:
-        p_start, p_stop = solution.pressure[ends][..., None]
-        p = p_start + (p_stop - p_start) * place
-        density = density + _compressibility(poisson_ratio) * p**2 / (below * above)
+        p = [_pressure(space, solution, facets, ends, side) for side in (0, 1)]
+        density = density + _compressibility(poisson_ratio) * p[0] * p[1] / (below * above)
     r = r_start + (r_stop - r_start) * place
     area = np.pi * r * weight * (r_stop - r_start)
     parts = np.sum(area * (below - above) * density, axis=1)
@@ -339,6 +356,16 @@ def _trace(
     return strain
 
 
+def _pressure(
+    space: Space, solution: Solution, facets: IntArray, ends: IntArray, side: int
+) -> ComplexArray:
+    """Pressure on one side of facets: (facets, points)."""
+    elements = space.mesh.f2t[side, facets]
+    local = np.argmax(space.mesh.t[:, elements] == ends[:, None], axis=1)
+    start, stop = solution.pressure[space.corners[elements, local]][..., None]
+    return np.asarray(start + (stop - start) * _GAUSS[0])
+
+
 def _complete(space: Space, facets: IntArray) -> bool:
     """Whether facets reach from the mesh's inner boundary to its outer one."""
     ends = np.bincount(space.mesh.facets[:, facets].ravel()) == 1
@@ -364,5 +391,8 @@ def strain_at_nodes(space: Space, solution: Solution) -> tuple[ComplexArray, Com
     on_axis = (r < 1e-12)[..., None]
     strain = _strain(np.where(on_axis, gradients[0], ratio), *gradients)
     nodal = solution.displacement[space.nodes].reshape(space.nodes.shape[0], 1, -1, 1)
-    linear = basis.with_element(ElementQuad1()).interpolate(solution.pressure)
-    return (strain @ nodal)[..., 0], np.asarray(linear)
+    linear = np.stack(
+        [np.broadcast_to(f[0], r.shape) for f in basis.with_element(ElementQuad1()).basis], -1
+    )
+    pressure = (linear @ solution.pressure[space.corners][:, :, None])[..., 0]
+    return (strain @ nodal)[..., 0], pressure

@@ -56,6 +56,8 @@ class TipMesh:
         At these, out of the tip.
     axis, held : ndarray of int
         Nodes at r = 0; nodes on electrode and rim.
+    jumps : tuple of float
+        Heights of the interfaces that it follows.
     """
 
     mesh: MeshQuad2
@@ -63,6 +65,7 @@ class TipMesh:
     normals: FloatArray
     axis: IntArray
     held: IntArray
+    jumps: tuple[float, ...] = ()
 
 
 def around_tip(
@@ -122,6 +125,7 @@ def around_tip(
         normals=tip.normal(np.concatenate([s, middle])),
         axis=np.flatnonzero(r < 1e-12),
         held=np.flatnonzero((z < 1e-12) | (r > domain * (1.0 - 1e-12))),
+        jumps=tuple(jumps),
     )
 
 

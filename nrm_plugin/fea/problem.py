@@ -60,7 +60,7 @@ def at_depth(tip: Tip, layer: Layer, depth: float, numerics: Numerics = Numerics
         edges=[e / unit for e in numerics.cells[1:-1] if abs(e - apex) <= numerics.reach],
         jumps=[e / unit for e in layer.interfaces],
     )
-    space = Space(meshed.mesh)
+    space = Space(meshed.mesh, meshed.jumps)
     modulus = layer.moduli(space.z * unit)
     given = np.full((space.n_nodes, 3), FREE)
     slide = None
