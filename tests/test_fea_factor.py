@@ -55,24 +55,14 @@ def test_slope_through_seven_depths_is_that_of_another_code(radius: float, expec
     assert slope(Tip(radius * NM), layer(), 7) == pytest.approx(expected, rel=2e-3)
 
 
-FEWER = pytest.mark.xfail(reason="the reference is the slope through 7 depths, 1.0 and 1.2 % more")
-
-
-@pytest.mark.parametrize(
-    "radius", [5.0, 10.0, pytest.param(20.0, marks=FEWER), pytest.param(40.0, marks=FEWER)]
-)
-def test_slope_through_thirteen_depths_within_a_percent_of_it(radius: float) -> None:
-    assert slope(Tip(radius * NM), layer(), 13) == pytest.approx(RADII[radius], rel=0.01)
-
-
 def test_slope_of_a_sliding_tip_and_of_a_cone() -> None:
     assert slope(Tip(10 * NM, bonded=False), layer(), 7) == pytest.approx(0.338, rel=5e-3)
     assert slope(Tip(10 * NM, np.radians(10.0)), layer(), 7) == pytest.approx(0.544, rel=5e-3)
 
 
 def test_constant_window_and_quality(solved: ShapeFactor) -> None:
-    assert solved.constant == pytest.approx(0.421, rel=0.01)
-    assert solved.constant == pytest.approx(slope(Tip(10 * NM), layer(), 13), rel=1e-3)
+    assert solved.constant == pytest.approx(0.421, rel=2e-3)
+    assert solved.constant == pytest.approx(slope(Tip(10 * NM), layer(), 7), rel=1e-3)
     assert solved.window == pytest.approx((20 * NM, 80 * NM), rel=1e-9)
     assert solved.r_squared == pytest.approx(0.996, abs=0.001)
     assert solved.radius_sensitivity == pytest.approx(0.43, abs=0.02)
@@ -123,9 +113,6 @@ def test_curve_ends_where_it_was_solved(solved: ShapeFactor) -> None:
     np.testing.assert_allclose(solved.at(solved.distance), solved.curve, rtol=1e-9)
 
 
-@pytest.mark.xfail(
-    reason="the spline is evaluated far outside, and overflows", raises=RuntimeWarning
-)
 def test_curve_is_nan_beyond_its_ends(solved: ShapeFactor) -> None:
     outside = [-1 * NM, 0.0, 0.9 * NM, 99.5 * NM, 1.0, np.nan, np.inf]
     assert np.isnan(solved.at(outside)).all()

@@ -16,7 +16,7 @@ from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import Numerics, stiffness
 
 #: The constant is a line through this many penetrations, in these parts of the thickness.
-POINTS, WINDOW = 13, (0.2, 0.8)
+POINTS, WINDOW = 7, (0.2, 0.8)
 #: The curve leaves out this part of the tip's radius at electrode and surface.
 MARGIN = 0.1
 _CURVE = 37
@@ -62,8 +62,8 @@ class ShapeFactor:
         z = np.asarray(distance, float)
         inside = (z >= self.distance[0]) & (z <= self.distance[-1])
         spline = CubicSpline(np.log(self.distance), np.log(self.curve))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(inside, np.exp(spline(np.log(np.where(inside, z, 1.0)))), np.nan)
+        where = np.log(np.where(inside, z, self.distance[0]))
+        return np.where(inside, np.exp(spline(where)), np.nan)
 
 
 def shape_factor(

@@ -10,6 +10,7 @@ from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.fea.forces import amplitude_of, numerics_of
 from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
 from nrm_plugin.fea.harmonic import strain_at_nodes
+from nrm_plugin.fea.pool import one_thread
 from nrm_plugin.fea.problem import at_depth
 
 #: The components of the stress, and whether they go with the cosine of the angle.
@@ -68,7 +69,8 @@ def fields(
     """
     at = float(check(tip, layer, depth)[0])
     moved = amplitude_of(amplitude)
-    solved = at_depth(tip, layer, at, numerics_of(fineness, resolution))
+    with one_thread():
+        solved = at_depth(tip, layer, at, numerics_of(fineness, resolution))
     a, b, w = moved * solved.solution.displacement.T
     space, unit = solved.space, tip.radius
     strain, element_dilation = strain_at_nodes(space, solved.solution)

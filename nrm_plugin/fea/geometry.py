@@ -181,10 +181,12 @@ class Steps:
 
     def __post_init__(self) -> None:
         edges, moduli = np.atleast_1d(self.edges).astype(float), np.atleast_1d(self.moduli)
-        if edges.size + 1 != moduli.size or np.any(np.diff(edges) <= 0.0):
+        if not (np.isfinite(edges).all() and np.all(np.diff(edges) > 0.0)):
+            raise InvalidInput("the edges of steps must be finite heights that ascend")
+        if edges.size + 1 != moduli.size:
             raise InvalidInput(
-                f"{edges.size} ascending edges have {edges.size + 1} moduli between and outside "
-                f"them, and {moduli.size} are given"
+                f"{edges.size} edges have {edges.size + 1} moduli between and outside them, and "
+                f"{moduli.size} are given"
             )
         object.__setattr__(self, "edges", edges)
         object.__setattr__(self, "moduli", _moduli(moduli.astype(complex)))
@@ -213,7 +215,8 @@ class Tabulated:
     def __post_init__(self) -> None:
         heights = np.atleast_1d(self.heights).astype(float)
         moduli = np.atleast_1d(self.moduli).astype(complex)
-        if heights.shape != moduli.shape or not np.all(np.diff(heights) > 0.0):
+        ascending = heights.size and np.isfinite(heights).all() and np.all(np.diff(heights) > 0.0)
+        if heights.shape != moduli.shape or not ascending:
             raise InvalidInput("a tabulated modulus needs ascending heights, each with a value")
         object.__setattr__(self, "heights", heights)
         object.__setattr__(self, "moduli", _moduli(moduli))

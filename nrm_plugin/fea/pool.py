@@ -14,6 +14,8 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from nrm_plugin.errors import InvalidInput
 
 _LOG = logging.getLogger(__name__)
@@ -56,7 +58,10 @@ class Workers:
 
     def map(self, function: Callable[..., Any], jobs: Iterable[Sequence[Any]]) -> list[Any]:
         """Results of ``function(*job)``, in the order of the jobs."""
-        todo = [tuple(job) for job in jobs]
+        with one_thread():
+            return self._mapped(function, [tuple(job) for job in jobs])
+
+    def _mapped(self, function: Callable[..., Any], todo: list[tuple[Any, ...]]) -> list[Any]:
         done: list[Any] = []
         if self._pool is None and todo and self.workers > 1:
             start = time.perf_counter()
@@ -65,7 +70,9 @@ class Workers:
             saved = took * len(todo) * (1.0 - 1.0 / self.workers)
             if len(todo) > 1 and saved > _START and _travels(function, todo[0]):
                 context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(min(self.workers, len(todo)), context)
+                self._pool = ProcessPoolExecutor(
+                    min(self.workers, len(todo)), context, initializer=one_thread
+                )
         if self._pool is not None:
             try:
                 columns = zip(*todo, strict=True)
@@ -74,6 +81,15 @@ class Workers:
                 _LOG.warning("processes could not be started; going on in this one")
                 self._pool, self.workers = None, 1
         return done + [function(*job) for job in todo]
+
+
+def one_thread() -> threadpool_limits:
+    """Keep linear algebra to one thread, from now on or in a ``with`` block.
+
+    The blocks of a factorisation are too small to share: on busy cores threads that wait for each
+    other make a solution ten times slower and more.
+    """
+    return threadpool_limits(1, user_api="blas")
 
 
 def cores() -> int:

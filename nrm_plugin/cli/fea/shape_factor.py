@@ -42,7 +42,7 @@ def command(
     """Shape factor r_g: what the derivative of the force is per modulus and amplitude.
 
     The curve is the local r_g at distances from the electrode. The constant is the slope of a
-    least-squares line through the forces at 13 penetrations from 0.2 to 0.8 of the thickness.
+    least-squares line through the forces at 7 penetrations from 0.2 to 0.8 of the thickness.
     """
     from nrm_plugin.errors import OutputError
     from nrm_plugin.fea import Layer, shape_factor, write_shape_factor
