@@ -8,9 +8,11 @@ import os
 import pickle
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +22,38 @@ from nrm_plugin.errors import InvalidInput
 
 _LOG = logging.getLogger(__name__)
 _START = 2.0  # s until a process has imported what it needs
+
+#: Called with how many solutions are done and how many are known to be wanted.
+Progress = Callable[[int, int], None]
+_WATCHER: ContextVar[_Count | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watched(progress: Progress | None) -> Iterator[None]:
+    """Call ``progress(done, wanted)`` after each solution in the block; None does nothing.
+
+    A calculation asks for its solutions in several rounds, so that `wanted` may grow.
+    """
+    token = _WATCHER.set(None if progress is None else _Count(progress))
+    try:
+        yield
+    finally:
+        _WATCHER.reset(token)
+
+
+class _Count:
+    """Solutions that are done and wanted."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.done, self.wanted = progress, 0, 0
+
+    def want(self, count: int) -> None:
+        self.wanted += count
+        self.progress(self.done, self.wanted)
+
+    def tick(self) -> None:
+        self.done += 1
+        self.progress(self.done, self.wanted)
 
 
 class Workers:
@@ -39,8 +73,9 @@ class Workers:
     """
 
     def __init__(self, workers: int | None = None) -> None:
-        if workers is not None and workers < 1:
-            raise InvalidInput(f"{workers} processes can do nothing: give 1 or more")
+        whole = isinstance(workers, int) and not isinstance(workers, bool)
+        if workers is not None and not (whole and workers > 0):
+            raise InvalidInput(f"{workers!r} processes can do nothing: give 1 or more")
         self.workers = workers if workers is not None else cores() if _importable() else 1
         self._pool: ProcessPoolExecutor | None = None
 
@@ -62,25 +97,41 @@ class Workers:
             return self._mapped(function, [tuple(job) for job in jobs])
 
     def _mapped(self, function: Callable[..., Any], todo: list[tuple[Any, ...]]) -> list[Any]:
+        watcher = _WATCHER.get()
+        if watcher is not None:
+            watcher.want(len(todo))
         done: list[Any] = []
+        for result in self._results(function, todo):
+            done.append(result)
+            if watcher is not None:
+                watcher.tick()
+        return done
+
+    def _results(self, function: Callable[..., Any], todo: list[tuple[Any, ...]]) -> Iterator[Any]:
         if self._pool is None and todo and self.workers > 1:
             start = time.perf_counter()
-            done.append(function(*todo.pop(0)))
+            yield function(*todo[0])
             took = time.perf_counter() - start
+            todo = todo[1:]
             saved = took * len(todo) * (1.0 - 1.0 / self.workers)
             if len(todo) > 1 and saved > _START and _travels(function, todo[0]):
                 context = multiprocessing.get_context("spawn")
                 self._pool = ProcessPoolExecutor(
                     min(self.workers, len(todo)), context, initializer=one_thread
                 )
-        if self._pool is not None:
+        if self._pool is not None and todo:
+            given = 0
             try:
-                columns = zip(*todo, strict=True)
-                return done + list(self._pool.map(function, *columns, chunksize=1))
+                for result in self._pool.map(function, *zip(*todo, strict=True), chunksize=1):
+                    given += 1
+                    yield result
             except BrokenProcessPool:
                 _LOG.warning("processes could not be started; going on in this one")
-                self._pool, self.workers = None, 1
-        return done + [function(*job) for job in todo]
+                self._pool, self.workers, todo = None, 1, todo[given:]
+            else:
+                return
+        for job in todo:
+            yield function(*job)
 
 
 def one_thread() -> threadpool_limits:

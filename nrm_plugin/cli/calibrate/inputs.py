@@ -25,10 +25,12 @@ class Quantity(click.ParamType):  # type: ignore[type-arg]
     ----------
     unit : str
         SI unit.
+    usual : str, optional
+        Unit that people would write, for the example in the error.
     """
 
-    def __init__(self, unit: str) -> None:
-        self.unit = unit
+    def __init__(self, unit: str, usual: str = "") -> None:
+        self.unit, self.usual = unit, usual
         self.name = unit or "number"
 
     def convert(
@@ -38,13 +40,13 @@ class Quantity(click.ParamType):  # type: ignore[type-arg]
         if isinstance(value, float):
             return value
         try:
-            return quantity(str(value), self.unit)
+            return quantity(str(value), self.unit, self.usual)
         except InvalidInput as error:
             self.fail(str(error), param, ctx)
 
 
-def quantity(text: str, unit: str) -> float:
-    """Return a number with its unit in SI.
+def quantity(text: str, unit: str, usual: str = "") -> float:
+    """Return a number with its unit in SI; `usual` is the unit of the example in the error.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def quantity(text: str, unit: str) -> float:
     """
     if unit and re.fullmatch(r"\s*[-+]?[\d.]+(?:[eE][-+]?\d+)?\s*", text):
         raise InvalidInput(
-            f"{text.strip()!r} has no unit: write for example '{text.strip()} {unit}'"
+            f"{text.strip()!r} has no unit: write for example '{text.strip()} {usual or unit}'"
         )
     return parse(text, unit)
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from math import isfinite
 from typing import Any
 
 import click
 
 from nrm_plugin.cli.calibrate.inputs import Quantity
+from nrm_plugin.cli.text import human
+from nrm_plugin.errors import InvalidInput
 
 _COMMANDS = {
     "force": "Lateral force on a tip at depths in a layer.",
@@ -18,6 +23,9 @@ _COMMANDS = {
     "invert": "Modulus at each height from the lateral force.",
     "figure": "Draw displacement, stress, forces and a stiff skin.",
 }
+
+#: Values with a unit on the command line.
+LENGTH, MODULUS, FORCE = Quantity("m", "nm"), Quantity("Pa", "MPa"), Quantity("N", "nN")
 
 
 class Calculations(click.Group):
@@ -45,16 +53,16 @@ class Calculations(click.Group):
 def command() -> None:
     """Compute with finite elements: forces, the shape factor, layers, and the way back.
 
-    Lengths and moduli are given with their units: 10nm, 1MPa.
+    Lengths, forces and moduli are given with their units: 10nm, 1MPa.
     """
 
 
 def with_tip(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that describe the tip; the function gets ``tip``."""
 
-    @click.option("--radius", type=Quantity("m"), required=True, metavar="LENGTH",
+    @click.option("--radius", type=LENGTH, required=True, metavar="LENGTH",
                   help="Radius of the tip's end.")  # fmt: skip
-    @click.option("--half-angle", type=Quantity("rad"), default="0deg", metavar="ANGLE",
+    @click.option("--half-angle", type=Quantity("rad", "deg"), default="0deg", metavar="ANGLE",
                   help="Half the angle of a conical tip; a cylinder if not given.")  # fmt: skip
     @click.option("--frictionless", is_flag=True,
                   help="The layer slides along the tip instead of sticking to it.")  # fmt: skip
@@ -69,17 +77,17 @@ def with_tip(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def with_poisson(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--poisson`` and ``--domain``."""
-    domain = click.option("--domain", type=Quantity("m"), metavar="LENGTH",
+    domain = click.option("--domain", type=LENGTH, metavar="LENGTH",
                           help="Radius at which the layer is held; 10 thicknesses beyond the tip "
                           "if not given.")  # fmt: skip
     poisson = click.option("--poisson", type=float, default=0.49, show_default=True,
-                           help="Poisson ratio, 0 to 0.5.")  # fmt: skip
+                           metavar="NUMBER", help="Poisson ratio, 0 to 0.5.")  # fmt: skip
     return poisson(domain(function))
 
 
 def with_thickness(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--thickness``."""
-    return click.option("--thickness", type=Quantity("m"), required=True, metavar="LENGTH",
+    return click.option("--thickness", type=LENGTH, required=True, metavar="LENGTH",
                         help="Thickness of the layer.")(function)  # fmt: skip
 
 
@@ -97,5 +105,52 @@ def with_workers(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-amplitude = click.option("--amplitude", type=Quantity("m"), required=True, metavar="LENGTH",
+amplitude = click.option("--amplitude", type=LENGTH, required=True, metavar="LENGTH",
                          help="Amplitude of the lateral motion, peak.")  # fmt: skip
+
+
+def positive(what: str, value: float, unit: str) -> float:
+    """Return the value, if it is above 0.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    if not (isfinite(value) and value > 0.0):
+        raise InvalidInput(f"{what} {human(value, unit)} makes no sense: give a value above 0")
+    return value
+
+
+def moduli(storage: float, loss: float) -> complex:
+    """Complex modulus of a material that loses energy.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    if not loss >= 0.0:
+        raise InvalidInput(
+            f"a loss modulus of {human(loss, 'Pa')} makes no sense: a layer takes energy from the "
+            "tip, and gives it none"
+        )
+    return complex(storage, loss)
+
+
+@contextmanager
+def progress(ctx: click.Context) -> Iterator[None]:
+    """Show how many problems have been solved in the block, where somebody looks."""
+    if (ctx.obj and ctx.obj["quiet"]) or not sys.stderr.isatty():
+        yield
+        return
+    from tqdm import tqdm
+
+    from nrm_plugin.fea.pool import watched
+
+    with tqdm(unit=" solutions", desc=str(ctx.info_name), leave=False, delay=0.5) as bar:
+
+        def show(done: int, wanted: int) -> None:
+            bar.total = wanted
+            bar.update(done - bar.n)
+
+        with watched(show):
+            yield

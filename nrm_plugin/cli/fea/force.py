@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nrm_plugin.cli.calibrate.inputs import Quantity
-from nrm_plugin.cli.fea import amplitude, with_poisson, with_thickness, with_tip, with_workers
-from nrm_plugin.cli.text import human, table
+from nrm_plugin.cli.fea import (
+    LENGTH,
+    MODULUS,
+    amplitude,
+    moduli,
+    progress,
+    with_poisson,
+    with_thickness,
+    with_tip,
+    with_workers,
+)
+from nrm_plugin.cli.text import columns
 
 if TYPE_CHECKING:
     from nrm_plugin.fea import Tip
@@ -18,17 +27,19 @@ if TYPE_CHECKING:
 @click.command("force")
 @with_tip
 @with_thickness
-@click.option("--depth", "depths", type=Quantity("m"), multiple=True, required=True,
+@click.option("--depth", "depths", type=LENGTH, multiple=True, required=True,
               metavar="LENGTH", help="Depth of the apex. May be repeated.")  # fmt: skip
 @with_poisson
-@click.option("--modulus", type=Quantity("Pa"), required=True, metavar="MODULUS",
+@click.option("--modulus", type=MODULUS, required=True, metavar="MODULUS",
               help="Young's storage modulus of the layer.")  # fmt: skip
-@click.option("--loss", type=Quantity("Pa"), default="0Pa", metavar="MODULUS",
-              help="Its loss modulus.")  # fmt: skip
+@click.option("--loss", type=MODULUS, default="0Pa", metavar="MODULUS",
+              help="Its loss modulus; none if not given.")  # fmt: skip
 @amplitude
 @with_workers
 @click.option("--json", "as_json", is_flag=True, help="Print SI values for programs.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     tip: Tip,
     thickness: float,
     depths: tuple[float, ...],
@@ -43,17 +54,21 @@ def command(
     """Lateral force that moves a tip sideways in a homogeneous layer."""
     from nrm_plugin.fea import Layer, lateral_force
 
-    layer = Layer(thickness, complex(modulus, loss), poisson, domain)
-    found = lateral_force(tip, layer, depths, amplitude, workers=workers)
+    layer = Layer(thickness, moduli(modulus, loss), poisson, domain)
+    with progress(ctx):
+        found = lateral_force(tip, layer, depths, amplitude, workers=workers)
+    in_phase, quadrature = found.force.real.tolist(), found.force.imag.tolist()
     if as_json:
         values = {
             "depth": found.depth.tolist(),
-            "force_in_phase": found.force.real.tolist(),
-            "force_quadrature": found.force.imag.tolist(),
+            "force_in_phase": in_phase,
+            "force_quadrature": quadrature,
         }
         click.echo(json.dumps(values, indent=2))
         return
-    rows = [("depth", "in phase", "quadrature")]
-    for depth, force in zip(found.depth.tolist(), found.force.tolist(), strict=True):
-        rows.append((human(depth, "m"), human(force.real, "N"), human(force.imag, "N")))
-    click.echo(table(rows, 0))
+    shown = [
+        ("depth", "m", found.depth.tolist()),
+        ("force in phase", "N", in_phase),
+        ("quadrature", "N", quadrature),
+    ]
+    click.echo(columns(shown[: 3 if loss else 2], digits=5, indent=0))

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nrm_plugin.cli.calibrate.inputs import Quantity
-from nrm_plugin.cli.fea import with_poisson, with_thickness, with_tip, with_workers
-from nrm_plugin.cli.plot import edges_given
-from nrm_plugin.cli.text import table
-from nrm_plugin.errors import MissingCalibration
+from nrm_plugin.cli.fea import (
+    FORCE,
+    LENGTH,
+    positive,
+    progress,
+    with_poisson,
+    with_thickness,
+    with_tip,
+    with_workers,
+)
+from nrm_plugin.cli.text import columns
 
 if TYPE_CHECKING:
     from nrm_plugin.fea import Inverted, Tip
@@ -23,20 +29,20 @@ if TYPE_CHECKING:
 @with_tip
 @with_thickness
 @with_poisson
-@click.option("--amplitude", type=Quantity("m"), metavar="LENGTH",
+@click.option("--amplitude", type=LENGTH, metavar="LENGTH",
               help="Amplitude of the lateral motion, peak; that of the results if not "
               "given.")  # fmt: skip
-@click.option("--curve", type=int, metavar="N",
-              help="Of results: one curve. The mean of all if not given.")  # fmt: skip
+@click.option("--curve", type=click.IntRange(min=0), metavar="N",
+              help="Of results: one curve, from 0. The mean of all if not given.")  # fmt: skip
 @click.option("--edges", metavar="V,V,...",
               help="Of results: means over regions between these potentials.")  # fmt: skip
-@click.option("--step", type=Quantity("m"), metavar="LENGTH",
+@click.option("--step", type=LENGTH, metavar="LENGTH",
               help="Forces are averaged over steps of this; a fifth of the tip's radius if not "
               "given.")  # fmt: skip
-@click.option("--from", "low", type=Quantity("m"), metavar="LENGTH",
+@click.option("--from", "low", type=LENGTH, metavar="LENGTH",
               help="Smallest distance from the electrode that is used; a fifth of the tip's "
               "radius if not given.")  # fmt: skip
-@click.option("--noise", type=Quantity("N"), metavar="FORCE",
+@click.option("--noise", type=FORCE, metavar="FORCE",
               help="Standard deviation of the force of one sample; from the data if not "
               "given.")  # fmt: skip
 @with_workers
@@ -68,28 +74,31 @@ def command(
 
     from nrm_plugin.fea import InversionFailed, Layer, invert
 
+    layer = Layer(thickness, 1.0, poisson, domain)
+    width = 0.2 * tip.radius if step is None else positive("--step", step, "m")
+    nearest = 0.2 * tip.radius if low is None else positive("--from", low, "m")
     measured, known = _measured(file, curve, edges)
     amplitude = amplitude if amplitude is not None else known
     if amplitude is None:
-        raise MissingCalibration("dither_amplitude")
-    layer = Layer(thickness, 1.0, poisson, domain)
-    width = step or 0.2 * tip.radius
-    nearest = low or 0.2 * tip.radius
+        raise click.UsageError(f"{file} does not say the amplitude of the lateral motion: "
+                               "give --amplitude, such as 1nm")  # fmt: skip
     found: list[dict[str, Any]] = []
     for given in measured:
         if noise is not None:
-            given = replace(given, noise=complex(noise, noise))
+            sigma = positive("--noise", noise, "N")
+            given = replace(given, noise=complex(sigma, sigma))
         data = given.binned(width, nearest, thickness - 0.1 * tip.radius)
         try:
-            result = invert(tip, layer, thickness - data.distance, data.force, amplitude,
-                            noise=data.noise, workers=workers)  # fmt: skip
+            with progress(ctx):
+                result = invert(tip, layer, thickness - data.distance, data.force, amplitude,
+                                noise=data.noise, workers=workers)  # fmt: skip
         except InversionFailed as error:
             found.append({"of": data.label, "failed": str(error)})
             click.echo(f"nrm: {data.label}: {error}", err=True)
             continue
-        found.append({"of": data.label, "failed": None, **_plain(result)})
         if not as_json:
-            click.echo(_text(data, result))
+            click.echo(_text(data, result, thickness) + "\n" * (given is not measured[-1]))
+        found.append({"of": data.label, "failed": None, **_plain(result)})
     if as_json:
         click.echo(json.dumps(found, indent=2))
     ctx.exit(1 if any(one["failed"] for one in found) else 0)
@@ -99,9 +108,12 @@ def _measured(
     file: str, curve: int | None, edges: str | None
 ) -> tuple[list[Measured], float | None]:
     """Forces of a file, and the amplitude if it says so."""
+    from nrm_plugin.cli.plot import edges_given
     from nrm_plugin.fea.measured import from_results, from_table
     from nrm_plugin.store.opened import holds_results, open_results
 
+    if curve is not None and edges is not None:
+        raise click.UsageError("give --curve or --edges: one curve, or means over regions")
     if not holds_results(file):
         if curve is not None or edges is not None:
             raise click.UsageError("--curve and --edges go with results of nrm process")
@@ -121,13 +133,9 @@ def _plain(found: Inverted) -> dict[str, Any]:
 
     layers = None
     if found.layers is not None:
-        bounds = [0.0, *np.asarray(found.layers.edges).tolist(), float(found.cells[-1])]
-        layers = [
-            {"from": start, "to": stop, "storage_modulus": value.real, "loss_modulus": value.imag}
-            for start, stop, value in zip(
-                bounds, bounds[1:], np.asarray(found.layers.moduli).tolist(), strict=False
-            )
-        ]
+        names = ("from", "to", "storage_modulus", "loss_modulus")
+        rows = zip(*_layers(found, float(found.cells[-1])), strict=True)
+        layers = [dict(zip(names, row, strict=True)) for row in rows]
     return {
         "height": listed(found.heights),
         "storage_modulus": listed(found.modulus.real),
@@ -142,15 +150,39 @@ def _plain(found: Inverted) -> dict[str, Any]:
     }
 
 
-def _text(data: Measured, found: Inverted) -> str:
-    """Profile as a table."""
-    lines = [f"{data.label}: misfit {found.misfit:.2f} (1 is the noise)"]
+def _layers(
+    found: Inverted, thickness: float
+) -> tuple[list[float], list[float], list[float], list[float]]:
+    """Where each layer begins and ends, and its two moduli."""
+    import numpy as np
+
+    assert found.layers is not None
+    bounds = [0.0, *np.asarray(found.layers.edges).tolist(), thickness]
+    moduli = np.asarray(found.layers.moduli)
+    return bounds[:-1], bounds[1:], moduli.real.tolist(), moduli.imag.tolist()
+
+
+def _text(data: Measured, found: Inverted, thickness: float) -> str:
+    """The layers, if there are such, and the profile with its bands."""
+    import numpy as np
+
+    lossy = bool(np.isfinite(found.loss_low).any())
+    lines = [f"{data.label}: misfit {found.misfit:.2f} (1 is the noise)", ""]
     if found.layers is not None:
-        lines.append(f"  {len(found.layers.moduli)} layers explain the force")  # type: ignore[arg-type]
-    rows = [("height", "E'", "95 %", "E''", "95 %"), ("nm", "MPa", "", "MPa", "")]
-    columns = (found.heights * 1e9, found.modulus.real, found.storage_low, found.storage_high,
-               found.modulus.imag, found.loss_low, found.loss_high)  # fmt: skip
-    for height, *values in zip(*columns, strict=True):
-        e, e_low, e_high, loss, l_low, l_high = (f"{v * 1e-6:.3g}" for v in values)
-        rows.append((f"{height:.3g}", e, f"{e_low} to {e_high}", loss, f"{l_low} to {l_high}"))
-    return "\n".join([*lines, table(rows)])
+        start, stop, storage, loss = _layers(found, thickness)
+        lines[0] += f", {len(start)} layer{'s' * (len(start) > 1)}"
+        shown = [("from", "m", start), ("to", "m", stop), ("E'", "Pa", storage)]
+        lines += [columns([*shown, *[("E''", "Pa", loss)] * lossy]), ""]
+    shown = [
+        ("height", "m", found.heights.tolist()),
+        ("E'", "Pa", found.modulus.real.tolist()),
+        ("from", "Pa", found.storage_low.tolist()),
+        ("to", "Pa", found.storage_high.tolist()),
+    ]
+    if lossy:
+        shown += [
+            ("E''", "Pa", found.modulus.imag.tolist()),
+            ("from", "Pa", found.loss_low.tolist()),
+            ("to", "Pa", found.loss_high.tolist()),
+        ]
+    return "\n".join([*lines, columns(shown)])

@@ -7,13 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nrm_plugin.cli.calibrate.inputs import Quantity, quantity
-from nrm_plugin.cli.fea import amplitude, with_poisson, with_tip, with_workers
-from nrm_plugin.cli.text import table
+from nrm_plugin.cli.calibrate.inputs import quantity
+from nrm_plugin.cli.fea import (
+    LENGTH,
+    amplitude,
+    moduli,
+    positive,
+    progress,
+    with_poisson,
+    with_tip,
+    with_workers,
+)
+from nrm_plugin.cli.text import columns
 from nrm_plugin.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from nrm_plugin.fea import ShapeFactor, Tip
+    from nrm_plugin.fea import Layer, ShapeFactor, Tip
+
+_MOST = 1000  # depths; each takes a fifth of a second
 
 
 class Slab(click.ParamType):  # type: ignore[type-arg]
@@ -27,13 +38,13 @@ class Slab(click.ParamType):  # type: ignore[type-arg]
         """See click."""
         if isinstance(value, tuple):
             return value
-        thickness, equals, moduli = str(value).partition("=")
-        storage, _, loss = moduli.partition(",")
+        thickness, equals, given = str(value).partition("=")
+        storage, _, loss = given.partition(",")
         try:
             if not equals:
                 raise InvalidInput(f"{value!r}: write THICKNESS=MODULUS, such as 10nm=10MPa")
-            modulus = complex(quantity(storage, "Pa"), quantity(loss, "Pa") if loss else 0.0)
-            return quantity(thickness, "m"), modulus
+            parts = [quantity(part, "Pa", "MPa") for part in (storage, loss or "0Pa")]
+            return quantity(thickness, "m", "nm"), moduli(*parts)
         except InvalidInput as error:
             self.fail(str(error), param, ctx)
 
@@ -45,13 +56,15 @@ class Slab(click.ParamType):  # type: ignore[type-arg]
               help="A layer, from the electrode outwards. May be repeated.")  # fmt: skip
 @with_poisson
 @amplitude
-@click.option("--step", type=Quantity("m"), metavar="LENGTH",
+@click.option("--step", type=LENGTH, metavar="LENGTH",
               help="Between depths; a fiftieth of the thickness if not given.")  # fmt: skip
 @click.option("--shape-factor", "constant", type=float, metavar="R_G",
               help="One number for all distances; the local curve if not given.")  # fmt: skip
 @with_workers
 @click.option("--json", "as_json", is_flag=True, help="Print SI values for programs.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     tip: Tip,
     slabs: tuple[tuple[float, complex], ...],
     poisson: float,
@@ -65,17 +78,24 @@ def command(
     """Lateral force in a stack of layers, and the modulus that Eq. 5 would give for it."""
     import numpy as np
 
-    from nrm_plugin.fea import Layer, Steps, apparent_modulus, lateral_force
+    from nrm_plugin.fea import apparent_modulus, lateral_force
 
-    edges = np.cumsum([thickness for thickness, _ in slabs])
-    modulus = Steps(edges[:-1], [modulus for _, modulus in slabs])
-    layer = Layer(float(edges[-1]), modulus, poisson, domain)
-    factor = _factor(tip, layer, workers) if constant is None else constant
-    spacing = step or layer.thickness / 50.0
-    depths = np.arange(spacing, layer.thickness - 0.5 * spacing, spacing)
-    force = lateral_force(tip, layer, depths, amplitude, workers=workers)
+    if constant is not None:
+        positive("--shape-factor", constant, "")
+    layer = _stack(slabs, poisson, domain)
+    spacing = layer.thickness / 50.0 if step is None else positive("--step", step, "m")
+    count = int(min(np.ceil(layer.thickness / spacing - 0.5), _MOST + 2.0)) - 1
+    if not 3 <= count <= _MOST:
+        raise InvalidInput(
+            f"--step {spacing * 1e9:.4g} nm: 3 to {_MOST} steps must fit into the "
+            f"{layer.thickness * 1e9:.4g} nm of the layers"
+        )
+    with progress(ctx):
+        factor = _factor(tip, layer, workers) if constant is None else constant
+        depths = spacing * np.arange(1, count + 1)
+        force = lateral_force(tip, layer, depths, amplitude, workers=workers)
     apparent, true = apparent_modulus(force, factor), layer.moduli(force.distance)
-    columns = {
+    found = {
         "depth": force.depth,
         "distance": force.distance,
         "force_in_phase": force.force.real,
@@ -88,21 +108,35 @@ def command(
     if as_json:
         plain = {
             name: [value if np.isfinite(value) else None for value in values.tolist()]
-            for name, values in columns.items()
+            for name, values in found.items()
         }
         click.echo(json.dumps(plain, indent=2))
         return
-    scales = (1e9, 1e9, 1e9, 1e9, 1e-6, 1e-6, 1e-6, 1e-6)
-    head = ("depth", "distance", "F'", "F''", "E' (Eq. 5)", "E''", "E' here", "E''")
-    units = ("nm", "nm", "nN", "nN", "MPa", "MPa", "MPa", "MPa")
-    rows = zip(
-        *(values * scale for values, scale in zip(columns.values(), scales, strict=True)),
-        strict=True,
-    )
-    click.echo(table([head, units, *(tuple(f"{v:.4g}" for v in row) for row in rows)], 0))
+    heads = (("depth", "m"), ("distance", "m"), ("F'", "N"), ("F''", "N"), ("E' (Eq. 5)", "Pa"),
+             ("E'' (Eq. 5)", "Pa"), ("E' there", "Pa"), ("E'' there", "Pa"))  # fmt: skip
+    lossy = bool(np.any(true.imag != 0.0))
+    shown = [
+        (name, unit, values.tolist())
+        for (name, unit), values in zip(heads, found.values(), strict=True)
+        if lossy or "''" not in name
+    ]
+    click.echo(columns(shown, indent=0))
 
 
-def _factor(tip: Tip, layer: Any, workers: int) -> ShapeFactor:
+def _stack(slabs: tuple[tuple[float, complex], ...], poisson: float, domain: float | None) -> Layer:
+    """Layers from the electrode outwards as one."""
+    import numpy as np
+
+    from nrm_plugin.fea import Layer, Steps
+
+    for thickness, _ in slabs:
+        positive("a layer's thickness of", thickness, "m")
+    edges = np.cumsum([thickness for thickness, _ in slabs])
+    modulus = Steps(edges[:-1], [modulus for _, modulus in slabs])
+    return Layer(float(edges[-1]), modulus, poisson, domain)
+
+
+def _factor(tip: Tip, layer: Layer, workers: int) -> ShapeFactor:
     """Shape factor from the table where it holds it, else solved for."""
     from nrm_plugin.fea import shape_factor
 

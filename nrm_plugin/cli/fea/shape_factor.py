@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nrm_plugin.cli.fea import with_poisson, with_thickness, with_tip, with_workers
-from nrm_plugin.cli.text import human, table
+from nrm_plugin.cli.fea import progress, with_poisson, with_thickness, with_tip, with_workers
+from nrm_plugin.cli.text import columns, human
+from nrm_plugin.errors import OutputError
 
 if TYPE_CHECKING:
     from nrm_plugin.fea import ShapeFactor, Tip
@@ -44,51 +47,62 @@ def command(
     The curve is the local r_g at distances from the electrode. The constant is the slope of a
     least-squares line through the forces at 7 penetrations from 0.2 to 0.8 of the thickness.
     """
-    from nrm_plugin.errors import OutputError
     from nrm_plugin.fea import Layer, shape_factor, write_shape_factor
 
-    if output is not None and not overwrite:
-        from pathlib import Path
-
-        if Path(output).exists():
+    if output is not None:
+        if Path(output).suffix.lower() != ".h5":
+            raise click.UsageError(f"-o {output}: the shape factor is written as .h5")
+        if Path(output).exists() and not overwrite:
             raise OutputError(output, "it exists, and is replaced only with --overwrite")
     layer = Layer(thickness, 1.0, poisson, domain)
-    found = shape_factor(tip, layer, table=from_table, workers=workers)
+    with progress(ctx):
+        found = shape_factor(tip, layer, table=from_table, workers=workers)
     if output is not None:
         write_shape_factor(found, output, overwrite=overwrite)
-        if not (ctx.obj and ctx.obj["quiet"]):
-            click.echo(f"nrm: {output} written", err=True)
-    if as_json:
-        values = {
-            "shape_factor": found.constant,
-            "fit": {
-                "from": found.window[0],
-                "to": found.window[1],
-                "r_squared": found.r_squared,
-            },
-            "curve": {
-                "distance": found.distance.tolist(),
-                "shape_factor": found.curve.tolist(),
-            },
-            "radius_sensitivity": found.radius_sensitivity,
-            "source": found.source,
-        }
-        click.echo(json.dumps(values, indent=2))
-    else:
-        click.echo(_text(found))
+    click.echo(json.dumps(_plain(found), indent=2) if as_json else _text(found))
+    if output is not None and not (ctx.obj and ctx.obj["quiet"]):
+        click.echo(f"nrm: {output} written", err=True)
+
+
+def _plain(found: ShapeFactor) -> dict[str, Any]:
+    """What was found in types that JSON has."""
+    return {
+        "shape_factor": found.constant,
+        "fit": {
+            "from": found.window[0],
+            "to": found.window[1],
+            "r_squared": found.r_squared,
+        },
+        "curve": {
+            "distance": found.distance.tolist(),
+            "shape_factor": found.curve.tolist(),
+        },
+        "radius_sensitivity": found.radius_sensitivity,
+        "source": found.source,
+    }
 
 
 def _text(found: ShapeFactor) -> str:
     start, stop = (human(depth, "m") for depth in found.window)
-    sensitivity = found.radius_sensitivity
+    change = 100.0 * (1.1**found.radius_sensitivity - 1.0)
+    at = _round_distances(found)
+    inside = [min(max(z, found.distance[0]), found.distance[-1]) for z in at]  # but for rounding
+    shown = [("distance", "m", at), ("local r_g", "", found.at(inside).tolist())]
     lines = [
         f"shape factor {found.constant:.4g}  ({found.source})",
         f"  line through penetrations from {start} to {stop}, R^2 = {found.r_squared:.4f}",
-        f"  a tip radius 10 % larger changes it by {100 * (1.1**sensitivity - 1):+.1f} %",
+        f"  a tip radius 10 % larger changes it by {change:+.1f} %",
         "",
-        "distance   local r_g",
+        columns(shown, indent=0),
     ]
-    every = max(1, found.distance.size // 12)
-    pairs = zip(found.distance.tolist(), found.curve.tolist(), strict=True)
-    rows = [(f"{z * 1e9:.3g} nm", f"{factor:.3f}") for z, factor in pairs]
-    return "\n".join([*lines, table([(a.ljust(9), b) for a, b in rows[::every]], 0)])
+    return "\n".join(lines)
+
+
+def _round_distances(found: ShapeFactor) -> list[float]:
+    """1, 2, 5, 10, ... nm from either end of the curve to the middle of the layer."""
+    thickness = found.layer.thickness
+    low, high = found.distance[0] * (1.0 - 1e-9), found.distance[-1] * (1.0 + 1e-9)
+    steps = [digit * 10.0**power for power in range(-12, 0) for digit in (1.0, 2.0, 5.0)]
+    near = list(takewhile(lambda z: z < 0.5 * thickness, steps))
+    mirrored = [0.5 * thickness, *(thickness - z for z in reversed(near))]
+    return [float(z) for z in (*near, *mirrored) if low <= z <= high]
