@@ -15,9 +15,10 @@ import h5py
 import numpy as np
 
 from nrm_plugin import __version__
-from nrm_plugin.errors import CorruptFile, MissingFile
+from nrm_plugin.errors import CorruptFile, InvalidInput, MissingFile
 from nrm_plugin.fea.factor import MARGIN, ShapeFactor, crowded
 from nrm_plugin.fea.geometry import Layer, Tip
+from nrm_plugin.fea.given import ascending, numbers
 from nrm_plugin.formats import replacing
 
 FORMAT, FORMAT_VERSION = "nrm-shape-factor", "1.0"
@@ -76,9 +77,12 @@ def read_shape_factor(path: str | PathLike[str]) -> ShapeFactor:
     try:
         with h5py.File(path, "r") as file:
             about = dict(file.attrs)
-            distance, curve = file["distance"][()], file["shape_factor"][()]
+            distance, curve = (file[name][()] for name in ("distance", "shape_factor"))
         if about["format"] != FORMAT:
             raise CorruptFile(path, None, f"a file of format {FORMAT}", about["format"])
+        distance, curve = ascending("distances", distance), numbers("shape factors", curve)
+        if distance.size < 2 or curve.shape != distance.shape or not np.all(curve > 0.0):
+            raise InvalidInput("each of two distances or more needs a shape factor above 0")
         tip = Tip(
             float(about["tip_radius"]),
             float(about["tip_half_angle"]),
@@ -103,5 +107,5 @@ def read_shape_factor(path: str | PathLike[str]) -> ShapeFactor:
         )
     except FileNotFoundError:
         raise MissingFile(path, "there is no such file") from None
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise CorruptFile(path, None, "a shape factor in HDF5", error) from None

@@ -12,6 +12,7 @@ from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.forces import numerics_of
 from nrm_plugin.fea.geometry import Layer, Tip, check
+from nrm_plugin.fea.given import numbers
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import Numerics, stiffness
 
@@ -59,7 +60,7 @@ class ShapeFactor:
 
     def at(self, distance: ArrayLike) -> FloatArray:
         """Local r_g at distances in m; NaN beyond the curve."""
-        z = np.asarray(distance, float)
+        z = numbers("distances", distance)
         inside = (z >= self.distance[0]) & (z <= self.distance[-1])
         spline = CubicSpline(np.log(self.distance), np.log(self.curve))
         where = np.log(np.where(inside, z, self.distance[0]))

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
+from nrm_plugin.fea.given import number, positive
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import Numerics, stiffness
 
@@ -90,9 +91,7 @@ def amplitude_of(value: float) -> float:
     ------
     InvalidInput
     """
-    if not (np.isfinite(value) and value > 0.0):
-        raise InvalidInput(f"an amplitude of {value * 1e9:.4g} nm makes no sense: give it above 0")
-    return float(value)
+    return positive("the amplitude", value)
 
 
 def numerics_of(fineness: float, resolution: float | None, cells: ArrayLike = ()) -> Numerics:
@@ -102,8 +101,8 @@ def numerics_of(fineness: float, resolution: float | None, cells: ArrayLike = ()
     ------
     InvalidInput
     """
-    if not 0.3 <= fineness <= 10.0:
+    if not 0.3 <= number("the fineness", fineness) <= 10.0:
         raise InvalidInput(f"a fineness of {fineness:.4g} is not between 0.3 and 10; 1 is usual")
-    if resolution is not None and not (np.isfinite(resolution) and resolution > 0.0):
-        raise InvalidInput(f"a resolution of {resolution * 1e9:.4g} nm makes no sense")
-    return Numerics(fineness, resolution, tuple(np.asarray(cells, float).tolist()))
+    if resolution is not None:
+        resolution = positive("the resolution", resolution)
+    return Numerics(float(fineness), resolution, tuple(np.asarray(cells, float).tolist()))

@@ -11,6 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.fea.given import (
+    ascending,
+    complex_number,
+    complex_numbers,
+    nm,
+    number,
+    positive,
+    row,
+)
 
 ComplexArray = NDArray[np.complex128]
 
@@ -19,6 +28,10 @@ ModulusProfile = Callable[[FloatArray], ComplexArray]
 
 #: Depths, and gaps to the electrode, below this part of the tip's radius are refused.
 SMALLEST = 0.01
+#: A layer is divided into no more parts than this.
+MOST = 1000
+_THICKEST, _WIDEST = 1e4, 1e3  # in tip radii, in thicknesses
+_CONTRAST = 1e12  # of moduli
 _DEFAULT_DOMAIN = 10.0  # layer thicknesses; 4 are enough for 0.2 %
 
 
@@ -42,11 +55,15 @@ class Tip:
     bonded: bool = True
 
     def __post_init__(self) -> None:
-        _positive("the tip's radius", self.radius)
-        if not 0.0 <= self.half_angle <= math.radians(80.0):
+        positive("the tip's radius", self.radius)
+        if not 0.0 <= number("the half angle", self.half_angle) <= math.radians(80.0):
             raise InvalidInput(
                 f"the half angle {math.degrees(self.half_angle):.4g}° is not between 0 and 80°: "
                 "0 is a cylinder, AFM tips have 5 to 35°"
+            )
+        if self.bonded not in (True, False):
+            raise InvalidInput(
+                f"bonded is {self.bonded!r}: it is True, or False for a tip without friction"
             )
 
     @property
@@ -116,16 +133,16 @@ class Layer:
     domain: float | None = None
 
     def __post_init__(self) -> None:
-        _positive("the layer's thickness", self.thickness)
+        positive("the layer's thickness", self.thickness)
         if self.domain is not None:
-            _positive("the domain's radius", self.domain)
-        if not 0.0 <= self.poisson_ratio <= 0.5:
+            positive("the domain's radius", self.domain)
+        if not 0.0 <= number("the Poisson ratio", self.poisson_ratio) <= 0.5:
             raise InvalidInput(
                 f"a Poisson ratio of {self.poisson_ratio:.6g} is not between 0 and 0.5, where 0.5 "
                 "is incompressible"
             )
         if not callable(self.modulus):
-            _moduli(np.array([self.modulus], complex))
+            _moduli(complex_number("the modulus, which is no function,", self.modulus))
 
     @property
     def homogeneous(self) -> bool:
@@ -148,8 +165,13 @@ class Layer:
         """
         if not callable(self.modulus):
             return np.full(np.shape(heights), complex(self.modulus))
-        values = np.broadcast_to(np.asarray(self.modulus(heights), complex), np.shape(heights))
-        return _moduli(values)
+        values = _moduli(self.modulus(heights))
+        if values.shape not in ((), np.shape(heights)):
+            raise InvalidInput(
+                f"the modulus, a function, gives values of shape {values.shape} for heights of "
+                f"shape {np.shape(heights)}: it must give one for each"
+            )
+        return np.broadcast_to(values, np.shape(heights))
 
     def radius(self, tip: Tip) -> float:
         """Radius of the domain in m, for this tip."""
@@ -180,16 +202,15 @@ class Steps:
     moduli: ArrayLike
 
     def __post_init__(self) -> None:
-        edges, moduli = np.atleast_1d(self.edges).astype(float), np.atleast_1d(self.moduli)
-        if not (np.isfinite(edges).all() and np.all(np.diff(edges) > 0.0)):
-            raise InvalidInput("the edges of steps must be finite heights that ascend")
-        if edges.size + 1 != moduli.size:
+        edges = ascending("the edges of steps", self.edges)
+        moduli = np.atleast_1d(_moduli(self.moduli))
+        if moduli.shape != (edges.size + 1,):
             raise InvalidInput(
                 f"{edges.size} edges have {edges.size + 1} moduli between and outside them, and "
                 f"{moduli.size} are given"
             )
         object.__setattr__(self, "edges", edges)
-        object.__setattr__(self, "moduli", _moduli(moduli.astype(complex)))
+        object.__setattr__(self, "moduli", moduli)
 
     def __call__(self, heights: FloatArray) -> ComplexArray:
         """E* in Pa at heights in m."""
@@ -213,13 +234,15 @@ class Tabulated:
     moduli: ArrayLike
 
     def __post_init__(self) -> None:
-        heights = np.atleast_1d(self.heights).astype(float)
-        moduli = np.atleast_1d(self.moduli).astype(complex)
-        ascending = heights.size and np.isfinite(heights).all() and np.all(np.diff(heights) > 0.0)
-        if heights.shape != moduli.shape or not ascending:
-            raise InvalidInput("a tabulated modulus needs ascending heights, each with a value")
+        heights = ascending("the heights of a tabulated modulus", self.heights)
+        moduli = np.atleast_1d(_moduli(self.moduli))
+        if heights.shape != moduli.shape or not heights.size:
+            raise InvalidInput(
+                f"a tabulated modulus needs a value at each height, and {moduli.size} are given "
+                f"at {heights.size}"
+            )
         object.__setattr__(self, "heights", heights)
-        object.__setattr__(self, "moduli", _moduli(moduli))
+        object.__setattr__(self, "moduli", moduli)
 
     def __call__(self, heights: FloatArray) -> ComplexArray:
         """E* in Pa at heights in m."""
@@ -240,46 +263,59 @@ def check(tip: Tip, layer: Layer, depths: ArrayLike) -> FloatArray:
     InvalidInput
         Which depth cannot be, and why.
     """
-    found = np.atleast_1d(np.asarray(depths, float))
-    if found.ndim != 1 or not found.size:
-        raise InvalidInput("depths must be a number or a list of numbers, and at least one")
+    found = row("depths", depths)
+    if not found.size:
+        raise InvalidInput("there is no depth: give at least one")
+    if layer.thickness > _THICKEST * tip.radius:
+        raise InvalidInput(
+            f"a layer of {nm(layer.thickness)} is more than {_THICKEST:.0f} tip radii thick, too "
+            "many to be solved for: is the radius in m?"
+        )
+    if layer.radius(tip) > _WIDEST * layer.thickness + tip.width(layer.thickness):
+        raise InvalidInput(
+            f"a domain of radius {nm(layer.radius(tip))} is needlessly wide: {_DEFAULT_DOMAIN:.0f} "
+            "layer thicknesses are enough"
+        )
+    if len(layer.interfaces) > MOST:
+        raise InvalidInput(
+            f"the modulus jumps at {len(layer.interfaces)} heights: give {MOST} at most, or a "
+            "table of a smooth modulus"
+        )
     shallow, close = SMALLEST * tip.radius, layer.thickness - SMALLEST * tip.radius
     for depth in found:
         if not np.isfinite(depth) or depth <= 0.0:
-            raise InvalidInput(f"a depth of {_nm(depth)} is not inside the layer: give one above 0")
+            raise InvalidInput(f"a depth of {nm(depth)} is not inside the layer: give one above 0")
         if depth >= layer.thickness:
             raise InvalidInput(
-                f"at a depth of {_nm(depth)} the tip would go through the electrode: the layer is "
-                f"{_nm(layer.thickness)} thick"
+                f"at a depth of {nm(depth)} the tip would go through the electrode: the layer is "
+                f"{nm(layer.thickness)} thick"
             )
         if not shallow <= depth <= close:
             raise InvalidInput(
-                f"a depth of {_nm(depth)} is too close to the surface or the electrode to compute: "
-                f"both must be {SMALLEST:.0%} of the tip's radius away, {_nm(shallow)}"
+                f"a depth of {nm(depth)} is too close to the surface or the electrode to compute: "
+                f"both must be {SMALLEST:.0%} of the tip's radius away, {nm(shallow)}"
             )
     deepest = tip.width(float(found.max()))
     if layer.radius(tip) < 1.2 * max(deepest, tip.radius):
         raise InvalidInput(
-            f"a domain of radius {_nm(layer.radius(tip))} has no room around a tip that is "
-            f"{_nm(max(deepest, tip.radius))} in radius: give at least 4 layer thicknesses"
+            f"a domain of radius {nm(layer.radius(tip))} has no room around a tip that is "
+            f"{nm(max(deepest, tip.radius))} in radius: give at least 4 layer thicknesses"
         )
     return found
 
 
-def _positive(what: str, value: float) -> None:
-    if not (np.isfinite(value) and value > 0.0):
-        raise InvalidInput(f"{what} is {_nm(value)}: it must be positive")
-
-
-def _moduli(values: ComplexArray) -> ComplexArray:
+def _moduli(given: object) -> ComplexArray:
+    values = complex_numbers("moduli", given)
     wrong = ~(np.isfinite(values) & (values.real > 0.0))
     if np.any(wrong):
         raise InvalidInput(
             f"a modulus of {complex(values[wrong][0]):.4g} Pa makes no sense: the storage modulus "
             "must be positive and both parts finite"
         )
+    size = np.abs(values)
+    if size.size and size.max() > _CONTRAST * size.min():
+        raise InvalidInput(
+            f"moduli from {size.min():.4g} to {size.max():.4g} Pa differ too much to be solved for "
+            f"together: {_CONTRAST:.0e} is the limit"
+        )
     return values
-
-
-def _nm(value: float) -> str:
-    return f"{value * 1e9:.4g} nm"

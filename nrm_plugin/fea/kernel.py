@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,8 @@ from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.factor import ShapeFactor
 from nrm_plugin.fea.forces import LateralForce, amplitude_of, numerics_of
-from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
+from nrm_plugin.fea.geometry import MOST, ComplexArray, Layer, Tip, check
+from nrm_plugin.fea.given import ascending, number
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import stiffness_and_influence
 
@@ -93,14 +95,16 @@ def cells_of(layer: Layer, cells: ArrayLike | int) -> FloatArray:
     InvalidInput
         If they do not divide the layer.
     """
-    if isinstance(cells, int):
-        if cells < 1:
-            raise InvalidInput(f"{cells} cells cannot divide a layer: give 1 or more")
+    if isinstance(cells, int) and not isinstance(cells, bool):
+        if not 1 <= cells <= MOST:
+            raise InvalidInput(f"{cells} cells cannot divide a layer: give 1 to {MOST}")
         return np.linspace(0.0, layer.thickness, cells + 1)
-    edges = np.atleast_1d(np.asarray(cells, float))
+    edges = ascending("the edges of cells", cells)
     ends = edges[[0, -1]] if edges.size > 1 else np.array([np.nan, np.nan])
-    if not (np.allclose(ends, [0.0, layer.thickness], 1e-9, 1e-15) and np.all(np.diff(edges) > 0)):
-        raise InvalidInput("cells must ascend from 0, the electrode, to the layer's thickness")
+    if not np.allclose(ends / layer.thickness, [0.0, 1.0], rtol=0.0, atol=1e-9):
+        raise InvalidInput("cells must go from 0, the electrode, to the layer's thickness")
+    if edges.size - 1 > MOST:
+        raise InvalidInput(f"{edges.size - 1} cells are too many: give {MOST} at most")
     return edges
 
 
@@ -110,7 +114,7 @@ def apparent_modulus(force: LateralForce, shape_factor: ShapeFactor | float) -> 
     Parameters
     ----------
     force : LateralForce
-        At 3 depths or more, whose distance limits what can be resolved.
+        At 3 depths or more that ascend or descend, whose distance limits what can be resolved.
     shape_factor : ShapeFactor or float
         A curve, or one number for all distances.
 
@@ -123,12 +127,18 @@ def apparent_modulus(force: LateralForce, shape_factor: ShapeFactor | float) -> 
     ------
     InvalidInput
     """
-    if force.depth.size < 3 or np.any(np.diff(force.depth) == 0.0):
-        raise InvalidInput("a derivative needs the force at 3 different depths or more")
+    step = np.diff(force.depth)
+    if step.size < 2 or not (np.all(step > 0.0) or np.all(step < 0.0)):
+        raise InvalidInput(
+            "a derivative needs the force at 3 different depths or more that ascend, or descend"
+        )
+    if isinstance(shape_factor, ShapeFactor):
+        factor = shape_factor.at(force.distance)
+    else:
+        constant = number("the shape factor", shape_factor)
+        if not 0.0 < constant < math.inf:
+            raise InvalidInput(f"a shape factor of {constant:g} makes no sense: it is positive")
+        factor = np.full(force.depth.size, constant)
     slope = np.gradient(force.force, force.depth)
-    factor: FloatArray | float = (
-        shape_factor.at(force.distance)
-        if isinstance(shape_factor, ShapeFactor)
-        else float(shape_factor)
-    )
-    return np.asarray(slope / (4.0 * force.amplitude * factor))
+    with np.errstate(invalid="ignore"):  # NaN beyond the curve
+        return np.asarray(slope / (4.0 * force.amplitude * factor))

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nrm_plugin.fea.geometry import ComplexArray, Layer, Steps, Tip
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.fea.geometry import MOST, ComplexArray, Layer, Steps, Tip
+from nrm_plugin.fea.given import nm
 from nrm_plugin.fea.harmonic import FREE, Solution, Space, edge_influence, solve
 from nrm_plugin.fea.mesh import TipMesh, around_tip
 
@@ -130,6 +132,11 @@ def _influence(solved: Solved, cells: tuple[float, ...], tip: Tip) -> ComplexArr
 
 def _largest(layer: Layer, numerics: Numerics) -> float:
     if numerics.resolution is not None:
+        if numerics.resolution < layer.thickness / MOST:
+            raise InvalidInput(
+                f"a resolution of {nm(numerics.resolution)} divides the layer into more than "
+                f"{MOST} parts: give {nm(layer.thickness / MOST)} or more"
+            )
         return numerics.resolution
     # The mesh follows interfaces that it knows; of other functions it must see the shape.
     known = layer.homogeneous or hasattr(layer.modulus, "edges")
