@@ -167,22 +167,21 @@ def _text(data: Measured, found: Inverted, thickness: float) -> str:
     import numpy as np
 
     lossy = bool(np.isfinite(found.loss_low).any())
-    lines = [f"{data.label}: misfit {found.misfit:.2f} (1 is the noise)", ""]
+    lines = [f"{data.label}: misfit {found.misfit:.2f} (1 is the noise), bands of 95 %", ""]
     if found.layers is not None:
         start, stop, storage, loss = _layers(found, thickness)
-        lines[0] += f", {len(start)} layer{'s' * (len(start) > 1)}"
         shown = [("from", "m", start), ("to", "m", stop), ("E'", "Pa", storage)]
         lines += [columns([*shown, *[("E''", "Pa", loss)] * lossy]), ""]
     shown = [
         ("height", "m", found.heights.tolist()),
         ("E'", "Pa", found.modulus.real.tolist()),
-        ("from", "Pa", found.storage_low.tolist()),
-        ("to", "Pa", found.storage_high.tolist()),
+        ("low", "Pa", found.storage_low.tolist()),
+        ("high", "Pa", found.storage_high.tolist()),
     ]
     if lossy:
         shown += [
             ("E''", "Pa", found.modulus.imag.tolist()),
-            ("from", "Pa", found.loss_low.tolist()),
-            ("to", "Pa", found.loss_high.tolist()),
+            ("low", "Pa", found.loss_low.tolist()),
+            ("high", "Pa", found.loss_high.tolist()),
         ]
     return "\n".join([*lines, columns(shown)])

@@ -89,7 +89,7 @@ def _text(found: ShapeFactor) -> str:
     inside = [min(max(z, found.distance[0]), found.distance[-1]) for z in at]  # but for rounding
     shown = [("distance", "m", at), ("local r_g", "", found.at(inside).tolist())]
     lines = [
-        f"shape factor {found.constant:.4g}  ({found.source})",
+        f"shape factor {found.constant:#.4g}  ({found.source})",
         f"  line through penetrations from {start} to {stop}, R^2 = {found.r_squared:.4f}",
         f"  a tip radius 10 % larger changes it by {change:+.1f} %",
         "",
