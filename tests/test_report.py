@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.util
 import math
 import re
 from html.parser import HTMLParser
@@ -300,9 +299,6 @@ def test_words_where_the_shape_factor_cannot_be_computed(experiment):
     assert any("tip_radius" in word for word in found.words)
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("nrm_plugin.fea") is None, reason="there are no finite elements"
-)
 def test_moduli_under_the_computed_shape_factor(experiment):
     from nrm_plugin import fea
 

@@ -127,6 +127,12 @@ def warnings(
         found += _of_lag(how)
     if np.isnan(shape.values).any():
         found.append(f"the shape factor ({shape.source}) does not reach all depths")
+    said = curves.metadata.get("tip_radius")
+    if isinstance(said, float) and shape.tip_radius and abs(said / shape.tip_radius - 1.0) > 0.01:
+        found.append(
+            f"the shape factor is that of a tip of {shape.tip_radius * 1e9:.3g} nm radius, and "
+            f"tip_radius says {said * 1e9:.3g} nm: compute the curve of this tip"
+        )
     for number in range(len(surveys)):
         found += _of_signs(results, number)
     return found

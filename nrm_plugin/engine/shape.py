@@ -27,10 +27,13 @@ class ShapeFactor:
     values : array
         One per distance asked for; nan outside a curve's range.
     source : str
+    tip_radius : float or None
+        In m, that a curve was computed for.
     """
 
     values: FloatArray
     source: str
+    tip_radius: float | None = None
 
 
 def shape_factor(choice: float | str, curves: CurveSet, depth: FloatArray) -> ShapeFactor:
@@ -88,7 +91,30 @@ def _curve(path: Path, depth: FloatArray) -> ShapeFactor:
                           "column has, distance (nm)")  # fmt: skip
     found = np.interp(depth, distance, values, left=np.nan, right=np.nan)
     reach = f"{distance[0] * 1e9:.3g} to {distance[-1] * 1e9:.3g} nm"
-    return ShapeFactor(found, f"curve from {path.name}, {reach}")
+    about, radius = _about(path)
+    return ShapeFactor(found, f"curve from {path.name}, {reach}{about}", radius)
+
+
+def _about(path: Path) -> tuple[str, float | None]:
+    """What a curve was computed for, and the radius of the tip; nothing where it does not say."""
+    if path.suffix.lower() != ".h5":
+        return "", None
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            said = dict(file.attrs)
+        radius, thickness = float(said["tip_radius"]), float(said["layer_thickness"])
+        angle, ratio = float(said["tip_half_angle"]), float(said["poisson_ratio"])
+        shape = "cylindrical" if angle == 0.0 else f"{np.degrees(angle):.3g}° conical"
+        surface = said["tip_surface"]
+    except (KeyError, TypeError, ValueError):
+        return "", None
+    return (
+        f", for a {surface} {shape} tip of {radius * 1e9:.3g} nm radius in a layer of "
+        f"{thickness * 1e9:.3g} nm, Poisson ratio {ratio:.3g}",
+        radius,
+    )
 
 
 def _from_hdf5(path: Path) -> tuple[Any, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -211,11 +210,8 @@ def _computed(
             "It could not be computed for this tip: its radius is not known (tip_radius in the "
             "experiment file)."
         ]
-    try:
-        from nrm_plugin import fea  # type: ignore[attr-defined, unused-ignore]
-    except ImportError:
-        return {}, ["It was not computed for this tip and layer: this installation has no finite "
-                    "elements."]  # fmt: skip
+    from nrm_plugin import fea  # here, since a report without a radius needs no solver
+
     ratio = known.number("poisson_ratio")
     poisson = 0.5 if ratio is None else ratio
     found: dict[str, FloatArray] = {}
@@ -231,11 +227,9 @@ def _computed(
             words.append(f"{region.label}: none is computed, the thickness is not known.")
             continue
         try:
-            layer: Any = fea.Layer(thickness, poisson_ratio=poisson)
-            curve: Any = fea.shape_factor(fea.Tip(radius), layer, table=True)
-            inside = (depth >= curve.distance[0]) & (depth <= curve.distance[-1])
-            found[region.label] = np.full(len(depth), np.nan)
-            found[region.label][inside] = curve.at(depth[inside])
+            layer = fea.Layer(thickness, poisson_ratio=poisson)
+            curve = fea.shape_factor(fea.Tip(radius), layer, table=True)
+            found[region.label] = curve.at(depth)
         except NrmError as error:
             words.append(f"{region.label}: {error}.")
     return found, words
