@@ -7,17 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nrm_plugin import NrmError
-from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea import Layer, Steps, Tabulated, Tip, fields, influence, lateral_force
-from nrm_plugin.fea.harmonic import Space, solve
+from nrm_plugin.fea.harmonic import FREE, Space, solve
 from nrm_plugin.fea.mesh import around_tip
-from nrm_plugin.fea.pool import Workers
+from nrm_plugin.fea.pool import one_thread
 from nrm_plugin.fea.problem import Numerics, at_depth, stiffness, stiffness_of_stack
 
 NM = 1e-9
 LAYER = Layer(100 * NM, 1e6, 0.49, 400 * NM)
 SKIN = Steps([45 * NM, 55 * NM], [1e6 + 0.2e6j, 10e6 + 4e6j, 1e6 + 0.2e6j])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread_for_linear_algebra():
+    with one_thread():
+        yield
 
 
 def per_modulus(tip, layer, depth, **options):
@@ -92,6 +96,24 @@ def test_constant_loss_tangent_passes_through():
     assert found.real == pytest.approx(storage.real, rel=1e-12)
 
 
+def test_incompressible_is_nothing_special():
+    """At 0.5 no volume changes, weighted with any pressure; just below, the force is the same."""
+    depth = 50 * NM
+    exact = at_depth(Tip(10 * NM), replace(LAYER, poisson_ratio=0.5), depth, Numerics(0.6))
+    space, found = exact.space, exact.solution
+    nodal = found.displacement.real[space.nodes].reshape(space.nodes.shape[0], 1, -1)
+    dilation = np.sum(space.dilation * nodal, axis=2)
+    weights = (space.weight[..., None] * space.pressure).transpose(2, 0, 1)
+    change, size = (
+        np.bincount(space.corners.T.ravel(), (weights * part).sum(axis=2).ravel())
+        for part in (dilation, np.abs(dilation))
+    )
+    assert np.abs(change).max() < 1e-10 * size.max()
+    near = replace(LAYER, poisson_ratio=0.5 - 1e-9)
+    below = at_depth(Tip(10 * NM), near, depth, Numerics(0.6)).solution.force
+    assert found.force.real == pytest.approx(below.real, rel=1e-7)
+
+
 @pytest.mark.parametrize("poisson_ratio", [0.0, 0.3, 0.49, 0.5])
 def test_force_is_the_sum_of_modulus_and_influence(poisson_ratio):
     layer = Layer(100 * NM, SKIN, poisson_ratio)
@@ -106,10 +128,9 @@ def test_force_is_the_sum_of_modulus_and_influence(poisson_ratio):
 def test_influence_is_the_derivative(poisson_ratio):
     solved = at_depth(Tip(10 * NM), Layer(100 * NM, SKIN, poisson_ratio), 50 * NM, Numerics(0.5))
     space, modulus = solved.space, solved.modulus
-    given = np.full((space.n_nodes, 3), np.nan)
+    given = np.full((space.n_nodes, 3), FREE)
     given[solved.mesh.tip] = 1.0, 0.0, 0.0
     given[solved.mesh.axis, 1:] = 0.0
-    given[solved.mesh.tip] = 1.0, 0.0, 0.0
     given[solved.mesh.held] = 0.0
     for low, high in ((2.0, 4.0), (4.5, 5.5), (8.0, 9.0)):
         there = (space.z > low) & (space.z < high)
@@ -170,9 +191,9 @@ def test_a_table_is_followed():
 
 def test_fine_and_coarse_meshes_of_a_skin_agree():
     tip, layer = Tip(10 * NM), Layer(100 * NM, SKIN, 0.49)
-    depths = [20 * NM, 44 * NM, 50 * NM, 56 * NM, 90 * NM]
+    depths = [20 * NM, 44 * NM, 50 * NM, 56 * NM]
     coarse = lateral_force(tip, layer, depths, NM, workers=1).force
-    fine = lateral_force(tip, layer, depths, NM, fineness=1.6, resolution=2 * NM, workers=1).force
+    fine = lateral_force(tip, layer, depths, NM, fineness=1.3, resolution=3 * NM, workers=1).force
     assert np.abs(coarse / fine - 1.0).max() < 3e-3
 
 
@@ -205,56 +226,11 @@ def section(tip, depth):
 def test_narrow_gaps():
     """Towards the electrode the force grows like the logarithm of the gap, or faster."""
     tip = Tip(10 * NM)
-    gaps = np.array([10.0, 5.0, 2.0, 1.0, 0.5, 0.2]) * NM
+    gaps = np.array([10.0, 2.0, 0.5, 0.2]) * NM
     found = per_modulus(tip, LAYER, LAYER.thickness - gaps)
-    fine = per_modulus(tip, LAYER, LAYER.thickness - gaps, fineness=1.7)
+    fine = per_modulus(tip, LAYER, LAYER.thickness - gaps, fineness=1.5)
     assert found == pytest.approx(fine, rel=1e-3)
     assert np.all(np.diff(found) > 0.0)
-
-
-# What is refused, and how
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda: Tip(-1 * NM), "tip's radius"),
-        (lambda: Tip(np.nan), "tip's radius"),
-        (lambda: Tip(10 * NM, half_angle=1.5), "half angle"),
-        (lambda: Layer(-100 * NM), "thickness"),
-        (lambda: Layer(100 * NM, poisson_ratio=0.51), "Poisson ratio of 0.51"),
-        (lambda: Layer(100 * NM, poisson_ratio=np.nan), "Poisson ratio of nan"),
-        (lambda: Layer(100 * NM, modulus=-1e6), "modulus"),
-        (lambda: Layer(100 * NM, modulus=1e6 + 1j * np.inf), "modulus"),
-        (lambda: Layer(100 * NM, domain=0.0), "domain"),
-        (lambda: Steps([50 * NM, 40 * NM], [1e6, 2e6, 1e6]), "ascending"),
-        (lambda: Steps([50 * NM], [1e6]), "moduli"),
-        (lambda: Tabulated([0.0, 0.0], [1e6, 2e6]), "ascending"),
-        (lambda: per_modulus(Tip(10 * NM), LAYER, 0.0), "depth of 0 nm"),
-        (lambda: per_modulus(Tip(10 * NM), LAYER, 100 * NM), "go through the electrode"),
-        (lambda: per_modulus(Tip(10 * NM), LAYER, 120 * NM), "120 nm"),
-        (lambda: per_modulus(Tip(10 * NM), LAYER, np.nan), "depth of nan"),
-        (lambda: per_modulus(Tip(10 * NM), LAYER, 99.99 * NM), "too close"),
-        (lambda: per_modulus(Tip(10 * NM), LAYER, []), "at least one"),
-        (lambda: per_modulus(Tip(500 * NM), LAYER, 50 * NM), "no room"),
-        (lambda: lateral_force(Tip(10 * NM), LAYER, 50 * NM, 0.0), "amplitude"),
-        (lambda: per_modulus(Tip(10 * NM), LAYER, 50 * NM, fineness=100.0), "fineness"),
-        (lambda: per_modulus(Tip(10 * NM), LAYER, 50 * NM, resolution=-1.0), "resolution"),
-        (lambda: influence(Tip(10 * NM), LAYER, 50 * NM, NM, cells=[0.0, 1.0]), "cells"),
-        (lambda: influence(Tip(10 * NM), LAYER, 50 * NM, NM, cells=0), "cells"),
-        (lambda: Workers(0), "processes"),
-    ],
-)
-def test_impossible_requests(change, said):
-    with pytest.raises(InvalidInput, match=said) as caught:
-        change()
-    assert isinstance(caught.value, NrmError)
-
-
-def test_a_function_that_gives_nonsense_is_refused():
-    layer = Layer(100 * NM, lambda z: 1e6 * (z - 50 * NM) / NM, 0.49)
-    with pytest.raises(InvalidInput, match="modulus"):
-        lateral_force(Tip(10 * NM), layer, 50 * NM, NM)
 
 
 # Fields
