@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.fea.forces import amplitude_of, numerics_of
@@ -33,8 +34,12 @@ class Fields:
     stress : dict of str to ndarray of shape (n,), complex
         In Pa: rr, tt, zz and rz to be multiplied by cos t, rt and tz by sin t. Where the modulus
         jumps, the mean of both sides.
-    surface : ndarray of shape (2, k)
-        Contour (r, z) of the tip in the layer, in m, from the apex upwards.
+    tip, layer
+        What it is for.
+    depth : float
+        Of the apex below the surface, in m.
+    amplitude : float
+        Of the motion, in m, peak.
     """
 
     r: FloatArray
@@ -42,7 +47,53 @@ class Fields:
     triangles: IntArray
     displacement: ComplexArray
     stress: dict[str, ComplexArray]
-    surface: FloatArray
+    tip: Tip
+    layer: Layer
+    depth: float
+    amplitude: float
+
+    @property
+    def displacement_amplitude(self) -> FloatArray:
+        """Largest displacement within a period, in the plane of the motion, in m, shape (n,)."""
+        u, _, w = self.displacement
+        return largest([u, w])
+
+    @property
+    def von_mises(self) -> FloatArray:
+        """Largest von Mises stress within a period, in the plane of the motion, in Pa, shape (n,).
+
+        In that plane, where t is 0 or 180 degrees, rt and tz are zero.
+        """
+        rr, tt, zz, rz = (self.stress[name] for name in ("rr", "tt", "zz", "rz"))
+        half = np.sqrt(0.5)
+        return largest([half * (rr - tt), half * (tt - zz), half * (zz - rr), np.sqrt(3.0) * rz])
+
+    def contour(self, height: float | None = None, count: int = 200) -> FloatArray:
+        """Points (r, z) of the tip in m from the apex upwards, shape (2, count).
+
+        Parameters
+        ----------
+        height : float, optional
+            Above the electrode, in m, where they end; the surface of the layer if not given.
+        """
+        apex = self.layer.thickness - self.depth
+        top = self.layer.thickness if height is None else height
+        s = np.linspace(0.0, self.tip.length(top - apex), count)
+        return np.asarray(self.tip.surface(s) + np.array([[0.0], [apex]]))
+
+
+def largest(parts: ArrayLike) -> FloatArray:
+    """Largest length within a period of vectors whose parts swing, each with its own phase.
+
+    The end of such a vector goes round an ellipse; this is half of its long axis.
+
+    Parameters
+    ----------
+    parts : ndarray of shape (k, ...), complex
+        Amplitudes.
+    """
+    z = np.asarray(parts)
+    return np.asarray(np.sqrt(0.5 * ((np.abs(z) ** 2).sum(0) + np.abs((z**2).sum(0)))))
 
 
 def fields(
@@ -87,10 +138,8 @@ def fields(
                 for part in (values.real, values.imag)]  # fmt: skip
         stress[name] = np.asarray((sums[0] + 1j * sums[1]) / count)
     r, z = unit * space.mesh.doflocs
-    s = np.linspace(0.0, tip.length(at), 200)
-    surface = tip.surface(s) + np.array([[0.0], [layer.thickness - at]])
     displacement = np.array([a + b, b - a, w])
-    return Fields(r, z, _triangles(space.nodes), displacement, stress, surface)
+    return Fields(r, z, _triangles(space.nodes), displacement, stress, tip, layer, at, moved)
 
 
 def _triangles(nodes: IntArray) -> IntArray:

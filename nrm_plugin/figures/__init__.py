@@ -5,6 +5,8 @@ Each function draws on the axes that it is given, or on those of a new figure, a
 >>> from nrm_plugin import figures
 >>> ax = figures.profiles(results)                             # doctest: +SKIP
 >>> figures.save(ax.figure, "profiles.pdf")                    # doctest: +SKIP
+
+Those of finite elements are in `nrm_plugin.figures.fea`.
 """
 
 from nrm_plugin.figures.averages import profiles

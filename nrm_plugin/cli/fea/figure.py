@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nrm_plugin.cli.calibrate.inputs import Quantity
-from nrm_plugin.cli.fea import with_poisson, with_tip, with_workers
-from nrm_plugin.errors import OutputError
+from nrm_plugin.cli.fea import with_poisson, with_tip
+from nrm_plugin.cli.plot import SUFFIXES
 
 if TYPE_CHECKING:
-    from nrm_plugin.fea import Tip
+    from matplotlib.figure import Figure
+
+    from nrm_plugin.fea import Layer, Tip
+
+# Depths of the sections and heights of the skin, in parts of the layer.
+_SECTIONS, _SKIN = (0.3, 0.7), (0.45, 0.55)
+_STIFFER = 10.0
+_FINENESS = 0.7  # good for 0.05 %, which no line of a figure shows
 
 
 @click.command("figure")
@@ -28,7 +35,6 @@ if TYPE_CHECKING:
 @click.option("--amplitude", type=Quantity("m"), default="2nm", show_default=True,
               metavar="LENGTH", help="Amplitude of the lateral motion, peak.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
-@with_workers
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -40,46 +46,56 @@ def command(
     modulus: float,
     amplitude: float,
     overwrite: bool,
-    workers: int,
 ) -> None:
     """Draw displacement, stress, force and a stiff skin, as in Fig. 2 of the method's paper.
 
-    Forces are shown for this tip and one of twice its radius, in this layer and in one ten times
-    as stiff; the skin is as thick as a tenth of the layer, and ten times as stiff.
+    Displacement and stress are shown at depths of 30 and 70 % of the layer; forces for this tip
+    and one of twice its radius, in this layer and in one ten times as stiff. The skin is a tenth
+    of the layer, in its middle, and ten times as stiff.
     """
+    out = Path(output)
+    if out.suffix.lower() not in SUFFIXES:
+        raise click.UsageError(f"-o {output}: figures are written as {', '.join(SUFFIXES)}")
+    from nrm_plugin import formats
+    from nrm_plugin.fea import Layer
+    from nrm_plugin.figures import save
+
+    layer = Layer(thickness, modulus, poisson, domain)
+    with formats.replacing(out, overwrite=overwrite) as part:  # tried before all is computed
+        save(_drawn(tip, layer, modulus, amplitude), part, title="finite elements")
+    if not (ctx.obj and ctx.obj["quiet"]):
+        click.echo(f"nrm: {out} written", err=True)
+
+
+def _drawn(tip: Tip, layer: Layer, modulus: float, amplitude: float) -> Figure:
+    """Figure for a tip in a homogeneous layer of that modulus."""
     import numpy as np
 
-    from nrm_plugin.fea import (
-        Layer,
-        Steps,
-        apparent_modulus,
-        fields,
-        lateral_force,
-        shape_factor,
-    )
-    from nrm_plugin.figures import save
+    from nrm_plugin.fea import Steps, apparent_modulus, fields, lateral_force, shape_factor
+    from nrm_plugin.fea.factor import crowded
+    from nrm_plugin.fea.geometry import SMALLEST
     from nrm_plugin.figures.fea import figure2
 
-    out = Path(output)
-    if out.exists() and not overwrite:
-        raise OutputError(out, "it exists, and is replaced only with --overwrite")
-    layer = Layer(thickness, modulus, poisson, domain)
-    factor = shape_factor(tip, layer, workers=workers)
-    depths = np.linspace(0.02, 0.98, 49) * thickness
+    thickness = layer.thickness
+    numerics: Any = {"fineness": _FINENESS, "workers": 1}  # more would not be faster
+    sections = [
+        fields(tip, layer, part * thickness, amplitude, fineness=2.0 * _FINENESS)
+        for part in _SECTIONS
+    ]
+    margin = max(0.02 * thickness, 2.0 * SMALLEST * tip.radius)
+    depths = crowded(margin, thickness, 29)
     found = {}
     for size in (1.0, 2.0):
         other = replace(tip, radius=size * tip.radius)
-        force = lateral_force(other, layer, depths, amplitude, workers=workers)
-        for stiffness in (1.0, 10.0):
-            name = f"R = {other.radius * 1e9:.3g} nm, E = {stiffness * modulus * 1e-6:.3g} MPa"
-            found[name] = replace(force, force=stiffness * force.force)
-    first = next(iter(found))
-    edges = np.array([0.45, 0.55]) * thickness
-    stack = replace(layer, modulus=Steps(edges, [modulus, 10.0 * modulus, modulus]))
-    layered = lateral_force(tip, stack, depths, amplitude, workers=workers)
-    apparent = apparent_modulus(layered, factor).real
-    sections = [fields(tip, layer, part * thickness, amplitude) for part in (0.3, 0.7)]
-    drawn = figure2(sections, found, (first, factor, modulus), (layered, stack, apparent))
-    save(drawn, out, title="finite elements", overwrite=overwrite)
-    if not (ctx.obj and ctx.obj["quiet"]):
-        click.echo(f"nrm: {out} written", err=True)
+        force = lateral_force(other, layer, depths, amplitude, **numerics)
+        for times in (1.0, _STIFFER):
+            name = f"R = {other.radius * 1e9:.4g} nm, E = {times * modulus * 1e-6:.4g} MPa"
+            found[name] = replace(force, force=times * force.force)
+    factor = shape_factor(tip, layer, **numerics)
+    edges = np.array(_SKIN) * thickness
+    stack = replace(layer, modulus=Steps(edges, [modulus, _STIFFER * modulus, modulus]))
+    even = np.linspace(margin, thickness - margin, 49)
+    force = lateral_force(tip, stack, even, amplitude, **numerics)
+    apparent = apparent_modulus(force, factor).real
+    line = (next(iter(found)), factor, modulus)
+    return figure2(sections, found, line, (force, stack, apparent))
