@@ -25,7 +25,7 @@ REACH = 1.0, THICKNESS - 1.0
 
 @pytest.fixture(scope="module")
 def factor() -> ShapeFactor:
-    return shape_factor(TIP, Layer(THICKNESS * NM, 1.0, NU), fineness=0.5, workers=1)
+    return shape_factor(TIP, Layer(THICKNESS * NM, 1.0, NU), fineness=0.7, workers=1)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def stiffness() -> tuple[np.ndarray, CubicSpline]:
     known = crowded(0.3, THICKNESS, 45)
     layer = Layer(THICKNESS * NM, MODULUS, NU)
     depths = (THICKNESS - known) * NM
-    found = lateral_force(TIP, layer, depths, NM, fineness=0.6, workers=1)
+    found = lateral_force(TIP, layer, depths, NM, fineness=0.8, workers=1)
     return known, CubicSpline(np.log(known / (THICKNESS - known)), found.force / NM)
 
 
