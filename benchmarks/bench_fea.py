@@ -56,7 +56,7 @@ def test_half_plane(benchmark):
 
 @pytest.mark.benchmark(group="lateral force at one depth")
 def test_three_dimensions(benchmark):
-    pytest.importorskip("ngsolve", reason="NGSolve is not installed")
+    pytest.importorskip("ngsolve", reason="NGSolve is not installed", exc_type=ImportError)
     benchmark.pedantic(stiffness_in_three_dimensions, rounds=1)
 
 
