@@ -95,4 +95,4 @@ def main(count: int, workers: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20, min(2, os.cpu_count() or 1))
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20, min(3, os.cpu_count() or 1))

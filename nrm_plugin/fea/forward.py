@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from nrm_plugin.columns import FloatArray
-from nrm_plugin.errors import NrmError
+from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.fea.data import Data
 from nrm_plugin.fea.geometry import ComplexArray, Layer, ModulusProfile, Steps, Tip
 from nrm_plugin.fea.pool import Workers
@@ -19,6 +20,8 @@ from nrm_plugin.fea.problem import (
     stiffness_and_influence,
     stiffness_of_stack,
 )
+
+_RANGE = 1e4  # moduli are at most so many times the mean, or at least that part of it
 
 
 class InversionFailed(NrmError):
@@ -89,18 +92,46 @@ class Forward:
         InversionFailed
             If the force points the wrong way.
         """
-        data = self.data
-        reference = self.force(1.0, Numerics(0.7)).real
-        mean = complex(reference @ data.force / (reference @ reference))
-        if not mean.real > 0.0:
-            raise InversionFailed(
-                "the in-phase force points the wrong way, as if the layer pushed the tip along: "
-                "check sign and phase of the lateral signal"
-            )
-        slope = np.gradient(data.force.real, data.depth) / np.gradient(reference, data.depth)
+        data, mean = self.data, self.mean
+        reference = np.gradient(self._homogeneous, data.depth)
+        slope = np.gradient(data.force.real, data.depth) / reference
         modulus = np.interp(
             heights,
             self.layer.thickness - data.depth[::-1],
             np.clip(slope, 0.1 * mean.real, 30.0 * mean.real)[::-1],
         )
         return np.asarray(modulus * mean / mean.real)
+
+    def plausible(self, moduli: ComplexArray) -> None:
+        """Refuse what is too far from the mean to be worth a solution.
+
+        Raises
+        ------
+        InvalidInput
+        """
+        part = np.abs(moduli) / abs(self.mean)
+        if not np.all((part > 1.0 / _RANGE) & (part < _RANGE)):
+            worst = part[np.argmax(np.abs(np.log(part)))]
+            raise InvalidInput(f"a modulus of {worst:.2g} times the layer's mean makes no sense")
+
+    @cached_property
+    def mean(self) -> complex:
+        """Modulus in Pa of the homogeneous layer that comes closest.
+
+        Raises
+        ------
+        InversionFailed
+            If the force points the wrong way.
+        """
+        found = complex(self._homogeneous @ self.data.force / np.sum(self._homogeneous**2))
+        if not found.real > 0.0:
+            raise InversionFailed(
+                "the in-phase force points the wrong way, as if the layer pushed the tip along: "
+                "check sign and phase of the lateral signal"
+            )
+        return found
+
+    @cached_property
+    def _homogeneous(self) -> FloatArray:
+        """Force in N per Pa in a homogeneous layer."""
+        return self.force(1.0, Numerics(0.7)).real

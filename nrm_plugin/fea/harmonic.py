@@ -300,6 +300,8 @@ def edge_influence(
     ndarray of shape (n,), complex
         NaN for an interface that the mesh does not follow from the axis or the tip on.
     """
+    if not len(heights):
+        return np.empty(0, complex)
     z = space.mesh.doflocs[1][space.mesh.facets]
     inside = space.mesh.f2t[1] >= 0
     found = [

@@ -1,10 +1,11 @@
 """From the measured lateral force to the modulus at each height.
 
-Two stages. First a profile in narrow cells whose variation is as small as the noise of the force
+First a sketch: a profile in narrow cells whose variation is as small as the noise of the force
 allows (`variation`). It finds layers, but rounds edges, and what lies under a stiff layer cannot
-be told from a slightly thicker one. Then a stack of few layers with free edges (`stack`), which
-is taken if it explains the force as well with fewer numbers. The bands are those of the first
-stage: what the force alone can tell.
+be told from a slightly thicker one. Then a stack of few layers with free edges (`stack`). It is
+the result if it explains the force with fewer numbers than the smoothest profile needs that does
+so as well; otherwise the profile is, on a finer mesh. The bands are those of a profile in both
+cases: what the force alone can tell.
 """
 
 from __future__ import annotations
@@ -15,19 +16,36 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nrm_plugin.columns import FloatArray
+from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.data import Data
+from nrm_plugin.fea.forces import numerics_of
 from nrm_plugin.fea.forward import Forward, InversionFailed
 from nrm_plugin.fea.geometry import ComplexArray, Layer, Steps, Tip
 from nrm_plugin.fea.kernel import cells_of
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import Numerics
-from nrm_plugin.fea.stack import fitted
-from nrm_plugin.fea.variation import Cells, Search, covariance, searched
+from nrm_plugin.fea.stack import fitted, refined
+from nrm_plugin.fea.variation import (
+    Cells,
+    Profile,
+    Search,
+    covariance,
+    proposed,
+    searched,
+    smoothest,
+)
 
 _CONFIDENCE = 1.96
 # Mean squares of residuals in units of the noise: of a profile from which layers can be guessed,
-# of layers that explain the force, of a profile that does so barely.
+# of layers that explain the force, of a profile that does so barely; of one that never will.
 _ROUGH, _AS_GOOD, _ACCEPTABLE = 15.0, 1.3, 1.5
+_HOPELESS = 1000.0
+_SETTLED = 1.05  # the same of a profile that is not improved any more
+_ADVICE = (
+    "Check thickness, radius, amplitude and the noise, and leave out depths at which the tip "
+    "touches the electrode"
+)
+_COARSE, _FINE = 0.65, 0.8  # times the fineness, while searching and for the result
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,26 +135,51 @@ def invert(
     """
     data = Data.of(tip, layer, depths, force, amplitude, noise)
     edges = _around(data, layer, tip) if cells is None else cells_of(layer, cells)
+    fine = numerics_of(_FINE * fineness, None, edges)
+    coarse = numerics_of(_COARSE * fineness, None)
     phase = float(np.median(np.abs(np.angle(data.force))))
     with Workers(workers) as pool:
         forward = Forward(tip, layer, data, pool)
-        rough = Numerics(0.7 * fineness, 3.0 * float(np.median(np.diff(edges))),
-                         tuple(edges.tolist()), tip.radius)  # fmt: skip
-        search = Search(forward, edges, rough, max(phase, 0.02))
-        profile = searched(search, forward.start(0.5 * (edges[1:] + edges[:-1])), _ROUGH)
-        stack = fitted(search, profile, Numerics(0.65 * fineness), _AS_GOOD)
-        if stack is not None:
-            return _result(search, stack.modulus, stack.force, fineness)
-        search = replace(search, numerics=Numerics(0.8 * fineness, None, rough.cells))
-        profile = searched(search, np.exp(search.logarithm(profile.x)), 1.1)
-        if not profile.misfit < _ACCEPTABLE:
-            raise InversionFailed(
-                f"the force of the best profile is off by {np.sqrt(profile.misfit):.3g} times the "
-                "noise: check thickness, radius, amplitude and the noise, and leave out depths at "
-                "which the tip touches the electrode"
-            )
-        smooth = Cells(edges, search.logarithm(profile.x))
-        return _result(search, smooth, profile.force, fineness)
+        search = Search(forward, edges, fine, max(phase, 0.02))
+        try:
+            found, at = _explained(search, coarse)
+            if at.misfit < _ACCEPTABLE:
+                return _result(search, found, at, forward.force(found, coarse))
+        except InvalidInput as error:
+            raise InversionFailed(f"the search went astray: {error}. {_ADVICE}") from None
+    raise InversionFailed(
+        f"the force of the best profile is off by {np.sqrt(at.misfit):.3g} times the noise. "
+        f"{_ADVICE}"
+    )
+
+
+def _explained(search: Search, coarse: Numerics) -> tuple[Steps | Cells, Profile]:
+    """Modulus that explains the force best: layers if they are the simpler explanation."""
+    forward, data, edges = search.forward, search.forward.data, search.cells
+    rough = replace(coarse, resolution=3.0 * float(np.median(np.diff(edges))),
+                    cells=search.numerics.cells, reach=forward.tip.radius)  # fmt: skip
+    guess = Cells(edges, np.log(forward.start(search.heights)))
+    sketch = replace(search, numerics=rough)
+    profile = searched(sketch, sketch.of(guess), _ROUGH)
+    stack = fitted(sketch, profile, coarse, _AS_GOOD, smoothest(profile, sketch, 1.0)[1])
+    found: Steps | Cells = Cells(edges, search.logarithm(profile.x))
+    if stack is not None and stack.misfit < profile.misfit:
+        profile, found = replace(profile, misfit=stack.misfit), stack.modulus
+    if profile.misfit > _HOPELESS:
+        return found, profile
+    at = search.of(found)
+    smooth, parameters = smoothest(at, search, at.misfit)
+    if stack is not None and stack.parameters(data.lossy) <= parameters:
+        if at.misfit > _AS_GOOD:
+            stack = refined(search, stack, Numerics(search.numerics.fineness))
+            if stack.misfit < at.misfit:
+                found, at = stack.modulus, search.of(stack.modulus)
+        if at.misfit < _AS_GOOD:
+            return found, at
+    other = searched(search, search.at(proposed(at, search, smooth)), _SETTLED)
+    if other.misfit < max(_AS_GOOD, at.misfit):
+        return Cells(edges, search.logarithm(other.x)), other
+    return found, at
 
 
 def _around(data: Data, layer: Layer, tip: Tip) -> FloatArray:
@@ -149,19 +192,21 @@ def _around(data: Data, layer: Layer, tip: Tip) -> FloatArray:
     return np.concatenate([[0.0], middle, [layer.thickness]])
 
 
-def _result(
-    search: Search, modulus: Steps | Cells, force: ComplexArray, fineness: float
-) -> Inverted:
-    """Profile with its bands, from a solution on a finer mesh."""
-    forward, data, cells = search.forward, search.forward.data, search.cells
+def _result(search: Search, modulus: Steps | Cells, at: Profile, coarse: ComplexArray) -> Inverted:
+    """Profile with its bands.
+
+    What a coarser mesh changes in the force counts as an error; for a profile without layers so
+    does its distance from the smoothest one.
+    """
+    data, cells = search.forward.data, search.cells
     n = cells.size - 1
-    values = modulus(0.5 * (cells[1:] + cells[:-1]))
-    fine, rows = forward.influence(modulus, replace(search.numerics, fineness=1.2 * fineness))
-    jacobian = search.derivative(rows * values)
-    x = search.unknowns(values)
-    spread = covariance(jacobian, x, data.stacked(data.force - fine), n)
-    shift = spread @ (jacobian.T @ data.stacked(fine - force))
-    spread = spread + np.outer(shift, shift) + np.diag(_within(x.reshape(-1, n)).ravel())
+    values = modulus(search.heights)
+    spread = covariance(at, search)
+    others = [spread @ (at.jacobian.T @ data.stacked(coarse - at.force))]
+    if not isinstance(modulus, Steps):
+        others.append(smoothest(at, search, max(1.0, at.misfit))[0] - at.x)
+    spread = spread + sum(np.outer(other, other) for other in others)
+    spread += np.diag(_within(at.x.reshape(-1, n)).ravel())
     turn = search.phase_unit * np.eye(n)
     storage, loss = np.eye(n), np.full((n, n), np.nan)
     if data.lossy:
@@ -181,10 +226,10 @@ def _result(
         values.imag / factors[1],
         values.imag * factors[1],
         modulus if isinstance(modulus, Steps) else None,
-        force,
+        at.force,
         data.depth,
         data.noise,
-        data.misfit(force),
+        at.misfit,
     )
 
 

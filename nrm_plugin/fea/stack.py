@@ -19,7 +19,9 @@ _THINNEST = 0.15  # tip radii
 _STEP = 0.4  # tip radii: unit of an edge's height
 _LARGEST = 1.0  # change of a logarithm, or of an edge in its unit, in one iteration
 _DAMPING = 0.03
-_WORSE = 4.0  # times the misfit of a profile, that of layers guessed from it
+# Misfit of layers guessed from a profile, at which they are worth a try: this, or times its own.
+_FAR, _WORSE = 40.0, 4.0
+_GAIN = 0.15  # of the misfit: less is no progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,15 +61,14 @@ def guesses(profile: Profile, search: Search) -> list[tuple[FloatArray, ComplexA
     for least in the linearised problem, as long as that explains the force nearly as well.
     """
     n = search.cells.size - 1
-    data = search.forward.data
-    right = data.stacked(data.force - profile.force) + profile.jacobian @ profile.x
+    right = search.linearised(profile)
     group, found = np.arange(n), []
     while group[-1] > 0:
         trials = [np.where(group > k, group - 1, group) for k in range(group[-1])]
         fits = [_linear_fit(profile.jacobian, right, trial, n) for trial in trials]
         best = int(np.argmin([misfit for misfit, _ in fits]))
         group, (misfit, x) = trials[best], fits[best]
-        if misfit > _WORSE * max(1.0, profile.misfit):
+        if misfit > max(_FAR, _WORSE * profile.misfit):
             break
         if group[-1] < _MOST:
             first = np.flatnonzero(np.diff(group, prepend=-1))
@@ -90,33 +91,43 @@ def _linear_fit(
     return float(np.mean((right - reduced @ solution) ** 2)), spread @ solution
 
 
-def fitted(search: Search, profile: Profile, numerics: Numerics, goal: float) -> Stack | None:
+def fitted(
+    search: Search, profile: Profile, numerics: Numerics, goal: float, most: float
+) -> Stack | None:
     """Fewest layers that explain the force, by Levenberg-Marquardt on their moduli and edges.
+
+    Parameters
+    ----------
+    goal : float
+        Misfit that is good enough.
+    most : float
+        Numbers that may describe the layers: with more they are not simpler than a profile.
 
     Returns
     -------
     Stack or None
-        None if no stack of a few layers reaches the goal.
+        The best, if no stack of a few layers reaches the goal; None if the profile suggests none.
     """
-    fit = _Fit(search.forward, numerics, search.phase_unit)
+    fit, best = _Fit(search.forward, numerics, search.phase_unit), None
+    lossy = search.forward.data.lossy
     for edges, logarithm in guesses(profile, search):
-        now, damping = fit.at(*fit.thick(edges, logarithm)), _DAMPING
-        for _ in range(_ITERATIONS):
-            try:
-                after = fit.at(*fit.step(now, damping))
-            except InvalidInput:  # a phase beyond a right angle is no material
-                damping *= 10.0
-                continue
-            if after.stack.misfit < now.stack.misfit:
-                gain, now = now.stack.misfit - after.stack.misfit, after
-                damping *= 0.2
-                if gain < 0.05 * max(1.0, now.stack.misfit):
-                    break
-            else:
-                damping *= 10.0
-        if now.stack.misfit < goal:
-            return now.stack
-    return None
+        if logarithm.size * (1 + lossy) + edges.size > most:
+            break
+        try:
+            found = fit.improved(*fit.thick(edges, logarithm))
+        except InvalidInput:  # no material is like the guess
+            continue
+        if best is None or found.misfit < best.misfit:
+            best = found
+        if best.misfit < goal:
+            break
+    return best
+
+
+def refined(search: Search, stack: Stack, numerics: Numerics) -> Stack:
+    """The same number of layers, fitted on another mesh."""
+    fit = _Fit(search.forward, numerics, search.phase_unit)
+    return fit.improved(np.asarray(stack.edges), np.log(stack.moduli))
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,9 +144,34 @@ class _Fit:
     numerics: Numerics
     phase_unit: float
 
+    def improved(self, edges: FloatArray, logarithm: ComplexArray) -> Stack:
+        """Iterate from a stack until that brings little."""
+        now, damping = self.at(edges, logarithm), _DAMPING
+        for _ in range(_ITERATIONS):
+            try:
+                after = self.at(*self.step(now, damping))
+            except InvalidInput:  # no material is like that
+                damping *= 10.0
+                continue
+            if after.stack.misfit < now.stack.misfit:
+                gain, now = now.stack.misfit - after.stack.misfit, after
+                damping *= 0.2
+                if gain < _GAIN * now.stack.misfit:
+                    break
+            else:
+                damping *= 10.0
+        return now.stack
+
     def at(self, edges: FloatArray, logarithm: ComplexArray) -> _Trial:
-        """Solve for a stack."""
+        """Solve for a stack.
+
+        Raises
+        ------
+        InvalidInput
+            If no material is like that.
+        """
         data, moduli = self.forward.data, np.exp(logarithm)
+        self.forward.plausible(moduli)
         force, by_modulus, by_edge = self.forward.stack(Steps(edges, moduli), self.numerics)
         by_logarithm = (by_modulus * moduli).T
         columns = [*by_logarithm, *(self._step * by_edge.T)]

@@ -16,15 +16,15 @@ import numpy as np
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.forward import Forward
-from nrm_plugin.fea.geometry import ComplexArray
+from nrm_plugin.fea.geometry import ComplexArray, ModulusProfile
 from nrm_plugin.fea.problem import Numerics
 
 _ITERATIONS = 12
-_SETTLED = 0.1  # change of the logarithm at which nothing more happens
 _JUMP = 0.5  # of the logarithm, that the mesh follows
 _ROUNDED = 0.03  # differences of the logarithm well above this count as edges
 _LOOSE = 0.3  # the same for bands: a slope as steep may well be an edge
 _LARGEST = 1.0  # change of the logarithm in one iteration
+_PLACES = 20  # in a cell, for means
 
 
 class Cells:
@@ -85,13 +85,31 @@ class Search:
     numerics: Numerics
     phase_unit: float
 
+    @property
+    def heights(self) -> FloatArray:
+        """Middle of each cell in m."""
+        return np.asarray(0.5 * (self.cells[1:] + self.cells[:-1]))
+
     def at(self, x: FloatArray) -> Profile:
-        """Solve for a profile."""
-        data = self.forward.data
+        """Solve for unknowns.
+
+        Raises
+        ------
+        InvalidInput
+            If no material is like that.
+        """
         logarithm = self.logarithm(x)
-        force, rows = self.forward.influence(Cells(self.cells, logarithm), self.numerics)
-        jacobian = self.derivative(rows * np.exp(logarithm))
-        return Profile(x, force, jacobian, data.misfit(force))
+        self.forward.plausible(np.exp(logarithm))
+        return self.of(Cells(self.cells, logarithm))
+
+    def of(self, modulus: ModulusProfile) -> Profile:
+        """Solve for any modulus; the unknowns are the means of its logarithm in the cells."""
+        force, rows = self.forward.influence(modulus, self.numerics)
+        places = (np.arange(_PLACES) + 0.5) / _PLACES
+        inside = self.cells[:-1, None] + np.diff(self.cells)[:, None] * places
+        values = np.exp(np.log(modulus(inside)).mean(axis=1))
+        jacobian = self.derivative(rows * values)
+        return Profile(self.unknowns(values), force, jacobian, self.forward.data.misfit(force))
 
     def derivative(self, by_logarithm: ComplexArray) -> FloatArray:
         """Derivative of the stacked force to the unknowns, from that to the logarithms."""
@@ -100,6 +118,11 @@ class Search:
         if data.lossy:
             columns += [data.stacked(1j * self.phase_unit * column) for column in by_logarithm.T]
         return np.array(columns).T
+
+    def linearised(self, now: Profile) -> FloatArray:
+        """What the Jacobian times the unknowns should be, in the problem linearised here."""
+        data = self.forward.data
+        return data.stacked(data.force - now.force) + now.jacobian @ now.x
 
     def logarithm(self, x: FloatArray, n: int | None = None) -> ComplexArray:
         """Complex logarithm of the moduli, in the cells or in n layers."""
@@ -112,55 +135,72 @@ class Search:
         return np.concatenate(parts if self.forward.data.lossy else parts[:1])
 
 
-def searched(search: Search, start: ComplexArray, goal: float) -> Profile:
-    """Iterate from moduli until the misfit is at the goal and the profile changes little.
+def searched(search: Search, now: Profile, goal: float) -> Profile:
+    """Iterate until the misfit is at the goal.
 
     Returns
     -------
     Profile
         The best that was found, which need not have reached the goal.
     """
-    now = search.at(search.unknowns(start))
     for _ in range(_ITERATIONS):
-        wanted = _proposed(now, search, max(1.0, 0.05 * now.misfit))
-        found = _towards(search, now, wanted, goal)
+        if now.misfit <= goal:
+            break
+        found = _towards(search, now, proposed(now, search, now.x), goal)
         if found is None:
             break
-        change, now = float(np.abs(found.x - now.x).max()), found
-        if now.misfit <= goal and (change < _SETTLED or goal > 1.5):
-            break
+        now = found
     return now
 
 
-def covariance(jacobian: FloatArray, x: FloatArray, residual: FloatArray, n: int) -> FloatArray:
+def smoothest(now: Profile, search: Search, target: float) -> tuple[FloatArray, float]:
+    """Profile of the smallest squared differences whose misfit is at a target.
+
+    Returns
+    -------
+    x : ndarray
+        Of the linearised problem.
+    parameters : float
+        How many numbers the force decides in it: the trace of the resolution matrix.
+    """
+    n = search.cells.size - 1
+    normal = now.jacobian.T @ now.jacobian
+    difference = np.diff(np.eye(n), axis=0)
+    roughness = _repeated(difference.T @ difference, now.x.size // n)
+    x, inverse = _balanced(normal, roughness, now.jacobian, search.linearised(now), target)
+    return x, float(np.sum(inverse * normal))
+
+
+def covariance(now: Profile, search: Search) -> FloatArray:
     """Covariance of the unknowns at a profile, when the differences weigh as in the search."""
-    right = residual + jacobian @ x
-    roughness = _roughness(x, n, _LOOSE)
-    return _balanced(jacobian.T @ jacobian, roughness, jacobian, right, 1.0)[1]
+    roughness = _roughness(now.x, search.cells.size - 1, _LOOSE)
+    normal = now.jacobian.T @ now.jacobian
+    return _balanced(normal, roughness, now.jacobian, search.linearised(now), 1.0)[1]
 
 
 def _towards(search: Search, now: Profile, wanted: FloatArray, goal: float) -> Profile | None:
     """Line search: the first part of the way that lowers the misfit, or None."""
-    step = np.clip(wanted - now.x, -_LARGEST, _LARGEST)
     for part in (1.0, 0.5, 0.25):
         try:
-            found = search.at(now.x + part * step)
-        except InvalidInput:  # a phase beyond a right angle is no material
+            found = search.at(now.x + part * (wanted - now.x))
+        except InvalidInput:  # no material is like that
             continue
         if found.misfit < max(goal, 0.98 * now.misfit):
             return found
     return None
 
 
-def _proposed(now: Profile, search: Search, target: float) -> FloatArray:
-    """Smoothest profile of the linearised problem that reaches the target."""
-    data = search.forward.data
-    right = data.stacked(data.force - now.force) + now.jacobian @ now.x
-    normal, x = now.jacobian.T @ now.jacobian, now.x
+def proposed(now: Profile, search: Search, x: FloatArray) -> FloatArray:
+    """Profile of the smallest variation that explains the force in the linearised problem.
+
+    Begins with the edges of `x`, and does not go farther than the linearisation may hold.
+    """
+    right, normal = search.linearised(now), now.jacobian.T @ now.jacobian
+    target = max(1.0, 0.05 * now.misfit)
     for _ in range(6):
         roughness = _roughness(x, search.cells.size - 1, _ROUNDED)
         x, _ = _balanced(normal, roughness, now.jacobian, right, target)
-    return x
+    return np.asarray(now.x + np.clip(x - now.x, -_LARGEST, _LARGEST))
 
 
 def _balanced(
@@ -185,5 +225,9 @@ def _roughness(x: FloatArray, n: int, rounded: float) -> FloatArray:
     step = np.diff(x.reshape(-1, n), axis=1)
     weight = 1.0 / np.sqrt((step**2).sum(axis=0) + rounded**2)
     difference = np.diff(np.eye(n), axis=0)
-    block = difference.T @ (weight[:, None] * difference)
-    return np.kron(np.eye(x.size // n), block)
+    return _repeated(difference.T @ (weight[:, None] * difference), x.size // n)
+
+
+def _repeated(block: FloatArray, times: int) -> FloatArray:
+    """Block for the magnitude and, if there is one, for the phase."""
+    return np.asarray(np.kron(np.eye(times), block), float)
