@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from nrm_plugin.cli import main
 from nrm_plugin.cli.fea import _COMMANDS, command
 from nrm_plugin.cli.text import columns
 from nrm_plugin.fea import Layer, Steps, Tip, lateral_force, read_shape_factor
+from nrm_plugin.fea.measured import Measured
 from nrm_plugin.fea.pool import Workers, watched
 
 NM = 1e-9
@@ -292,6 +294,13 @@ def test_stiff_skin_is_found_and_smeared() -> None:
     assert inside.sum() == 3
 
 
+def test_profile_leaves_out_what_is_too_close() -> None:
+    """A tip of 200 nm is not computed nearer than 2 nm to either side."""
+    words = ("--radius", "200nm", "--layer", "60nm=2MPa", "--amplitude", "1nm", "--step", "1.5nm")
+    depth = np.array(found("profile", *words, "--shape-factor", "1")["depth"]) / NM
+    np.testing.assert_allclose(depth, np.arange(3.0, 58.0, 1.5))
+
+
 def test_profile_for_people() -> None:
     words = ("profile", "--radius", "10nm", "--amplitude", "1nm", "--step", "10nm", *ONE)
     head, units, *rows = run(*words, "--layer", "50nm=2MPa").stdout.splitlines()
@@ -373,6 +382,36 @@ def test_results_are_inverted_by_region(two_layers: Any, tmp_path: Path) -> None
     assert "wrong way" in result.stderr
     assert right["failed"] is None
     close_to_the_truth(right)
+
+
+def test_regions_go_on_where_one_has_no_forces(two_layers: Any, tmp_path: Path) -> None:
+    distance, force = two_layers
+    results = figure_results.made_results(2, 4, potential=[1.2] * 4 + [0.6] * 4)
+    depth = results["depth"].values
+    gone = np.where(results["potential"] > 1.0, np.nan, 1.0)[:, None]
+    for name, part in (("in_phase", force.real), ("quadrature", force.imag)):
+        values = np.interp(depth, distance, part, left=np.nan, right=np.nan)
+        noise = 0.002 * np.nanmedian(part) * np.random.default_rng(2).normal(size=(8, depth.size))
+        results[f"lateral_force_{name}"].values[:] = gone * (values + noise)
+    nrm.save(results, tmp_path / "results.h5")
+    words = ("invert", tmp_path / "results.h5", *BLUNT, "--step", "4nm", "--from", "3.5nm", *ONE)
+    result = run(*words, "--edges", "1.5,1,0.5", "--json")
+    assert result.exit_code == 1
+    without, right = json.loads(result.stdout)
+    assert "no force lies between" in without["failed"]
+    assert right["failed"] is None
+    outside = run(*words, "--edges", "3,2", "--json")
+    assert (outside.exit_code, outside.stdout) == (1, "")
+    assert "no curve lies in a region" in outside.stderr
+
+
+def test_noise_does_not_fall_within_the_window_of_a_fit() -> None:
+    distance = np.arange(0.25, 20.0, 0.5) * NM
+    one = Measured("", distance, np.ones(distance.size, complex), 2e-12 + 4e-12j)
+    for window, times in ((0.0, 2.0), (1 * NM, np.sqrt(2.0)), (2 * NM, 1.0), (9 * NM, 1.0)):
+        found = replace(one, window=window).binned(2 * NM, 0.0, 20 * NM)
+        assert found.noise == pytest.approx((2e-12 + 4e-12j) / times)
+        np.testing.assert_allclose(found.distance, np.arange(1.0, 20.0, 2.0) * NM)
 
 
 def test_without_the_right_sign_it_fails_in_words(two_layers: Any, tmp_path: Path) -> None:

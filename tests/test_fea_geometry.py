@@ -93,6 +93,8 @@ REQUESTS: list[tuple[Callable[[], object], str]] = [
     (lambda: Layer(100 * NM, modulus=-1e6), "storage modulus must be positive"),
     (lambda: Layer(100 * NM, modulus=1e6j), "storage modulus must be positive"),
     (lambda: Layer(100 * NM, modulus=1e6 + 1j * np.inf), "both parts finite"),
+    (lambda: Layer(100 * NM, modulus=1e-320), "that soft or stiff"),
+    (lambda: Layer(100 * NM, modulus=1e300), "that soft or stiff"),
     (lambda: Layer(100 * NM, domain=0.0), "the domain's radius is 0 nm"),
     (lambda: force(depths=0.0), "depth of 0 nm is not inside"),
     (lambda: force(depths=-5 * NM), "depth of -5 nm is not inside"),
@@ -113,7 +115,7 @@ REQUESTS: list[tuple[Callable[[], object], str]] = [
     (lambda: force(resolution=1e-15), "more than 1000 parts"),
     (lambda: Workers(0), "0 processes"),
     (lambda: force(workers=-1), "-1 processes"),
-    (lambda: force(workers=1.5), "1.5 processes"),
+    (lambda: force(workers=1.5), "number of processes is 1.5"),
 ]
 
 
@@ -194,7 +196,7 @@ NONSENSE = [
     1j,
     True,
     {},
-    object(),
+    ...,
 ]
 
 PLACES: dict[str, tuple[Callable[[Any], object], str]] = {
@@ -209,7 +211,7 @@ PLACES: dict[str, tuple[Callable[[Any], object], str]] = {
     "fineness": (lambda x: force(fineness=x), "fineness"),
     "resolution": (lambda x: force(resolution=x), "resolution"),
     "workers": (lambda x: force(workers=x), "processes"),
-    "depth of fields": (lambda x: fields(TIP, LAYER, [50 * NM, x], NM), "depth"),  # type: ignore[arg-type]
+    "depth of fields": (lambda x: fields(TIP, LAYER, x, NM), "depth"),
     "amplitude of fields": (lambda x: fields(TIP, LAYER, 50 * NM, x), "amplitude"),
     "shape factor": (lambda x: apparent_modulus(FORCES, x), "shape factor"),
     "fineness of a shape factor": (lambda x: shape_factor(TIP, LAYER, fineness=x), "fineness"),
@@ -250,6 +252,22 @@ def test_a_derivative_needs_depths_in_order(depths: list[float], said: str) -> N
 def test_a_shape_factor_is_positive(value: float) -> None:
     with pytest.raises(InvalidInput, match="it is positive"):
         apparent_modulus(FORCES, value)
+
+
+def test_fields_are_those_of_one_depth() -> None:
+    with pytest.raises(InvalidInput, match=r"the depth is .* it must be a number"):
+        fields(TIP, LAYER, [50 * NM, 60 * NM], NM)  # type: ignore[arg-type]
+
+
+def test_a_number_without_digits_has_no_solution() -> None:
+    with pytest.raises(InvalidInput, match="Poisson ratio is too small"):
+        force(layer=Layer(100 * NM, 1e6, 5e-324))
+
+
+def test_counts_may_be_those_of_numpy() -> None:
+    one: Any = np.int64(1)
+    found = influence(TIP, LAYER, 50 * NM, NM, cells=3 * one, fineness=0.4, workers=one)
+    assert found.cells == pytest.approx(np.array([0.0, 100.0, 200.0, 300.0]) * NM / 3.0)
 
 
 def test_one_depth_given_twice_has_one_force() -> None:

@@ -104,6 +104,29 @@ def test_order_of_the_depths_does_not_matter() -> None:
     np.testing.assert_array_equal(one.modulus, other.modulus)
 
 
+def test_a_loss_that_is_only_noise_may_be_none() -> None:
+    """The band of each cell holds 0, and what the noise of the quadrature is worth."""
+    depths = np.arange(10.0, 91.0, 8.0) * NM
+    force, _ = forces(2e6 + 1e3j, depths, noise=0.0)
+    noise = 0.005 * float(np.median(force.real))
+    random = np.random.default_rng(3).standard_normal((2, depths.size))
+    found = invert(TIP, Layer(100 * NM, poisson_ratio=0.49), depths,
+                   force.real + noise * (random[0] + 1j * random[1]), AMPLITUDE, noise=noise,
+                   fineness=0.5, workers=1)  # fmt: skip
+    assert np.all(found.loss_low < 0.0)
+    assert np.all((found.loss_low < found.modulus.imag) & (found.modulus.imag < found.loss_high))
+    assert np.all(found.loss_high < 0.1e6)
+    assert covered(found.storage_low, np.full(11, 2e6), found.storage_high) >= 0.9
+
+
+def test_the_coarsest_meshes_are_good_for_a_homogeneous_layer() -> None:
+    depths = np.arange(20.0, 81.0, 12.0) * NM
+    force, sigma = forces(2e6, depths)
+    found = invert(TIP, Layer(100 * NM), depths, force.real, AMPLITUDE, noise=sigma.real,
+                   fineness=0.3, workers=1)  # fmt: skip
+    np.testing.assert_allclose(found.modulus, 2e6, rtol=0.02)
+
+
 # What cannot be explained is reported, never returned
 
 
@@ -137,6 +160,10 @@ def test_a_force_that_falls_with_the_depth_fails() -> None:
         ({"noise": 0.0}, "noise"),
         ({"noise": -1e-12}, "noise"),
         ({"noise": np.nan}, "noise"),
+        ({"noise": "1 pN"}, "the noise is '1 pN'"),
+        ({"noise": [1e-12, 1e-12]}, "the noise is"),
+        ({"force": ["1 nN"] * 8}, "forces must be numbers"),
+        ({"force": [[1e-10], [1e-10, 2e-10]]}, "forces must be numbers"),
         ({"amplitude": 0.0}, "amplitude"),
         ({"cells": 0}, "cells"),
         ({"cells": [0.0, 50 * NM]}, "cells"),

@@ -11,6 +11,7 @@ from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.forces import amplitude_of
 from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
+from nrm_plugin.fea.given import complex_number, complex_numbers
 
 _ACCURACY = 0.002  # of the solver, next to the noise of the force
 
@@ -56,7 +57,7 @@ class Data:
         InvalidInput
         """
         depth = check(tip, layer, depths)
-        values = np.atleast_1d(np.asarray(force, complex))
+        values = np.atleast_1d(complex_numbers("forces", force))
         if values.shape != depth.shape or not np.all(np.isfinite(values)):
             raise InvalidInput("an inversion needs one finite force for every depth")
         order = np.argsort(depth)
@@ -66,10 +67,9 @@ class Data:
         lossy = bool(np.any(values.imag != 0.0))
         if noise is None:
             sigma = _scatter(values.real), _scatter(values.imag)
-        elif isinstance(noise, complex):
-            sigma = noise.real, noise.imag
         else:
-            sigma = float(noise), float(noise)
+            both = complex_number("the noise", noise)
+            sigma = (both.real, both.imag) if np.iscomplexobj(noise) else (both.real, both.real)
         if not all(np.isfinite(s) and s > 0.0 for s in sigma[: 1 + lossy]):
             raise InvalidInput(
                 "the noise of the force must be positive: give its standard deviation in N"

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.fea.forces import amplitude_of, numerics_of
 from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
+from nrm_plugin.fea.given import number
 from nrm_plugin.fea.harmonic import strain_at_nodes
 from nrm_plugin.fea.pool import one_thread
 from nrm_plugin.fea.problem import at_depth
 
-#: The components of the stress, and whether they go with the cosine of the angle.
-COMPONENTS = {"rr": True, "tt": True, "zz": True, "rz": True, "rt": False, "tz": False}
+_COMPONENTS = ("rr", "tt", "zz", "rz", "rt", "tz")  # in the order of the strain
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,22 +118,22 @@ def fields(
     ------
     InvalidInput
     """
-    at = float(check(tip, layer, depth)[0])
+    at = float(check(tip, layer, number("the depth", depth))[0])
     moved = amplitude_of(amplitude)
     with one_thread():
         solved = at_depth(tip, layer, at, numerics_of(fineness, resolution))
     a, b, w = moved * solved.solution.displacement.T
     space, unit = solved.space, tip.radius
-    strain, element_dilation = strain_at_nodes(space, solved.solution)
+    strain, pressure = strain_at_nodes(space, solved.solution)
     shear = solved.modulus.mean(axis=1)[:, None] / (2.0 * (1.0 + layer.poisson_ratio))
     scale = moved / unit
     twice = np.array([2.0, 2.0, 2.0, 1.0, 1.0, 1.0])
     own = shear[:, :, None] * twice * strain
-    own[..., :3] += element_dilation[:, :, None]
+    own[..., :3] += pressure[:, :, None]
     count = np.bincount(space.nodes.ravel(), minlength=space.n_nodes)
     stress: dict[str, ComplexArray] = {}
-    for number, name in enumerate(COMPONENTS):
-        values = scale * own[..., number].ravel()
+    for row, name in enumerate(_COMPONENTS):
+        values = scale * own[..., row].ravel()
         sums = [np.bincount(space.nodes.ravel(), part, space.n_nodes)
                 for part in (values.real, values.imag)]  # fmt: skip
         stress[name] = np.asarray((sums[0] + 1j * sums[1]) / count)

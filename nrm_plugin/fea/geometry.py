@@ -32,6 +32,7 @@ SMALLEST = 0.01
 MOST = 1000
 _THICKEST, _WIDEST = 1e4, 1e3  # in tip radii, in thicknesses
 _CONTRAST = 1e12  # of moduli
+_SOFTEST, _STIFFEST = 1e-30, 1e30  # Pa
 _DEFAULT_DOMAIN = 10.0  # layer thicknesses; 4 are enough for 0.2 %
 
 
@@ -313,6 +314,12 @@ def _moduli(given: object) -> ComplexArray:
             "must be positive and both parts finite"
         )
     size = np.abs(values)
+    wrong = (size < _SOFTEST) | (size > _STIFFEST)
+    if np.any(wrong):
+        raise InvalidInput(
+            f"a modulus of {complex(values[wrong][0]):.4g} Pa makes no sense: no material is that "
+            "soft or stiff"
+        )
     if size.size and size.max() > _CONTRAST * size.min():
         raise InvalidInput(
             f"moduli from {size.min():.4g} to {size.max():.4g} Pa differ too much to be solved for "

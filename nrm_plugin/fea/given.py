@@ -22,6 +22,16 @@ def number(what: str, value: object) -> float:
     return float(_single(what, value, "fiu").real)
 
 
+def whole(what: str, value: object) -> int:
+    """Return one whole number.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    return int(_single(f"the number of {what}", value, "iu"))
+
+
 def complex_number(what: str, value: object) -> complex:
     """Return one number that may be complex.
 

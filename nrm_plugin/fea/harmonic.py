@@ -21,6 +21,7 @@ from scipy.sparse.linalg import splu
 from skfem import Basis, ElementQuad1, ElementQuad2, MeshQuad2
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.geometry import ComplexArray
 
 FREE = np.nan
@@ -56,13 +57,11 @@ class Space:
     mesh : MeshQuad2
     interfaces : sequence of float
         Heights at which the pressure may jump, as it does with the modulus.
-    order : int
-        Of the quadrature.
     """
 
-    def __init__(self, mesh: MeshQuad2, interfaces: Sequence[float] = (), order: int = 5) -> None:
+    def __init__(self, mesh: MeshQuad2, interfaces: Sequence[float] = ()) -> None:
         self.mesh = mesh
-        basis = Basis(mesh, ElementQuad2(), intorder=order, disable_doflocs=True)
+        basis = Basis(mesh, ElementQuad2(), intorder=5, disable_doflocs=True)
         linear = basis.with_element(ElementQuad1())
         self.r, self.z = np.asarray(basis.global_coordinates())
         self.weight = np.pi * basis.dx * self.r
@@ -160,6 +159,11 @@ def solve(
     slide : (nodes, normals), optional
         Nodes at which `given` speaks of the displacements along the normal (r, z), along the
         surface, and around the axis instead of a, b, w. Normals have the shape (2, n).
+
+    Raises
+    ------
+    InvalidInput
+        If there is no solution, for numbers that leave no digits.
     """
     scale = modulus.flat[np.argmax(np.abs(modulus))]
     ratio: AnyArray = modulus / scale
@@ -192,12 +196,11 @@ def _solved(matrix: Any, right: AnyArray) -> AnyArray:
     Rows are rarely exchanged, which keeps the factors small; what that costs in digits, one
     refinement gives back.
     """
-    factors = splu(
-        matrix,
-        permc_spec="MMD_AT_PLUS_A",
-        diag_pivot_thresh=1e-4,
-        options={"SymmetricMode": True},
-    )
+    symmetric = {"SymmetricMode": True}
+    try:
+        factors = splu(matrix, "MMD_AT_PLUS_A", diag_pivot_thresh=1e-4, options=symmetric)
+    except RuntimeError:  # singular
+        raise InvalidInput("there is no solution: the Poisson ratio is too small, give 0") from None
     x = factors.solve(right)
     return np.asarray(x + factors.solve(right - matrix @ x))
 
@@ -343,13 +346,8 @@ def _trace(
         place = 1.0 - _GAUSS[0] if backwards else _GAUSS[0]
         first, last = _CORNERS[:, edge, None], _CORNERS[:, (edge + 1) % 4, None]
         quadrature = first + (last - first) * place, _GAUSS[1]
-        basis = Basis(
-            space.mesh,
-            ElementQuad2(),
-            elements=elements[here],
-            quadrature=quadrature,
-            disable_doflocs=True,
-        )
+        basis = Basis(space.mesh, ElementQuad2(), elements=elements[here], quadrature=quadrature,
+                      disable_doflocs=True)  # fmt: skip
         r = np.asarray(basis.global_coordinates())[0]
         values, gradients = _shapes(basis, r)
         nodes = basis.element_dofs.T

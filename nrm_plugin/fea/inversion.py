@@ -46,6 +46,7 @@ _ADVICE = (
     "touches the electrode"
 )
 _COARSE, _FINE = 0.65, 0.8  # times the fineness, while searching and for the result
+_COARSEST = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,8 @@ class Inverted:
         E' + iE'' in Pa in the middle of each cell.
     storage_low, storage_high, loss_low, loss_high : ndarray of shape (n,)
         Bands in Pa: what the noise leaves open, and the error of the discretisation. Those of
-        the loss modulus are NaN if the force has no quadrature.
+        the loss modulus are NaN if the force has no quadrature; where its sign is open, they
+        reach from below to above 0.
     layers : Steps or None
         The stack of layers, if that is what explains the force.
     force : ndarray of complex
@@ -70,7 +72,8 @@ class Inverted:
     noise : (float, float)
         Standard deviation of in-phase force and quadrature in N, as given or found.
     misfit : float
-        Mean square of the residuals in units of their noise; about 1.
+        Mean square of the residuals in units of their uncertainty, noise and 0.2 % for the
+        solver; about 1.
     """
 
     cells: FloatArray
@@ -130,13 +133,15 @@ def invert(
     Raises
     ------
     InvalidInput
+        For anything given that makes no sense.
     InversionFailed
         If no profile explains the force within its noise.
     """
     data = Data.of(tip, layer, depths, force, amplitude, noise)
     edges = _around(data, layer, tip) if cells is None else cells_of(layer, cells)
-    fine = numerics_of(_FINE * fineness, None, edges)
-    coarse = numerics_of(_COARSE * fineness, None)
+    asked = numerics_of(fineness, None, edges)
+    fine = replace(asked, fineness=max(_FINE * asked.fineness, _COARSEST))
+    coarse = Numerics(max(_COARSE * asked.fineness, _COARSEST))
     phase = float(np.median(np.abs(np.angle(data.force))))
     with Workers(workers) as pool:
         forward = Forward(tip, layer, data, pool)
@@ -145,7 +150,7 @@ def invert(
             found, at = _explained(search, coarse)
             if at.misfit < _ACCEPTABLE:
                 return _result(search, found, at, forward.force(found, coarse))
-        except InvalidInput as error:
+        except (InvalidInput, np.linalg.LinAlgError) as error:
             raise InversionFailed(f"the search went astray: {error}. {_ADVICE}") from None
     raise InversionFailed(
         f"the force of the best profile is off by {np.sqrt(at.misfit):.3g} times the noise. "
@@ -207,30 +212,46 @@ def _result(search: Search, modulus: Steps | Cells, at: Profile, coarse: Complex
         others.append(smoothest(at, search, max(1.0, at.misfit))[0] - at.x)
     spread = spread + sum(np.outer(other, other) for other in others)
     spread += np.diag(_within(at.x.reshape(-1, n)).ravel())
-    turn = search.phase_unit * np.eye(n)
-    storage, loss = np.eye(n), np.full((n, n), np.nan)
-    if data.lossy:
-        # E' = |E| cos(phase) and E'' = |E| sin(phase), so d ln E' = d ln|E| - tan(phase) d phase
-        tangent = np.tan(np.angle(values))[:, None]
-        storage = np.hstack([np.eye(n), -tangent * turn])
-        loss = np.hstack([np.eye(n), turn / tangent])
-    factors = [
-        np.exp(_CONFIDENCE * np.sqrt(np.einsum("ij,jk,ik->i", by, spread, by)))
-        for by in (storage, loss if data.lossy else np.full((n, n), np.nan))
-    ]
+    storage, loss = _bands(values, spread, search.phase_unit)
     return Inverted(
         cells,
         values,
-        values.real / factors[0],
-        values.real * factors[0],
-        values.imag / factors[1],
-        values.imag * factors[1],
+        *storage,
+        *loss,
         modulus if isinstance(modulus, Steps) else None,
         at.force,
         data.depth,
         data.noise,
         at.misfit,
     )
+
+
+@np.errstate(over="ignore")  # no end of the band, where the noise is far above the force
+def _bands(
+    values: ComplexArray, spread: FloatArray, phase_unit: float
+) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]:
+    """Lower and upper ends of E' and E'', from the covariance of ln|E| and phases."""
+    n = values.size
+    if spread.shape[0] == n:
+        factor, none = np.exp(_CONFIDENCE * np.sqrt(np.diag(spread))), np.full(n, np.nan)
+        return (values.real / factor, values.real * factor), (none, none)
+    phase, turn = np.angle(values), phase_unit * np.eye(n)
+    tangent = np.tan(phase)[:, None]
+    # E' = |E| cos(phase) and E'' = |E| sin(phase), so d ln E' = d ln|E| - tan(phase) d phase
+    slopes = (np.eye(n), -tangent * turn), (np.eye(n) * tangent, turn)
+    errors = [
+        _CONFIDENCE * np.sqrt(np.einsum("ij,jk,ik->i", by, spread, by))
+        for by in map(np.hstack, slopes)
+    ]
+    factor = np.exp(errors[0])
+    low, high = values.real / factor, values.real * factor
+    off = _CONFIDENCE * phase_unit * np.sqrt(np.diag(spread)[n:])
+    either = off >= np.abs(phase)  # sign of E'': no factor leads from one to the other
+    factor = np.exp(errors[1] / np.where(either, np.inf, np.abs(tangent[:, 0])))
+    ends = np.sort([values.imag / factor, values.imag * factor], axis=0)
+    around = [high * np.tan(np.clip(phase + sign * off, -1.5, 1.5)) for sign in (-1.0, 1.0)]
+    loss = np.where(either, around, ends)
+    return (low, high), (loss[0], loss[1])
 
 
 def _within(x: FloatArray) -> FloatArray:

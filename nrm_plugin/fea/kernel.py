@@ -95,7 +95,7 @@ def cells_of(layer: Layer, cells: ArrayLike | int) -> FloatArray:
     InvalidInput
         If they do not divide the layer.
     """
-    if isinstance(cells, int) and not isinstance(cells, bool):
+    if isinstance(cells, (int, np.integer)) and not isinstance(cells, bool):
         if not 1 <= cells <= MOST:
             raise InvalidInput(f"{cells} cells cannot divide a layer: give 1 to {MOST}")
         return np.linspace(0.0, layer.thickness, cells + 1)

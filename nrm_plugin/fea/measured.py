@@ -31,25 +31,42 @@ class Measured:
         In N.
     noise : complex or None
         Standard deviation of both parts in N, where it is known.
+    window : float
+        Distance in m within which the noise is one and the same, as the fits of `process` make it.
     """
 
     label: str
     distance: FloatArray
     force: ComplexArray
     noise: complex | None = None
+    window: float = 0.0
 
     def binned(self, width: float, low: float, high: float) -> Measured:
-        """Means over equal steps between two distances; the noise falls as for a mean."""
+        """Means over equal steps between two distances; the noise falls as for a mean.
+
+        Parameters
+        ----------
+        width : float
+            Of a step, in m.
+        low, high : float
+            Distances in m.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no force in between.
+        """
         there = np.isfinite(self.force) & (self.distance > low) & (self.distance < high)
         if not there.any():
-            raise InvalidInput(
-                f"{self.label}: no force lies between {low * 1e9:.3g} and {high * 1e9:.3g} nm"
-            )
+            raise InvalidInput(f"no force lies between {low * 1e9:.3g} and {high * 1e9:.3g} nm")
         distance, force = self.distance[there], self.force[there]
-        number = np.floor(distance / width).astype(np.int64)
-        _, cell, count = np.unique(number, return_inverse=True, return_counts=True)
+        steps = np.floor(distance / width)
+        _, cell, count = np.unique(steps, return_inverse=True, return_counts=True)
         means = [np.bincount(cell, part) / count for part in (distance, force.real, force.imag)]
-        noise = None if self.noise is None else self.noise / float(np.sqrt(np.median(count)))
+        independent = float(np.median(count))
+        if self.window > 0.0:
+            independent = min(independent, max(1.0, width / self.window))
+        noise = None if self.noise is None else self.noise / np.sqrt(independent)
         force = np.asarray(means[1] + 1j * means[2], complex)
         return replace(self, distance=means[0], force=force, noise=noise)
 
@@ -75,12 +92,22 @@ def from_results(
 ) -> list[Measured]:
     """Forces of results: of one curve, or means over regions of the potential, or over all.
 
+    Of results with both ways of the ramp, the first.
+
+    Parameters
+    ----------
+    curve : int, optional
+        From 0.
+    edges : sequence of float, optional
+        Of the regions, in V.
+
     Raises
     ------
     InvalidInput
-        If the results have no lateral force, or not that curve.
+        If the results have no lateral force, not that curve, or no curve in any region.
     """
     from nrm_plugin.statistics import mean_profile, regions
+    from nrm_plugin.statistics.selection import half_width
 
     if _PARTS[0] not in results:
         raise InvalidInput("the results have no lateral force: the curves had no lateral channels")
@@ -97,12 +124,17 @@ def from_results(
         return [Measured(f"curve {curve}", distance, parts[0] + 1j * parts[1])]
     groups: list[tuple[str, object]] = [("all curves", None)]
     if edges is not None:
-        groups = [(r.label, r.curves) for r in regions(results, edges) if len(r)]
+        sorted_ = regions(results, edges)
+        groups = [(r.label, r.curves) for r in sorted_ if len(r)]
+        if not groups:
+            why = next(iter(sorted_.warnings), "none has a potential between the edges")
+            raise InvalidInput(f"no curve lies in a region: {why}")
     found = []
     for label, curves in groups:
         means = [mean_profile(results, name, curves) for name in _PARTS]  # type: ignore[arg-type]
         values = [np.asarray(mean["mean"].values, float) for mean in means]
-        errors = [float(np.nanmedian(mean["stderr"].values)) for mean in means]
-        noise = complex(*errors) if all(np.isfinite(e) and e > 0.0 for e in errors) else None
-        found.append(Measured(label, distance, values[0] + 1j * values[1], noise))
+        errors = [float(mean["stderr"].median()) for mean in means]  # NaN of a single curve
+        noise = complex(*errors) if all(e > 0.0 for e in errors) else None
+        force = values[0] + 1j * values[1]
+        found.append(Measured(label, distance, force, noise, half_width(results)))
     return found

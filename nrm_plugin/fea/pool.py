@@ -19,9 +19,11 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.fea.given import whole
 
 _LOG = logging.getLogger(__name__)
 _START = 2.0  # s until a process has imported what it needs
+_MOST = 61  # processes that Windows can wait for
 
 #: Called with how many solutions are done and how many are known to be wanted.
 Progress = Callable[[int, int], None]
@@ -73,10 +75,10 @@ class Workers:
     """
 
     def __init__(self, workers: int | None = None) -> None:
-        whole = isinstance(workers, int) and not isinstance(workers, bool)
-        if workers is not None and not (whole and workers > 0):
-            raise InvalidInput(f"{workers!r} processes can do nothing: give 1 or more")
-        self.workers = workers if workers is not None else cores() if _importable() else 1
+        most = workers if workers is not None else cores() if _importable() else 1
+        self.workers = min(whole("processes", most), _MOST)
+        if self.workers < 1:
+            raise InvalidInput(f"{most} processes can do nothing: give 1 or more")
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Workers:

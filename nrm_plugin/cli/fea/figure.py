@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nrm_plugin.cli.calibrate.inputs import Quantity
-from nrm_plugin.cli.fea import with_poisson, with_tip
+from nrm_plugin.cli.fea import LENGTH, MODULUS, with_poisson, with_tip
 from nrm_plugin.cli.plot import SUFFIXES
 
 if TYPE_CHECKING:
@@ -27,12 +26,12 @@ _FINENESS = 0.7  # good for 0.05 %, which no line of a figure shows
 @click.option("-o", "--output", required=True, metavar="FIG",
               help="A .png, .svg or .pdf.")  # fmt: skip
 @with_tip
-@click.option("--thickness", type=Quantity("m"), default="100nm", show_default=True,
+@click.option("--thickness", type=LENGTH, default="100nm", show_default=True,
               metavar="LENGTH", help="Thickness of the layer.")  # fmt: skip
 @with_poisson
-@click.option("--modulus", type=Quantity("Pa"), default="1MPa", show_default=True,
+@click.option("--modulus", type=MODULUS, default="1MPa", show_default=True,
               metavar="MODULUS", help="Young's modulus of the layer.")  # fmt: skip
-@click.option("--amplitude", type=Quantity("m"), default="2nm", show_default=True,
+@click.option("--amplitude", type=LENGTH, default="2nm", show_default=True,
               metavar="LENGTH", help="Amplitude of the lateral motion, peak.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.pass_context

@@ -18,6 +18,7 @@ from nrm_plugin.cli.fea import (
     with_workers,
 )
 from nrm_plugin.cli.text import columns
+from nrm_plugin.errors import NrmError
 
 if TYPE_CHECKING:
     from nrm_plugin.fea import Inverted, Tip
@@ -72,7 +73,7 @@ def command(
     """
     from dataclasses import replace
 
-    from nrm_plugin.fea import InversionFailed, Layer, invert
+    from nrm_plugin.fea import Layer, invert
 
     layer = Layer(thickness, 1.0, poisson, domain)
     width = 0.2 * tip.radius if step is None else positive("--step", step, "m")
@@ -87,14 +88,14 @@ def command(
         if noise is not None:
             sigma = positive("--noise", noise, "N")
             given = replace(given, noise=complex(sigma, sigma))
-        data = given.binned(width, nearest, thickness - 0.1 * tip.radius)
         try:
+            data = given.binned(width, nearest, thickness - 0.1 * tip.radius)
             with progress(ctx):
                 result = invert(tip, layer, thickness - data.distance, data.force, amplitude,
                                 noise=data.noise, workers=workers)  # fmt: skip
-        except InversionFailed as error:
-            found.append({"of": data.label, "failed": str(error)})
-            click.echo(f"nrm: {data.label}: {error}", err=True)
+        except NrmError as error:  # the others go on
+            found.append({"of": given.label, "failed": str(error)})
+            click.echo(f"nrm: {given.label}: {error}", err=True)
             continue
         if not as_json:
             click.echo(_text(data, result, thickness) + "\n" * (given is not measured[-1]))

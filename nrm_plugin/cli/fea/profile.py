@@ -79,6 +79,7 @@ def command(
     import numpy as np
 
     from nrm_plugin.fea import apparent_modulus, lateral_force
+    from nrm_plugin.fea.geometry import SMALLEST
 
     if constant is not None:
         positive("--shape-factor", constant, "")
@@ -93,6 +94,9 @@ def command(
     with progress(ctx):
         factor = _factor(tip, layer, workers) if constant is None else constant
         depths = spacing * np.arange(1, count + 1)
+        # A blunt tip cannot be computed as close to surface and electrode as a small step goes.
+        near = SMALLEST * tip.radius * (1.0 + 1e-9)
+        depths = depths[(depths >= near) & (layer.thickness - depths >= near)]
         force = lateral_force(tip, layer, depths, amplitude, workers=workers)
     apparent, true = apparent_modulus(force, factor), layer.moduli(force.distance)
     found = {
