@@ -51,7 +51,7 @@ def covered(low: np.ndarray, true: np.ndarray, high: np.ndarray) -> float:
 @pytest.mark.slow
 def test_a_stiff_skin_comes_out_of_its_forces() -> None:
     """Eq. 5 with the local shape factor is off by 0.19 decades here."""
-    found = inverted(SKIN, np.arange(2.0, 99.0, 2.0) * NM)
+    found = inverted(SKIN, np.arange(2.0, 99.0, 3.0) * NM)
     true = SKIN(found.heights)
     away = (found.heights > 5 * NM) & (found.heights < 95 * NM)
     for edge in SKIN.edges:  # type: ignore[union-attr]
@@ -139,11 +139,11 @@ def test_a_force_that_points_the_wrong_way_fails() -> None:
 
 def test_a_force_that_falls_with_the_depth_fails() -> None:
     """More layer around the tip can only hold it more."""
-    depths = np.arange(20.0, 81.0, 10.0) * NM
+    depths = np.arange(20.0, 81.0, 12.0) * NM
     force, sigma = forces(2e6, depths)
     with pytest.raises(InversionFailed, match="times the noise"):
         invert(TIP, Layer(100 * NM), depths, force.real[::-1], AMPLITUDE, noise=sigma.real,
-               workers=1)  # fmt: skip
+               fineness=0.5, workers=1)  # fmt: skip
 
 
 # What makes no sense is refused before anything is solved

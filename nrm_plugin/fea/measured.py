@@ -47,7 +47,7 @@ class Measured:
         Parameters
         ----------
         width : float
-            Of a step, in m.
+            Of a step, in m; at least `window` where the noise is not known.
         low, high : float
             Distances in m.
 
@@ -60,6 +60,8 @@ class Measured:
         if not there.any():
             raise InvalidInput(f"no force lies between {low * 1e9:.3g} and {high * 1e9:.3g} nm")
         distance, force = self.distance[there], self.force[there]
+        if self.noise is None:  # to be found from the scatter of the means
+            width = max(width, self.window)
         steps = np.floor(distance / width)
         _, cell, count = np.unique(steps, return_inverse=True, return_counts=True)
         means = [np.bincount(cell, part) / count for part in (distance, force.real, force.imag)]
@@ -121,7 +123,9 @@ def from_results(
         if "direction" in one.dims:
             one = one.isel(direction=0)
         parts = [np.asarray(one[name].values, float) for name in _PARTS]
-        return [Measured(f"curve {curve}", distance, parts[0] + 1j * parts[1])]
+        force = parts[0] + 1j * parts[1]
+        # Fits that share no sample are two half-widths apart.
+        return [Measured(f"curve {curve}", distance, force, None, 2.0 * half_width(results))]
     groups: list[tuple[str, object]] = [("all curves", None)]
     if edges is not None:
         sorted_ = regions(results, edges)
