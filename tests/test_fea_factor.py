@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from nrm_plugin.cli import main
 from nrm_plugin.engine import shape
@@ -239,6 +240,23 @@ def test_a_derivative_needs_three_depths() -> None:
 
 
 # ---------------------------------------------------------------- processes
+
+
+def blas_threads(_: int) -> list[int]:
+    """Threads that each linear algebra library of this process would use."""
+    found = threadpool_info()
+    return [lib["num_threads"] for lib in found if lib["user_api"] == "blas"]
+
+
+def test_a_solution_uses_one_thread_and_leaves_the_others_as_they_were() -> None:
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads(0)
+        with Workers(1) as pool:
+            (within,) = pool.map(blas_threads, [(0,)])
+        assert before
+        assert set(before) == {2}
+        assert set(within) == {1}
+        assert blas_threads(0) == before
 
 
 def test_processes_give_what_one_gives() -> None:

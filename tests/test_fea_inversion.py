@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea import InversionFailed, Inverted, Layer, Steps, Tip, invert, lateral_force
+from nrm_plugin.fea.measured import Measured
 
 NM = 1e-9
 TIP, AMPLITUDE = Tip(10 * NM), 2 * NM
@@ -83,6 +85,17 @@ def test_a_smooth_profile_is_not_cut_into_layers() -> None:
     assert np.isnan(found.loss_high).all()
 
 
+def test_few_forces_of_a_gentle_rise_are_no_reason_for_layers() -> None:
+    """Four layers would explain them better, with more numbers, and be three times as far off."""
+
+    def rising(z: np.ndarray) -> np.ndarray:
+        return 1e6 * np.exp(1.2 * z / (100 * NM))
+
+    found = inverted(rising, np.arange(4.0, 97.0, 6.0) * NM)
+    assert found.layers is None
+    assert error(found.modulus.real, rising(found.heights)) <= 0.03
+
+
 def test_a_homogeneous_layer_is_one_layer() -> None:
     found = inverted(3e6 + 0.6e6j, np.arange(10.0, 91.0, 8.0) * NM)
     assert found.layers is not None
@@ -144,6 +157,18 @@ def test_a_force_that_falls_with_the_depth_fails() -> None:
     with pytest.raises(InversionFailed, match="times the noise"):
         invert(TIP, Layer(100 * NM), depths, force.real[::-1], AMPLITUDE, noise=sigma.real,
                fineness=0.5, workers=1)  # fmt: skip
+
+
+# Forces that were fitted
+
+
+def test_scatter_of_overlapping_fits_is_not_taken_for_the_noise() -> None:
+    """Of one curve: means over 4 nm where fits overlap, over the 1 nm asked for otherwise."""
+    distance = np.arange(0.25, 40.0, 0.5) * NM
+    curve = Measured("", distance, np.ones(distance.size, complex), None, 4 * NM)
+    assert curve.binned(1 * NM, 0.0, 40 * NM).distance.size == 10
+    assert replace(curve, window=0.0).binned(1 * NM, 0.0, 40 * NM).distance.size == 40
+    assert replace(curve, noise=1j).binned(1 * NM, 0.0, 40 * NM).distance.size == 40
 
 
 # What makes no sense is refused before anything is solved
