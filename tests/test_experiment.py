@@ -892,13 +892,15 @@ REAL = {
     ),
 }  # fmt: skip
 
-#: Headers without their data, an image of another program, and a table.
+#: Headers without their data, an image of another program, a friction ramp with a block that is
+#: longer than its curve, and a table.
 REFUSED = {
     "pySPM_bruker_data_header.000": 1,
     "pySPM_bruker_data_header.001": 1,
     "pySPM_bruker_data_header.002": 1,
     "pySPM_bruker_data_header.003": 1,
     "PS161143_Roi.tif": 3,
+    "si.0_00177.spm": 1,
     "jmarini_reference_raw.csv.gz": 3,
 }
 
