@@ -105,24 +105,20 @@ class MissingCalibration(NrmError):
     ----------
     keys : tuple of str
         The metadata keys that are missing.
+    meanings : dict
+        What each of them means, and its unit; `vocabulary.missing` knows it.
     """
 
-    def __init__(self, keys: Iterable[str]) -> None:
+    def __init__(self, keys: Iterable[str], meanings: Mapping[str, str] | None = None) -> None:
         self.keys = (keys,) if isinstance(keys, str) else tuple(keys)
-        super().__init__(self.keys)
+        self.meanings = dict(meanings or {})
+        super().__init__(self.keys, self.meanings)
 
     def __str__(self) -> str:
-        from nrm_plugin.vocabulary import METADATA
-
-        lines = []
-        for name in self.keys:
-            key = METADATA.get(name)
-            what = f" ({key.meaning}; in {key.unit or 'no unit'})" if key else ""
-            lines.append(f"{name}{what}")
+        named = [f"{k} ({self.meanings[k]})" if k in self.meanings else k for k in self.keys]
         return (
-            "missing: "
-            + "; ".join(lines)
-            + ". Give it with --set KEY=VALUE, in the experiment file, or in metadata."
+            f"missing: {'; '.join(named)}. "
+            "Give it with --set KEY=VALUE, in the experiment file, or in metadata."
         )
 
 

@@ -1,15 +1,24 @@
-"""The hooks by which a plugin adds importers, exporters, methods and commands.
+"""The hooks by which a plugin adds importers, exporters, methods, figures and commands.
 
 A plugin is a module that a distribution names in its entry points, in the group ``nrm_plugin``.
 It implements any of the hooks below with ``@nrm_plugin.hookimpl``. Each hook returns a list of
-objects; reading a file is then a plain method call on one of them.
+objects; using one is then a plain method call.
 
-This module imports nothing heavy, and a plugin's registering module should not either.
+Every object has a ``name`` (one lower-case word) and a ``description`` (one line). One that can be
+tuned has ``Settings``, a pydantic model with a default for every field: recipes, commands and
+``nrm recipe`` are made from it. Whatever calls it passes ``settings``, an instance of that model,
+or None for the defaults; an object without ``Settings`` is never passed any.
+
+This module imports nothing heavy, and a plugin's registering module should not either: `Deferred`
+names an object that is imported when it is first used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -18,6 +27,7 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
+    from nrm_plugin.calibration.estimate import Estimate
     from nrm_plugin.model import CurveSet
     from nrm_plugin.potential.log import Log
 
@@ -25,6 +35,38 @@ GROUP = "nrm_plugin"
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
+
+
+class Deferred:
+    """An object of a hook that is imported when it is first used.
+
+    Parameters
+    ----------
+    name, description : str
+        Those of the object.
+    where : str
+        Where it is: ``"my_package.contact:METHOD"``.
+
+    Examples
+    --------
+    >>> method = Deferred("two-line", "the paper's rule", "nrm_plugin.engine.methods:TWO_LINE")
+    """
+
+    def __init__(self, name: str, description: str, where: str) -> None:
+        self.name, self.description, self.where = name, description, where
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__"):  # copying and pickling look for these
+            raise AttributeError(attribute)
+        return getattr(self.target(), attribute)
+
+    def target(self) -> Any:
+        """Return the object itself."""
+        module, _, name = self.where.partition(":")
+        return getattr(import_module(module), name)
+
+    def __repr__(self) -> str:
+        return f"Deferred({self.name!r}, {self.where!r})"
 
 
 @runtime_checkable
@@ -88,29 +130,158 @@ class Exporter(Protocol):
         """
 
 
+@dataclass(frozen=True, kw_only=True)
+class ContactFound:
+    """The solid contact of a curve, and how it was found; what is not known is nan or None.
+
+    Figures and flags use the details that are there, and show none in their place.
+
+    Attributes
+    ----------
+    height, stderr : float
+        Height of the contact and its standard error, in m.
+    baseline, wall : (float, float) or None
+        Heights (m) from and to which the baseline and the wall were fitted.
+    lines : (float, float, float, float) or None
+        Offset (m) and slope of the baseline, offset (m) and slope of the wall: deflection is
+        offset + slope x height.
+    noise : float
+        Standard deviation of the deflection, in m.
+    """
+
+    height: float
+    stderr: float = nan
+    baseline: tuple[float, float] | None = None
+    wall: tuple[float, float] | None = None
+    lines: tuple[float, float, float, float] | None = None
+    noise: float = nan
+
+
 @runtime_checkable
 class ContactMethod(Protocol):
     """Finds the solid-solid contact of a curve; recipes name it as ``contact.method``.
 
+    Its ``Settings``, where it has some, stand in a recipe under ``[contact.NAME]``.
+
     Attributes
     ----------
-    name : str
-        One lower-case word, other than "grown" and "two-line".
-    description : str
-        One line for ``nrm plugins``.
+    name, description : str
     """
 
     name: str
     description: str
 
-    def find(self, height: Any, deflection: Any) -> tuple[float, float]:
+    def find(
+        self, height: Any, deflection: Any, settings: Any = None
+    ) -> tuple[float, float] | ContactFound:
         """Contact height of one curve and its standard error, in m; nan where there is none.
 
         Parameters
         ----------
         height, deflection : (n,) arrays
             In m, samples from far away to the surface; spikes and a common fringe are taken out.
+        settings : Settings, optional
+            Passed to methods that have ``Settings``.
         """
+
+
+@runtime_checkable
+class DerivativeMethod(Protocol):
+    """Differentiates a force by the distance; recipes name it as ``derivative.method``.
+
+    Its ``Settings``, where it has some, stand in a recipe under ``[derivative.NAME]``.
+
+    Attributes
+    ----------
+    name, description : str
+    """
+
+    name: str
+    description: str
+
+    def gradient(self, z: Any, force: Any, at: Any, settings: Any = None) -> tuple[Any, Any]:
+        """Derivative of a force at distances, and its standard error; nan where there is none.
+
+        Parameters
+        ----------
+        z : (n,) array
+            Distances from the electrode in m, in order of time.
+        force : (n,) array
+            In N.
+        at : (m,) array
+            Distances in m, ascending.
+
+        Returns
+        -------
+        gradient, stderr : (m,) arrays
+            In N/m.
+        """
+
+
+@runtime_checkable
+class Figure(Protocol):
+    """Draws one kind of figure; ``nrm plot --kind NAME``.
+
+    Attributes
+    ----------
+    name, description : str
+    needs : str
+        "curves" or "results".
+    """
+
+    name: str
+    description: str
+    needs: str
+
+    def draw(self, data: Any, ax: Any, settings: Any = None) -> Any:
+        """Draw curves or results into axes, and return what was drawn.
+
+        Parameters
+        ----------
+        data : CurveSet or xarray.Dataset
+        ax : matplotlib Axes
+        """
+
+
+@runtime_checkable
+class Calibration(Protocol):
+    """Turns a measurement into a calibrated value; ``nrm calibrate NAME``.
+
+    Attributes
+    ----------
+    name, description : str
+    """
+
+    name: str
+    description: str
+
+    def estimate(self, inputs: Sequence[Any], settings: Any = None) -> Estimate | Sequence[Any]:
+        """Estimate values from curves or tables.
+
+        Parameters
+        ----------
+        inputs : sequence of CurveSet or TextTable
+            One per file.
+        """
+
+
+@runtime_checkable
+class LockIn(Protocol):
+    """A lock-in amplifier that is asked for its settings; a DAQ configuration names it.
+
+    Attributes
+    ----------
+    name, description : str
+    """
+
+    name: str
+    description: str
+
+    def settings(self) -> Any:
+        """Return the settings that the moduli depend on."""
+
+    def status(self) -> Mapping[str, bool]:
+        """Return what is wrong at this moment: overloads, unlock."""
 
 
 @runtime_checkable
@@ -159,6 +330,30 @@ def nrm_exporters() -> Sequence[Exporter]:
 @hookspec
 def nrm_contact_methods() -> Sequence[ContactMethod]:
     """Return methods that find the solid-solid contact of a curve."""
+    raise NotImplementedError
+
+
+@hookspec
+def nrm_derivative_methods() -> Sequence[DerivativeMethod]:
+    """Return methods that differentiate a force by the distance."""
+    raise NotImplementedError
+
+
+@hookspec
+def nrm_figures() -> Sequence[Figure]:
+    """Return kinds of figures."""
+    raise NotImplementedError
+
+
+@hookspec
+def nrm_calibrations() -> Sequence[Calibration]:
+    """Return calibration methods."""
+    raise NotImplementedError
+
+
+@hookspec
+def nrm_lockins() -> Sequence[LockIn]:
+    """Return lock-in amplifiers."""
     raise NotImplementedError
 
 

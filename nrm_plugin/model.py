@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nrm_plugin import units
+from nrm_plugin import plugins, units
 from nrm_plugin.columns import AnyArray, ArrayColumn, Column, FloatArray, IntArray, Rows
 from nrm_plugin.errors import InvalidInput, UnknownChannel
+from nrm_plugin.files import replacing
 from nrm_plugin.tables import Table, complete_table, segment_array, turning_segments
-from nrm_plugin.vocabulary import CHANNELS, METADATA, check_name, nearest, own_slug
+from nrm_plugin.vocabulary import CHANNELS, LATERAL_PAIRS, METADATA, check_name, nearest, own_slug
 
 if TYPE_CHECKING:
     from nrm_plugin.images import Image
@@ -163,6 +165,11 @@ class CurveSet:
         names = ", ".join(self.channels)
         return f"<CurveSet: {self.n_curves} curves, {self.n_samples} samples; {names}>"
 
+    @property
+    def lateral_pair(self) -> tuple[str, str] | None:
+        """Channels that hold the lateral lock-in signal; None unless both of a pair are there."""
+        return next((pair for pair in LATERAL_PAIRS if set(pair) <= set(self.channels)), None)
+
     def channel(self, name: str) -> Channel:
         """Return a channel by name.
 
@@ -221,16 +228,18 @@ class CurveSet:
             first = stop
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = True) -> None:
-        """Write the curves to a common file (.h5); see `nrm_plugin.store`.
+        """Write the curves; the suffix chooses the exporter, and without one it is the common file.
 
         Raises
         ------
         OutputError
             If the place cannot be written; whatever was there before is then untouched.
         """
-        from nrm_plugin.store import save_curves
-
-        save_curves(self, path, overwrite=overwrite)
+        path = Path(path)
+        exporters = plugins.installed().exporters
+        exporter = exporters.get(path.suffix.lower(), exporters[".h5"])
+        with replacing(path, overwrite=overwrite) as part:
+            exporter.write(self, part)
 
     # Changed copies. They share the columns with the original.
 

@@ -18,64 +18,121 @@ from typing import Any
 import pluggy
 
 from nrm_plugin import hookspecs
-from nrm_plugin.errors import RecipeError
-from nrm_plugin.hookspecs import GROUP, ContactMethod, Exporter, Importer, PotentialLog
+from nrm_plugin.errors import InvalidInput, NrmError, RecipeError
+from nrm_plugin.hookspecs import GROUP, Deferred
+from nrm_plugin.vocabulary import nearest
 
 OWN = "nrm-plugin"
 
-_NEEDED = {
-    "Importer": ("name", "description", "suffixes", "sniff", "open"),
-    "Exporter": ("name", "description", "suffix", "write"),
-    "ContactMethod": ("name", "description", "find"),
-    "PotentialLog": ("name", "description", "suffixes", "sniff", "read"),
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of object that plugins add and that is chosen by name.
+
+    Attributes
+    ----------
+    noun : str
+        What one of them is called.
+    hook : str
+        The hook that returns them.
+    needed : tuple of str
+        What every one has beside name and description.
+    key : str
+        The attribute by which it is chosen.
+    """
+
+    noun: str
+    hook: str
+    needed: tuple[str, ...]
+    key: str = "name"
+
+
+#: Everything that can be chosen by name.
+KINDS = {
+    "importers": Kind("importer", "nrm_importers", ("suffixes", "sniff", "open")),
+    "exporters": Kind("exporter", "nrm_exporters", ("suffix", "write"), "suffix"),
+    "contact_methods": Kind("contact method", "nrm_contact_methods", ("find",)),
+    "derivative_methods": Kind("derivative method", "nrm_derivative_methods", ("gradient",)),
+    "figures": Kind("figure", "nrm_figures", ("needs", "draw")),
+    "calibrations": Kind("calibration", "nrm_calibrations", ("estimate",)),
+    "lockins": Kind("lock-in", "nrm_lockins", ("settings", "status")),
+    "potential_logs": Kind("potential log", "nrm_potential_logs", ("suffixes", "sniff", "read")),
 }
 
-#: Contact methods of our own, by the names that recipes have for them.
-OWN_METHODS = ("grown", "two-line")
 
-
-@dataclass
+@dataclass(kw_only=True)
 class Plugin:
-    """One entry point and what became of it."""
+    """One entry point and what became of it.
+
+    Attributes
+    ----------
+    name, distribution, version : str
+    hooks : list of str
+        The hooks that it implements.
+    adds : dict of str to list of str
+        Names of what it adds, by kind (`KINDS`).
+    failure : str
+        Why it is not used, empty if it is.
+    """
 
     name: str
     distribution: str
     version: str
     hooks: list[str] = field(default_factory=list)
-    importers: list[str] = field(default_factory=list)
-    exporters: list[str] = field(default_factory=list)
-    contact_methods: list[str] = field(default_factory=list)
-    potential_logs: list[str] = field(default_factory=list)
+    adds: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
     failure: str = ""
 
 
 @dataclass
 class Plugins:
-    """Everything that plugins offer.
+    """The registry: everything that plugins offer, our own distribution included.
 
     Attributes
     ----------
-    found : list of Plugin
-        In loading order, failed ones included.
-    importers : dict of name to Importer
-    exporters : dict of suffix to Exporter
-    contact_methods : dict of name to ContactMethod
-    potential_logs : dict of name to PotentialLog
     manager : pluggy.PluginManager
         For hooks that are called and not listed, such as ``nrm_commands``.
+    found : list of Plugin
+        In loading order, failed ones included.
+    importers, exporters, contact_methods, derivative_methods, figures, calibrations, lockins, \
+    potential_logs : dict of str to object
+        By name; exporters by suffix.
     """
 
-    found: list[Plugin]
-    importers: dict[str, Importer]
-    exporters: dict[str, Exporter]
     manager: pluggy.PluginManager
-    contact_methods: dict[str, ContactMethod] = field(default_factory=dict)
-    potential_logs: dict[str, PotentialLog] = field(default_factory=dict)
+    found: list[Plugin] = field(default_factory=list)
+    importers: dict[str, hookspecs.Importer] = field(default_factory=dict)
+    exporters: dict[str, hookspecs.Exporter] = field(default_factory=dict)
+    contact_methods: dict[str, hookspecs.ContactMethod] = field(default_factory=dict)
+    derivative_methods: dict[str, hookspecs.DerivativeMethod] = field(default_factory=dict)
+    figures: dict[str, hookspecs.Figure] = field(default_factory=dict)
+    calibrations: dict[str, hookspecs.Calibration] = field(default_factory=dict)
+    lockins: dict[str, hookspecs.LockIn] = field(default_factory=dict)
+    potential_logs: dict[str, hookspecs.PotentialLog] = field(default_factory=dict)
+
+    def all(self, kind: str) -> dict[str, Any]:
+        """Return the objects of a kind by name."""
+        objects: dict[str, Any] = getattr(self, kind)
+        return objects
+
+    def choose(self, kind: str, name: str, error: type[NrmError] = InvalidInput) -> Any:
+        """Return the object of a kind that has a name.
+
+        Raises
+        ------
+        InvalidInput
+            Or `error`, naming those that there are.
+        """
+        objects = self.all(kind)
+        if name not in objects:
+            known = ", ".join(objects) or "none"
+            hint = nearest(name, objects)
+            raise error(f"there is no {KINDS[kind].noun} {name!r}; there are: {known}.{hint}")
+        return objects[name]
 
     def version_of(self, importer: str) -> str:
         """Distribution and version that brought an importer."""
         for plugin in self.found:
-            if importer in plugin.importers:
+            if importer in plugin.adds["importers"]:
                 return f"{plugin.distribution} {plugin.version}"
         return ""
 
@@ -85,14 +142,14 @@ def load(points: Iterable[EntryPoint] | None = None) -> Plugins:
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     blocked = {n.strip() for n in os.environ.get("NRM_DISABLE_PLUGINS", "").split(",")} - {""}
-    plugins = Plugins([], {}, {}, manager)
+    plugins = Plugins(manager)
     ours_first = sorted(
         entry_points(group=GROUP) if points is None else points,
         key=lambda point: (_distribution(point)[0] != OWN, _distribution(point)[0], point.name),
     )
     for point in ours_first:
         name, version = _distribution(point)
-        plugin = Plugin(point.name, name, version)
+        plugin = Plugin(name=point.name, distribution=name, version=version)
         if any(p.name == point.name and p.distribution == name for p in plugins.found):
             continue  # the same distribution seen twice on the path
         plugins.found.append(plugin)
@@ -139,63 +196,53 @@ def _register(plugins: Plugins, plugin: Plugin, point: EntryPoint) -> None:
     callers = manager.get_hookcallers(module) or []
     plugin.hooks = [caller.name for caller in callers]
     try:
-        importers = _offers(module, "nrm_importers", Importer)
-        exporters = _offers(module, "nrm_exporters", Exporter)
-        methods = _offers(module, "nrm_contact_methods", ContactMethod)
-        logs = _offers(module, "nrm_potential_logs", PotentialLog)
+        offers = {kind: _offers(module, kind) for kind in KINDS}
     except BaseException:
         manager.unregister(module)
         raise
-    for importer in importers:
-        _add(plugins, "importers", importer.name, importer, plugin)
-    for exporter in exporters:
-        _add(plugins, "exporters", exporter.suffix.lower(), exporter, plugin)
-    for method in methods:
-        _add(plugins, "contact_methods", method.name, method, plugin)
-    for log in logs:
-        _add(plugins, "potential_logs", log.name, log, plugin)
+    for kind, objects in offers.items():
+        for key, value in objects.items():
+            _add(plugins, kind, key, value, plugin)
 
 
-def _offers(module: Any, hook: str, kind: type) -> list[Any]:
-    """Objects that a module's hook returns, each checked against its protocol."""
-    function = getattr(module, hook, None)
+def _offers(module: Any, kind: str) -> dict[str, Any]:
+    """Objects of a kind that a module's hook returns, each checked, by name or suffix."""
+    about = KINDS[kind]
+    function = getattr(module, about.hook, None)
     if function is None or not hasattr(function, f"{GROUP}_impl"):
-        return []
-    offers = list(function())
-    for offer in offers:
-        if not isinstance(offer, kind):
-            lacking = ", ".join(n for n in _NEEDED[kind.__name__] if not hasattr(offer, n))
-            raise TypeError(f"{hook}() returned {offer!r}, which lacks {lacking}")
-        key = getattr(offer, "suffix" if kind is Exporter else "name")
+        return {}
+    offers = {}
+    for offer in function():
+        needed = ("name", "description") if isinstance(offer, Deferred) else _needed(about)
+        missing = [attribute for attribute in needed if not hasattr(offer, attribute)]
+        if missing:
+            raise TypeError(f"{about.hook}() returned {offer!r}, which lacks {', '.join(missing)}")
+        key = getattr(offer, about.key)
         if not isinstance(key, str) or not key:
-            raise TypeError(f"{hook}() returned {offer!r}, whose name or suffix is {key!r}")
+            raise TypeError(f"{about.hook}() returned {offer!r}, whose {about.key} is {key!r}")
+        offers[key.lower() if about.key == "suffix" else key] = offer
     return offers
 
 
-def contact_method(name: str) -> ContactMethod | None:
-    """Return a third party's contact method, None for the engine's own.
-
-    Raises
-    ------
-    RecipeError
-        If nobody offers it.
-    """
-    if name in OWN_METHODS:
-        return None
-    found = installed().contact_methods
-    if name not in found:
-        known = ", ".join([*OWN_METHODS, *found])
-        raise RecipeError(f"there is no contact method {name!r}; there are {known}")
-    return found[name]
+def _needed(kind: Kind) -> tuple[str, ...]:
+    return ("name", "description", *kind.needed)
 
 
-def _add(plugins: Plugins, what: str, key: str, value: Any, plugin: Plugin) -> None:
-    owner = next((p for p in plugins.found if key in getattr(p, what)), None)
+def _add(plugins: Plugins, kind: str, key: str, value: Any, plugin: Plugin) -> None:
+    owner = next((p for p in plugins.found if key in p.adds[kind]), None)
     if owner is not None:
         plugin.failure = f"{key!r} is taken by {owner.distribution}; that one is used"
         return
-    getattr(plugins, what)[key] = value
-    getattr(plugin, what).append(key)
+    plugins.all(kind)[key] = value
+    plugin.adds[kind].append(key)
+
+
+def contact_method(name: str) -> hookspecs.ContactMethod | None:
+    """Return a third party's contact method, None for the engine's own."""
+    if name in ("grown", "two-line"):
+        return None
+    method: hookspecs.ContactMethod = installed().choose("contact_methods", name, RecipeError)
+    return method
 
 
 def add_commands(plugins: Plugins, cli: Any) -> None:

@@ -22,13 +22,16 @@ from pydantic import (
 )
 
 from nrm_plugin import units
-from nrm_plugin.errors import MissingFile, RecipeError
-from nrm_plugin.experiment.numbers import quoted
-from nrm_plugin.experiment.reading import LIMIT, decode
+from nrm_plugin.errors import RecipeError
+from nrm_plugin.files import decode, read_settings
+from nrm_plugin.text import quoted
 from nrm_plugin.vocabulary import nearest
 
 #: Distances at which results can be given; more is a mistake of units.
 MOST_DEPTHS = 10_000
+
+#: Bytes of a file. A recipe with every default has a hundredth of it.
+LIMIT = 1 << 18
 
 #: Lengths that can be meant, in m; others are mistakes of units too.
 _SHORTEST, _LONGEST = 1e-12, 1e-4
@@ -214,7 +217,7 @@ class Recipe(_Part):
             Naming all that is wrong, with the nearest known key for one that is not known.
         """
         path = Path(path)
-        text = decode(_bytes(path), str(path))[0]
+        text = decode(read_settings(path, LIMIT, "a recipe"), str(path))[0]
         try:
             recipe = cls.from_text(text.removeprefix("\ufeff"))
         except RecipeError as error:
@@ -287,21 +290,6 @@ _SECTIONS: dict[str, type[_Part]] = {
     "derivative": Derivative,
     "lateral": Lateral,
 }
-
-
-def _bytes(path: Path) -> bytes:
-    """Contents of a recipe's file."""
-    try:
-        if not path.is_file():
-            raise MissingFile(path, "this is a folder, not a recipe" if path.is_dir()
-                              else "there is no such file")  # fmt: skip
-        with path.open("rb") as file:
-            data = file.read(LIMIT + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise MissingFile(path, f"it cannot be read ({error})") from error
-    if len(data) > LIMIT:
-        raise RecipeError(f"{path}: this is no recipe: it has more than {LIMIT // 1024} kB")
-    return data
 
 
 def _place(key: str) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from nrm_plugin.errors import CorruptFile, InvalidInput, UnknownFormat
-from nrm_plugin.formats import HEAD
+from nrm_plugin.files import HEAD
 from nrm_plugin.hookspecs import Importer
 from nrm_plugin.model import CurveSet
 from nrm_plugin.tables import SEGMENT, segment_array

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from nrm_plugin.errors import InvalidInput
+from nrm_plugin.errors import InvalidInput, MissingCalibration
 
 SegmentKind = Literal["approach", "hold", "retract", "modulation", "other"]
 SEGMENT_KINDS: tuple[SegmentKind, ...] = ("approach", "hold", "retract", "modulation", "other")
@@ -231,6 +231,25 @@ METADATA |= {
     f"{name}_stderr": Key(METADATA[name].unit, f"standard error of {name}", 0.0)
     for name in WITH_ERROR
 }
+
+
+#: Pairs of channels that hold the lateral lock-in signal, best first.
+LATERAL_PAIRS = (
+    ("lateral_in_phase", "lateral_quadrature"),
+    ("lateral_amplitude", "lateral_phase"),
+    ("lockin_output_x", "lockin_output_y"),
+)
+
+
+def missing_calibration(keys: str | Iterable[str]) -> MissingCalibration:
+    """Return the error for metadata keys that are needed and missing, with what they mean."""
+    keys = (keys,) if isinstance(keys, str) else tuple(keys)
+    meanings = {
+        name: f"{METADATA[name].meaning}; in {METADATA[name].unit or 'no unit'}"
+        for name in keys
+        if name in METADATA
+    }
+    return MissingCalibration(keys, meanings)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -12,10 +12,10 @@ from scipy.special import kve
 
 from nrm_plugin import CurveSet, InvalidInput, MissingCalibration
 from nrm_plugin.calibration import CalibrationFailed, spectrum, spring
-from nrm_plugin.calibration.delimited import read_table
 from nrm_plugin.calibration.hydrodynamics import air, circular, rectangular, reynolds
 from nrm_plugin.calibration.oscillator import fit_oscillator, lorentzian
 from nrm_plugin.cli import main
+from nrm_plugin.delimited import read_table
 from nrm_plugin.errors import CorruptFile, MissingFile
 
 KELVIN, SENSITIVITY, STIFFNESS = 298.0, 30e-9, 0.3

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 import nrm_plugin as nrm
 from nrm_plugin.cli import main
-from nrm_plugin.cli.text import human
+from nrm_plugin.text import with_unit
 
 PACKAGE = Path(nrm.__file__).parent
 NOISE = np.random.default_rng(1).bytes(5000)
@@ -471,7 +471,8 @@ def test_plugins() -> None:
     assert all(
         set(p) == {
             "name", "distribution", "version", "hooks", "importers", "exporters",
-            "contact_methods", "potential_logs", "failure",
+            "contact_methods", "derivative_methods", "figures", "calibrations", "lockins",
+            "potential_logs", "failure",
         }
         for p in listed
     )  # fmt: skip
@@ -508,7 +509,7 @@ def test_every_command_has_help() -> None:
     ],
 )
 def test_numbers_for_people(value: object, unit: str, text: str) -> None:
-    assert human(value, unit) == text
+    assert with_unit(value, unit) == text
 
 
 def test_an_unknown_error_is_null_in_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,10 +20,10 @@ import nrm_plugin as nrm
 from nrm_plugin import simulate as sim
 from nrm_plugin.cli import main
 from nrm_plugin.cli.fea import _COMMANDS, command
-from nrm_plugin.cli.text import columns
 from nrm_plugin.fea import Layer, Steps, Tip, lateral_force, read_shape_factor
 from nrm_plugin.fea.measured import Measured
 from nrm_plugin.fea.pool import Workers, watched
+from nrm_plugin.text import columns
 
 NM = 1e-9
 ROOT = Path(__file__).resolve().parent.parent

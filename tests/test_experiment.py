@@ -25,8 +25,8 @@ from nrm_plugin.errors import InvalidInput, MissingFile, OutputError, RecipeErro
 from nrm_plugin.experiment import Experiment, check, missing, read, template, update
 from nrm_plugin.experiment.layout import BY_KEY, ENTRIES, LEFT_OUT, SECTIONS
 from nrm_plugin.experiment.lines import statements
-from nrm_plugin.experiment.numbers import as_toml, quoted, with_unit
 from nrm_plugin.experiment.reading import LIMIT
+from nrm_plugin.text import as_toml, exact, quoted
 from nrm_plugin.units import parse
 from nrm_plugin.vocabulary import CHANNELS, METADATA
 
@@ -592,14 +592,14 @@ def test_template_of_any_metadata_is_read(electrolyte, title, sensitivity):
      (8.9e-4, "Pa*s", "0.00089 Pa*s")],
 )  # fmt: skip
 def test_numbers_in_units_of_people(value, unit, text):
-    assert with_unit(value, unit) == text
+    assert exact(value, unit) == text
 
 
 @settings(max_examples=300)
 @given(st.floats(1e-290, 1e290) | st.floats(-1e290, -1e-290) | st.just(0.0),
        st.sampled_from(["m", "m/V", "N/m", "V", "Hz", "s", "rad", "K", "", "Pa*s"]))  # fmt: skip
 def test_numbers_read_back(value, unit):
-    assert parse(with_unit(value, unit), unit) == pytest.approx(value, rel=1e-14)
+    assert parse(exact(value, unit), unit) == pytest.approx(value, rel=1e-14)
 
 
 @settings(max_examples=200)

@@ -15,7 +15,7 @@ from scipy.interpolate import CubicSpline
 
 import nrm_plugin as nrm
 from nrm_plugin.fea import Layer, ShapeFactor, Tip, lateral_force, shape_factor, write_shape_factor
-from nrm_plugin.fea.factor import crowded
+from nrm_plugin.fea.shape import crowded
 
 TIP, THICKNESS, NU = Tip(10 * NM), 50.0, 0.49
 MODULUS = (3.0 + 1.2j) * MPA

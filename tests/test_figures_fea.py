@@ -27,8 +27,8 @@ from nrm_plugin.fea import (
     lateral_force,
     shape_factor,
 )
-from nrm_plugin.fea.factor import crowded
 from nrm_plugin.fea.fields import largest
+from nrm_plugin.fea.shape import crowded
 from nrm_plugin.figures import fea, sections, style
 
 NM = 1e-9

@@ -94,7 +94,7 @@ def test_good_plugin(install: Install, tmp_path: Path) -> None:
     install("good", importer())
     plugin = found("good")
     assert (plugin.version, plugin.failure) == ("1.2", "")
-    assert (plugin.hooks, plugin.importers) == (["nrm_importers"], ["zzz"])
+    assert (plugin.hooks, plugin.adds["importers"]) == (["nrm_importers"], ["zzz"])
     (tmp_path / "a.zzz").write_bytes(b"ZZZ")
     curves = nrm.open(tmp_path / "a.zzz")
     assert (curves.n_samples, curves.importer) == (3, "zzz")
@@ -114,7 +114,7 @@ def test_good_plugin(install: Install, tmp_path: Path) -> None:
         (importer().replace("return [Importer()]", "return None"), "TypeError"),
         (importer().replace("return [Importer()]", "1 / 0"), "ZeroDivisionError"),
         (importer().replace("suffixes", "suffix"), "which lacks suffixes"),
-        (importer(name=None), "whose name or suffix is None"),  # type: ignore[arg-type]
+        (importer(name=None), "whose name is None"),  # type: ignore[arg-type]
         (importer(name="bruker"), "'bruker' is taken by nrm-plugin"),
     ],
 )
@@ -124,10 +124,10 @@ def test_bad_plugin_is_reported_and_harms_nobody(
     install("bad", source)
     install("good", importer("good"))
     assert failure in found("bad").failure
-    assert found("bad").importers == []
+    assert found("bad").adds["importers"] == []
     left_out = plugins.installed().manager.get_plugin("bad") is None
     assert left_out == ("is taken by" not in failure)
-    assert found("good").importers == ["good"]
+    assert found("good").adds["importers"] == ["good"]
     ours = plugins.installed().importers["bruker"]
     assert type(ours).__module__ == "nrm_importers.bruker"
     (tmp_path / "a.zzz").write_bytes(b"ZZZ")
@@ -256,7 +256,7 @@ def nrm_potential_logs():
 
 def test_a_reader_of_logs(install: Install, tmp_path: Path) -> None:
     install("logs", LOG.format(given="Log([0, 1], [2.0, 1.9], start='2025-03-04')"))
-    assert found("logs").potential_logs == ["zzz"]
+    assert found("logs").adds["potential_logs"] == ["zzz"]
     (tmp_path / "a.zzz").write_bytes(b"ZZZ")
     log = nrm.read_log(tmp_path / "a.zzz")
     assert (log.reader, log.name, list(log.potential)) == ("zzz", "a.zzz", [2.0, 1.9])
@@ -297,6 +297,10 @@ def test_nrm_plugins_in_a_process_of_its_own(install: Install) -> None:
         "importers": ["zzz"],
         "exporters": [],
         "contact_methods": [],
+        "derivative_methods": [],
+        "figures": [],
+        "calibrations": [],
+        "lockins": [],
         "potential_logs": [],
         "failure": "",
     }

@@ -125,7 +125,7 @@ def test_an_absolute_curve_and_the_paper_stay(tmp_path: Path) -> None:
         ("direction = up", "not TOML"),
         ("direction", "not TOML"),
         (b"\x89PNG\r\n\x1a\n\xff\xfe", "UTF-8"),
-        (b"#" * 300_000, "no recipe: it has more than"),
+        (b"#" * 300_000, "not a recipe: it has more than"),
         ('[contact]\nslope = "flat"\n', 'contact.slope: it is "pooled", "calibrated" or "free"'),
     ],
 )

@@ -417,7 +417,7 @@ HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)>\'"&--></pre><
 
 
 def test_names_from_files_cannot_break_out(experiment):
-    from nrm_plugin.experiment.numbers import quoted
+    from nrm_plugin.text import quoted
 
     results = without_lateral(experiment[2]).isel(curve=slice(0, 2))
     told = "\n".join(f"{key} = {quoted(HOSTILE)}" for key in ("electrode", "comment", "scanner"))

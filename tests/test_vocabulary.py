@@ -15,6 +15,7 @@ from nrm_plugin.vocabulary import (
     METADATA,
     RESERVED,
     check_name,
+    missing_calibration,
     nearest,
     own_slug,
     slug,
@@ -105,7 +106,7 @@ def test_names_that_a_file_cannot_hold(name: object) -> None:
 
 
 def test_missing_calibration_says_what_and_how() -> None:
-    text = str(MissingCalibration(["spring_constant", "lateral_stiffness"]))
+    text = str(missing_calibration(["spring_constant", "lateral_stiffness"]))
     assert "spring_constant (spring constant of the cantilever; in N/m)" in text
     assert "lateral_stiffness" in text
     assert "--set KEY=VALUE" in text

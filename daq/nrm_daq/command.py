@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nrm_plugin.errors import InvalidInput, OutputError
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.files import check_output
 from nrm_plugin.units import parse
 
 if TYPE_CHECKING:
@@ -109,8 +110,7 @@ def _recovered(part: Path, output: str | None, overwrite: bool) -> dict[str, Any
     if output is None and part.suffix != ".part":
         raise click.UsageError("say where to with -o OUT.h5")
     out = Path(output) if output else part.with_suffix("")
-    if out.exists() and not overwrite:
-        raise OutputError(out, "it exists, and is replaced only with --overwrite")
+    check_output(out, overwrite=overwrite)
     curves = recover(part, out, overwrite=overwrite)
     return report_of(curves, out)
 

@@ -26,6 +26,7 @@ from nrm_daq.sr830 import SR830
 from nrm_daq.watch import Watch
 from nrm_plugin import __version__
 from nrm_plugin.errors import DaqUnavailable, InvalidInput, NrmError, OutputError
+from nrm_plugin.files import check_output
 from nrm_plugin.model import CurveSet
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def record(
     DaqUnavailable, InvalidInput, OutputError
     """
     part = out.with_name(out.name + ".part")
-    _check_place(out, overwrite)
+    check_output(out, overwrite=overwrite)
     ending = ending or threading.Event()
     with ExitStack() as stack:
         lock_in, settings = _lock_in(config, stack)
@@ -201,17 +202,6 @@ def _forget_empty(recording: Recording) -> None:
     if not recording.samples:
         recording.close()
         recording.path.unlink(missing_ok=True)
-
-
-def _check_place(out: Path, overwrite: bool) -> None:
-    try:
-        exists, is_file = out.exists(), out.is_file()
-    except OSError as error:  # a name that is too long
-        raise OutputError(out, error.strerror or error) from None
-    if exists and not is_file:
-        raise OutputError(out, "it is not a regular file")
-    if exists and not overwrite:
-        raise OutputError(out, "it exists, and is replaced only with --overwrite")
 
 
 def _lock_in(config: DaqConfig, stack: ExitStack) -> tuple[SR830 | None, Settings]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from nrm_plugin.calibration import lockin
 from nrm_plugin.calibration.estimate import CalibrationFailed
 from nrm_plugin.columns import FloatArray, IntArray
-from nrm_plugin.errors import MissingCalibration
 from nrm_plugin.model import CurveSet
+from nrm_plugin.vocabulary import missing_calibration
 
 ComplexArray = NDArray[np.complex128]
 
@@ -186,7 +186,7 @@ def _interval(curves: CurveSet, curve: int, part: slice, height: FloatArray) -> 
     if "approach_speed" in curves.metadata:
         way = abs(float(height[-1] - height[0])) / (len(height) - 1)
         return way / float(curves.metadata["approach_speed"])
-    raise MissingCalibration(["approach_speed"])
+    raise missing_calibration(["approach_speed"])
 
 
 def _contact(ramp: _Ramp, find: _Finder) -> Contact:

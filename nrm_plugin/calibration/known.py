@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import sqrt
 
-from nrm_plugin.errors import MissingCalibration
 from nrm_plugin.model import CurveSet
+from nrm_plugin.vocabulary import missing_calibration
 
 
 def require(curves: CurveSet, *keys: str) -> dict[str, float]:
@@ -19,7 +19,7 @@ def require(curves: CurveSet, *keys: str) -> dict[str, float]:
     """
     missing = [key for key in dict.fromkeys(keys) if key not in curves.metadata]
     if missing:
-        raise MissingCalibration(missing)
+        raise missing_calibration(missing)
     found = {key: curves.metadata[key] for key in keys}
     return {key: float(value) for key, value in found.items() if not isinstance(value, str)}
 

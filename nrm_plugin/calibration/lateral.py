@@ -16,7 +16,8 @@ import numpy as np
 from nrm_plugin.calibration.estimate import CalibrationFailed, Estimate
 from nrm_plugin.calibration.silicon import Moduli, isotropic, silicon
 from nrm_plugin.columns import FloatArray
-from nrm_plugin.errors import InvalidInput, MissingCalibration
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.vocabulary import missing_calibration
 
 #: Metadata keys that `stiffness_from_geometry` needs.
 NEEDED = (
@@ -161,7 +162,7 @@ def stiffness_from_geometry(
     """
     missing = [key for key in NEEDED if key not in metadata]
     if missing:
-        raise MissingCalibration(missing)
+        raise missing_calibration(missing)
     given = {"spring_constant": float(metadata.get("spring_constant_stderr", 0.0))}
     given |= dict(errors or {})
     for key, error in given.items():

@@ -21,8 +21,9 @@ from nrm_plugin.calibration.friction import FEWEST, LoopShape
 from nrm_plugin.calibration.known import peak_factor, require, stderr_of
 from nrm_plugin.calibration.lockin import needed
 from nrm_plugin.calibration.stick import bare, plateau
-from nrm_plugin.errors import InvalidInput, MissingCalibration
+from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
+from nrm_plugin.vocabulary import missing_calibration
 
 #: k_lat / k_con above which the correction for the contact is more than it is worth.
 STIFFEST = 2.0
@@ -66,7 +67,7 @@ class Sensitivity:
             notes = (*self.notes, "per V at the lock-in's input")
             return Estimate("lateral_sensitivity", self.value, self.stderr, self.method, notes)
         if output_gain is None:
-            raise MissingCalibration(["lateral_output_gain"])
+            raise missing_calibration(["lateral_output_gain"])
         note = (
             f"per V at the lock-in's input; per V of the friction channel (static) it is "
             f"{self.value:.4g} m/V, lateral_output_gain being {output_gain:g}"

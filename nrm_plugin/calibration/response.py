@@ -13,9 +13,9 @@ import numpy as np
 from scipy.signal import find_peaks
 from scipy.special import stdtrit
 
-from nrm_plugin.calibration.delimited import Table
 from nrm_plugin.calibration.estimate import CalibrationFailed, Estimate
 from nrm_plugin.columns import FloatArray
+from nrm_plugin.delimited import TextTable
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
 
@@ -354,7 +354,7 @@ def _at_rest(x: FloatArray, values: FloatArray, noise: float) -> tuple[float, fl
     return float(intercept), noise * float(np.sqrt(inverse[0, 0]))
 
 
-def from_table(table: Table) -> Response:
+def from_table(table: TextTable) -> Response:
     """Response from a text file with columns frequency, amplitude (any unit), and phase.
 
     Raises

@@ -9,9 +9,9 @@ from math import inf
 import numpy as np
 
 from nrm_plugin import units
-from nrm_plugin.calibration.delimited import Table
 from nrm_plugin.calibration.estimate import CalibrationFailed
 from nrm_plugin.columns import FloatArray
+from nrm_plugin.delimited import TextTable
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
 
@@ -127,7 +127,7 @@ def _density_unit(unit: str) -> tuple[float, str, bool]:
     )
 
 
-def from_table(table: Table) -> Spectrum:
+def from_table(table: TextTable) -> Spectrum:
     """Spectrum from the columns of a text file: frequency and density, or time and deflection.
 
     Raises

@@ -15,8 +15,8 @@ from nrm_plugin.calibration.estimate import CalibrationFailed, Estimate
 from nrm_plugin.calibration.hydrodynamics import rectangular, reynolds
 from nrm_plugin.calibration.oscillator import Oscillator, fit_oscillator
 from nrm_plugin.calibration.spectrum import Spectrum
-from nrm_plugin.errors import InvalidInput, MissingCalibration
-from nrm_plugin.vocabulary import METADATA
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.vocabulary import METADATA, missing_calibration
 
 BOLTZMANN = 1.380649e-23
 
@@ -265,11 +265,11 @@ def thermal_tune(
         For a value that is not believable.
     """
     if temperature is None:
-        raise MissingCalibration("temperature")
+        raise missing_calibration("temperature")
     kelvin = float(METADATA["temperature"].check("temperature", temperature))
     if spectrum.unit == "V^2/Hz":
         if deflection_sensitivity is None:
-            raise MissingCalibration("deflection_sensitivity")
+            raise missing_calibration("deflection_sensitivity")
         key = METADATA["deflection_sensitivity"]
         per_volt = float(key.check("deflection_sensitivity", deflection_sensitivity))
     else:

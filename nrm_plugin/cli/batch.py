@@ -15,6 +15,7 @@ import click
 from nrm_plugin import formats
 from nrm_plugin.cli import exit_code
 from nrm_plugin.errors import InvalidInput, NrmError, OutputError
+from nrm_plugin.files import check_output
 from nrm_plugin.merging import merge
 from nrm_plugin.model import CurveSet
 from nrm_plugin.units import parse
@@ -214,7 +215,7 @@ class Batch:
                 curves = self._opened(path)
                 if out.exists() and not self.overwrite:
                     if not self.up_to_date(curves, path, out):
-                        raise OutputError(out, "it exists, and is replaced only with --overwrite")
+                        check_output(out, overwrite=False)
                     self.skipped.append(str(out))
                     continue
                 self.write(curves, out)
@@ -222,8 +223,7 @@ class Batch:
 
     def all(self, out: Path) -> None:
         """Merge all files that can be read into one."""
-        if out.exists() and not self.overwrite:
-            raise OutputError(out, "it exists, and is replaced only with --overwrite")
+        check_output(out, overwrite=self.overwrite)
         sets, paths = [], []
         for path in self.files:
             with self._failures_of(path):

@@ -10,10 +10,11 @@ import click
 
 from nrm_plugin import formats
 from nrm_plugin.cli import exit_code
-from nrm_plugin.errors import NrmError, OutputError
+from nrm_plugin.errors import NrmError
 from nrm_plugin.experiment import missing, template
 from nrm_plugin.experiment.layout import BY_KEY
 from nrm_plugin.experiment.needs import unknown_channels
+from nrm_plugin.files import check_output, replacing
 from nrm_plugin.merging import merge
 from nrm_plugin.model import CurveSet
 from nrm_plugin.vocabulary import METADATA
@@ -34,8 +35,8 @@ def command(
 
     Several files are those of one experiment; values on which they differ are left out.
     """
-    if output is not None and Path(output).exists() and not overwrite:
-        raise OutputError(Path(output), "it exists, and is replaced only with --overwrite")
+    if output is not None:
+        check_output(Path(output), overwrite=overwrite)
     sets: list[CurveSet] = []
     failed: dict[str, NrmError] = {}
     for path in dict.fromkeys(files):
@@ -48,7 +49,7 @@ def command(
         curves = merge(sets)
         text = template(curves)
         if output is not None:
-            with formats.replacing(Path(output), overwrite=overwrite) as part:
+            with replacing(Path(output), overwrite=overwrite) as part:
                 part.write_bytes(text.encode("utf-8"))
         elif not as_json:
             click.echo(text, nl=False)

@@ -11,9 +11,9 @@ import numpy as np
 
 from nrm_plugin import formats
 from nrm_plugin.cli import exit_code
-from nrm_plugin.cli.text import human, table
 from nrm_plugin.errors import NrmError
 from nrm_plugin.model import CurveSet
+from nrm_plugin.text import table, with_unit
 from nrm_plugin.vocabulary import METADATA
 
 
@@ -126,7 +126,7 @@ def as_text(path: str, curves: CurveSet) -> str:
     lines += _part(
         "metadata",
         [
-            (key, human(value, METADATA[key].unit if key in METADATA else ""),
+            (key, with_unit(value, METADATA[key].unit if key in METADATA else ""),
              curves.metadata_source.get(key, ""))
             for key, value in curves.metadata.items()
         ],

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from nrm_plugin import formats
-from nrm_plugin.errors import InvalidInput, OutputError
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.files import check_output
 from nrm_plugin.units import parse
 
 if TYPE_CHECKING:
@@ -89,8 +90,7 @@ def command(
     out = Path(output)
     if out.suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"-o {output}: figures are written as {', '.join(SUFFIXES)}")
-    if out.exists() and not overwrite:
-        raise OutputError(out, "it exists, and is replaced only with --overwrite")
+    check_output(out, overwrite=overwrite)
     options = _Options(
         list(numbers),
         _length(depth, "--depth"),

@@ -8,10 +8,8 @@ from dataclasses import asdict
 import click
 
 from nrm_plugin import plugins
-from nrm_plugin.cli.text import table
-
-#: Hooks whose objects are listed by name.
-_LISTED = ("nrm_importers", "nrm_exporters", "nrm_contact_methods", "nrm_potential_logs")
+from nrm_plugin.plugins import KINDS
+from nrm_plugin.text import table
 
 
 @click.command("plugins")
@@ -20,15 +18,14 @@ def command(as_json: bool) -> None:
     """List plugins: their distribution, version and hooks, and why one could not be loaded."""
     found = plugins.installed().found
     if as_json:
-        click.echo(json.dumps([asdict(p) for p in found], indent=2))
+        rows = [asdict(plugin) for plugin in found]
+        click.echo(json.dumps([row | row.pop("adds") for row in rows], indent=2))
         return
     rows = [("plugin", "distribution", "version", "adds")]
     for plugin in found:
-        adds = [f"importer {n}" for n in plugin.importers]
-        adds += [f"exporter {n}" for n in plugin.exporters]
-        adds += [f"contact method {n}" for n in plugin.contact_methods]
-        adds += [f"potential log {n}" for n in plugin.potential_logs]
-        adds += [h for h in plugin.hooks if h not in _LISTED]
+        adds = [f"{KINDS[kind].noun} {n}" for kind, names in plugin.adds.items() for n in names]
+        listed = {kind.hook for kind in KINDS.values()}
+        adds += [hook for hook in plugin.hooks if hook not in listed]
         if plugin.failure:
             blocked = plugin.failure.startswith("disabled")
             adds.append(plugin.failure if blocked else f"FAILED: {plugin.failure}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from nrm_plugin import formats
+from nrm_plugin import files
 from nrm_plugin.recipe import Recipe
 
 
@@ -22,7 +22,7 @@ def command(results: str | None, output: str | None, overwrite: bool, as_json: b
     recipe = Recipe() if results is None else recipe_of(results)
     text = recipe.to_toml()
     if output is not None:
-        with formats.replacing(Path(output), overwrite=overwrite) as part:
+        with files.replacing(Path(output), overwrite=overwrite) as part:
             part.write_bytes(text.encode("utf-8"))
     if as_json:
         click.echo(json.dumps(recipe.model_dump(), indent=2))

@@ -8,7 +8,7 @@ import click
 
 from nrm_plugin import formats
 from nrm_plugin.cli.plot import edges_given
-from nrm_plugin.errors import OutputError
+from nrm_plugin.files import check_output
 from nrm_plugin.store.opened import open_results
 
 
@@ -41,8 +41,7 @@ def command(
     out = Path(output)
     if out.suffix.lower() not in (".html", ".htm"):
         raise click.UsageError(f"-o {output}: a report is written as .html")
-    if out.exists() and not overwrite:
-        raise OutputError(out, "it exists, and is replaced only with --overwrite")
+    check_output(out, overwrite=overwrite)
     bounds = edges_given(edges)
     results = open_results(file)
     curves = None if original is None else formats.open(original)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nrm_plugin.cli.text import human, table
 from nrm_plugin.columns import AnyArray
+from nrm_plugin.text import table, with_unit
 from nrm_plugin.variables import BIT
 
 #: Edges of the distances from the electrode over which moduli are averaged, in nm.
@@ -118,7 +118,7 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 
 def _pascals(value: float | None) -> str:
-    return "-" if value is None else human(float(f"{value:.3g}"), "Pa")
+    return "-" if value is None else with_unit(float(f"{value:.3g}"), "Pa")
 
 
 def describe(path: str, results: xr.Dataset) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from nrm_plugin.engine.shape import ShapeFactor
 from nrm_plugin.engine.signals import Block, Plan
 from nrm_plugin.engine.survey import LEAST_SLOPE, RIGID, Survey
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.experiment.needs import LATERAL_PAIRS
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.store.results import Results
 from nrm_plugin.variables import BIT
+from nrm_plugin.vocabulary import LATERAL_PAIRS
 
 #: A lateral force that grows with the load to a larger power than this belongs to a tip that slips.
 SLIPS = 0.6

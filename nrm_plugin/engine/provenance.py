@@ -9,10 +9,10 @@ import numpy as np
 from nrm_plugin import __version__
 from nrm_plugin.engine.shape import ShapeFactor
 from nrm_plugin.engine.signals import Plan
-from nrm_plugin.experiment.numbers import as_toml
+from nrm_plugin.files import sha256
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
-from nrm_plugin.store.disk import sha256
+from nrm_plugin.text import as_toml
 from nrm_plugin.vocabulary import CHANNELS, METADATA
 
 #: Calibrations in which E* is linear, or nearly so.

@@ -10,9 +10,9 @@ import numpy as np
 from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.engine import kernels
-from nrm_plugin.errors import InvalidInput, MissingCalibration
-from nrm_plugin.experiment.needs import LATERAL_PAIRS, lateral_pair
+from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
+from nrm_plugin.vocabulary import LATERAL_PAIRS, missing_calibration
 
 #: What is larger (m, N) is no measurement.
 MOST_LENGTH, MOST_FORCE = 1e-2, 1.0
@@ -101,7 +101,7 @@ def plan(curves: CurveSet) -> tuple[CurveSet, Plan]:
     deflection = _deflection(curves, missing)
     in_phase = quadrature = None
     amplitude = math.nan
-    if lateral_pair(curves) is not None:
+    if curves.lateral_pair is not None:
         missing += [k for k in lockin.needed(curves) if k not in known]
         missing += [k for k in ("dither_amplitude", "lockin_convention") if k not in known]
         if not missing:
@@ -111,7 +111,7 @@ def plan(curves: CurveSet) -> tuple[CurveSet, Plan]:
         in_phase = _lateral(curves, "lateral_in_phase", peak, missing)
         quadrature = _lateral(curves, "lateral_quadrature", peak, missing)
     if missing:
-        raise MissingCalibration(dict.fromkeys(missing))
+        raise missing_calibration(dict.fromkeys(missing))
     return curves, Plan(
         deflection,
         in_phase,
@@ -144,7 +144,7 @@ def _deflection(curves: CurveSet, missing: list[str]) -> Source:
 
 
 def _lateral(curves: CurveSet, name: str, peak: float, missing: list[str]) -> Source:
-    recorded = name if name in curves.channels else (lateral_pair(curves) or LATERAL_PAIRS[0])[0]
+    recorded = name if name in curves.channels else (curves.lateral_pair or LATERAL_PAIRS[0])[0]
     if curves.channels[recorded].unit == "N":
         return Source(name, peak)
     known = curves.metadata

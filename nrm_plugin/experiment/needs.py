@@ -6,17 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from nrm_plugin.vocabulary import CHANNELS
+from nrm_plugin.vocabulary import CHANNELS, LATERAL_PAIRS
 
 if TYPE_CHECKING:
     from nrm_plugin.model import CurveSet
-
-#: Pairs of channels that hold the lateral lock-in signal, best first.
-LATERAL_PAIRS = (
-    ("lateral_in_phase", "lateral_quadrature"),
-    ("lateral_amplitude", "lateral_phase"),
-    ("lockin_output_x", "lockin_output_y"),
-)
 
 
 class Missing(NamedTuple):
@@ -51,22 +44,17 @@ class Need:
     when: str = ""
 
 
-def lateral_pair(curves: CurveSet) -> tuple[str, str] | None:
-    """Return the channels that hold the lateral lock-in signal, if both of a pair are there."""
-    return next((p for p in LATERAL_PAIRS if set(p) <= set(curves.channels)), None)
-
-
 def _in_volts(curves: CurveSet, *names: str) -> bool:
     return any(n in curves.channels and curves.channels[n].unit == "V" for n in names)
 
 
 def _lateral_in_volts(curves: CurveSet) -> bool:
-    pair = lateral_pair(curves)
+    pair = curves.lateral_pair
     return pair is not None and _in_volts(curves, *pair)
 
 
 def _records_outputs(curves: CurveSet) -> bool:
-    return lateral_pair(curves) == LATERAL_PAIRS[2]
+    return curves.lateral_pair == LATERAL_PAIRS[2]
 
 
 def _needs_force_as_deflection(curves: CurveSet) -> bool:
@@ -154,7 +142,7 @@ def _missing_channels(curves: CurveSet) -> list[Missing]:
         found.append(Missing("height", "the depth is height plus deflection"))
     if not {"deflection", "force_normal"} & set(curves.channels):
         found.append(Missing("deflection", "the contact with the electrode is found in it"))
-    if lateral_pair(curves) is None:
+    if curves.lateral_pair is None:
         half = next((p for p in LATERAL_PAIRS if set(p) & set(curves.channels)), None)
         unknown = [curves.channels[name].original or name for name in unknown_channels(curves)]
         hint = f"; if one of these holds it, say so: {', '.join(unknown)}" if unknown else ""

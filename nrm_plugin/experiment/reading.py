@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -10,10 +9,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from nrm_plugin.errors import InvalidInput, MissingFile, RecipeError
+from nrm_plugin.errors import InvalidInput, RecipeError
 from nrm_plugin.experiment.contents import Experiment
 from nrm_plugin.experiment.layout import BY_KEY, BY_PLACE, SECTIONS, Entry, names_in
 from nrm_plugin.experiment.lines import deep_key, statements
+from nrm_plugin.files import decode, read_settings
 from nrm_plugin.units import parse as number_of
 from nrm_plugin.vocabulary import CHANNELS, METADATA, nearest
 
@@ -27,8 +27,6 @@ NAMED = 20
 
 UNFILLED = "..."
 
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
-         (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 _BARE = re.compile(r"=\s*[-+]?\d[\d.,eE+-]*\s*[^\W\d_%°]")
 _AT = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
 
@@ -51,40 +49,7 @@ def read(path: str | PathLike[str]) -> Experiment:
 
 def load(path: Path) -> bytes:
     """Bytes of an experiment file."""
-    try:
-        if path.is_dir():
-            raise MissingFile(path, "this is a folder, not an experiment file")
-        if not path.exists():
-            raise MissingFile(path, "there is no such file")
-        if not path.is_file():
-            raise MissingFile(path, "this is not a file that can be read twice")
-        with path.open("rb") as file:
-            data = file.read(LIMIT + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise MissingFile(path, f"it cannot be read ({error})") from error
-    if len(data) > LIMIT:
-        raise RecipeError(
-            f"{path.name}: this is no experiment file: it has more than {LIMIT // 1024} kB"
-        )
-    return data
-
-
-def decode(data: bytes, name: str) -> tuple[str, str]:
-    """Text of a file as an editor wrote it, and the encoding.
-
-    Raises
-    ------
-    RecipeError
-    """
-    encoding = next((e for bom, e in _BOMS if data.startswith(bom)), "utf-8")
-    try:
-        return data.decode(encoding), encoding
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise RecipeError(
-            f"{name}, line {line}: there is a character that is not UTF-8. "
-            "Save the file with the encoding UTF-8."
-        ) from None
+    return read_settings(path, LIMIT, "an experiment file")
 
 
 def check(text: str, name: str = "experiment file") -> Experiment:

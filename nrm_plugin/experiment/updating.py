@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from nrm_plugin.errors import InvalidInput, RecipeError
 from nrm_plugin.experiment.layout import BY_KEY, Entry
 from nrm_plugin.experiment.lines import Statement, statements
-from nrm_plugin.experiment.numbers import commented, rounded, with_unit
-from nrm_plugin.experiment.reading import check, decode, load
-from nrm_plugin.formats import replacing
+from nrm_plugin.experiment.reading import check, load
+from nrm_plugin.files import decode, replacing
+from nrm_plugin.text import commented, exact, rounded
 from nrm_plugin.vocabulary import METADATA
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _set(
     if table is None:
         table = document[entry.section] = tomlkit.table()
     unit = METADATA[entry.key].unit
-    written = with_unit(value, unit)
+    written = exact(value, unit)
     item = tomlkit.item(written if unit else float(written))
     old = table.get(entry.name)
     if not isinstance(table, InlineTable) and method:

@@ -16,10 +16,10 @@ import numpy as np
 
 from nrm_plugin import __version__
 from nrm_plugin.errors import CorruptFile, InvalidInput, MissingFile
-from nrm_plugin.fea.factor import MARGIN, ShapeFactor, crowded
 from nrm_plugin.fea.geometry import Layer, Tip
 from nrm_plugin.fea.given import ascending, numbers
-from nrm_plugin.formats import replacing
+from nrm_plugin.fea.shape import MARGIN, ShapeFactor, crowded
+from nrm_plugin.files import replacing
 
 FORMAT, FORMAT_VERSION = "nrm-shape-factor", "1.0"
 _POINTS = 401

@@ -1,70 +1,23 @@
-"""The shape factor r_g: what the derivative of the lateral force is per modulus."""
+"""The shape factor r_g of a tip in a layer: solved for, or looked up in the table."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.interpolate import CubicSpline
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.forces import numerics_of
 from nrm_plugin.fea.geometry import Layer, Tip, check
-from nrm_plugin.fea.given import numbers
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import Numerics, stiffness
+from nrm_plugin.fea.shape import MARGIN, ShapeFactor, crowded, line, penetrations
+from nrm_plugin.fea.table import look_up
 
-#: The constant is a line through this many penetrations, in these parts of the thickness.
-POINTS, WINDOW = 7, (0.2, 0.8)
-#: The curve leaves out this part of the tip's radius at electrode and surface.
-MARGIN = 0.1
 _CURVE = 37
 _CHANGE = 1.1  # of the radius, for the sensitivity
-
-
-@dataclass(frozen=True, eq=False)
-class ShapeFactor:
-    """``r_g = dF/dz / (4 A E)`` of a tip in a homogeneous layer (Eq. 5 of the method).
-
-    Attributes
-    ----------
-    distance : ndarray
-        Of the apex from the electrode in m, ascending.
-    curve : ndarray
-        Local r_g at these.
-    constant : float
-        Slope of a least-squares line, with intercept, of the force against the penetration.
-    window : (float, float)
-        Penetrations in m from and to which the line goes.
-    r_squared : float
-        Of that line.
-    radius_sensitivity : float
-        d ln(constant) / d ln(tip radius).
-    tip, layer
-        What it is for.
-    source : str
-        "solved" or "table".
-    """
-
-    distance: FloatArray
-    curve: FloatArray
-    constant: float
-    window: tuple[float, float]
-    r_squared: float
-    radius_sensitivity: float
-    tip: Tip
-    layer: Layer
-    source: str = "solved"
-
-    def at(self, distance: ArrayLike) -> FloatArray:
-        """Local r_g at distances in m; NaN beyond the curve."""
-        z = numbers("distances", distance)
-        inside = (z >= self.distance[0]) & (z <= self.distance[-1])
-        spline = CubicSpline(np.log(self.distance), np.log(self.curve))
-        where = np.log(np.where(inside, z, self.distance[0]))
-        return np.where(inside, np.exp(spline(where)), np.nan)
 
 
 def shape_factor(
@@ -100,8 +53,6 @@ def shape_factor(
             f"{tip.radius * 1e9:.4g} nm: it needs {3 * MARGIN:.1f} radii"
         )
     if table:
-        from nrm_plugin.fea.table import look_up
-
         return look_up(tip, layer)
     distance = crowded(MARGIN * tip.radius, layer.thickness, _CURVE)
     check(tip, layer, layer.thickness - distance)
@@ -130,24 +81,6 @@ def shape_factor(
         tip,
         layer,
     )
-
-
-def crowded(margin: float, thickness: float, count: int) -> FloatArray:
-    """Distances from `margin` to `thickness - margin`, the closer the nearer to both ends."""
-    end = np.log(thickness / margin - 1.0)
-    return np.asarray(thickness / (1.0 + np.exp(-np.linspace(-end, end, count))))
-
-
-def penetrations(thickness: float) -> FloatArray:
-    """Depths of the line that gives the constant."""
-    return np.linspace(WINDOW[0] * thickness, WINDOW[1] * thickness, POINTS)
-
-
-def line(depth: FloatArray, stiffness: FloatArray) -> tuple[float, float]:
-    """Shape factor from a line through stiffness per modulus, and the line's R squared."""
-    x, y = depth - depth.mean(), stiffness - stiffness.mean()
-    slope = float(x @ y / (x @ x))
-    return 0.25 * slope, float((x @ y) ** 2 / ((x @ x) * (y @ y)))
 
 
 def _forces(

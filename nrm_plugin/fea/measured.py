@@ -9,8 +9,8 @@ from os import PathLike
 import numpy as np
 import xarray as xr
 
-from nrm_plugin.calibration.delimited import read_table
 from nrm_plugin.columns import FloatArray
+from nrm_plugin.delimited import read_table
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.geometry import ComplexArray
 

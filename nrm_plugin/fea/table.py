@@ -15,8 +15,8 @@ from scipy.interpolate import CubicSpline, RegularGridInterpolator
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.fea.factor import MARGIN, ShapeFactor, crowded, line, penetrations
 from nrm_plugin.fea.geometry import Layer, Tip
+from nrm_plugin.fea.shape import MARGIN, ShapeFactor, crowded, line, penetrations
 
 _STEP = 0.02  # of the logarithm of the radius, for the sensitivity
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from nrm_plugin.fea.factor import MARGIN, crowded
 from nrm_plugin.fea.geometry import Layer, Tip
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import Numerics, stiffness
+from nrm_plugin.fea.shape import MARGIN, crowded
 
 THICKNESS = np.geomspace(0.5, 50.0, 15)
 POISSON_RATIO = np.array([0.0, 0.15, 0.3, 0.4, 0.45, 0.475, 0.49, 0.495, 0.5])

@@ -99,7 +99,7 @@ def _line(
     force: LateralForce, factor: ShapeFactor, modulus: float
 ) -> tuple[FloatArray, FloatArray]:
     """Penetrations in nm and forces in nN on the line whose slope is the shape factor."""
-    from nrm_plugin.fea.factor import penetrations
+    from nrm_plugin.fea.shape import penetrations
 
     points = penetrations(factor.layer.thickness)
     middle = np.interp(points, force.depth, force.force.real).mean()

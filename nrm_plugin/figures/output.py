@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from nrm_plugin import __version__, formats
+from nrm_plugin import __version__, files
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
 
@@ -61,5 +61,5 @@ def save(
         )
     whole = figure if isinstance(figure, Figure) else figure.figure.figure
     about = KINDS[kind] | ({"Title": title} if title else {})
-    with formats.replacing(path, overwrite=overwrite) as part:
+    with files.replacing(path, overwrite=overwrite) as part:
         whole.savefig(part, format=kind.removeprefix("."), dpi=dpi, metadata=about)

@@ -6,12 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from nrm_plugin import plugins
-from nrm_plugin.errors import CorruptFile, InvalidInput, MissingFile, NrmError, StrPath
+from nrm_plugin.errors import CorruptFile, InvalidInput, NrmError, StrPath
+from nrm_plugin.files import HEAD, read_start, sha256
 from nrm_plugin.hookspecs import PotentialLog
 from nrm_plugin.potential.log import Log
-from nrm_plugin.store.disk import sha256
-
-_HEAD = 4096
 
 
 def read_log(path: StrPath, reader: str | None = None) -> Log:
@@ -37,7 +35,10 @@ def read_log(path: StrPath, reader: str | None = None) -> Log:
         If the file is damaged or cut short.
     """
     path = Path(path)
-    chosen = _chosen(path, _head(path), reader)
+    head = read_start(path, HEAD)
+    if not head:
+        raise InvalidInput(f"{path}: the file is empty")
+    chosen = _chosen(path, head, reader)
     try:
         log = chosen.read(path)
         if not isinstance(log, Log):
@@ -55,31 +56,15 @@ def read_log(path: StrPath, reader: str | None = None) -> Log:
         log,
         name=log.name or path.name,
         reader=log.reader or chosen.name,
-        sha256=log.sha256 or sha256(str(path)),
+        sha256=log.sha256 or sha256(path),
     )
-
-
-def _head(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            there = "this is no file" if path.exists() else "there is no such file"
-            raise MissingFile(path, there)
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise MissingFile(path, f"it cannot be read ({error})") from error
-    if not head:
-        raise InvalidInput(f"{path}: the file is empty")
-    return head
 
 
 def _chosen(path: Path, head: bytes, name: str | None) -> PotentialLog:
     readers = plugins.installed().potential_logs
     if name is not None:
-        if name not in readers:
-            known = ", ".join(sorted(readers)) or "none"
-            raise InvalidInput(f"there is no reader of logs {name!r}; there are: {known}")
-        return readers[name]
+        log: PotentialLog = plugins.installed().choose("potential_logs", name)
+        return log
     scores = {name: _score(reader, head, path) for name, reader in readers.items()}
     best = max(scores, key=lambda name: scores[name], default="")
     if not scores.get(best):

@@ -11,9 +11,9 @@ import xarray as xr
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Item
 
-from nrm_plugin.cli.text import human
 from nrm_plugin.errors import InvalidInput, RecipeError
 from nrm_plugin.recipe import Recipe
+from nrm_plugin.text import with_unit
 from nrm_plugin.units import parse
 from nrm_plugin.vocabulary import METADATA
 
@@ -94,7 +94,7 @@ def _fact(key: str, item: Any) -> Fact | None:
                                    if isinstance(value, str) else float(value)))  # fmt: skip
     except (InvalidInput, ValueError, OverflowError):
         return Fact(str(value), str(value)[:LONGEST], source)
-    return Fact(number, human(float(f"{number:.6g}"), entry.unit), source)
+    return Fact(number, with_unit(float(f"{number:.6g}"), entry.unit), source)
 
 
 def known_of(results: xr.Dataset) -> Known:

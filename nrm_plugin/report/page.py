@@ -24,7 +24,7 @@ from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures.panels import has_potential, is_simulated
 from nrm_plugin.figures.quantities import counted
-from nrm_plugin.formats import replacing
+from nrm_plugin.files import replacing, sha256
 from nrm_plugin.model import CurveSet
 from nrm_plugin.potential import Log, with_potential
 from nrm_plugin.report import measured, regional, story
@@ -37,7 +37,6 @@ from nrm_plugin.report.tables import rounded
 from nrm_plugin.report.uncertainty import Systematic, compare, systematic
 from nrm_plugin.statistics import DEFAULT_EDGES, Regions, region_thickness, summary
 from nrm_plugin.statistics.selection import column, one_direction
-from nrm_plugin.store.disk import sha256
 
 _NO_CURVES = (
     "They can be drawn where the curves are at hand: give the original to `nrm report` with "

@@ -20,7 +20,7 @@ number when they could misread the file. A reader refuses a newer major version 
 of a newer minor one.
 """
 
-from nrm_plugin.store.disk import sha256
+from nrm_plugin.files import sha256
 from nrm_plugin.store.layout import FORMAT, VERSION
 from nrm_plugin.store.read import is_common_file, open_curves
 from nrm_plugin.store.write import save_curves, write_curves

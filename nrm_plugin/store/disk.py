@@ -1,10 +1,8 @@
-"""The file below HDF5: one whose disk may be full, and its hash."""
+"""The file below HDF5: one whose disk may be full."""
 
 from __future__ import annotations
 
-import hashlib
 from io import FileIO
-from pathlib import Path
 from typing import Any
 
 
@@ -40,12 +38,3 @@ class Disk(FileIO):
     def __exit__(self, *exc: object) -> None:
         self.close()
         self.check()
-
-
-def sha256(path: str) -> str:
-    """Hash of a file, or an empty string where there is none any more."""
-    try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""

@@ -14,11 +14,11 @@ from nrm_plugin.columns import (
     AnyArray,
     RepeatedColumn,
 )
-from nrm_plugin.formats import replacing
+from nrm_plugin.files import replacing, sha256
 from nrm_plugin.images import Image
 from nrm_plugin.model import CurveSet
 from nrm_plugin.store import fields
-from nrm_plugin.store.disk import Disk, sha256
+from nrm_plugin.store.disk import Disk
 from nrm_plugin.store.layout import BLOCK, FORMAT, VERSION
 from nrm_plugin.vocabulary import (
     CHANNELS,

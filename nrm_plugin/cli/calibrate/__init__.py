@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from nrm_plugin.calibration.estimate import Estimate
-from nrm_plugin.cli.text import human
+from nrm_plugin.text import with_unit
 from nrm_plugin.vocabulary import METADATA
 
 _COMMANDS = {
@@ -67,7 +67,7 @@ def report(estimates: Sequence[Estimate], output: str | None, as_json: bool) -> 
         return
     for estimate in estimates:
         unit = METADATA[estimate.key].unit
-        value, error = human(estimate.value, unit), human(estimate.stderr, unit)
+        value, error = with_unit(estimate.value, unit), with_unit(estimate.stderr, unit)
         click.echo(f"{estimate.key} = {value} +- {error}  ({estimate.method})")
         for note in estimate.notes:
             click.echo(f"  - {note}")

@@ -7,7 +7,7 @@ import click
 from nrm_plugin.cli.calibrate import report
 from nrm_plugin.cli.calibrate.inputs import Quantity, gather
 from nrm_plugin.cli.calibrate.sources import open_source
-from nrm_plugin.errors import MissingCalibration
+from nrm_plugin.vocabulary import missing_calibration
 
 
 @click.command("response")
@@ -40,16 +40,16 @@ def command(
     curves with a channel frequency beside the lateral signal.
     """
     from nrm_plugin.calibration import response
-    from nrm_plugin.calibration.delimited import Table
+    from nrm_plugin.delimited import TextTable
 
     source = open_source(file)
     known = gather((), experiment, settings).metadata
-    if isinstance(source, Table):
+    if isinstance(source, TextTable):
         found = response.from_table(source)
     else:
         found = response.from_curves(source)
         known = source.metadata | known
     frequency = at if at is not None else known.get("dither_frequency")
     if frequency is None:
-        raise MissingCalibration("dither_frequency")
+        raise missing_calibration("dither_frequency")
     report([found.estimate(float(frequency), gain, phase)], output, as_json)

@@ -8,7 +8,7 @@ import click
 
 from nrm_plugin.cli.calibrate import report
 from nrm_plugin.cli.calibrate.inputs import errors_of, with_inputs
-from nrm_plugin.errors import MissingCalibration
+from nrm_plugin.vocabulary import missing_calibration
 
 if TYPE_CHECKING:
     from nrm_plugin.model import CurveSet
@@ -52,12 +52,12 @@ def command(
     known = dict(curves.metadata)
     if fluid == "air":
         if "temperature" not in known:
-            raise MissingCalibration("temperature")
+            raise missing_calibration("temperature")
         known["fluid_density"], known["fluid_viscosity"] = air(known["temperature"])
     needed = [*_KEYS.values(), *(["tip_setback"] if at == "tip" else [])]
     missing = [key for key in needed if key not in known]
     if missing:
-        raise MissingCalibration(missing)
+        raise missing_calibration(missing)
     estimate = sader(
         **{name: float(known[key]) for name, key in _KEYS.items()},
         stderr=_errors(errors),

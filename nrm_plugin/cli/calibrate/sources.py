@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nrm_plugin.calibration.delimited import Table
+    from nrm_plugin.delimited import TextTable
     from nrm_plugin.model import CurveSet
 
 _TEXT = (".csv", ".txt", ".tsv", ".dat", ".asc")
 
 
-def open_source(path: str) -> Table | CurveSet:
+def open_source(path: str) -> TextTable | CurveSet:
     """Open a text file as a table with titles, and anything else as curves.
 
     Raises
@@ -21,7 +21,7 @@ def open_source(path: str) -> Table | CurveSet:
         If it can be read as neither.
     """
     from nrm_plugin import formats
-    from nrm_plugin.calibration.delimited import read_table
+    from nrm_plugin.delimited import read_table
     from nrm_plugin.errors import NrmError, UnknownFormat
 
     if Path(path).suffix.lower() in _TEXT:

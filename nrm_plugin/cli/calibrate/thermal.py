@@ -50,12 +50,12 @@ def command(
     temperature and, for volts, the deflection_sensitivity.
     """
     from nrm_plugin.calibration import spectrum
-    from nrm_plugin.calibration.delimited import Table
     from nrm_plugin.calibration.spring import thermal_tune
+    from nrm_plugin.delimited import TextTable
 
     source = open_source(file)
     known = gather((), experiment, settings).metadata
-    if isinstance(source, Table):
+    if isinstance(source, TextTable):
         found = spectrum.from_table(source)
     else:
         found = spectrum.from_curves(source)

@@ -13,8 +13,8 @@ from typing import Any
 import click
 
 from nrm_plugin.cli.calibrate.inputs import Quantity
-from nrm_plugin.cli.text import human
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.text import with_unit
 
 _COMMANDS = {
     "force": "Lateral force on a tip at depths in a layer.",
@@ -117,7 +117,7 @@ def positive(what: str, value: float, unit: str) -> float:
     InvalidInput
     """
     if not (isfinite(value) and value > 0.0):
-        raise InvalidInput(f"{what} {human(value, unit)} makes no sense: give a value above 0")
+        raise InvalidInput(f"{what} {with_unit(value, unit)} makes no sense: give a value above 0")
     return value
 
 
@@ -130,8 +130,8 @@ def moduli(storage: float, loss: float) -> complex:
     """
     if not loss >= 0.0:
         raise InvalidInput(
-            f"a loss modulus of {human(loss, 'Pa')} makes no sense: a layer takes energy from the "
-            "tip, and gives it none"
+            f"a loss modulus of {with_unit(loss, 'Pa')} makes no sense: a layer takes energy from "
+            "the tip, and gives it none"
         )
     return complex(storage, loss)
 

@@ -55,12 +55,12 @@ def command(
     out = Path(output)
     if out.suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"-o {output}: figures are written as {', '.join(SUFFIXES)}")
-    from nrm_plugin import formats
+    from nrm_plugin import files
     from nrm_plugin.fea import Layer
     from nrm_plugin.figures import save
 
     layer = Layer(thickness, modulus, poisson, domain)
-    with formats.replacing(out, overwrite=overwrite) as part:  # tried before all is computed
+    with files.replacing(out, overwrite=overwrite) as part:  # tried before all is computed
         save(_drawn(tip, layer, modulus, amplitude), part, title="finite elements")
     if not (ctx.obj and ctx.obj["quiet"]):
         click.echo(f"nrm: {out} written", err=True)
@@ -71,8 +71,8 @@ def _drawn(tip: Tip, layer: Layer, modulus: float, amplitude: float) -> Figure:
     import numpy as np
 
     from nrm_plugin.fea import Steps, apparent_modulus, fields, lateral_force, shape_factor
-    from nrm_plugin.fea.factor import crowded
     from nrm_plugin.fea.geometry import SMALLEST
+    from nrm_plugin.fea.shape import crowded
     from nrm_plugin.figures.fea import figure2
 
     thickness = layer.thickness

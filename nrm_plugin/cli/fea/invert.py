@@ -17,8 +17,8 @@ from nrm_plugin.cli.fea import (
     with_tip,
     with_workers,
 )
-from nrm_plugin.cli.text import columns
 from nrm_plugin.errors import NrmError
+from nrm_plugin.text import columns
 
 if TYPE_CHECKING:
     from nrm_plugin.fea import Inverted, Tip

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nrm_plugin.cli.fea import progress, with_poisson, with_thickness, with_tip, with_workers
-from nrm_plugin.cli.text import columns, human
-from nrm_plugin.errors import OutputError
+from nrm_plugin.files import check_output
+from nrm_plugin.text import columns, with_unit
 
 if TYPE_CHECKING:
     from nrm_plugin.fea import ShapeFactor, Tip
@@ -52,8 +52,7 @@ def command(
     if output is not None:
         if Path(output).suffix.lower() != ".h5":
             raise click.UsageError(f"-o {output}: the shape factor is written as .h5")
-        if Path(output).exists() and not overwrite:
-            raise OutputError(output, "it exists, and is replaced only with --overwrite")
+        check_output(Path(output), overwrite=overwrite)
     layer = Layer(thickness, 1.0, poisson, domain)
     with progress(ctx):
         found = shape_factor(tip, layer, table=from_table, workers=workers)
@@ -83,7 +82,7 @@ def _plain(found: ShapeFactor) -> dict[str, Any]:
 
 
 def _text(found: ShapeFactor) -> str:
-    start, stop = (human(depth, "m") for depth in found.window)
+    start, stop = (with_unit(depth, "m") for depth in found.window)
     change = 100.0 * (1.1**found.radius_sensitivity - 1.0)
     at = _round_distances(found)
     inside = [min(max(z, found.distance[0]), found.distance[-1]) for z in at]  # but for rounding

@@ -1,20 +1,24 @@
-"""Numbers and tables for people: engineering units, aligned columns."""
+"""Numbers, texts and tables for people, and values as TOML has them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 
-_PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
+#: Prefixes of units by their power of ten.
+PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
+#: Units that have no prefix.
 _PLAIN = ("", "rad", "1")
+#: Units that have one in files that people edit.
+_PREFIXED = ("m", "m/V", "m/s", "V", "Hz", "s")
 
 
-def human(value: object, unit: str) -> str:
-    """Value with a unit that a person would use.
+def with_unit(value: object, unit: str) -> str:
+    """Return a value in a unit with a suitable prefix, to six digits.
 
     Examples
     --------
-    >>> human(2.739e-08, "m/V")
+    >>> with_unit(2.739e-08, "m/V")
     '27.39 nm/V'
     """
     if not isinstance(value, float) or not math.isfinite(value):
@@ -22,7 +26,7 @@ def human(value: object, unit: str) -> str:
     if unit in _PLAIN or value == 0 or (unit in ("N/m", "m/s") and 1e-3 <= abs(value) < 1e3):
         return f"{value:.6g} {unit}".rstrip()
     power = _power(value)
-    return f"{value / 10.0**power:.6g} {_PREFIXES[power]}{unit}"
+    return f"{value / 10.0**power:.6g} {PREFIXES[power]}{unit}"
 
 
 def _power(value: float) -> int:
@@ -43,7 +47,7 @@ def columns(
     powers = {unit: _common_power(columns, unit) for _, unit, _ in columns}
     cells = []
     for name, unit, values in columns:
-        head = [name, f"{_PREFIXES[powers[unit]]}{unit}"]
+        head = [name, f"{PREFIXES[powers[unit]]}{unit}"]
         body = _decimals([v / 10.0 ** powers[unit] for v in values], digits)
         width = max(map(len, [*head, *body]))
         cells.append([text.rjust(width) for text in [*head, *body]])
@@ -79,3 +83,54 @@ def table(rows: Iterable[Sequence[str]], indent: int = 2) -> str:
         cells = [cell.ljust(w) for cell, w in zip(row[:-1], widths, strict=False)]
         lines.append((" " * indent + "  ".join([*cells, row[-1]])).rstrip())
     return "\n".join(lines)
+
+
+def quoted(text: str) -> str:
+    """Return a text as a TOML string on one line."""
+    out = []
+    for c in text.encode("utf-8", "replace").decode("utf-8"):
+        if c in '"\\':
+            out.append(f"\\{c}")
+        elif c.isprintable():
+            out.append(c)
+        else:
+            out.append(f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}")
+    return f'"{"".join(out)}"'
+
+
+def commented(text: str) -> str:
+    """Return a text as it may stand in a TOML comment."""
+    text = text[:500].encode("utf-8", "replace").decode("utf-8")
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def as_toml(value: float | str | bool, unit: str) -> str:
+    """Return a value as it stands in an experiment file.
+
+    Examples
+    --------
+    >>> as_toml(2.739e-08, "m/V"), as_toml(4.0, ""), as_toml("rms", "")
+    ('"27.39 nm/V"', '4', '"rms"')
+    """
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f'"{exact(value, unit)}"' if unit else exact(value, unit)
+
+
+def exact(value: float, unit: str) -> str:
+    """Return a number of up to 15 digits with its unit in ASCII, as `units.parse` reads it."""
+    power = 0
+    if unit in _PREFIXED and value:
+        power = min(6, max(-15, 3 * math.floor(math.log10(abs(value)) / 3)))
+    prefix = PREFIXES[power].replace("µ", "u")  # survives a terminal's redirection
+    return f"{value / 10.0**power:.15g} {prefix}{unit}".rstrip()
+
+
+def rounded(value: float, stderr: float) -> float:
+    """Round a value far below its standard error, so that no digits stand for nothing."""
+    if not (value and math.isfinite(stderr) and stderr > 0):
+        return value
+    digits = math.ceil(math.log10(max(abs(value) / stderr, 1.0))) + 4
+    return float(f"{value:.{min(17, max(6, digits))}g}")

@@ -28,7 +28,7 @@ class TextColumn:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class TextTable:
     """Columns of a text file, in order."""
 
     path: Path
@@ -77,7 +77,7 @@ class Table:
         return column.values * units.factor(column.unit, unit)
 
 
-def read_table(path: StrPath) -> Table:
+def read_table(path: StrPath) -> TextTable:
     """Read a table of numbers with a line of titles, ``frequency (Hz), amplitude (V)``.
 
     Columns are separated by commas, semicolons (then a comma may be the decimal sign), tabs or
@@ -118,7 +118,7 @@ def read_table(path: StrPath) -> Table:
             lines[first - 1][:60] if first else "none",
         )  # fmt: skip
     columns = [TextColumn(n, u, values[:, i]) for i, (n, u) in enumerate(titles)]
-    return Table(path, tuple(columns))
+    return TextTable(path, tuple(columns))
 
 
 def _separator(line: str) -> str | None:

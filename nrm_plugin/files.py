@@ -1,0 +1,151 @@
+"""Files: their heads, text and hashes, and how they are written without leaving halves behind."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from nrm_plugin.errors import MissingFile, NrmError, OutputError, RecipeError, StrPath
+
+#: Bytes of a file's beginning by which its format is recognised.
+HEAD = 4096
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def read_start(path: StrPath, size: int, wanted: str = "a file") -> bytes:
+    """Return the first `size` bytes of a file, all of them if it is shorter.
+
+    Parameters
+    ----------
+    path : str or Path
+    size : int
+    wanted : str
+        What should be there, with its article, for the error.
+
+    Raises
+    ------
+    MissingFile
+        If there is nothing at the path, a folder, or something that cannot be read twice.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise MissingFile(path, f"this is a folder, not {wanted}")
+        if not path.exists():
+            raise MissingFile(path, "there is no such file")
+        if not path.is_file():
+            raise MissingFile(path, "this is not a file that can be read twice")
+        with path.open("rb") as file:
+            return file.read(size)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise MissingFile(path, f"it cannot be read ({error})") from error
+
+
+def read_settings(path: StrPath, limit: int, wanted: str) -> bytes:
+    """Return the contents of a file that a person wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+    limit : int
+        More bytes than this are none of that kind.
+    wanted : str
+        What should be there, with its article: ``"a recipe"``.
+
+    Raises
+    ------
+    MissingFile, RecipeError
+    """
+    data = read_start(path, limit + 1, wanted)
+    if len(data) > limit:
+        raise RecipeError(f"{path}: this is not {wanted}: it has more than {limit // 1024} kB")
+    return data
+
+
+def decode(data: bytes, name: str) -> tuple[str, str]:
+    """Text of a file as an editor wrote it, and its encoding.
+
+    Raises
+    ------
+    RecipeError
+        If it is not UTF-8, nor UTF-16 with a mark.
+    """
+    encoding = next((e for bom, e in _BOMS if data.startswith(bom)), "utf-8")
+    try:
+        return data.decode(encoding), encoding
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise RecipeError(
+            f"{name}, line {line}: there is a character that is not UTF-8. "
+            "Save the file with the encoding UTF-8."
+        ) from None
+
+
+def sha256(path: StrPath) -> str:
+    """Hash of a file, or an empty string where there is none any more."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def check_output(path: Path, *, overwrite: bool) -> None:
+    """Refuse a place where nothing can or may be written.
+
+    Raises
+    ------
+    OutputError
+    """
+    if "\0" in str(path):
+        raise OutputError(path, "there is a NUL in its name")
+    try:
+        exists, is_file, is_dir = path.exists(), path.is_file(), path.is_dir()
+    except OSError as error:  # a name that is too long
+        raise OutputError(path, error.strerror or error) from error
+    if exists and not is_file:
+        raise OutputError(path, "it is a folder" if is_dir else "it is not a regular file")
+    if exists and not overwrite:
+        raise OutputError(path, "it exists, and is replaced only with --overwrite")
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give a temporary path beside `path`, and move it there once the block has ended well.
+
+    Whatever stops the block, `path` holds the old file or none, never a half-written one.
+
+    Raises
+    ------
+    OutputError
+    """
+    check_output(path, overwrite=overwrite)
+    part = path.with_name(f".{path.stem[:50]}.{secrets.token_hex(4)}.part{path.suffix}")
+    try:
+        part.touch(exist_ok=False)
+        yield part
+        to_disk(part)
+        part.replace(path)
+    except NrmError:
+        raise
+    except (OSError, RuntimeError) as error:  # h5py turns a full disk into a RuntimeError
+        raise OutputError(path, getattr(error, "strerror", None) or error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def to_disk(path: Path) -> None:
+    """Make sure that a file's bytes are on the disk before it gets its name."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
