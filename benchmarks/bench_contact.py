@@ -46,15 +46,18 @@ CASES: dict[str, tuple[sim.Sample, sim.Detector]] = {
     "60 nm, 9 nN": (sim.Sample(layer(60, 9)), QUIET),
     "exp(-z / 6 nm), 6 nN": (sim.Sample(layer(60, 6, decay=6 * NM)), QUIET),
     "20 nm, tilt 1 %": (
-        sim.Sample(layer(20, 3)), sim.Detector(deflection_noise=NOISE, tilt=0.01),
+        sim.Sample(layer(20, 3)),
+        sim.Detector(deflection_noise=NOISE, tilt=0.01),
     ),
     "20 nm, fringe 0.5 nm": (
-        sim.Sample(layer(20, 3)), sim.Detector(deflection_noise=NOISE, fringe=0.5 * NM),
+        sim.Sample(layer(20, 3)),
+        sim.Detector(deflection_noise=NOISE, fringe=0.5 * NM),
     ),
     "20 nm, glitches": (
-        sim.Sample(layer(20, 3)), sim.Detector(deflection_noise=NOISE, glitches=0.5),
+        sim.Sample(layer(20, 3)),
+        sim.Detector(deflection_noise=NOISE, glitches=0.5),
     ),
-}  # fmt: skip
+}
 
 
 def simulated(case: str, n_curves: int) -> tuple[Block, Plan, np.ndarray]:

@@ -69,8 +69,13 @@ def test_calibration(benchmark, workers):
 @pytest.mark.benchmark(group="shape factor")
 @pytest.mark.parametrize("table", [False, True], ids=["solved", "table"])
 def test_shape_factor(benchmark, table):
-    benchmark.pedantic(shape_factor, args=(TIP, WIDE), kwargs={"table": table, "workers": 1},
-                       rounds=3, warmup_rounds=1)  # fmt: skip
+    benchmark.pedantic(
+        shape_factor,
+        args=(TIP, WIDE),
+        kwargs={"table": table, "workers": 1},
+        rounds=3,
+        warmup_rounds=1,
+    )
 
 
 # By hand
@@ -110,8 +115,10 @@ def in_three_dimensions(reference: float, ours: float, repetitions: int) -> None
     found: list[float] = []
     seconds = median(lambda: found.append(stiffness_in_three_dimensions()), repetitions)
     error = 1e2 * (found[0] / reference - 1.0)
-    print(f"three dimensions, NGSolve {ngsolve.__version__}, {cores()} threads: {error:+.4f} %, "
-          f"{seconds:.1f} s, {seconds / ours:.0f} times as long")  # fmt: skip
+    print(
+        f"three dimensions, NGSolve {ngsolve.__version__}, {cores()} threads: {error:+.4f} %, "
+        f"{seconds:.1f} s, {seconds / ours:.0f} times as long"
+    )
 
 
 def threads(repetitions: int) -> None:
@@ -137,8 +144,10 @@ def main(repetitions: int) -> None:
     solved = median(lambda: shape_factor(TIP, WIDE, workers=1), repetitions)
     shape_factor(TIP, WIDE, table=True)
     looked_up = median(lambda: shape_factor(TIP, WIDE, table=True), repetitions)
-    print(f"shape factor, curve and constant: {solved:.2f} s solved by one process, "
-          f"{1e3 * looked_up:.1f} ms from the table")  # fmt: skip
+    print(
+        f"shape factor, curve and constant: {solved:.2f} s solved by one process, "
+        f"{1e3 * looked_up:.1f} ms from the table"
+    )
     in_three_dimensions(reference, ours, repetitions)
 
 

@@ -36,9 +36,13 @@ def make(samples: int, *, ragged: bool = False) -> nrm.CurveSet:
             [(i, 0, size, "approach") for i, size in enumerate(sizes.tolist())],
             [("curve", "i8"), ("start", "i8"), ("stop", "i8"), ("kind", "U10")],
         ),
-        curve_table={"row": number // SIDE, "column": number % SIDE, "x": number % SIDE * 1e-8,
-                     "y": number // SIDE * 1e-8},
-    )  # fmt: skip
+        curve_table={
+            "row": number // SIDE,
+            "column": number % SIDE,
+            "x": number % SIDE * 1e-8,
+            "y": number // SIDE * 1e-8,
+        },
+    )
 
 
 @pytest.fixture(scope="module", params=["2048 samples", "256 samples", "ragged"])

@@ -96,9 +96,11 @@ def make_file(
         column = Tiled(stored.astype(dtype), n_curves)
         channels[name] = Channel(name, curves.channels[name].unit, column, gain, original=name)
     CurveSet(
-        rows, channels, dict(curves.metadata),
+        rows,
+        channels,
+        dict(curves.metadata),
         segments_from=lambda: segments(n_curves, samples, retract),
-    ).save(path)  # fmt: skip
+    ).save(path)
     return path
 
 

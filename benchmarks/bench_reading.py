@@ -45,11 +45,22 @@ def make_volume(path: Path, side: int, half: int) -> Path:
         "Deflection Error", "DeflectionError", raw, 0.000375, 24.576, ("DeflSens", 30.0, "nm/V")
     )
     nanoscope.write_force(
-        path, [channel], n_ext=half, n_ret=half, grid=(side, side),
-        images=[nanoscope.ImageChannel(
-            "Height", "Height", np.zeros((side, side), int), 0.0067, 440.0, ("Zsens", 13.2, "nm/V")
-        )],
-    )  # fmt: skip
+        path,
+        [channel],
+        n_ext=half,
+        n_ret=half,
+        grid=(side, side),
+        images=[
+            nanoscope.ImageChannel(
+                "Height",
+                "Height",
+                np.zeros((side, side), int),
+                0.0067,
+                440.0,
+                ("Zsens", 13.2, "nm/V"),
+            )
+        ],
+    )
     return path
 
 
@@ -141,9 +152,13 @@ def make_sparse(path: Path, side: int = 256, half: int = 8192) -> Path:
     """Make a force volume of 4 GB whose samples are a hole in the file."""
     small = path.with_suffix(".small")
     channel = nanoscope.ForceChannel(
-        "Deflection Error", "DeflectionError", np.zeros((4, 2 * half), int), 0.000375, 24.576,
+        "Deflection Error",
+        "DeflectionError",
+        np.zeros((4, 2 * half), int),
+        0.000375,
+        24.576,
         ("DeflSens", 30.0, "nm/V"),
-    )  # fmt: skip
+    )
     nanoscope.write_force(small, [channel], n_ext=half, n_ret=half, grid=(2, 2))
     text = small.read_bytes()[:HEADER].rstrip(b"\0\x1a").decode("cp1252")
     small.unlink()

@@ -77,10 +77,19 @@ def test_mean_profile(benchmark, interval):
 def maps(repetitions: int) -> None:
     print(f"coverage of 95 % intervals on lognormal maps, {repetitions} of each")
     for spread in (0.5, 1.0):
-        for side, length in ((32, 0.0), (32, 0.5), (32, 1.0), (32, 2.0), (32, 3.2), (48, 4.8),
-                             (64, 0.0), (64, 6.4)):  # fmt: skip
-            how = sampling(results_of(np.ones((side**2, 2)), **map_places(side)),
-                           np.arange(side**2))  # fmt: skip
+        for side, length in (
+            (32, 0.0),
+            (32, 0.5),
+            (32, 1.0),
+            (32, 2.0),
+            (32, 3.2),
+            (48, 4.8),
+            (64, 0.0),
+            (64, 6.4),
+        ):
+            how = sampling(
+                results_of(np.ones((side**2, 2)), **map_places(side)), np.arange(side**2)
+            )
             rng = np.random.default_rng(1)
             truth = np.exp(spread**2 / 2)
             hits = {"effective": 0, "naive": 0}
@@ -122,8 +131,10 @@ def sodiations(sets: int) -> None:
     for label, errors in near.items():
         away = 1e9 * np.array(errors)
         close = np.mean(np.abs(away) < 2.0)
-        print(f"  thickness, {label}: {len(away) / sets:.0f} detected per set, bias "
-              f"{np.median(away):+.2f} nm, within 2 nm {close:.3f}")  # fmt: skip
+        print(
+            f"  thickness, {label}: {len(away) / sets:.0f} detected per set, bias "
+            f"{np.median(away):+.2f} nm, within 2 nm {close:.3f}"
+        )
 
 
 def against_the_exact_estimate() -> None:
@@ -143,8 +154,10 @@ def against_the_exact_estimate() -> None:
         st.density(made)
         times.append(time.perf_counter() - begin)
     fast = float(np.median(times))
-    print(f"density of {there.sum()} points: {fast * 1e3:.0f} ms; exact on the same grid "
-          f"{slow:.0f} s (from {some} of its points), {slow / fast:.0f} times as long")  # fmt: skip
+    print(
+        f"density of {there.sum()} points: {fast * 1e3:.0f} ms; exact on the same grid "
+        f"{slow:.0f} s (from {some} of its points), {slow / fast:.0f} times as long"
+    )
 
 
 if __name__ == "__main__":

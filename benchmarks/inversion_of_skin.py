@@ -74,8 +74,9 @@ def apparent(seed: int, force: np.ndarray) -> float:
 
 def main(count: int, workers: int) -> None:
     """Invert and print."""
-    force = lateral_force(TIP, LAYER, DEPTHS, AMPLITUDE, fineness=1.3, resolution=2e-9,
-                          workers=1).force  # fmt: skip
+    force = lateral_force(
+        TIP, LAYER, DEPTHS, AMPLITUDE, fineness=1.3, resolution=2e-9, workers=1
+    ).force
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         results = list(pool.map(one, range(count), [force] * count))
     good = np.array([r for r in results if r is not None])

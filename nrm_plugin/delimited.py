@@ -114,9 +114,11 @@ def read_table(path: StrPath) -> TextTable:
     titles = _titles(lines[:first], width, separator)
     if titles is None:
         raise CorruptFile(
-            path, None, f"a line of {width} titles with units above the numbers",
+            path,
+            None,
+            f"a line of {width} titles with units above the numbers",
             lines[first - 1][:60] if first else "none",
-        )  # fmt: skip
+        )
     columns = [TextColumn(n, u, values[:, i]) for i, (n, u) in enumerate(titles)]
     return TextTable(path, tuple(columns))
 

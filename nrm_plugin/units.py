@@ -12,9 +12,21 @@ import re
 from nrm_plugin.errors import InvalidInput
 
 _PREFIXES = {
-    "": 1.0, "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "~": 1e-6,
-    "m": 1e-3, "c": 1e-2, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9,
-}  # fmt: skip
+    "": 1.0,
+    "f": 1e-15,
+    "p": 1e-12,
+    "n": 1e-9,
+    "u": 1e-6,
+    "µ": 1e-6,
+    "μ": 1e-6,
+    "~": 1e-6,
+    "m": 1e-3,
+    "c": 1e-2,
+    "k": 1e3,
+    "K": 1e3,
+    "M": 1e6,
+    "G": 1e9,
+}
 _SYMBOLS = ("V", "A", "m", "N", "Pa", "Hz", "s", "rad", "W", "J", "C", "F", "Ohm")
 _TABLE = {p + s: (f, s) for s in _SYMBOLS for p, f in _PREFIXES.items()} | {
     "": (1.0, ""),

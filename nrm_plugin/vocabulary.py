@@ -112,8 +112,14 @@ class Key:
         """
         if name == "simulated":
             if isinstance(value, str):
-                value = {"true": True, "yes": True, "1": True, "false": False, "no": False,
-                         "0": False}.get(value.lower())  # fmt: skip
+                value = {
+                    "true": True,
+                    "yes": True,
+                    "1": True,
+                    "false": False,
+                    "no": False,
+                    "0": False,
+                }.get(value.lower())
             if value not in (True, False):
                 raise InvalidInput(f"{name} is true or false")
             return bool(value)

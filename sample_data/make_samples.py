@@ -25,9 +25,15 @@ def main(folder: Path = HERE) -> None:
         bruker / "volume-3x5.spm", 3, 5, undeclared_maps=2, frame_direction="Down", **small
     )
     nanoscope.example_force_volume(
-        bruker / "volume-2x3-hold-sensor.spm", 2, 3, n_hold=12, height_sensor=True,
-        version=0x09400105, sensitivity_unit="", **small,
-    )  # fmt: skip
+        bruker / "volume-2x3-hold-sensor.spm",
+        2,
+        3,
+        n_hold=12,
+        height_sensor=True,
+        version=0x09400105,
+        sensitivity_unit="",
+        **small,
+    )
     curve = nanoscope.example_single_curve(bruker / "lock-in-on-inputs.000", **small)
     for number in range(3):
         nanoscope.example_single_curve(

@@ -14,8 +14,16 @@ from nidaqmx.constants import AcquisitionType
 from nrm_daq.config import DaqConfig
 from nrm_daq.device import Board, Clock, Signal, SimulatedDaq
 
-NAMES = ("deflection", "lockin_output_x", "lockin_output_y", "lateral", "potential", "aux_a",
-         "aux_b", "aux_c")  # fmt: skip
+NAMES = (
+    "deflection",
+    "lockin_output_x",
+    "lockin_output_y",
+    "lateral",
+    "potential",
+    "aux_a",
+    "aux_b",
+    "aux_c",
+)
 
 #: Of 16 bits over -10 V to 10 V.
 STEP = 20.0 / 2**16

@@ -58,15 +58,20 @@ def operando(seed, grid=(10, 20), spread=0.2, length=0.0, **detector):
     sample = sim.Sample(
         sim.Interphase(LAYERS, force=3e-9),
         sim.Electrode(roughness=50e-9, correlation_length=length),
-        thickness_spread=spread, modulus_spread=spread,
-    )  # fmt: skip
+        thickness_spread=spread,
+        modulus_spread=spread,
+    )
     ramp = sim.Ramp(length=150e-9, samples=512, trigger=30e-9, retract=False)
     duration = grid[0] * grid[1] * 2 * ramp.samples * ramp.interval
     instrument = sim.Instrument(lateral_stiffness=80.0, detector=sim.Detector(**detector))
     curves, truth = sim.simulate(
-        sample, instrument, ramp, grid=grid, seed=seed,
+        sample,
+        instrument,
+        ramp,
+        grid=grid,
+        seed=seed,
         voltammogram=sim.Voltammogram(2.0, 0.005, 1.995 / duration),
-    )  # fmt: skip
+    )
     return process(curves), truth
 
 

@@ -120,9 +120,11 @@ def test_single_curve_of_every_version(tmp_path: Path, version: int, newline: st
     assert (curves.n_curves, curves.n_samples, curves.grid) == (1, 70, None)
     assert kinds(curves) == [(0, 40, "approach"), (40, 70, "retract")]
     for name, internal in {
-        "deflection": "DeflectionError", "lateral": "Lateral", "input1": "Input1",
+        "deflection": "DeflectionError",
+        "lateral": "Lateral",
+        "input1": "Input1",
         "input2": "Input2",
-    }.items():  # fmt: skip
+    }.items():
         assert curves.channels[name].unit == "V"
         np.testing.assert_array_equal(table(curves, name), truth.volts[internal])
     np.testing.assert_allclose(
@@ -276,14 +278,22 @@ SCRIPT = [
 
 def test_ramp_script_with_ramps_holds_and_modulation(tmp_path: Path) -> None:
     path = tmp_path / "made.spm"
-    write_force(path, [deflection()], n_ext=12, n_ret=8, version=VERSIONS["9.7"],
-                script_segments=SCRIPT)  # fmt: skip
-    edited(path, "\\Segment Type:", "\\Segment Ramp Size: 200, 0, 0, -200, \r\n"
-           "\\Segment Modulation Amplitude: 0, 0, 5, 0, \r\n\\Segment Type:")  # fmt: skip
+    write_force(
+        path, [deflection()], n_ext=12, n_ret=8, version=VERSIONS["9.7"], script_segments=SCRIPT
+    )
+    edited(
+        path,
+        "\\Segment Type:",
+        "\\Segment Ramp Size: 200, 0, 0, -200, \r\n"
+        "\\Segment Modulation Amplitude: 0, 0, 5, 0, \r\n\\Segment Type:",
+    )
     curves = nrm.open(path)
     assert kinds(curves) == [
-        (0, 6, "approach"), (6, 11, "hold"), (11, 15, "modulation"), (15, 20, "retract"),
-    ]  # fmt: skip
+        (0, 6, "approach"),
+        (6, 11, "hold"),
+        (11, 15, "modulation"),
+        (15, 20, "retract"),
+    ]
     np.testing.assert_array_equal(table(curves, "deflection"), DEFLECTION * VOLT)
     steps = np.repeat([0.05, 0.1, 0.025, 0.05], [6, 5, 4, 5])
     np.testing.assert_allclose(curves.read("time"), np.cumsum(steps) - steps, atol=1e-12)
@@ -296,9 +306,17 @@ def test_ramp_script_with_ramps_holds_and_modulation(tmp_path: Path) -> None:
 
 def test_script_of_an_approach_and_a_retract_has_no_commanded_height(tmp_path: Path) -> None:
     path = tmp_path / "made.spm"
-    write_force(path, [deflection()], n_ext=12, n_ret=8, version=VERSIONS["9.7"],
-                script_segments=[{"samples": 12, "duration": 1, "type": "Ramp"},
-                                 {"samples": 8, "duration": 1, "type": "Ramp"}])  # fmt: skip
+    write_force(
+        path,
+        [deflection()],
+        n_ext=12,
+        n_ret=8,
+        version=VERSIONS["9.7"],
+        script_segments=[
+            {"samples": 12, "duration": 1, "type": "Ramp"},
+            {"samples": 8, "duration": 1, "type": "Ramp"},
+        ],
+    )
     edited(path, "\\Segment Type:", "\\Segment Ramp Size: 90, -90, \r\n\\Segment Type:")
     curves = nrm.open(path)
     assert kinds(curves) == [(0, 12, "approach"), (12, 20, "retract")]
@@ -359,8 +377,15 @@ def test_volume_whose_image_has_other_pixels(tmp_path: Path) -> None:
     image = ImageChannel("Height", "Height", raw, 0.0067, 440.0, scale, scan_size="2 2 ~m")
     curves_raw = np.arange(15)[:, np.newaxis] * 30 + DEFLECTION % 29
     path = tmp_path / "v.spm"
-    write_force(path, [deflection(curves_raw)], n_ext=12, n_ret=8, grid=(3, 5), images=[image],
-                scan_size=(2000.0, 2000.0))  # fmt: skip
+    write_force(
+        path,
+        [deflection(curves_raw)],
+        n_ext=12,
+        n_ret=8,
+        grid=(3, 5),
+        images=[image],
+        scan_size=(2000.0, 2000.0),
+    )
     curves = nrm.open(path)
     assert curves.grid == (3, 5)
     assert curves.images[0].shape == (6, 10)
@@ -394,9 +419,16 @@ def test_volume_with_half_a_row_is_refused(tmp_path: Path) -> None:
 )
 def test_order_in_time(tmp_path: Path, frame: str, line: str, order: list[int]) -> None:
     truth = example_force_volume(
-        tmp_path / "v.spm", 2, 3, 12, 8,
-        capture_direction=frame, frame_direction=frame, fv_line_direction=line, scan_rate=2.0,
-    )  # fmt: skip
+        tmp_path / "v.spm",
+        2,
+        3,
+        12,
+        8,
+        capture_direction=frame,
+        frame_direction=frame,
+        fv_line_direction=line,
+        scan_rate=2.0,
+    )
     found = nrm.open(truth.path).curve_table
     np.testing.assert_array_equal(found["acquisition_order"], order)
     # 2 ramps per second from the date of the file on, which may be that of the end.
@@ -723,8 +755,16 @@ def export(folder: Path, columns: list[str] | None = None, **options: Any) -> tu
     """Write the ASCII export of a single curve; its truth."""
     truth = example_single_curve(folder / "single.000", 40, 30)
     path = folder / "single.txt"
-    write_ascii(path, truth.channels, n_ext=40, n_ret=30, ramp_size_nm=300.0, scan_rate=0.5,
-                columns=columns, **options)  # fmt: skip
+    write_ascii(
+        path,
+        truth.channels,
+        n_ext=40,
+        n_ret=30,
+        ramp_size_nm=300.0,
+        scan_rate=0.5,
+        columns=columns,
+        **options,
+    )
     return path, truth
 
 
@@ -746,8 +786,10 @@ def turned_around(path: Path, titles: tuple[str, ...] = ("_Rt",)) -> None:
 def check_export(curves: nrm.CurveSet, truth: Any) -> None:
     assert kinds(curves) == [(0, 40, "approach"), (40, 70, "retract")]
     for name, internal in {
-        "deflection": "DeflectionError", "lateral": "Lateral", "input1": "Input1",
-    }.items():  # fmt: skip
+        "deflection": "DeflectionError",
+        "lateral": "Lateral",
+        "input1": "Input1",
+    }.items():
         assert curves.channels[name].unit == "V"
         np.testing.assert_allclose(
             table(curves, name), truth.volts[internal], rtol=1e-6, atol=1e-12
@@ -935,11 +977,15 @@ def test_point_and_shoot_series(tmp_path: Path) -> None:
     places = [(0.0, 0.0), (100.0, 0.0), (100.0, 50.0), (0.0, 0.0)]
     truths = [
         example_single_curve(
-            tmp_path / f"shot.{i:03d}", 20 + i, 15, offsets=place, n_hold=3 * (i == 2),
+            tmp_path / f"shot.{i:03d}",
+            20 + i,
+            15,
+            offsets=place,
+            n_hold=3 * (i == 2),
             date=f"09:41:{10 + 3 * i} AM Tue Mar 04 2025",
         )
         for i, place in enumerate(places)
-    ]  # fmt: skip
+    ]
     paths = [str(t.path) for t in truths]
     merged = nrm.merge([nrm.open(path) for path in paths])
     out = tmp_path / "series.h5"
@@ -988,8 +1034,9 @@ def ascii_export(path: Path) -> None:
 
 
 def script(path: Path) -> None:
-    write_force(path, [deflection()], n_ext=12, n_ret=8, version=VERSIONS["9.7"],
-                script_segments=SCRIPT)  # fmt: skip
+    write_force(
+        path, [deflection()], n_ext=12, n_ret=8, version=VERSIONS["9.7"], script_segments=SCRIPT
+    )
 
 
 VARIANTS: dict[str, tuple[str, Any, dict[str, Any]]] = {

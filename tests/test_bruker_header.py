@@ -28,10 +28,22 @@ def sens(line: str, title: str = "Scanner list") -> Header:
 @pytest.mark.parametrize(
     ("text", "scale", "hard", "hard_unit", "soft", "unit"),
     [
-        ("V [Sens. DeflSens] (0.0003750000 V/LSB) 2.500000 V",
-         "Sens. DeflSens", 0.000375, "V", 2.5, "V"),
-        ("V [Sens. Potential] (0.0003051758 V/LSB)       0 V",
-         "Sens. Potential", 0.0003051758, "V", 0.0, "V"),
+        (
+            "V [Sens. DeflSens] (0.0003750000 V/LSB) 2.500000 V",
+            "Sens. DeflSens",
+            0.000375,
+            "V",
+            2.5,
+            "V",
+        ),
+        (
+            "V [Sens. Potential] (0.0003051758 V/LSB)       0 V",
+            "Sens. Potential",
+            0.0003051758,
+            "V",
+            0.0,
+            "V",
+        ),
         ("V (0.1000000 us/LSB) 12.00000 us", "", 0.1, "us", 12.0, "us"),
         ("V (0.001525879 1/LSB) 10.00000 ", "", 0.001525879, "1", 10.0, ""),
         ("V (0.005493164 º/LSB) 106.2378 º", "", 0.005493164, "º", 106.2378, "º"),
@@ -42,16 +54,26 @@ def sens(line: str, title: str = "Scanner list") -> Header:
         ("V -10.00000 nA/V", "", None, "", -10.0, "nA/V"),
         ("V (5.722046e-009 V/LSB) 24.57600 V", "", 5.722046e-9, "V", 24.576, "V"),
         ("C [4:Z scale] 1.000000 ", "4:Z scale", None, "", 1.0, ""),
-        ("V [Sens. Zsens] (\\Data length V/LSB) 151.4807 V", "Sens. Zsens", None, None,
-         151.4807, "V"),
+        (
+            "V [Sens. Zsens] (\\Data length V/LSB) 151.4807 V",
+            "Sens. Zsens",
+            None,
+            None,
+            151.4807,
+            "V",
+        ),
         ("V [Sens. Zsens] (1e999 V/LSB) 1e999 V", "Sens. Zsens", None, "V", None, "V"),
         ("V [Sens. Zsens] (nan V/LSB) inf V", "Sens. Zsens", None, "V", None, "V"),
     ],
-)  # fmt: skip
+)
 def test_value(
-    text: str, scale: str, hard: float | None, hard_unit: str | None, soft: float | None,
+    text: str,
+    scale: str,
+    hard: float | None,
+    hard_unit: str | None,
+    soft: float | None,
     unit: str | None,
-) -> None:  # fmt: skip
+) -> None:
     value = Value.parse(text)
     assert value is not None
     assert (value.scale, value.hard if hard_unit is not None else None) == (scale, hard)
@@ -89,9 +111,12 @@ def test_selection(text: str, internal: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["\\@4:Ramp size Zsweep: V 5.000000 V", "\\@Ramp Size Zsweep: V 5.000000 V",
-     "\\@12:RAMP SIZE ZSWEEP: V 5.000000 V"],
-)  # fmt: skip
+    [
+        "\\@4:Ramp size Zsweep: V 5.000000 V",
+        "\\@Ramp Size Zsweep: V 5.000000 V",
+        "\\@12:RAMP SIZE ZSWEEP: V 5.000000 V",
+    ],
+)
 def test_keys_in_any_case_with_and_without_group(line: str) -> None:
     value = header("\\*Ciao force list", line).first("Ciao force list").value("ramp size zsweep")
     assert value is not None
@@ -116,19 +141,37 @@ def test_a_key_is_a_whole_key() -> None:
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("1.017", 1.017), ("  2 kHz", 2.0), ("-1523.3 nm", -1523.3), (".5", 0.5), ("5.", 5.0),
-     ("2.771651e+001", 27.71651), ("none", None), ("", None), ("1e999", None), ("nan", None),
-     ("inf", None)],
-)  # fmt: skip
+    [
+        ("1.017", 1.017),
+        ("  2 kHz", 2.0),
+        ("-1523.3 nm", -1523.3),
+        (".5", 0.5),
+        ("5.", 5.0),
+        ("2.771651e+001", 27.71651),
+        ("none", None),
+        ("", None),
+        ("1e999", None),
+        ("nan", None),
+        ("inf", None),
+    ],
+)
 def test_number(text: str, number: float | None) -> None:
     assert header(f"\\Key: {text}").sections[0].number("key") == number
 
 
 @pytest.mark.parametrize(
     ("text", "lengths"),
-    [("2 2 ~m", [2e-6, 2e-6]), ("1000 nm", [1e-6]), ("-1523.3 nm", [-1523.3e-9]),
-     ("2 1 um", [2e-6, 1e-6]), ("5", []), ("2 V", []), ("", []), ("1e999 nm", [])],
-)  # fmt: skip
+    [
+        ("2 2 ~m", [2e-6, 2e-6]),
+        ("1000 nm", [1e-6]),
+        ("-1523.3 nm", [-1523.3e-9]),
+        ("2 1 um", [2e-6, 1e-6]),
+        ("5", []),
+        ("2 V", []),
+        ("", []),
+        ("1e999 nm", []),
+    ],
+)
 def test_lengths(text: str, lengths: list[float]) -> None:
     assert header(f"\\Key: {text}").sections[0].length("key") == pytest.approx(lengths, rel=1e-14)
 
@@ -138,9 +181,13 @@ def test_lengths(text: str, lengths: list[float]) -> None:
 
 def test_sections_repeat_and_keep_their_order() -> None:
     found = header(
-        "\\*Ciao image list", "\\Data offset: 1", "\\*Ciao scan list", "\\Lines: 16",
-        "\\*ciao Image List", "\\Data offset: 2",
-    )  # fmt: skip
+        "\\*Ciao image list",
+        "\\Data offset: 1",
+        "\\*Ciao scan list",
+        "\\Lines: 16",
+        "\\*ciao Image List",
+        "\\Data offset: 2",
+    )
     images = found.all("Ciao image list")
     assert [s.integer("data offset") for s in images] == [1, 2]
     assert found.first("Ciao force list", "Ciao scan list").integer("lines") == 16
@@ -163,9 +210,15 @@ def test_text_without_lists_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "version"),
-    [("0x09200000", 0x09200000), ("0x0920B046", 0x0920B046), ("9.2", 0), ("", 0), ("0x", 0),
-     ("0x123456789", 0)],
-)  # fmt: skip
+    [
+        ("0x09200000", 0x09200000),
+        ("0x0920B046", 0x0920B046),
+        ("9.2", 0),
+        ("", 0),
+        ("0x", 0),
+        ("0x123456789", 0),
+    ],
+)
 def test_version(text: str, version: int) -> None:
     assert parse(PATH, f"\\*File list\n\\Version: {text}").version == version
 

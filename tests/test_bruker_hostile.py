@@ -32,10 +32,16 @@ from nrm_plugin.cli import main
 EXAMPLES = int(os.environ.get("NRM_FUZZ_EXAMPLES", "0"))  # 0: few, and always the same
 
 REAL = [
-    "20200903_Egel2.0_00023.repaired.spm", "20200903_Egel2.0_00023.spm",
-    "20200904_Egel4-Z1.0_00025.spm", "DPPC-DSPC_100times00154.021", "cr00028.000",
-    "si.0_00143.spm", "si.0_00144.spm", "jmarini_full_multiple_images.000", "kpg20080408.007",
-]  # fmt: skip
+    "20200903_Egel2.0_00023.repaired.spm",
+    "20200903_Egel2.0_00023.spm",
+    "20200904_Egel4-Z1.0_00025.spm",
+    "DPPC-DSPC_100times00154.021",
+    "cr00028.000",
+    "si.0_00143.spm",
+    "si.0_00144.spm",
+    "jmarini_full_multiple_images.000",
+    "kpg20080408.007",
+]
 
 
 def curve(path: Path) -> Path:
@@ -74,8 +80,14 @@ def export(path: Path) -> Path:
 
 
 BINARY: list[Callable[[Path], Path]] = [
-    curve, new_curve, volume, old_volume, volume_with_maps, capture, images,
-]  # fmt: skip
+    curve,
+    new_curve,
+    volume,
+    old_volume,
+    volume_with_maps,
+    capture,
+    images,
+]
 FEW = [curve, volume, capture, images]
 MAKERS = [*BINARY, export]
 binary = pytest.mark.parametrize("make", BINARY, ids=lambda make: make.__name__)
@@ -212,19 +224,28 @@ FOREIGN: dict[str, tuple[bytes, int]] = {
             b"\\*Ciao force image list\r\n\\Data offset: %d\r\n\\Data length: 80\r\n" % (990000 + i)
             for i in range(9000)
         )
-        + b"\x1a" + bytes(1 << 20), 1),
+        + b"\x1a"
+        + bytes(1 << 20),
+        1,
+    ),
     "export without an end": (b'"\\*Force file list"\r\n"\\Version: 1"\r\n', 1),
     "export of nothing": (b'"\\*Force file list"\r\n"\\*Force file list end"\r\n', 1),
     "export that ends at once": (
-        b'"\\*Force file list end"\r\nDefl_V_Ex\tDefl_V_Rt\r\n1\t2\r\n', 1),
+        b'"\\*Force file list end"\r\nDefl_V_Ex\tDefl_V_Rt\r\n1\t2\r\n',
+        1,
+    ),
     "export of noise": (b'"\\*Force file list"\r\n"\\*Force file list end"\r\n' + noise(), 1),
     "export of many columns": (
         b'"\\*Force file list"\r\n"\\*Ciao force list"\r\n"\\Samps/line: 30000 1"\r\n'
         b'"\\*Force file list end"\r\n'
-        + b"\t".join(b"c%d_Ex" % i for i in range(15_000)) + b"\r\n" + b"1\r\n" * 30_000, 1),
+        + b"\t".join(b"c%d_Ex" % i for i in range(15_000))
+        + b"\r\n"
+        + b"1\r\n" * 30_000,
+        1,
+    ),
     "utf-16": ("\\*Force file list\r\n\\Version: 1\r\n".encode("utf-16"), 3),
     "bom": (b"\xef\xbb\xbf\\*Force file list\r\n\x1a", 3),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
@@ -255,13 +276,21 @@ def test_no_file_at_all(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("make", "key"),
     [
-        (curve, "Samps/line"), (new_curve, "Samps/line"), (volume, "Samps/line"),
-        (volume, "Data length"), (volume, "Data offset"), (volume, "Number of lines"),
-        (volume, "force/line"), (volume, "Lines"), (curve, "Hold Samples"),
-        (images, "Samps/line"), (images, "Number of lines"), (images, "Data length"),
+        (curve, "Samps/line"),
+        (new_curve, "Samps/line"),
+        (volume, "Samps/line"),
+        (volume, "Data length"),
+        (volume, "Data offset"),
+        (volume, "Number of lines"),
+        (volume, "force/line"),
+        (volume, "Lines"),
+        (curve, "Hold Samples"),
+        (images, "Samps/line"),
+        (images, "Number of lines"),
+        (images, "Data length"),
     ],
     ids=lambda part: part if isinstance(part, str) else part.__name__,
-)  # fmt: skip
+)
 def test_huge_counts_allocate_nothing(tmp_path: Path, make: Any, key: str) -> None:
     path = make(tmp_path / "f.spm")
     text, rest = header_of(path)
@@ -281,9 +310,21 @@ def test_samples_without_end_are_refused(tmp_path: Path) -> None:
 
 HUGE = ["65536", "1000000000000", "1 " * 5000]
 ODD = [
-    "0", "-1", "3", "0.5", "9" * 400, "1e308", "1e999", "1e-320", "nan", "inf", "", "º", "1,5",
+    "0",
+    "-1",
+    "3",
+    "0.5",
+    "9" * 400,
+    "1e308",
+    "1e999",
+    "1e-320",
+    "nan",
+    "inf",
+    "",
+    "º",
+    "1,5",
     *HUGE,
-]  # fmt: skip
+]
 LAST_NUMBER = re.compile(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?(?=\D*$)")
 
 
@@ -317,10 +358,25 @@ def test_lines_missing_or_doubled(tmp_path: Path, make: Callable[[Path], Path]) 
 @binary
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("\r\n", "\n"), ("\r\n", "\r"), ("\r\n", "\n\n"), ("\r\n", " "), ("\r\n", "\x85"),
-     ("\r\n", "\0\r\n"), (": ", ":"), (": ", " : "), ("\\", "/"), ("V", "ÿ"), ("@", ""),
-     ("[", "("), (")", ""), ('"', "'"), ("list", "LIST"), ("\\*", "\\")],
-)  # fmt: skip
+    [
+        ("\r\n", "\n"),
+        ("\r\n", "\r"),
+        ("\r\n", "\n\n"),
+        ("\r\n", " "),
+        ("\r\n", "\x85"),
+        ("\r\n", "\0\r\n"),
+        (": ", ":"),
+        (": ", " : "),
+        ("\\", "/"),
+        ("V", "ÿ"),
+        ("@", ""),
+        ("[", "("),
+        (")", ""),
+        ('"', "'"),
+        ("list", "LIST"),
+        ("\\*", "\\"),
+    ],
+)
 def test_other_spellings(tmp_path: Path, make: Callable[[Path], Path], old: str, new: str) -> None:
     path = make(tmp_path / "f.pfc")
     text, rest = header_of(path)
@@ -396,13 +452,33 @@ UNITS = st.sampled_from(
 )
 WORDS = st.one_of(
     st.sampled_from(
-        ["FVOL", "FOL", "OL", "Yes", "No", "Allow", "Down", "Retrace", "Time", "ZSensor", "Height",
-         "DeflectionError", "Sens. Zsens", "Sens. DeflSens", "\\*Ciao force image list",
-         "\\*Ciao image list", "\\Hold Samples: 10", "\\Segment Number: 3",
-         "\\Segment Samples: 20, 30, 20, ", "\\Use Ramp Script: Yes", "\x1a", "\\*File list end"]
+        [
+            "FVOL",
+            "FOL",
+            "OL",
+            "Yes",
+            "No",
+            "Allow",
+            "Down",
+            "Retrace",
+            "Time",
+            "ZSensor",
+            "Height",
+            "DeflectionError",
+            "Sens. Zsens",
+            "Sens. DeflSens",
+            "\\*Ciao force image list",
+            "\\*Ciao image list",
+            "\\Hold Samples: 10",
+            "\\Segment Number: 3",
+            "\\Segment Samples: 20, 30, 20, ",
+            "\\Use Ramp Script: Yes",
+            "\x1a",
+            "\\*File list end",
+        ]
     ),
     st.text(st.characters(codec="latin-1"), max_size=12),
-)  # fmt: skip
+)
 INDEX = st.integers(0, 10_000)
 MUTATIONS = st.one_of(
     st.tuples(st.just("number"), INDEX, NUMBERS),
@@ -422,7 +498,7 @@ DATA = st.one_of(
     st.tuples(st.just("add"), st.integers(0, 200_000), st.binary(min_size=1, max_size=4)),
     st.tuples(st.just("end"), st.integers(0, 200_000), st.just(b"")),
     st.tuples(st.just("append"), st.integers(0, 5000), st.just(b"")),
-)  # fmt: skip
+)
 
 
 def mutated(lines: list[str], what: str, where: int, new: str) -> list[str]:
@@ -486,9 +562,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     keep_size=st.booleans(),
 )
 def test_mutated_files(
-    bases: list[Base], place: Path, which: int, header: Any, data: Any,
-    encoding: str, newline: str, suffix: str, keep_size: bool,
-) -> None:  # fmt: skip
+    bases: list[Base],
+    place: Path,
+    which: int,
+    header: Any,
+    data: Any,
+    encoding: str,
+    newline: str,
+    suffix: str,
+    keep_size: bool,
+) -> None:
     """Whatever is changed in a good file, it opens or ends in one of our errors."""
     base = bases[which]
     lines = list(base.lines)

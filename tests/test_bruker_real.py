@@ -159,13 +159,20 @@ def test_damaged_volume_has_the_values_of_the_repaired_one(bruker: Path) -> None
 
 # name: samples per half, storage, trigger asked and found (V), k, sensitivity, ramp, date
 SINGLE: dict[str, tuple[int, str, float, float, float, float | None, float, str]] = {
-    EGEL4: (1024, "<i4", 1.2, 1.278, 0.1332, 27.39e-9, 227.2211 * 13.203e-9,
-            "2020-09-04T10:05:18"),
+    EGEL4: (1024, "<i4", 1.2, 1.278, 0.1332, 27.39e-9, 227.2211 * 13.203e-9, "2020-09-04T10:05:18"),
     DPPC: (4096, "<i2", 1.768847, 1.775, 0.363417, 30.85246e-9, 3e-7, "2020-06-04T16:07:20"),
-    RESOLVE: (4096, "<i2", 1.834217, 1.8555, 0.37583, 14.50635e-9, 9.661836 * 103.5e-9,
-              "2022-12-12T15:33:28"),
+    RESOLVE: (
+        4096,
+        "<i2",
+        1.834217,
+        1.8555,
+        0.37583,
+        14.50635e-9,
+        9.661836 * 103.5e-9,
+        "2022-12-12T15:33:28",
+    ),
     SILICON: (512, "<i4", 0.9, 0.897, 0.999, None, 4e-7, "2021-04-30T14:53:38"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -343,10 +350,19 @@ def test_no_other_file_is_taken_for_a_nanoscope_file(real_files: Path) -> None:
 
 def test_the_command_itself(bruker: Path) -> None:
     ran = subprocess.run(
-        [sys.executable, "-c", "from nrm_plugin.cli import main; main()", "info", "--json",
-         str(bruker / RESOLVE), str(bruker / "PS161143_Roi.tif")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            "from nrm_plugin.cli import main; main()",
+            "info",
+            "--json",
+            str(bruker / RESOLVE),
+            str(bruker / "PS161143_Roi.tif"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert ran.returncode == 1
     good, bad = json.loads(ran.stdout)
     assert good["metadata"]["spring_constant"] == 0.37583

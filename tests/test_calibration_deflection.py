@@ -60,7 +60,9 @@ def test_straight_wall_by_hand() -> None:
     found = deflection_sensitivity(of(height, volts))
     assert found.value == pytest.approx(25e-9, rel=1e-9)
     assert (found.key, found.method) == (
-        "deflection_sensitivity", "wall of force curves, approach and retract")  # fmt: skip
+        "deflection_sensitivity",
+        "wall of force curves, approach and retract",
+    )
 
 
 @pytest.mark.slow

@@ -40,7 +40,7 @@ NOTHING = sim.Interphase()
 
 def hard(
     interphase=NOTHING, ramp=RAMP, instrument=INSTRUMENT, n=6, seed=1, volts=True, **wall
-) -> CurveSet:  # fmt: skip
+) -> CurveSet:
     """Approaches onto an electrode with a solid contact of 200 N/m at 1 nN."""
     sample = sim.Sample(interphase, sim.Electrode(**{"lateral_stiffness": 200.0, **wall}))
     return sim.simulate(sample, instrument, ramp, n_curves=n, volts=volts, seed=seed)[0]
@@ -211,8 +211,10 @@ def test_partial_slip_is_refused(friction):
     curves = hard(friction=friction)
     truth = sim.simulate(
         sim.Sample(sim.Interphase(), sim.Electrode(lateral_stiffness=200.0, friction=friction)),
-        INSTRUMENT, RAMP, n_curves=2,
-    )[1]  # fmt: skip
+        INSTRUMENT,
+        RAMP,
+        n_curves=2,
+    )[1]
     assert truth.slips.all()
     wall = contacts.walls(curves)[0].signal
     assert np.angle(wall.mean()) - PHASE > np.radians(5)

@@ -162,9 +162,12 @@ def test_errors_agree_with_monte_carlo():
 def test_coverage_of_the_geometry():
     """Levers differ from their data sheet by the errors that are stated."""
     errors = {
-        "spring_constant": 0.01, "cantilever_length": 3e-6, "cantilever_width": 1e-6,
-        "cantilever_thickness": 0.05e-6, "tip_height": 0.3e-6,
-    }  # fmt: skip
+        "spring_constant": 0.01,
+        "cantilever_length": 3e-6,
+        "cantilever_width": 1e-6,
+        "cantilever_thickness": 0.05e-6,
+        "tip_height": 0.3e-6,
+    }
     rng = np.random.default_rng(3)
     inside = 0
     for _ in range(1000):
@@ -443,10 +446,13 @@ def run(*words: str):
 
 
 SET = [
-    "--set=spring_constant=0.2 N/m", "--set=cantilever_length=225um",
-    "--set=cantilever_width=28um", "--set=cantilever_thickness=1um",
-    "--set=cantilever_orientation=110", "--set=tip_height=12um",
-]  # fmt: skip
+    "--set=spring_constant=0.2 N/m",
+    "--set=cantilever_length=225um",
+    "--set=cantilever_width=28um",
+    "--set=cantilever_thickness=1um",
+    "--set=cantilever_orientation=110",
+    "--set=tip_height=12um",
+]
 
 
 def test_command_geometry():

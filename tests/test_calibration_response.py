@@ -163,8 +163,9 @@ def test_command(tmp_path) -> None:
     f, a, p = swept(np.random.default_rng(8), noise=0.003)
     path = tmp_path / "sweep.csv"
     rows = np.stack([f / 1e3, a * 1e3, np.degrees(p)], axis=1)
-    np.savetxt(path, rows, delimiter=",", comments="",
-               header="frequency (kHz),amplitude (mV),phase (deg)")  # fmt: skip
+    np.savetxt(
+        path, rows, delimiter=",", comments="", header="frequency (kHz),amplitude (mV),phase (deg)"
+    )
     result = CliRunner().invoke(
         main, ["calibrate", "response", str(path), "--at", "2kHz", "--json"]
     )

@@ -45,10 +45,15 @@ def test_interval_covers_what_wrong_calibrations_do() -> None:
     """1000 experiments with inputs that are off: the modulus is within the interval in 95 %."""
     rng = np.random.default_rng(3)
     low, high = scale_of({}, TYPICAL).interval
-    off = {n: np.exp(np.sqrt(np.log1p(u**2)) * rng.standard_normal(1000))
-           for n, u in TYPICAL.items()}  # fmt: skip
-    lateral = (off["spring_constant"] * off["cantilever_length"] ** 2 * off["shear_over_young"]
-               / off["tip_height"] ** 2)  # fmt: skip
+    off = {
+        n: np.exp(np.sqrt(np.log1p(u**2)) * rng.standard_normal(1000)) for n, u in TYPICAL.items()
+    }
+    lateral = (
+        off["spring_constant"]
+        * off["cantilever_length"] ** 2
+        * off["shear_over_young"]
+        / off["tip_height"] ** 2
+    )
     modulus = lateral * off["lateral_sensitivity"] / off["dither_amplitude"] / off["shape_factor"]
     assert 0.93 <= np.mean((low < modulus) & (modulus < high)) <= 0.97
 
@@ -69,8 +74,12 @@ def test_metadata_of_curves() -> None:
     )
     assert found.contributions == pytest.approx({"spring_constant": 0.1, "dither_amplitude": 0.03})
     assert found.unknown == (
-        "cantilever_length", "tip_height", "shear_over_young", "lateral_sensitivity",
-        "shape_factor")  # fmt: skip
+        "cantilever_length",
+        "tip_height",
+        "shear_over_young",
+        "lateral_sensitivity",
+        "shape_factor",
+    )
     assert not found.complete
     assert "lateral sensitivity S: unknown" in found.lines()
     assert "or more" in found.lines()[-1]
@@ -78,9 +87,11 @@ def test_metadata_of_curves() -> None:
 
 def test_lateral_stiffness_stands_for_what_it_is_made_of() -> None:
     whole = curves(
-        lateral_stiffness=26.0, lateral_stiffness_stderr=2.6,
-        spring_constant=0.3, spring_constant_stderr=0.03,
-    )  # fmt: skip
+        lateral_stiffness=26.0,
+        lateral_stiffness_stderr=2.6,
+        spring_constant=0.3,
+        spring_constant_stderr=0.03,
+    )
     found = scale_of(whole)
     assert found.contributions == pytest.approx({"lateral_stiffness": 0.1})
     assert found.unknown == ("lateral_sensitivity", "dither_amplitude", "shape_factor")

@@ -174,9 +174,14 @@ def test_lorentzian_has_an_area_of_one() -> None:
 
 
 def table(
-    rng: np.random.Generator, resonance: float, quality: float, averages: float, step: float,
-    high: float, background: float = 1e-2,
-) -> spectrum.Spectrum:  # fmt: skip
+    rng: np.random.Generator,
+    resonance: float,
+    quality: float,
+    averages: float,
+    step: float,
+    high: float,
+    background: float = 1e-2,
+) -> spectrum.Spectrum:
     """Averaged periodograms of an oscillator of `POWER` over white noise."""
     f = np.arange(1, int(high / step) + 1) * step
     floor = background * lorentzian(np.array([resonance]), resonance, quality)
@@ -208,10 +213,13 @@ def covered(tunes: list[spring.ThermalTune], resonance: float, quality: float) -
     """Fractions within 1.96 standard errors: spring constant, resonance, quality factor."""
     truth = (STIFFNESS, resonance, quality)
     return [
-        float(np.mean([abs(t.estimates[i].value - truth[i]) < 1.96 * t.estimates[i].stderr
-                       for t in tunes]))
+        float(
+            np.mean(
+                [abs(t.estimates[i].value - truth[i]) < 1.96 * t.estimates[i].stderr for t in tunes]
+            )
+        )
         for i in range(3)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.slow
@@ -450,31 +458,66 @@ def test_thermal_trace_of_text(tmp_path) -> None:
     path = tmp_path / "trace.txt"
     rows = np.stack([np.arange(len(signal)) / 100.0, signal * 1e3], axis=1)
     np.savetxt(path, rows, fmt="%.6g", header="time (ms)\tdeflection (mV)", delimiter="\t")
-    result = run("thermal", str(path), "--set", "temperature=298K",
-                 "--set", "deflection_sensitivity=30nm/V", "--json")  # fmt: skip
+    result = run(
+        "thermal",
+        str(path),
+        "--set",
+        "temperature=298K",
+        "--set",
+        "deflection_sensitivity=30nm/V",
+        "--json",
+    )
     assert result.exit_code == 0, result.output
     k = json.loads(result.output)[0]
     assert k["value"] == pytest.approx(STIFFNESS, abs=4 * k["stderr"])
 
 
 def test_sader_command(tmp_path) -> None:
-    known = ["--set", "cantilever_length=397um", "--set", "cantilever_width=29um",
-             "--set", "cantilever_resonance=17.36kHz", "--set",
-             "cantilever_quality_factor=55.5"]  # fmt: skip
-    result = run("sader", *known, "--fluid", "air", "--set", "temperature=25°C",
-                 "--error", "cantilever_width=0.5um", "--json")  # fmt: skip
+    known = [
+        "--set",
+        "cantilever_length=397um",
+        "--set",
+        "cantilever_width=29um",
+        "--set",
+        "cantilever_resonance=17.36kHz",
+        "--set",
+        "cantilever_quality_factor=55.5",
+    ]
+    result = run(
+        "sader",
+        *known,
+        "--fluid",
+        "air",
+        "--set",
+        "temperature=25°C",
+        "--error",
+        "cantilever_width=0.5um",
+        "--json",
+    )
     assert result.exit_code == 0, result.output
     found = json.loads(result.output)[0]
     assert found["value"] == pytest.approx(0.1573, rel=0.02)
     assert 0.008 < found["stderr"] / found["value"] < 0.02
-    tip = run("sader", *known, "--fluid", "air", "--set", "temperature=25°C", "--at", "tip",
-              "--set", "tip_setback=10um", "--json")  # fmt: skip
+    tip = run(
+        "sader",
+        *known,
+        "--fluid",
+        "air",
+        "--set",
+        "temperature=25°C",
+        "--at",
+        "tip",
+        "--set",
+        "tip_setback=10um",
+        "--json",
+    )
     higher = json.loads(tip.output)[0]["value"]
     assert higher / found["value"] == pytest.approx((397 / 387) ** 3)
     missing = run("sader", *known)
     assert missing.exit_code == 1
     assert "fluid_density" in missing.output
     assert "fluid_viscosity" in missing.output
-    wrong = run("sader", *known, "--fluid", "air", "--set", "temperature=25°C", "--error",
-                "tip_height=1um")  # fmt: skip
+    wrong = run(
+        "sader", *known, "--fluid", "air", "--set", "temperature=25°C", "--error", "tip_height=1um"
+    )
     assert wrong.exit_code == 2

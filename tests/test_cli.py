@@ -117,9 +117,17 @@ def test_info_json(volume: Path, samples: Any) -> None:
     assert result.exit_code == 0
     first, second = json.loads(result.stdout)
     assert set(first) >= {
-        "path", "importer", "n_curves", "n_samples", "grid", "channels",
-        "segments", "metadata", "images", "warnings",
-    }  # fmt: skip
+        "path",
+        "importer",
+        "n_curves",
+        "n_samples",
+        "grid",
+        "channels",
+        "segments",
+        "metadata",
+        "images",
+        "warnings",
+    }
     assert first["path"] == str(volume)
     assert first["importer"] == "bruker"
     assert (first["n_curves"], first["n_samples"], first["grid"]) == (6, 6 * 24, [2, 3])
@@ -469,13 +477,24 @@ def test_plugins() -> None:
     assert ours["bruker"]["importers"] == ["bruker"]
     assert ours["nrm"]["exporters"] == [".h5", ".csv"]
     assert all(
-        set(p) == {
-            "name", "distribution", "version", "hooks", "importers", "exporters",
-            "contact_methods", "derivative_methods", "figures", "calibrations", "lockins",
-            "potential_logs", "failure",
+        set(p)
+        == {
+            "name",
+            "distribution",
+            "version",
+            "hooks",
+            "importers",
+            "exporters",
+            "contact_methods",
+            "derivative_methods",
+            "figures",
+            "calibrations",
+            "lockins",
+            "potential_logs",
+            "failure",
         }
         for p in listed
-    )  # fmt: skip
+    )
     shown = run("plugins").stdout
     assert "importer bruker" in shown
     assert "FAILED" not in shown

@@ -95,8 +95,20 @@ def test_options_are_documented(name: str) -> None:
 
 def test_reference_force() -> None:
     """96.668 nm per modulus and amplitude, of another program at finer and finer meshes."""
-    values = found("force", *PAPERS, "--depth", "50nm", "--domain", "400nm", "--poisson", "0.49",
-                   "--modulus", "1MPa", "--amplitude", "1nm")  # fmt: skip
+    values = found(
+        "force",
+        *PAPERS,
+        "--depth",
+        "50nm",
+        "--domain",
+        "400nm",
+        "--poisson",
+        "0.49",
+        "--modulus",
+        "1MPa",
+        "--amplitude",
+        "1nm",
+    )
     assert set(values) == {"depth", "force_in_phase", "force_quadrature"}
     assert values["depth"] == [pytest.approx(50 * NM)]
     assert values["force_in_phase"] == [pytest.approx(96.668e-12, abs=0.02e-12)]
@@ -119,8 +131,9 @@ def test_other_tips_and_units(words: str, expected: float) -> None:
 def test_loss_and_several_depths() -> None:
     depths = [30, 60]
     words = [word for depth in depths for word in ("--depth", f"{depth}nm")]
-    values = found("force", *PAPERS, *words, "--modulus", "3MPa", "--loss", "600kPa",
-                   "--amplitude", "1nm")  # fmt: skip
+    values = found(
+        "force", *PAPERS, *words, "--modulus", "3MPa", "--loss", "600kPa", "--amplitude", "1nm"
+    )
     assert values["depth"] == pytest.approx([30 * NM, 60 * NM])
     in_phase, quadrature = values["force_in_phase"], values["force_quadrature"]
     assert quadrature == pytest.approx([0.2 * value for value in in_phase], rel=1e-12)
@@ -128,8 +141,21 @@ def test_loss_and_several_depths() -> None:
 
 
 def test_force_for_people() -> None:
-    words = ("force", *PAPERS, "--domain", "400nm", "--depth", "50nm", "--depth", "51nm",
-             "--modulus", "10MPa", "--amplitude", "1nm", *ONE)  # fmt: skip
+    words = (
+        "force",
+        *PAPERS,
+        "--domain",
+        "400nm",
+        "--depth",
+        "50nm",
+        "--depth",
+        "51nm",
+        "--modulus",
+        "10MPa",
+        "--amplitude",
+        "1nm",
+        *ONE,
+    )
     head, units, *rows = run(*words).stdout.splitlines()
     assert head.split("  ") == ["depth", "force in phase"]
     assert units.split() == ["nm", "pN"]
@@ -205,9 +231,12 @@ def test_file_is_used_by_a_recipe(tmp_path: Path) -> None:
     recipe = folder / "curve.toml"
     recipe.write_text('shape_factor = "rg.h5"\n', encoding="utf-8")
     curves, _ = sim.simulate(
-        sim.Sample(), sim.Instrument(lateral_stiffness=80.0), sim.Ramp(samples=512),
-        n_curves=3, seed=4,
-    )  # fmt: skip
+        sim.Sample(),
+        sim.Instrument(lateral_stiffness=80.0),
+        sim.Ramp(samples=512),
+        n_curves=3,
+        seed=4,
+    )
     curves.save(tmp_path / "curves.h5")
     out = tmp_path / "results.h5"
     done = CliRunner().invoke(
@@ -247,8 +276,18 @@ def test_a_file_is_not_replaced_unasked(tmp_path: Path) -> None:
 
 
 def test_homogeneous_stack_is_seen_as_it_is() -> None:
-    words = ("--radius", "10nm", "--layer", "30nm=2MPa,500kPa", "--layer", "20nm=2MPa,500kPa",
-             "--amplitude", "2nm", "--step", "2nm")  # fmt: skip
+    words = (
+        "--radius",
+        "10nm",
+        "--layer",
+        "30nm=2MPa,500kPa",
+        "--layer",
+        "20nm=2MPa,500kPa",
+        "--amplitude",
+        "2nm",
+        "--step",
+        "2nm",
+    )
     values = found("profile", *words)
     distance = np.array(values["distance"])
     np.testing.assert_allclose(np.array(values["depth"]) + distance, 50 * NM)
@@ -279,8 +318,20 @@ def test_one_number_for_all_distances() -> None:
 
 def test_stiff_skin_is_found_and_smeared() -> None:
     """Known of another program: a peak at the outer edge, a precursor, too little below."""
-    words = ("--radius", "10nm", "--layer", "45nm=1MPa", "--layer", "10nm=10MPa",
-             "--layer", "45nm=1MPa", "--amplitude", "1nm", "--step", "3nm")  # fmt: skip
+    words = (
+        "--radius",
+        "10nm",
+        "--layer",
+        "45nm=1MPa",
+        "--layer",
+        "10nm=10MPa",
+        "--layer",
+        "45nm=1MPa",
+        "--amplitude",
+        "1nm",
+        "--step",
+        "3nm",
+    )
     values = found("profile", *words)
     distance = np.array(values["distance"]) / NM
     apparent = np.array(values["apparent_storage_modulus"]) / 1e6
@@ -307,8 +358,11 @@ def test_profile_for_people() -> None:
     assert re.split(r"\s{2,}", head) == ["depth", "distance", "F'", "E' (Eq. 5)", "E' there"]
     assert units.split() == ["nm", "nm", "pN", "MPa", "MPa"]
     assert [row.split()[:2] for row in rows] == [
-        ["10", "40"], ["20", "30"], ["30", "20"], ["40", "10"]
-    ]  # fmt: skip
+        ["10", "40"],
+        ["20", "30"],
+        ["30", "20"],
+        ["40", "10"],
+    ]
     assert "E'' there" in run(*words, "--layer", "50nm=2MPa,1kPa").stdout
 
 
@@ -330,8 +384,10 @@ def two_layers() -> tuple[np.ndarray, np.ndarray]:
 
 
 def table_of(path: Path, distance: Any, force: Any, head: bool = True) -> Path:
-    rows = [f"{z / NM:.3f},{f.real / NM:.6f},{f.imag / NM:.6f}"
-            for z, f in zip(distance, force, strict=True)]  # fmt: skip
+    rows = [
+        f"{z / NM:.3f},{f.real / NM:.6f},{f.imag / NM:.6f}"
+        for z, f in zip(distance, force, strict=True)
+    ]
     titles = ["distance (nm),force in phase (nN),force quadrature (nN)"] if head else []
     path.write_text("\n".join([*titles, *rows, ""]))
     return path
@@ -354,9 +410,19 @@ def test_table_is_inverted(two_layers: Any, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.stderr
     (one,) = json.loads(result.stdout)
     assert set(one) == {
-        "of", "failed", "height", "storage_modulus", "storage_low", "storage_high",
-        "loss_modulus", "loss_low", "loss_high", "layers", "misfit", "noise",
-    }  # fmt: skip
+        "of",
+        "failed",
+        "height",
+        "storage_modulus",
+        "storage_low",
+        "storage_high",
+        "loss_modulus",
+        "loss_low",
+        "loss_high",
+        "layers",
+        "misfit",
+        "noise",
+    }
     assert (one["of"], one["failed"]) == (str(path), None)
     close_to_the_truth(one)
 
@@ -373,8 +439,18 @@ def test_results_are_inverted_by_region(two_layers: Any, tmp_path: Path) -> None
         noise = 0.002 * np.nanmedian(part) * rng.normal(size=(8, depth.size))
         results[f"lateral_force_{name}"].values[:] = sign * values + noise
     nrm.save(results, tmp_path / "results.h5")
-    words = ("invert", tmp_path / "results.h5", *BLUNT, "--edges", "1.5,1,0.5", "--step", "4nm",
-             "--from", "3.5nm", *ONE)  # fmt: skip
+    words = (
+        "invert",
+        tmp_path / "results.h5",
+        *BLUNT,
+        "--edges",
+        "1.5,1,0.5",
+        "--step",
+        "4nm",
+        "--from",
+        "3.5nm",
+        *ONE,
+    )
     result = run(*words, "--json")
     assert result.exit_code == 1
     wrong, right = json.loads(result.stdout)

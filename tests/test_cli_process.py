@@ -91,9 +91,18 @@ def test_truth_through_the_command_line(made: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.h5"
     (said,) = written(made, "-o", out)
     assert set(said) == {
-        "path", "from", "n_curves", "n_contacts", "n_unflagged", "flags", "depth_valid_min",
-        "moduli", "shape_factor", "simulated", "warnings",
-    }  # fmt: skip
+        "path",
+        "from",
+        "n_curves",
+        "n_contacts",
+        "n_unflagged",
+        "flags",
+        "depth_valid_min",
+        "moduli",
+        "shape_factor",
+        "simulated",
+        "warnings",
+    }
     assert (said["path"], said["from"]) == (str(out), [str(made)])
     assert (said["n_curves"], said["n_contacts"], said["simulated"]) == (N, N, True)
     assert said["n_unflagged"] >= 0.9 * N
@@ -101,7 +110,9 @@ def test_truth_through_the_command_line(made: Path, tmp_path: Path) -> None:
     assert said["shape_factor"] == "1.25, the paper's (finite elements, section 4)"
     near, _, second, outside, _ = said["moduli"]
     assert [(m["from"], m["to"]) for m in (near, outside)] == [
-        (0, pytest.approx(5 * NM)), (pytest.approx(20 * NM), pytest.approx(40 * NM))]  # fmt: skip
+        (0, pytest.approx(5 * NM)),
+        (pytest.approx(20 * NM), pytest.approx(40 * NM)),
+    ]
     assert near["storage_modulus"] == pytest.approx(10e6, rel=0.02)
     assert near["loss_modulus"] == pytest.approx(3e6, rel=0.03)
     assert second["storage_modulus"] == pytest.approx(2e6, rel=0.2)  # the step is in it
@@ -141,8 +152,14 @@ def test_summary_for_people(made: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert result.stdout.startswith(f"{out}  (from curves.h5)\n")
     assert f"{N} curves: contact found in {N}, nothing to report in" in result.stdout
-    for text in ("0 to 5 nm", "E' ", "E'' ", "first estimate at", "shape factor 1.25, the paper's",
-                 "simulated: no instrument recorded these curves"):  # fmt: skip
+    for text in (
+        "0 to 5 nm",
+        "E' ",
+        "E'' ",
+        "first estimate at",
+        "shape factor 1.25, the paper's",
+        "simulated: no instrument recorded these curves",
+    ):
         assert text in result.stdout
     assert "1 written" in result.stderr
 
@@ -359,10 +376,17 @@ def settings(*more: str) -> list[str]:
         (settings("--set", "poisson_ratio=0.5"), False),
         (settings("--recipe", "same.toml"), True),
         (settings("--recipe", "other.toml"), False),
-        (settings("--map", "lateral_in_phase=lateral_quadrature", "--map",
-                  "lateral_quadrature=lateral_in_phase"), False),
+        (
+            settings(
+                "--map",
+                "lateral_in_phase=lateral_quadrature",
+                "--map",
+                "lateral_quadrature=lateral_in_phase",
+            ),
+            False,
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_up_to_date(
     in_volts: Path, tmp_path: Path, monkeypatch: Any, second: list[str], skipped: bool
 ) -> None:
@@ -441,8 +465,12 @@ def test_a_vendor_file_wired_on_the_command_line(samples: Any, tmp_path: Path) -
     assert first.exit_code == 1
     for key in ("dither_amplitude", "lockin_convention", "lateral_stiffness"):
         assert key in first.stderr
-    for value in ("dither_amplitude=1nm", "lockin_convention=rms", "lateral_stiffness=80N/m",
-                  "lateral_sensitivity=90nm/V"):  # fmt: skip
+    for value in (
+        "dither_amplitude=1nm",
+        "lockin_convention=rms",
+        "lateral_stiffness=80N/m",
+        "lateral_sensitivity=90nm/V",
+    ):
         options += ["--set", value]
     written(path, "-o", tmp_path / "out.h5", *options)
     results = nrm.open_results(tmp_path / "out.h5")
@@ -533,18 +561,26 @@ def test_info_says_what_is_in_results(made: Path, tmp_path: Path) -> None:
     assert results["depth"] == {"stop": pytest.approx(60 * NM), "step": 0.5 * NM, "count": 121}
     modulus = next(v for v in results["variables"] if v["name"] == "storage_modulus")
     assert modulus == {
-        "name": "storage_modulus", "unit": "Pa", "meaning": "storage modulus E'",
+        "name": "storage_modulus",
+        "unit": "Pa",
+        "meaning": "storage modulus E'",
         "dims": ["curve", "depth"],
-    }  # fmt: skip
+    }
     assert results["attributes"]["title"] == "Trial"
     assert Recipe.from_text(results["attributes"]["recipe"]) == Recipe()
     assert results["warnings"] == said["warnings"]
     assert results["summary"]["flags"] == said["flags"]
     shown = run("info", out).stdout
-    for text in (f"{out}  (results of nrm process {nrm.__version__})", "from curves.h5",
-                 f"{N} curves", "121 distances up to 60 nm in steps of 0.5 nm",
-                 "storage_modulus", 'method = "grown"', "shape factor 1.25, the paper's",
-                 "lockin_time_constant is not known"):  # fmt: skip
+    for text in (
+        f"{out}  (results of nrm process {nrm.__version__})",
+        "from curves.h5",
+        f"{N} curves",
+        "121 distances up to 60 nm in steps of 0.5 nm",
+        "storage_modulus",
+        'method = "grown"',
+        "shape factor 1.25, the paper's",
+        "lockin_time_constant is not known",
+    ):
         assert text in shown
 
 

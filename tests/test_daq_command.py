@@ -88,8 +88,15 @@ def wait_for(path: Path, size: int) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals to send")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_with_a_complete_file(tmp_path: Path, number: int) -> None:
-    process = started(tmp_path, "--simulate", "-o", "out.h5", "--json", stdout=subprocess.PIPE,
-                      stderr=subprocess.PIPE)  # fmt: skip
+    process = started(
+        tmp_path,
+        "--simulate",
+        "-o",
+        "out.h5",
+        "--json",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     wait_for(tmp_path / "out.h5.part", 1_500_000)
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=60.0)
@@ -130,8 +137,16 @@ def test_display(tmp_path: Path) -> None:
     import pty
 
     ours, theirs = pty.openpty()
-    process = started(tmp_path, "--simulate", "--duration", "5s", "-o", "out.h5", stderr=theirs,
-                      stdout=subprocess.PIPE)  # fmt: skip
+    process = started(
+        tmp_path,
+        "--simulate",
+        "--duration",
+        "5s",
+        "-o",
+        "out.h5",
+        stderr=theirs,
+        stdout=subprocess.PIPE,
+    )
     os.close(theirs)
     shown = b""
     while True:
@@ -168,13 +183,19 @@ def test_check_says_what_is_missing(tmp_path: Path) -> None:
     board = known_board(3, simultaneous=False, largest_rate=250e3)
     with SimulatedDaq(board, InstantClock()) as daq:
         path = configured(tmp_path, f"remote {daq.address}", more='rate = "30 kHz"\n')
-        path.write_text(path.read_text() + 'lockin_output_x.terminal = "Sim1/ai1"\n'
-                        'lockin_output_y.terminal = "Sim1/ai2"\n')  # fmt: skip
+        path.write_text(
+            path.read_text() + 'lockin_output_x.terminal = "Sim1/ai1"\n'
+            'lockin_output_y.terminal = "Sim1/ai2"\n'
+        )
         result = run("--check", "--config", path)
     assert_no_traceback(
-        result, 0, "one after the other", "nothing tells ramps apart", "lockin_sensitivity",
+        result,
+        0,
+        "one after the other",
+        "nothing tells ramps apart",
+        "lockin_sensitivity",
         "samples at 30003.0003 Hz",
-    )  # fmt: skip
+    )
 
 
 def test_recording_a_board_that_is_reached_over_the_network(tmp_path: Path) -> None:
@@ -242,7 +263,7 @@ def test_reserved(tmp_path: Path) -> None:
         ("Sim1/ai0", "rate = 5e6\n", "channels: Requested sample rate is larger"),
         ("Sim1/ai0", '[trigger]\nterminal = "/Sim1/PFI9"\n', "trigger /Sim1/PFI9"),
     ],
-)  # fmt: skip
+)
 def test_what_the_board_cannot_do(tmp_path: Path, terminal: str, more: str, said: str) -> None:
     with SimulatedDaq(known_board(2)) as daq:
         text = REAL.format(backend=f"remote {daq.address}", terminal=terminal)

@@ -23,7 +23,11 @@ def made(**values: Any) -> DaqConfig:
 def test_defaults() -> None:
     config = made()
     assert (config.backend, config.rate, config.ring, config.skew) == (
-        "local", 50e3, 10.0, "correct")  # fmt: skip
+        "local",
+        50e3,
+        10.0,
+        "correct",
+    )
     channel = config.channels["deflection"]
     assert (channel.range, channel.wiring, channel.polarity) == (10.0, "default", "normal")
     assert scaling("deflection", channel) == (1.0, 0.0, "V")
@@ -62,7 +66,11 @@ electrode = "HOPG"
     assert (gain, offset, unit) == (pytest.approx(-1.5e-6), pytest.approx(-200e-9), "m")
     settings = config.lock_in.settings()
     assert (settings.sensitivity, settings.offset_x, settings.expand_x, settings.poles) == (
-        500e-6, 0.2, 10.0, 4)  # fmt: skip
+        500e-6,
+        0.2,
+        10.0,
+        4,
+    )
     assert config.known() == {"dither_amplitude": 1.2e-9, "electrode": "HOPG"}
 
 
@@ -121,15 +129,19 @@ def test_scales(name: str, scale: float | str, gain: float, unit: str) -> None:
         ({"channels": {"deflection": {"terminal": "a", "wiring": "fancy"}}}, "wiring"),
         ({"channels": {"time": {"terminal": "a"}}}, "there is no channel 'channels.time'"),
         (
-            {"channels": {"deflection": {"terminal": "/Dev1/ai0"},
-                          "lateral": {"terminal": "dev1/ai0"}}},
+            {
+                "channels": {
+                    "deflection": {"terminal": "/Dev1/ai0"},
+                    "lateral": {"terminal": "dev1/ai0"},
+                }
+            },
             "two channels are wired to dev1/ai0",
         ),
         ({"lock_in": {"poles": 7}}, "1 to 4 poles"),
         ({"lock_in": {"sensitivity": 1e6}}, "not believable"),
         ({"metadata": {"dither_amplitude": "1 m"}}, "not believable"),
     ],
-)  # fmt: skip
+)
 def test_refused(values: dict[str, Any], said: str) -> None:
     with pytest.raises(RecipeError) as caught:
         made(**values)
@@ -151,8 +163,13 @@ def test_files_that_are_no_toml(tmp_path: Path, text: str) -> None:
 def test_simulated() -> None:
     config = DaqConfig.simulated()
     assert config.backend == "simulated"
-    assert list(config.channels) == ["deflection", "lockin_output_x", "lockin_output_y", "height",
-                                     "potential"]  # fmt: skip
+    assert list(config.channels) == [
+        "deflection",
+        "lockin_output_x",
+        "lockin_output_y",
+        "height",
+        "potential",
+    ]
 
 
 def test_a_configuration_tried_on_the_simulated_electrode() -> None:

@@ -74,8 +74,9 @@ def test_segments(curves: nrm.CurveSet, electrode: RampingElectrode) -> None:
         found = [s for s in curves.segments if s["curve"] == number]
         assert [s["kind"] for s in found] == ["approach", "hold", "retract"]
         moments = np.array([starts[number] + s[e] for s in found for e in ("start", "stop")]) / RATE
-        true = begin + np.array([0, way, way, way + electrode.hold, way + electrode.hold,
-                                 2 * way + electrode.hold])  # fmt: skip
+        true = begin + np.array(
+            [0, way, way, way + electrode.hold, way + electrode.hold, 2 * way + electrode.hold]
+        )
         np.testing.assert_allclose(moments - number * electrode.period, true, atol=1e-3)
         height = curves.read("height", number)
         assert height[found[0]["stop"]] == pytest.approx(-electrode.trigger, abs=0.1e-9)
@@ -119,12 +120,20 @@ def test_potential_per_curve(curves: nrm.CurveSet, electrode: RampingElectrode) 
 def test_metadata(curves: nrm.CurveSet, electrode: RampingElectrode) -> None:
     lock_in = electrode.instrument.lock_in
     expected = {
-        "lockin_sensitivity": lock_in.sensitivity, "lockin_time_constant": lock_in.time_constant,
-        "lockin_poles": 4.0, "lockin_expand_x": 1.0, "lockin_offset_y": 0.0,
-        "lockin_convention": "rms", "lockin_phase": lock_in.phase,
-        "dither_amplitude": 1e-9, "dither_frequency": 5000.0, "spring_constant": 0.3,
-        "deflection_sensitivity": 30e-9, "lateral_stiffness": 80.0, "height_source": "sensor",
-    }  # fmt: skip
+        "lockin_sensitivity": lock_in.sensitivity,
+        "lockin_time_constant": lock_in.time_constant,
+        "lockin_poles": 4.0,
+        "lockin_expand_x": 1.0,
+        "lockin_offset_y": 0.0,
+        "lockin_convention": "rms",
+        "lockin_phase": lock_in.phase,
+        "dither_amplitude": 1e-9,
+        "dither_frequency": 5000.0,
+        "spring_constant": 0.3,
+        "deflection_sensitivity": 30e-9,
+        "lateral_stiffness": 80.0,
+        "height_source": "sensor",
+    }
     assert expected.items() <= curves.metadata.items()
     assert all(curves.metadata_source[key] for key in expected)
     header = json.loads(curves.header)
@@ -238,8 +247,10 @@ def test_skew_refused() -> None:
 
 def test_input_at_the_end_of_its_range(tmp_path: Path) -> None:
     with SimulatedDaq(known_board(), InstantClock()) as daq:
-        channels = {"deflection": {"terminal": "Sim1/ai0", "range": 5.0},
-                    "lateral": {"terminal": "Sim1/ai1"}}  # fmt: skip
+        channels = {
+            "deflection": {"terminal": "Sim1/ai0", "range": 5.0},
+            "lateral": {"terminal": "Sim1/ai1"},
+        }
         report = record(config_for(daq, channels=channels), tmp_path / "out.h5", 1.0)
     said = [w for w in report["warnings"] if "range" in w]
     assert said == ["deflection reaches the end of the board's range in 5 blocks"]
@@ -355,9 +366,12 @@ def test_triggered(tmp_path: Path) -> None:
     electrode = RampingElectrode()
     before = time.time()
     curves = acquired(
-        tmp_path, electrode.board(), 1.0, clock=WallClock(),
+        tmp_path,
+        electrode.board(),
+        1.0,
+        clock=WallClock(),
         trigger={"terminal": "/Sim1/PFI0"},
-    )  # fmt: skip
+    )
     assert curves.n_samples == round(RATE)
     header = json.loads(curves.header)
     armed = 1e-9 * header["notes"][0]["began"][0]

@@ -60,8 +60,7 @@ def test_scan_by_scan() -> None:
 
 def test_range_and_resolution() -> None:
     """Volts beyond the range are cut off; the step is that of the smallest sufficient range."""
-    board = Board({"ai0": lambda n, rate: 0.01 * n - 5.0, "ai1": lambda n, rate: 1e-5 * n},
-                  bits=12)  # fmt: skip
+    board = Board({"ai0": lambda n, rate: 0.01 * n - 5.0, "ai1": lambda n, rate: 1e-5 * n}, bits=12)
     with (
         SimulatedDaq(board, InstantClock()) as daq,
         client(daq) as options,

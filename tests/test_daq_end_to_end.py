@@ -59,9 +59,13 @@ def test_the_residual_of_the_lag_is_the_analytic_one(
     shifted by n time constants; on the way up with the other sign. To 1e-4, through client, file,
     splitter and the inversion of the lock-in's output."""
     lock_in = sim.LockIn(
-        time_constant=x * WAVELENGTH / SPEED, poles=poles, sensitivity=1e-3, convention="peak",
-        expand_x=expand, offset_x=offset,
-    )  # fmt: skip
+        time_constant=x * WAVELENGTH / SPEED,
+        poles=poles,
+        sensitivity=1e-3,
+        convention="peak",
+        expand_x=expand,
+        offset_x=offset,
+    )
     values = {
         "channels": {
             "height": {"terminal": "Sim1/ai0", "scale": "100 nm/V"},

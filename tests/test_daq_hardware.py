@@ -72,8 +72,18 @@ def test_reserved(path: Path, tmp_path: Path) -> None:
     config = DaqConfig.from_toml(path)
     with connected(config) as connection, prepared(connection, config) as (task, _):
         task.start()
-        command = [sys.executable, "-m", "nrm_plugin", "acquire", "--config", str(path),
-                   "-o", str(tmp_path / "out.h5"), "--duration", "1s"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "nrm_plugin",
+            "acquire",
+            "--config",
+            str(path),
+            "-o",
+            str(tmp_path / "out.h5"),
+            "--duration",
+            "1s",
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=100.0)
     assert done.returncode == 4
     assert "in use" in done.stderr
@@ -82,8 +92,16 @@ def test_reserved(path: Path, tmp_path: Path) -> None:
 def test_kill(path: Path, tmp_path: Path) -> None:
     """A killed program gives the board back, and leaves a recording that is whole."""
     part = tmp_path / "out.h5.part"
-    command = [sys.executable, "-m", "nrm_plugin", "acquire", "--config", str(path),
-               "-o", str(tmp_path / "out.h5")]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "nrm_plugin",
+        "acquire",
+        "--config",
+        str(path),
+        "-o",
+        str(tmp_path / "out.h5"),
+    ]
     with subprocess.Popen(command) as process:
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(15.0)

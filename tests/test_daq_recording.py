@@ -46,9 +46,11 @@ def run_script(code: str, *arguments: object, timeout: float = 120.0) -> str:
     """Run a program in a process of its own; return what it prints."""
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
-        capture_output=True, text=True, timeout=timeout,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
         env={**os.environ, "PYTHONPATH": str(HERE)},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
@@ -527,9 +529,12 @@ def test_five_channels_at_50_ks(tmp_path: Path) -> None:
     out = tmp_path / "out.h5"
     environment = {**os.environ, "PYTHONPATH": str(HERE)}
     with subprocess.Popen(
-        [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", SERVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
         env=environment,
-    ) as server:  # fmt: skip
+    ) as server:
         assert server.stdin is not None
         assert server.stdout is not None
         try:

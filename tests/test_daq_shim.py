@@ -33,10 +33,23 @@ pytestmark = [
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shim")
     subprocess.run(
-        ["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
-         "-Wl,-soname,libnidaqmx.so", str(SOURCE), "-o", str(folder / "libnidaqmx.so"), "-lm"],
+        [
+            "gcc",
+            "-std=gnu11",
+            "-O2",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-shared",
+            "-fPIC",
+            "-Wl,-soname,libnidaqmx.so",
+            str(SOURCE),
+            "-o",
+            str(folder / "libnidaqmx.so"),
+            "-lm",
+        ],
         check=True,
-    )  # fmt: skip
+    )
     return folder
 
 
@@ -52,9 +65,12 @@ def nrm_acquire(
     (folder / "daq.toml").write_text("\n".join(lines))
     return subprocess.run(
         [sys.executable, "-m", "nrm_plugin", "acquire", "--config", "daq.toml", *arguments],
-        cwd=folder, capture_output=True, text=True, timeout=100.0,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100.0,
         env={**os.environ, "LD_LIBRARY_PATH": str(library), **more},
-    )  # fmt: skip
+    )
 
 
 def test_every_sample(library: Path, tmp_path: Path) -> None:

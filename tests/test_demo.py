@@ -30,8 +30,15 @@ def folder(tmp_path_factory) -> tuple[Path, str]:
 def test_everything_is_there(folder):
     path, said = folder
     made = {p.name for p in path.iterdir()}
-    assert made == {"samples", demo.CURVES, demo.LOG, demo.RESULTS, demo.FIGURE, demo.SUMMARY,
-                    demo.REPORT}  # fmt: skip
+    assert made == {
+        "samples",
+        demo.CURVES,
+        demo.LOG,
+        demo.RESULTS,
+        demo.FIGURE,
+        demo.SUMMARY,
+        demo.REPORT,
+    }
     assert said.rstrip().endswith(f"Now open {path / demo.REPORT} in a browser.")
     assert "simulated" in said
 
@@ -96,8 +103,11 @@ def test_the_summary_is_a_table(folder):
         rows = list(csv.DictReader(file))
     assert len(rows) == 12
     assert {row["region"] for row in rows} == {
-        "1.5-2.0 V", "1.0-1.5 V", "0.5-1.0 V", "0.005-0.5 V",
-    }  # fmt: skip
+        "1.5-2.0 V",
+        "1.0-1.5 V",
+        "0.5-1.0 V",
+        "0.005-0.5 V",
+    }
 
 
 def test_a_seed_gives_the_same_curves():

@@ -121,8 +121,9 @@ def example_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         example_single_curve(f"series.{number:03}", date=date)
     write_mpt(Path("cv.mpt"), start=datetime(2025, 3, 4, 9, 30))
     raw = np.zeros((1, 200), np.int64)
-    never = ForceChannel("Deflection Error", "DeflectionError", raw, 0.000375, 2.5,
-                         ("DeflSens", 1.0, ""))  # fmt: skip
+    never = ForceChannel(
+        "Deflection Error", "DeflectionError", raw, 0.000375, 2.5, ("DeflSens", 1.0, "")
+    )
     write_force("uncalibrated.spm", [never], n_ext=100, n_ret=100)
     Path("cut.spm").write_bytes(Path("volume.spm").read_bytes()[:-500])
     Path("notes.txt").write_text("Electrolyte: none left.\n", encoding="utf-8")
@@ -213,12 +214,20 @@ def run_console(block: Block) -> None:
 def test_the_runner_notices_a_false_page(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
     page = tmp_path / "page.md"
-    parts = ["```python\nprint(1)\n```", "```text\n2\n```", "<!-- exit: 3 -->",
-             "```console\n$ nrm --version\n```\n"]  # fmt: skip
+    parts = [
+        "```python\nprint(1)\n```",
+        "```text\n2\n```",
+        "<!-- exit: 3 -->",
+        "```console\n$ nrm --version\n```\n",
+    ]
     page.write_text("\n\n".join(parts), encoding="utf-8")
     code, text, console = blocks_of(page)
     assert (code.language, code.follows, text.follows, console.follows) == (
-        "python", False, True, False)  # fmt: skip
+        "python",
+        False,
+        True,
+        False,
+    )
     assert console.directives == {"exit": "3"}
     with pytest.raises(AssertionError, match="does not show what is printed"):
         assert_printed(text, text.text, "1\n")

@@ -39,16 +39,21 @@ def force(mesh, poisson_ratio, fix):
 def annulus(poisson_ratio, rim):
     """8 pi G (1 - nu) / (k ln b - (b^2 - 1) / (k (b^2 + 1))), k = 3 - 4 nu."""
     shear, k = 0.5 / (1.0 + poisson_ratio), 3.0 - 4.0 * poisson_ratio
-    return 8.0 * math.pi * shear * (1.0 - poisson_ratio) / (
-        k * math.log(rim) - (rim**2 - 1.0) / (k * (rim**2 + 1.0))
-    )  # fmt: skip
+    return (
+        8.0
+        * math.pi
+        * shear
+        * (1.0 - poisson_ratio)
+        / (k * math.log(rim) - (rim**2 - 1.0) / (k * (rim**2 + 1.0)))
+    )
 
 
 def annulus_by_elements(poisson_ratio, rim, elements):
     mesh = mapped(
-        np.linspace(0.0, math.log(rim), elements + 1), np.array([0.0, 1.0]),
+        np.linspace(0.0, math.log(rim), elements + 1),
+        np.array([0.0, 1.0]),
         lambda s, t: np.array([np.exp(s), t]),
-    )  # fmt: skip
+    )
 
     def fix(r, z, given):
         given[:, 2] = 0.0
@@ -61,11 +66,17 @@ def annulus_by_elements(poisson_ratio, rim, elements):
 @pytest.mark.parametrize(
     ("poisson_ratio", "rim", "known"),
     [
-        (0.3, 3.0, 4.41373300), (0.3, 6.3, 2.42985197), (0.3, 50.0, 1.04316285),
-        (0.49, 3.0, 11.52140709), (0.49, 6.3, 4.30169342), (0.49, 50.0, 1.38404394),
-        (0.5, 3.0, 14.02752118), (0.5, 6.3, 4.70808354), (0.5, 50.0, 1.43805190),
+        (0.3, 3.0, 4.41373300),
+        (0.3, 6.3, 2.42985197),
+        (0.3, 50.0, 1.04316285),
+        (0.49, 3.0, 11.52140709),
+        (0.49, 6.3, 4.30169342),
+        (0.49, 50.0, 1.38404394),
+        (0.5, 3.0, 14.02752118),
+        (0.5, 6.3, 4.70808354),
+        (0.5, 50.0, 1.43805190),
     ],
-)  # fmt: skip
+)
 def test_disc_in_an_annulus(poisson_ratio, rim, known):
     assert annulus(poisson_ratio, rim) == pytest.approx(known, rel=1e-8)
     assert annulus_by_elements(poisson_ratio, rim, 32) == pytest.approx(known, rel=1e-5)
@@ -88,7 +99,7 @@ def spheres_by_elements(poisson_ratio, rim, elements):
         np.linspace(0.0, math.log(rim), elements + 1),
         np.linspace(0.0, 0.5 * math.pi, elements + 1),
         lambda s, t: np.exp(s) * np.array([np.sin(t), np.cos(t)]),
-    )  # fmt: skip
+    )
 
     def fix(r, z, given):
         distance = np.hypot(r, z)

@@ -98,9 +98,23 @@ ZETA = [0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0]
 LOCAL = {
     10.0: [7.52, 3.92, 2.70, 1.717, 1.299, 0.985, 0.740, 0.616, 0.491, 0.431, 0.382],
     20.0: [7.54, 3.93, 2.71, 1.732, 1.315, 1.002, 0.757, 0.632, 0.504, 0.437, 0.366, 0.331, 0.303],
-    40.0: [7.54, 3.94, 2.72, 1.739, 1.322, 1.010, 0.766, 0.642, 0.514, 0.446, 0.374, 0.334, 0.291,
-           0.269],
-}  # fmt: skip
+    40.0: [
+        7.54,
+        3.94,
+        2.72,
+        1.739,
+        1.322,
+        1.010,
+        0.766,
+        0.642,
+        0.514,
+        0.446,
+        0.374,
+        0.334,
+        0.291,
+        0.269,
+    ],
+}
 
 
 def test_local_curve_is_that_of_another_code(solved: ShapeFactor) -> None:
@@ -196,9 +210,17 @@ def test_table_of_thin_layers_over_fixed_depths(thickness: float, expected: floa
 
 @pytest.mark.parametrize(
     ("poisson_ratio", "expected"),
-    [(0.0, 0.474), (0.2, 0.422), (0.3, 0.410), (0.4, 0.408), (0.45, 0.413), (0.49, 0.421),
-     (0.499, 0.424), (0.5, 0.424)],
-)  # fmt: skip
+    [
+        (0.0, 0.474),
+        (0.2, 0.422),
+        (0.3, 0.410),
+        (0.4, 0.408),
+        (0.45, 0.413),
+        (0.49, 0.421),
+        (0.499, 0.424),
+        (0.5, 0.424),
+    ],
+)
 def test_table_over_the_poisson_ratio(poisson_ratio: float, expected: float) -> None:
     found = shape_factor(Tip(10 * NM), layer(100.0, poisson_ratio), table=True)
     assert found.constant == pytest.approx(expected, rel=0.01)
@@ -309,12 +331,19 @@ def test_an_existing_file_stays(tabled: ShapeFactor, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("tip_radius", "wide"), ("tip_radius", -1.0), ("poisson_ratio", 0.7), ("format", "other"),
-        ("constant", None), ("distance", [3.0, 2.0]), ("distance", [np.nan, 2.0]),
-        ("distance", [1.0]), ("shape_factor", [[1.0, 1.0]]), ("shape_factor", [1.0, -1.0]),
+        ("tip_radius", "wide"),
+        ("tip_radius", -1.0),
+        ("poisson_ratio", 0.7),
+        ("format", "other"),
+        ("constant", None),
+        ("distance", [3.0, 2.0]),
+        ("distance", [np.nan, 2.0]),
+        ("distance", [1.0]),
+        ("shape_factor", [[1.0, 1.0]]),
+        ("shape_factor", [1.0, -1.0]),
         ("shape_factor", None),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_file_is_named(
     tabled: ShapeFactor, tmp_path: Path, name: str, value: object
 ) -> None:

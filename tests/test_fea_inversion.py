@@ -23,8 +23,9 @@ def forces(
 ) -> tuple[np.ndarray, complex]:
     """Forces in a layer of 100 nm, and their noise: a part of the median of each."""
     layer = Layer(100 * NM, modulus, 0.49)
-    force = lateral_force(TIP, layer, depths, AMPLITUDE, fineness=1.1, resolution=3 * NM,
-                          workers=1).force  # fmt: skip
+    force = lateral_force(
+        TIP, layer, depths, AMPLITUDE, fineness=1.1, resolution=3 * NM, workers=1
+    ).force
     sigma = noise * complex(np.median(force.real), np.median(force.imag))
     random = np.random.default_rng(7).standard_normal((2, depths.size))
     return force + sigma.real * random[0] + 1j * sigma.imag * random[1], sigma
@@ -112,8 +113,9 @@ def test_order_of_the_depths_does_not_matter() -> None:
     force, sigma = forces(2e6, depths)
     layer = Layer(100 * NM)
     one = invert(TIP, layer, depths, force.real, AMPLITUDE, noise=sigma.real, workers=1)
-    other = invert(TIP, layer, depths[::-1], force.real[::-1], AMPLITUDE, noise=sigma.real,
-                   workers=1)  # fmt: skip
+    other = invert(
+        TIP, layer, depths[::-1], force.real[::-1], AMPLITUDE, noise=sigma.real, workers=1
+    )
     np.testing.assert_array_equal(one.modulus, other.modulus)
 
 
@@ -123,9 +125,16 @@ def test_a_loss_that_is_only_noise_may_be_none() -> None:
     force, _ = forces(2e6 + 1e3j, depths, noise=0.0)
     noise = 0.005 * float(np.median(force.real))
     random = np.random.default_rng(3).standard_normal((2, depths.size))
-    found = invert(TIP, Layer(100 * NM, poisson_ratio=0.49), depths,
-                   force.real + noise * (random[0] + 1j * random[1]), AMPLITUDE, noise=noise,
-                   fineness=0.5, workers=1)  # fmt: skip
+    found = invert(
+        TIP,
+        Layer(100 * NM, poisson_ratio=0.49),
+        depths,
+        force.real + noise * (random[0] + 1j * random[1]),
+        AMPLITUDE,
+        noise=noise,
+        fineness=0.5,
+        workers=1,
+    )
     assert np.all(found.loss_low < 0.0)
     assert np.all((found.loss_low < found.modulus.imag) & (found.modulus.imag < found.loss_high))
     assert np.all(found.loss_high < 0.1e6)
@@ -135,8 +144,16 @@ def test_a_loss_that_is_only_noise_may_be_none() -> None:
 def test_the_coarsest_meshes_are_good_for_a_homogeneous_layer() -> None:
     depths = np.arange(20.0, 81.0, 12.0) * NM
     force, sigma = forces(2e6, depths)
-    found = invert(TIP, Layer(100 * NM), depths, force.real, AMPLITUDE, noise=sigma.real,
-                   fineness=0.3, workers=1)  # fmt: skip
+    found = invert(
+        TIP,
+        Layer(100 * NM),
+        depths,
+        force.real,
+        AMPLITUDE,
+        noise=sigma.real,
+        fineness=0.3,
+        workers=1,
+    )
     np.testing.assert_allclose(found.modulus, 2e6, rtol=0.02)
 
 
@@ -155,8 +172,16 @@ def test_a_force_that_falls_with_the_depth_fails() -> None:
     depths = np.arange(20.0, 81.0, 12.0) * NM
     force, sigma = forces(2e6, depths)
     with pytest.raises(InversionFailed, match="times the noise"):
-        invert(TIP, Layer(100 * NM), depths, force.real[::-1], AMPLITUDE, noise=sigma.real,
-               fineness=0.5, workers=1)  # fmt: skip
+        invert(
+            TIP,
+            Layer(100 * NM),
+            depths,
+            force.real[::-1],
+            AMPLITUDE,
+            noise=sigma.real,
+            fineness=0.5,
+            workers=1,
+        )
 
 
 # Forces that were fitted
@@ -195,7 +220,7 @@ def test_scatter_of_overlapping_fits_is_not_taken_for_the_noise() -> None:
         ({"fineness": 0.0}, "fineness"),
         ({"workers": 0}, "processes"),
     ],
-)  # fmt: skip
+)
 def test_nonsense_is_refused(change: dict[str, Any], says: str) -> None:
     given = {
         "depths": np.arange(10.0, 90.0, 10.0) * NM,

@@ -63,8 +63,9 @@ def test_force_at_several_radii():
 
 
 def test_a_wider_domain_changes_nothing():
-    near, far = (per_modulus(Tip(10 * NM), replace(LAYER, domain=r * NM), 50 * NM)[0]
-                 for r in (400, 1000))  # fmt: skip
+    near, far = (
+        per_modulus(Tip(10 * NM), replace(LAYER, domain=r * NM), 50 * NM)[0] for r in (400, 1000)
+    )
     assert far == pytest.approx(near, rel=2e-3)
 
 
@@ -118,8 +119,9 @@ def test_incompressible_is_nothing_special():
 def test_force_is_the_sum_of_modulus_and_influence(poisson_ratio):
     layer = Layer(100 * NM, SKIN, poisson_ratio)
     cells = np.sort(np.concatenate([np.linspace(0, 100, 21) * NM, [45 * NM, 55 * NM]]))
-    found = influence(Tip(10 * NM), layer, [30 * NM, 52 * NM], NM, cells=np.unique(cells.round(12)),
-                      workers=1)  # fmt: skip
+    found = influence(
+        Tip(10 * NM), layer, [30 * NM, 52 * NM], NM, cells=np.unique(cells.round(12)), workers=1
+    )
     total = found.matrix @ SKIN(found.heights)
     assert np.abs(total / found.force.force - 1.0).max() < 1e-10
 
@@ -157,8 +159,9 @@ def test_moving_an_edge_is_a_derivative():
 def test_influence_on_a_coarse_layered_mesh_is_still_exact():
     """With div u instead of the pressure it would be off by tenths."""
     cells = [0.0, 45 * NM, 55 * NM, 100 * NM]
-    found = influence(Tip(10 * NM), Layer(100 * NM, SKIN, 0.49), 50 * NM, NM, cells=cells,
-                      fineness=0.4, workers=1)  # fmt: skip
+    found = influence(
+        Tip(10 * NM), Layer(100 * NM, SKIN, 0.49), 50 * NM, NM, cells=cells, fineness=0.4, workers=1
+    )
     total = found.matrix @ SKIN(found.heights)
     assert np.abs(total / found.force.force - 1.0).max() < 1e-10
 
@@ -184,8 +187,10 @@ def test_a_table_is_followed():
     moduli = 5e6 * np.exp(-heights / (40 * NM)) * (1.0 + 0.1j)
     table = Layer(100 * NM, Tabulated(heights, moduli), 0.49)
     function = Layer(100 * NM, lambda z: 5e6 * np.exp(-z / (40 * NM)) * (1.0 + 0.1j), 0.49)
-    forces = [lateral_force(Tip(10 * NM), layer, 50 * NM, NM, workers=1).force[0]
-              for layer in (table, function)]  # fmt: skip
+    forces = [
+        lateral_force(Tip(10 * NM), layer, 50 * NM, NM, workers=1).force[0]
+        for layer in (table, function)
+    ]
     assert abs(forces[0] / forces[1] - 1.0) < 1e-10
 
 

@@ -70,8 +70,9 @@ def stiffness_in_three_dimensions(order: int = 3) -> float:
     (e, div_u), (e_test, div_v) = strain(u_x, u_y, u_z), strain(v_x, v_y, v_z)
     shear, compressibility = 0.5 / (1 + NU), (1 - 2 * NU) * (1 + NU) / NU
     form = ng.BilinearForm(space, symmetric=True)
-    form += (2 * shear * ng.InnerProduct(e, e_test) + p * div_v + q * div_u
-             - compressibility * p * q) * ng.dx  # fmt: skip
+    form += (
+        2 * shear * ng.InnerProduct(e, e_test) + p * div_v + q * div_u - compressibility * p * q
+    ) * ng.dx
     with ng.TaskManager():
         form.Assemble()
         solution = ng.GridFunction(space)

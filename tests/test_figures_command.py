@@ -26,9 +26,13 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plot")
     sample = sim.Sample(sim.Interphase((sim.Layer(12e-9, 8e6 + 2e6j),), force=2e-9), onset=2.2)
     curves, _ = sim.simulate(
-        sample, sim.Instrument(lateral_stiffness=80.0), sim.Ramp(samples=512), grid=(4, 5),
-        voltammogram=sim.Voltammogram(rate=1.9 / 20), seed=1,
-    )  # fmt: skip
+        sample,
+        sim.Instrument(lateral_stiffness=80.0),
+        sim.Ramp(samples=512),
+        grid=(4, 5),
+        voltammogram=sim.Voltammogram(rate=1.9 / 20),
+        seed=1,
+    )
     potential = np.repeat(curves.curve_table["potential"], curves.row_size)
     channels = {n: (curves.read(n), c.unit) for n, c in curves.channels.items()}
     channels |= {"potential": (potential, "V"), "current": (-1e-6 * potential, "A")}
@@ -103,21 +107,47 @@ def test_results_without_a_lateral_signal(tmp_path):
 
 def test_options_reach_the_figure(folder, tmp_path):
     out = tmp_path / "a.svg"
-    done = run(folder / "results.h5", "-o", out, "--kind", "map", "--depth", "3 nm",
-               "--variable", "storage_modulus")  # fmt: skip
+    done = run(
+        folder / "results.h5",
+        "-o",
+        out,
+        "--kind",
+        "map",
+        "--depth",
+        "3 nm",
+        "--variable",
+        "storage_modulus",
+    )
     assert done.exit_code == 0
-    done = run(folder / "results.h5", "-o", out, "--kind", "map", "--variable", "storage_modulos",
-               "--overwrite")  # fmt: skip
+    done = run(
+        folder / "results.h5",
+        "-o",
+        out,
+        "--kind",
+        "map",
+        "--variable",
+        "storage_modulos",
+        "--overwrite",
+    )
     assert done.exit_code == 1
     assert "Did you mean storage_modulus?" in done.stderr
-    done = run(folder / "results.h5", "-o", out, "--kind", "violin", "--edges", "1.9,1.0",
-               "--overwrite")  # fmt: skip
+    done = run(
+        folder / "results.h5", "-o", out, "--kind", "violin", "--edges", "1.9,1.0", "--overwrite"
+    )
     assert done.exit_code == 0
-    done = run(folder / "results.h5", "-o", tmp_path / "b.svg", "--kind", "density", "--log",
-               "--conditional")  # fmt: skip
+    done = run(
+        folder / "results.h5",
+        "-o",
+        tmp_path / "b.svg",
+        "--kind",
+        "density",
+        "--log",
+        "--conditional",
+    )
     assert done.exit_code == 0
-    done = run(folder / "results.h5", "-o", tmp_path / "c.svg", "--kind", "violin", "--edges",
-               "1.9,1.0")  # fmt: skip
+    done = run(
+        folder / "results.h5", "-o", tmp_path / "c.svg", "--kind", "violin", "--edges", "1.9,1.0"
+    )
     assert re.search(r"curves outside the edges: [1-9]", done.stderr)
 
 

@@ -153,8 +153,14 @@ def test_profiles_are_the_means_of_the_regions():
     known = np.repeat([1e6, 2e6, 3e6, 4e6], 5)
     storage = np.repeat(known[:, None], len(DEPTH), axis=1)
     storage[:, DEPTH < VALID] = np.nan
-    results = results_of(storage, storage / 2, 1e3, rows=4, columns=5,
-                         potential=np.repeat([1.75, 1.25, 0.75, 0.25], 5))  # fmt: skip
+    results = results_of(
+        storage,
+        storage / 2,
+        1e3,
+        rows=4,
+        columns=5,
+        potential=np.repeat([1.75, 1.25, 0.75, 0.25], 5),
+    )
     ax = figures.profiles(results, variable="storage_modulus")
     drawn = lines(ax)
     for name, value in (("1.5–2.0 V", 1), ("1.0–1.5 V", 2), ("0.5–1.0 V", 3), ("0.005–0.5 V", 4)):
@@ -482,8 +488,9 @@ def test_absurd_widths(width):
 # Files
 
 
-@pytest.mark.parametrize(("suffix", "head"), [(".png", b"\x89PNG"), (".svg", b"<?xml"),
-                                              (".pdf", b"%PDF")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("suffix", "head"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")]
+)
 def test_the_same_figure_gives_the_same_file(tmp_path, suffix, head):
     results = made_results()
     for name in "ab":

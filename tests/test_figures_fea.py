@@ -67,8 +67,10 @@ def shown():
 def lossy():
     """A layer of which the stress is 0.2 rad ahead of the strain, and the same without loss."""
     coarse = {"fineness": 0.7}
-    return (solved(layer=replace(LAYER, modulus=2e6 * np.exp(0.2j)), **coarse),
-            solved(layer=replace(LAYER, modulus=2e6), **coarse))  # fmt: skip
+    return (
+        solved(layer=replace(LAYER, modulus=2e6 * np.exp(0.2j)), **coarse),
+        solved(layer=replace(LAYER, modulus=2e6), **coarse),
+    )
 
 
 # What is drawn
@@ -87,19 +89,33 @@ def test_largest_length_of_what_swings():
 
 def stressed(**parts: complex) -> Fields:
     """One point with a stress that is known."""
-    stress = {name: np.array([parts.get(name, 0.0)], complex)
-              for name in ("rr", "tt", "zz", "rz", "rt", "tz")}  # fmt: skip
+    stress = {
+        name: np.array([parts.get(name, 0.0)], complex)
+        for name in ("rr", "tt", "zz", "rz", "rt", "tz")
+    }
     nothing = np.zeros(1)
-    return Fields(nothing, nothing, np.zeros((0, 3), int), np.zeros((3, 1), complex), stress, TIP,
-                  LAYER, 50 * NM, NM)  # fmt: skip
+    return Fields(
+        nothing,
+        nothing,
+        np.zeros((0, 3), int),
+        np.zeros((3, 1), complex),
+        stress,
+        TIP,
+        LAYER,
+        50 * NM,
+        NM,
+    )
 
 
-@pytest.mark.parametrize(("stress", "expected"), [
-    ({"zz": -3.0}, 3.0),  # one axis
-    ({"rz": 2.0}, 2.0 * math.sqrt(3.0)),  # shear
-    ({"rr": 5.0, "tt": 5.0, "zz": 5.0}, 0.0),  # pressure
-    ({"zz": 3.0 - 4.0j}, 5.0),  # one axis, out of step with the motion
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("stress", "expected"),
+    [
+        ({"zz": -3.0}, 3.0),  # one axis
+        ({"rz": 2.0}, 2.0 * math.sqrt(3.0)),  # shear
+        ({"rr": 5.0, "tt": 5.0, "zz": 5.0}, 0.0),  # pressure
+        ({"zz": 3.0 - 4.0j}, 5.0),  # one axis, out of step with the motion
+    ],
+)
 def test_von_mises(stress, expected):
     assert stressed(**stress).von_mises == pytest.approx(expected, abs=1e-12)
 
@@ -320,8 +336,18 @@ def made_inverted(loss: float) -> Inverted:
     nothing = np.full(20, np.nan)
     parts = (modulus.imag / wide, modulus.imag * wide) if loss else (nothing, nothing)
     depth = np.linspace(5, 95, 40) * NM
-    return Inverted(cells, modulus, modulus.real / wide, modulus.real * wide, *parts, None,
-                    np.zeros(40, complex), depth, (1e-12, 1e-12), 1.0)  # fmt: skip
+    return Inverted(
+        cells,
+        modulus,
+        modulus.real / wide,
+        modulus.real * wide,
+        *parts,
+        None,
+        np.zeros(40, complex),
+        depth,
+        (1e-12, 1e-12),
+        1.0,
+    )
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.3])

@@ -124,9 +124,13 @@ def test_readable_for_a_simulated_experiment():
         onset=2.2,
     )
     curves, _ = sim.simulate(
-        sample, sim.Instrument(lateral_stiffness=80.0), sim.Ramp(samples=512), grid=(5, 6),
-        voltammogram=sim.Voltammogram(rate=1.9 / 58), seed=4,
-    )  # fmt: skip
+        sample,
+        sim.Instrument(lateral_stiffness=80.0),
+        sim.Ramp(samples=512),
+        grid=(5, 6),
+        voltammogram=sim.Voltammogram(rate=1.9 / 58),
+        seed=4,
+    )
     results = nrm.process(curves)
     for width in WIDTHS:
         assert_readable(figures.figure4(results, width=width))

@@ -125,9 +125,11 @@ def test_a_height_that_rises_is_turned(
     tmp_path: Path, segments: bool, segment_labels: list[str] | None
 ) -> None:
     truth = gwyddion.example_map(
-        tmp_path / "a.gwy", sign=-1.0, segments=segments,
+        tmp_path / "a.gwy",
+        sign=-1.0,
+        segments=segments,
         segment_labels=segment_labels if segments else None,
-    )  # fmt: skip
+    )
     curves = nrm.open(truth.path)
     np.testing.assert_array_equal(curves.read("height"), -truth.signal("Z sensor"))
     assert "sign turned" in curves.channels["height"].source
@@ -227,8 +229,10 @@ def test_a_map_that_gwyddion_2_broke_still_opens(tmp_path: Path) -> None:
     truth.path.write_bytes(broken)
     curves = nrm.open(truth.path)
     assert has(curves.warnings, "units", "lost")
-    np.testing.assert_array_equal(curves.read("deflection_2" if "deflection_2" in
-        curves.channels else "gwyddion_deflection"), truth.signal("Deflection"))  # fmt: skip
+    np.testing.assert_array_equal(
+        curves.read("deflection_2" if "deflection_2" in curves.channels else "gwyddion_deflection"),
+        truth.signal("Deflection"),
+    )
 
 
 def test_missing_labels_and_units(tmp_path: Path) -> None:
@@ -247,8 +251,9 @@ def test_labels_that_repeat(tmp_path: Path) -> None:
 
 
 def test_maps_of_the_same_curves_are_one(tmp_path: Path) -> None:
-    one = gwyddion.example_map(tmp_path / "a.gwy", labels=["Z sensor", "Deflection"],
-                               units=["m", "V"])  # fmt: skip
+    one = gwyddion.example_map(
+        tmp_path / "a.gwy", labels=["Z sensor", "Deflection"], units=["m", "V"]
+    )
     two = gwyddion.example_map(tmp_path / "b.gwy", labels=["Input1", "Input2"], units=["V", "V"])
     path = write(tmp_path / "c.gwy", [("/lawn/0", "o", one.lawn), ("/lawn/5", "o", two.lawn)])
     curves = nrm.open(path)
@@ -259,8 +264,12 @@ def test_maps_of_the_same_curves_are_one(tmp_path: Path) -> None:
 def test_of_other_maps_the_largest_is_read(tmp_path: Path) -> None:
     one = gwyddion.example_map(tmp_path / "a.gwy")
     two = gwyddion.example_map(tmp_path / "b.gwy", approach=50)
-    entries = [("/lawn/0", "o", one.lawn), ("/lawn/0/title", "s", "small"),
-               ("/lawn/1", "o", two.lawn), ("/lawn/1/title", "s", "large")]  # fmt: skip
+    entries = [
+        ("/lawn/0", "o", one.lawn),
+        ("/lawn/0/title", "s", "small"),
+        ("/lawn/1", "o", two.lawn),
+        ("/lawn/1/title", "s", "large"),
+    ]
     curves = nrm.open(write(tmp_path / "c.gwy", entries))
     np.testing.assert_array_equal(curves.read("deflection"), two.signal("Deflection"))
     assert has(curves.warnings, "curve map 1 'large'", "left out: curve map 0 'small'")
@@ -274,9 +283,13 @@ def test_a_map_that_came_from_nanoscope_is_doubted(tmp_path: Path) -> None:
 def test_metadata(tmp_path: Path) -> None:
     meta = gwyddion.Obj(
         "GwyContainer",
-        [("Spring constant", "s", "0.2 N/m"), ("Sens. DeflSens", "s", "30 nm/V"),
-         ("Date", "s", "02:54:23 PM Fri Apr 30 2021"), ("Comment", "s", "Grafit µ")],
-    )  # fmt: skip
+        [
+            ("Spring constant", "s", "0.2 N/m"),
+            ("Sens. DeflSens", "s", "30 nm/V"),
+            ("Date", "s", "02:54:23 PM Fri Apr 30 2021"),
+            ("Comment", "s", "Grafit µ"),
+        ],
+    )
     curves = nrm.open(gwyddion.example_map(tmp_path / "a.gwy", meta=meta).path)
     assert curves.metadata["spring_constant"] == 0.2
     assert curves.metadata["deflection_sensitivity"] == pytest.approx(30e-9)
@@ -404,8 +417,10 @@ def test_an_empty_file_says_so(tmp_path: Path) -> None:
 
 
 def test_a_text_of_gwyddion_1_is_latin(tmp_path: Path) -> None:
-    entries = [("/0/data", "o", data_field(np.zeros((2, 2)))),
-               ("/0/data/title", "s", "µm".encode("latin-1"))]  # fmt: skip
+    entries = [
+        ("/0/data", "o", data_field(np.zeros((2, 2)))),
+        ("/0/data/title", "s", "µm".encode("latin-1")),
+    ]
     (image,) = nrm.open(write(tmp_path / "a.gwy", entries, "GWYO")).images
     assert image.name == "µm"
 
@@ -422,15 +437,18 @@ def test_bytes_behind_the_data_are_ignored(tmp_path: Path) -> None:
 def test_importer_keeps_all_promises(tmp_path: Path) -> None:
     paths = []
     for container in CONTAINERS:
-        for number, options in enumerate(({}, {"ragged": True}, {"empty": (1,)},
-                                          {"units": ["m", "V", ""]})):  # fmt: skip
+        for number, options in enumerate(
+            ({}, {"ragged": True}, {"empty": (1,)}, {"units": ["m", "V", ""]})
+        ):
             path = tmp_path / f"map-{container}-{number}.gwy"
             paths.append(gwyddion.example_map(path, container=container, **options).path)
         makers: dict[str, Callable[..., Any]] = {
-            "images": gwyddion.example_images, "volume": gwyddion.example_volume,
-            "graphs": gwyddion.example_graphs, "time": gwyddion.example_time_graphs,
+            "images": gwyddion.example_images,
+            "volume": gwyddion.example_volume,
+            "graphs": gwyddion.example_graphs,
+            "time": gwyddion.example_time_graphs,
             "spectra": gwyddion.example_spectra,
-        }  # fmt: skip
+        }
         for name, make in makers.items():
             paths.append(tmp_path / f"{name}-{container}.gwy")
             make(paths[-1], container)
@@ -499,14 +517,22 @@ def a_map(sizes: list[int] | None = None, **options: Any) -> nrm.CurveSet:
             "count": (np.arange(sum(sizes)) * 1.0, ""),
         },
         row_size=sizes,
-        curve_table={"x": number % 3 * 1e-6, "y": number // 3 * 2e-6, "row": number // 3,
-                     "column": number % 3},
-        metadata={"spring_constant": 0.1332, "lockin_convention": "rms", "simulated": True,
-                  "title": "Grafit µ", "poisson_ratio": 0.5},
-        images=[Image("Friction", image, "V", (3e-6, 2e-6), "trace"),
-                Image("Count", image.T, "")],
+        curve_table={
+            "x": number % 3 * 1e-6,
+            "y": number // 3 * 2e-6,
+            "row": number // 3,
+            "column": number % 3,
+        },
+        metadata={
+            "spring_constant": 0.1332,
+            "lockin_convention": "rms",
+            "simulated": True,
+            "title": "Grafit µ",
+            "poisson_ratio": 0.5,
+        },
+        images=[Image("Friction", image, "V", (3e-6, 2e-6), "trace"), Image("Count", image.T, "")],
         **options,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("sizes", [[30] * 6, [30, 0, 31, 12, 0, 0], [0, 0, 0, 0, 0, 8]])
@@ -546,12 +572,21 @@ def test_map_as_gwyfile_sees_it(tmp_path: Path) -> None:
 
 def test_segments_of_any_kind_come_back(tmp_path: Path) -> None:
     segments = np.array(
-        [(0, 0, 10, "approach"), (0, 10, 15, "hold"), (0, 15, 30, "retract"),
-         (1, 2, 9, "approach"), (1, 9, 30, "retract"),
-         (2, 0, 5, "modulation"), (2, 5, 9, "approach"), (2, 9, 20, "modulation"),
-         (4, 0, 30, "other"), (5, 0, 10, "retract"), (5, 12, 20, "approach")],
+        [
+            (0, 0, 10, "approach"),
+            (0, 10, 15, "hold"),
+            (0, 15, 30, "retract"),
+            (1, 2, 9, "approach"),
+            (1, 9, 30, "retract"),
+            (2, 0, 5, "modulation"),
+            (2, 5, 9, "approach"),
+            (2, 9, 20, "modulation"),
+            (4, 0, 30, "other"),
+            (5, 0, 10, "retract"),
+            (5, 12, 20, "approach"),
+        ],
         [("curve", "i8"), ("start", "i8"), ("stop", "i8"), ("kind", "U10")],
-    )  # fmt: skip
+    )
     for number, curves in enumerate((a_map(segments=segments), points(segments=segments))):
         same(curves, written(curves, tmp_path / f"{number}.gwy"))
 
@@ -561,9 +596,13 @@ def test_incomplete_grid_gets_empty_pixels(tmp_path: Path) -> None:
     some = nrm.CurveSet.from_arrays(
         {"height": (curves.read("height", [4, 0, 2]), "m")},
         row_size=[30] * 3,
-        curve_table={"row": [1, 0, 0], "column": [1, 0, 2], "x": [1e-6, 0, 2e-6],
-                     "y": [1e-6, 0, 0]},
-    )  # fmt: skip
+        curve_table={
+            "row": [1, 0, 0],
+            "column": [1, 0, 2],
+            "x": [1e-6, 0, 2e-6],
+            "y": [1e-6, 0, 0],
+        },
+    )
     back = written(some, tmp_path / "a.gwy")
     np.testing.assert_array_equal(back.row_size, [30, 0, 30, 0, 30, 0])
     np.testing.assert_array_equal(back.read("height", 4), curves.read("height", 4))
@@ -648,8 +687,9 @@ def test_the_height_is_written_once(tmp_path: Path, samples: Any) -> None:
 
 
 def test_vendor_samples_come_back(tmp_path: Path, samples: Any) -> None:
-    for number, truth in enumerate((samples.volume(), samples.single(), samples.peakforce(),
-                                    samples.images())):  # fmt: skip
+    for number, truth in enumerate(
+        (samples.volume(), samples.single(), samples.peakforce(), samples.images())
+    ):
         curves = nrm.open(truth.path)
         same(curves, written(curves, tmp_path / f"{number}.gwy"))
 
@@ -698,8 +738,12 @@ def test_4_gib_do_not_fit(tmp_path: Path) -> None:
     from nrm_plugin.model import Channel
 
     column = _Zeros(1 << 16, 1 << 13)  # 4 GiB of doubles
-    curves = nrm.CurveSet(column.rows, {"input": Channel("input", "V", column)}, grid=(256, 256),
-                          segments_from=lambda: np.empty(0, nrm_segment()))  # fmt: skip
+    curves = nrm.CurveSet(
+        column.rows,
+        {"input": Channel("input", "V", column)},
+        grid=(256, 256),
+        segments_from=lambda: np.empty(0, nrm_segment()),
+    )
     with pytest.raises(OutputError, match=r"less than 4 GiB.*4\.0 GiB.*\.h5"):
         formats.save(curves, tmp_path / "a.gwy")
     assert not list(tmp_path.iterdir())

@@ -126,8 +126,11 @@ def test_changed_bytes(tmp_path: Path, name: str, container: str) -> None:
 def test_changed_structure(tmp_path: Path, name: str, container: str) -> None:
     """Bytes change where there are few numbers: names, types, sizes, counts."""
     data = made(tmp_path, name, container)
-    words = [i for i in range(4, len(data) - 8) if data[i : i + 1].isalpha()
-             and data[i + 1 : i + 2].isalpha()]  # fmt: skip
+    words = [
+        i
+        for i in range(4, len(data) - 8)
+        if data[i : i + 1].isalpha() and data[i + 1 : i + 2].isalpha()
+    ]
     rng = random.Random(f"{name} {container}")
     path = tmp_path / "changed.gwy"
     for _ in range(EXAMPLES or 60):
@@ -196,8 +199,10 @@ def test_countless_texts(tmp_path: Path) -> None:
 
 def test_a_text_without_end(tmp_path: Path) -> None:
     path = tmp_path / "a.gwy"
-    write(path, [("/0/data", "o", data_field(np.zeros((2, 2)))),
-                 ("/0/data/title", "s", "x" * (1 << 25))])  # fmt: skip
+    write(
+        path,
+        [("/0/data", "o", data_field(np.zeros((2, 2)))), ("/0/data/title", "s", "x" * (1 << 25))],
+    )
     with within_bounds(1 << 25), pytest.raises(CorruptFile, match="text of at most"):
         GwyddionImporter().open(path)
     data = path.read_bytes()[:-1] + b"y"
@@ -209,18 +214,36 @@ def test_a_text_without_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("xres", 2**31 - 1), ("xres", 0), ("xres", -3), ("yres", 2**30), ("ncurves", 2**31 - 1),
-        ("ncurves", -1), ("ncurves", 2), ("nsegments", 2**31 - 1), ("nsegments", 1),
-        ("curvelengths", [2**31 - 1] * 6), ("curvelengths", [-1] * 6), ("curvelengths", [36] * 5),
-        ("curvelengths", [0] * 6), ("data", [1.0]), ("segments", [0, 99] * 12),
-        ("segments", [-5, 3] * 12), ("segments", [20, 0] * 12), ("segments", [0, 1]),
-        ("xreal", float("nan")), ("xreal", 1e300), ("xreal", -1.0), ("xoff", float("inf")),
-        ("curve_labels", []), ("curve_labels", [""] * 3), ("curve_labels", ["\x07\t é"] * 3),
+        ("xres", 2**31 - 1),
+        ("xres", 0),
+        ("xres", -3),
+        ("yres", 2**30),
+        ("ncurves", 2**31 - 1),
+        ("ncurves", -1),
+        ("ncurves", 2),
+        ("nsegments", 2**31 - 1),
+        ("nsegments", 1),
+        ("curvelengths", [2**31 - 1] * 6),
+        ("curvelengths", [-1] * 6),
+        ("curvelengths", [36] * 5),
+        ("curvelengths", [0] * 6),
+        ("data", [1.0]),
+        ("segments", [0, 99] * 12),
+        ("segments", [-5, 3] * 12),
+        ("segments", [20, 0] * 12),
+        ("segments", [0, 1]),
+        ("xreal", float("nan")),
+        ("xreal", 1e300),
+        ("xreal", -1.0),
+        ("xoff", float("inf")),
+        ("curve_labels", []),
+        ("curve_labels", [""] * 3),
+        ("curve_labels", ["\x07\t é"] * 3),
         ("si_units_curves", []),
         ("si_units_curves", [gwyddion.unit("m" * 100_000)] * 3),
         ("si_units_curves", [gwyddion.unit("10^99999999 V**9**9**9")] * 3),
     ],
-)  # fmt: skip
+)
 @containers
 def test_a_map_that_lies(tmp_path: Path, name: str, value: Any, container: str) -> None:
     truth = gwyddion.example_map(tmp_path / "a.gwy")
@@ -233,8 +256,15 @@ def test_a_map_that_lies(tmp_path: Path, name: str, value: Any, container: str) 
 @pytest.mark.parametrize("name", ["xres", "ncurves", "curvelengths", "data", "segments"])
 def test_a_part_of_the_wrong_type(tmp_path: Path, name: str) -> None:
     truth = gwyddion.example_map(tmp_path / "a.gwy")
-    for code, value in (("s", "text"), ("d", 3.7), ("D", [1.0, 2.0]), ("o", gwyddion.unit("m")),
-                        ("q", 2**62), ("S", ["a"]), ("C", [1])):  # fmt: skip
+    for code, value in (
+        ("s", "text"),
+        ("d", 3.7),
+        ("D", [1.0, 2.0]),
+        ("o", gwyddion.unit("m")),
+        ("q", 2**62),
+        ("S", ["a"]),
+        ("C", [1]),
+    ):
         parts = [(k, code, value) if k == name else (k, c, v) for k, c, v in truth.lawn.parts]
         read_all(write(tmp_path / "b.gwy", [("/lawn/0", "o", Obj("GwyLawn", parts))]))
 
@@ -248,23 +278,33 @@ def test_images_volumes_and_spectra_that_lie(tmp_path: Path) -> None:
     model = graph("Force", [("Approach", x, x)], ("m", "N"))
     curve = model.get("curves")[0]
     cases = [
-        ("/0/data", field.replaced(xres=2**31 - 1)), ("/0/data", field.replaced(xres=-2, yres=-3)),
-        ("/0/data", field.replaced(data=[])), ("/0/data", field.without("data")),
-        ("/brick/0", brick.replaced(zres=2**31 - 1)), ("/brick/0", brick.replaced(xres=0)),
-        ("/brick/0", brick.replaced(zreal=float("nan"))), ("/brick/0", brick.without("data")),
-        ("/sps/0", spectra.replaced(coords=[0.0])), ("/sps/0", spectra.without("coords")),
+        ("/0/data", field.replaced(xres=2**31 - 1)),
+        ("/0/data", field.replaced(xres=-2, yres=-3)),
+        ("/0/data", field.replaced(data=[])),
+        ("/0/data", field.without("data")),
+        ("/brick/0", brick.replaced(zres=2**31 - 1)),
+        ("/brick/0", brick.replaced(xres=0)),
+        ("/brick/0", brick.replaced(zreal=float("nan"))),
+        ("/brick/0", brick.without("data")),
+        ("/sps/0", spectra.replaced(coords=[0.0])),
+        ("/sps/0", spectra.without("coords")),
         ("/sps/0", spectra.replaced(data=[line.replaced(res=5)])),
-        ("/sps/0", spectra.replaced(data=[spectra])), ("/sps/0", spectra.replaced(data=[])),
+        ("/sps/0", spectra.replaced(data=[spectra])),
+        ("/sps/0", spectra.replaced(data=[])),
         ("/0/graph/graph/1", model.replaced(curves=[curve.replaced(xdata=[1.0])])),
         ("/0/graph/graph/1", model.replaced(curves=[])),
         ("/0/graph/graph/1", model.replaced(curves=[field])),
         ("/0/graph/graph/1", model.replaced(curves=[curve.replaced(xdata=[], ydata=[])])),
         ("/0/graph/graph/1", model.replaced(curves=[curve.replaced(ydata=[np.nan] * 3)])),
         ("/surface/0", Obj("GwySurface", [("data", "D", [1.0, 2.0, 3.0])])),
-        ("/lawn/0", field), ("/0/data", model), ("/lawn/0", Obj("GwyLawn")),
-        ("/brick/0", Obj("GwyBrick")), ("/sps/0", Obj("GwySpectra")),
-        ("/0/data", Obj("GwyDataField")), ("/0/graph/graph/1", Obj("GwyGraphModel")),
-    ]  # fmt: skip
+        ("/lawn/0", field),
+        ("/0/data", model),
+        ("/lawn/0", Obj("GwyLawn")),
+        ("/brick/0", Obj("GwyBrick")),
+        ("/sps/0", Obj("GwySpectra")),
+        ("/0/data", Obj("GwyDataField")),
+        ("/0/graph/graph/1", Obj("GwyGraphModel")),
+    ]
     for key, obj in cases:
         for container in CONTAINERS:
             read_all(write(tmp_path / "b.gwy", [(key, "o", obj)], container))
@@ -293,8 +333,15 @@ def test_a_file_of_2_gb_opens_at_once(tmp_path: Path, container: str) -> None:
 
 def sparse_map(path: Path, container: str = "GWYP", side: int = 64, samples: int = 1 << 15) -> Path:
     """Make a map of two signals whose numbers are a hole in the file."""
-    small = gwyddion.lawn([np.zeros((2, 1))] * (side * side), side, side,
-                          ["Ramp", "Deflection"], ["m", "V"], None, None)  # fmt: skip
+    small = gwyddion.lawn(
+        [np.zeros((2, 1))] * (side * side),
+        side,
+        side,
+        ["Ramp", "Deflection"],
+        ["m", "V"],
+        None,
+        None,
+    )
     parts = [p for p in small.parts if p[0] != "data"]
     parts = [(k, c, [samples] * side**2 if k == "curvelengths" else v) for k, c, v in parts]
     if container == "GWYQ":
@@ -304,8 +351,11 @@ def sparse_map(path: Path, container: str = "GWYP", side: int = 64, samples: int
     start = len("GwyLawn\0") + struct.calcsize(size)
     body = gwyddion.serialise(Obj("GwyLawn", parts), container)[start:]
     body += b"data\0D" + struct.pack(size, count)
-    key = {"GWYP": b"/lawn/0\0o", "GWYQ": b"/cmap/0\0o",
-           "GWYO": struct.pack("<I", 80) + b"/lawn/0\0"}[container]  # fmt: skip
+    key = {
+        "GWYP": b"/lawn/0\0o",
+        "GWYQ": b"/cmap/0\0o",
+        "GWYO": struct.pack("<I", 80) + b"/lawn/0\0",
+    }[container]
     lawn = key + b"GwyLawn\0" + struct.pack(size, len(body) + 8 * count) + body
     root = b"GwyFile\0" if container == "GWYQ" else b"GwyContainer\0"
     with path.open("wb") as file:

@@ -142,8 +142,12 @@ def test_many_segments(tmp_path: Path, resaved: Any) -> None:
         [("curve", "i8"), ("start", "i8"), ("stop", "i8"), ("kind", "U10")],
     )
     number = np.arange(4)
-    table = {"row": number // 2, "column": number % 2, "x": number % 2 * 1e-9,
-             "y": number // 2 * 1e-9}  # fmt: skip
+    table = {
+        "row": number // 2,
+        "column": number % 2,
+        "x": number % 2 * 1e-9,
+        "y": number // 2 * 1e-9,
+    }
     for places in (table, {}):
         curves = nrm.CurveSet.from_arrays(
             {"height": (np.random.default_rng(1).random((4, 30)), "µm")},
@@ -201,8 +205,11 @@ def test_jpk_curve_by_gwyddion(real_files: Path, resaved: Any) -> None:
     """Six graphs are six signals of one curve; Gwyddion 2.62 has lost all of their units."""
     curves = nrm.open(resaved(real_files / "other" / "fmt-jpk-sr_cell1-0008.jpk-force"))
     assert (curves.n_curves, curves.n_samples) == (1, 2048 + 1951)
-    assert [c.original for c in curves.channels.values()][:3] == ["vDeflection", "hDeflection",
-                                                                  "aux3"]  # fmt: skip
+    assert [c.original for c in curves.channels.values()][:3] == [
+        "vDeflection",
+        "hDeflection",
+        "aux3",
+    ]
     assert curves.segments["kind"].tolist() == ["approach", "retract"]
     force, height = curves.read("vdeflection"), curves.read("calibrated")
     assert np.argmax(force) in range(2000, 2100)  # pressed hardest where the approach ends
@@ -216,8 +223,13 @@ def test_igor_curve_by_gwyddion(real_files: Path, resaved: Any) -> None:
     assert curves.segments["kind"].tolist() == ["approach", "retract"]
     turn = int(curves.segments["stop"][0])
     assert abs(int(np.argmax(curves.read("deflection"))) - turn) < 5
-    assert set(curves.channels) == {"height", "height_sensor", "height_commanded", "deflection",
-                                    "time"}  # fmt: skip
+    assert set(curves.channels) == {
+        "height",
+        "height_sensor",
+        "height_commanded",
+        "deflection",
+        "time",
+    }
 
 
 @pytest.mark.real

@@ -93,12 +93,16 @@ def test_map_and_its_image(folder: Path) -> None:
 def test_info_of_the_map(folder: Path) -> None:
     report = info(folder / MAP)
     assert (report["n_curves"], report["grid"], report["segments"]) == (
-        256, [16, 16], ["approach", "retract"],
-    )  # fmt: skip
+        256,
+        [16, 16],
+        ["approach", "retract"],
+    )
     (channel,) = report["channels"]
     assert (channel["name"], channel["unit"], channel["original"]) == (
-        "deflection", "V", "DeflectionError",
-    )  # fmt: skip
+        "deflection",
+        "V",
+        "DeflectionError",
+    )
     assert has(report["warnings"], "NanoScope", "original")
     assert has(report["warnings"], "no height")
     assert has(report["warnings"], "segments have no names", "approach, retract")

@@ -122,10 +122,22 @@ def pinpoint_padded(path: Path) -> ParkTruth:
 
 
 TIFF_CURVES: list[Maker] = [
-    points, points_directory_last, points_int16, points_int32, points_v1, points_without_clock,
-    points_full, one_point, grid, grid_square, grid_v1, grid_down, grid_serpentine, grid_along_y,
+    points,
+    points_directory_last,
+    points_int16,
+    points_int32,
+    points_v1,
+    points_without_clock,
+    points_full,
+    one_point,
+    grid,
+    grid_square,
+    grid_v1,
+    grid_down,
+    grid_serpentine,
+    grid_along_y,
     grid_without_clock,
-]  # fmt: skip
+]
 PINPOINT: list[Maker] = [pinpoint, pinpoint_upside_down, pinpoint_padded]
 IMAGES: list[Maker] = [image, image_int32, image_v1]
 
@@ -341,9 +353,9 @@ def test_without_times_of_points_the_durations_count(tmp_path: Path) -> None:
     lasts = [parts[-1] for parts in truth.values["Time Stamp"][:-1]]
     np.testing.assert_allclose(steps, lasts, atol=0.05)
     assert (table["start_time_uncertainty"] > steps.sum()).all()
-    assert set(
-        nrm.open(one_point(tmp_path / "q.tiff").path).curve_table["start_time_source"]
-    ) == {"file_date"}  # fmt: skip
+    assert set(nrm.open(one_point(tmp_path / "q.tiff").path).curve_table["start_time_source"]) == {
+        "file_date"
+    }
 
 
 def test_without_a_date_start_times_are_unknown(tmp_path: Path) -> None:

@@ -90,8 +90,15 @@ def test_no_part_of_a_real_file_opens(real_files: Path, tmp_path: Path, name: st
         refused(short)
 
 
-ODD = [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\x01\0\0\0",
-       b"\0\0\xc0\x7f", b"\0\0\x80\x7f"]  # fmt: skip
+ODD = [
+    b"\0\0\0\0",
+    b"\xff\xff\xff\xff",
+    b"\xff\xff\xff\x7f",
+    b"\0\0\0\x80",
+    b"\x01\0\0\0",
+    b"\0\0\xc0\x7f",
+    b"\0\0\x80\x7f",
+]
 
 
 @tiffs
@@ -295,8 +302,17 @@ def test_deeply_nested_frames(tmp_path: Path, opening: str, deep: int) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b" ", b"null", b"[]", b'"text"', b"1", b"{}", b"\xff\xfe", b"9" * 5000,
-        b'{"type":"ppt.rtfd"}', b'{"a":' + b"9" * 5000 + b"}",
+        b"",
+        b" ",
+        b"null",
+        b"[]",
+        b'"text"',
+        b"1",
+        b"{}",
+        b"\xff\xfe",
+        b"9" * 5000,
+        b'{"type":"ppt.rtfd"}',
+        b'{"a":' + b"9" * 5000 + b"}",
         good_curve().replace(b"ppt.rtfd", b"ppt.else"),
         good_curve().replace(b'"numbers"', b'"digits"'),
         good_curve().replace(b'"fast":0', b'"fast":-1'),
@@ -315,7 +331,7 @@ def test_deeply_nested_frames(tmp_path: Path, opening: str, deep: int) -> None:
         b'{"a":"' + b"A" * (8 << 20) + b'"}',
     ],
     ids=lambda data: data[:20].decode("latin-1"),
-)  # fmt: skip
+)
 def test_strange_frames_of_curves(tmp_path: Path, data: bytes) -> None:
     refused(with_curves(tmp_path / "f.ps-ppt", data))
     refused(with_curves(tmp_path / "f.ps-ppt", good_curve(), data))
@@ -324,13 +340,24 @@ def test_strange_frames_of_curves(tmp_path: Path, data: bytes) -> None:
 @pytest.mark.parametrize(
     "geometry",
     [
-        {"pixelWidth": 10**400}, {"pixelWidth": -1}, {"pixelWidth": 1e300}, {"pixelWidth": "1"},
-        {"pixelHeight": None}, {"pixelHeight": 0}, {"width": 1e308}, {"width": -1e308},
-        {"width": float("nan")}, {"width": float("inf")}, {"width": 1e-320},
-        {"height": [1]}, {"offsetX": 1e308}, {"rotation": 1e308}, {"rotation": "north"},
+        {"pixelWidth": 10**400},
+        {"pixelWidth": -1},
+        {"pixelWidth": 1e300},
+        {"pixelWidth": "1"},
+        {"pixelHeight": None},
+        {"pixelHeight": 0},
+        {"width": 1e308},
+        {"width": -1e308},
+        {"width": float("nan")},
+        {"width": float("inf")},
+        {"width": 1e-320},
+        {"height": [1]},
+        {"offsetX": 1e308},
+        {"rotation": 1e308},
+        {"rotation": "north"},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_strange_geometry(tmp_path: Path, geometry: dict[str, object]) -> None:
     start = as_frame(scan_start(1, 1, **geometry))
     survives(with_curves(tmp_path / "f.ps-ppt", good_curve(), start=start))
@@ -344,8 +371,12 @@ def test_a_start_without_geometry(tmp_path: Path) -> None:
 
 
 def test_strange_calibration(tmp_path: Path) -> None:
-    for text in (b"{}", b'{"cantilever":7}', b'{"cantilever":{"cal":{"forceConstant":1e999}}}',
-                 b'{"cantilever":{"cal":{"forceConstant":-5,"forceSlope":1e-320}}}'):  # fmt: skip
+    for text in (
+        b"{}",
+        b'{"cantilever":7}',
+        b'{"cantilever":{"cal":{"forceConstant":1e999}}}',
+        b'{"cantilever":{"cal":{"forceConstant":-5,"forceSlope":1e-320}}}',
+    ):
         frames = [(SCAN_START, as_frame(scan_start(1, 1))), (PARAMETERS, text)]
         path = write_frames(tmp_path / "f.ps-ppt", [*frames, (CURVE, good_curve())])
         assert survives(path) is not None

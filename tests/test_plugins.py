@@ -220,8 +220,12 @@ def nrm_commands(cli):
 @pytest.mark.parametrize("then", ["pass", "1 / 0"])
 def test_commands_of_plugins(install: Install, then: str) -> None:
     install("adder", COMMANDS.format(then=then))
-    install("crash", COMMANDS.format(then="pass").replace("import click", "import os").replace(
-        "@cli.command(\"hello\", help=\"Greet.\")", "raise ValueError('no')"))  # fmt: skip
+    install(
+        "crash",
+        COMMANDS.format(then="pass")
+        .replace("import click", "import os")
+        .replace('@cli.command("hello", help="Greet.")', "raise ValueError('no')"),
+    )
     assert isinstance(main, click.Group)
     main.commands.clear()  # what plugins added to earlier tests
     try:
@@ -266,10 +270,11 @@ def test_a_reader_of_logs(install: Install, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("1 / 0", "ZeroDivisionError"), ("None", "returned a NoneType"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("None", "returned a NoneType"),
         ("Log([0, 1], [2.0])", "as many times"),
     ],
-)  # fmt: skip
+)
 def test_a_faulty_reader_of_logs(install: Install, tmp_path: Path, given: str, said: str) -> None:
     install("logs", LOG.format(given=given))
     (tmp_path / "a.zzz").write_bytes(b"ZZZ")

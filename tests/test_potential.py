@@ -69,9 +69,10 @@ def test_truth_within_scan_rate_times_uncertainty(unsure: float, seed: int) -> N
     table |= {"start_time": began, "start_time_uncertainty": np.full(made.n_curves, unsure)}
     curves = replace(made, table_from=lambda: complete_table(table, made.n_curves))
     log = Log(
-        np.arange(-100.0, 600.0), CV.potential(np.maximum(np.arange(-100.0, 600.0), 0.0)),
+        np.arange(-100.0, 600.0),
+        CV.potential(np.maximum(np.arange(-100.0, 600.0), 0.0)),
         start=np.datetime64("1970-01-01"),
-    )  # fmt: skip
+    )
     found = with_potential(curves, log, clock_offset=0)
     error = np.abs(column(found, "potential") - truth.potential)
     bound = column(found, "potential_uncertainty")
@@ -237,10 +238,15 @@ def test_a_log_that_does_not_say_when_it_began() -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        {"time_zone": "Europe/Londn"}, {"time_zone": "../etc/passwd"}, {"start": "yesterday"},
-        {"clock_offset": NAN}, {"clock_offset": "soon"}, {"gain": 0.0}, {"reference": 1e9},
+        {"time_zone": "Europe/Londn"},
+        {"time_zone": "../etc/passwd"},
+        {"start": "yesterday"},
+        {"clock_offset": NAN},
+        {"clock_offset": "soon"},
+        {"gain": 0.0},
+        {"reference": 1e9},
     ],
-)  # fmt: skip
+)
 def test_settings_that_make_no_sense(said: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         with_potential(curves_at(10), sweep_log(), **said)
@@ -430,10 +436,16 @@ def test_passes_in_noise_with_holds(seed: int) -> None:
     """Open circuit, two cycles with holds in the middle of a sweep and at the vertices."""
     down, up = np.linspace(2, 0.005, 400), np.linspace(0.005, 2, 400)
     parts = [
-        (np.full(300, 2.0), -1, 0), (down[:200], -1, 0), (np.full(500, down[200]), -1, 0),
-        (down[200:], -1, 0), (np.full(500, 0.005), -1, 0), (up, 1, 1), (np.full(50, 2.0), 1, 1),
-        (down, -1, 2), (up, 1, 3),
-    ]  # fmt: skip
+        (np.full(300, 2.0), -1, 0),
+        (down[:200], -1, 0),
+        (np.full(500, down[200]), -1, 0),
+        (down[200:], -1, 0),
+        (np.full(500, 0.005), -1, 0),
+        (up, 1, 1),
+        (np.full(50, 2.0), 1, 1),
+        (down, -1, 2),
+        (up, 1, 3),
+    ]
     potential = np.concatenate([values for values, _, _ in parts])
     potential = potential + np.random.default_rng(seed).normal(0, 1e-3, len(potential))
     found = find_passes(potential)

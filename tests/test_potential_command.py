@@ -76,8 +76,13 @@ def test_the_log_gives_every_curve_its_potential(curves: Path, log: Path, tmp_pa
 
 def test_settings_from_the_experiment_and_set(curves: Path, log: Path, tmp_path: Path) -> None:
     experiment = tmp_path / "e.toml"
-    lines = ["[potential]", 'reference = "Ag wire"', 'reference_potential = "2.5 V"',
-             'clock_offset = "1 min"', "gain = -10"]  # fmt: skip
+    lines = [
+        "[potential]",
+        'reference = "Ag wire"',
+        'reference_potential = "2.5 V"',
+        'clock_offset = "1 min"',
+        "gain = -10",
+    ]
     experiment.write_text("\n".join(lines))
     out = tmp_path / "out.h5"
     result = run("process", curves, "--potential", log, "--experiment", experiment, "-o", out)
@@ -138,8 +143,9 @@ def test_time_zone_and_start_of_a_log(tmp_path: Path, curves: Path) -> None:
     np.testing.assert_allclose(columns(out)["potential"], expected, atol=1e-5)
     write_mpr(tmp_path / "no-date.mpr", CV, log=False)
     start = ("--log-start", "2025-03-04T09:41:07.25")
-    result = run("process", curves, "--potential", tmp_path / "no-date.mpr", *start, "-o", out,
-                 "--overwrite")  # fmt: skip
+    result = run(
+        "process", curves, "--potential", tmp_path / "no-date.mpr", *start, "-o", out, "--overwrite"
+    )
     assert result.exit_code == 0, result.stderr
     np.testing.assert_allclose(columns(out)["potential"], expected, atol=1e-6)
 
@@ -176,8 +182,9 @@ def test_two_logs(tmp_path: Path, curves: Path) -> None:
     logs = ("--potential", tmp_path / "2.csv", "--potential", tmp_path / "1.mpr")
     result = run("process", curves, *logs, "--clock-offset", "0s", "-o", tmp_path / "out.h5")
     assert result.exit_code == 0, result.stderr
-    np.testing.assert_allclose(columns(tmp_path / "out.h5")["potential"],
-                               [0.4, np.nan, 1.5, 1.5, 1.5], atol=1e-6)  # fmt: skip
+    np.testing.assert_allclose(
+        columns(tmp_path / "out.h5")["potential"], [0.4, np.nan, 1.5, 1.5, 1.5], atol=1e-6
+    )
 
 
 def test_a_recorded_channel_needs_no_log(tmp_path: Path) -> None:
@@ -195,10 +202,12 @@ def test_a_recorded_channel_needs_no_log(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        ("--clock-offset", "soon"), ("--clock-offset", "3 V"), ("--time-zone", "Europe/Lundon"),
+        ("--clock-offset", "soon"),
+        ("--clock-offset", "3 V"),
+        ("--time-zone", "Europe/Lundon"),
         ("--log-start", "yesterday"),
     ],
-)  # fmt: skip
+)
 def test_wrong_usage(curves: Path, log: Path, tmp_path: Path, wrong: tuple[str, str]) -> None:
     out = ("-o", tmp_path / "out.h5")
     assert run("process", curves, "--potential", log, *wrong, *out).exit_code == 2
@@ -206,8 +215,11 @@ def test_wrong_usage(curves: Path, log: Path, tmp_path: Path, wrong: tuple[str, 
 
 
 def test_a_bad_log_fails_before_any_work(curves: Path, tmp_path: Path) -> None:
-    for name, content in (("none.mpr", None), ("bad.mpr", b"BIO-LOGIC MODULAR FILE\x1a"),
-                          ("notes.txt", b"Electrolyte: none left.\n")):  # fmt: skip
+    for name, content in (
+        ("none.mpr", None),
+        ("bad.mpr", b"BIO-LOGIC MODULAR FILE\x1a"),
+        ("notes.txt", b"Electrolyte: none left.\n"),
+    ):
         if content is not None:
             (tmp_path / name).write_bytes(content)
         result = run("process", curves, "--potential", tmp_path / name, "-o", tmp_path / "out.h5")

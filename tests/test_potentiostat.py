@@ -65,8 +65,10 @@ def test_values_are_those_that_were_written(tmp_path: Path, name: str) -> None:
     assert abs(log.start - whole) <= np.timedelta64(1, "ms")
     assert log.time_zone == ("UTC" if name == "cv.csv" else "")
     assert log.start_uncertainty == {"cv.mpr": 0.0, "cv.DTA": 1.0}.get(name, 0.001)
-    assert (log.name, log.reader) == (name, {"mpr": "biologic", "mpt": "biologic", "DTA": "gamry",
-                                             "csv": "text"}[name[3:]])  # fmt: skip
+    assert (log.name, log.reader) == (
+        name,
+        {"mpr": "biologic", "mpt": "biologic", "DTA": "gamry", "csv": "text"}[name[3:]],
+    )
     assert len(log.sha256) == 64
 
 
@@ -151,8 +153,9 @@ def test_dta_numbers_cycles_and_puts_open_circuit_before_them(tmp_path: Path) ->
     np.testing.assert_allclose(log.time[:-n], 20.0 + np.arange(8.0, 81.0, 8.0))
     np.testing.assert_allclose(log.time[-n:], 100.0 + TWO.time)
     np.testing.assert_array_equal(log.cycle, np.r_[np.full(10, -1), TWO.cycle])
-    assert any("100 s after the file's date (conditioning 20 s, open circuit 80 s)" in w
-               for w in log.notes)  # fmt: skip
+    assert any(
+        "100 s after the file's date (conditioning 20 s, open circuit 80 s)" in w for w in log.notes
+    )
 
 
 def test_dta_with_decimal_commas(tmp_path: Path) -> None:
@@ -165,11 +168,14 @@ def test_dta_with_decimal_commas(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("date", "day", "notes"),
     [
-        ("3/4/2025", "2025-03-04", 1), ("3/14/2025", "2025-03-14", 0),
-        ("14/3/2025", "2025-03-14", 0), ("4.3.2025", "2025-03-04", 0),
-        ("2025-03-04", "2025-03-04", 0), ("4/4/2025", "2025-04-04", 0),
+        ("3/4/2025", "2025-03-04", 1),
+        ("3/14/2025", "2025-03-14", 0),
+        ("14/3/2025", "2025-03-14", 0),
+        ("4.3.2025", "2025-03-04", 0),
+        ("2025-03-04", "2025-03-04", 0),
+        ("4/4/2025", "2025-04-04", 0),
     ],
-)  # fmt: skip
+)
 def test_dta_dates_as_windows_writes_them(tmp_path: Path, date: str, day: str, notes: int) -> None:
     written.write_dta(tmp_path / "cv.DTA", date=date, open_circuit=0.0)
     log = nrm.read_log(tmp_path / "cv.DTA")
@@ -188,9 +194,13 @@ def test_dta_that_was_stopped_early(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    ["", "CURVE\tTABLE\t3\n", "CURVE\tTABLE\n\tPt\tT\tVf\n\t#\ts\tV\n\t0\tx\ty\n",
-     "ZCURVE\tTABLE\n\tPt\tFreq\n\t#\tHz\n\t0\t1\n\t1\t2\n"],
-)  # fmt: skip
+    [
+        "",
+        "CURVE\tTABLE\t3\n",
+        "CURVE\tTABLE\n\tPt\tT\tVf\n\t#\ts\tV\n\t0\tx\ty\n",
+        "ZCURVE\tTABLE\n\tPt\tFreq\n\t#\tHz\n\t0\t1\n\t1\t2\n",
+    ],
+)
 def test_dta_without_points(tmp_path: Path, body: str) -> None:
     refused(tmp_path / "cv.DTA", f"EXPLAIN\nTAG\tCV\n{body}")
 
@@ -238,14 +248,19 @@ def test_titles_and_units(tmp_path: Path, titles: str, rows: str) -> None:
         ("2025-03-04 09:41:07", "2025-03-04 09:42:07", "2025-03-04T09:41:07", "", 1.0),
         ("2025-03-04T09:41:07.5", "2025-03-04T09:42:07.5", "2025-03-04T09:41:07.5", "", 0.1),
         ("2025-03-04T09:41:07Z", "2025-03-04T09:42:07Z", "2025-03-04T09:41:07", "UTC", 1.0),
-        ("2025-03-04T09:41:07+01:00", "2025-03-04T09:42:07+01:00", "2025-03-04T08:41:07",
-         "+01:00", 1.0),
+        (
+            "2025-03-04T09:41:07+01:00",
+            "2025-03-04T09:42:07+01:00",
+            "2025-03-04T08:41:07",
+            "+01:00",
+            1.0,
+        ),
         ("2025/03/04 09:41", "2025/03/04 09:42", "2025-03-04T09:41", "", 60.0),
         ("14/03/2025 09:41:07", "14/03/2025 09:42:07", "2025-03-14T09:41:07", "", 1.0),
         ("03/14/2025 09:41:07 PM", "03/14/2025 09:42:07 PM", "2025-03-14T21:41:07", "", 1.0),
         ("04.03.2025 09:41:07", "04.03.2025 09:42:07", "2025-03-04T09:41:07", "", 1.0),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("title", ["date", "Time", "Timestamp"])
 def test_moments(
     tmp_path: Path, title: str, first: str, second: str, start: str, zone: str, step: float

@@ -135,11 +135,14 @@ def test_a_bad_channel_of_all_curves(how: str, channel: str, parts: Parts, run: 
         assert flagged(found, "missing_lateral").all()
 
 
-@pytest.mark.parametrize(("channel", "how", "words"), [
-    ("deflection", "flipped", "deflection.*sign"),
-    ("height", "flipped", "height.*sign|approach"),
-    ("deflection", "tenfold", "deflection_sensitivity"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("channel", "how", "words"),
+    [
+        ("deflection", "flipped", "deflection.*sign"),
+        ("height", "flipped", "height.*sign|approach"),
+        ("deflection", "tenfold", "deflection_sensitivity"),
+    ],
+)
 def test_wrong_signs_and_sensitivities_are_named(
     channel: str, how: str, words: str, parts: Parts, run: Any
 ) -> None:
@@ -229,8 +232,10 @@ def test_ten_thousand_tiny_curves(samples: int, run: Any) -> None:
     assert np.mean(found["quality"].values != 0) > 0.95
 
 
-@pytest.mark.parametrize("missing", [("lateral_in_phase",), ("lateral_quadrature",),
-                                     ("lateral_in_phase", "lateral_quadrature")])  # fmt: skip
+@pytest.mark.parametrize(
+    "missing",
+    [("lateral_in_phase",), ("lateral_quadrature",), ("lateral_in_phase", "lateral_quadrature")],
+)
 def test_missing_lateral_channels(missing: Any, parts: Parts, run: Any, reference: Any) -> None:
     found = run({name: part for name, part in parts.items() if name not in missing})
     assert "storage_modulus" not in found
@@ -292,20 +297,24 @@ def test_retract_only(parts: Parts, run: Any, reference: Any) -> None:
     xr.testing.assert_equal(found.drop_attrs(), reference.drop_attrs())
 
 
-@pytest.mark.parametrize("changes", [
-    {"step": 60e-9},
-    {"stop": 1e-9},
-    {"stop": 1e-9, "step": 1e-9},
-    {"stop": 5e-6, "step": 1e-9},
-    {"half_width": 0.05e-9},
-    {"half_width": 100e-9},
-    {"contact": {"method": "two-line", "baseline": 0.999}},
-    {"contact": {"method": "two-line", "baseline": 1e-6, "wall": 0.999}},
-    {"contact": {"spikes": False, "interference": False, "slope": "free"}},
-    {"derivative": {"method": "savitzky-golay", "half_width": 100e-9}},
-    {"derivative": {"method": "savitzky-golay", "half_width": 0.05e-9}},
-    {"derivative": {"method": "total-variation"}, "stop": 1e-9},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"step": 60e-9},
+        {"stop": 1e-9},
+        {"stop": 1e-9, "step": 1e-9},
+        {"stop": 5e-6, "step": 1e-9},
+        {"half_width": 0.05e-9},
+        {"half_width": 100e-9},
+        {"contact": {"method": "two-line", "baseline": 0.999}},
+        {"contact": {"method": "two-line", "baseline": 1e-6, "wall": 0.999}},
+        {"contact": {"spikes": False, "interference": False, "slope": "free"}},
+        {"derivative": {"method": "savitzky-golay", "half_width": 100e-9}},
+        {"derivative": {"method": "savitzky-golay", "half_width": 0.05e-9}},
+        {"derivative": {"method": "total-variation"}, "stop": 1e-9},
+    ],
+    ids=str,
+)
 def test_odd_recipes(changes: dict[str, Any], parts: Parts, run: Any) -> None:
     try:
         recipe = nrm.Recipe().replace(**changes)
@@ -316,13 +325,29 @@ def test_odd_recipes(changes: dict[str, Any], parts: Parts, run: Any) -> None:
     nothing_infinite(found)
 
 
-@pytest.mark.parametrize("changes", [
-    {"half_width": 0.0}, {"half_width": -1e-9}, {"half_width": np.nan}, {"half_width": np.inf},
-    {"half_width": 2.0}, {"half_width": "2 apples"}, {"step": 0.0}, {"step": "x"},
-    {"stop": 1.0, "step": 1e-12}, {"direction": "up"}, {"contact.method": "guess"},
-    {"shape_factor": 0.0}, {"shape_factor": -1.0}, {"shape_factor": np.nan},
-    {"shape_factor": "no such file.csv"}, {"halfwidth": 2e-9}, {"derivative": 5},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"half_width": 0.0},
+        {"half_width": -1e-9},
+        {"half_width": np.nan},
+        {"half_width": np.inf},
+        {"half_width": 2.0},
+        {"half_width": "2 apples"},
+        {"step": 0.0},
+        {"step": "x"},
+        {"stop": 1.0, "step": 1e-12},
+        {"direction": "up"},
+        {"contact.method": "guess"},
+        {"shape_factor": 0.0},
+        {"shape_factor": -1.0},
+        {"shape_factor": np.nan},
+        {"shape_factor": "no such file.csv"},
+        {"halfwidth": 2e-9},
+        {"derivative": 5},
+    ],
+    ids=str,
+)
 def test_impossible_recipes(changes: dict[str, Any], parts: Parts, run: Any) -> None:
     with pytest.raises(nrm.NrmError):
         run(parts, nrm.Recipe().replace(**changes))

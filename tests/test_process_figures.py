@@ -121,8 +121,9 @@ def test_two_exact_lines_reach_the_bound() -> None:
     bound = []
     for far, near in zip(base, height, strict=True):
         wall = near[near < -0.3 * 50.0]
-        bound.append(sum(1 / len(x) + x.mean() ** 2 / np.sum((x - x.mean()) ** 2)
-                         for x in (far, wall)))  # fmt: skip
+        bound.append(
+            sum(1 / len(x) + x.mean() ** 2 / np.sum((x - x.mean()) ** 2) for x in (far, wall))
+        )
     assert error.std() == pytest.approx(0.2 * np.sqrt(np.mean(bound)), rel=0.05)
 
 
@@ -141,8 +142,9 @@ def test_a_shift_changes_nothing() -> None:
     change = moved["contact_height"].values - 500.0 * NM - found["contact_height"].values
     assert np.abs(change).max() < 1e-6 * NM
     np.testing.assert_array_equal(moved["quality"], found["quality"])
-    np.testing.assert_allclose(moved["storage_modulus"], found["storage_modulus"],
-                               rtol=1e-5, atol=1e2)  # fmt: skip
+    np.testing.assert_allclose(
+        moved["storage_modulus"], found["storage_modulus"], rtol=1e-5, atol=1e2
+    )
 
 
 # Flags
@@ -185,8 +187,9 @@ def test_saturation(top: float) -> None:
     assert not flagged(results, "saturated").any()
 
 
-@pytest.mark.parametrize("settings", [{}, {"retract": True}, {"noise": 0.1}, {"wall": "stick"}],
-                         ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "settings", [{}, {"retract": True}, {"noise": 0.1}, {"wall": "stick"}], ids=str
+)
 def test_clean_curves_carry_no_flag(settings: dict[str, Any]) -> None:
     _, results, _ = contacts(mixed(lateral=True, **settings))
     assert np.mean(results["quality"].values == 0) >= 0.95
@@ -229,8 +232,11 @@ WALLS = [{"wall": "constant"}, {"wall": "stick", "stiffness": 30.0}, {"wall": "s
 LAGS: dict[str, Any] = {"lateral_noise_kind": "lockin", "time": True, "time_constant": 2e-3}
 
 
-@pytest.mark.parametrize("settings", [*WALLS, {"spacing": 0.15, "samples": 2048}, {"spring": 3.0,
-                                      "force": 30.0}, {"tilt": 0.02}], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "settings",
+    [*WALLS, {"spacing": 0.15, "samples": 2048}, {"spring": 3.0, "force": 30.0}, {"tilt": 0.02}],
+    ids=str,
+)
 def test_moduli_next_to_the_electrode(settings: dict[str, Any]) -> None:
     """From the first valid distance to 5 nm, in 10 + 3i MPa: the wall's jump must not leak."""
     near = Z <= 5.0
@@ -286,8 +292,15 @@ def test_standard_error_follows_its_law() -> None:
 @pytest.mark.parametrize("half_width", [1.0, 2.0, 3.0])
 def test_edge_of_a_step(half_width: float) -> None:
     """From 10 to 2 MPa; 10 to 90 % within 1.1 half-widths."""
-    step = Generator(curves=100, samples=2048, spacing=0.1, noise=0.05, lateral_noise=1.0,
-                     stack=((20.0, 10 + 3j), (20.0, 2 + 1j)), top=40.0)  # fmt: skip
+    step = Generator(
+        curves=100,
+        samples=2048,
+        spacing=0.1,
+        noise=0.05,
+        lateral_noise=1.0,
+        stack=((20.0, 10 + 3j), (20.0, 2 + 1j)),
+        top=40.0,
+    )
     recipe = nrm.Recipe().replace(half_width=half_width * NM, step=0.1 * NM, stop=30 * NM)
     results = nrm.process(step.make()[0], recipe)
     z = results["depth"].values / NM
@@ -329,8 +342,15 @@ def test_noise_free_recovery() -> None:
 
 
 def test_noise_free_recovery_of_1_gpa() -> None:
-    stiff = Generator(curves=20, noise=0.0, lateral_noise=0.0, top=60.0, wall="stick",
-                      stack=((60.0, 1000 + 100j),), stiffness=30.0)  # fmt: skip
+    stiff = Generator(
+        curves=20,
+        noise=0.0,
+        lateral_noise=0.0,
+        top=60.0,
+        wall="stick",
+        stack=((60.0, 1000 + 100j),),
+        stiffness=30.0,
+    )
     for values, _, truth in profiles(stiff):
         inside = (Z > 3.0) & (Z < 55.0)
         np.testing.assert_allclose(values[:, inside], np.tile(truth[inside], (20, 1)), rtol=1e-2)

@@ -199,8 +199,9 @@ def test_a_place_where_nobody_may_write(curves: nrm.CurveSet) -> None:
         nrm.process(curves, None, "/proc/out.h5")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0,
-                    reason="root may write everywhere")  # fmt: skip
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere"
+)
 def test_a_read_only_folder(curves: nrm.CurveSet, tmp_path: Path) -> None:
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o500)
@@ -238,8 +239,13 @@ print(sorted(p.name for p in folder.iterdir()))
 def test_a_full_disk(curves: nrm.CurveSet, reference: xr.Dataset, tmp_path: Path) -> None:
     """A limit on file sizes plays the full disk; with room again the same call ends well."""
     curves.save(tmp_path / "curves.h5")
-    ended = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path)],
-                           capture_output=True, text=True, check=False, timeout=120)  # fmt: skip
+    ended = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     assert ended.returncode == 0, ended.stderr
     lines = ended.stdout.splitlines()
     assert lines == ["refused True"] * 4 + ["['curves.h5', 'out.h5', 'whole.h5']"]

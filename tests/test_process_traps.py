@@ -31,8 +31,13 @@ def processed(
 
 def same(a: xr.Dataset, b: xr.Dataset, factor: float = 1.0, rtol: float = 2e-5) -> None:
     """Hold that all moduli of `a` are `factor` times those of `b`."""
-    for name in ("storage_modulus", "loss_modulus", "storage_modulus_stderr",
-                 "loss_modulus_stderr", "shear_modulus_magnitude"):  # fmt: skip
+    for name in (
+        "storage_modulus",
+        "loss_modulus",
+        "storage_modulus_stderr",
+        "loss_modulus_stderr",
+        "shear_modulus_magnitude",
+    ):
         np.testing.assert_allclose(a[name], factor * b[name], rtol=rtol, atol=20.0, err_msg=name)
 
 
@@ -64,10 +69,12 @@ def test_a_phase_turns_storage_into_loss(parts: Any, plain: xr.Dataset) -> None:
     metadata = {k: v for k, v in metadata.items() if k != "lateral_stiffness"}
     straight = processed((channels, metadata))
     turned = processed((channels, {**metadata, "lockin_phase": np.pi / 2}))
-    np.testing.assert_allclose(turned["storage_modulus"], straight["loss_modulus"],
-                               rtol=1e-5, atol=20.0)  # fmt: skip
-    np.testing.assert_allclose(turned["loss_modulus"], -straight["storage_modulus"],
-                               rtol=1e-5, atol=20.0)  # fmt: skip
+    np.testing.assert_allclose(
+        turned["storage_modulus"], straight["loss_modulus"], rtol=1e-5, atol=20.0
+    )
+    np.testing.assert_allclose(
+        turned["loss_modulus"], -straight["storage_modulus"], rtol=1e-5, atol=20.0
+    )
 
 
 def test_volts_at_the_lock_ins_output(parts: Any, plain: xr.Dataset) -> None:
@@ -75,8 +82,10 @@ def test_volts_at_the_lock_ins_output(parts: Any, plain: xr.Dataset) -> None:
     channels, metadata = parts
     per_volt, sensitivity = 120e-9 * 40.0, 20e-3
     made = {k: channels[k] for k in ("height", "deflection")}
-    for axis, name, expand, offset in (("x", "lateral_in_phase", 10.0, 0.012),
-                                       ("y", "lateral_quadrature", 1.0, -0.03)):  # fmt: skip
+    for axis, name, expand, offset in (
+        ("x", "lateral_in_phase", 10.0, 0.012),
+        ("y", "lateral_quadrature", 1.0, -0.03),
+    ):
         volts = channels[name][0] / per_volt
         made[f"lockin_output_{axis}"] = ((volts / sensitivity - offset) * expand * 10.0, "V")
         metadata = metadata | {f"lockin_expand_{axis}": expand, f"lockin_offset_{axis}": offset}
@@ -150,8 +159,9 @@ def test_the_lever_gives_way() -> None:
 
 def test_approach_and_retract_agree() -> None:
     """The lock-in's delay shifts them apart; only its blur is left, which goes either way."""
-    lagging = quiet(curves=60, lateral_noise=3.0, retract=True, time=True, time_constant=2e-3,
-                    kind="none")  # fmt: skip
+    lagging = quiet(
+        curves=60, lateral_noise=3.0, retract=True, time=True, time_constant=2e-3, kind="none"
+    )
     found = nrm.process(lagging.make()[0], nrm.Recipe().replace(direction="both"))
     assert found["storage_modulus"].dims == ("direction", "curve", "depth")
     assert list(found["direction"].values) == ["approach", "retract"]
@@ -221,8 +231,12 @@ def test_shape_factors(parts: Any, plain: xr.Dataset, tmp_path: Path) -> None:
     channels, metadata = parts
     of_file = processed((channels, {**metadata, "shape_factor": 1.0}))
     same(of_file, plain, 1.25)
-    same(processed((channels, {**metadata, "shape_factor": 1.0}),
-                   nrm.Recipe().replace(shape_factor=1.25)), plain)  # fmt: skip
+    same(
+        processed(
+            (channels, {**metadata, "shape_factor": 1.0}), nrm.Recipe().replace(shape_factor=1.25)
+        ),
+        plain,
+    )
     table = tmp_path / "curve.csv"
     table.write_text("distance (nm),r_g\n0,1.0\n20,2.0\n40,2.0\n", encoding="utf-8")
     found = processed(parts, nrm.Recipe().replace(shape_factor=str(table)))
@@ -310,9 +324,11 @@ def test_curves_do_not_know_their_neighbours_lengths() -> None:
         name: (np.concatenate([a.ravel(), b.ravel()]), channels[name][1])
         for name, a, b in zip(channels, first, later, strict=True)
     }
-    mixed = nrm.process(nrm.CurveSet.from_arrays(flat, row_size=[700] * 20 + [600] * 20,
-                                                 metadata=metadata))  # fmt: skip
+    mixed = nrm.process(
+        nrm.CurveSet.from_arrays(flat, row_size=[700] * 20 + [600] * 20, metadata=metadata)
+    )
     alone = nrm.process(curves)
-    np.testing.assert_allclose(mixed["contact_height"][:20], alone["contact_height"][:20],
-                               atol=0.2 * NM)  # fmt: skip
+    np.testing.assert_allclose(
+        mixed["contact_height"][:20], alone["contact_height"][:20], atol=0.2 * NM
+    )
     assert np.isfinite(mixed["storage_modulus"].values[20:, 10:80]).all()

@@ -82,12 +82,16 @@ def test_defaults_are_those_that_are_promised() -> None:
         "correct_slope": False,
         "depth": {"stop": 60e-9, "step": 0.5e-9},
         "contact": {
-            "method": "grown", "slope": "pooled", "interference": True, "spikes": True,
-            "baseline": 0.4, "wall": 0.3,
+            "method": "grown",
+            "slope": "pooled",
+            "interference": True,
+            "spikes": True,
+            "baseline": 0.4,
+            "wall": 0.3,
         },
         "derivative": {"method": "local-linear", "half_width": 2e-9},
         "lateral": {"lag": True, "series_compliance": True},
-    }  # fmt: skip
+    }
     assert Recipe().depth.count == 121
 
 

@@ -91,9 +91,17 @@ def text_of(html: str) -> str:
 
 @pytest.mark.parametrize(
     ("value", "digits", "text"),
-    [(12.345, 3, "12.3"), (0.0, 3, "0"), (1234.5, 3, "1230"), (-0.01234, 3, "−0.0123"),
-     (99.96, 3, "100.0"), (5e-7, 2, "5.0e-07"), (math.nan, 3, "–"), (math.inf, 3, "–")],
-)  # fmt: skip
+    [
+        (12.345, 3, "12.3"),
+        (0.0, 3, "0"),
+        (1234.5, 3, "1230"),
+        (-0.01234, 3, "−0.0123"),
+        (99.96, 3, "100.0"),
+        (5e-7, 2, "5.0e-07"),
+        (math.nan, 3, "–"),
+        (math.inf, 3, "–"),
+    ],
+)
 def test_rounded(value, digits, text):
     assert rounded(value, digits) == text
 
@@ -128,9 +136,18 @@ def test_facts_are_those_of_the_curves(experiment):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "][", "dither_amplitude = \"five apples\"", "dither_amplitude = 1e300",
-             "dither_amplitude = [1, 2]", "x = {a = 1}", "dither_amplitude = nan", "\0"],
-)  # fmt: skip
+    "text",
+    [
+        "",
+        "][",
+        'dither_amplitude = "five apples"',
+        "dither_amplitude = 1e300",
+        "dither_amplitude = [1, 2]",
+        "x = {a = 1}",
+        "dither_amplitude = nan",
+        "\0",
+    ],
+)
 def test_an_experiment_that_nobody_can_read_is_no_number(text):
     assert Known(text).number("dither_amplitude") is None
 
@@ -178,16 +195,22 @@ def test_conditions_are_judged_by_the_papers_ranges(experiment, name, values, ex
 
 @pytest.mark.parametrize(
     ("speed", "poles", "expected", "shown"),
-    [(250, 2, GOOD, "0.500 nm"), (300, 2, DOUBTFUL, "0.600 nm"), (300, 4, DOUBTFUL, "1.20 nm"),
-     (1500, 4, BAD, "6.00 nm")],
-)  # fmt: skip
+    [
+        (250, 2, GOOD, "0.500 nm"),
+        (300, 2, DOUBTFUL, "0.600 nm"),
+        (300, 4, DOUBTFUL, "1.20 nm"),
+        (1500, 4, BAD, "6.00 nm"),
+    ],
+)
 def test_the_lag_is_speed_times_time_constant_times_poles(
     experiment, speed, poles, expected, shown
 ):
     results = with_experiment(
-        experiment[2], lockin_time_constant='"1 ms"', lockin_poles=str(poles),
+        experiment[2],
+        lockin_time_constant='"1 ms"',
+        lockin_poles=str(poles),
         approach_speed=f'"{speed} nm/s"',
-    )  # fmt: skip
+    )
     (lag,) = (c for c in conditions(results) if c.name.startswith("Lag"))
     assert (lag.verdict, lag.value) == (expected, shown.replace(" ", "\N{NO-BREAK SPACE}"))
 
@@ -209,9 +232,12 @@ def test_samples_per_nanometre_are_counted_in_the_curves(experiment, samples, ex
     time = np.arange(2 * samples) * (1.0 / samples)
     n = 24
     curves = nrm.CurveSet.from_arrays(
-        {"height": (np.tile(height, (n, 1)), "m"), "deflection": (np.zeros((n, 2 * samples)), "m"),
-         "time": (np.tile(time, (n, 1)), "s")}
-    )  # fmt: skip
+        {
+            "height": (np.tile(height, (n, 1)), "m"),
+            "deflection": (np.zeros((n, 2 * samples)), "m"),
+            "time": (np.tile(time, (n, 1)), "s"),
+        }
+    )
     results = with_experiment(experiment[2], lockin_time_constant='"1 ms"', lockin_poles="1")
     found = {c.name: c for c in conditions(results, curves)}
     assert found["Samples per nanometre"].verdict == expected
@@ -267,8 +293,9 @@ def test_calibrations_and_their_errors(experiment):
     # 5 % of the dither and 10 % of the stiffness, in quadrature
     assert found.relative == pytest.approx(math.hypot(0.05, 0.10), rel=1e-6)
     assert {p.name: p.relative for p in found.parts} == {
-        "lateral stiffness": pytest.approx(0.1), "dither amplitude": pytest.approx(0.05),
-    }  # fmt: skip
+        "lateral stiffness": pytest.approx(0.1),
+        "dither amplitude": pytest.approx(0.05),
+    }
     none = systematic(with_experiment(experiment[2], dither_amplitude='"1 nm"').drop_attrs())
     assert none.relative is None
 
@@ -422,12 +449,18 @@ def test_names_from_files_cannot_break_out(experiment):
     results = without_lateral(experiment[2]).isel(curve=slice(0, 2))
     told = "\n".join(f"{key} = {quoted(HOSTILE)}" for key in ("electrode", "comment", "scanner"))
     hostile = results.assign_attrs(
-        title=HOSTILE, experiment=f"{told}\nspring_constant = 0.3 # {HOSTILE}\n",
-        recipe=f"# {HOSTILE}", channels=f"height = {HOSTILE}; deflection = `x`",
-        source_name=[HOSTILE], source_sha256=[HOSTILE], source_importer=[HOSTILE],
-        warnings=HOSTILE, potential_source=HOSTILE, nrm_plugin_version=HOSTILE,
+        title=HOSTILE,
+        experiment=f"{told}\nspring_constant = 0.3 # {HOSTILE}\n",
+        recipe=f"# {HOSTILE}",
+        channels=f"height = {HOSTILE}; deflection = `x`",
+        source_name=[HOSTILE],
+        source_sha256=[HOSTILE],
+        source_importer=[HOSTILE],
+        warnings=HOSTILE,
+        potential_source=HOSTILE,
+        nrm_plugin_version=HOSTILE,
         simulated=0,
-    )  # fmt: skip
+    )
     html = render(hostile)
     page = Page(html)
     assert len(page.all("script")) == 1
@@ -508,9 +541,16 @@ def test_results_that_say_nothing_of_themselves(experiment):
 
 def test_attributes_of_the_wrong_kind(experiment):
     odd = without_lateral(experiment[2]).assign_attrs(
-        dither_frequency=[1, 2], calibration_relative_stderr="much", recipe="=", warnings=3,
-        source_name=3, source_sha256=None, shape_factor_source=None, title=None, channels=1.5,
-    )  # fmt: skip
+        dither_frequency=[1, 2],
+        calibration_relative_stderr="much",
+        recipe="=",
+        warnings=3,
+        source_name=3,
+        source_sha256=None,
+        shape_factor_source=None,
+        title=None,
+        channels=1.5,
+    )
     html = render(odd)
     assert "<h1>Results</h1>" in html
     assert "No calibration has a standard error" in text_of(html)

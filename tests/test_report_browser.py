@@ -145,8 +145,13 @@ def test_every_printed_page_says_that_its_data_are_simulated(page, tmp_path):
     import subprocess
 
     page.pdf(path=tmp_path / "report.pdf", prefer_css_page_size=True)
-    done = subprocess.run(["pdftotext", tmp_path / "report.pdf", "-"], capture_output=True,
-                          text=True, check=True, encoding="utf-8")  # fmt: skip
+    done = subprocess.run(
+        ["pdftotext", tmp_path / "report.pdf", "-"],
+        capture_output=True,
+        text=True,
+        check=True,
+        encoding="utf-8",
+    )
     pages = done.stdout.split("\f")[:-1]
     assert len(pages) >= 4
     assert all("Simulated data" in one for one in pages)

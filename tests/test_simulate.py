@@ -226,9 +226,11 @@ def test_all_the_faults_at_once_still_make_honest_curves() -> None:
 
 def test_the_same_seed_gives_the_same_curves() -> None:
     sets = [
-        sim.simulate(sim.Sample(TWO_LAYERS), sim.Instrument(), sim.Ramp(samples=64), n_curves=3,
-                     seed=s)[0] for s in (5, 5, 6)
-    ]  # fmt: skip
+        sim.simulate(
+            sim.Sample(TWO_LAYERS), sim.Instrument(), sim.Ramp(samples=64), n_curves=3, seed=s
+        )[0]
+        for s in (5, 5, 6)
+    ]
     assert_same(sets[0], sets[1])
     assert not np.array_equal(sets[0].read("deflection"), sets[2].read("deflection"))
 

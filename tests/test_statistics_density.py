@@ -50,13 +50,15 @@ def test_exact_estimate_is_met():
     exact = Diagonal(np.stack([depth.ravel(), np.abs(values).ravel() / 3]), found.bandwidth)
     rows, columns = np.random.default_rng(1).integers(0, 256, (2, 40))
     expected = exact(np.stack([found.depth[rows], found.value[columns]]))
-    np.testing.assert_allclose(found.values[rows, columns], expected, rtol=0,
-                               atol=2e-4 * found.values.max())  # fmt: skip
+    np.testing.assert_allclose(
+        found.values[rows, columns], expected, rtol=0, atol=2e-4 * found.values.max()
+    )
     assert expected.max() > 0.2 * found.values.max()
 
 
-@pytest.mark.parametrize("options", [{}, {"log": True}, {"variable": "shear_storage_modulus"},
-                                     {"size": (64, 512)}])  # fmt: skip
+@pytest.mark.parametrize(
+    "options", [{}, {"log": True}, {"variable": "shear_storage_modulus"}, {"size": (64, 512)}]
+)
 def test_the_integral_is_one(options):
     assert integral(st.density(results_of(two_populations(300)), **options)) == pytest.approx(
         1.0, abs=0.005
@@ -143,9 +145,15 @@ def test_nothing_one_curve_and_one_value():
 
 @pytest.mark.parametrize(
     "options",
-    [{"variable": "storage_modulus", "log": True}, {"size": (2, 2)}, {"size": (10**6, 256)},
-     {"bandwidth": (0.0, 1.0)}, {"bandwidth": (1e-9, np.nan)}, {"variable": "modulus"}],
-)  # fmt: skip
+    [
+        {"variable": "storage_modulus", "log": True},
+        {"size": (2, 2)},
+        {"size": (10**6, 256)},
+        {"bandwidth": (0.0, 1.0)},
+        {"bandwidth": (1e-9, np.nan)},
+        {"variable": "modulus"},
+    ],
+)
 def test_bad_arguments_have_names(options):
     with pytest.raises(NrmError):
         st.density(results_of(np.ones((3, 30))), **options)

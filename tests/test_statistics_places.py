@@ -98,8 +98,14 @@ def test_a_map_with_a_hole_and_a_flagged_curve():
 
 
 def test_repeats_on_a_grid():
-    made = results_of(np.ones((3, 61)), quality=[1024, 2, 0], row=[0, 0, 0], column=[0, 0, 1],
-                      x=[0.0, 0.0, 1e-7], y=[0.0] * 3)  # fmt: skip
+    made = results_of(
+        np.ones((3, 61)),
+        quality=[1024, 2, 0],
+        row=[0, 0, 0],
+        column=[0, 0, 1],
+        x=[0.0, 0.0, 1e-7],
+        y=[0.0] * 3,
+    )
     made["contact_height"] = ("curve", [1.0, 3.0, 5.0], {"units": "m"})
     np.testing.assert_allclose(st.map_of(made, "contact_height").values, [[2.0, 5.0]])
     np.testing.assert_allclose(st.map_of(made, "quality").values, [[1026, 0]])
@@ -117,9 +123,13 @@ def test_scattered_curves_and_none():
 
 @pytest.mark.parametrize(
     ("what", "depth"),
-    [("storage_modulus", None), ("storage_modulus", 1e-6), ("storage_modulus", np.nan),
-     ("hardness", 1e-9)],
-)  # fmt: skip
+    [
+        ("storage_modulus", None),
+        ("storage_modulus", 1e-6),
+        ("storage_modulus", np.nan),
+        ("hardness", 1e-9),
+    ],
+)
 def test_maps_of_what_is_not_there(what, depth):
     with pytest.raises(NrmError):
         st.map_of(results_of(np.ones((4, 61))), what, depth)
@@ -134,8 +144,9 @@ def repeated(places, ramps, change, spread=0.0, noise=0.0, seed=0, **columns):
     place, ramp = np.divmod(np.arange(places * ramps), ramps)
     level = 3e6 * (1 + spread * rng.standard_normal(places))[place]
     values = level + change * ramp + noise * rng.standard_normal(places * ramps)
-    return results_of(values[:, None] * np.ones(61), x=1e-6 * place, y=np.zeros(places * ramps),
-                      **columns)  # fmt: skip
+    return results_of(
+        values[:, None] * np.ones(61), x=1e-6 * place, y=np.zeros(places * ramps), **columns
+    )
 
 
 def test_trend_of_an_exact_change():

@@ -36,8 +36,13 @@ def test_independent_curves_have_students_interval():
 def test_shear_moduli_and_magnitudes():
     """E* = 3 + 4i MPa: |E*| = 5, G' = 1, G'' = 4/3, |G*| = 5/3 MPa for a Poisson ratio of 1/2."""
     made = results_of(np.full((3, 5), 3e6 + 4e6j))
-    expected = {"storage_modulus": 3e6, "modulus_magnitude": 5e6, "shear_storage_modulus": 1e6,
-                "shear_loss_modulus": 4e6 / 3, "shear_modulus_magnitude": 5e6 / 3}  # fmt: skip
+    expected = {
+        "storage_modulus": 3e6,
+        "modulus_magnitude": 5e6,
+        "shear_storage_modulus": 1e6,
+        "shear_loss_modulus": 4e6 / 3,
+        "shear_modulus_magnitude": 5e6 / 3,
+    }
     for name, value in expected.items():
         np.testing.assert_allclose(st.mean_profile(made, name)["mean"], value)
     made = results_of(np.full((3, 5), 3e6 + 4e6j), poisson_ratio=0.25)
@@ -92,8 +97,9 @@ def test_locations_stand_in_for_positions():
 
 
 def test_one_place_speaks_for_itself_only():
-    made = results_of(np.random.default_rng(4).normal(1e6, 1e5, (30, 4)), x=np.zeros(30),
-                      y=np.zeros(30))  # fmt: skip
+    made = results_of(
+        np.random.default_rng(4).normal(1e6, 1e5, (30, 4)), x=np.zeros(30), y=np.zeros(30)
+    )
     found = st.mean_profile(made, "storage_modulus")
     assert "one place" in found.attrs["warnings"]
     assert np.isfinite(found["stderr"]).all()
@@ -146,8 +152,9 @@ def test_nothing_one_and_all_flagged():
         warnings.simplefilter("error")
         none = st.mean_profile(results_of(values[:0]), "storage_modulus")
         one = st.mean_profile(results_of(values), "shear_modulus_magnitude", [1])
-        flagged = st.mean_profile(results_of(values, quality=[2, 2][:2]), "storage_modulus",
-                                  quality=("short_wall",))  # fmt: skip
+        flagged = st.mean_profile(
+            results_of(values, quality=[2, 2][:2]), "storage_modulus", quality=("short_wall",)
+        )
         hollow = st.mean_profile(results_of(values * np.nan), "storage_modulus")
     assert "no curves" in none.attrs["warnings"]
     assert np.isnan(none["mean"]).all()
@@ -180,10 +187,18 @@ def test_absurd_values_end_in_no_traceback():
 
 @pytest.mark.parametrize(
     "options",
-    [{"variable": "storage_moduls"}, {"variable": "contact_height"}, {"interval": "bootstrap"},
-     {"level": 1.0}, {"level": np.nan}, {"curves": [7]}, {"curves": [-1]}, {"quality": ("bad",)},
-     {"curves": [True]}],
-)  # fmt: skip
+    [
+        {"variable": "storage_moduls"},
+        {"variable": "contact_height"},
+        {"interval": "bootstrap"},
+        {"level": 1.0},
+        {"level": np.nan},
+        {"curves": [7]},
+        {"curves": [-1]},
+        {"quality": ("bad",)},
+        {"curves": [True]},
+    ],
+)
 def test_bad_arguments_have_names(options):
     with pytest.raises(NrmError):
         st.mean_profile(results_of(np.ones((3, 4))), **options)

@@ -11,8 +11,9 @@ from nrm_plugin import statistics as st
 
 
 def with_potential(potential, **columns):
-    return results_of(np.ones((len(potential), 4)), potential=np.asarray(potential, float),
-                      **columns)  # fmt: skip
+    return results_of(
+        np.ones((len(potential), 4)), potential=np.asarray(potential, float), **columns
+    )
 
 
 def numbers(found):

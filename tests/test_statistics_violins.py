@@ -161,9 +161,14 @@ def farthest_from_one_mode(x) -> float:
                 add(0.0, **{f"v{a}": 1.0, f"v{b}": -1.0})
             for j in range(len(numbers) - 2):
                 one, two = at[j + 1] - at[j], at[j + 2] - at[j + 1]
-                add(0.0, **{f"v{numbers[j]}": -sign / one,
-                            f"v{numbers[j + 1]}": sign * (1 / one + 1 / two),
-                            f"v{numbers[j + 2]}": -sign / two})  # fmt: skip
+                add(
+                    0.0,
+                    **{
+                        f"v{numbers[j]}": -sign / one,
+                        f"v{numbers[j + 1]}": sign * (1 / one + 1 / two),
+                        f"v{numbers[j + 2]}": -sign / two,
+                    },
+                )
         goal = np.zeros(n + 2)
         goal[-1] = 1.0
         solved = linprog(goal, A_ub=np.array(rows), b_ub=limits, bounds=(0, 1))

@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 
 @click.command("acquire", short_help="Record force ramps with an NI-DAQ board.")
 @click.option("-o", "--output", metavar="OUT.h5", help="The file to record.")
-@click.option("--config", "config_path", metavar="DAQ.toml",
-              help="What to record, how, and with which board.")  # fmt: skip
+@click.option(
+    "--config", "config_path", metavar="DAQ.toml", help="What to record, how, and with which board."
+)
 @click.option("--duration", metavar="TIME", help="How long, 60s; without it until Ctrl-C.")
-@click.option("--simulate", is_flag=True,
-              help="Record a simulated electrode: no board, no configuration.")  # fmt: skip
-@click.option("--recover", "part", metavar="PART",
-              help="Turn what a broken recording left (OUT.h5.part) into a file.")  # fmt: skip
+@click.option(
+    "--simulate", is_flag=True, help="Record a simulated electrode: no board, no configuration."
+)
+@click.option(
+    "--recover",
+    "part",
+    metavar="PART",
+    help="Turn what a broken recording left (OUT.h5.part) into a file.",
+)
 @click.option("--list-devices", is_flag=True, help="List the boards that are there.")
 @click.option("--check", is_flag=True, help="Check the configuration with the board, and stop.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")

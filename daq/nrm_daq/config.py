@@ -102,8 +102,15 @@ class LockIn(_Part):
 
     def settings(self) -> lockin.Settings:
         """Settings that are given here."""
-        names = ("sensitivity", "time_constant", "poles", "expand_x", "expand_y", "offset_x",
-                 "offset_y")  # fmt: skip
+        names = (
+            "sensitivity",
+            "time_constant",
+            "poles",
+            "expand_x",
+            "expand_y",
+            "offset_x",
+            "offset_y",
+        )
         values = {f"lockin_{name}": getattr(self, name) for name in names}
         values["dither_frequency"] = self.frequency
         return lockin.given({key: value for key, value in values.items() if value is not None})
@@ -265,8 +272,9 @@ def scaling(name: str, channel: Channel) -> tuple[float, float, str]:
     offset = units.parse(offset, unit) if isinstance(offset, str) else float(offset)
     gain = -gain if channel.polarity == "inverted" else gain
     if not (0.0 < abs(gain) < float("inf") and abs(offset) < float("inf")):
-        raise InvalidInput(f"channels.{name}: a scale of {gain:g} and an offset of {offset:g} "
-                           "make no sense")  # fmt: skip
+        raise InvalidInput(
+            f"channels.{name}: a scale of {gain:g} and an offset of {offset:g} make no sense"
+        )
     return gain, offset, unit
 
 
@@ -284,8 +292,10 @@ def _per_volt(name: str, scale: float | str) -> tuple[float, str]:
             return units.parse(number, target) / per, target
         except InvalidInput:
             continue
-    raise InvalidInput(f"channels.{name}: the scale {scale!r} is not in "
-                       + " or ".join(f"{t or '1'}/V" for t in targets))  # fmt: skip
+    raise InvalidInput(
+        f"channels.{name}: the scale {scale!r} is not in "
+        + " or ".join(f"{t or '1'}/V" for t in targets)
+    )
 
 
 def _words(error: ValidationError | InvalidInput) -> str:

@@ -134,8 +134,11 @@ def as_curves(recorded: Recorded) -> CurveSet:
     rows = Rows(np.array([stop - start for start, stop, _ in pieces], np.int64))
     start = Start.of(recorded, notes, rate)
     spoilt = _spoilt(notes, start, rate, recorded.n_samples)
-    channels = {"time": Channel("time", "s", ClockColumn(rows), 1.0 / rate, 0.0, "",
-                                "the board's sample clock")}  # fmt: skip
+    channels = {
+        "time": Channel(
+            "time", "s", ClockColumn(rows), 1.0 / rate, 0.0, "", "the board's sample clock"
+        )
+    }
     for number, one in enumerate(described):
         name = one["name"]
         lag = setup["delays"][number] * rate if config.skew == "correct" else 0.0

@@ -230,9 +230,17 @@ def read(path: Path) -> Recorded:
     columns = np.array(table, np.int64).reshape(-1, 5).T
     firsts, counts, arrived_at, backlogs, offsets = columns
     return Recorded(
-        stamp, notes[0], tuple(notes[1:]), firsts, counts, arrived_at, backlogs, offsets,
-        n_channels, stamp.size - end,
-    )  # fmt: skip
+        stamp,
+        notes[0],
+        tuple(notes[1:]),
+        firsts,
+        counts,
+        arrived_at,
+        backlogs,
+        offsets,
+        n_channels,
+        stamp.size - end,
+    )
 
 
 def _records(file: FileIO, size: int) -> Iterator[tuple[bytes, bytes]]:

@@ -117,9 +117,15 @@ def described(config: DaqConfig, setup: Setup, settings: Settings) -> dict[str, 
     for name, channel in config.channels.items():
         gain, offset, unit = scaling(name, channel)
         channels.append(
-            {"name": name, "unit": unit, "gain": gain, "offset": offset,
-             "terminal": channel.terminal, "range": channel.range}
-        )  # fmt: skip
+            {
+                "name": name,
+                "unit": unit,
+                "gain": gain,
+                "offset": offset,
+                "terminal": channel.terminal,
+                "range": channel.range,
+            }
+        )
     experiment = None
     if config.experiment:
         from nrm_plugin.experiment import read
@@ -172,8 +178,11 @@ def checked(config: DaqConfig) -> dict[str, Any]:
     splitter = splitter_for(setup.rate, config.split, config.channels)
     said.append(f"ramps are found by {splitter.by}" if splitter else "nothing tells ramps apart")
     known = {**config.known(), **settings.metadata()}
-    lacking = [k for k in ("lockin_sensitivity", "lockin_time_constant", "dither_amplitude")
-               if k not in known]  # fmt: skip
+    lacking = [
+        k
+        for k in ("lockin_sensitivity", "lockin_time_constant", "dither_amplitude")
+        if k not in known
+    ]
     if "lockin_output_x" in config.channels and lacking and not config.experiment:
         said.append(f"not known, and needed later: {', '.join(lacking)}")
     said += header["warnings"]

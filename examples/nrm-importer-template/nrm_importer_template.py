@@ -71,20 +71,34 @@ class HfcImporter:
 
         # A curve is 2 n numbers: z from number 0 on, deflection from number n on.
         stride = 2 * n * 2
-        z = FileColumn.regular(stamp, np.dtype("<i2"), header.size, n_curves,
-                               [(0, n, False)], stride)  # fmt: skip
-        volts = FileColumn.regular(stamp, np.dtype("<i2"), header.size, n_curves,
-                                   [(n, n, False)], stride)  # fmt: skip
+        z = FileColumn.regular(
+            stamp, np.dtype("<i2"), header.size, n_curves, [(0, n, False)], stride
+        )
+        volts = FileColumn.regular(
+            stamp, np.dtype("<i2"), header.size, n_curves, [(n, n, False)], stride
+        )
         clock = RepeatedColumn(np.arange(n) / header.number("rate_hz"), z.rows)
 
         # SI: the gain turns counts into m, V and s. Larger heights are farther from the sample.
         channels = [
             Channel("time", "s", clock, source="sample number / rate_hz"),
-            Channel("height", "m", z, -1e-9 * header.number("z_nm_per_count"), original="z",
-                    source="z, sign turned: larger = farther"),
-            Channel("deflection", "V", volts, 1e-3 * header.number("deflection_mv_per_count"),
-                    original="deflection", source="deflection"),
-        ]  # fmt: skip
+            Channel(
+                "height",
+                "m",
+                z,
+                -1e-9 * header.number("z_nm_per_count"),
+                original="z",
+                source="z, sign turned: larger = farther",
+            ),
+            Channel(
+                "deflection",
+                "V",
+                volts,
+                1e-3 * header.number("deflection_mv_per_count"),
+                original="deflection",
+                source="deflection",
+            ),
+        ]
 
         # What the file does not say stays absent. Never fill in a usual value.
         metadata: dict[str, float | str] = {"height_source": "sensor"}

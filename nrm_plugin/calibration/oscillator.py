@@ -320,9 +320,16 @@ def _maximise(part: Spectrum, start: Solution) -> Solution:
     lower = [-200.0, np.log(f[0] / 3.0), np.log(0.3), 0.0]
     upper = [200.0, np.log(f[-1] * 3.0), np.log(1e7), np.inf]
     fit = least_squares(
-        residuals, at, slopes, bounds=(lower, upper), x_scale=[0.1, 0.02, 0.1, max(floor, 1e-6)],
-        ftol=1e-6, xtol=1e-8, gtol=1e-8, max_nfev=100,
-    )  # fmt: skip
+        residuals,
+        at,
+        slopes,
+        bounds=(lower, upper),
+        x_scale=[0.1, 0.02, 0.1, max(floor, 1e-6)],
+        ftol=1e-6,
+        xtol=1e-8,
+        gtol=1e-8,
+        max_nfev=100,
+    )
     power, resonance, quality = (float(v) for v in np.exp(fit.x[:3]))
     return power * unit, resonance, quality, float(fit.x[3] * unit)
 
@@ -342,13 +349,21 @@ def _with_errors(part: Spectrum, solution: Solution, spacing: float, lines: int)
     errors = np.sqrt(np.diag(covariance))
     _one_oscillator(f, ratio)
     if resonance / quality < 5.0 * spacing:
-        notes.append("the peak is only a few steps of the spectrum wide: Q is too low, k is less "
-                     "affected")  # fmt: skip
+        notes.append(
+            "the peak is only a few steps of the spectrum wide: Q is too low, k is less affected"
+        )
     return Oscillator(
-        power, power * float(errors[0]), resonance, resonance * float(errors[1]),
-        quality, quality * float(errors[2]), background, (float(f[0]), float(f[-1])), len(f),
+        power,
+        power * float(errors[0]),
+        resonance,
+        resonance * float(errors[1]),
+        quality,
+        quality * float(errors[2]),
+        background,
+        (float(f[0]), float(f[-1])),
+        len(f),
         tuple(notes),
-    )  # fmt: skip
+    )
 
 
 def _line_height(part: Spectrum, ratio: FloatArray) -> float:

@@ -275,9 +275,14 @@ def response(
     rest, rest_error = _at_rest(f[low] ** 2, log[low], noise)
     turn, turn_error = _at_rest(f[low], p[low], phase_noise)
     return Response(
-        f, log - rest, None if phase is None else p - turn, noise, phase_noise, rest_error,
+        f,
+        log - rest,
+        None if phase is None else p - turn,
+        noise,
+        phase_noise,
+        rest_error,
         turn_error,
-    )  # fmt: skip
+    )
 
 
 def _averaged(f: FloatArray, log: FloatArray, p: FloatArray) -> tuple[FloatArray, ...]:

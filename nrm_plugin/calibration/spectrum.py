@@ -59,17 +59,22 @@ class Spectrum:
         """Return the part from `low` to `high`, in Hz."""
         part = (self.frequency >= low) & (self.frequency <= high)
         return Spectrum(
-            self.frequency[part], self.density[part], self.unit, self.averages, self.inflation,
+            self.frequency[part],
+            self.density[part],
+            self.unit,
+            self.averages,
+            self.inflation,
             self.limit,
-        )  # fmt: skip
+        )
 
     def blocked(self, count: int) -> Spectrum:
         """Return means over `count` neighbouring frequencies; averages multiply."""
         n = len(self.frequency) // count
         if count < 2 or n < 1:
             return self
-        means = [a[: n * count].reshape(n, count).mean(axis=1)
-                 for a in (self.frequency, self.density)]  # fmt: skip
+        means = [
+            a[: n * count].reshape(n, count).mean(axis=1) for a in (self.frequency, self.density)
+        ]
         return Spectrum(
             means[0], means[1], self.unit, self.averages * count, self.inflation, self.limit
         )

@@ -157,9 +157,14 @@ def sader(
     damping = rectangular(number).imag
     omega = 2.0 * np.pi * x["resonance"]
     value = (
-        0.1906 * x["fluid_density"] * x["width"] ** 2 * x["length"]
-        * x["quality_factor"] * omega**2 * damping
-    )  # fmt: skip
+        0.1906
+        * x["fluid_density"]
+        * x["width"] ** 2
+        * x["length"]
+        * x["quality_factor"]
+        * omega**2
+        * damping
+    )
     # d ln(Gamma_i) / d ln(Re), which the other sensitivities contain.
     step = 1.001
     g = float(np.log(rectangular(number * step).imag / damping) / np.log(step))
@@ -288,10 +293,11 @@ def thermal_tune(
     value = factors[detection] * BOLTZMANN * kelvin / (found.power * per_volt**2)
     parts = {
         "fit": found.power_stderr / found.power,
-        "deflection sensitivity": 2.0 * _error("deflection_sensitivity",
-                                               deflection_sensitivity_stderr) / per_volt,
+        "deflection sensitivity": 2.0
+        * _error("deflection_sensitivity", deflection_sensitivity_stderr)
+        / per_volt,
         "temperature": _error("temperature", temperature_stderr) / kelvin,
-    }  # fmt: skip
+    }
     notes = [
         f"factor {factors[detection]:.3f} ({detection.replace('_', ' ')}), T = {kelvin:.1f} K",
         "relative standard error: " + ", ".join(f"{n} {v:.2%}" for n, v in parts.items()),

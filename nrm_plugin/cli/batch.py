@@ -28,19 +28,33 @@ Progress = Callable[[int, int], None]
 Command = Callable[..., None]
 
 _OUTPUT = click.option(
-    "-o", "--output", required=True, metavar="OUT",
+    "-o",
+    "--output",
+    required=True,
+    metavar="OUT",
     help="A file: several inputs are merged into it. A folder (existing, or ending with /): "
     "each input becomes a file there.",
-)  # fmt: skip
-_EXPERIMENT = click.option("--experiment", "experiment", metavar="E.toml",
-                           help="Experiment file: wiring, lock-in settings, "
-                           "calibrations.")  # fmt: skip
-_SETTINGS = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
-                         help="Metadata with its unit, spring_constant=0.2N/m. "
-                         "May be repeated.")  # fmt: skip
-_NAMES = click.option("--map", "names", multiple=True, metavar="VENDOR_NAME=CHANNEL",
-                      help="What a channel is, Input1=lockin_output_x. "
-                      "May be repeated.")  # fmt: skip
+)
+_EXPERIMENT = click.option(
+    "--experiment",
+    "experiment",
+    metavar="E.toml",
+    help="Experiment file: wiring, lock-in settings, calibrations.",
+)
+_SETTINGS = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Metadata with its unit, spring_constant=0.2N/m. May be repeated.",
+)
+_NAMES = click.option(
+    "--map",
+    "names",
+    multiple=True,
+    metavar="VENDOR_NAME=CHANNEL",
+    help="What a channel is, Input1=lockin_output_x. May be repeated.",
+)
 
 
 def files_and_output(command: Command) -> Command:
@@ -196,8 +210,11 @@ class Batch:
 
     def summary(self) -> str:
         """One line for people."""
-        counts = [(len(self.written), "written"), (len(self.skipped), "up to date, skipped"),
-                  (len(self.failed), "failed")]  # fmt: skip
+        counts = [
+            (len(self.written), "written"),
+            (len(self.skipped), "up to date, skipped"),
+            (len(self.failed), "failed"),
+        ]
         return "nrm: " + ", ".join(f"{n} {what}" for n, what in counts if n)
 
     def each(self, folder: Path, suffix: str) -> None:

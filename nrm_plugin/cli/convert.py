@@ -16,8 +16,14 @@ from nrm_plugin.model import CurveSet
 @click.command("convert")
 @files_and_output
 @what_is_known
-@click.option("--to", "suffix", default=".h5", show_default=True, metavar="SUFFIX",
-              help="Kind of the files in a folder.")  # fmt: skip
+@click.option(
+    "--to",
+    "suffix",
+    default=".h5",
+    show_default=True,
+    metavar="SUFFIX",
+    help="Kind of the files in a folder.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print what became of each file.")
 @click.pass_context

@@ -46,8 +46,14 @@ def samples() -> list[Path]:
 
 
 @click.command("demo")
-@click.option("-o", "--output", default="nrm-demo", show_default=True, metavar="FOLDER",
-              help="Where the results go.")  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    default="nrm-demo",
+    show_default=True,
+    metavar="FOLDER",
+    help="Where the results go.",
+)
 @click.pass_context
 def command(ctx: click.Context, output: str) -> None:
     """Show the whole of it: sample files converted, an experiment simulated and reported.
@@ -62,8 +68,10 @@ def command(ctx: click.Context, output: str) -> None:
     code = convert_samples(folder / "samples", quiet)
     simulate_and_report(folder)
     seconds = time.perf_counter() - begin
-    click.echo(f"\nDone in {seconds:.0f} s. All of it is simulated or made by a script.\n"
-               f"Now open {folder / REPORT} in a browser.")  # fmt: skip
+    click.echo(
+        f"\nDone in {seconds:.0f} s. All of it is simulated or made by a script.\n"
+        f"Now open {folder / REPORT} in a browser."
+    )
     ctx.exit(code)
 
 
@@ -76,8 +84,14 @@ def convert_samples(folder: Path, quiet: bool) -> int:
     for path in batch.written:
         curves = nrm_plugin.open(path)
         reader = curves.origins[0].importer if curves.origins else ""
-        rows.append((Path(path).name, reader, counted(curves.n_curves),
-                     counted(len(curves.images), "image")))  # fmt: skip
+        rows.append(
+            (
+                Path(path).name,
+                reader,
+                counted(curves.n_curves),
+                counted(len(curves.images), "image"),
+            )
+        )
     click.echo(table(rows))
     click.echo(f"{batch.summary()} in {folder}")
     return batch.code
@@ -90,8 +104,10 @@ def simulate_and_report(folder: Path) -> None:
     from nrm_plugin.report import write_report
     from nrm_plugin.simulate.sodiation import sodiation, write_log
 
-    click.echo("\nA simulated experiment: an interphase grows on rough hard carbon while the "
-               "potential falls\nfrom 2 V to 0.005 V at 1 mV/s.")  # fmt: skip
+    click.echo(
+        "\nA simulated experiment: an interphase grows on rough hard carbon while the "
+        "potential falls\nfrom 2 V to 0.005 V at 1 mV/s."
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -22,10 +22,8 @@ from nrm_plugin.vocabulary import METADATA
 
 @click.command("experiment")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("-o", "--output", metavar="E.toml",
-              help="Where to write it; printed if not given.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True,
-              help="Print what was found and what is missing.")  # fmt: skip
+@click.option("-o", "--output", metavar="E.toml", help="Where to write it; printed if not given.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found and what is missing.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.pass_context
 def command(

@@ -126,11 +126,14 @@ def as_text(path: str, curves: CurveSet) -> str:
     lines += _part(
         "metadata",
         [
-            (key, with_unit(value, METADATA[key].unit if key in METADATA else ""),
-             curves.metadata_source.get(key, ""))
+            (
+                key,
+                with_unit(value, METADATA[key].unit if key in METADATA else ""),
+                curves.metadata_source.get(key, ""),
+            )
             for key, value in curves.metadata.items()
         ],
-    )  # fmt: skip
+    )
     if curves.warnings:
         lines.append("  warnings")
         lines += [f"    - {warning}" for warning in curves.warnings]

@@ -20,8 +20,16 @@ if TYPE_CHECKING:
 
 #: Kinds of figures, and what they are drawn from.
 _OF_CURVES = ("raw", "referenced")
-_OF_RESULTS = ("curve", "voltammogram", "profiles", "density", "violin", "map", "quality",
-               "figure4")  # fmt: skip
+_OF_RESULTS = (
+    "curve",
+    "voltammogram",
+    "profiles",
+    "density",
+    "violin",
+    "map",
+    "quality",
+    "figure4",
+)
 KINDS = (*_OF_CURVES, *_OF_RESULTS, "topography")
 
 #: Kinds that are as wide as a page unless the width is given.
@@ -44,25 +52,42 @@ SUFFIXES = (".png", ".svg", ".pdf")
 
 @click.command("plot")
 @click.argument("file", metavar="FILE")
-@click.option("-o", "--output", required=True, metavar="FIG",
-              help="The figure: .png, .svg or .pdf.")  # fmt: skip
-@click.option("--kind", type=click.Choice(KINDS), metavar="KIND",
-              help=f"One of {', '.join(KINDS)}.")  # fmt: skip
-@click.option("--curve", "numbers", multiple=True, type=click.IntRange(min=0), metavar="N",
-              help="Number of a curve, from 0. May be repeated.")  # fmt: skip
+@click.option(
+    "-o", "--output", required=True, metavar="FIG", help="The figure: .png, .svg or .pdf."
+)
+@click.option(
+    "--kind", type=click.Choice(KINDS), metavar="KIND", help=f"One of {', '.join(KINDS)}."
+)
+@click.option(
+    "--curve",
+    "numbers",
+    multiple=True,
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Number of a curve, from 0. May be repeated.",
+)
 @click.option("--depth", metavar="DEPTH", help="Distance of a map from the electrode, 5nm.")
-@click.option("--variable", metavar="NAME",
-              help="What is drawn: storage_modulus, shear_modulus_magnitude, thickness, ...; the "
-              "name of an image for topography.")  # fmt: skip
-@click.option("--edges", metavar="V,V,...",
-              help="Potentials between which the regions lie, 2,1.5,1,0.5,0.005.")  # fmt: skip
+@click.option(
+    "--variable",
+    metavar="NAME",
+    help="What is drawn: storage_modulus, shear_modulus_magnitude, thickness, ...; the "
+    "name of an image for topography.",
+)
+@click.option(
+    "--edges",
+    metavar="V,V,...",
+    help="Potentials between which the regions lie, 2,1.5,1,0.5,0.005.",
+)
 @click.option("--log", is_flag=True, help="Densities over the logarithm of the modulus.")
 @click.option("--conditional", is_flag=True, help="Densities at each distance, not over all.")
-@click.option("--potential", metavar="LOG",
-              help="A potentiostat's log, for the current; and for potentials, if the results "
-              "have none.")  # fmt: skip
-@click.option("--curves", "original", metavar="ORIGINAL",
-              help="The curves that results were made from.")  # fmt: skip
+@click.option(
+    "--potential",
+    metavar="LOG",
+    help="A potentiostat's log, for the current; and for potentials, if the results have none.",
+)
+@click.option(
+    "--curves", "original", metavar="ORIGINAL", help="The curves that results were made from."
+)
 @click.option("--width", metavar="WIDTH", help="Width of the figure, 85mm.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.pass_context

@@ -30,19 +30,36 @@ STOPPED = 130
 
 @click.command("process")
 @files_and_output
-@click.option("--recipe", "recipe", metavar="R.toml",
-              help="What is done; nrm recipe writes one. Defaults otherwise.")  # fmt: skip
+@click.option(
+    "--recipe",
+    "recipe",
+    metavar="R.toml",
+    help="What is done; nrm recipe writes one. Defaults otherwise.",
+)
 @what_is_known
-@click.option("--potential", "logs", multiple=True, metavar="LOG",
-              help="Potentiostat's log: every curve gets its potential by the time at which it was "
-              "taken. May be repeated, for logs that follow each other.")  # fmt: skip
-@click.option("--clock-offset", "clock_offset", metavar="TIME",
-              help="Added to the log's times to have the microscope's, 30s.")  # fmt: skip
-@click.option("--time-zone", "time_zone", metavar="ZONE",
-              help="Of the microscope's clock, Europe/London.")  # fmt: skip
-@click.option("--log-start", "log_start", metavar="DATE",
-              help="When the log began, by the microscope's clock, if it does not say: "
-              "2025-03-04T09:41:07.")  # fmt: skip
+@click.option(
+    "--potential",
+    "logs",
+    multiple=True,
+    metavar="LOG",
+    help="Potentiostat's log: every curve gets its potential by the time at which it was "
+    "taken. May be repeated, for logs that follow each other.",
+)
+@click.option(
+    "--clock-offset",
+    "clock_offset",
+    metavar="TIME",
+    help="Added to the log's times to have the microscope's, 30s.",
+)
+@click.option(
+    "--time-zone", "time_zone", metavar="ZONE", help="Of the microscope's clock, Europe/London."
+)
+@click.option(
+    "--log-start",
+    "log_start",
+    metavar="DATE",
+    help="When the log began, by the microscope's clock, if it does not say: 2025-03-04T09:41:07.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print what became of each file.")
 @click.pass_context

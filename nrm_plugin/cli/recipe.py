@@ -13,8 +13,7 @@ from nrm_plugin.recipe import Recipe
 
 @click.command("recipe")
 @click.argument("results", required=False, metavar="[RESULTS.h5]")
-@click.option("-o", "--output", metavar="R.toml",
-              help="Where to write it; printed if not given.")  # fmt: skip
+@click.option("-o", "--output", metavar="R.toml", help="Where to write it; printed if not given.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print the values, lengths in m.")
 def command(results: str | None, output: str | None, overwrite: bool, as_json: bool) -> None:

@@ -15,14 +15,24 @@ from nrm_plugin.store.opened import open_results
 @click.command("report")
 @click.argument("file", metavar="RESULTS.h5")
 @click.option("-o", "--output", required=True, metavar="REPORT.html", help="The report.")
-@click.option("--curves", "original", metavar="ORIGINAL",
-              help="The curves that the results were made from: for examples, and how densely they "
-              "were sampled.")  # fmt: skip
-@click.option("--potential", "log", metavar="LOG",
-              help="The potentiostat's log, for the current; and for potentials, if the results "
-              "have none.")  # fmt: skip
-@click.option("--edges", metavar="V,V,...",
-              help="Potentials between which the regions lie, 2,1.5,1,0.5,0.005.")  # fmt: skip
+@click.option(
+    "--curves",
+    "original",
+    metavar="ORIGINAL",
+    help="The curves that the results were made from: for examples, and how densely they "
+    "were sampled.",
+)
+@click.option(
+    "--potential",
+    "log",
+    metavar="LOG",
+    help="The potentiostat's log, for the current; and for potentials, if the results have none.",
+)
+@click.option(
+    "--edges",
+    metavar="V,V,...",
+    help="Potentials between which the regions lie, 2,1.5,1,0.5,0.005.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.pass_context
 def command(
@@ -53,7 +63,14 @@ def command(
         from nrm_plugin.potential import read_log
 
         recorded = read_log(log)
-    write_report(results, out, curves=curves, edges=bounds or DEFAULT_EDGES, log=recorded,
-                 file=file, overwrite=overwrite)  # fmt: skip
+    write_report(
+        results,
+        out,
+        curves=curves,
+        edges=bounds or DEFAULT_EDGES,
+        log=recorded,
+        file=file,
+        overwrite=overwrite,
+    )
     if not (ctx.obj and ctx.obj["quiet"]):
         click.echo(f"nrm: {out} written", err=True)

@@ -66,8 +66,12 @@ def _moduli(results: xr.Dataset, contact: AnyArray) -> Iterator[dict[str, Any]]:
         for (low, high), storage, loss in zip(pairwise(EDGES), *means.values(), strict=True):
             if storage is not None:
                 about = {} if way is None else {"direction": way}
-                yield about | {"from": low * 1e-9, "to": high * 1e-9,
-                               "storage_modulus": storage, "loss_modulus": loss}  # fmt: skip
+                yield about | {
+                    "from": low * 1e-9,
+                    "to": high * 1e-9,
+                    "storage_modulus": storage,
+                    "loss_modulus": loss,
+                }
 
 
 def _means(profiles: xr.DataArray, depth: AnyArray, contact: AnyArray) -> list[float | None]:

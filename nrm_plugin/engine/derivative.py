@@ -56,9 +56,17 @@ def profiles(
     valid = np.empty(len(block))
     half_width = settings[0]
     given = (
-        block.begin, block.height, contacts.clean, block.in_phase, block.quadrature,
-        contacts.rows, depth, settings, own, correlation,
-    )  # fmt: skip
+        block.begin,
+        block.height,
+        contacts.clean,
+        block.in_phase,
+        block.quadrature,
+        contacts.rows,
+        depth,
+        settings,
+        own,
+        correlation,
+    )
     if method == "savitzky-golay":
         level, slope = _window()
         step = LENGTH * half_width / POINTS

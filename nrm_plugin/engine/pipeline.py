@@ -74,9 +74,14 @@ class _Work:
         rows, quality = contacts.rows.T, contacts.quality
         own = np.stack([*self._delays(block), stretch[first:stop]], axis=1)
         found, valid = profiles(
-            block, contacts, self.depth, self.settings, own, way.found.correlation,
+            block,
+            contacts,
+            self.depth,
+            self.settings,
+            own,
+            way.found.correlation,
             self.recipe.derivative.method,
-        )  # fmt: skip
+        )
         if self.how.lateral:
             quality = quality | checks.lateral_flags(block, contacts)
         slope, at = rows[kernels.BASELINE_SLOPE], rows[kernels.BASELINE_AT]
@@ -155,23 +160,37 @@ def process(
     depth = np.array(recipe.depth.values)
     shape = shape_factor(recipe.shape_factor, curves, depth)
     work = _Work(
-        curves, recipe, how, depth, shape, contact_method(recipe.contact.method),
+        curves,
+        recipe,
+        how,
+        depth,
+        shape,
+        contact_method(recipe.contact.method),
         _settings(how, recipe),
-    )  # fmt: skip
+    )
     ways = [_survey(work, direction) for direction in recipe.directions]
     attributes = provenance.attributes(curves, recipe, how, shape)
-    with ThreadPoolExecutor(1) as aside, Results(
-        None if out is None else Path(out), curves.n_curves, depth, _variables(how),
-        recipe.directions if len(ways) > 1 else None, attributes, _fingerprint(attributes, ways),
-    ) as results:  # fmt: skip
+    with (
+        ThreadPoolExecutor(1) as aside,
+        Results(
+            None if out is None else Path(out),
+            curves.n_curves,
+            depth,
+            _variables(how),
+            recipe.directions if len(ways) > 1 else None,
+            attributes,
+            _fingerprint(attributes, ways),
+        ) as results,
+    ):
         hashes = aside.submit(provenance.hashes, curves)
         for number, way in enumerate(ways):
             stretch = _stretch(work, way, threads, block)
             begin = min(max(results.done - number * curves.n_curves, 0), curves.n_curves)
             for first, stop, made in _blocks(
                 partial(work.block, way, stretch),
-                _pieces(curves, begin, block, threads), threads,
-            ):  # fmt: skip
+                _pieces(curves, begin, block, threads),
+                threads,
+            ):
                 results.write(number, first, stop, made)
                 if progress is not None:
                     progress(number * curves.n_curves + stop, len(ways) * curves.n_curves)

@@ -24,9 +24,7 @@ NOT_IN_ERRORS = (
 )
 
 
-def attributes(
-    curves: CurveSet, recipe: Recipe, how: Plan, shape: ShapeFactor
-) -> dict[str, Any]:  # fmt: skip
+def attributes(curves: CurveSet, recipe: Recipe, how: Plan, shape: ShapeFactor) -> dict[str, Any]:
     """Return the attributes of the results, but for the hashes of the original files.
 
     Parameters

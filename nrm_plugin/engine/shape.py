@@ -87,8 +87,10 @@ def _curve(path: Path, depth: FloatArray) -> ShapeFactor:
             f"{path}: a curve of a shape factor has rising distances and positive values"
         )
     if distance[-1] > 1e-3:
-        raise RecipeError(f"{path}: a distance of {distance[-1]:g} m; say which unit the first "
-                          "column has, distance (nm)")  # fmt: skip
+        raise RecipeError(
+            f"{path}: a distance of {distance[-1]:g} m; say which unit the first "
+            "column has, distance (nm)"
+        )
     found = np.interp(depth, distance, values, left=np.nan, right=np.nan)
     reach = f"{distance[0] * 1e9:.3g} to {distance[-1] * 1e9:.3g} nm"
     about, radius = _about(path)

@@ -217,8 +217,9 @@ class _Reader:
         elif new.strip().startswith(UNFILLED):
             self.wrong(
                 f"[channels] {old!r} is not filled in: replace the dots, or put a # in front",
-                "channels", old,
-            )  # fmt: skip
+                "channels",
+                old,
+            )
         elif new not in CHANNELS:
             near = "" if self._many else nearest(_short(new).lower(), CHANNELS)
             hint = near or f" There are: {_list(CHANNELS)}"

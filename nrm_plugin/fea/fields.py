@@ -134,8 +134,10 @@ def fields(
     stress: dict[str, ComplexArray] = {}
     for row, name in enumerate(_COMPONENTS):
         values = scale * own[..., row].ravel()
-        sums = [np.bincount(space.nodes.ravel(), part, space.n_nodes)
-                for part in (values.real, values.imag)]  # fmt: skip
+        sums = [
+            np.bincount(space.nodes.ravel(), part, space.n_nodes)
+            for part in (values.real, values.imag)
+        ]
         stress[name] = np.asarray((sums[0] + 1j * sums[1]) / count)
     r, z = unit * space.mesh.doflocs
     displacement = np.array([a + b, b - a, w])

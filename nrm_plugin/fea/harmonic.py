@@ -244,10 +244,15 @@ def _turned(space: Space, nodes: IntArray, normals: FloatArray) -> csc_array:
     half = np.full(n_r.size, 0.5)
     # U = n_r u - n_z s, W = n_z u + n_r s; a = (U - V)/2, b = (U + V)/2
     entries = [
-        (0, 0, 0.5 * n_r), (0, 1, -0.5 * n_z), (0, 2, -half),
-        (1, 0, 0.5 * n_r), (1, 1, -0.5 * n_z), (1, 2, half),
-        (2, 0, n_z), (2, 1, n_r),
-    ]  # fmt: skip
+        (0, 0, 0.5 * n_r),
+        (0, 1, -0.5 * n_z),
+        (0, 2, -half),
+        (1, 0, 0.5 * n_r),
+        (1, 1, -0.5 * n_z),
+        (1, 2, half),
+        (2, 0, n_z),
+        (2, 1, n_r),
+    ]
     others = np.setdiff1d(np.arange(size), (3 * nodes[:, None] + np.arange(3)).ravel())
     rows = np.concatenate([3 * nodes + i for i, _, _ in entries] + [others])
     columns = np.concatenate([3 * nodes + j for _, j, _ in entries] + [others])
@@ -346,8 +351,13 @@ def _trace(
         place = 1.0 - _GAUSS[0] if backwards else _GAUSS[0]
         first, last = _CORNERS[:, edge, None], _CORNERS[:, (edge + 1) % 4, None]
         quadrature = first + (last - first) * place, _GAUSS[1]
-        basis = Basis(space.mesh, ElementQuad2(), elements=elements[here], quadrature=quadrature,
-                      disable_doflocs=True)  # fmt: skip
+        basis = Basis(
+            space.mesh,
+            ElementQuad2(),
+            elements=elements[here],
+            quadrature=quadrature,
+            disable_doflocs=True,
+        )
         r = np.asarray(basis.global_coordinates())[0]
         values, gradients = _shapes(basis, r)
         nodes = basis.element_dofs.T

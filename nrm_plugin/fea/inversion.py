@@ -161,8 +161,12 @@ def invert(
 def _explained(search: Search, coarse: Numerics) -> tuple[Steps | Cells, Profile]:
     """Modulus that explains the force best: layers if they are the simpler explanation."""
     forward, data, edges = search.forward, search.forward.data, search.cells
-    rough = replace(coarse, resolution=3.0 * float(np.median(np.diff(edges))),
-                    cells=search.numerics.cells, reach=forward.tip.radius)  # fmt: skip
+    rough = replace(
+        coarse,
+        resolution=3.0 * float(np.median(np.diff(edges))),
+        cells=search.numerics.cells,
+        reach=forward.tip.radius,
+    )
     guess = Cells(edges, np.log(forward.start(search.heights)))
     sketch = replace(search, numerics=rough)
     profile = searched(sketch, sketch.of(guess), _ROUGH)

@@ -150,8 +150,11 @@ class _Frame:
         self.bottom = self._bottom(edges)
         followed = [e for e in edges if self.gap < e < thickness]
         self.crossings = [tip.length(e - self.gap) for e in followed]
-        fan = [(s, self._angle(e)) for s, e in zip(self.crossings, followed, strict=True)
-               if e < self.centre - 1e-3]  # fmt: skip
+        fan = [
+            (s, self._angle(e))
+            for s, e in zip(self.crossings, followed, strict=True)
+            if e < self.centre - 1e-3
+        ]
         self.jumps = [tip.length(e - self.gap) for e in jumps if self.gap <= e < thickness]
         self.nearest = min((abs(e - self.gap) for e in jumps), default=math.inf)
         self._fan = np.array([(0.0, 0.0), *fan, (self.equator, 0.5 * math.pi)]).T

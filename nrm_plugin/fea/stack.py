@@ -72,8 +72,9 @@ def guesses(profile: Profile, search: Search) -> list[tuple[FloatArray, ComplexA
             break
         if group[-1] < _MOST:
             first = np.flatnonzero(np.diff(group, prepend=-1))
-            mean = np.array([profile.x.reshape(-1, n)[:, group == k].mean(axis=1)
-                             for k in range(group[-1] + 1)]).T  # fmt: skip
+            mean = np.array(
+                [profile.x.reshape(-1, n)[:, group == k].mean(axis=1) for k in range(group[-1] + 1)]
+            ).T
             x = mean + np.clip(x.reshape(-1, n)[:, first] - mean, -_LARGEST, _LARGEST)
             found.append((search.cells[first[1:]], search.logarithm(x.ravel(), first.size)))
     return found[::-1]

@@ -91,8 +91,11 @@ def profiles(
     said = [f"{together(names)}: {why}" for why, names in empty.items()]
     if not drawn:
         return style.words(ax, f"Nothing to average. {'; '.join(said) or 'No regions.'}")
-    handles += [Patch(facecolor="none", edgecolor="none", label=line)
-                for text in said for line in textwrap.wrap(text, 44)]  # fmt: skip
+    handles += [
+        Patch(facecolor="none", edgecolor="none", label=line)
+        for text in said
+        for line in textwrap.wrap(text, 44)
+    ]
     ax.axhline(0.0, color=style.MUTED, lw=0.5, zorder=0)
     about = drawn[0].attrs
     ax.set_xlim(0.0, to * NANO)
@@ -111,10 +114,17 @@ def _one(ax: Axes, profile: xr.Dataset, colour: str, name: str, to: float) -> Li
     most, mean = int(n.max()), shown(profile["mean"].values)
     counted = f"n = {most}" + (_effective(profile, to) if most > 1 else ", no interval")
     ax.plot(z, mean, color=colour, lw=0.7, ls=":", gid=name)
-    (line,) = ax.plot(z, np.where(_held_by_most(n), mean, np.nan), color=colour,
-                      label=f"{name} ({counted})")  # fmt: skip
-    ax.fill_between(z, shown(profile["low"].values), shown(profile["high"].values), color=colour,
-                    alpha=0.22, lw=0.0)  # fmt: skip
+    (line,) = ax.plot(
+        z, np.where(_held_by_most(n), mean, np.nan), color=colour, label=f"{name} ({counted})"
+    )
+    ax.fill_between(
+        z,
+        shown(profile["low"].values),
+        shown(profile["high"].values),
+        color=colour,
+        alpha=0.22,
+        lw=0.0,
+    )
     return line
 
 

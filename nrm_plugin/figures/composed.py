@@ -84,9 +84,15 @@ def figure4(
     for spare in panels[len(shown) :]:
         spare.remove()
     maps = density(
-        results, shown, modulus, conditional=conditional, log=log, direction=direction,
-        axes=panels[: len(shown)], width=width,
-    )  # fmt: skip
+        results,
+        shown,
+        modulus,
+        conditional=conditional,
+        log=log,
+        direction=direction,
+        axes=panels[: len(shown)],
+        width=width,
+    )
     shape = (1, len(bins)) if wide else (len(bins), 1)
     below = bottom.subplots(*shape, squeeze=False, sharex=True).ravel()
     bodies = violin(results, shown, bins, modulus, direction=direction, axes=below, width=width)

@@ -75,14 +75,21 @@ def density(
     shown = regions_of(results, regions)
     columns = min(len(shown), 4 if width > 1.5 * style.COLUMN else 2)
     axes = style.several(
-        axes, len(shown), width, columns=columns, simulated=is_simulated(results),
-        row_height=max(0.95 * width / max(columns, 2), 38e-3), sharex=True, sharey=True,
-    )  # fmt: skip
+        axes,
+        len(shown),
+        width,
+        columns=columns,
+        simulated=is_simulated(results),
+        row_height=max(0.95 * width / max(columns, 2), 38e-3),
+        sharex=True,
+        sharey=True,
+    )
     found = [
-        density_of(results, r.curves, variable, conditional=conditional, log=log,
-                   direction=direction)
+        density_of(
+            results, r.curves, variable, conditional=conditional, log=log, direction=direction
+        )
         for r in shown
-    ]  # fmt: skip
+    ]
     drawn = [d for d in found if _is_there(d)]
     norm = Normalize(0.0, max((_most(d) for d in drawn), default=1.0))
     colours: ScalarMappable | None = None
@@ -105,12 +112,20 @@ def _one(ax: Axes, one: Density, norm: Normalize) -> ScalarMappable:
     z, value = one.depth * NANO, unit(one.value)
     seen = np.nan_to_num(one.values) > _EDGE * _most(one) * _per(one)
     values = np.ma.masked_array(one.values / _per(one), ~seen).T
-    shown = ax.pcolormesh(z, value, values, norm=norm, cmap=style.DENSITIES, shading="nearest",
-                          rasterized=True)  # fmt: skip
+    shown = ax.pcolormesh(
+        z, value, values, norm=norm, cmap=style.DENSITIES, shading="nearest", rasterized=True
+    )
     weak = one.hatched & seen
     if weak.any():
-        ax.contourf(z, value, weak.T.astype(float), levels=[0.5, 1.5], colors=["white"],
-                    alpha=_VEIL, hatches=["//////"])  # fmt: skip
+        ax.contourf(
+            z,
+            value,
+            weak.T.astype(float),
+            levels=[0.5, 1.5],
+            colors=["white"],
+            alpha=_VEIL,
+            hatches=["//////"],
+        )
     if np.isfinite(one.floor).any():
         ax.plot(z, unit(one.floor), color=style.MARK, lw=0.7, ls="--", gid="floor")
     if one.log:
@@ -124,8 +139,9 @@ def _together(axes: Sequence[Axes], drawn: Sequence[Density], to: float) -> None
     ends = np.array([_reach(d, to) for d in drawn])
     for ax in axes:
         ax.set_xlim(0.0, to * NANO)
-        ax.set_ylim(float(unit(ends[:, 0].min())) if drawn[0].log else 0.0,
-                    float(unit(ends[:, 1].max())))  # fmt: skip
+        ax.set_ylim(
+            float(unit(ends[:, 0].min())) if drawn[0].log else 0.0, float(unit(ends[:, 1].max()))
+        )
         ax.set_xlabel(DISTANCE if len(axes) == 1 else SHORT_DISTANCE)
         ax.set_ylabel(axis_label(drawn[0].variable, drawn[0].unit, drawn[0].meaning))
         ax.label_outer()
@@ -137,8 +153,15 @@ def _explanations(drawn: Sequence[Density]) -> list[Line2D | Patch]:
     if any(np.isfinite(d.floor).any() for d in drawn):
         handles.append(Line2D([], [], color=style.MARK, lw=0.7, ls="--", label="noise floor"))
     if any(d.hatched.any() for d in drawn):
-        handles.append(Patch(facecolor="none", edgecolor=style.MARK, lw=0.0, hatch="//////",
-                             label="below 3 × noise"))  # fmt: skip
+        handles.append(
+            Patch(
+                facecolor="none",
+                edgecolor=style.MARK,
+                lw=0.0,
+                hatch="//////",
+                label="below 3 × noise",
+            )
+        )
     return handles
 
 

@@ -57,8 +57,15 @@ def violin(
     """
     shown = regions_of(results, regions)
     columns = len(bins) if width > 1.5 * style.COLUMN else 1
-    axes = style.several(axes, len(bins), width, columns=columns, row_height=52e-3,
-                         simulated=is_simulated(results), sharex=True)  # fmt: skip
+    axes = style.several(
+        axes,
+        len(bins),
+        width,
+        columns=columns,
+        row_height=52e-3,
+        simulated=is_simulated(results),
+        sharex=True,
+    )
     made = violins(results, shown, bins, variable, direction)
     for number, ax in enumerate(axes):
         of_bin = made[number :: len(bins)]
@@ -114,23 +121,40 @@ def _only_below(ax: Axes) -> None:
 def _one(ax: Axes, place: int, one: Violin, colour: str, short: bool) -> None:
     unit = scale(one.unit)
     ax.text(
-        place, 0.985, _said(one, short), transform=ax.get_xaxis_transform(), ha="center",
-        va="top", fontsize=style.SMALL, color=style.MARK if one.n else style.MUTED,
+        place,
+        0.985,
+        _said(one, short),
+        transform=ax.get_xaxis_transform(),
+        ha="center",
+        va="top",
+        fontsize=style.SMALL,
+        color=style.MARK if one.n else style.MUTED,
         linespacing=1.0,
-    )  # fmt: skip
+    )
     if not one.n:
         return
     if np.isfinite(one.floor):
-        ax.hlines(float(unit(one.floor)), place - _HALF, place + _HALF, color=style.MARK, lw=0.6,
-                  ls="--")  # fmt: skip
+        ax.hlines(
+            float(unit(one.floor)), place - _HALF, place + _HALF, color=style.MARK, lw=0.6, ls="--"
+        )
     if len(one.density) and np.max(one.density) > 0:
         half = _HALF * one.density / np.max(one.density)
         y = unit(one.value)
-        ax.fill_betweenx(y, place - half, place + half, facecolor=colour, alpha=0.45,
-                         edgecolor=colour, lw=0.6)  # fmt: skip
+        ax.fill_betweenx(
+            y, place - half, place + half, facecolor=colour, alpha=0.45, edgecolor=colour, lw=0.6
+        )
         low, middle, high = (float(unit(q)) for q in one.quartiles)
         ax.vlines(place, low, high, color=style.MARK, lw=2.2)
-        ax.plot(place, middle, "o", color=style.MARK, mfc="white", mew=0.6, ms=3.2, zorder=4,
-                gid="median")  # fmt: skip
+        ax.plot(
+            place,
+            middle,
+            "o",
+            color=style.MARK,
+            mfc="white",
+            mew=0.6,
+            ms=3.2,
+            zorder=4,
+            gid="median",
+        )
     else:
         ax.plot(np.full(one.n, place), unit(one.values), "o", color=colour, ms=3.5, gid="values")

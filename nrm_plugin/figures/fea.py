@@ -74,8 +74,13 @@ def forces(
     handles = sorted(ax.get_lines(), key=lambda drawn: -float(np.max(drawn.get_ydata())))
     if line is not None:
         name, factor, modulus = line
-        handles += ax.plot(*_line(found[name], factor, modulus), color=style.MARK, ls="--", lw=0.8,
-                           label=rf"line: $r_g$ = {factor.constant:.3g}")  # fmt: skip
+        handles += ax.plot(
+            *_line(found[name], factor, modulus),
+            color=style.MARK,
+            ls="--",
+            lw=0.8,
+            label=rf"line: $r_g$ = {factor.constant:.3g}",
+        )
     ax.set(xlabel="penetration (nm)", ylabel="lateral force (nN)", yscale="log")
     ax.yaxis.set_major_formatter(_PLAIN)
     ax.yaxis.set_minor_formatter(NullFormatter())
@@ -129,25 +134,49 @@ def skin(
     ax = style.one(ax, width)
     heights, moduli = _profile(layer)
     truth = moduli.real
-    ax.fill_between((layer.thickness - heights) * _NM, 0.0, 1.0, where=truth > 1.01 * truth.min(),
-                    transform=ax.get_xaxis_transform(), color=style.COLOURS[5], alpha=0.35,
-                    lw=0)  # fmt: skip
+    ax.fill_between(
+        (layer.thickness - heights) * _NM,
+        0.0,
+        1.0,
+        where=truth > 1.01 * truth.min(),
+        transform=ax.get_xaxis_transform(),
+        color=style.COLOURS[5],
+        alpha=0.35,
+        lw=0,
+    )
     ax.plot(force.depth * _NM, force.force.real * _NM, color=style.IN_PHASE, label="force")
-    ax.set(xlabel="penetration (nm)", ylabel="lateral force (nN)",
-           ylim=(0.0, 1.05 * force.force.real.max() * _NM))  # fmt: skip
+    ax.set(
+        xlabel="penetration (nm)",
+        ylabel="lateral force (nN)",
+        ylim=(0.0, 1.05 * force.force.real.max() * _NM),
+    )
     ax.yaxis.label.set_color(style.IN_PHASE)
     other = ax.twinx()
     other.spines["right"].set_visible(True)
-    other.plot(force.depth * _NM, apparent * _MPA, color=style.QUADRATURE,
-               label=r"d$F$/d$z$ / (4 $A\,r_g$)")  # fmt: skip
-    other.plot((layer.thickness - heights) * _NM, truth * _MPA, color=style.MARK, lw=0.6, ls=":",
-               label="true modulus")  # fmt: skip
+    other.plot(
+        force.depth * _NM,
+        apparent * _MPA,
+        color=style.QUADRATURE,
+        label=r"d$F$/d$z$ / (4 $A\,r_g$)",
+    )
+    other.plot(
+        (layer.thickness - heights) * _NM,
+        truth * _MPA,
+        color=style.MARK,
+        lw=0.6,
+        ls=":",
+        label="true modulus",
+    )
     other.set_ylabel("modulus (MPa)", color=style.QUADRATURE)
     highest = max(float(truth.max()), float(np.nanmax(apparent))) * _MPA
     style.with_headroom(other, 0.0, 1.05 * highest, 1.0)
     ax.set_ylim(top=ax.get_ylim()[1] * other.get_ylim()[1] / (1.05 * highest))
-    other.legend(handles=[*ax.get_lines(), *other.get_lines()], loc="upper center", ncols=3,
-                 columnspacing=1.0)  # fmt: skip
+    other.legend(
+        handles=[*ax.get_lines(), *other.get_lines()],
+        loc="upper center",
+        ncols=3,
+        columnspacing=1.0,
+    )
     return ax
 
 
@@ -170,11 +199,13 @@ def inverted(
     edges = found.cells * _NM
     parts = [(r"$E'$", found.modulus.real, found.storage_low, found.storage_high, style.IN_PHASE)]
     if np.any(found.modulus.imag > 0.0):
-        parts.append((r"$E''$", found.modulus.imag, found.loss_low, found.loss_high,
-                      style.QUADRATURE))  # fmt: skip
+        parts.append(
+            (r"$E''$", found.modulus.imag, found.loss_low, found.loss_high, style.QUADRATURE)
+        )
     for name, values, low, high, colour in parts:
-        ax.stairs(high * _MPA, edges, baseline=low * _MPA, fill=True, color=colour, alpha=0.25,
-                  lw=0)  # fmt: skip
+        ax.stairs(
+            high * _MPA, edges, baseline=low * _MPA, fill=True, color=colour, alpha=0.25, lw=0
+        )
         ax.stairs(values * _MPA, edges, baseline=None, color=colour, lw=1.0, label=name)
     if truth is not None:
         heights, moduli = _profile(truth)

@@ -107,16 +107,28 @@ def draw_map(
     if found.grid:
         x, y = edges(unit(found.x)), edges(unit(found.y))
         ax.set_facecolor(style.NOTHING)
-        shown = ax.pcolormesh(x, y, np.ma.masked_invalid(values), norm=norm, cmap=colours,
-                              rasterized=values.size > style.MANY)  # fmt: skip
+        shown = ax.pcolormesh(
+            x,
+            y,
+            np.ma.masked_invalid(values),
+            norm=norm,
+            cmap=colours,
+            rasterized=values.size > style.MANY,
+        )
         ax.set_xlim(x[0], x[-1])
         ax.set_ylim(y[0], y[-1])
     else:
         size = _dot(len(values))
         empty = ~np.isfinite(values)
         ax.scatter(unit(found.x)[empty], unit(found.y)[empty], s=size, color=style.NOTHING)
-        shown = ax.scatter(unit(found.x)[~empty], unit(found.y)[~empty], s=size, c=values[~empty],
-                           norm=norm, cmap=colours)  # fmt: skip
+        shown = ax.scatter(
+            unit(found.x)[~empty],
+            unit(found.y)[~empty],
+            s=size,
+            c=values[~empty],
+            norm=norm,
+            cmap=colours,
+        )
     place_axes(ax, unit)
     return shown
 
@@ -206,8 +218,9 @@ def quality(
     """
     way = one_direction(results, direction)
     columns = 2 if width > 1.5 * style.COLUMN else 1
-    axes = style.several(axes, 2, width, columns=columns, row_height=62e-3,
-                         simulated=is_simulated(results))  # fmt: skip
+    axes = style.several(
+        axes, 2, width, columns=columns, row_height=62e-3, simulated=is_simulated(results)
+    )
     flags = way["quality"].values.astype(np.int64)
     _counts(axes[0], flags)
     _where(axes[1], way, flags)
@@ -220,11 +233,21 @@ def _counts(ax: Axes, flags: np.ndarray) -> None:
     clean = int(np.sum(flags == 0))
     names = [name.replace("_", " ") for name in FLAGS]
     colours = [_CLASSES[2][1] if name in LEFT_OUT else _CLASSES[1][1] for name in FLAGS]
-    ax.barh(["nothing to report", *names], [clean, *counts],
-            color=[_CLASSES[0][1], *colours], height=0.75)  # fmt: skip
+    ax.barh(
+        ["nothing to report", *names],
+        [clean, *counts],
+        color=[_CLASSES[0][1], *colours],
+        height=0.75,
+    )
     for place, count in enumerate([clean, *counts]):
-        ax.text(count + 0.015 * n, place, str(count), va="center", fontsize=style.SMALL,
-                color=style.MARK if count else style.MUTED)  # fmt: skip
+        ax.text(
+            count + 0.015 * n,
+            place,
+            str(count),
+            va="center",
+            fontsize=style.SMALL,
+            color=style.MARK if count else style.MUTED,
+        )
     ax.invert_yaxis()
     ax.set_xlim(0, 1.12 * max(n, 1))
     steps = MaxNLocator(5, integer=True).tick_values(0, max(n, 1))
@@ -256,5 +279,11 @@ def _where(ax: Axes, results: xr.Dataset, flags: np.ndarray) -> None:
         ax.set_ylim(-0.5, 2.5)
         ax.set_xlabel("curve")
         return
-    ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3,
-              columnspacing=1.0, handlelength=0.8)  # fmt: skip
+    ax.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=3,
+        columnspacing=1.0,
+        handlelength=0.8,
+    )

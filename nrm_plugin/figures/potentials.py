@@ -63,8 +63,11 @@ def voltammogram(
     """
     ax = style.one(ax, width)
     if not has_potential(results):
-        return style.words(ax, "No curve has an electrode potential: give the potentiostat's log "
-                               "to nrm process with --potential.")  # fmt: skip
+        return style.words(
+            ax,
+            "No curve has an electrode potential: give the potentiostat's log "
+            "to nrm process with --potential.",
+        )
     shown = regions_of(results, regions)
     potential = np.asarray(column(results, _POTENTIAL), np.float64)
     style.mark(ax, is_simulated(results))
@@ -128,10 +131,19 @@ def _current(
     scale = readable_scale(amperes, "A")
     for number, region in enumerate(shown):
         ax.axvspan(region.low, region.high, color=colour_of(number), alpha=0.22, lw=0.0)
-    ax.plot(volts, scale(amperes), color=style.MARK, gid="trace",
-            rasterized=len(volts) > style.MANY)  # fmt: skip
-    ax.plot(potential, np.full(len(potential), 0.02), "|", transform=ax.get_xaxis_transform(),
-            color=style.MARK, ms=3.5, mew=0.4, gid="curves")  # fmt: skip
+    ax.plot(
+        volts, scale(amperes), color=style.MARK, gid="trace", rasterized=len(volts) > style.MANY
+    )
+    ax.plot(
+        potential,
+        np.full(len(potential), 0.02),
+        "|",
+        transform=ax.get_xaxis_transform(),
+        color=style.MARK,
+        ms=3.5,
+        mew=0.4,
+        gid="curves",
+    )
     ax.set_xlabel("potential (V)")
     ax.set_ylabel(with_unit("current", scale.unit))
     style.with_headroom(ax, *ax.get_ylim(), lines=1)
@@ -163,11 +175,25 @@ def _name_regions(ax: Axes, shown: tuple[Region, ...], *, across: bool) -> None:
         said = f"n = {len(region.curves)}"
         common: dict[str, Any] = {"fontsize": style.SMALL, "color": style.MARK}
         if across:
-            ax.text(middle, 0.97, said, transform=ax.get_xaxis_transform(), ha="center",
-                    va="top", **common)  # fmt: skip
+            ax.text(
+                middle,
+                0.97,
+                said,
+                transform=ax.get_xaxis_transform(),
+                ha="center",
+                va="top",
+                **common,
+            )
         else:
-            ax.text(0.985, middle, said, transform=ax.get_yaxis_transform(), ha="right",
-                    va="center", **common)  # fmt: skip
+            ax.text(
+                0.985,
+                middle,
+                said,
+                transform=ax.get_yaxis_transform(),
+                ha="right",
+                va="center",
+                **common,
+            )
 
 
 def _fits(ax: Axes, region: Region, across: bool) -> bool:

@@ -28,8 +28,14 @@ _STICKS_OUT = 0.2  # of the tip above the layer, in thicknesses
 _BEYOND = 0.002  # part of a section's area whose stress is off the colours, at either end
 _RANGE = 1e-3  # and no stress is shown that is smaller than this part of the largest
 # How surfaces are drawn; the square that matplotlib reserves for them is too small.
-_SOLID: Any = {"rstride": 1, "cstride": 1, "lw": 0, "antialiased": False, "rasterized": True,
-               "clip_on": False}  # fmt: skip
+_SOLID: Any = {
+    "rstride": 1,
+    "cstride": 1,
+    "lw": 0,
+    "antialiased": False,
+    "rasterized": True,
+    "clip_on": False,
+}
 
 
 @style.styled
@@ -111,21 +117,38 @@ def _section(
     shown: Any = None
     for side in (1.0, -1.0):
         mesh = Triangulation(side * fields.r * _NM, fields.z * _NM, fields.triangles)
-        shown = ax.tripcolor(mesh, values, shading="gouraud", cmap=style.VALUES, norm=limits,
-                             rasterized=True)  # fmt: skip
+        shown = ax.tripcolor(
+            mesh, values, shading="gouraud", cmap=style.VALUES, norm=limits, rasterized=True
+        )
     top = (1.0 + _STICKS_OUT) * height
     r, z = fields.contour(top / _NM) * _NM
     ax.fill(np.concatenate([-r[::-1], r]), np.concatenate([z[::-1], z]), fc=_TIP, ec=_EDGE, lw=0.6)
     arrow, level = 0.22 * edge, 0.5 * (height + top)
     wall = float(np.interp(level, z, r)) + 0.02 * edge
     for side in (1.0, -1.0):
-        ax.annotate("", (side * (wall + arrow), level), (side * wall, level),
-                    arrowprops={"arrowstyle": "-|>", "lw": 0.8, "shrinkA": 0, "shrinkB": 0,
-                                "mutation_scale": 6.0, "fc": style.MARK})  # fmt: skip
-    ax.text(wall + 1.15 * arrow, level, f"±{fields.amplitude * _NM:.3g} nm", va="center",
-            fontsize=style.SMALL)  # fmt: skip
-    ax.set(xlim=(-edge, edge), ylim=(0.0, top), aspect="equal", xlabel="x (nm)",
-           ylabel="height (nm)")  # fmt: skip
+        ax.annotate(
+            "",
+            (side * (wall + arrow), level),
+            (side * wall, level),
+            arrowprops={
+                "arrowstyle": "-|>",
+                "lw": 0.8,
+                "shrinkA": 0,
+                "shrinkB": 0,
+                "mutation_scale": 6.0,
+                "fc": style.MARK,
+            },
+        )
+    ax.text(
+        wall + 1.15 * arrow,
+        level,
+        f"±{fields.amplitude * _NM:.3g} nm",
+        va="center",
+        fontsize=style.SMALL,
+    )
+    ax.set(
+        xlim=(-edge, edge), ylim=(0.0, top), aspect="equal", xlabel="x (nm)", ylabel="height (nm)"
+    )
     return shown
 
 
@@ -206,18 +229,41 @@ def displacement_3d(
     whole = fields.contour(end / _NM) * _NM
     outside = whole[:, whole[1] >= height]
     for (r, z), angles in ((inside, half_turn - np.pi), (outside, 2.0 * half_turn)):
-        ax.plot_surface(r[:, None] * np.cos(angles), r[:, None] * np.sin(angles),
-                        np.broadcast_to(z[:, None], (z.size, angles.size)), color=_TIP,
-                        zorder=3, **_SOLID)  # fmt: skip
+        ax.plot_surface(
+            r[:, None] * np.cos(angles),
+            r[:, None] * np.sin(angles),
+            np.broadcast_to(z[:, None], (z.size, angles.size)),
+            color=_TIP,
+            zorder=3,
+            **_SOLID,
+        )
     lid = outside[0, -1] * np.outer([0.0, 1.0], np.exp(2j * half_turn))
-    ax.plot_surface(lid.real, lid.imag, np.full(lid.shape, end), color=_TIP, shade=False,
-                    zorder=4, **_SOLID)  # fmt: skip
+    ax.plot_surface(
+        lid.real, lid.imag, np.full(lid.shape, end), color=_TIP, shade=False, zorder=4, **_SOLID
+    )
     for side in (1.0, -1.0):
         start = side * 1.2 * outside[0, -1]
-        ax.quiver(start, 0.0, 0.5 * (height + end), side * 0.3 * edge, 0.0, 0.0, color=style.MARK,
-                  lw=0.8, arrow_length_ratio=0.35, clip_on=False, zorder=5)  # fmt: skip
-    ax.set(xlim=(-edge, edge), ylim=(0.0, edge), zlim=(0.0, height), xlabel="x (nm)",
-           ylabel="y (nm)", zlabel="height (nm)")  # fmt: skip
+        ax.quiver(
+            start,
+            0.0,
+            0.5 * (height + end),
+            side * 0.3 * edge,
+            0.0,
+            0.0,
+            color=style.MARK,
+            lw=0.8,
+            arrow_length_ratio=0.35,
+            clip_on=False,
+            zorder=5,
+        )
+    ax.set(
+        xlim=(-edge, edge),
+        ylim=(0.0, edge),
+        zlim=(0.0, height),
+        xlabel="x (nm)",
+        ylabel="y (nm)",
+        zlabel="height (nm)",
+    )
     ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.yaxis.set_major_locator(MaxNLocator(2))
     ax.zaxis.set_major_locator(MaxNLocator(5 if height > 0.8 * edge else 2))
@@ -247,15 +293,18 @@ def everywhere(fields: Fields) -> Displacement:
     mesh = Triangulation(fields.r * _NM, fields.z * _NM, fields.triangles)
     rim, surface = fields.r.max() * _NM, fields.layer.thickness * _NM
     hair = 1e-6 * fields.tip.radius * _NM  # what lies on the tip or the surface, rounded, is inside
-    parts = [(LinearTriInterpolator(mesh, part.real), LinearTriInterpolator(mesh, part.imag))
-             for part in fields.displacement * _NM]  # fmt: skip
+    parts = [
+        (LinearTriInterpolator(mesh, part.real), LinearTriInterpolator(mesh, part.imag))
+        for part in fields.displacement * _NM
+    ]
 
     def moved(x: FloatArray, y: FloatArray, z: FloatArray) -> FloatArray:
         angle = np.arctan2(y, x)
         r, z = np.clip(np.hypot(x, y) + hair, 0.0, rim - hair), np.minimum(z, surface - hair)
         turns = np.cos(angle), np.sin(angle), np.cos(angle)
-        found = [(re(r, z) + 1j * im(r, z)) * turn
-                 for (re, im), turn in zip(parts, turns, strict=True)]  # fmt: skip
+        found = [
+            (re(r, z) + 1j * im(r, z)) * turn for (re, im), turn in zip(parts, turns, strict=True)
+        ]
         return largest(np.ma.filled(np.ma.stack(found), np.nan))
 
     return moved

@@ -73,9 +73,17 @@ def raw(
     if any(one.referenced for one in some):
         handles += [
             Line2D([], [], color=style.MARK, lw=0.6, ls="--", label="baseline, wall"),
-            Line2D([], [], color=style.MARK, ls="", marker="o", mfc="white", mew=0.7,
-                   label="solid contact"),
-        ]  # fmt: skip
+            Line2D(
+                [],
+                [],
+                color=style.MARK,
+                ls="",
+                marker="o",
+                mfc="white",
+                mew=0.7,
+                label="solid contact",
+            ),
+        ]
     style.legend_above(ax, handles, *ax.get_ylim())
     if len(some) > _NAMED:
         style.title(ax, f"{len(some)} curves")
@@ -95,8 +103,16 @@ def _draw_lines(ax: Axes, one: Recorded) -> None:
     dashed: dict[str, Any] = {"color": style.MARK, "lw": 0.6, "ls": "--", "zorder": 3}
     ax.plot(flat * NANO, one.baseline_at(flat) * NANO, gid="baseline", **dashed)
     ax.plot(steep * NANO, one.wall_at(steep) * NANO, gid="wall", **dashed)
-    ax.plot(one.contact * NANO, one.baseline * NANO, "o", color=style.MARK, mfc="white",
-            mew=0.7, zorder=4, gid="contact")  # fmt: skip
+    ax.plot(
+        one.contact * NANO,
+        one.baseline * NANO,
+        "o",
+        color=style.MARK,
+        mfc="white",
+        mew=0.7,
+        zorder=4,
+        gid="contact",
+    )
 
 
 @style.styled
@@ -139,15 +155,21 @@ def referenced(
     some = [one for one in recorded(curves, numbers, results) if one.referenced]
     ax = style.one(ax, width)
     if not some:
-        return style.words(ax, "No solid contact was found in these curves, or their deflection "
-                               "is not calibrated.")  # fmt: skip
+        return style.words(
+            ax, "No solid contact was found in these curves, or their deflection is not calibrated."
+        )
     if show == "distance":
         _one_after_the_other(ax, some)
     else:
         for one, colour in zip(some, _colours(len(some)), strict=True):
             bent = one.deflection - one.baseline_at(one.height)
-            _line(ax, one.distance[one.approach] * NANO, bent[one.approach] * NANO, color=colour,
-                  label=f"curve {one.number}" if len(some) <= _NAMED else None)  # fmt: skip
+            _line(
+                ax,
+                one.distance[one.approach] * NANO,
+                bent[one.approach] * NANO,
+                color=colour,
+                label=f"curve {one.number}" if len(some) <= _NAMED else None,
+            )
         ax.axvline(0.0, color=style.MARK, lw=0.6, ls="--", zorder=0)
         ax.set_xlabel(DISTANCE)
         ax.set_ylabel("deflection (nm)")
@@ -206,8 +228,15 @@ def curve(
     """
     way = one_direction(results, direction)
     number = _good_one(way) if number is None else int(checked(number, way.sizes["curve"])[0])
-    axes = style.several(axes, 2, width, columns=1, row_height=0.5 * width, sharex=True,
-                         simulated=bool(results.attrs.get("simulated", 0)))  # fmt: skip
+    axes = style.several(
+        axes,
+        2,
+        width,
+        columns=1,
+        row_height=0.5 * width,
+        sharex=True,
+        simulated=bool(results.attrs.get("simulated", 0)),
+    )
     if "force_gradient_in_phase" not in way:
         for ax in axes:
             style.words(ax, "The curves have no lateral signal: there is no lateral force.")

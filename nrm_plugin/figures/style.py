@@ -183,8 +183,16 @@ def words(ax: Axes, text: str) -> Axes:
     """Say in words why there is nothing to see."""
     ax.set_axis_off()
     columns = max(12, int(size_of(ax)[0] / (0.62 * SMALL)))
-    ax.text(0.5, 0.5, textwrap.fill(text, columns), transform=ax.transAxes, ha="center",
-            va="center", fontsize=SMALL + 0.5, color=MUTED)  # fmt: skip
+    ax.text(
+        0.5,
+        0.5,
+        textwrap.fill(text, columns),
+        transform=ax.transAxes,
+        ha="center",
+        va="center",
+        fontsize=SMALL + 0.5,
+        color=MUTED,
+    )
     return ax
 
 
@@ -248,8 +256,15 @@ def legend_above(
     columns = max(1, min(3, len(handles), columns))
     lines = -(-len(handles) // columns) + (said is not None)
     with_headroom(ax, low, high, 1.1 * lines, 6.5)
-    ax.legend(handles=handles, loc="upper right", ncols=columns, columnspacing=1.2, title=said,
-              title_fontsize=6.5, alignment="left")  # fmt: skip
+    ax.legend(
+        handles=handles,
+        loc="upper right",
+        ncols=columns,
+        columnspacing=1.2,
+        title=said,
+        title_fontsize=6.5,
+        alignment="left",
+    )
 
 
 def legend_below(ax: Axes, handles: Sequence[Artist], **options: Any) -> None:

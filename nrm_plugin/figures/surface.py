@@ -73,8 +73,9 @@ def topography(
     if sized:
         place = length_scale(np.array([0.0, *image.size]))
         extent = (0.0, float(place(image.size[0])), 0.0, float(place(image.size[1])))
-    picture = ax.imshow(values, origin="lower", extent=extent, cmap=style.VALUES,
-                        norm=style.limits(values))  # fmt: skip
+    picture = ax.imshow(
+        values, origin="lower", extent=extent, cmap=style.VALUES, norm=style.limits(values)
+    )
     if sized:
         place_axes(ax, place)
     else:
@@ -101,8 +102,13 @@ def _contacts(ax: Axes | None, results: xr.Dataset, level: bool, width: float) -
         values = found.levelled if level else values
     shown = values - (0.0 if heights.grid and level else np.nanmin(values))
     unit = readable_scale(shown, "m")
-    picture = draw_map(ax, Map(heights.x, heights.y, values, "m", "height", heights.grid),
-                       unit(shown), style.limits(unit(shown)), style.VALUES)  # fmt: skip
+    picture = draw_map(
+        ax,
+        Map(heights.x, heights.y, values, "m", "height", heights.grid),
+        unit(shown),
+        style.limits(unit(shown)),
+        style.VALUES,
+    )
     style.colour_bar(ax, picture, f"height of the solid contact ({unit.unit})", extend="both")
     if found is not None:
         _say(ax, found)

@@ -81,9 +81,12 @@ def with_potential(
         From the log.
     """
     given = {
-        "gain": gain, "offset": offset, "reference": reference,
-        "clock_offset": clock_offset, "time_zone": time_zone,
-    }  # fmt: skip
+        "gain": gain,
+        "offset": offset,
+        "reference": reference,
+        "clock_offset": clock_offset,
+        "time_zone": time_zone,
+    }
     held: CurveSet | xr.Dataset = data
     settings = Settings.of(held, {k: v for k, v in given.items() if v is not None})
     if source is not None:

@@ -36,12 +36,14 @@ def quality_section(
             "All curves are left out for their flags: there are no averages. The flags say what to "
             "change."
         )
-    section.pictures.append(picture(
-        lambda: figures.quality(results),
-        "Curves by flag (left), and where they are (right). A curve may carry several flags.",
-        "Bars: number of curves with each flag, as in the table below. Map: curves without a flag, "
-        "flagged, and left out.",
-    ))  # fmt: skip
+    section.pictures.append(
+        picture(
+            lambda: figures.quality(results),
+            "Curves by flag (left), and where they are (right). A curve may carry several flags.",
+            "Bars: number of curves with each flag, as in the table below. Map: curves without a "
+            "flag, flagged, and left out.",
+        )
+    )
     if found.flags:
         section.tables.append(_table(results, found))
     section.parts = [_examples(results, found, curves, why_no_curves)]
@@ -51,20 +53,29 @@ def quality_section(
 def _table(results: xr.Dataset, found: Quality) -> Table:
     rows = []
     for flag in found.flags:
-        rows.append([
-            words(flag.name.replace("_", " ")),
-            count(flag.count),
-            number(flag.count / found.n, 100.0, 2, "%"),
-            words("left out" if flag.left_out else "counted"),
-            words(flag.meaning),
-            Cell(", ".join(map(str, flag.examples)), float(flag.examples[0])),
-            words(flag.advice),
-        ])  # fmt: skip
-    columns = [Column("Flag"), Column("Curves", True), Column("Part", True),
-               Column("In averages"), Column("What it means"), Column("Look at curve"),
-               Column("What helps")]  # fmt: skip
-    return Table("Flags that curves carry", columns, rows,
-                 "Curves are numbered from 0, as in the file.")  # fmt: skip
+        rows.append(
+            [
+                words(flag.name.replace("_", " ")),
+                count(flag.count),
+                number(flag.count / found.n, 100.0, 2, "%"),
+                words("left out" if flag.left_out else "counted"),
+                words(flag.meaning),
+                Cell(", ".join(map(str, flag.examples)), float(flag.examples[0])),
+                words(flag.advice),
+            ]
+        )
+    columns = [
+        Column("Flag"),
+        Column("Curves", True),
+        Column("Part", True),
+        Column("In averages"),
+        Column("What it means"),
+        Column("Look at curve"),
+        Column("What helps"),
+    ]
+    return Table(
+        "Flags that curves carry", columns, rows, "Curves are numbered from 0, as in the file."
+    )
 
 
 def _examples(

@@ -90,8 +90,9 @@ def _fact(key: str, item: Any) -> Fact | None:
     if entry is None or entry.text or entry.words or key == "simulated":
         return Fact(str(value), str(value)[:LONGEST], source)
     try:
-        number = float(entry.check(key, parse(value, entry.unit)
-                                   if isinstance(value, str) else float(value)))  # fmt: skip
+        number = float(
+            entry.check(key, parse(value, entry.unit) if isinstance(value, str) else float(value))
+        )
     except (InvalidInput, ValueError, OverflowError):
         return Fact(str(value), str(value)[:LONGEST], source)
     return Fact(number, with_unit(float(f"{number:.6g}"), entry.unit), source)

@@ -48,10 +48,14 @@ def _facts(known: Known) -> Table:
         fact, error = known[key], known.get(f"{key}_stderr")
         meaning = METADATA[key].meaning if key in METADATA else key
         text = fact.text + ("" if error is None else _plus_minus(fact.value, error))
-        rows.append([
-            words(meaning[:1].upper() + meaning[1:]), words(text), Cell(key, key, "code"),
-            words(fact.source),
-        ])  # fmt: skip
+        rows.append(
+            [
+                words(meaning[:1].upper() + meaning[1:]),
+                words(text),
+                Cell(key, key, "code"),
+                words(fact.source),
+            ]
+        )
     columns = [Column("Quantity"), Column("Value"), Column("Key"), Column("Where from")]
     return Table("The experiment: sample, instrument and settings", columns, rows)
 
@@ -68,8 +72,9 @@ def _wires(wires: list[str]) -> Table:
     for wire in wires:
         name, _, original = wire.partition(" = ")
         entry = CHANNELS.get(name)
-        rows.append([Cell(name, name, "code"), words(entry.meaning if entry else ""),
-                     words(original)])  # fmt: skip
+        rows.append(
+            [Cell(name, name, "code"), words(entry.meaning if entry else ""), words(original)]
+        )
     columns = [Column("Signal"), Column("Meaning"), Column("Called in the file")]
     return Table("Signals, and what the file calls them", columns, rows)
 
@@ -87,8 +92,13 @@ def conditions_section(found: list[Condition]) -> Section:
         ]
         for one in found
     ]
-    columns = [Column("Condition"), Column("Here"), Column("Wanted (by)"), Column("Verdict"),
-               Column("What it does to the result")]  # fmt: skip
+    columns = [
+        Column("Condition"),
+        Column("Here"),
+        Column("Wanted (by)"),
+        Column("Verdict"),
+        Column("What it does to the result"),
+    ]
     table = Table("The conditions against the paper's own ranges", columns, rows)
     intro = (
         "Ranges are those in which the paper worked, where it gives one; the others follow from "
@@ -131,17 +141,27 @@ def _sources(results: xr.Dataset, own: dict[str, str]) -> Table:
     )
     rows = []
     for i, name in enumerate(names):
-        rows.append([
-            words("original"), words(name), words(readers[i] if i < len(readers) else ""),
-            Cell(hashes[i] if i < len(hashes) and hashes[i] else "not known", "", "hash"),
-        ])  # fmt: skip
+        rows.append(
+            [
+                words("original"),
+                words(name),
+                words(readers[i] if i < len(readers) else ""),
+                Cell(hashes[i] if i < len(hashes) and hashes[i] else "not known", "", "hash"),
+            ]
+        )
     rows += [
         [words("potential"), words(text), words(""), words("")]
         for text in texts(results, "potential_source")
     ]
     if own:
-        rows.append([words("results"), words(own["name"]), words("nrm-plugin"),
-                     Cell(own["sha256"], "", "hash")])  # fmt: skip
+        rows.append(
+            [
+                words("results"),
+                words(own["name"]),
+                words("nrm-plugin"),
+                Cell(own["sha256"], "", "hash"),
+            ]
+        )
     if not rows:
         rows = [[words("original"), words("not known"), words(""), words("")]]
     columns = [Column("What"), Column("File"), Column("Read by"), Column("SHA-256")]

@@ -115,10 +115,17 @@ def render(
         results = with_potential(results, log)
     report = _report(results, curves, list(edges), log, file)
     style, script = (_asset(name) for name in ("page.css", "sort.js"))
-    return _environment().get_template("page.html").render(
-        report=report, style=Markup(style), script=Markup(script), style_hash=_hash(style),
-        script_hash=_hash(script),
-    )  # fmt: skip
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            report=report,
+            style=Markup(style),
+            script=Markup(script),
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+        )
+    )
 
 
 @cache
@@ -229,8 +236,10 @@ def _about(results: xr.Dataset, name: str) -> str:
         said.append(f"from {', '.join(sources[:3])}{more}")
     began = column(results, "start_time")
     if began is not None and began.dtype.kind == "M" and not np.isnat(began).all():
-        first, last = (np.datetime_as_string(v, unit="s").replace("T", " ")
-                       for v in (np.nanmin(began), np.nanmax(began)))  # fmt: skip
+        first, last = (
+            np.datetime_as_string(v, unit="s").replace("T", " ")
+            for v in (np.nanmin(began), np.nanmax(began))
+        )
         said.append(f"recorded {first} to {last if last[:10] != first[:10] else last[11:]}")
     text = ", ".join(said)
     return text[:1].upper() + text[1:] + "." if text else "Results in memory."
@@ -275,8 +284,10 @@ def _short(
     if "storage_modulus" not in results:
         said.append("There is no lateral signal, and so there are no moduli.")
     elif common.relative is None:
-        said.append("How far all moduli may be off together is not known: no calibration has a "
-                    "standard error.")  # fmt: skip
+        said.append(
+            "How far all moduli may be off together is not known: no calibration has a "
+            "standard error."
+        )
     else:
         said.append(
             f"All moduli share a factor with a relative standard error of "
@@ -323,8 +334,11 @@ def _extent(results: xr.Dataset, found: Regions) -> str:
 def _verdicts(judged: list[Condition]) -> str:
     by = {tone: [c for c in judged if c.verdict == tone] for tone in (GOOD, DOUBTFUL, BAD, UNKNOWN)}
     said = f"Of {len(judged)} conditions of the experiment {len(by[GOOD])} are fine"
-    for tone, word in ((DOUBTFUL, "doubtful"), (BAD, "outside of their range"),
-                       (UNKNOWN, "not known")):  # fmt: skip
+    for tone, word in (
+        (DOUBTFUL, "doubtful"),
+        (BAD, "outside of their range"),
+        (UNKNOWN, "not known"),
+    ):
         if by[tone]:
             names = ", ".join(c.name[:1].lower() + c.name[1:] for c in by[tone])
             said += f"; {word}: {names}"

@@ -51,8 +51,7 @@ def thickness_table(results: xr.Dataset, found: Regions, thickness: xr.Dataset |
     rows = []
     for i, region in enumerate(found):
         used, _ = select(results, region.curves)
-        row = [region_cell(region), count(len(region.curves)),
-               count(len(used))]  # fmt: skip
+        row = [region_cell(region), count(len(region.curves)), count(len(used))]
         if thickness is not None:
             of = {str(name): float(values[i]) for name, values in thickness.data_vars.items()}
             row += [

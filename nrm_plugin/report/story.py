@@ -62,9 +62,14 @@ def by_potential(
         section.tables.append(regional.thickness_table(results, found, None))
         return section
     section.pictures += _main(results, found, trace, potential)
-    numbers = Part("Numbers", download=regional.as_download(rows), tables=[
-        regional.thickness_table(results, found, thickness), regional.summary_table(rows, found),
-    ])  # fmt: skip
+    numbers = Part(
+        "Numbers",
+        download=regional.as_download(rows),
+        tables=[
+            regional.thickness_table(results, found, thickness),
+            regional.summary_table(rows, found),
+        ],
+    )
     section.parts = [
         numbers,
         _more_profiles(results, found),
@@ -133,22 +138,33 @@ def _main(results: xr.Dataset, found: Regions, trace: Any, potential: bool) -> l
         "median; dashed: what noise alone shows"
     )
     if potential:
-        return [picture(
-            lambda: figures.figure4(results, found, trace=trace),
-            f"(a) {_PASS[trace is not None]}, with the regions. "
-            f"(b) {profiles}. (c) {density}. (d) {violin}.",
-            "Four rows of panels by region of the electrode potential: potential, mean profiles, "
-            "densities of the shear modulus over depth, violins. Their numbers are in the tables "
-            "below.",
-        )]  # fmt: skip
+        return [
+            picture(
+                lambda: figures.figure4(results, found, trace=trace),
+                f"(a) {_PASS[trace is not None]}, with the regions. "
+                f"(b) {profiles}. (c) {density}. (d) {violin}.",
+                "Four rows of panels by region of the electrode potential: potential, mean "
+                "profiles, densities of the shear modulus over depth, violins. Their numbers are "
+                "in the tables below.",
+            )
+        ]
     return [
-        picture(lambda: figures.profiles(results, found), f"{profiles}.",
-                "Mean profile of all curves with its interval."),
-        picture(lambda: figures.density(results, found, width=figures.COLUMN), f"{density}.",
-                "Density of the shear modulus over depth, all curves."),
-        picture(lambda: figures.violin(results, found), f"{violin}.",
-                "Violins of the shear modulus in bins of depth, all curves."),
-    ]  # fmt: skip
+        picture(
+            lambda: figures.profiles(results, found),
+            f"{profiles}.",
+            "Mean profile of all curves with its interval.",
+        ),
+        picture(
+            lambda: figures.density(results, found, width=figures.COLUMN),
+            f"{density}.",
+            "Density of the shear modulus over depth, all curves.",
+        ),
+        picture(
+            lambda: figures.violin(results, found),
+            f"{violin}.",
+            "Violins of the shear modulus in bins of depth, all curves.",
+        ),
+    ]
 
 
 def _more_profiles(results: xr.Dataset, found: Regions) -> Part:
@@ -199,12 +215,14 @@ def _single(results: xr.Dataset, curves: CurveSet | None) -> Part:
                 "Every curve comes down to the same origin, whatever its height.",
             ),
         ]
-    shown.append(picture(
-        lambda: figures.curve(results),
-        "Lateral force of a single curve and its derivative, in phase and out of phase, with 95 % "
-        "intervals of the noise. Grey: next to the electrode there is no estimate.",
-        "Lateral force rises towards the electrode; its derivative shows the layers.",
-    ))  # fmt: skip
+    shown.append(
+        picture(
+            lambda: figures.curve(results),
+            "Lateral force of a single curve and its derivative, in phase and out of phase, with "
+            "95 % intervals of the noise. Grey: next to the electrode there is no estimate.",
+            "Lateral force rises towards the electrode; its derivative shows the layers.",
+        )
+    )
     return Part("Single curves", pictures=shown)
 
 
@@ -217,29 +235,37 @@ def over_sample(results: xr.Dataset, curves: CurveSet | None) -> Section:
         section.missing = True
     else:
         lateral = "storage_modulus" in results and len(select(results)[0])
-        section.pictures.append(picture(
-            lambda: figures.topography(results),
-            "Height of the solid contact above its plane: the topography of the electrode below "
-            "the interphase. Sa, Sq: roughness of the area; Rq: of the lines.",
-            "Map of the heights of the solid contact.",
-        ))  # fmt: skip
+        section.pictures.append(
+            picture(
+                lambda: figures.topography(results),
+                "Height of the solid contact above its plane: the topography of the electrode "
+                "below the interphase. Sa, Sq: roughness of the area; Rq: of the lines.",
+                "Map of the heights of the solid contact.",
+            )
+        )
         if lateral:
             section.pictures += [
-                picture(partial(figures.map, results, depth=depth),
-                        f"|G*| at {depth * 1e9:.3g} nm from the electrode.",
-                        "Map of the shear modulus at a fixed distance from the electrode.")
+                picture(
+                    partial(figures.map, results, depth=depth),
+                    f"|G*| at {depth * 1e9:.3g} nm from the electrode.",
+                    "Map of the shear modulus at a fixed distance from the electrode.",
+                )
                 for depth in (figures.DEPTH, 2.0 * figures.DEPTH)
             ] + [
-                picture(lambda: figures.map(results, "thickness"),
-                        "Distance from the electrode at which the interphase is first felt.",
-                        "Map of the thickness."),
-            ]  # fmt: skip
+                picture(
+                    lambda: figures.map(results, "thickness"),
+                    "Distance from the electrode at which the interphase is first felt.",
+                    "Map of the thickness.",
+                ),
+            ]
         if curves is not None and any(image.unit == "m" for image in curves.images):
-            section.pictures.append(picture(
-                lambda: figures.topography(curves),
-                "Topography as the microscope recorded it, above its plane.",
-                "Map of heights recorded with the curves.",
-            ))  # fmt: skip
+            section.pictures.append(
+                picture(
+                    lambda: figures.topography(curves),
+                    "Topography as the microscope recorded it, above its plane.",
+                    "Map of heights recorded with the curves.",
+                )
+            )
     section.parts = [_repeats(results)]
     return section
 
@@ -260,20 +286,30 @@ def _repeats(results: xr.Dataset) -> Part:
             said.append(f"{shown}: {error}.")
             continue
         if not found.n_places:
-            return missing(title, "No place was measured more than once: nothing can be said "
-                                  "about damage by the tip.")  # fmt: skip
+            return missing(
+                title,
+                "No place was measured more than once: nothing can be said "
+                "about damage by the tip.",
+            )
         said += found.warnings
-        rows.append([
-            words(f"{shown} ({unit})"),
-            interval(found.per_ramp, found.low, found.high, factor),
-            number(found.relative, 100.0, 2, "%"),
-            number(found.p, digits=2),
-            count(found.n_places),
-            count(found.n_curves),
-        ])  # fmt: skip
-    columns = [Column("Variable"), Column("Change per ramp, 95 % interval", True),
-               Column("Relative", True), Column("p (no change)", True), Column("Places", True),
-               Column("Curves", True)]  # fmt: skip
+        rows.append(
+            [
+                words(f"{shown} ({unit})"),
+                interval(found.per_ramp, found.low, found.high, factor),
+                number(found.relative, 100.0, 2, "%"),
+                number(found.p, digits=2),
+                count(found.n_places),
+                count(found.n_curves),
+            ]
+        )
+    columns = [
+        Column("Variable"),
+        Column("Change per ramp, 95 % interval", True),
+        Column("Relative", True),
+        Column("p (no change)", True),
+        Column("Places", True),
+        Column("Curves", True),
+    ]
     tables = [Table("What one more ramp at the same place changes", columns, rows)] if rows else []
     return Part(title, list(dict.fromkeys(said)), tables=tables)
 
@@ -325,8 +361,12 @@ def _calibrations(common: Systematic) -> Part:
             [words(p.name), words(p.value), number(p.relative, 100.0, 2, "%"), words(p.source)]
             for p in common.parts
         ]
-        columns = [Column("Calibration"), Column("Value"), Column("Relative standard error", True),
-                   Column("Where from")]  # fmt: skip
+        columns = [
+            Column("Calibration"),
+            Column("Value"),
+            Column("Relative standard error", True),
+            Column("Where from"),
+        ]
         part.tables.append(Table("Calibrations in which moduli are linear", columns, rows))
     return part
 
@@ -335,11 +375,14 @@ def _shape(compared: Comparison | None, found: Regions) -> Part:
     title = "The shape factor"
     if compared is None:
         return missing(title, "Without moduli there is no shape factor.")
-    part = Part(title, [
-        f"E* is inversely proportional to the shape factor r_g. Used here: "
-        f"{compared.source or 'one of unknown origin'}. It comes from a model of tip and layer, "
-        "and its choice is in none of the intervals."
-    ])  # fmt: skip
+    part = Part(
+        title,
+        [
+            f"E* is inversely proportional to the shape factor r_g. Used here: "
+            f"{compared.source or 'one of unknown origin'}. It comes from a model of tip and "
+            "layer, and its choice is in none of the intervals."
+        ],
+    )
     part.words += compared.words
     if compared.moduli:
         part.tables.append(regional.comparison_table(compared, found))
@@ -357,16 +400,20 @@ def _origin(results: xr.Dataset) -> Part:
     rows = [
         [words(said), number(value, 1e9, unit="nm"), words(effect)]
         for said, value, effect in (
-            ("Standard error of the solid contact", noise,
-             "shifts the whole profile of a curve along the distance"),
-            ("Shift by another slope of the wall", choice,
-             "the same, for all curves together"),
-            ("Half-width of the derivative's window", width,
-             "edges of layers are blurred over about this distance"),
-            ("First distance with an estimate", valid,
-             "closer to the electrode nothing is known"),
+            (
+                "Standard error of the solid contact",
+                noise,
+                "shifts the whole profile of a curve along the distance",
+            ),
+            ("Shift by another slope of the wall", choice, "the same, for all curves together"),
+            (
+                "Half-width of the derivative's window",
+                width,
+                "edges of layers are blurred over about this distance",
+            ),
+            ("First distance with an estimate", valid, "closer to the electrode nothing is known"),
         )
-    ]  # fmt: skip
+    ]
     columns = [Column("What"), Column("Median over curves", True), Column("What it does")]
     return Part("Distances", tables=[Table("How well distances are known", columns, rows)])
 

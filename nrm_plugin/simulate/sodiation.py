@@ -83,8 +83,13 @@ def sodiation(
     sweep = Voltammogram(start=2.0, turn=0.005, rate=1e-3)
     duration = abs(sweep.start - sweep.turn) / sweep.rate
     length = 250e-9
-    ramp = Ramp(length, samples=1024, speed=2.0 * length * grid[0] * grid[1] / duration,
-                trigger=45e-9, stop_inside=0.02)  # fmt: skip
+    ramp = Ramp(
+        length,
+        samples=1024,
+        speed=2.0 * length * grid[0] * grid[1] / duration,
+        trigger=45e-9,
+        stop_inside=0.02,
+    )
     sample = HardCarbon(
         electrode=Electrode(roughness=8e-9, correlation_length=60e-9),
         thickness_spread=0.2,
@@ -96,14 +101,22 @@ def sodiation(
         dither_amplitude=1e-9,
         dither_frequency=1100.0,
         lock_in=LockIn(time_constant=1e-3, poles=2),
-        detector=Detector(deflection_noise=0.15e-9, lateral_noise=8e-12, tilt=2e-4,
-                          glitches=0.02),
-    )  # fmt: skip
-    curves, truth = simulate(sample, instrument, ramp, grid=grid, pitch=100e-9,
-                             voltammogram=sweep, seed=seed, progress=progress)  # fmt: skip
+        detector=Detector(deflection_noise=0.15e-9, lateral_noise=8e-12, tilt=2e-4, glitches=0.02),
+    )
+    curves, truth = simulate(
+        sample,
+        instrument,
+        ramp,
+        grid=grid,
+        pitch=100e-9,
+        voltammogram=sweep,
+        seed=seed,
+        progress=progress,
+    )
     x, y = curves.curve_table["x"], curves.curve_table["y"]
-    grains = _GRAINS * (np.sin(2 * np.pi * x / _GRAIN_SIZE + 0.4) + np.cos(
-        2 * np.pi * (y - 0.4 * x) / _GRAIN_SIZE))  # fmt: skip
+    grains = _GRAINS * (
+        np.sin(2 * np.pi * x / _GRAIN_SIZE + 0.4) + np.cos(2 * np.pi * (y - 0.4 * x) / _GRAIN_SIZE)
+    )
     truth = replace(truth, contact_height=truth.contact_height + grains)
     began = np.arange(curves.n_curves, dtype=np.float64) * (duration / curves.n_curves)
     return _as_measured(curves, grains, began), _log(sweep, duration, seed), truth
@@ -137,8 +150,11 @@ def _as_measured(curves: CurveSet, grains: FloatArray, began: FloatArray) -> Cur
     }
     height, unit = channels["height"]
     channels["height"] = (height + grains[:, None], unit)
-    table = {name: values for name, values in curves.curve_table.items()
-             if name in ("x", "y", "row", "column")}  # fmt: skip
+    table = {
+        name: values
+        for name, values in curves.curve_table.items()
+        if name in ("x", "y", "row", "column")
+    }
     table["start_time"] = BEGAN + (began * 1e6).round().astype("m8[us]")
     table["start_time_uncertainty"] = np.full(n, 0.5)
     about = {
@@ -151,8 +167,7 @@ def _as_measured(curves: CurveSet, grains: FloatArray, began: FloatArray) -> Cur
         "dither_amplitude_stderr": 0.05e-9,
         "lateral_stiffness_stderr": 8.0,
     }
-    return CurveSet.from_arrays(channels, curve_table=table,
-                                metadata={**curves.metadata, **about})  # fmt: skip
+    return CurveSet.from_arrays(channels, curve_table=table, metadata={**curves.metadata, **about})
 
 
 def _log(sweep: Voltammogram, duration: float, seed: int) -> dict[str, FloatArray]:

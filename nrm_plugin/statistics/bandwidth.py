@@ -46,8 +46,9 @@ def plug_in(counts: AnyArray, cell: float, n: float) -> float:
 
     def derivative(order: int, time: float) -> float:
         """Squared norm of a derivative of the density smoothed for `time`."""
-        return float(2.0 * np.pi ** (2 * order) * np.sum(k2**order * square
-                     * np.exp(-k2 * np.pi**2 * time)))  # fmt: skip
+        return float(
+            2.0 * np.pi ** (2 * order) * np.sum(k2**order * square * np.exp(-k2 * np.pi**2 * time))
+        )
 
     def miss(time: float) -> float:
         norm = derivative(_STAGES, time)

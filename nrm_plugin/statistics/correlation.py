@@ -88,8 +88,7 @@ def lags(points: FloatArray, seed: int = 0) -> Lags | None:
     counts = np.diff(np.append(begin, len(order)))
     lag = np.add.reduceat(away[order], begin) / counts
     lengths = np.geomspace(0.3 * spacing, _LONGEST * extent, _LENGTHS)
-    return Lags(first[order], second[order], begin, lag, lengths,
-                _pair_means(points, lengths, rng))  # fmt: skip
+    return Lags(first[order], second[order], begin, lag, lengths, _pair_means(points, lengths, rng))
 
 
 def _distance(points: FloatArray, first: IntArray, second: IntArray) -> FloatArray:

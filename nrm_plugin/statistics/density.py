@@ -182,8 +182,9 @@ def density(
     for a, b in zip(*np.divmod(pairs, len(depth)), strict=True):
         some = np.flatnonzero((first == a) & (last == b))
         part = slice(a, b + 1)
-        kernel = _kernel(grid, depth[part], bandwidth[0], depth[a] - step / 2,
-                         depth[b] + step / 2, reflect)  # fmt: skip
+        kernel = _kernel(
+            grid, depth[part], bandwidth[0], depth[a] - step / 2, depth[b] + step / 2, reflect
+        )
         tables = _over_value(values[some, part], weak[some, part], low, cell, sigma, size[1])
         for sums, table in zip(both, tables, strict=True):
             sums += kernel @ table
@@ -200,11 +201,23 @@ def density(
     if chosen.magnitude and len(numbers):
         floor = FLOOR * _quadratic_mean(noise)
     return Density(
-        grid, 10.0**value if log else value, found, bandwidth, np.interp(grid, depth, floor),
-        hatched, len(numbers), n, int((weak & there).sum()),
+        grid,
+        10.0**value if log else value,
+        found,
+        bandwidth,
+        np.interp(grid, depth, floor),
+        hatched,
+        len(numbers),
+        n,
+        int((weak & there).sum()),
         float(np.median(depth[first[last >= first]])) if n else float("nan"),
-        chosen.unit, chosen.meaning, variable, conditional, log, tuple(words),
-    )  # fmt: skip
+        chosen.unit,
+        chosen.meaning,
+        variable,
+        conditional,
+        log,
+        tuple(words),
+    )
 
 
 def _check(size: tuple[int, int], bandwidth: tuple[float, float] | None) -> None:

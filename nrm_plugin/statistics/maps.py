@@ -106,8 +106,10 @@ def map_of(
         return Map(x, y, values, unit, label, False, missing, meanings, tuple(words))
     table, repeated = _table(values, row, col, what == "quality")
     if repeated:
-        words.append(f"{repeated} places have several curves: " + (
-            "flags of all are shown" if what == "quality" else "their mean is shown"))  # fmt: skip
+        words.append(
+            f"{repeated} places have several curves: "
+            + ("flags of all are shown" if what == "quality" else "their mean is shown")
+        )
     xs, ys = _axis(x, col, table.shape[1]), _axis(y, row, table.shape[0])
     return Map(xs, ys, table, unit, label, True, missing, meanings, tuple(words))
 
@@ -119,9 +121,11 @@ def _values(results: xr.Dataset, what: str, depth: float | None) -> tuple[AnyArr
         return found.values, "m", str(found.attrs["long_name"])
     if what in results and results[what].dims == ("curve",):
         array = results[what]
-        return array.values, str(array.attrs.get("units", "")), str(
-            array.attrs.get("long_name", what)
-        )  # fmt: skip
+        return (
+            array.values,
+            str(array.attrs.get("units", "")),
+            str(array.attrs.get("long_name", what)),
+        )
     chosen = signal(results, what)
     depths = np.asarray(results["depth"].values, np.float64)
     if depth is None:

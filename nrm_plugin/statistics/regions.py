@@ -141,8 +141,15 @@ def regions(
     words += [f"there are no curves in {r.label}" for r in inside if known.any() and not len(r)]
     words += _uncertain(results, potential, here, bounds)
     chosen = int(here.sum())
-    return Regions(inside, chosen - there, n - int(known.sum()), int(known.sum()) - chosen, way,
-                   number, tuple(words))  # fmt: skip
+    return Regions(
+        inside,
+        chosen - there,
+        n - int(known.sum()),
+        int(known.sum()) - chosen,
+        way,
+        number,
+        tuple(words),
+    )
 
 
 def _passes(

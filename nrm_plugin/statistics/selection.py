@@ -120,8 +120,9 @@ def signal(results: xr.Dataset, variable: str) -> Signal:
         if "curve" in array.dims:
             about = LATERAL.get(variable, Variable("", variable))
             unit = str(array.attrs.get("units", about.unit))
-            return Signal(variable, unit, str(array.attrs.get("long_name", about.meaning)),
-                          (variable,))  # fmt: skip
+            return Signal(
+                variable, unit, str(array.attrs.get("long_name", about.meaning)), (variable,)
+            )
     profiles = [str(n) for n, a in results.data_vars.items() if {"curve", "depth"} <= set(a.dims)]
     raise InvalidInput(
         f"the results have no profiles of {variable!r}.{nearest(variable, [*profiles, *_MADE])}"

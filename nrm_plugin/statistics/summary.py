@@ -19,10 +19,27 @@ from nrm_plugin.statistics.violins import DEFAULT_BINS, bins_of, violins
 
 #: Columns of the table, in this order.
 COLUMNS = (
-    "region", "potential_low", "potential_high", "bin", "depth_low", "depth_high", "variable",
-    "unit", "n", "n_effective", "mean", "low", "high", "median", "quartile_1", "quartile_3",
-    "noise_floor", "modes", "p_one_mode", "warnings",
-)  # fmt: skip
+    "region",
+    "potential_low",
+    "potential_high",
+    "bin",
+    "depth_low",
+    "depth_high",
+    "variable",
+    "unit",
+    "n",
+    "n_effective",
+    "mean",
+    "low",
+    "high",
+    "median",
+    "quartile_1",
+    "quartile_3",
+    "noise_floor",
+    "modes",
+    "p_one_mode",
+    "warnings",
+)
 
 
 def summary(
@@ -58,12 +75,36 @@ def summary(
         effective = float(mean.n_effective[0])
         if violin.n > 1 and effective < FEW:
             words.append(f"fewer than {FEW:.0f} effective places")
-        rows.append(dict(zip(COLUMNS, (
-            violin.region.label, violin.region.low, violin.region.high, violin.label, violin.low,
-            violin.high, violin.variable, violin.unit, violin.n, effective, float(mean.mean[0]),
-            float(mean.low[0]), float(mean.high[0]), violin.median, violin.quartiles[0],
-            violin.quartiles[2], violin.floor, violin.modes, violin.p, "; ".join(words),
-        ), strict=True)))  # fmt: skip
+        rows.append(
+            dict(
+                zip(
+                    COLUMNS,
+                    (
+                        violin.region.label,
+                        violin.region.low,
+                        violin.region.high,
+                        violin.label,
+                        violin.low,
+                        violin.high,
+                        violin.variable,
+                        violin.unit,
+                        violin.n,
+                        effective,
+                        float(mean.mean[0]),
+                        float(mean.low[0]),
+                        float(mean.high[0]),
+                        violin.median,
+                        violin.quartiles[0],
+                        violin.quartiles[2],
+                        violin.floor,
+                        violin.modes,
+                        violin.p,
+                        "; ".join(words),
+                    ),
+                    strict=True,
+                )
+            )
+        )
     return rows
 
 

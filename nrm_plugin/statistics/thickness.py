@@ -276,9 +276,15 @@ def region_thickness(
         found = mean_interval(onset[there][:, None], sampling(results, there), level=level)
         spread = onset[there].std(ddof=1) if len(there) > 1 else np.nan
         table[row] = (
-            found.mean[0], found.low[0], found.high[0], found.stderr[0], spread,
-            len(numbers), len(there), found.n_effective[0],
-        )  # fmt: skip
+            found.mean[0],
+            found.low[0],
+            found.high[0],
+            found.stderr[0],
+            spread,
+            len(numbers),
+            len(there),
+            found.n_effective[0],
+        )
         if 10 * len(there) < 9 * len(numbers):
             words.append(
                 f"{region.label}: something is detected in {len(there)} of {len(numbers)} curves, "

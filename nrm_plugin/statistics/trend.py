@@ -119,8 +119,23 @@ def trend(
     if not len(values):
         words.append("no place has two ramps: there is no trend")
         none, empty = float("nan"), np.empty(0)
-        return Trend(none, none, none, none, none, none, empty, empty, empty, 0, 0, unit, meaning,
-                     variable, tuple(words))  # fmt: skip
+        return Trend(
+            none,
+            none,
+            none,
+            none,
+            none,
+            none,
+            empty,
+            empty,
+            empty,
+            0,
+            0,
+            unit,
+            meaning,
+            variable,
+            tuple(words),
+        )
     words += _of_potential(results, numbers, place)
     own = per_place(values[:, None], place)[place, 0]
     along = ramp - per_place(ramp[:, None], place)[place, 0]
@@ -145,9 +160,22 @@ def trend(
     mean = np.array([moved[ramp == k].mean() for k in levels])
     errors = np.array([_stderr(moved[ramp == k]) for k in levels])
     return Trend(
-        slope, stderr, slope - reach, slope + reach, slope / first if first else float("nan"), p,
-        levels, mean, errors, count, len(values), unit, meaning, variable, tuple(words),
-    )  # fmt: skip
+        slope,
+        stderr,
+        slope - reach,
+        slope + reach,
+        slope / first if first else float("nan"),
+        p,
+        levels,
+        mean,
+        errors,
+        count,
+        len(values),
+        unit,
+        meaning,
+        variable,
+        tuple(words),
+    )
 
 
 def _values(

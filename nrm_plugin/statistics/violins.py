@@ -167,10 +167,17 @@ def bins_of(
         part, there = values[enough][:, here], there[enough]
         mean = np.where(there, part, 0.0).sum(1) / np.maximum(there.sum(1), 1)
         error = np.where(there, noise[enough][:, here], np.nan)
-        made.append(Bin(
-            low, high, f"{low * 1e9:.3g}-{high * 1e9:.3g} nm", curves[enough], mean,
-            noise_of_mean(error, depth[here], window), int((~enough).sum()),
-        ))  # fmt: skip
+        made.append(
+            Bin(
+                low,
+                high,
+                f"{low * 1e9:.3g}-{high * 1e9:.3g} nm",
+                curves[enough],
+                mean,
+                noise_of_mean(error, depth[here], window),
+                int((~enough).sum()),
+            )
+        )
     return made
 
 
@@ -241,10 +248,25 @@ def _violin(region: Region, one: Bin, chosen: Signal, left_out: int) -> Violin:
     if chosen.magnitude and np.isfinite(one.noise).any():
         floor = FLOOR * float(np.sqrt(np.nanmean(one.noise**2)))
     return Violin(
-        region, one.low, one.high, one.label, one.curves, values, grid, shape, bandwidth,
-        (float(quartiles[0]), float(quartiles[1]), float(quartiles[2])), tested.count, tested.p,
-        floor, one.too_few_depths, chosen.unit, chosen.meaning, chosen.name, tuple(words),
-    )  # fmt: skip
+        region,
+        one.low,
+        one.high,
+        one.label,
+        one.curves,
+        values,
+        grid,
+        shape,
+        bandwidth,
+        (float(quartiles[0]), float(quartiles[1]), float(quartiles[2])),
+        tested.count,
+        tested.p,
+        floor,
+        one.too_few_depths,
+        chosen.unit,
+        chosen.meaning,
+        chosen.name,
+        tuple(words),
+    )
 
 
 def _outline(values: FloatArray, bounded: bool) -> tuple[FloatArray, FloatArray, float]:

@@ -134,8 +134,17 @@ def contradictions(path: Path) -> Iterator[None]:
         raise
     except FileNotFoundError:
         raise ChangedFile(path) from None
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, IndexError, RuntimeError,
-            MemoryError, OverflowError) as error:  # fmt: skip
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        RuntimeError,
+        MemoryError,
+        OverflowError,
+    ) as error:
         raise CorruptFile(path, None, "a complete common file", error) from error
 
 
@@ -150,9 +159,11 @@ def check_version(path: Path, file: h5py.File, known: tuple[int, int] = VERSION)
     major, minor = (int(part) for part in version.split(".")[:2])
     if major > known[0]:
         raise CorruptFile(
-            path, None, f"version {known[0]} of the format",
+            path,
+            None,
+            f"version {known[0]} of the format",
             f"version {version}, made by a newer nrm-plugin: update it",
-        )  # fmt: skip
+        )
     if minor > known[1]:
         return [f"made by a newer nrm-plugin (format {version}): some of it may not be shown"]
     return []

@@ -137,8 +137,14 @@ def _write_table(entry: h5py.Group, curves: CurveSet) -> None:
     if curves.grid is not None:
         group.attrs["grid"] = curves.grid
     for name, values in curves.curve_table.items():
-        fields.column(group, f"curve_{name}" if name in CHANNELS else name, values, dim,
-                COLUMNS[name].units[0], COLUMNS[name].meaning)  # fmt: skip
+        fields.column(
+            group,
+            f"curve_{name}" if name in CHANNELS else name,
+            values,
+            dim,
+            COLUMNS[name].units[0],
+            COLUMNS[name].meaning,
+        )
 
 
 def _write_images(entry: h5py.Group, curves: CurveSet) -> None:

@@ -87,8 +87,13 @@ _KINDS = {
     "GwyDataLine": "GwyLine",
     "GwySIUnit": "GwyUnit",
 }
-_BRANCHES = (("/lawn/", "/cmap/"), ("/brick/", "/volume/"), ("/sps/", "/spectra/"),
-             ("/0/graph/graph/", "/graph/"), ("/surface/", "/xyz/"))  # fmt: skip
+_BRANCHES = (
+    ("/lawn/", "/cmap/"),
+    ("/brick/", "/volume/"),
+    ("/sps/", "/spectra/"),
+    ("/0/graph/graph/", "/graph/"),
+    ("/surface/", "/xyz/"),
+)
 
 
 def _modern_key(key: str) -> str:
@@ -115,8 +120,11 @@ def modern(obj: Obj, *, root: bool = True) -> Obj:
     if obj.kind == "GwySurface":
         flat = np.asarray(obj.get("data")).reshape(-1, 3)
         parts = [p for p in parts if p[0] != "data"]
-        parts += [("nvalues", "i", len(flat)), ("xy", "D", flat[:, :2].ravel()),
-                  ("data", "D", flat[:, 2])]  # fmt: skip
+        parts += [
+            ("nvalues", "i", len(flat)),
+            ("xy", "D", flat[:, :2].ravel()),
+            ("data", "D", flat[:, 2]),
+        ]
         return Obj("GwyScatter", parts)
     return Obj("GwyFile" if root else _KINDS.get(obj.kind, obj.kind), parts)
 
@@ -182,11 +190,20 @@ def brick(
 ) -> Obj:
     """Volume data of shape (z, y, x); units of z and of the values."""
     nz, ny, nx = data.shape
-    parts = [("xres", "i", nx), ("yres", "i", ny), ("zres", "i", nz), ("xreal", "d", size[0]),
-             ("yreal", "d", size[1]), ("zreal", "d", size[2]), ("zoff", "d", off),
-             ("si_unit_x", "o", unit("m")), ("si_unit_y", "o", unit("m")),
-             ("si_unit_z", "o", unit("" if calibration is not None else units[0])),
-             ("si_unit_w", "o", unit(units[1])), ("data", "D", data.ravel())]  # fmt: skip
+    parts = [
+        ("xres", "i", nx),
+        ("yres", "i", ny),
+        ("zres", "i", nz),
+        ("xreal", "d", size[0]),
+        ("yreal", "d", size[1]),
+        ("zreal", "d", size[2]),
+        ("zoff", "d", off),
+        ("si_unit_x", "o", unit("m")),
+        ("si_unit_y", "o", unit("m")),
+        ("si_unit_z", "o", unit("" if calibration is not None else units[0])),
+        ("si_unit_w", "o", unit(units[1])),
+        ("data", "D", data.ravel()),
+    ]
     if calibration is not None:
         parts.append(("calibration", "O", [data_line(calibration, ("", units[0]))]))
     return Obj("GwyBrick", parts)
@@ -248,12 +265,17 @@ def lawn(
     offset: tuple[float, float] = (0.0, 0.0),
 ) -> Obj:
     parts: list[tuple[str, str, Any]] = [
-        ("xres", "i", columns), ("yres", "i", rows), ("xreal", "d", size[0]),
-        ("yreal", "d", size[1]), ("xoff", "d", offset[0]), ("yoff", "d", offset[1]),
-        ("si_unit_xy", "o", unit("m")), ("ncurves", "i", len(pixels[0])),
+        ("xres", "i", columns),
+        ("yres", "i", rows),
+        ("xreal", "d", size[0]),
+        ("yreal", "d", size[1]),
+        ("xoff", "d", offset[0]),
+        ("yoff", "d", offset[1]),
+        ("si_unit_xy", "o", unit("m")),
+        ("ncurves", "i", len(pixels[0])),
         ("curvelengths", "I", [p.shape[1] for p in pixels]),
         ("data", "D", np.concatenate([p.ravel() for p in pixels])),
-    ]  # fmt: skip
+    ]
     if units is not None:
         parts.append(("si_units_curves", "O", [unit(u) for u in units]))
     if labels is not None:
@@ -337,10 +359,16 @@ def example_images(path: Path, container: str = "GWYP") -> list[np.ndarray]:
         ("/0/base/palette", "s", "Gwyddion.net"),
         ("/7/data", "o", data_field(friction, "V", (4e-6, 3e-6), offset=(1e-6, 2e-6))),
         ("/7/data/title", "s", "Friction"),
-        ("/7/meta", "o", Obj("GwyContainer", [("Line Direction", "s", "Retrace"),
-                                              ("Microscope", "s", "MultiMode 8")])),
+        (
+            "/7/meta",
+            "o",
+            Obj(
+                "GwyContainer",
+                [("Line Direction", "s", "Retrace"), ("Microscope", "s", "MultiMode 8")],
+            ),
+        ),
         ("/8/data/log", "o", log("proc::level()")),
-    ]  # fmt: skip
+    ]
     write(path, entries, container)
     return [height, friction]
 
@@ -358,8 +386,9 @@ def example_volume(path: Path, container: str = "GWYP", *, uneven: bool = False)
     data = [base[:, None, None] * (1 + cells) + part for part in (0.0, 0.001)]
     entries = []
     for number, name in enumerate(("Extend-spm", "Retract-spm")):
-        entries.append((f"/brick/{number}", "o", brick(data[number], ("m", "V"),
-                                                       calibration=calibration)))  # fmt: skip
+        entries.append(
+            (f"/brick/{number}", "o", brick(data[number], ("m", "V"), calibration=calibration))
+        )
         entries.append((f"/brick/{number}/title", "s", f"vDeflection [{name}]"))
     write(path, entries, container)
     return np.stack(data), axis
@@ -374,8 +403,12 @@ def example_spectra(path: Path, container: str = "GWYP") -> Any:
         (("Force", "N", force), ("Current", "A", force * 2))
     ):
         lines = [data_line(v, ("m", name), 8e-9, 1e-9 * i) for i, v in enumerate(values)]
-        parts = [("title", "s", title), ("si_unit_xy", "o", unit("m")),
-                 ("coords", "D", xy.ravel()), ("data", "O", lines)]  # fmt: skip
+        parts = [
+            ("title", "s", title),
+            ("si_unit_xy", "o", unit("m")),
+            ("coords", "D", xy.ravel()),
+            ("data", "O", lines),
+        ]
         entries.append((f"/sps/{number}", "o", Obj("GwySpectra", parts)))
     write(path, entries, container)
     return force, xy
@@ -399,9 +432,12 @@ def example_graphs(path: Path, container: str = "GWYP", *, far_first: bool = Tru
         two.append((name, np.arange(30.0) * 2, (-z)[::-1] if t else -z))
     entries = [
         ("/0/graph/graph/1", "o", graph("F-Z spectrum", one, ("m", "N"), ("Distance", "Force"))),
-        ("/0/graph/graph/2", "o", graph("F-Z spectrum", two, ("", "m"),
-                                        ("Sample number", "Height Sensor"))),
-    ]  # fmt: skip
+        (
+            "/0/graph/graph/2",
+            "o",
+            graph("F-Z spectrum", two, ("", "m"), ("Sample number", "Height Sensor")),
+        ),
+    ]
     write(path, entries, container)
     return force, height
 
@@ -428,14 +464,26 @@ def write_samples(folder: Path) -> None:
         [("Spring constant", "s", "0.2 N/m"), ("Comment", "s", "made by a script")],
     )
     example_map(
-        folder / "map-2x3-ragged.gwy", approach=120, retract=100, ragged=True, empty=(4,),
-        labels=["Z sensor", "Deflection", "Friction"], segment_labels=["Approach", "Retract"],
+        folder / "map-2x3-ragged.gwy",
+        approach=120,
+        retract=100,
+        ragged=True,
+        empty=(4,),
+        labels=["Z sensor", "Deflection", "Friction"],
+        segment_labels=["Approach", "Retract"],
         meta=meta,
-    )  # fmt: skip
+    )
     example_map(
-        folder / "map-3x4-gwyddion3.gwy", 3, 4, container="GWYQ", approach=100, retract=100,
-        sign=-1.0, labels=["Ramp", "DeflectionError"], units=["m", "V"],
-    )  # fmt: skip
+        folder / "map-3x4-gwyddion3.gwy",
+        3,
+        4,
+        container="GWYQ",
+        approach=100,
+        retract=100,
+        sign=-1.0,
+        labels=["Ramp", "DeflectionError"],
+        units=["m", "V"],
+    )
     example_graphs(folder / "force-curve-graphs.gwy")
     example_time_graphs(folder / "curve-over-time.gwy")
     example_volume(folder / "volume-2x3.gwy")

@@ -171,8 +171,13 @@ def example_points(
 ) -> ParkTruth:
     """Single points on a reference image."""
     names = names or [
-        "Vertical (A-B)", "Force", "Z Scan", "Z Detector", "Lateral (C-D)", "Time Stamp",
-    ]  # fmt: skip
+        "Vertical (A-B)",
+        "Force",
+        "Z Scan",
+        "Z Detector",
+        "Lateral (C-D)",
+        "Time Stamp",
+    ]
     names = [name for name in names if time_stamp or name != "Time Stamp"]
     channels, counts, values = curves(n_points, half, dtype, names, padded=padded, dead=dead)
     k = np.arange(n_points)
@@ -187,9 +192,7 @@ def example_points(
         image = picture.raw.astype(float) * (picture.gain * 1e-6)
     write_tiff(path, picture=picture, spectroscopy=spectroscopy, version=version, **options)
     xy = points.astype("f4").astype(float) * 1e-6
-    return ParkTruth(
-        Path(path), np.array(counts), values, xy[:, 0], xy[:, 1], k, image=image
-    )  # fmt: skip
+    return ParkTruth(Path(path), np.array(counts), values, xy[:, 0], xy[:, 1], k, image=image)
 
 
 def example_grid(

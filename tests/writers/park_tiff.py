@@ -148,8 +148,14 @@ class Spectroscopy:
         assert len(out) == 936
         if version == V2:
             number = NUMBER_OF_TYPE[self.channels[0].raw.dtype.str]
-            out += struct.pack("<2i6d", self.per_row, self.reference, *self.grid,
-                               self.force_constant, self.sensitivity)  # fmt: skip
+            out += struct.pack(
+                "<2i6d",
+                self.per_row,
+                self.reference,
+                *self.grid,
+                self.force_constant,
+                self.sensitivity,
+            )
             out += struct.pack("<7fi", self.force_limit, *[0.0] * 6, 0)
             out += struct.pack("<d", 0.0) + wide("", 8) + struct.pack("<2i", self.extended, 2)
             out += bytes(32 + 20) + struct.pack("<ifi", number, 10.0, 2) + bytes(88)

@@ -22,8 +22,13 @@ _MAGIC = b"BIO-LOGIC MODULAR FILE\x1a".ljust(48) + bytes(4)
 
 #: Column numbers of EC-Lab, and how their values are stored; flags share a byte.
 _FLAGS = (1, 2, 3, 21, 31)
-_COLUMNS = {"time": (4, "<f8"), "control": (5, "<f4"), "potential": (6, "<f4"),
-            "current": (76, "<f4"), "cycle": (24, "<f8")}  # fmt: skip
+_COLUMNS = {
+    "time": (4, "<f8"),
+    "control": (5, "<f4"),
+    "potential": (6, "<f4"),
+    "current": (76, "<f4"),
+    "cycle": (24, "<f8"),
+}
 
 
 @dataclass(frozen=True)
@@ -104,8 +109,13 @@ def write_mpr(
     numbers = [*_FLAGS, *(_COLUMNS[c][0] for c in columns), *([unknown] if unknown else [])]
     kind = np.dtype([("flags", "u1"), *((c, _COLUMNS[c][1]) for c in columns)])
     points = np.zeros(len(cv.time), kind)
-    values = {"time": cv.time, "control": cv.potential, "potential": cv.potential,
-              "current": cv.current * 1e3, "cycle": cv.cycle}  # fmt: skip
+    values = {
+        "time": cv.time,
+        "control": cv.potential,
+        "potential": cv.potential,
+        "current": cv.current * 1e3,
+        "cycle": cv.cycle,
+    }
     for name in columns:
         points[name] = values[name]
     head = struct.pack("<IB", len(points), len(numbers))
@@ -142,11 +152,18 @@ def write_mpt(
     cv = cv or Voltammogram()
     began = start.strftime("%m/%d/%Y %H:%M:%S.%f")[:-3]
     header = [
-        "EC-Lab ASCII FILE", "", "", "Cyclic Voltammetry", "",
-        "Run on channel : 1 (SN 0000)", "Electrode connection : standard",
-        f"Acquisition started on : {began}", "Device : none, this is a sample",
-        "Electrode surface area : 0.001 cm²", "",
-    ]  # fmt: skip
+        "EC-Lab ASCII FILE",
+        "",
+        "",
+        "Cyclic Voltammetry",
+        "",
+        "Run on channel : 1 (SN 0000)",
+        "Electrode connection : standard",
+        f"Acquisition started on : {began}",
+        "Device : none, this is a sample",
+        "Electrode surface area : 0.001 cm²",
+        "",
+    ]
     titles = ["mode", "ox/red", "error", "time/s", "control/V", "Ewe/V", "<I>/mA", "cycle number"]
     header[1] = f"Nb header lines : {len(header) + 1}"
     lines = [*header, "\t".join(titles)]
@@ -174,31 +191,46 @@ def write_dta(
     cv = cv or Voltammogram()
     day = date or f"{start.month}/{start.day}/{start.year}"
     lines = [
-        "EXPLAIN", "TAG\tCV", "TITLE\tLABEL\tCyclic Voltammetry\tTest &Identifier",
-        f"DATE\tLABEL\t{day}\tDate", f"TIME\tLABEL\t{start:%H:%M:%S}\tTime",
-        "NOTES\tNOTES\t1\t&Notes...", "\tthis is a sample", "PSTAT\tPSTAT\tnone\tPotentiostat",
+        "EXPLAIN",
+        "TAG\tCV",
+        "TITLE\tLABEL\tCyclic Voltammetry\tTest &Identifier",
+        f"DATE\tLABEL\t{day}\tDate",
+        f"TIME\tLABEL\t{start:%H:%M:%S}\tTime",
+        "NOTES\tNOTES\t1\t&Notes...",
+        "\tthis is a sample",
+        "PSTAT\tPSTAT\tnone\tPotentiostat",
         f"SCANRATE\tQUANT\t{cv.rate * 1e3:.5E}\t&Scan Rate (mV/s)",
         f"CONDIT\tTWOPARAM\t{'T' if conditioning else 'F'}\t{conditioning or 15:.5E}\t0.00000E+000"
         "\tConditionin&g\tTime(s)\tE(V)",
         "EQDELAY\tQUANT\t0.00000E+000\tEquil. &Time (s)",
-    ]  # fmt: skip
+    ]
     if open_circuit:
         times = np.arange(cv.interval / 5, open_circuit + 1e-9, cv.interval / 5)
-        lines += [f"OCVCURVE\tTABLE\t{len(times)}", "\tPt\tT\tVf\tVm\tAch\tOver",
-                  "\t#\ts\tV vs. Ref.\tV\tV\tbits"]  # fmt: skip
-        lines += [f"\t{k}\t{t:g}\t{cv.high:.5E}\t{cv.high:.5E}\t0.00000E+000\t..........."
-                  for k, t in enumerate(times)]  # fmt: skip
+        lines += [
+            f"OCVCURVE\tTABLE\t{len(times)}",
+            "\tPt\tT\tVf\tVm\tAch\tOver",
+            "\t#\ts\tV vs. Ref.\tV\tV\tbits",
+        ]
+        lines += [
+            f"\t{k}\t{t:g}\t{cv.high:.5E}\t{cv.high:.5E}\t0.00000E+000\t..........."
+            for k, t in enumerate(times)
+        ]
         lines.append(f"EOC\tQUANT\t{cv.high:.5f}\tOpen Circuit (V)")
     number = 0
     for cycle in np.unique(cv.cycle):
         here = np.flatnonzero(cv.cycle == cycle)
         many = f"\t{len(here)}" if announce else ""
-        lines += [f"CURVE{cycle}\tTABLE{many}", "\tPt\tT\tVf\tIm\tVu\tSig\tAch\tIERange\tOver",
-                  "\t#\ts\tV vs. Ref.\tA\tV\tV\tV\t#\tbits"]  # fmt: skip
+        lines += [
+            f"CURVE{cycle}\tTABLE{many}",
+            "\tPt\tT\tVf\tIm\tVu\tSig\tAch\tIERange\tOver",
+            "\t#\ts\tV vs. Ref.\tA\tV\tV\tV\t#\tbits",
+        ]
         for k in here:
             e = f"{cv.potential[k]:.6E}"
-            lines.append(f"\t{number}\t{cv.time[k]:.8g}\t{e}\t{cv.current[k]:.5E}\t0.0E+000\t{e}"
-                         "\t-1.0E-003\t5\t...........")  # fmt: skip
+            lines.append(
+                f"\t{number}\t{cv.time[k]:.8g}\t{e}\t{cv.current[k]:.5E}\t0.0E+000\t{e}"
+                "\t-1.0E-003\t5\t..........."
+            )
             number += 1
     if decimal != ".":
         keep = ("DATE", "TIME")

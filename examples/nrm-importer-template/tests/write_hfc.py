@@ -9,9 +9,13 @@ import numpy as np
 
 
 def write_hfc(
-    path: str | Path, columns: int = 3, rows: int = 2, approach: int = 120, retract: int = 80,
+    path: str | Path,
+    columns: int = 3,
+    rows: int = 2,
+    approach: int = 120,
+    retract: int = 80,
     leave_out: tuple[str, ...] = (),
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """Write curves on a grid and return their height in m and their deflection in V."""
     n_curves = columns * rows
     turn = np.concatenate([np.linspace(0, 1, approach), np.linspace(1, 0, retract)])

@@ -189,7 +189,12 @@ def _put_in_order(channels: dict[str, Channel], n_ext: int, rows: Rows, found: F
         both = column.values
         flipped = np.concatenate([both[:n_ext], both[n_ext:][::-1]])
         channels[name] = Channel(
-            name, channel.unit, ArrayColumn(flipped, rows), channel.gain, channel.offset,
-            channel.original, channel.source,
-        )  # fmt: skip
+            name,
+            channel.unit,
+            ArrayColumn(flipped, rows),
+            channel.gain,
+            channel.offset,
+            channel.original,
+            channel.source,
+        )
     found.warn("both halves were exported in one direction of z; the retract is turned around")

@@ -135,14 +135,21 @@ def channels_of(candidate: Candidate, found: Found) -> dict[str, Channel]:
             )
         if name in out:
             base = name if name not in CHANNELS else f"gwyddion_{slug(label)}"
-            name = base if base not in out else next(
-                f"{base}_{i}" for i in itertools.count(2) if f"{base}_{i}" not in out
-            )  # fmt: skip
+            name = (
+                base
+                if base not in out
+                else next(f"{base}_{i}" for i in itertools.count(2) if f"{base}_{i}" not in out)
+            )
             found.warn(f"there is more than one signal {label}; one of them is kept as {name}")
         out[name] = Channel(
-            name, unit, signal.column, gain * signal.sign, 0.0, label,
+            name,
+            unit,
+            signal.column,
+            gain * signal.sign,
+            0.0,
+            label,
             f"Gwyddion {candidate.what}, {label}",
-        )  # fmt: skip
+        )
     return out
 
 

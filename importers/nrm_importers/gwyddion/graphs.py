@@ -65,8 +65,10 @@ class Graph:
     @property
     def shape(self) -> tuple[object, ...]:
         """What graphs of the same curves have in common."""
-        return (self.segmented, *((t.y.count, k) for t, k in zip(self.traces, self.kinds,
-                                                                strict=True)))  # fmt: skip
+        return (
+            self.segmented,
+            *((t.y.count, k) for t, k in zip(self.traces, self.kinds, strict=True)),
+        )
 
     def label(self, shared_titles: frozenset[str]) -> str:
         """Name of the signal that it shows."""
@@ -124,9 +126,11 @@ def is_force_curve(graph: Graph) -> bool:
 def graph_curves(graphs: list[Graph]) -> list[Candidate]:
     """Put graphs together that show signals of the same curves."""
     titles = [g.title for g in graphs]
-    shared = frozenset(t for t in titles if titles.count(t) > 1) if len(titles) < 1000 else (
-        frozenset(titles)
-    )  # fmt: skip
+    shared = (
+        frozenset(t for t in titles if titles.count(t) > 1)
+        if len(titles) < 1000
+        else (frozenset(titles))
+    )
     sets: list[dict[tuple[str, str], Graph]] = []
     for graph in graphs:
         key = graph.label(shared), graph.y_unit

@@ -27,38 +27,61 @@ _COMMANDED = {"m": "height_commanded"}
 #: Canonical channel by label, in small letters and without anything between them, and unit.
 _MEANINGS: dict[str, dict[str, str]] = (
     dict.fromkeys(
-        ("deflection", "deflectionerror", "defl", "vdeflection", "verticaldeflection",
-         "tmdeflection"),
+        (
+            "deflection",
+            "deflectionerror",
+            "defl",
+            "vdeflection",
+            "verticaldeflection",
+            "tmdeflection",
+        ),
         _DEFLECTION,
     )
     | dict.fromkeys(("force", "normalforce", "verticalforce"), _FORCE)
     | dict.fromkeys(
-        ("lateral", "friction", "hdeflection", "lateraldeflection", "horizontaldeflection",
-         "lateralforce", "frictionforce"),
+        (
+            "lateral",
+            "friction",
+            "hdeflection",
+            "lateraldeflection",
+            "horizontaldeflection",
+            "lateralforce",
+            "frictionforce",
+        ),
         _LATERAL,
     )
     | dict.fromkeys(
-        ("zsensor", "zsnsr", "heightsensor", "zdetector", "measuredheight", "heightmeasured",
-         "straingaugeheight", "capacitivesensorheight"),
+        (
+            "zsensor",
+            "zsnsr",
+            "heightsensor",
+            "zdetector",
+            "measuredheight",
+            "heightmeasured",
+            "straingaugeheight",
+            "capacitivesensorheight",
+        ),
         _SENSOR,
     )
     | dict.fromkeys(("ramp", "raw", "zscan", "zdrive", "zramp"), _COMMANDED)
     | {"height": {"m": "height"}, "time": {"s": "time"}}
-)  # fmt: skip
+)
 
 #: Canonical names that nobody else gives by chance.
 _OURS = frozenset(name for name in CHANNELS if "_" in name)
 
 _KINDS: dict[str, SegmentKind] = {
-    **dict.fromkeys(("approach", "extend", "advance", "loading", "load", "forward", "trace"),
-                    "approach"),
-    **dict.fromkeys(("retract", "withdraw", "unloading", "unload", "backward", "retrace"),
-                    "retract"),
+    **dict.fromkeys(
+        ("approach", "extend", "advance", "loading", "load", "forward", "trace"), "approach"
+    ),
+    **dict.fromkeys(
+        ("retract", "withdraw", "unloading", "unload", "backward", "retrace"), "retract"
+    ),
     **dict.fromkeys(("hold", "pause", "contact", "dwell"), "hold"),
     "modulation": "modulation",
     "modulated": "modulation",
     "other": "other",
-}  # fmt: skip
+}
 
 #: What Gwyddion calls some units after saving.
 _SPELLINGS = {"Ω": "Ohm", "s^-1": "1/s", NO_UNIT: ""}
@@ -108,8 +131,11 @@ def is_canonical(label: str, unit: str) -> bool:
 
 def lost_unit(label: str) -> bool:
     """Whether a label without a unit would be a canonical channel if it had one."""
-    return any(slug(label) == name or is_canonical(label, unit)
-               for name, known in CHANNELS.items() for unit in known.units)  # fmt: skip
+    return any(
+        slug(label) == name or is_canonical(label, unit)
+        for name, known in CHANNELS.items()
+        for unit in known.units
+    )
 
 
 def segment_kind(label: str) -> SegmentKind | None:

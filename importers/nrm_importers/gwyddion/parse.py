@@ -44,8 +44,18 @@ _ARRAYS: dict[str, np.dtype[Any]] = {
 }
 
 #: GLib's numbers of its fundamental types, as a GWYO container has them.
-_OLD_TYPES = {12: "c", 16: "c", 20: "b", 24: "i", 28: "i", 40: "q", 44: "q", 60: "d", 64: "s",
-              80: "o"}  # fmt: skip
+_OLD_TYPES = {
+    12: "c",
+    16: "c",
+    20: "b",
+    24: "i",
+    28: "i",
+    40: "q",
+    44: "q",
+    60: "d",
+    64: "s",
+    80: "o",
+}
 
 _CLASS = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -315,8 +325,11 @@ class Node:
     def array(self, name: str, codes: str = "D") -> AnyArray | None:
         """Return the numbers of an array, read now."""
         there = self.numbers(name, codes)
-        return None if there is None else self.source.stamp.read(there.offset, there.dtype,
-                                                                 there.count)  # fmt: skip
+        return (
+            None
+            if there is None
+            else self.source.stamp.read(there.offset, there.dtype, there.count)
+        )
 
 
 #: Arrays that Gwyddion 2 may leave shorter than it says.

@@ -111,9 +111,16 @@ def _things(root: Node) -> list[Thing]:
             meta, log = root.child(f"{base}/meta"), root.child(f"{key}/log")
             title = root.text(f"{key}/title") or node.text("title")
             out.append(
-                Thing(kind, number, key, node, title.strip(), _texts(meta),
-                      log.texts("strings")[:1] if log is not None else [])
-            )  # fmt: skip
+                Thing(
+                    kind,
+                    number,
+                    key,
+                    node,
+                    title.strip(),
+                    _texts(meta),
+                    log.texts("strings")[:1] if log is not None else [],
+                )
+            )
     order = list(_KINDS)
     return sorted(out, key=lambda t: (order.index(t.kind), t.number))
 
@@ -171,8 +178,10 @@ def _of_graphs(things: list[Thing], found: Found, *, others: bool) -> list[Candi
     if others or any(t.kind == "image" for t in things):
         left = [c.what for c in candidates if not c.known]
         if left:
-            found.warn(f"left out, since nothing shows that they are force curves: {left[0]}"
-                       + (f" and {len(left) - 1} more" if len(left) > 1 else ""))  # fmt: skip
+            found.warn(
+                f"left out, since nothing shows that they are force curves: {left[0]}"
+                + (f" and {len(left) - 1} more" if len(left) > 1 else "")
+            )
         candidates = [c for c in candidates if c.known]
     return candidates
 
@@ -197,8 +206,9 @@ def _curves(best: Candidate, found: Found) -> CurveSet:
     elif best.bounds is not None and kinds is not None:
         bounds, sure, sizes = best.bounds, kinds, best.rows.sizes
         segments = lambda: segment_table(bounds, sure, sizes)  # noqa: E731
-    return CurveSet(best.rows, channels, grid=best.grid, segments_from=segments,
-                    table_from=best.table)  # fmt: skip
+    return CurveSet(
+        best.rows, channels, grid=best.grid, segments_from=segments, table_from=best.table
+    )
 
 
 def _header(things: list[Thing]) -> str:

@@ -144,9 +144,15 @@ def _candidate(
     curves = Rows.uniform(n, len(axis))
     name = {"m": "height_commanded", "s": "time"}.get(z_unit, "z_axis")
     made.append(
-        Signal("z", z_unit if name != "z_axis" else first.z_unit, RepeatedColumn(axis, curves),
-               name, sign, shared=True)
-    )  # fmt: skip
+        Signal(
+            "z",
+            z_unit if name != "z_axis" else first.z_unit,
+            RepeatedColumn(axis, curves),
+            name,
+            sign,
+            shared=True,
+        )
+    )
     bounds = None
     if any(kinds):
         edges = np.cumsum([0] + [len(z) for z in x])

@@ -121,11 +121,12 @@ def _sorted_copy(curves: CurveSet, name: str, traces: Sequence[Trace]) -> Part:
             _curve(
                 trace,
                 curves.n_curves > 1,
-                stream.numbers("xdata", count, functools.partial(sorted_by_height, trace,
-                                                                 "height")),
+                stream.numbers(
+                    "xdata", count, functools.partial(sorted_by_height, trace, "height")
+                ),
                 stream.numbers("ydata", count, functools.partial(sorted_by_height, trace, name)),
             )
-        )  # fmt: skip
+        )
     y = (name, curves.channels[name].unit or NO_UNIT)
     return _graph(f"{name} over height {COPY}", ("height", "m"), y, parts)
 

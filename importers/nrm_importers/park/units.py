@@ -5,12 +5,30 @@ from __future__ import annotations
 from nrm_plugin import units
 
 _SPELLINGS = {
-    "usec": "us", "msec": "ms", "nsec": "ns", "sec": "s", "second": "s", "microsecond": "us",
-    "millisecond": "ms", "volt": "V", "millivolt": "mV", "meter": "m", "micrometer": "um",
-    "micron": "um", "nanometer": "nm", "newton": "N", "micronewton": "uN", "nanonewton": "nN",
-    "ampere": "A", "microampere": "uA", "nanoampere": "nA", "picoampere": "pA", "degree": "deg",
-    "hertz": "Hz", "kilohertz": "kHz",
-}  # fmt: skip
+    "usec": "us",
+    "msec": "ms",
+    "nsec": "ns",
+    "sec": "s",
+    "second": "s",
+    "microsecond": "us",
+    "millisecond": "ms",
+    "volt": "V",
+    "millivolt": "mV",
+    "meter": "m",
+    "micrometer": "um",
+    "micron": "um",
+    "nanometer": "nm",
+    "newton": "N",
+    "micronewton": "uN",
+    "nanonewton": "nN",
+    "ampere": "A",
+    "microampere": "uA",
+    "nanoampere": "nA",
+    "picoampere": "pA",
+    "degree": "deg",
+    "hertz": "Hz",
+    "kilohertz": "kHz",
+}
 
 
 def si(unit: str) -> tuple[float, str]:

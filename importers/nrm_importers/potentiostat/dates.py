@@ -72,8 +72,9 @@ def parse(texts: Sequence[str], *, month_first: bool | None = None) -> Dates:
         assert match is not None
         series, zone = _year_first(series, match[2], month_first), ""
     else:
-        series = series.str.replace(rf"^(\d{{4}}){re.escape(match[2])}(\d+){re.escape(match[2])}",
-                                    r"\1-\2-", regex=True)  # fmt: skip
+        series = series.str.replace(
+            rf"^(\d{{4}}){re.escape(match[2])}(\d+){re.escape(match[2])}", r"\1-\2-", regex=True
+        )
         zone = {"Z": "UTC", None: ""}.get(match[9], match[9])
     moments: Any = pd.to_datetime(
         series.str.replace(",", ".", regex=False), format=_format(match), errors="coerce", utc=True

@@ -183,11 +183,20 @@ def read_columns(
     wanted = {one.column: role for role, one in found.items()}
     try:
         frame = pd.read_csv(
-            io.BytesIO(body), sep=separator, header=None, usecols=sorted(wanted), names=None,
-            decimal="," if comma else ".", encoding=encoding, encoding_errors="replace",
-            on_bad_lines="skip", skipinitialspace=True, low_memory=False, na_filter=True,
+            io.BytesIO(body),
+            sep=separator,
+            header=None,
+            usecols=sorted(wanted),
+            names=None,
+            decimal="," if comma else ".",
+            encoding=encoding,
+            encoding_errors="replace",
+            on_bad_lines="skip",
+            skipinitialspace=True,
+            low_memory=False,
+            na_filter=True,
             dtype={one.column: str for role, one in found.items() if role == "date"},
-        )  # fmt: skip
+        )
     except Exception as error:  # pandas raises many kinds
         what = " ".join(str(error).split())[:100]
         raise CorruptFile(path, None, "lines of numbers below the titles", what) from None

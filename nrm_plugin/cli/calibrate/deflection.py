@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 
 
 @click.command("deflection")
-@click.option("--direction", type=click.Choice(["both", "approach", "retract"]), default="both",
-              show_default=True, help="Which way of the curves is used; both: their "
-              "mean.")  # fmt: skip
+@click.option(
+    "--direction",
+    type=click.Choice(["both", "approach", "retract"]),
+    default="both",
+    show_default=True,
+    help="Which way of the curves is used; both: their mean.",
+)
 @with_inputs
 def command(
     curves: CurveSet,

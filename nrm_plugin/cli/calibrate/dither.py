@@ -14,15 +14,31 @@ if TYPE_CHECKING:
 
 
 @click.command("dither")
-@click.option("--method", type=click.Choice(["drive", "hard"]), default="drive", show_default=True,
-              help="drive: dither_drive x dither_sensitivity x dither_response. hard: signal of a "
-              "tip that sticks to a bare, hard sample.")  # fmt: skip
-@click.option("--sensitivity-error", type=Quantity("m/V"), default=0.0, metavar="VALUE",
-              help="drive: standard error of dither_sensitivity.")  # fmt: skip
-@click.option("--response-error", type=Quantity(""), default=0.0, metavar="NUMBER",
-              help="drive: standard error of dither_response.")  # fmt: skip
-@click.option("--third-harmonic", metavar="CHANNEL",
-              help="hard: channel with the third harmonic's amplitude.")  # fmt: skip
+@click.option(
+    "--method",
+    type=click.Choice(["drive", "hard"]),
+    default="drive",
+    show_default=True,
+    help="drive: dither_drive x dither_sensitivity x dither_response. hard: signal of a "
+    "tip that sticks to a bare, hard sample.",
+)
+@click.option(
+    "--sensitivity-error",
+    type=Quantity("m/V"),
+    default=0.0,
+    metavar="VALUE",
+    help="drive: standard error of dither_sensitivity.",
+)
+@click.option(
+    "--response-error",
+    type=Quantity(""),
+    default=0.0,
+    metavar="NUMBER",
+    help="drive: standard error of dither_response.",
+)
+@click.option(
+    "--third-harmonic", metavar="CHANNEL", help="hard: channel with the third harmonic's amplitude."
+)
 @with_inputs
 def command(
     curves: CurveSet,

@@ -69,10 +69,19 @@ def with_inputs(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @click.argument("files", nargs=-1, metavar="[FILE]...")
     @click.option("--experiment", metavar="E.toml", help="Experiment file with known values.")
-    @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
-                  help="A known value with its unit, tip_height=12um.")  # fmt: skip
-    @click.option("-o", "--output", metavar="E.toml",
-                  help="Write the result into this experiment file, new or existing.")  # fmt: skip
+    @click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="A known value with its unit, tip_height=12um.",
+    )
+    @click.option(
+        "-o",
+        "--output",
+        metavar="E.toml",
+        help="Write the result into this experiment file, new or existing.",
+    )
     @click.option("--json", "as_json", is_flag=True, help="Print a list of results.")
     @functools.wraps(function)
     def wrapped(

@@ -20,16 +20,27 @@ _COLUMNS = {"slope": "rad", "load": "N", "half_width": "V", "offset": "V"}
 
 
 @click.command("lateral")
-@click.option("--method", type=click.Choice(["geometry", "lock-in", "loop", "wedge", "given"]),
-              default="geometry", show_default=True,
-              help="geometry: stiffness of a rectangular cantilever. The others: sensitivity from "
-              "the dither on a hard sample, friction loops, wedge, or as given.")  # fmt: skip
-@click.option("--error", "errors", multiple=True, metavar="KEY=VALUE",
-              help="geometry: standard error of a known value, tip_height=1um. May be "
-              "repeated.")  # fmt: skip
-@click.option("--material-poisson", type=Quantity(""), metavar="NUMBER",
-              help="geometry: Poisson ratio of an isotropic cantilever, 0.25 for silicon "
-              "nitride.")  # fmt: skip
+@click.option(
+    "--method",
+    type=click.Choice(["geometry", "lock-in", "loop", "wedge", "given"]),
+    default="geometry",
+    show_default=True,
+    help="geometry: stiffness of a rectangular cantilever. The others: sensitivity from "
+    "the dither on a hard sample, friction loops, wedge, or as given.",
+)
+@click.option(
+    "--error",
+    "errors",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="geometry: standard error of a known value, tip_height=1um. May be repeated.",
+)
+@click.option(
+    "--material-poisson",
+    type=Quantity(""),
+    metavar="NUMBER",
+    help="geometry: Poisson ratio of an isotropic cantilever, 0.25 for silicon nitride.",
+)
 @click.option(
     "--spring-at",
     type=click.Choice(["tip", "end"]),
@@ -37,29 +48,59 @@ _COLUMNS = {"slope": "rad", "load": "N", "half_width": "V", "offset": "V"}
     show_default=True,
     help="geometry: where the spring constant holds, if the tip is set back.",
 )
-@click.option("--contact-stiffness", type=Quantity("N/m"), metavar="VALUE",
-              help="loop, lock-in: lateral stiffness of the contact, 100N/m; inf to neglect "
-              "it.")  # fmt: skip
-@click.option("--contact-stiffness-error", type=Quantity("N/m"), default=0.0, metavar="VALUE",
-              help="loop, lock-in: its standard error.")  # fmt: skip
-@click.option("--signal", default="Friction", show_default=True, metavar="NAME",
-              help="loop: images with trace and retrace, or a channel of curves.")  # fmt: skip
-@click.option("--position", metavar="CHANNEL",
-              help="loop: channel of curves with the lateral position.")  # fmt: skip
-@click.option("--limit", type=Quantity("V"), metavar="VALUE",
-              help="loop: where the detector stops, 10V.")  # fmt: skip
-@click.option("--third-harmonic", metavar="CHANNEL",
-              help="lock-in: channel with the third harmonic's amplitude.")  # fmt: skip
-@click.option("--table", type=click.Path(dir_okay=False), metavar="FILE.csv",
-              help="wedge: columns slope, load, half_width, offset; units in brackets, "
-              "'load (nN)'.")  # fmt: skip
-@click.option("--value", type=Quantity("m/V"), metavar="VALUE",
-              help="given: the sensitivity, '300 nm/V'.")  # fmt: skip
-@click.option("--value-error", type=Quantity("m/V"), default=0.0, metavar="VALUE",
-              help="given: its standard error.")  # fmt: skip
-@click.option("--of", "of", type=click.Choice(["lock-in", "static"]),
-              help="given: per volt at the lock-in's input, or of the friction "
-              "channel.")  # fmt: skip
+@click.option(
+    "--contact-stiffness",
+    type=Quantity("N/m"),
+    metavar="VALUE",
+    help="loop, lock-in: lateral stiffness of the contact, 100N/m; inf to neglect it.",
+)
+@click.option(
+    "--contact-stiffness-error",
+    type=Quantity("N/m"),
+    default=0.0,
+    metavar="VALUE",
+    help="loop, lock-in: its standard error.",
+)
+@click.option(
+    "--signal",
+    default="Friction",
+    show_default=True,
+    metavar="NAME",
+    help="loop: images with trace and retrace, or a channel of curves.",
+)
+@click.option(
+    "--position", metavar="CHANNEL", help="loop: channel of curves with the lateral position."
+)
+@click.option(
+    "--limit", type=Quantity("V"), metavar="VALUE", help="loop: where the detector stops, 10V."
+)
+@click.option(
+    "--third-harmonic",
+    metavar="CHANNEL",
+    help="lock-in: channel with the third harmonic's amplitude.",
+)
+@click.option(
+    "--table",
+    type=click.Path(dir_okay=False),
+    metavar="FILE.csv",
+    help="wedge: columns slope, load, half_width, offset; units in brackets, 'load (nN)'.",
+)
+@click.option(
+    "--value", type=Quantity("m/V"), metavar="VALUE", help="given: the sensitivity, '300 nm/V'."
+)
+@click.option(
+    "--value-error",
+    type=Quantity("m/V"),
+    default=0.0,
+    metavar="VALUE",
+    help="given: its standard error.",
+)
+@click.option(
+    "--of",
+    "of",
+    type=click.Choice(["lock-in", "static"]),
+    help="given: per volt at the lock-in's input, or of the friction channel.",
+)
 @with_inputs
 def command(
     curves: CurveSet,

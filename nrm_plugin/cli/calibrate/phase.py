@@ -14,20 +14,37 @@ if TYPE_CHECKING:
 
 
 @click.command("phase")
-@click.option("--method", type=click.Choice(["hard", "elastomer", "given"]), default="hard",
-              show_default=True,
-              help="hard: a tip that sticks to a hard sample. elastomer: a reference of known "
-              "loss tangent.")  # fmt: skip
-@click.option("--loss-tangent", type=Quantity(""), metavar="NUMBER",
-              help="elastomer: E''/E' at the dither frequency.")  # fmt: skip
-@click.option("--loss-tangent-error", type=Quantity(""), default=0.0, metavar="NUMBER",
-              help="elastomer: its standard error.")  # fmt: skip
-@click.option("--third-harmonic", metavar="CHANNEL",
-              help="hard: channel with the third harmonic's amplitude.")  # fmt: skip
-@click.option("--value", type=Quantity("rad"), metavar="VALUE",
-              help="given: the phase, 40deg.")  # fmt: skip
-@click.option("--value-error", type=Quantity("rad"), default=0.0, metavar="VALUE",
-              help="given: its standard error.")  # fmt: skip
+@click.option(
+    "--method",
+    type=click.Choice(["hard", "elastomer", "given"]),
+    default="hard",
+    show_default=True,
+    help="hard: a tip that sticks to a hard sample. elastomer: a reference of known loss tangent.",
+)
+@click.option(
+    "--loss-tangent",
+    type=Quantity(""),
+    metavar="NUMBER",
+    help="elastomer: E''/E' at the dither frequency.",
+)
+@click.option(
+    "--loss-tangent-error",
+    type=Quantity(""),
+    default=0.0,
+    metavar="NUMBER",
+    help="elastomer: its standard error.",
+)
+@click.option(
+    "--third-harmonic", metavar="CHANNEL", help="hard: channel with the third harmonic's amplitude."
+)
+@click.option("--value", type=Quantity("rad"), metavar="VALUE", help="given: the phase, 40deg.")
+@click.option(
+    "--value-error",
+    type=Quantity("rad"),
+    default=0.0,
+    metavar="VALUE",
+    help="given: its standard error.",
+)
 @with_inputs
 def command(
     curves: CurveSet,

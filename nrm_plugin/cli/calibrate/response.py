@@ -12,17 +12,42 @@ from nrm_plugin.vocabulary import missing_calibration
 
 @click.command("response")
 @click.argument("file", metavar="FILE")
-@click.option("--at", type=Quantity("Hz"), metavar="FREQUENCY",
-              help="Frequency of the dither, 1kHz; by default dither_frequency.")  # fmt: skip
-@click.option("--gain", type=Quantity(""), default=0.05, show_default=True, metavar="NUMBER",
-              help="Most that the gain may differ from 1 in the safe band.")  # fmt: skip
-@click.option("--phase", type=Quantity("rad"), default="2 deg", show_default=True, metavar="VALUE",
-              help="Most that the phase may differ from that at rest, 2deg.")  # fmt: skip
+@click.option(
+    "--at",
+    type=Quantity("Hz"),
+    metavar="FREQUENCY",
+    help="Frequency of the dither, 1kHz; by default dither_frequency.",
+)
+@click.option(
+    "--gain",
+    type=Quantity(""),
+    default=0.05,
+    show_default=True,
+    metavar="NUMBER",
+    help="Most that the gain may differ from 1 in the safe band.",
+)
+@click.option(
+    "--phase",
+    type=Quantity("rad"),
+    default="2 deg",
+    show_default=True,
+    metavar="VALUE",
+    help="Most that the phase may differ from that at rest, 2deg.",
+)
 @click.option("--experiment", metavar="E.toml", help="Experiment file with known values.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
-              help="A known value with its unit, dither_frequency=1kHz.")  # fmt: skip
-@click.option("-o", "--output", metavar="E.toml",
-              help="Write the result into this experiment file, new or existing.")  # fmt: skip
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A known value with its unit, dither_frequency=1kHz.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="E.toml",
+    help="Write the result into this experiment file, new or existing.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a list of results.")
 def command(
     file: str,

@@ -24,14 +24,25 @@ _KEYS = {
 
 
 @click.command("sader")
-@click.option("--fluid", type=click.Choice(["air"]),
-              help="Take density and viscosity of air at the temperature and 1 atm.")  # fmt: skip
-@click.option("--at", type=click.Choice(["end", "tip"]), default="end", show_default=True,
-              help="Where the spring constant is to hold; at the tip, tip_setback is "
-              "needed.")  # fmt: skip
-@click.option("--error", "errors", multiple=True, metavar="KEY=VALUE",
-              help="Standard error of a known value, cantilever_width=0.5um. May be "
-              "repeated.")  # fmt: skip
+@click.option(
+    "--fluid",
+    type=click.Choice(["air"]),
+    help="Take density and viscosity of air at the temperature and 1 atm.",
+)
+@click.option(
+    "--at",
+    type=click.Choice(["end", "tip"]),
+    default="end",
+    show_default=True,
+    help="Where the spring constant is to hold; at the tip, tip_setback is needed.",
+)
+@click.option(
+    "--error",
+    "errors",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Standard error of a known value, cantilever_width=0.5um. May be repeated.",
+)
 @with_inputs
 def command(
     curves: CurveSet,

@@ -13,23 +13,49 @@ from nrm_plugin.cli.calibrate.sources import open_source
 
 @click.command("thermal")
 @click.argument("file", metavar="FILE")
-@click.option("--detection", type=click.Choice(["optical_lever", "displacement"]),
-              default="optical_lever", show_default=True,
-              help="optical_lever: sensitivity from the wall of force curves, factor 0.817. "
-              "displacement: what an interferometer measures, factor 0.971.")  # fmt: skip
-@click.option("--expected", type=Quantity("Hz"), metavar="FREQUENCY",
-              help="Rough resonance, 70kHz; other peaks are left alone.")  # fmt: skip
-@click.option("--from", "low", type=Quantity("Hz"), metavar="FREQUENCY",
-              help="Fit from here, instead of a window found around the peak.")  # fmt: skip
-@click.option("--to", "high", type=Quantity("Hz"), metavar="FREQUENCY",
-              help="Fit up to here.")  # fmt: skip
-@click.option("--temperature-error", type=Quantity("K"), default=0.0, metavar="VALUE",
-              help="Standard error of the temperature.")  # fmt: skip
+@click.option(
+    "--detection",
+    type=click.Choice(["optical_lever", "displacement"]),
+    default="optical_lever",
+    show_default=True,
+    help="optical_lever: sensitivity from the wall of force curves, factor 0.817. "
+    "displacement: what an interferometer measures, factor 0.971.",
+)
+@click.option(
+    "--expected",
+    type=Quantity("Hz"),
+    metavar="FREQUENCY",
+    help="Rough resonance, 70kHz; other peaks are left alone.",
+)
+@click.option(
+    "--from",
+    "low",
+    type=Quantity("Hz"),
+    metavar="FREQUENCY",
+    help="Fit from here, instead of a window found around the peak.",
+)
+@click.option("--to", "high", type=Quantity("Hz"), metavar="FREQUENCY", help="Fit up to here.")
+@click.option(
+    "--temperature-error",
+    type=Quantity("K"),
+    default=0.0,
+    metavar="VALUE",
+    help="Standard error of the temperature.",
+)
 @click.option("--experiment", metavar="E.toml", help="Experiment file with known values.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
-              help="A known value with its unit, temperature=22°C.")  # fmt: skip
-@click.option("-o", "--output", metavar="E.toml",
-              help="Write the result into this experiment file, new or existing.")  # fmt: skip
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A known value with its unit, temperature=22°C.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="E.toml",
+    help="Write the result into this experiment file, new or existing.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a list of results.")
 def command(
     file: str,

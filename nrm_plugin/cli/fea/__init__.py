@@ -60,12 +60,21 @@ def command() -> None:
 def with_tip(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that describe the tip; the function gets ``tip``."""
 
-    @click.option("--radius", type=LENGTH, required=True, metavar="LENGTH",
-                  help="Radius of the tip's end.")  # fmt: skip
-    @click.option("--half-angle", type=Quantity("rad", "deg"), default="0deg", metavar="ANGLE",
-                  help="Half the angle of a conical tip; a cylinder if not given.")  # fmt: skip
-    @click.option("--frictionless", is_flag=True,
-                  help="The layer slides along the tip instead of sticking to it.")  # fmt: skip
+    @click.option(
+        "--radius", type=LENGTH, required=True, metavar="LENGTH", help="Radius of the tip's end."
+    )
+    @click.option(
+        "--half-angle",
+        type=Quantity("rad", "deg"),
+        default="0deg",
+        metavar="ANGLE",
+        help="Half the angle of a conical tip; a cylinder if not given.",
+    )
+    @click.option(
+        "--frictionless",
+        is_flag=True,
+        help="The layer slides along the tip instead of sticking to it.",
+    )
     @functools.wraps(function)
     def wrapped(radius: float, half_angle: float, frictionless: bool, **options: Any) -> Any:
         from nrm_plugin.fea import Tip
@@ -77,25 +86,39 @@ def with_tip(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def with_poisson(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--poisson`` and ``--domain``."""
-    domain = click.option("--domain", type=LENGTH, metavar="LENGTH",
-                          help="Radius at which the layer is held; 10 thicknesses beyond the tip "
-                          "if not given.")  # fmt: skip
-    poisson = click.option("--poisson", type=float, default=0.49, show_default=True,
-                           metavar="NUMBER", help="Poisson ratio, 0 to 0.5.")  # fmt: skip
+    domain = click.option(
+        "--domain",
+        type=LENGTH,
+        metavar="LENGTH",
+        help="Radius at which the layer is held; 10 thicknesses beyond the tip if not given.",
+    )
+    poisson = click.option(
+        "--poisson",
+        type=float,
+        default=0.49,
+        show_default=True,
+        metavar="NUMBER",
+        help="Poisson ratio, 0 to 0.5.",
+    )
     return poisson(domain(function))
 
 
 def with_thickness(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--thickness``."""
-    return click.option("--thickness", type=LENGTH, required=True, metavar="LENGTH",
-                        help="Thickness of the layer.")(function)  # fmt: skip
+    return click.option(
+        "--thickness", type=LENGTH, required=True, metavar="LENGTH", help="Thickness of the layer."
+    )(function)
 
 
 def with_workers(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--workers``: a number, all cores if not given."""
 
-    @click.option("--workers", type=click.IntRange(min=1), metavar="N",
-                  help="Processes at most; one for each core if not given.")  # fmt: skip
+    @click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Processes at most; one for each core if not given.",
+    )
     @functools.wraps(function)
     def wrapped(workers: int | None, **options: Any) -> Any:
         from nrm_plugin.fea.pool import cores
@@ -105,8 +128,13 @@ def with_workers(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-amplitude = click.option("--amplitude", type=LENGTH, required=True, metavar="LENGTH",
-                         help="Amplitude of the lateral motion, peak.")  # fmt: skip
+amplitude = click.option(
+    "--amplitude",
+    type=LENGTH,
+    required=True,
+    metavar="LENGTH",
+    help="Amplitude of the lateral motion, peak.",
+)
 
 
 def positive(what: str, value: float, unit: str) -> float:

@@ -23,16 +23,33 @@ _FINENESS = 0.7  # good for 0.05 %, which no line of a figure shows
 
 
 @click.command("figure")
-@click.option("-o", "--output", required=True, metavar="FIG",
-              help="A .png, .svg or .pdf.")  # fmt: skip
+@click.option("-o", "--output", required=True, metavar="FIG", help="A .png, .svg or .pdf.")
 @with_tip
-@click.option("--thickness", type=LENGTH, default="100nm", show_default=True,
-              metavar="LENGTH", help="Thickness of the layer.")  # fmt: skip
+@click.option(
+    "--thickness",
+    type=LENGTH,
+    default="100nm",
+    show_default=True,
+    metavar="LENGTH",
+    help="Thickness of the layer.",
+)
 @with_poisson
-@click.option("--modulus", type=MODULUS, default="1MPa", show_default=True,
-              metavar="MODULUS", help="Young's modulus of the layer.")  # fmt: skip
-@click.option("--amplitude", type=LENGTH, default="2nm", show_default=True,
-              metavar="LENGTH", help="Amplitude of the lateral motion, peak.")  # fmt: skip
+@click.option(
+    "--modulus",
+    type=MODULUS,
+    default="1MPa",
+    show_default=True,
+    metavar="MODULUS",
+    help="Young's modulus of the layer.",
+)
+@click.option(
+    "--amplitude",
+    type=LENGTH,
+    default="2nm",
+    show_default=True,
+    metavar="LENGTH",
+    help="Amplitude of the lateral motion, peak.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.pass_context
 def command(

@@ -27,13 +27,30 @@ if TYPE_CHECKING:
 @click.command("force")
 @with_tip
 @with_thickness
-@click.option("--depth", "depths", type=LENGTH, multiple=True, required=True,
-              metavar="LENGTH", help="Depth of the apex. May be repeated.")  # fmt: skip
+@click.option(
+    "--depth",
+    "depths",
+    type=LENGTH,
+    multiple=True,
+    required=True,
+    metavar="LENGTH",
+    help="Depth of the apex. May be repeated.",
+)
 @with_poisson
-@click.option("--modulus", type=MODULUS, required=True, metavar="MODULUS",
-              help="Young's storage modulus of the layer.")  # fmt: skip
-@click.option("--loss", type=MODULUS, default="0Pa", metavar="MODULUS",
-              help="Its loss modulus; none if not given.")  # fmt: skip
+@click.option(
+    "--modulus",
+    type=MODULUS,
+    required=True,
+    metavar="MODULUS",
+    help="Young's storage modulus of the layer.",
+)
+@click.option(
+    "--loss",
+    type=MODULUS,
+    default="0Pa",
+    metavar="MODULUS",
+    help="Its loss modulus; none if not given.",
+)
 @amplitude
 @with_workers
 @click.option("--json", "as_json", is_flag=True, help="Print SI values for programs.")

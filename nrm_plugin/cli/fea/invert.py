@@ -30,22 +30,41 @@ if TYPE_CHECKING:
 @with_tip
 @with_thickness
 @with_poisson
-@click.option("--amplitude", type=LENGTH, metavar="LENGTH",
-              help="Amplitude of the lateral motion, peak; that of the results if not "
-              "given.")  # fmt: skip
-@click.option("--curve", type=click.IntRange(min=0), metavar="N",
-              help="Of results: one curve, from 0. The mean of all if not given.")  # fmt: skip
-@click.option("--edges", metavar="V,V,...",
-              help="Of results: means over regions between these potentials.")  # fmt: skip
-@click.option("--step", type=LENGTH, metavar="LENGTH",
-              help="Forces are averaged over steps of this; a fifth of the tip's radius if not "
-              "given.")  # fmt: skip
-@click.option("--from", "low", type=LENGTH, metavar="LENGTH",
-              help="Smallest distance from the electrode that is used; a fifth of the tip's "
-              "radius if not given.")  # fmt: skip
-@click.option("--noise", type=FORCE, metavar="FORCE",
-              help="Standard deviation of the force of one sample; from the data if not "
-              "given.")  # fmt: skip
+@click.option(
+    "--amplitude",
+    type=LENGTH,
+    metavar="LENGTH",
+    help="Amplitude of the lateral motion, peak; that of the results if not given.",
+)
+@click.option(
+    "--curve",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Of results: one curve, from 0. The mean of all if not given.",
+)
+@click.option(
+    "--edges", metavar="V,V,...", help="Of results: means over regions between these potentials."
+)
+@click.option(
+    "--step",
+    type=LENGTH,
+    metavar="LENGTH",
+    help="Forces are averaged over steps of this; a fifth of the tip's radius if not given.",
+)
+@click.option(
+    "--from",
+    "low",
+    type=LENGTH,
+    metavar="LENGTH",
+    help="Smallest distance from the electrode that is used; a fifth of the tip's "
+    "radius if not given.",
+)
+@click.option(
+    "--noise",
+    type=FORCE,
+    metavar="FORCE",
+    help="Standard deviation of the force of one sample; from the data if not given.",
+)
 @with_workers
 @click.option("--json", "as_json", is_flag=True, help="Print SI values for programs.")
 @click.pass_context
@@ -81,8 +100,10 @@ def command(
     measured, known = _measured(file, curve, edges)
     amplitude = amplitude if amplitude is not None else known
     if amplitude is None:
-        raise click.UsageError(f"{file} does not say the amplitude of the lateral motion: "
-                               "give --amplitude, such as 1nm")  # fmt: skip
+        raise click.UsageError(
+            f"{file} does not say the amplitude of the lateral motion: "
+            "give --amplitude, such as 1nm"
+        )
     found: list[dict[str, Any]] = []
     for given in measured:
         if noise is not None:
@@ -91,8 +112,15 @@ def command(
         try:
             data = given.binned(width, nearest, thickness - 0.1 * tip.radius)
             with progress(ctx):
-                result = invert(tip, layer, thickness - data.distance, data.force, amplitude,
-                                noise=data.noise, workers=workers)  # fmt: skip
+                result = invert(
+                    tip,
+                    layer,
+                    thickness - data.distance,
+                    data.force,
+                    amplitude,
+                    noise=data.noise,
+                    workers=workers,
+                )
         except NrmError as error:  # the others go on
             found.append({"of": given.label, "failed": str(error)})
             click.echo(f"nrm: {given.label}: {error}", err=True)

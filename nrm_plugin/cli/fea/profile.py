@@ -51,15 +51,30 @@ class Slab(click.ParamType):  # type: ignore[type-arg]
 
 @click.command("profile")
 @with_tip
-@click.option("--layer", "slabs", type=Slab(), multiple=True, required=True,
-              metavar="THICKNESS=STORAGE[,LOSS]",
-              help="A layer, from the electrode outwards. May be repeated.")  # fmt: skip
+@click.option(
+    "--layer",
+    "slabs",
+    type=Slab(),
+    multiple=True,
+    required=True,
+    metavar="THICKNESS=STORAGE[,LOSS]",
+    help="A layer, from the electrode outwards. May be repeated.",
+)
 @with_poisson
 @amplitude
-@click.option("--step", type=LENGTH, metavar="LENGTH",
-              help="Between depths; a fiftieth of the thickness if not given.")  # fmt: skip
-@click.option("--shape-factor", "constant", type=float, metavar="R_G",
-              help="One number for all distances; the local curve if not given.")  # fmt: skip
+@click.option(
+    "--step",
+    type=LENGTH,
+    metavar="LENGTH",
+    help="Between depths; a fiftieth of the thickness if not given.",
+)
+@click.option(
+    "--shape-factor",
+    "constant",
+    type=float,
+    metavar="R_G",
+    help="One number for all distances; the local curve if not given.",
+)
 @with_workers
 @click.option("--json", "as_json", is_flag=True, help="Print SI values for programs.")
 @click.pass_context
@@ -116,8 +131,16 @@ def command(
         }
         click.echo(json.dumps(plain, indent=2))
         return
-    heads = (("depth", "m"), ("distance", "m"), ("F'", "N"), ("F''", "N"), ("E' (Eq. 5)", "Pa"),
-             ("E'' (Eq. 5)", "Pa"), ("E' there", "Pa"), ("E'' there", "Pa"))  # fmt: skip
+    heads = (
+        ("depth", "m"),
+        ("distance", "m"),
+        ("F'", "N"),
+        ("F''", "N"),
+        ("E' (Eq. 5)", "Pa"),
+        ("E'' (Eq. 5)", "Pa"),
+        ("E' there", "Pa"),
+        ("E'' there", "Pa"),
+    )
     lossy = bool(np.any(true.imag != 0.0))
     shown = [
         (name, unit, values.tolist())

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 @with_tip
 @with_thickness
 @with_poisson
-@click.option("--table", "from_table", is_flag=True,
-              help="Look it up instead of solving: bonded cylinders, layers of 0.5 to 50 "
-              "radii.")  # fmt: skip
-@click.option("-o", "--output", metavar="RG.h5",
-              help="File for a recipe: shape_factor = \"RG.h5\".")  # fmt: skip
+@click.option(
+    "--table",
+    "from_table",
+    is_flag=True,
+    help="Look it up instead of solving: bonded cylinders, layers of 0.5 to 50 radii.",
+)
+@click.option("-o", "--output", metavar="RG.h5", help='File for a recipe: shape_factor = "RG.h5".')
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @with_workers
 @click.option("--json", "as_json", is_flag=True, help="Print SI values for programs.")
