@@ -101,7 +101,7 @@ CASES = {
         ramp=approach(768, stop_inside=0.3),
     ),
     "contact_only": Case(lateral=False, detector={"glitches": 0.5}, ramp=approach(1024)),
-    "coarse": Case(ramp=approach(96), n_curves=24),
+    "coarse": Case(ramp=approach(128), n_curves=24, recipe={"derivative": {"half_width": 8 * NM}}),
     "dense": Case(ramp=approach(12288), n_curves=2, lock_in=sim.LockIn(2e-2, 4)),
     "stiff": Case(
         sample=sim.Sample(sim.Interphase((sim.Layer(15 * NM, 1e9 + 2e8j),), 9e-9)),
@@ -110,7 +110,7 @@ CASES = {
         n_curves=6,
         ramp=approach(512),
     ),
-    "spoilt": Case(bits=64, n_curves=14, spoilt=True, ramp=approach(256), process=True),
+    "spoilt": Case(bits=64, n_curves=14, spoilt=True, ramp=approach(480), process=True),
 }
 
 
@@ -149,7 +149,6 @@ def stored(case: Case) -> tuple[dict[str, Any], CurveSet]:
     tables, curves = simulated(case)
     if case.spoilt:
         spoil(tables)
-    n, samples = next(iter(tables.values())).shape
     about: dict[str, Any] = {
         "metadata": dict(curves.metadata),
         "interval": float(np.diff(curves.read("time", 0)[:2])[0]),
@@ -259,7 +258,6 @@ def main() -> None:
             held["warnings"] = results.attrs["warnings"]
         path = HERE / f"{name}.npz"
         np.savez_compressed(path, **held)
-        print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB")
     np.savez_compressed(HERE / "small_kernels.npz", **small_kernels())
 
 
