@@ -136,6 +136,20 @@ class MissingPackage(NrmError):
         )
 
 
+class LibraryError(NrmError):
+    """The compiled library is missing, or another one than the sources beside it make."""
+
+    def __init__(self, path: StrPath, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = Path(path), reason
+
+    def __str__(self) -> str:
+        return (
+            f"the compiled library {self.path} {self.reason}. In a checkout `python3 run.py` "
+            "builds it, or `pip install -e .`; otherwise install nrm-plugin again"
+        )
+
+
 class OutputError(NrmError):
     """A file cannot be written: it exists, the disk is full, or the place is read-only."""
 

@@ -1,0 +1,747 @@
+"""The compiled loops: a library in C (the files beside this one), and functions that call it.
+
+`nrm_kernels.h` says what every record and function means; records are numpy's structured arrays
+with the same fields. A call releases the interpreter, so that blocks of curves run in threads; a
+curve's result does not depend on its neighbours.
+
+The library is built when the package is installed (`hatch_build.py`). It holds a hash of its
+sources, and another one than that of the files here is refused.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.errors import LibraryError
+from nrm_plugin.kernels.build import library_path, sources_hash
+
+Records = NDArray[np.void]
+
+
+def _numbers(*names: str) -> np.dtype[np.void]:
+    return np.dtype([(name, np.float64) for name in names])
+
+
+# ---------------------------------------------------------------- records, in the header's order
+
+SIGNAL = np.dtype(
+    [
+        ("numbers", np.uintp),
+        ("count", np.int64),
+        ("kind", np.int64),
+        ("gain", np.float64),
+        ("offset", np.float64),
+        ("limit", np.float64),
+    ],
+    align=True,
+)
+CONTACT_SETTINGS = _numbers(
+    "two_lines",
+    "baseline",
+    "wall",
+    "slope",
+    "slope_stderr",
+    "wave",
+    "spikes",
+    "other_slope",
+    "other_slope_stderr",
+)
+CONTACT = _numbers(
+    "height",
+    "height_stderr",
+    "baseline_end",
+    "baseline_slope",
+    "baseline_at",
+    "wall_begin",
+    "wall_slope",
+    "wall_slope_stderr",
+    "wall_length",
+    "wall_samples",
+    "noise",
+    "long_run_noise",
+    "spikes",
+    "saturated",
+    "other_height",
+)
+LATERAL_CHECK = _numbers("exponent", "exponent_stderr", "straight", "missing")
+PROFILE_SETTINGS = _numbers(
+    "method", "half_width", "amplitude", "lateral_stiffness", "spring_constant"
+)
+CURVE_SETTINGS = _numbers("delay", "settled", "stretch")
+MODULUS_SETTINGS = _numbers("amplitude", "poisson_ratio", "frequency")
+JOB = np.dtype(
+    [
+        ("height", SIGNAL),
+        ("deflection", SIGNAL),
+        ("in_phase", SIGNAL),
+        ("quadrature", SIGNAL),
+        ("turn_re", np.float64),
+        ("turn_im", np.float64),
+        ("backwards", np.int64),
+        ("contact", CONTACT_SETTINGS),
+        ("profile", PROFILE_SETTINGS),
+        ("modulus", MODULUS_SETTINGS),
+        ("correlation", np.uintp),
+        ("n_lags", np.int64),
+        ("depth", np.uintp),
+        ("shape", np.uintp),
+        ("n_depths", np.int64),
+    ],
+    align=True,
+)
+OPEN_BIN = _numbers("sum", "count")
+TURN_STATE = _numbers("direction", "low", "low_at", "high", "high_at")
+CONTACT_STATE = _numbers("inside", "baseline", "seen", "below", "dropped")
+
+_RECORDS = (
+    SIGNAL,
+    CONTACT_SETTINGS,
+    CONTACT,
+    LATERAL_CHECK,
+    PROFILE_SETTINGS,
+    CURVE_SETTINGS,
+    MODULUS_SETTINGS,
+    JOB,
+    OPEN_BIN,
+    TURN_STATE,
+    CONTACT_STATE,
+)
+
+#: Kinds of recorded numbers, in the header's order.
+_KINDS = tuple(np.dtype(kind) for kind in ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"))
+
+#: Derivative methods, in the header's order.
+METHODS = ("local-linear", "savitzky-golay", "total-variation")
+
+#: Columns of what `profiles` finds.
+NORMAL, IN_PHASE, QUADRATURE, GRADIENT_X, GRADIENT_Y, STDERR_X, STDERR_Y = range(7)
+N_COLUMNS = 7
+
+#: Rows of results that `process` and `moduli` write; without a lateral signal only the first.
+RESULTS = (
+    "force_normal",
+    "lateral_force_in_phase",
+    "lateral_force_quadrature",
+    "force_gradient_in_phase",
+    "force_gradient_in_phase_stderr",
+    "force_gradient_quadrature",
+    "force_gradient_quadrature_stderr",
+    "storage_modulus",
+    "storage_modulus_stderr",
+    "loss_modulus",
+    "loss_modulus_stderr",
+    "shear_modulus_magnitude",
+    "shear_modulus_magnitude_stderr",
+    "viscosity",
+    "viscosity_stderr",
+)
+
+#: What a search through a stream met.
+NOTHING, LIMIT, FALLING, RISING, ENTERED, LEFT = range(6)
+
+
+# ---------------------------------------------------------------- the library
+
+
+def _load() -> ctypes.CDLL:
+    """Load the library and check that it is made of the sources here.
+
+    Raises
+    ------
+    LibraryError
+    """
+    path = library_path()
+    if not path.is_file():
+        raise LibraryError(path, "is missing")
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise LibraryError(path, f"cannot be loaded ({error})") from None
+    library.nrm_sources.restype = ctypes.c_char_p
+    if library.nrm_sources().decode() != sources_hash():
+        raise LibraryError(path, "was built from other sources than those beside it")
+    size = library.nrm_record_size
+    size.argtypes, size.restype = [ctypes.c_int64], ctypes.c_int64
+    sizes = [size(i) for i in range(len(_RECORDS) + 1)]
+    if sizes != [*(record.itemsize for record in _RECORDS), -1]:
+        raise LibraryError(path, "has records of other sizes than this Python")
+    _declare(library)
+    return library
+
+
+def _declare(library: ctypes.CDLL) -> None:
+    """Tell ctypes what functions take: n a number, d a real one, p an array."""
+    kinds = {"n": ctypes.c_int64, "d": ctypes.c_double, "p": ctypes.c_void_p}
+    for name, arguments in {
+        "gather": "pnppnpn",
+        "noise": "pn",
+        "find_contacts": "pnpppnpp",
+        "tail_slopes": "npppnnppp",
+        "rough_baselines": "npppnp",
+        "check_lateral": "nppppnpp",
+        "profiles": "pnpppppnpppnpnpp",
+        "trend_filter": "npppppp",
+        "moduli": "pnnnppp",
+        "process": "pnppppppp",
+        "bin_means": "pnnppn",
+        "next_turn": "pnnndpp",
+        "next_contact": "pnnndddpp",
+        "next_edge": "pnddpp",
+    }.items():
+        function = getattr(library, f"nrm_{name}")
+        function.argtypes = [kinds[kind] for kind in arguments]
+        function.restype = ctypes.c_int
+    library.nrm_noise.restype = ctypes.c_double
+    library.nrm_bin_means.restype = ctypes.c_int64
+
+
+_library = _load()
+
+
+def _check(code: int) -> None:
+    """Raise if a function refuses its arguments."""
+    if code == 1:
+        raise ValueError("lengths of arrays contradict each other")
+    if code:
+        raise MemoryError("there is no memory for a curve of this length")
+
+
+def _pointer(values: AnyArray | None, dtype: Any, size: int) -> int | None:
+    """Address of an array of a kind, contiguous and of at least a size; None stays None.
+
+    Raises
+    ------
+    ValueError
+    """
+    if values is None:
+        return None
+    if values.dtype != dtype or not values.flags.c_contiguous or values.size < size:
+        raise ValueError(
+            f"expected {size} {np.dtype(dtype)} in one piece, got {values.size} {values.dtype}"
+        )
+    return int(values.ctypes.data)
+
+
+def _doubles(values: AnyArray | None, size: int) -> int | None:
+    return _pointer(values, np.float64, size)
+
+
+def record(dtype: np.dtype[np.void], **values: Any) -> Records:
+    """Make a record of a kind, of shape (); every field is named."""
+    if set(values) != set(dtype.names or ()):
+        raise ValueError(f"fields are {', '.join(dtype.names or ())}")
+    made = np.zeros((), dtype)
+    for name, value in values.items():
+        made[name] = value
+    return made
+
+
+# ---------------------------------------------------------------- curves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawSignal:
+    """Numbers as recorded; ``value = number * gain + offset`` in SI.
+
+    Attributes
+    ----------
+    numbers : flat array
+        Of any type.
+    gain, offset : float
+    limit : float
+        What is larger in SI is no measurement and becomes nan.
+    """
+
+    numbers: AnyArray
+    gain: float
+    offset: float
+    limit: float
+
+    def record(self, known: AnyArray) -> Records:
+        """Return the signal as the library takes it; `known` is kept alive meanwhile."""
+        return record(
+            SIGNAL,
+            numbers=known.ctypes.data,
+            count=known.size,
+            kind=_KINDS.index(known.dtype),
+            gain=self.gain,
+            offset=self.offset,
+            limit=self.limit,
+        )
+
+    def known(self) -> AnyArray:
+        """Return the numbers in one piece, as float64 where the library does not know their type."""
+        numbers = np.ascontiguousarray(self.numbers)
+        return numbers if numbers.dtype in _KINDS else numbers.astype(np.float64)
+
+
+def gather(signal: RawSignal, first: IntArray, begin: IntArray, *, backwards: bool) -> FloatArray:
+    """Take a part of every curve, in SI, turned around where it was recorded from the surface.
+
+    Parameters
+    ----------
+    signal : RawSignal
+    first : (n,) array of int
+        Where the part of each curve begins in the signal.
+    begin : (n + 1,) array of int
+        Where it begins in the result, and the end.
+    """
+    n, out = len(begin) - 1, np.empty(int(begin[-1]))
+    numbers = signal.known()
+    given = signal.record(numbers)
+    _check(
+        _library.nrm_gather(
+            _pointer(given, SIGNAL, 1),
+            n,
+            _pointer(first, np.int64, n),
+            _pointer(begin, np.int64, n + 1),
+            int(backwards),
+            _doubles(out, 0),
+            out.size,
+        )
+    )
+    return out
+
+
+def noise(values: FloatArray) -> float:
+    """Standard deviation of white noise from second differences; slopes do not count."""
+    values = np.ascontiguousarray(values, np.float64)
+    return float(_library.nrm_noise(_doubles(values, 0), values.size))
+
+
+def find_contacts(
+    begin: IntArray, height: FloatArray, deflection: FloatArray, settings: Records
+) -> tuple[Records, FloatArray]:
+    """Find the solid contacts of curves.
+
+    Parameters
+    ----------
+    begin : (n + 1,) array of int
+        Where each curve begins in the flat arrays, and the end.
+    height, deflection : flat arrays
+        In m, from far away to the surface.
+    settings : record of `CONTACT_SETTINGS`
+
+    Returns
+    -------
+    contacts : (n,) array of `CONTACT`
+        nan where nothing is found.
+    clean : flat array
+        Deflection without spikes and fringe.
+    """
+    n, size = len(begin) - 1, deflection.size
+    contacts, clean = np.empty(n, CONTACT), np.empty(size)
+    _check(
+        _library.nrm_find_contacts(
+            _pointer(settings, CONTACT_SETTINGS, 1),
+            n,
+            _pointer(begin, np.int64, n + 1),
+            _doubles(height, size),
+            _doubles(deflection, size),
+            size,
+            _doubles(clean, size),
+            _pointer(contacts, CONTACT, n),
+        )
+    )
+    return contacts, clean
+
+
+def tail_slopes(
+    begin: IntArray, height: FloatArray, deflection: FloatArray, sizes: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """Slopes of the last samples of every curve, from the baseline's, and their errors.
+
+    Returns
+    -------
+    slopes, errors : (n, k) arrays
+        For windows of `sizes` samples; nan where a curve is too short.
+    """
+    n, size = len(begin) - 1, deflection.size
+    slopes, errors = np.empty((n, len(sizes))), np.empty((n, len(sizes)))
+    _check(
+        _library.nrm_tail_slopes(
+            n,
+            _pointer(begin, np.int64, n + 1),
+            _doubles(height, size),
+            _doubles(deflection, size),
+            size,
+            len(sizes),
+            _pointer(sizes, np.int64, 0),
+            _doubles(slopes, 0),
+            _doubles(errors, 0),
+        )
+    )
+    return slopes, errors
+
+
+def rough_baselines(begin: IntArray, height: FloatArray, deflection: FloatArray) -> IntArray:
+    """Samples of the baselines, (n,), as far as straight lines can tell."""
+    n, size = len(begin) - 1, deflection.size
+    ends = np.empty(n, np.int64)
+    _check(
+        _library.nrm_rough_baselines(
+            n,
+            _pointer(begin, np.int64, n + 1),
+            _doubles(height, size),
+            _doubles(deflection, size),
+            size,
+            _pointer(ends, np.int64, n),
+        )
+    )
+    return ends
+
+
+def check_lateral(
+    begin: IntArray,
+    clean: FloatArray,
+    in_phase: FloatArray,
+    quadrature: FloatArray,
+    contacts: Records,
+) -> Records:
+    """Return what the lateral signal of each curve says of itself, (n,) array of `LATERAL_CHECK`."""
+    n, size = len(begin) - 1, clean.size
+    checks = np.empty(n, LATERAL_CHECK)
+    _check(
+        _library.nrm_check_lateral(
+            n,
+            _pointer(begin, np.int64, n + 1),
+            _doubles(clean, size),
+            _doubles(in_phase, size),
+            _doubles(quadrature, size),
+            size,
+            _pointer(contacts, CONTACT, n),
+            _pointer(checks, LATERAL_CHECK, n),
+        )
+    )
+    return checks
+
+
+def profiles(
+    settings: Records,
+    begin: IntArray,
+    height: FloatArray,
+    clean: FloatArray,
+    lateral: tuple[FloatArray, FloatArray] | None,
+    contacts: Records,
+    own: Records,
+    correlation: FloatArray,
+    depth: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Forces and their derivatives against the distance from the electrode.
+
+    Parameters
+    ----------
+    settings : record of `PROFILE_SETTINGS`
+    begin, height, clean
+        As in `find_contacts`, and from it.
+    lateral : (in phase, quadrature) or None
+        Peak force in N.
+    contacts : (n,) array of `CONTACT`
+    own : (n,) array of `CURVE_SETTINGS`
+    correlation : (k,) array
+        Autocorrelation of the lateral noise, from lag 0 on.
+    depth : (m,) array
+        Distances from the electrode in m, rising.
+
+    Returns
+    -------
+    found : (n, 7, m) array
+        Normal force, lateral force (2), gradient (2) towards the electrode and their standard
+        errors (2); nan where there is no estimate.
+    valid : (n,) array
+        The smallest distance with an estimate, in m.
+    """
+    n, size = len(begin) - 1, clean.size
+    in_phase, quadrature = lateral or (None, None)
+    found, valid = np.empty((n, N_COLUMNS, len(depth))), np.empty(n)
+    _check(
+        _library.nrm_profiles(
+            _pointer(settings, PROFILE_SETTINGS, 1),
+            n,
+            _pointer(begin, np.int64, n + 1),
+            _doubles(height, size),
+            _doubles(clean, size),
+            _doubles(in_phase, size),
+            _doubles(quadrature, size),
+            size,
+            _pointer(contacts, CONTACT, n),
+            _pointer(own, CURVE_SETTINGS, n),
+            _doubles(correlation, 1),
+            len(correlation),
+            _doubles(depth, 0),
+            len(depth),
+            _doubles(found, 0),
+            _doubles(valid, n),
+        )
+    )
+    return found, valid
+
+
+def moduli(
+    settings: Records, found: FloatArray, shape: FloatArray, *, lateral: bool
+) -> NDArray[np.float32]:
+    """Rows of results of what `profiles` finds.
+
+    Parameters
+    ----------
+    settings : record of `MODULUS_SETTINGS`
+    found : (n, 7, m) array
+    shape : (m,) array
+        r_g.
+
+    Returns
+    -------
+    (rows, n, m) array
+        Named by `RESULTS`; a single row without a lateral signal.
+    """
+    n, _, m = found.shape
+    rows = np.empty((len(RESULTS) if lateral else 1, n, m), np.float32)
+    factor = np.ascontiguousarray(shape, np.float32)
+    _check(
+        _library.nrm_moduli(
+            _pointer(settings, MODULUS_SETTINGS, 1),
+            int(lateral),
+            n,
+            m,
+            _doubles(found, n * N_COLUMNS * m),
+            _pointer(factor, np.float32, m),
+            _pointer(rows, np.float32, 0),
+        )
+    )
+    return rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What all curves of a direction share, for `process`.
+
+    Attributes
+    ----------
+    turn : complex
+        Factor of the lateral signal that takes the instrument's phase out.
+    backwards : bool
+        Whether samples were recorded from the surface on.
+    contact, profile, modulus : records
+        Of `CONTACT_SETTINGS`, `PROFILE_SETTINGS` and `MODULUS_SETTINGS`.
+    correlation : (k,) array
+        Of the lateral noise, from lag 0 on.
+    depth : (m,) array
+        In m, rising.
+    shape : (m,) array of float32
+        r_g.
+    """
+
+    turn: complex
+    backwards: bool
+    contact: Records
+    profile: Records
+    modulus: Records
+    correlation: FloatArray
+    depth: FloatArray
+    shape: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processed:
+    """What `process` finds for n curves.
+
+    Attributes
+    ----------
+    contacts : (n,) array of `CONTACT`
+    checks : (n,) array of `LATERAL_CHECK`
+    valid : (n,) array
+        Smallest distance with an estimate, in m.
+    rows : (rows, n, m) array of float32
+        Named by `RESULTS`; a single row without a lateral signal.
+    """
+
+    contacts: Records
+    checks: Records
+    valid: FloatArray
+    rows: NDArray[np.float32]
+
+
+def process(
+    job: Job,
+    height: RawSignal,
+    deflection: RawSignal,
+    lateral: tuple[RawSignal, RawSignal] | None,
+    first: IntArray,
+    length: IntArray,
+    own: Records,
+) -> Processed:
+    """Process curves from recorded numbers to results, one after the other.
+
+    Parameters
+    ----------
+    job : Job
+    height, deflection : RawSignal
+        To m.
+    lateral : (in phase, quadrature) or None
+        To N, peak.
+    first, length : (n,) arrays of int
+        Samples of each curve's part in the signals.
+    own : (n,) array of `CURVE_SETTINGS`
+    """
+    n, m = len(first), len(job.depth)
+    signals = {"height": height, "deflection": deflection}
+    if lateral is not None:
+        signals |= {"in_phase": lateral[0], "quadrature": lateral[1]}
+    known = {name: signal.known() for name, signal in signals.items()}
+    given = np.zeros((), JOB)
+    for name, signal in signals.items():
+        given[name] = signal.record(known[name])
+    given["turn_re"], given["turn_im"] = job.turn.real, job.turn.imag
+    given["backwards"] = job.backwards
+    given["contact"], given["profile"], given["modulus"] = job.contact, job.profile, job.modulus
+    given["correlation"], given["n_lags"] = _doubles(job.correlation, 1), len(job.correlation)
+    given["depth"], given["n_depths"] = _doubles(job.depth, 0), m
+    given["shape"] = _pointer(job.shape, np.float32, m)
+    made = Processed(
+        contacts=np.empty(n, CONTACT),
+        checks=np.zeros(n, LATERAL_CHECK),
+        valid=np.empty(n),
+        rows=np.empty((len(RESULTS) if lateral else 1, n, m), np.float32),
+    )
+    _check(
+        _library.nrm_process(
+            _pointer(given, JOB, 1),
+            n,
+            _pointer(first, np.int64, n),
+            _pointer(length, np.int64, n),
+            _pointer(own, CURVE_SETTINGS, n),
+            _pointer(made.contacts, CONTACT, n),
+            _pointer(made.checks, LATERAL_CHECK, n),
+            _doubles(made.valid, n),
+            _pointer(made.rows, np.float32, 0),
+        )
+    )
+    return made
+
+
+def trend_filter(
+    z: FloatArray, values: FloatArray, weight: FloatArray, limit: FloatArray
+) -> tuple[FloatArray, float]:
+    """Straight pieces through values: least squares with a price on the changes of slope.
+
+    Parameters
+    ----------
+    z, values, weight : (n,) arrays
+        `z` rising, n > 2.
+    limit : (n - 2,) array
+        Positive.
+
+    Returns
+    -------
+    fit : (n,) array
+    gap : float
+        Bound on how much larger the sum is than the smallest one.
+    """
+    n, gap = len(z), np.empty(1)
+    fit = np.empty(n)
+    _check(
+        _library.nrm_trend_filter(
+            n,
+            _doubles(z, n),
+            _doubles(values, n),
+            _doubles(weight, n),
+            _doubles(limit, n - 2),
+            _doubles(fit, n),
+            _doubles(gap, 1),
+        )
+    )
+    return fit, float(gap[0])
+
+
+# ---------------------------------------------------------------- streams
+
+
+def bin_means(values: FloatArray, width: int, carry: Records, out: FloatArray) -> int:
+    """Write the mean of every full bin of `width` samples; return how many.
+
+    Parameters
+    ----------
+    carry : record of `OPEN_BIN`
+        Of the bin that is not full; from one call to the next.
+    """
+    count = _library.nrm_bin_means(
+        _doubles(values, 0),
+        values.size,
+        width,
+        _pointer(carry, OPEN_BIN, 1),
+        _doubles(out, 0),
+        out.size,
+    )
+    if count < 0:
+        raise ValueError("there is no room for all bins")
+    return int(count)
+
+
+def next_turn(
+    values: FloatArray, first: int, at: int, limit: int, travel: float, state: Records
+) -> tuple[int, int]:
+    """Find where a fall or a rise by `travel` after an extreme is complete.
+
+    ``values[0]`` has the position `first`; the search begins at position `at` and ends before
+    `limit`. Returns what was met and the position after it. `state` is a record of `TURN_STATE`.
+    """
+    position = ctypes.c_int64(at)
+    met = _library.nrm_next_turn(
+        _doubles(values, 0),
+        values.size,
+        first,
+        limit,
+        travel,
+        _pointer(state, TURN_STATE, 1),
+        ctypes.byref(position),
+    )
+    return met, position.value
+
+
+def next_contact(
+    values: FloatArray,
+    first: int,
+    at: int,
+    limit: int,
+    threshold: float,
+    release: float,
+    settle: float,
+    state: Records,
+) -> tuple[int, int]:
+    """Find where the signal rises above its baseline by `threshold`, or is back within `release`.
+
+    The baseline follows the signal outside by steps of ``threshold / settle`` per value, like a
+    running median: neither noise nor a short dip moves it. Until the first contact it drops to a
+    signal that has stayed far below it for `settle` values: the stream began in contact.
+    Positions as in `next_turn`; `state` is a record of `CONTACT_STATE`.
+    """
+    position = ctypes.c_int64(at)
+    met = _library.nrm_next_contact(
+        _doubles(values, 0),
+        values.size,
+        first,
+        limit,
+        threshold,
+        release,
+        settle,
+        _pointer(state, CONTACT_STATE, 1),
+        ctypes.byref(position),
+    )
+    return met, position.value
+
+
+def next_edge(
+    values: FloatArray, at: int, high: float, low: float, level: FloatArray
+) -> tuple[int, int]:
+    """Find where a marker goes above `high` or below `low`; ``level[0]`` is 1, 0, or nan at first."""
+    position = ctypes.c_int64(at)
+    met = _library.nrm_next_edge(
+        _doubles(values, 0), values.size, high, low, _doubles(level, 1), ctypes.byref(position)
+    )
+    return met, position.value

@@ -1,0 +1,660 @@
+/* The solid contact: where the baseline's line and the wall's cross (section 5 of the paper). */
+
+#include "nrm_kernels.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BLOCK = 8,          /* samples by which a baseline grows */
+    LONG_BLOCK = 16,    /* samples whose means show slow noise */
+    SMALLEST_WALL = 12, /* samples of the smallest window on the wall */
+    WINDOWS = 256       /* windows on the wall, each 1.15 times as long as the one before */
+};
+
+/* Part of a baseline that a fringe is fitted to: its end may already feel a layer. */
+static const double FRINGE_PART = 0.9;
+
+static double larger(double a, double b) { return a > b ? a : b; }
+static double smaller(double a, double b) { return a < b ? a : b; }
+
+/* ------------------------------------------------------------------ spikes and saturation */
+
+/* Median of a few values, at most 7. */
+static double middle_of_few(const double *values, int n) {
+    double sorted[7];
+    for (int i = 0; i < n; i++) {
+        int k = i;
+        for (; k > 0 && sorted[k - 1] > values[i]; k--) sorted[k] = sorted[k - 1];
+        sorted[k] = values[i];
+    }
+    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2.0;
+}
+
+/* What seven samples on one side foretell: from at - step on, in steps of -step. */
+static double predicted(const double *y, int64_t at, int64_t step) {
+    double slopes[4], values[7];
+    for (int64_t k = 0; k < 4; k++)
+        slopes[k] = (y[at - (k + 1) * step] - y[at - (k + 4) * step]) / 3.0;
+    double slope = middle_of_few(slopes, 4);
+    for (int64_t k = 0; k < 7; k++)
+        values[k] = y[at - (k + 1) * step] + (double)(k + 1) * slope;
+    return middle_of_few(values, 7);
+}
+
+static double bend(const double *y, int64_t i) { return fabs(y[i] - 0.5 * (y[i - 1] + y[i + 1])); }
+
+/* Whether a sample stands alone: far from the median of its seven neighbours and from what the
+ * samples on either side foretell. The last sample before a jump is not. */
+static bool is_spike(const double *y, const double *clean, int64_t i, double limit,
+                     double *middle) {
+    *middle = middle_of_few(y + i - 3, 7);
+    double before = clean[i - 1] + 0.5 * (clean[i - 1] - clean[i - 3]);
+    double after = y[i + 1] + 0.5 * (y[i + 1] - y[i + 3]);
+    double off = smaller(fabs(y[i] - *middle), smaller(fabs(y[i] - before), fabs(y[i] - after)));
+    return off > limit;
+}
+
+/* Copy y with samples that stand alone replaced; returns how many. At the ends one side has to do. */
+static int64_t without_spikes(const double *y, int64_t n, double noise, double *NRM_RESTRICT clean) {
+    memcpy(clean, y, (size_t)n * sizeof(double));
+    const double limit = 6.0 * noise;
+    int64_t count = 0;
+    if (limit <= 0.0 || n < 16) return 0;
+    for (int64_t i = 3; i < n - 3;) {
+        if (i + BLOCK <= n - 3) { /* nearly all samples are no spikes: eight at a time */
+            int64_t away = 0;
+            for (int64_t k = i; k < i + BLOCK; k++) away += !(bend(y, k) < limit);
+            if (!away) {
+                i += BLOCK;
+                continue;
+            }
+        }
+        int64_t stop = i + BLOCK < n - 3 ? i + BLOCK : n - 3;
+        for (; i < stop; i++) {
+            double middle;
+            if (!(bend(y, i) < limit) && is_spike(y, clean, i, limit, &middle)) {
+                clean[i] = middle;
+                count++;
+            }
+        }
+    }
+    for (int64_t k = 0; k < 3; k++) {
+        const int64_t ends[2][2] = {{2 - k, -1}, {n - 3 + k, 1}};
+        for (int side = 0; side < 2; side++) {
+            int64_t at = ends[side][0], step = ends[side][1];
+            if (!(fabs(y[at] - clean[at - step]) > limit)) continue;
+            double middle = predicted(clean, at, step);
+            if (fabs(y[at] - middle) > 1.5 * limit) {
+                clean[at] = middle;
+                count++;
+            }
+        }
+    }
+    return count;
+}
+
+static void range_of(const double *y, int64_t n, double *low, double *high) {
+    double least[4] = {y[0], y[0], y[0], y[0]}, most[4] = {y[0], y[0], y[0], y[0]};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int k = 0; k < 4; k++) {
+            least[k] = y[i + k] < least[k] ? y[i + k] : least[k];
+            most[k] = y[i + k] > most[k] ? y[i + k] : most[k];
+        }
+    for (; i < n; i++) {
+        least[0] = smaller(y[i], least[0]);
+        most[0] = larger(y[i], most[0]);
+    }
+    *low = smaller(smaller(least[0], least[1]), smaller(least[2], least[3]));
+    *high = larger(larger(most[0], most[1]), larger(most[2], most[3]));
+}
+
+/* Samples before the last ones stay at the largest value: there the detector is at its end. */
+static int64_t unsaturated(const double *y, int64_t n, double top) {
+    int64_t stop = n;
+    while (stop > LONG_BLOCK && y[stop - 1] == top) stop--;
+    return n - stop >= 2 ? stop : n;
+}
+
+/* Length of the longest run of the largest value, 0 if it is shorter than four samples. */
+static int64_t longest_at(const double *y, int64_t n, double top) {
+    int64_t equal = 0, run = 0, longest = 0;
+    for (int64_t i = 0; i < n; i++) equal += y[i] == top;
+    if (equal < 4) return 0;
+    for (int64_t i = 0; i < n; i++) {
+        run = y[i] == top ? run + 1 : 0;
+        if (run > longest) longest = run;
+    }
+    return longest >= 4 ? longest : 0;
+}
+
+/* ------------------------------------------------------------------ the baseline */
+
+/* Sums of samples, heights from one of their own. */
+typedef struct {
+    double n, x, y, xx, xy;
+} sums;
+
+static sums sums_of(const double *x, const double *y, int64_t a, int64_t b, double at) {
+    double sx[2] = {0.0, 0.0}, sy[2] = {0.0, 0.0}, sxx[2] = {0.0, 0.0}, sxy[2] = {0.0, 0.0};
+    int64_t i = a;
+    for (; i + 2 <= b; i += 2)
+        for (int k = 0; k < 2; k++) {
+            double dx = x[i + k] - at;
+            sx[k] += dx;
+            sy[k] += y[i + k];
+            sxx[k] += dx * dx;
+            sxy[k] += dx * y[i + k];
+        }
+    for (; i < b; i++) {
+        double dx = x[i] - at;
+        sx[0] += dx;
+        sy[0] += y[i];
+        sxx[0] += dx * dx;
+        sxy[0] += dx * y[i];
+    }
+    return (sums){(double)(b - a), sx[0] + sx[1], sy[0] + sy[1], sxx[0] + sxx[1], sxy[0] + sxy[1]};
+}
+
+/* Grow the baseline from the far end until two blocks in a row leave its line.
+ *
+ * A block of m samples leaves it if its mean is off by more than 3.5 standard errors, noise times
+ * the root of 1 / m + 1 / n + (distance from the line's middle)^2 / sxx. */
+static int64_t baseline_end(const double *x, const double *y, double noise, int64_t stop) {
+    int64_t end = stop / 8 > 64 ? stop / 8 : 64;
+    if (end > stop) end = stop;
+    const double at = x[0], limit = 3.5 * noise * (3.5 * noise);
+    sums line = sums_of(x, y, 0, end, at);
+    int outside = 0;
+    for (; end + BLOCK <= stop; end += BLOCK) {
+        const double each = 1.0 / line.n;
+        const double spread = line.xx - line.x * line.x * each;
+        const double over = spread > 0.0 ? 1.0 / spread : 0.0;
+        const double slope = (line.xy - line.x * line.y * each) * over;
+        const sums block = sums_of(x, y, end, end + BLOCK, at);
+        const double away = block.x / BLOCK - line.x * each;
+        const double off = block.y / BLOCK - line.y * each - slope * away;
+        const double variance = 1.0 / BLOCK + each + away * away * over;
+        outside = off * off > limit * variance ? outside + 1 : 0;
+        if (outside == 2) return end - 3 * BLOCK > LONG_BLOCK ? end - 3 * BLOCK : LONG_BLOCK;
+        line.n += block.n;
+        line.x += block.x;
+        line.y += block.y;
+        line.xx += block.xx;
+        line.xy += block.xy;
+    }
+    return stop;
+}
+
+/* Noise as means of 16 residuals of the baseline show it: correlated noise makes it larger. */
+static double long_run_noise(const double *x, const double *y, int64_t end, const nrm_line *line) {
+    const int64_t blocks = end / LONG_BLOCK;
+    double total = 0.0;
+    if (blocks < 4) return 0.0;
+    for (int64_t block = 0; block < blocks; block++) {
+        const double *bx = x + block * LONG_BLOCK, *by = y + block * LONG_BLOCK;
+        double sum[4] = {0.0, 0.0, 0.0, 0.0};
+        for (int i = 0; i < LONG_BLOCK; i += 4)
+            for (int k = 0; k < 4; k++)
+                sum[k] += by[i + k] - line->mean_y - line->slope * (bx[i + k] - line->mean_x);
+        double mean = ((sum[0] + sum[1]) + (sum[2] + sum[3])) / LONG_BLOCK;
+        total += mean * mean;
+    }
+    return sqrt(total / (double)(blocks - 2) * LONG_BLOCK);
+}
+
+/* ------------------------------------------------------------------ a fringe of interference */
+
+/* Sine and cosine, without the platform's own, which differ: the angle less whole quarter turns
+ * (pi / 2 in three pieces, Cody and Waite), then the series. */
+static void sine_cosine(double angle, double *sine, double *cosine) {
+    if (!(fabs(angle) < 1e5)) {
+        *sine = *cosine = (double)NAN;
+        return;
+    }
+    const double quarters = floor(angle * 0.6366197723675814 + 0.5);
+    double r = angle - quarters * 1.57079632673412561417;
+    r -= quarters * 6.07710050630396597660e-11;
+    r -= quarters * 2.02226624879595063154e-21;
+    const double r2 = r * r;
+    double s = 1.0, c = 1.0;
+    for (int k = 18; k >= 2; k -= 2) { /* s = sin(r) / r and c = cos(r), from the last term on */
+        s = 1.0 - s * r2 / (double)(k * (k + 1));
+        c = 1.0 - c * r2 / (double)(k * (k - 1));
+    }
+    s *= r;
+    switch ((int)(quarters - 4.0 * floor(quarters / 4.0))) {
+    case 0: *sine = s; *cosine = c; break;
+    case 1: *sine = c; *cosine = -s; break;
+    case 2: *sine = -s; *cosine = -c; break;
+    default: *sine = -c; *cosine = s; break;
+    }
+}
+
+/* Normal equations of a line, a sine and a cosine: matrix times coefficients = right. */
+typedef struct {
+    double matrix[4][4], right[4];
+} normal_equations;
+
+/* Each sample's height as a part of all, and sine and cosine of the fringe there. */
+typedef struct {
+    const double *along, *sine, *cosine;
+} fringe_basis;
+
+static void add_to_fit(const fringe_basis *basis, const double *y, int64_t first, int64_t stop,
+                       normal_equations *fit) {
+    for (int64_t i = first; i < stop; i++) {
+        const double row[4] = {1.0, basis->along[i], basis->sine[i], basis->cosine[i]};
+        for (int j = 0; j < 4; j++) {
+            fit->right[j] += row[j] * y[i];
+            for (int k = 0; k <= j; k++) fit->matrix[j][k] += row[j] * row[k];
+        }
+    }
+    for (int j = 0; j < 4; j++)
+        for (int k = 0; k < j; k++) fit->matrix[k][j] = fit->matrix[j][k];
+}
+
+/* Solve by elimination, the largest of a column first; false where it cannot be solved. */
+static bool solve_four(normal_equations fit, double *x) {
+    for (int j = 0; j < 4; j++) {
+        fit.matrix[j][j] *= 1.0 + 1e-12;
+        if (!(fit.matrix[j][j] > 0.0)) return false;
+    }
+    for (int j = 0; j < 4; j++) {
+        int top = j;
+        for (int i = j + 1; i < 4; i++)
+            if (fabs(fit.matrix[i][j]) > fabs(fit.matrix[top][j])) top = i;
+        for (int k = 0; k < 4; k++) {
+            double swap = fit.matrix[j][k];
+            fit.matrix[j][k] = fit.matrix[top][k];
+            fit.matrix[top][k] = swap;
+        }
+        double swap = fit.right[j];
+        fit.right[j] = fit.right[top];
+        fit.right[top] = swap;
+        if (fit.matrix[j][j] == 0.0) return false;
+        for (int i = j + 1; i < 4; i++) {
+            double part = fit.matrix[i][j] / fit.matrix[j][j];
+            for (int k = j; k < 4; k++) fit.matrix[i][k] -= part * fit.matrix[j][k];
+            fit.right[i] -= part * fit.right[j];
+        }
+    }
+    for (int j = 3; j >= 0; j--) {
+        x[j] = fit.right[j];
+        for (int k = j + 1; k < 4; k++) x[j] -= fit.matrix[j][k] * x[k];
+        x[j] /= fit.matrix[j][j];
+    }
+    return true;
+}
+
+/* Take the fitted sine and cosine from all samples: the fringe is taken to go on in contact. */
+static void without_fringe(const fringe_basis *basis, const double *y, int64_t n,
+                           const normal_equations *fit, double *NRM_RESTRICT out) {
+    double x[4];
+    bool solved = solve_four(*fit, x);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = solved ? y[i] - x[2] * basis->sine[i] - x[3] * basis->cosine[i] : y[i];
+}
+
+/* Fit line, sine and cosine to the baseline and take the sine and cosine from all samples.
+ *
+ * The fringe itself hides where the baseline ends: of fits to eighths of the samples the one
+ * counts that leaves the longest baseline. */
+static void remove_fringe(const double *x, double *y, int64_t n, int64_t stop, double noise,
+                          double wave, double *work) {
+    double *along = work, *sine = along + n, *cosine = sine + n, *kept = cosine + n;
+    const double scale = fabs(x[stop - 1] - x[0]);
+    for (int64_t i = 0; i < n; i++) {
+        along[i] = scale > 0.0 ? (x[i] - x[0]) / scale : 0.0;
+        sine_cosine(wave * (x[i] - x[0]), &sine[i], &cosine[i]);
+    }
+    memcpy(kept, y, (size_t)n * sizeof(double));
+    const fringe_basis basis = {along, sine, cosine};
+    normal_equations fit = {{{0.0}}, {0.0}};
+    int64_t longest = 0, last = 0;
+    for (int64_t eighth = 2; eighth < 8; eighth++) {
+        int64_t end = stop / 8 * eighth + stop % 8 * eighth / 8;
+        add_to_fit(&basis, kept, last, end, &fit);
+        last = end;
+        without_fringe(&basis, kept, n, &fit, y);
+        nrm_line line = nrm_fit_line(x, y, 0, end);
+        double rough = larger(noise, long_run_noise(x, y, end, &line));
+        int64_t found = baseline_end(x, y, smaller(rough, 2.0 * noise), stop);
+        if (found > longest) longest = found;
+    }
+    int64_t end = (int64_t)(FRINGE_PART * (double)longest);
+    fit = (normal_equations){{{0.0}}, {0.0}};
+    add_to_fit(&basis, kept, 0, end > 16 ? end : 16, &fit);
+    without_fringe(&basis, kept, n, &fit, y);
+}
+
+/* ------------------------------------------------------------------ the wall */
+
+/* A search for the largest window on the wall: its slope as known beforehand, the heights on which
+ * all windows so far agree, and the contact that the largest of them gave. */
+typedef struct {
+    double slope, slope_stderr;
+    double low, high;
+    bool found, ended;
+    nrm_contact *contact;
+} wall_search;
+
+/* Cross the baseline with the wall in one window (sums of w->n samples relative to the last one).
+ *
+ * With y = y1 + b1 (x - x1) far away and y = y2 + b2 (x - x2) on the wall,
+ *     x_c = (y2 - b2 x2 - y1 + b1 x1) / (b1 - b2),
+ *     var x_c (b1 - b2)^2 = s^2 (1/n1 + (x_c - x1)^2 / S1 + 1/n2) + (x_c - x2)^2 / p,
+ * where p = S2 / s^2 + 1 / (error of the slope known beforehand)^2. */
+static void cross(wall_search *search, const nrm_line *baseline, int64_t base, const sums *w,
+                  const double *x, const double *y, int64_t stop, double noise) {
+    const double spread = w->xx - w->x * w->x / w->n;
+    const double free = spread > 0.0 ? (w->xy - w->x * w->y / w->n) / spread : 0.0;
+    const double wall_x = x[stop - 1] + w->x / w->n, wall_y = y[stop - 1] + w->y / w->n;
+    double precision = spread / (noise * noise), steep = free;
+    if (search->slope_stderr < (double)INFINITY) {
+        double weight = 1.0 / (search->slope_stderr * search->slope_stderr);
+        double prior = baseline->slope + search->slope;
+        steep = (free * precision + prior * weight) / (precision + weight);
+        precision += weight;
+    }
+    const double difference = baseline->slope - steep;
+    if (fabs(difference) < 0.05 || precision <= 0.0 || baseline->sxx <= 0.0) return;
+    const double at = (wall_y - steep * wall_x - baseline->mean_y
+                       + baseline->slope * baseline->mean_x) / difference;
+    const double from_base = at - baseline->mean_x, from_wall = at - wall_x;
+    double variance = 1.0 / (double)base + from_base * from_base / baseline->sxx + 1.0 / w->n;
+    variance = noise * noise * variance + from_wall * from_wall / precision;
+    const double error = sqrt(variance) / fabs(difference);
+    /* An uncertain slope makes small windows so uncertain that one error would stop the growth. */
+    const double room = search->slope_stderr < 0.004 ? error : 2.5 * error;
+    search->low = larger(search->low, at - room);
+    search->high = smaller(search->high, at + room);
+    if (search->low > search->high && search->found) {
+        search->ended = true;
+        return;
+    }
+    const int64_t begin = stop - (int64_t)w->n;
+    nrm_contact *contact = search->contact;
+    search->found = true;
+    contact->height = at;
+    contact->height_stderr = error;
+    contact->wall_begin = (double)begin;
+    contact->wall_slope = free - baseline->slope;
+    contact->wall_slope_stderr = spread > 0.0 ? noise / sqrt(spread) : (double)INFINITY;
+    contact->wall_length = fabs(x[begin] - x[stop - 1]);
+    contact->wall_samples = w->n;
+}
+
+/* Cross the baseline with the largest window on the wall that agrees with all smaller ones.
+ *
+ * Windows grow from the last samples. A crossing must stay within one standard error of that of
+ * every smaller window (Lepski's rule). All searches share the sums of the windows. */
+static void grow_wall(const double *x, const double *y, const nrm_line *baseline, int64_t base,
+                      int64_t stop, double noise, wall_search *searches, int n_searches) {
+    const double last_x = x[stop - 1], last_y = y[stop - 1];
+    sums w = {0.0, 0.0, 0.0, 0.0, 0.0};
+    int64_t begin = stop;
+    double size = SMALLEST_WALL;
+    for (int window = 0; window < WINDOWS; window++, size *= 1.15) {
+        const int64_t k = size < (double)stop ? (int64_t)size : stop;
+        if (stop - k < base || size >= (double)stop + 1.0) return;
+        while (begin > stop - k) {
+            begin--;
+            double dx = x[begin] - last_x, dy = y[begin] - last_y;
+            w.x += dx;
+            w.y += dy;
+            w.xx += dx * dx;
+            w.xy += dx * dy;
+        }
+        w.n = (double)k;
+        bool all_ended = true;
+        for (int i = 0; i < n_searches; i++) {
+            if (!searches[i].ended)
+                cross(&searches[i], baseline, base, &w, x, y, stop, noise);
+            all_ended = all_ended && searches[i].ended;
+        }
+        if (all_ended) return;
+    }
+}
+
+static wall_search search_with(double slope, double slope_stderr, nrm_contact *contact) {
+    return (wall_search){slope, slope_stderr, -(double)INFINITY, (double)INFINITY,
+                         false, false, contact};
+}
+
+/* Cross two least-squares lines: a part of the samples, and what lies above a part of the largest
+ * deflection. The paper's rule (section 5), with the window of the wall by force. */
+static void cross_two_lines(const double *x, const double *y, double baseline_part,
+                            double wall_part, int64_t stop, double noise, nrm_contact *contact) {
+    int64_t base = nrm_count(baseline_part * (double)stop, stop);
+    if (base < 2) base = 2;
+    const nrm_line line = nrm_fit_line(x, y, 0, base);
+    double top = -(double)INFINITY;
+    for (int64_t i = 0; i < stop; i++)
+        top = larger(top, y[i] - line.mean_y - line.slope * (x[i] - line.mean_x));
+    int64_t begin = stop;
+    while (begin > base && !(y[begin - 1] - line.mean_y - line.slope * (x[begin - 1] - line.mean_x)
+                             < wall_part * top))
+        begin--;
+    contact->baseline_end = (double)base;
+    contact->baseline_slope = line.slope;
+    contact->baseline_at = line.mean_y - line.slope * line.mean_x;
+    const double k = (double)(stop - begin);
+    if (k < 3.0) return;
+    const nrm_line wall = nrm_fit_line(x, y, begin, stop);
+    if (wall.sxx <= 0.0 || line.sxx <= 0.0 || wall.slope == line.slope) return;
+    const double difference = line.slope - wall.slope;
+    const double at = (wall.mean_y - wall.slope * wall.mean_x - line.mean_y
+                       + line.slope * line.mean_x) / difference;
+    const double from_base = at - line.mean_x, from_wall = at - wall.mean_x;
+    const double variance = 1.0 / (double)base + from_base * from_base / line.sxx + 1.0 / k
+                            + from_wall * from_wall / wall.sxx;
+    contact->height = at;
+    contact->height_stderr = noise * sqrt(variance) / fabs(difference);
+    contact->wall_begin = (double)begin;
+    contact->wall_slope = wall.slope - line.slope;
+    contact->wall_slope_stderr = noise / sqrt(wall.sxx);
+    contact->wall_length = fabs(x[begin] - x[stop - 1]);
+    contact->wall_samples = k;
+}
+
+/* ------------------------------------------------------------------ a curve */
+
+static const nrm_contact NO_CONTACT = {
+    NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+
+void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
+                    const double *deflection, int64_t n, double *NRM_RESTRICT clean, double *work,
+                    nrm_contact *contact) {
+    *contact = NO_CONTACT;
+    if (n < 4 * SMALLEST_WALL || !nrm_all_finite(height, n) || !nrm_all_finite(deflection, n)
+        || height[n - 1] == height[0]) {
+        if (n > 0) memcpy(clean, deflection, (size_t)n * sizeof(double));
+        return;
+    }
+    double noise = nrm_noise_of(deflection, n, work), low, high;
+    contact->spikes = 0.0;
+    if (settings->spikes > 0.0)
+        contact->spikes = (double)without_spikes(deflection, n, noise, clean);
+    else
+        memcpy(clean, deflection, (size_t)n * sizeof(double));
+    range_of(deflection, n, &low, &high);
+    contact->saturated = (double)longest_at(deflection, n, high);
+    const int64_t stop = unsaturated(deflection, n, high);
+    range_of(clean, n, &low, &high);
+    noise = larger(noise, 1e-9 * (high - low) + 1e-18);
+    if (settings->wave > 0.0)
+        remove_fringe(height, clean, n, stop, noise, settings->wave, work);
+    int64_t end = baseline_end(height, clean, noise, stop);
+    nrm_line baseline = nrm_fit_line(height, clean, 0, end);
+    double long_run = long_run_noise(height, clean, end, &baseline);
+    if (long_run > 1.5 * noise) {
+        end = baseline_end(height, clean, long_run, stop);
+        baseline = nrm_fit_line(height, clean, 0, end);
+        long_run = long_run_noise(height, clean, end, &baseline);
+    }
+    contact->noise = noise;
+    contact->long_run_noise = long_run;
+    contact->baseline_end = (double)end;
+    const double total = larger(noise, long_run);
+    nrm_contact other = NO_CONTACT;
+    wall_search searches[2] = {
+        search_with(settings->other_slope, settings->other_slope_stderr, &other),
+        search_with(settings->slope, settings->slope_stderr, contact),
+    };
+    if (settings->two_lines > 0.0) {
+        grow_wall(height, clean, &baseline, end, stop, total, searches, 1);
+        cross_two_lines(height, clean, settings->baseline, settings->wall, stop, total, contact);
+    } else {
+        contact->baseline_slope = baseline.slope;
+        contact->baseline_at = baseline.mean_y - baseline.slope * baseline.mean_x;
+        grow_wall(height, clean, &baseline, end, stop, total, searches, 2);
+    }
+    contact->other_height = other.height;
+}
+
+int nrm_find_contacts(const nrm_contact_settings *settings, int64_t n_curves, const int64_t *begin,
+                      const double *height, const double *deflection, int64_t n_samples,
+                      double *clean, nrm_contact *contacts) {
+    int64_t longest;
+    nrm_scratch scratch;
+    int problem = nrm_check_begin(n_curves, begin, n_samples, &longest);
+    if (!problem) problem = nrm_scratch_make(&scratch, longest, NRM_CONTACT_WORK);
+    if (problem) return problem;
+    for (int64_t i = 0; i < n_curves; i++) {
+        int64_t a = begin[i];
+        nrm_contact_of(settings, height + a, deflection + a, begin[i + 1] - a, clean + a,
+                       scratch.work, contacts + i);
+    }
+    nrm_scratch_free(&scratch);
+    return NRM_OK;
+}
+
+/* ------------------------------------------------------------------ for the survey */
+
+int nrm_tail_slopes(int64_t n_curves, const int64_t *begin, const double *height,
+                    const double *deflection, int64_t n_samples, int64_t n_sizes,
+                    const int64_t *sizes, double *slopes, double *errors) {
+    int64_t longest;
+    nrm_scratch scratch;
+    int problem = nrm_check_begin(n_curves, begin, n_samples, &longest);
+    if (!problem && n_sizes < 0) problem = NRM_LENGTHS;
+    if (!problem) problem = nrm_scratch_make(&scratch, longest, NRM_CONTACT_WORK);
+    if (problem) return problem;
+    for (int64_t i = 0; i < n_curves; i++) {
+        const int64_t n = begin[i + 1] - begin[i];
+        const double *x = height + begin[i], *y = deflection + begin[i];
+        double *slope = slopes + i * n_sizes, *error = errors + i * n_sizes, low, high;
+        for (int64_t j = 0; j < n_sizes; j++) slope[j] = error[j] = (double)NAN;
+        if (n < 4 * SMALLEST_WALL || !nrm_all_finite(x, n) || !nrm_all_finite(y, n)) continue;
+        const double noise = nrm_noise_of(y, n, scratch.work);
+        without_spikes(y, n, noise, scratch.clean);
+        range_of(y, n, &low, &high);
+        const int64_t stop = unsaturated(y, n, high);
+        const int64_t end = baseline_end(x, scratch.clean, noise, stop);
+        const double tilt = end > 1 ? nrm_fit_line(x, scratch.clean, 0, end).slope : 0.0;
+        for (int64_t j = 0; j < n_sizes; j++) {
+            if (sizes[j] < 1 || sizes[j] > stop / 2) continue;
+            nrm_line line = nrm_fit_line(x, scratch.clean, stop - sizes[j], stop);
+            if (line.sxx > 0.0) {
+                slope[j] = line.slope - tilt;
+                error[j] = noise / sqrt(line.sxx);
+            }
+        }
+    }
+    nrm_scratch_free(&scratch);
+    return NRM_OK;
+}
+
+int nrm_rough_baselines(int64_t n_curves, const int64_t *begin, const double *height,
+                        const double *deflection, int64_t n_samples, int64_t *ends) {
+    int64_t longest;
+    nrm_scratch scratch;
+    int problem = nrm_check_begin(n_curves, begin, n_samples, &longest);
+    if (!problem) problem = nrm_scratch_make(&scratch, longest, NRM_CONTACT_WORK);
+    if (problem) return problem;
+    for (int64_t i = 0; i < n_curves; i++) {
+        const int64_t n = begin[i + 1] - begin[i];
+        const double *x = height + begin[i], *y = deflection + begin[i];
+        ends[i] = 0;
+        if (n < 256 || !nrm_all_finite(x, n) || !nrm_all_finite(y, n)) continue;
+        const nrm_line line = nrm_fit_line(x, y, 0, n / 4);
+        const double noise = larger(nrm_second_differences(y, n, scratch.work), 1e-18);
+        ends[i] = baseline_end(x, y, larger(noise, long_run_noise(x, y, n / 4, &line)), n);
+    }
+    nrm_scratch_free(&scratch);
+    return NRM_OK;
+}
+
+/* ------------------------------------------------------------------ the lateral signal */
+
+/* Whether any of n samples differs from the one before it. */
+static bool moves(const double *values, int64_t n) {
+    for (int64_t i = 1; i < n; i++)
+        if (values[i] != values[i - 1]) return true;
+    return false;
+}
+
+/* Exponent with which the lateral force grows with the load on the wall.
+ *
+ * A tip that slips shows an exponent of about 1 and a straight line, since friction is proportional
+ * to the load. The contact of a tip that sticks stiffens with the cubic root of the load that the
+ * wall bears: the line is bent. */
+static void slip_exponent(const double *clean, const double *in_phase, const double *quadrature,
+                          int64_t n, const nrm_contact *contact, double *work,
+                          nrm_lateral_check *check) {
+    const int64_t k = nrm_count(contact->wall_samples, n);
+    const int64_t begin = nrm_count(contact->wall_begin, n);
+    if (!isfinite(contact->height) || k < 2 * SMALLEST_WALL || begin + k > n) return;
+    double *load = work, *size = work + k;
+    const double zero = contact->baseline_at + contact->baseline_slope * contact->height;
+    for (int64_t i = 0; i < k; i++) {
+        double x = in_phase[begin + i], y = quadrature[begin + i];
+        load[i] = clean[begin + i] - zero;
+        size[i] = sqrt(x * x + y * y);
+    }
+    const nrm_line line = nrm_fit_line(load, size, 0, k);
+    if (!(load[0] > 0.0 && load[k - 1] > 1.5 * load[0] && line.sxx > 0.0 && line.mean_y > 0.0))
+        return;
+    double left = 0.0;
+    for (int64_t i = 0; i < k; i++) {
+        double off = size[i] - line.mean_y - line.slope * (load[i] - line.mean_x);
+        left += off * off;
+    }
+    const double first_half = nrm_fit_line(load, size, 0, k / 2).slope;
+    const double per_slope = line.mean_x / line.mean_y;
+    check->straight = nrm_fit_line(load, size, k / 2, k).slope > 0.7 * first_half ? 1.0 : 0.0;
+    check->exponent = line.slope * per_slope;
+    check->exponent_stderr = sqrt(left / (double)(k - 2) / line.sxx) * per_slope;
+}
+
+void nrm_check_lateral_of(const double *clean, const double *in_phase, const double *quadrature,
+                          int64_t n, const nrm_contact *contact, double *work,
+                          nrm_lateral_check *check) {
+    *check = (nrm_lateral_check){NAN, NAN, NAN, 0.0};
+    slip_exponent(clean, in_phase, quadrature, n, contact, work, check);
+    const bool hole = !nrm_all_finite(in_phase, n) || !nrm_all_finite(quadrature, n);
+    const bool x = moves(in_phase, n), y = moves(quadrature, n);
+    /* Without noise far from the surface, a part may well be zero throughout. */
+    const bool noisy = moves(in_phase, n / 3) || moves(quadrature, n / 3);
+    check->missing = hole || !(x || y) || (noisy && !(x && y)) ? 1.0 : 0.0;
+}
+
+int nrm_check_lateral(int64_t n_curves, const int64_t *begin, const double *clean,
+                      const double *in_phase, const double *quadrature, int64_t n_samples,
+                      const nrm_contact *contacts, nrm_lateral_check *checks) {
+    int64_t longest;
+    nrm_scratch scratch;
+    int problem = nrm_check_begin(n_curves, begin, n_samples, &longest);
+    if (!problem) problem = nrm_scratch_make(&scratch, longest, NRM_CONTACT_WORK);
+    if (problem) return problem;
+    for (int64_t i = 0; i < n_curves; i++) {
+        int64_t a = begin[i];
+        nrm_check_lateral_of(clean + a, in_phase + a, quadrature + a, begin[i + 1] - a,
+                             contacts + i, scratch.work, checks + i);
+    }
+    nrm_scratch_free(&scratch);
+    return NRM_OK;
+}

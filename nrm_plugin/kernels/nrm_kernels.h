@@ -1,0 +1,374 @@
+/* Compiled loops of nrm_plugin: plain C11 without the Python API, loaded by __init__.py.
+ *
+ * Curves lie flat one behind the other: curve i has the samples begin[i] up to begin[i + 1]. They
+ * run from far away to the surface. All values are SI; nan stands for what is not known.
+ *
+ * Results are the same bits for any compiler and platform: sums have a fixed order (where speed
+ * needs it, in lanes that are written out), nothing is contracted, and of the mathematical library
+ * only what IEEE 754 rounds exactly is used (square root, floor, absolute value).
+ *
+ * Whatever the numbers are, no function reads or writes outside its arrays. It returns NRM_OK, or
+ * says that lengths contradict each other before it has written anything.
+ */
+
+#ifndef NRM_KERNELS_H
+#define NRM_KERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define NRM_EXPORT __declspec(dllexport)
+#else
+#define NRM_EXPORT __attribute__((visibility("default")))
+#endif
+
+/* What a function returns. */
+enum { NRM_OK = 0, NRM_LENGTHS = 1, NRM_MEMORY = 2 };
+
+/* ------------------------------------------------------------------ signals.c */
+
+/* Kinds of recorded numbers. */
+enum {
+    NRM_INT8, NRM_UINT8, NRM_INT16, NRM_UINT16, NRM_INT32, NRM_UINT32, NRM_INT64, NRM_UINT64,
+    NRM_FLOAT32, NRM_FLOAT64
+};
+
+/* A signal as it was recorded: value = number * gain + offset. */
+typedef struct {
+    const void *numbers; /* NULL where there is no such signal */
+    int64_t count;
+    int64_t kind;  /* NRM_INT8 ... NRM_FLOAT64 */
+    double gain;   /* to SI */
+    double offset; /* SI */
+    double limit;  /* what is larger (SI) is no measurement and becomes nan */
+} nrm_signal;
+
+/* Take a part of every curve, turned around (backwards) where it was recorded from the surface.
+ *
+ * first[i] is where the part of curve i begins in the signal; begin (n_curves + 1) is where it
+ * goes in out (n_out). */
+NRM_EXPORT int nrm_gather(const nrm_signal *signal, int64_t n_curves, const int64_t *first,
+                          const int64_t *begin, int64_t backwards, double *out, int64_t n_out);
+
+/* Standard deviation of white noise from the second differences of n values, which slopes do not
+ * change; 0 for fewer than 10. nan where there is no memory. */
+NRM_EXPORT double nrm_noise(const double *values, int64_t n);
+
+/* ------------------------------------------------------------------ contact.c */
+
+/* How the solid contact is found. */
+typedef struct {
+    double two_lines;         /* 1: the paper's rule; 0: grown windows */
+    double baseline;          /* two lines: part of the samples that is baseline */
+    double wall;              /* two lines: part of the largest deflection above which is wall */
+    double slope;             /* of the wall from the baseline's, m/m: known beforehand, */
+    double slope_stderr;      /* with this standard error; infinite for a free slope */
+    double wave;              /* wave number of a fringe in rad/m; 0 for none */
+    double spikes;            /* 1: single samples that are far off are replaced */
+    double other_slope;       /* another slope of the wall, for other_height, */
+    double other_slope_stderr; /* with its standard error */
+} nrm_contact_settings;
+
+/* The solid contact of a curve. Counts are numbers too, so that nan can stand for none. */
+typedef struct {
+    double height;            /* of the contact, m */
+    double height_stderr;     /* m */
+    double baseline_end;      /* samples of the baseline, from the first on */
+    double baseline_slope;    /* of deflection against height, m/m */
+    double baseline_at;       /* deflection of the baseline's line at height 0, m */
+    double wall_begin;        /* first sample of the wall */
+    double wall_slope;        /* from the baseline's, m/m */
+    double wall_slope_stderr; /* m/m */
+    double wall_length;       /* in height, m */
+    double wall_samples;
+    double noise;             /* of one sample of the deflection, m */
+    double long_run_noise;    /* the same as means of 16 samples show it, m */
+    double spikes;            /* samples replaced */
+    double saturated;         /* samples in a row at the largest value, from 4 on */
+    double other_height;      /* contact with the other slope, m */
+} nrm_contact;
+
+/* Find the solid contacts of curves; clean receives the deflection without spikes and fringe. */
+NRM_EXPORT int nrm_find_contacts(const nrm_contact_settings *settings, int64_t n_curves,
+                                 const int64_t *begin, const double *height,
+                                 const double *deflection, int64_t n_samples, double *clean,
+                                 nrm_contact *contacts);
+
+/* Slopes of the last samples of every curve from the baseline's, m/m, and the errors that noise
+ * gives them, for windows of n_sizes sizes: tables (n_curves, n_sizes), nan for too short curves. */
+NRM_EXPORT int nrm_tail_slopes(int64_t n_curves, const int64_t *begin, const double *height,
+                               const double *deflection, int64_t n_samples, int64_t n_sizes,
+                               const int64_t *sizes, double *slopes, double *errors);
+
+/* Samples of the baselines as far as straight lines can tell, fringe or not; 0 for curves of fewer
+ * than 256 samples. */
+NRM_EXPORT int nrm_rough_baselines(int64_t n_curves, const int64_t *begin, const double *height,
+                                   const double *deflection, int64_t n_samples, int64_t *ends);
+
+/* What the lateral signal of a curve says of itself. */
+typedef struct {
+    double exponent;        /* with which the force grows with the load on the wall */
+    double exponent_stderr;
+    double straight;        /* 1 if it grows along a straight line */
+    double missing;         /* 1 if it has a hole, or a part of it never changes */
+} nrm_lateral_check;
+
+/* Check lateral signals (N); deflections without spikes and fringe. */
+NRM_EXPORT int nrm_check_lateral(int64_t n_curves, const int64_t *begin, const double *clean,
+                                 const double *in_phase, const double *quadrature,
+                                 int64_t n_samples, const nrm_contact *contacts,
+                                 nrm_lateral_check *checks);
+
+/* ------------------------------------------------------------------ profiles.c, layers.c */
+
+enum { NRM_LOCAL_LINEAR, NRM_SAVITZKY_GOLAY, NRM_TOTAL_VARIATION };
+
+/* How profiles are made. */
+typedef struct {
+    double method;            /* NRM_LOCAL_LINEAR ... */
+    double half_width;        /* of the window of the derivative, m */
+    double amplitude;         /* of the dither, peak, m */
+    double lateral_stiffness; /* of the lever, N/m; 0: its compliance is not corrected */
+    double spring_constant;   /* N/m; nan if not known */
+} nrm_profile_settings;
+
+/* What differs from curve to curve. */
+typedef struct {
+    double delay;   /* of the lock-in in samples; negative where samples run against the time */
+    double settled; /* samples before the hard contact in which the lock-in feels it */
+    double stretch; /* cosine of the surface's slope: a layer is thinner than its vertical extent */
+} nrm_curve_settings;
+
+/* Columns of profiles. */
+enum {
+    NRM_NORMAL,                      /* normal force, N */
+    NRM_IN_PHASE, NRM_QUADRATURE,    /* lateral force, N */
+    NRM_GRADIENT_X, NRM_GRADIENT_Y,  /* its derivative towards the electrode, N/m */
+    NRM_STDERR_X, NRM_STDERR_Y,      /* standard errors of the gradient, N/m */
+    NRM_N_COLUMNS
+};
+
+/* Profiles of curves over distances from the electrode.
+ *
+ * in_phase and quadrature are lateral forces (peak, N), or NULL. correlation is the
+ * autocorrelation of their noise from lag 0 on. found (n_curves, NRM_N_COLUMNS, n_depths) receives
+ * nan where there is no estimate; valid (n_curves) the smallest distance with one. depth (m)
+ * rises. */
+NRM_EXPORT int nrm_profiles(const nrm_profile_settings *settings, int64_t n_curves,
+                            const int64_t *begin, const double *height, const double *clean,
+                            const double *in_phase, const double *quadrature, int64_t n_samples,
+                            const nrm_contact *contacts, const nrm_curve_settings *own,
+                            const double *correlation, int64_t n_lags, const double *depth,
+                            int64_t n_depths, double *found, double *valid);
+
+/* Straight pieces through values: least squares with a price on the changes of slope.
+ *
+ * z, values, weight and fit have n > 2 entries, z rising; limit has n - 2, positive. gap receives
+ * a bound on how much larger the sum is than the smallest one. */
+NRM_EXPORT int nrm_trend_filter(int64_t n, const double *z, const double *values,
+                                const double *weight, const double *limit, double *fit,
+                                double *gap);
+
+/* ------------------------------------------------------------------ chain.c */
+
+/* From forces to moduli. */
+typedef struct {
+    double amplitude;     /* of the dither, peak, m */
+    double poisson_ratio;
+    double frequency;     /* of the dither, Hz; nan if not known */
+} nrm_modulus_settings;
+
+/* Rows of results, single precision. Without a lateral signal there is only the first. */
+enum {
+    NRM_FORCE_NORMAL,
+    NRM_FORCE_IN_PHASE, NRM_FORCE_QUADRATURE,
+    NRM_FORCE_GRADIENT_IN_PHASE, NRM_FORCE_GRADIENT_IN_PHASE_STDERR,
+    NRM_FORCE_GRADIENT_QUADRATURE, NRM_FORCE_GRADIENT_QUADRATURE_STDERR,
+    NRM_STORAGE_MODULUS, NRM_STORAGE_MODULUS_STDERR,
+    NRM_LOSS_MODULUS, NRM_LOSS_MODULUS_STDERR,
+    NRM_SHEAR_MODULUS, NRM_SHEAR_MODULUS_STDERR,
+    NRM_VISCOSITY, NRM_VISCOSITY_STDERR,
+    NRM_N_RESULTS
+};
+
+/* Moduli of the profiles `found`, as `nrm_profiles` gives them; shape (n_depths) is r_g.
+ *
+ * rows (NRM_N_RESULTS, n_curves, n_depths), or (1, ...) where lateral is 0. */
+NRM_EXPORT int nrm_moduli(const nrm_modulus_settings *settings, int64_t lateral, int64_t n_curves,
+                          int64_t n_depths, const double *found, const float *shape, float *rows);
+
+/* Everything that is needed to process curves whose numbers are in memory. */
+typedef struct {
+    nrm_signal height;      /* m */
+    nrm_signal deflection;  /* m, positive where it is repulsive */
+    nrm_signal in_phase;    /* N, peak; without numbers where there is none */
+    nrm_signal quadrature;  /* N, peak */
+    double turn_re;         /* the lateral signal is multiplied by turn, which takes the */
+    double turn_im;         /*   instrument's phase out */
+    int64_t backwards;      /* 1: recorded from the surface on */
+    nrm_contact_settings contact;
+    nrm_profile_settings profile;
+    nrm_modulus_settings modulus;
+    const double *correlation; /* of the lateral noise, from lag 0 on */
+    int64_t n_lags;
+    const double *depth; /* m, rising */
+    const float *shape;  /* r_g, n_depths */
+    int64_t n_depths;
+} nrm_job;
+
+/* Process curves, one after the other from recorded numbers to rows of results.
+ *
+ * Curve i has length[i] samples from first[i] on. Only contacts is written where rows is NULL. */
+NRM_EXPORT int nrm_process(const nrm_job *job, int64_t n_curves, const int64_t *first,
+                           const int64_t *length, const nrm_curve_settings *own,
+                           nrm_contact *contacts, nrm_lateral_check *checks, double *valid,
+                           float *rows);
+
+/* ------------------------------------------------------------------ scanning.c */
+
+/* What was met in a stream: nothing yet, the limit given, a fall or a rise that has begun, a level
+ * crossed upwards or downwards. */
+enum { NRM_NOTHING, NRM_LIMIT, NRM_FALLING, NRM_RISING, NRM_ENTERED, NRM_LEFT };
+
+/* A bin that is not full yet. */
+typedef struct {
+    double sum;
+    double count;
+} nrm_open_bin;
+
+/* How a signal moves. */
+typedef struct {
+    double direction; /* -1 falling, 1 rising, 0 not known */
+    double low;       /* lowest value, at position low_at */
+    double low_at;
+    double high;      /* highest value, at position high_at */
+    double high_at;
+} nrm_turn_state;
+
+/* Whether a signal is in contact. */
+typedef struct {
+    double inside;   /* 1 or 0 */
+    double baseline; /* nan before the first value */
+    double seen;     /* 1: there has been a contact */
+    double below;    /* for how many values the signal was far below the baseline */
+    double dropped;  /* 1: the baseline dropped to such a signal */
+} nrm_contact_state;
+
+/* Write the mean of every full bin of width samples; returns how many, or -1 if out (n_out) is too
+ * short. */
+NRM_EXPORT int64_t nrm_bin_means(const double *values, int64_t n, int64_t width,
+                                 nrm_open_bin *carry, double *out, int64_t n_out);
+
+/* Find where a fall or a rise by travel after an extreme is complete.
+ *
+ * values[0] has the position first. The search begins at position *at and ends before limit; *at
+ * receives the position behind what was met, which is returned. */
+NRM_EXPORT int nrm_next_turn(const double *values, int64_t n, int64_t first, int64_t limit,
+                             double travel, nrm_turn_state *state, int64_t *at);
+
+/* Find where the signal rises above its baseline by threshold, or is back within release.
+ *
+ * Positions as in nrm_next_turn. The baseline follows the signal outside by steps of threshold /
+ * settle per value. */
+NRM_EXPORT int nrm_next_contact(const double *values, int64_t n, int64_t first, int64_t limit,
+                                double threshold, double release, double settle,
+                                nrm_contact_state *state, int64_t *at);
+
+/* Find where a marker goes above high or below low, from index *at on; *level is 1, 0, or nan
+ * before the first value. */
+NRM_EXPORT int nrm_next_edge(const double *values, int64_t n, double high, double low,
+                             double *level, int64_t *at);
+
+/* ------------------------------------------------------------------ library.c */
+
+/* Hash of the sources that the library was made of. */
+NRM_EXPORT const char *nrm_sources(void);
+
+/* Size in bytes of a record: signal, contact_settings, contact, lateral_check, profile_settings,
+ * curve_settings, modulus_settings, job, open_bin, turn_state, contact_state; -1 beyond them. */
+NRM_EXPORT int64_t nrm_record_size(int64_t record);
+
+/* ------------------------------------------------------------------ shared, not exported */
+
+#define NRM_RESTRICT restrict
+
+/* Least-squares line: mean_x, mean_y, slope, and the sum of squares of x about its mean. */
+typedef struct {
+    double mean_x, mean_y, slope, sxx;
+} nrm_line;
+
+/* Weight of a lag in the variance of a weighted sum. */
+enum { NRM_SMOOTHED = 9 }; /* samples over which the deflection is averaged for the distance */
+
+/* Room for one curve: `longest` samples, reused from curve to curve so that it stays in the
+ * processor's cache. */
+typedef struct {
+    double *memory;   /* all of the below in one piece */
+    int64_t longest;
+    double *height, *deflection, *clean, *in_phase, *quadrature; /* signals */
+    double *work; /* the arrays asked for, whose use is the caller's */
+} nrm_scratch;
+
+/* Arrays that finding contacts, lines in a layer, and the other derivatives need. */
+enum { NRM_CONTACT_WORK = 4, NRM_LINES_WORK = 13, NRM_LAYERS_WORK = 40 };
+
+int nrm_scratch_make(nrm_scratch *scratch, int64_t longest, int64_t arrays);
+void nrm_scratch_free(nrm_scratch *scratch);
+
+/* Whether begin (n_curves + 1) rises from 0 on and ends within n_samples; the longest curve. */
+int nrm_check_begin(int64_t n_curves, const int64_t *begin, int64_t n_samples, int64_t *longest);
+
+void nrm_gather_part(const nrm_signal *signal, int64_t first, int64_t n, bool backwards,
+                     double *NRM_RESTRICT out);
+bool nrm_all_finite(const double *values, int64_t n);
+double nrm_noise_of(const double *y, int64_t n, double *work);
+double nrm_second_differences(const double *y, int64_t n, double *work);
+double nrm_median(double *values, int64_t n);
+nrm_line nrm_fit_line(const double *x, const double *y, int64_t a, int64_t b);
+
+/* Count in a record: a number from 0 to most, 0 for nan. */
+int64_t nrm_count(double value, int64_t most);
+
+void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
+                    const double *deflection, int64_t n, double *NRM_RESTRICT clean, double *work,
+                    nrm_contact *contact);
+void nrm_check_lateral_of(const double *clean, const double *in_phase, const double *quadrature,
+                          int64_t n, const nrm_contact *contact, double *work,
+                          nrm_lateral_check *check);
+
+/* One curve's signals, and what profiles of it depend on. */
+typedef struct {
+    const double *height, *clean, *in_phase, *quadrature; /* no lateral signal: NULL */
+    int64_t n;
+    const nrm_contact *contact;
+    const nrm_profile_settings *settings;
+    nrm_curve_settings own;
+    const double *correlation;
+    int64_t n_lags;
+    const double *depth;
+    int64_t n_depths;
+} nrm_curve;
+
+/* A sample above the hard contact; `one` makes sums of weights of sums of values. */
+typedef struct {
+    double one, normal, in_phase, quadrature;
+} nrm_forces;
+
+/* Samples of a curve by rising distance from the electrode. */
+typedef struct {
+    int64_t n;
+    double *z;           /* m */
+    nrm_forces *forces;  /* N */
+    double var_x, var_y; /* variances of the lateral signals far away, N^2 */
+} nrm_layer;
+
+int64_t nrm_profile_work(const nrm_profile_settings *settings);
+void nrm_profile_of(const nrm_curve *curve, double *work, double *found, double *valid);
+nrm_layer nrm_layer_samples(const nrm_curve *curve, double *work);
+void nrm_weight_variances(const double *weights, int64_t n, const double *correlation,
+                          int64_t n_lags, double *correlated, double *smoothed);
+void nrm_savitzky_golay(const nrm_curve *curve, double *work, double *found, double *valid);
+void nrm_total_variation(const nrm_curve *curve, nrm_layer *layer, double *work, double *found);
+
+#endif

@@ -1,0 +1,409 @@
+/* Forces and their derivatives against the distance from the electrode, by a local line. */
+
+#include "nrm_kernels.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ samples above the contact */
+
+/* Mean and variance of the lateral signal far away. */
+typedef struct {
+    double mean_x, mean_y, var_x, var_y;
+} far_lateral;
+
+static double mean_of(const double *values, int64_t n) {
+    double sum[4] = {0.0, 0.0, 0.0, 0.0};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int k = 0; k < 4; k++) sum[k] += values[i + k];
+    for (; i < n; i++) sum[0] += values[i];
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) / (double)n;
+}
+
+static double variance_of(const double *values, int64_t n, double mean) {
+    double sum[4] = {0.0, 0.0, 0.0, 0.0};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int k = 0; k < 4; k++) {
+            double off = values[i + k] - mean;
+            sum[k] += off * off;
+        }
+    for (; i < n; i++) sum[0] += (values[i] - mean) * (values[i] - mean);
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) / (double)(n > 2 ? n - 1 : 1);
+}
+
+/* Of the baseline's samples beyond reach, at least a third: a layer that does not press may be felt
+ * already. */
+static far_lateral far_away(const nrm_curve *curve, double reach) {
+    const int64_t base = nrm_count(curve->contact->baseline_end, curve->n);
+    int64_t far = 0;
+    while (far < base && curve->height[far] - curve->contact->height > reach) far++;
+    if (far < base / 3) far = base / 3;
+    if (far < 1) far = 1;
+    far_lateral found;
+    found.mean_x = mean_of(curve->in_phase, far);
+    found.mean_y = mean_of(curve->quadrature, far);
+    found.var_x = variance_of(curve->in_phase, far, found.mean_x);
+    found.var_y = variance_of(curve->quadrature, far, found.mean_y);
+    return found;
+}
+
+/* Whether the tip jumps before sample i: through a crust, or onto the surface. */
+static bool jumps(const nrm_curve *curve, int64_t i, double limit) {
+    double moved = fabs(curve->height[i] - curve->height[i - 1]);
+    return fabs(curve->clean[i] - curve->clean[i - 1]) > moved + limit;
+}
+
+/* Mean of deflection less baseline over up to nine samples around i, none of them across a jump. */
+static double smoothed(const nrm_curve *curve, const double *bent, int64_t i, double limit) {
+    int64_t low = i, high = i + 1;
+    while (low > 0 && low > i - NRM_SMOOTHED / 2 && !jumps(curve, low, limit)) low--;
+    while (high < curve->n && high < i + 1 + NRM_SMOOTHED / 2 && !jumps(curve, high, limit)) high++;
+    double sum = 0.0;
+    for (int64_t k = low; k < high; k++) sum += bent[k];
+    return sum / (double)(high - low);
+}
+
+/* Distance of every sample from the electrode, and how far the lever is bent there (m), up to the
+ * first sample in hard contact: its jump would leak into the slope. Returns how many samples that
+ * leaves. Beyond reach + 10 nm the mean with neighbours is not needed, and distances stay rough.
+ *
+ * z = (h - h_c) + (d - baseline), with d from a running mean. */
+static int64_t distances(const nrm_curve *curve, double reach, double *NRM_RESTRICT raw,
+                         double *NRM_RESTRICT bent, double *NRM_RESTRICT z) {
+    enum { TOGETHER = 64, HALF = NRM_SMOOTHED / 2 };
+    const nrm_contact *contact = curve->contact;
+    const double *height = curve->height, *clean = curve->clean;
+    const double slope = contact->baseline_slope, at = contact->baseline_at;
+    const double zero = contact->height, limit = 6.0 * contact->noise;
+    const double cut = 4.0 * contact->noise / 3.0 > 0.3e-9 ? 4.0 * contact->noise / 3.0 : 0.3e-9;
+    const double enough = reach + 10e-9;
+    const int64_t n = curve->n;
+    for (int64_t i = 0; i < n; i++) {
+        raw[i] = clean[i] - slope * height[i] - at;
+        z[i] = height[i] - zero + raw[i];
+    }
+    for (int64_t first = 0; first < n; first += TOGETHER) {
+        const int64_t stop = first + TOGETHER < n ? first + TOGETHER : n;
+        int64_t near = 0, torn = 0;
+        for (int64_t i = first; i < stop; i++) near += !(z[i] > enough);
+        if (!near) continue;
+        /* Where nothing jumps and no end is near, all means are of nine samples. */
+        const int64_t a = first > HALF ? first - HALF : 0;
+        const int64_t b = stop + HALF < n ? stop + HALF : n;
+        bool whole = first >= HALF && stop + HALF <= n;
+        if (whole) {
+            for (int64_t i = a + 1; i < b; i++) {
+                double moved = fabs(height[i] - height[i - 1]);
+                torn += fabs(clean[i] - clean[i - 1]) > moved + limit;
+            }
+            whole = torn == 0;
+        }
+        if (whole) {
+            for (int64_t i = first; i < stop; i++) {
+                double sum = raw[i - 4] + raw[i - 3];
+                sum += raw[i - 2];
+                sum += raw[i - 1];
+                sum += raw[i];
+                sum += raw[i + 1];
+                sum += raw[i + 2];
+                sum += raw[i + 3];
+                sum += raw[i + 4];
+                bent[i] = sum / NRM_SMOOTHED;
+            }
+        } else {
+            for (int64_t i = first; i < stop; i++)
+                if (!(z[i] > enough)) bent[i] = smoothed(curve, raw, i, limit);
+        }
+        for (int64_t i = first; i < stop; i++) {
+            if (z[i] > enough) continue;
+            z[i] = height[i] - zero + bent[i];
+            if (z[i] < cut) return i > HALF ? i - HALF : 0;
+        }
+    }
+    return n;
+}
+
+/* A sample's distance and number, for sorting. */
+typedef struct {
+    double z;
+    int64_t sample;
+} ranked;
+
+/* Sort by rising distance: runs of sixteen by insertion, then merges, of which those in order
+ * already cost nothing. Samples come nearly sorted. Returns where they are. */
+static ranked *sort_ranked(ranked *samples, ranked *spare, int64_t n) {
+    enum { RUN = 16 };
+    for (int64_t a = 0; a < n; a += RUN) {
+        const int64_t b = a + RUN < n ? a + RUN : n;
+        for (int64_t i = a + 1; i < b; i++) {
+            const ranked one = samples[i];
+            int64_t k = i;
+            for (; k > a && samples[k - 1].z > one.z; k--) samples[k] = samples[k - 1];
+            samples[k] = one;
+        }
+    }
+    for (int64_t run = RUN; run < n; run *= 2) {
+        for (int64_t a = 0; a < n; a += 2 * run) {
+            const int64_t middle = a + run < n ? a + run : n;
+            const int64_t stop = a + 2 * run < n ? a + 2 * run : n;
+            if (middle == stop || samples[middle - 1].z <= samples[middle].z) continue;
+            /* What is in order at either end stays where it is. */
+            int64_t low = a, high = stop;
+            while (samples[low].z <= samples[middle].z) low++;
+            while (samples[high - 1].z >= samples[middle - 1].z) high--;
+            const int64_t kept = middle - low;
+            memcpy(spare, samples + low, (size_t)kept * sizeof *spare);
+            int64_t i = 0, k = middle, at = low;
+            while (i < kept && k < high)
+                samples[at++] = samples[k].z < spare[i].z ? samples[k++] : spare[i++];
+            memcpy(samples + at, spare + i, (size_t)(kept - i) * sizeof *spare);
+        }
+    }
+    return samples;
+}
+
+/* Samples of a curve above the hard contact and within reach of the depths, by rising distance.
+ *
+ * The lateral force is that of the delay later, since the lock-in lags, and is corrected for the
+ * lever, which gives way by F / k: F / A becomes F / (A - F / k). Room in work: 12 n. */
+nrm_layer nrm_layer_samples(const nrm_curve *curve, double *work) {
+    const int64_t n = curve->n;
+    const double stretch = curve->own.stretch;
+    const double reach = curve->depth[curve->n_depths - 1] / stretch + curve->settings->half_width;
+    nrm_forces *forces = (nrm_forces *)work;       /* 4 n */
+    ranked *samples = (ranked *)(work + 4 * n);    /* 2 n */
+    ranked *spare = samples + n;                   /* 2 n */
+    double *z = work + 8 * n, *raw = z + n, *bent = raw + n, *sorted = bent + n; /* 4 n */
+    nrm_layer layer = {0, sorted, forces, 0.0, 0.0};
+    const bool lateral = curve->in_phase != NULL;
+    far_lateral far = {0.0, 0.0, 0.0, 0.0};
+    if (lateral) far = far_away(curve, reach);
+    layer.var_x = far.var_x;
+    layer.var_y = far.var_y;
+    const int64_t last = distances(curve, reach, raw, bent, z);
+
+    /* A delay of more samples than there are leaves none. */
+    const double delay = curve->own.delay;
+    const bool sane = fabs(delay) < (double)n + 1.0;
+    const int64_t whole = sane ? (int64_t)floor(delay) : 0;
+    const double part = sane ? delay - (double)whole : 0.0;
+    const int64_t felt = last - nrm_count(curve->own.settled, n); /* the hard contact, from there */
+    int64_t kept = 0;
+    for (int64_t i = last - 1; i >= 0; i--) { /* backwards: nearly sorted */
+        if (z[i] > reach) continue;
+        const int64_t j = i + whole;
+        if (lateral && (!sane || j + 1 >= felt || j < 0)) continue;
+        samples[kept++] = (ranked){z[i], i};
+    }
+    samples = sort_ranked(samples, spare, kept);
+
+    const double spring_constant = curve->settings->spring_constant;
+    const double amplitude = curve->settings->amplitude;
+    const double stiffness = curve->settings->lateral_stiffness;
+    for (int64_t k = 0; k < kept; k++) {
+        const int64_t i = samples[k].sample, j = i + whole;
+        nrm_forces here = {1.0, spring_constant * bent[i], 0.0, 0.0};
+        if (lateral) {
+            double x = (1.0 - part) * curve->in_phase[j] + part * curve->in_phase[j + 1]
+                       - far.mean_x;
+            double y = (1.0 - part) * curve->quadrature[j] + part * curve->quadrature[j + 1]
+                       - far.mean_y;
+            if (stiffness > 0.0) {
+                const double re = amplitude - x / stiffness, im = -y / stiffness;
+                const double over = amplitude / (re * re + im * im);
+                here.in_phase = (x * re + y * im) * over;
+                here.quadrature = (y * re - x * im) * over;
+            } else {
+                here.in_phase = x;
+                here.quadrature = y;
+            }
+        }
+        sorted[k] = samples[k].z;
+        forces[k] = here;
+    }
+    layer.n = kept;
+    return layer;
+}
+
+/* ------------------------------------------------------------------ noise of weighted sums */
+
+enum { LAGS = 16 }; /* lags of an autocorrelation that are looked at one by one */
+
+/* Sums of products of weights with those `lag` later, for lags 0 up to 2 PAIRS. Lanes are lags, so
+ * that each sum has a fixed order; behind the weights lie zeros. */
+#define PRODUCTS(PAIRS)                                                         \
+    do {                                                                        \
+        double sum[2 * (PAIRS)] = {0.0};                                        \
+        for (int64_t i = 0; i < n; i++)                                         \
+            for (int lag = 0; lag < 2 * (PAIRS); lag++)                         \
+                sum[lag] += weights[i] * weights[i + lag];                      \
+        memcpy(products, sum, sizeof sum);                                      \
+    } while (0)
+
+static void products_to_9(const double *weights, int64_t n, double *products) { PRODUCTS(5); }
+static void products_to_17(const double *weights, int64_t n, double *products) { PRODUCTS(9); }
+
+static double product_at(const double *weights, int64_t n, int64_t lag) {
+    double sum[4] = {0.0, 0.0, 0.0, 0.0};
+    int64_t i = 0;
+    for (; i + 4 <= n - lag; i += 4)
+        for (int k = 0; k < 4; k++) sum[k] += weights[i + k] * weights[i + k + lag];
+    for (; i < n - lag; i++) sum[0] += weights[i] * weights[i + lag];
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+/* Variances of weighted sums of noise of variance 1, from the autocorrelation R of the weights.
+ *
+ * Correlated noise: R(0) + 2 sum rho(l) R(l). Weights are smooth, so that of many lags one in the
+ * middle stands for its neighbours. White noise after a running mean of m samples:
+ * (m R(0) + 2 sum (m - l) R(l)) / m^2. Behind the weights there are 18 zeros. */
+void nrm_weight_variances(const double *weights, int64_t n, const double *correlation,
+                          int64_t n_lags, double *correlated, double *smoothed) {
+    double products[2 * 9];
+    const int64_t last = n_lags < n ? n_lags : n;
+    const int64_t together = (last - 2) / LAGS + 1 > 1 ? (last - 2) / LAGS + 1 : 1;
+    const bool few = last <= 10 || together > 1;
+    if (few) products_to_9(weights, n, products);
+    else products_to_17(weights, n, products);
+    double total = products[0];
+    for (int64_t first = 1; first < last; first += together) {
+        const int64_t stop = first + together < last ? first + together : last;
+        const int64_t lag = (first + stop - 1) / 2;
+        double rho = 0.0;
+        for (int64_t l = first; l < stop; l++) rho += correlation[l];
+        total += 2.0 * rho * (together > 1 ? product_at(weights, n, lag) : products[lag]);
+    }
+    *correlated = total > 0.1 * products[0] ? total : 0.1 * products[0];
+    double sum = NRM_SMOOTHED * products[0];
+    for (int lag = 1; lag < NRM_SMOOTHED; lag++) sum += 2.0 * (NRM_SMOOTHED - lag) * products[lag];
+    *smoothed = sum / (NRM_SMOOTHED * NRM_SMOOTHED);
+}
+
+/* ------------------------------------------------------------------ the local line */
+
+/* Sums over a window of kernel weights q times distance to a power, of every force; the sums of
+ * `one` are those of the weights alone. */
+typedef struct {
+    nrm_forces level, slope;
+    double square; /* q dz^2 */
+} moments;
+
+/* Epanechnikov's kernel, q = 1 - (dz / h)^2. */
+static moments moments_around(const nrm_layer *layer, int64_t a, int64_t b, double at,
+                              double half_width) {
+    double level[4] = {0.0}, slope[4] = {0.0}, square = 0.0;
+    const double over = 1.0 / half_width;
+    for (int64_t i = a; i < b; i++) {
+        const double dz = layer->z[i] - at, u = dz * over, q = 1.0 - u * u, q_dz = q * dz;
+        const double force[4] = {layer->forces[i].one, layer->forces[i].normal,
+                                 layer->forces[i].in_phase, layer->forces[i].quadrature};
+        for (int k = 0; k < 4; k++) {
+            level[k] += q * force[k];
+            slope[k] += q_dz * force[k];
+        }
+        square += q_dz * dz;
+    }
+    return (moments){{level[0], level[1], level[2], level[3]},
+                     {slope[0], slope[1], slope[2], slope[3]}, square};
+}
+
+/* Profiles by a weighted line around each distance, F = level + slope dz:
+ *     level = (S2 sum qF - S1 sum q dz F) / det,   slope = (S0 sum q dz F - S1 sum qF) / det,
+ * with S_k = sum q dz^k and det = S0 S2 - S1^2. The gradient towards the electrode is -slope; its
+ * variance that of the lateral noise, and of the distance's noise on the slope. */
+static void local_lines(const nrm_curve *curve, const nrm_layer *layer, double *weights,
+                        double *found, double *valid) {
+    const double h = curve->settings->half_width, noise = curve->contact->noise;
+    const int64_t m = curve->n_depths;
+    const double *z = layer->z;
+    int64_t a = 0, b = 0, middle = 0;
+    for (int64_t g = 0; g < m; g++) {
+        const double at = curve->depth[g] / curve->own.stretch;
+        while (a < layer->n && z[a] <= at - h) a++;
+        if (b < a) b = a;
+        while (b < layer->n && z[b] < at + h) b++;
+        if (b - a < 5) continue;
+        if (z[a] > at - 0.5 * h && z[a] > at) continue;
+        if (z[b - 1] < at + 0.5 * h) continue;
+        while (middle < b && z[middle] < at) middle++;
+        if (a < middle && middle < b && z[middle] - z[middle - 1] > h) continue; /* never here */
+        const moments sum = moments_around(layer, a, b, at, h);
+        const double s0 = sum.level.one, s1 = sum.slope.one, s2 = sum.square;
+        const double det = s0 * s2 - s1 * s1;
+        if (det <= 1e-9 * s0 * s0 * h * h) continue;
+        const double over = 1.0 / det;
+        found[NRM_NORMAL * m + g] = (s2 * sum.level.normal - s1 * sum.slope.normal) * over;
+        if (!isfinite(*valid)) *valid = curve->depth[g];
+        if (!curve->in_phase) continue;
+        const double slope_x = (s0 * sum.slope.in_phase - s1 * sum.level.in_phase) * over;
+        const double slope_y = (s0 * sum.slope.quadrature - s1 * sum.level.quadrature) * over;
+        const double over_h = 1.0 / h;
+        for (int64_t i = a; i < b; i++) {
+            const double dz = z[i] - at, u = dz * over_h;
+            weights[i - a] = (1.0 - u * u) * (s0 * dz - s1);
+        }
+        memset(weights + (b - a), 0, 18 * sizeof(double));
+        double correlated, smoothed;
+        nrm_weight_variances(weights, b - a, curve->correlation, curve->n_lags, &correlated,
+                             &smoothed);
+        correlated *= over * over;
+        smoothed *= over * over * noise * noise;
+        found[NRM_IN_PHASE * m + g] = (s2 * sum.level.in_phase - s1 * sum.slope.in_phase) * over;
+        found[NRM_QUADRATURE * m + g] =
+            (s2 * sum.level.quadrature - s1 * sum.slope.quadrature) * over;
+        found[NRM_GRADIENT_X * m + g] = -slope_x;
+        found[NRM_GRADIENT_Y * m + g] = -slope_y;
+        found[NRM_STDERR_X * m + g] = sqrt(layer->var_x * correlated + slope_x * slope_x * smoothed);
+        found[NRM_STDERR_Y * m + g] = sqrt(layer->var_y * correlated + slope_y * slope_y * smoothed);
+    }
+}
+
+/* ------------------------------------------------------------------ a curve */
+
+int64_t nrm_profile_work(const nrm_profile_settings *settings) {
+    return settings->method == (double)NRM_LOCAL_LINEAR ? NRM_LINES_WORK : NRM_LAYERS_WORK;
+}
+
+/* Room in work: nrm_profile_work arrays. */
+void nrm_profile_of(const nrm_curve *curve, double *work, double *found, double *valid) {
+    for (int64_t k = 0; k < NRM_N_COLUMNS * curve->n_depths; k++) found[k] = (double)NAN;
+    *valid = (double)NAN;
+    if (!isfinite(curve->contact->height) || curve->n < 1 || curve->n_depths < 1) return;
+    if (curve->settings->method == (double)NRM_SAVITZKY_GOLAY) {
+        nrm_savitzky_golay(curve, work, found, valid);
+        return;
+    }
+    nrm_layer layer = nrm_layer_samples(curve, work);
+    if (layer.n < 5) return;
+    local_lines(curve, &layer, work + 12 * curve->n, found, valid);
+    if (curve->settings->method == (double)NRM_TOTAL_VARIATION && curve->in_phase)
+        nrm_total_variation(curve, &layer, work + 12 * curve->n, found);
+}
+
+int nrm_profiles(const nrm_profile_settings *settings, int64_t n_curves, const int64_t *begin,
+                 const double *height, const double *clean, const double *in_phase,
+                 const double *quadrature, int64_t n_samples, const nrm_contact *contacts,
+                 const nrm_curve_settings *own, const double *correlation, int64_t n_lags,
+                 const double *depth, int64_t n_depths, double *found, double *valid) {
+    int64_t longest;
+    nrm_scratch scratch;
+    int problem = nrm_check_begin(n_curves, begin, n_samples, &longest);
+    if (!problem && (n_lags < 1 || n_depths < 0)) problem = NRM_LENGTHS;
+    if (!problem) problem = nrm_scratch_make(&scratch, longest, nrm_profile_work(settings));
+    if (problem) return problem;
+    const bool lateral = in_phase && quadrature;
+    for (int64_t i = 0; i < n_curves; i++) {
+        const int64_t a = begin[i];
+        const nrm_curve curve = {
+            height + a, clean + a, lateral ? in_phase + a : NULL, lateral ? quadrature + a : NULL,
+            begin[i + 1] - a, contacts + i, settings, own[i],
+            correlation, n_lags, depth, n_depths,
+        };
+        nrm_profile_of(&curve, scratch.work, found + i * NRM_N_COLUMNS * n_depths, valid + i);
+    }
+    nrm_scratch_free(&scratch);
+    return NRM_OK;
+}

@@ -1,0 +1,203 @@
+"""The compiled loops against what the engine compiled by numba found: `frozen/make_frozen.py`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nrm_plugin import kernels
+from nrm_plugin.engine.signals import Block, parts, plan, read_block
+from nrm_plugin.engine.survey import survey
+from nrm_plugin.recipe import Recipe
+
+from .frozen.make_frozen import METHODS, built
+
+FROZEN = Path(__file__).parent / "frozen"
+CASES = sorted(path.stem for path in FROZEN.glob("*.npz") if path.stem != "small_kernels")
+#: Columns of the frozen rows, in their order.
+ROWS = (
+    "height",
+    "height_stderr",
+    "baseline_end",
+    "baseline_slope",
+    "baseline_at",
+    "wall_begin",
+    "wall_slope",
+    "wall_slope_stderr",
+    "wall_length",
+    "wall_samples",
+    "noise",
+    "long_run_noise",
+    "spikes",
+    "saturated",
+    "other_height",
+)
+COUNTS = ("baseline_end", "wall_begin", "wall_samples", "spikes", "saturated")
+#: A contact may differ by this much (m).
+TINY = 1e-18
+
+
+class Frozen:
+    """A case's file, one direction of it."""
+
+    def __init__(self, name: str) -> None:
+        self.held: dict[str, Any] = dict(np.load(FROZEN / f"{name}.npz"))
+        about = json.loads(str(self.held["about"]))
+        self.directions: list[str] = about["directions"]
+        self.recipe = Recipe().replace(**about["recipe"])
+        self.curves, self.plan = plan(built(self.held))
+
+    def __call__(self, direction: str, name: str) -> Any:
+        return self.held[f"{direction}_{name}"]
+
+    def block(self, direction: str) -> Block:
+        ranges = parts(self.curves, direction)
+        return read_block(self.curves, self.plan, ranges, slice(None), direction)
+
+    def contact_settings(self, direction: str) -> kernels.Records:
+        two_lines, *others = self(direction, "contact_settings")
+        order = ("baseline", "wall", "slope", "slope_stderr", "wave", "spikes")
+        named = dict(zip((*order, "other_slope", "other_slope_stderr"), others, strict=True))
+        return kernels.record(kernels.CONTACT_SETTINGS, two_lines=two_lines, **named)
+
+    def profile_settings(self, direction: str, method: str) -> kernels.Records:
+        half_width, amplitude, stiffness, spring_constant = self(direction, "settings")
+        return kernels.record(
+            kernels.PROFILE_SETTINGS,
+            method=kernels.METHODS.index(method),
+            half_width=half_width,
+            amplitude=amplitude,
+            lateral_stiffness=stiffness,
+            spring_constant=spring_constant,
+        )
+
+    def own(self, direction: str) -> kernels.Records:
+        return np.ascontiguousarray(self(direction, "own")).view(kernels.CURVE_SETTINGS)[:, 0]
+
+    def rows(self, direction: str) -> kernels.Records:
+        return np.ascontiguousarray(self(direction, "rows")).view(kernels.CONTACT)[:, 0]
+
+
+@pytest.fixture(scope="module", params=CASES)
+def frozen(request: Any) -> Frozen:
+    return Frozen(request.param)
+
+
+def lateral(block: Block) -> tuple[np.ndarray, np.ndarray] | None:
+    return (block.in_phase, block.quadrature) if len(block.in_phase) else None
+
+
+def same_contacts(found: kernels.Records, expected: np.ndarray) -> None:
+    assert kernels.CONTACT.names == ROWS
+    for column, name in zip(expected.T, ROWS, strict=True):
+        if name in COUNTS:
+            np.testing.assert_array_equal(found[name], column, err_msg=name)
+        elif name in ("height", "other_height"):
+            np.testing.assert_allclose(found[name], column, rtol=0.0, atol=TINY, err_msg=name)
+        elif name == "baseline_slope":
+            np.testing.assert_allclose(found[name], column, rtol=1e-9, atol=1e-14, err_msg=name)
+        else:
+            np.testing.assert_allclose(found[name], column, rtol=1e-9, atol=TINY, err_msg=name)
+
+
+def test_signals(frozen: Frozen) -> None:
+    for direction in frozen.directions:
+        block = frozen.block(direction)
+        signals = block.height, block.deflection, block.in_phase, block.quadrature
+        digest = hashlib.sha256(b"".join(signal.tobytes() for signal in signals)).hexdigest()
+        assert digest == str(frozen(direction, "signals"))
+
+
+def test_survey(frozen: Frozen) -> None:
+    contact = frozen.recipe.contact
+    for direction in frozen.directions:
+        found = survey(
+            frozen.block(direction), interference=contact.interference, spikes=contact.spikes
+        )
+        numbers = [found.walls, found.slope, found.slope_stderr, found.slope_spread, found.wave]
+        np.testing.assert_allclose(numbers, frozen(direction, "survey"), rtol=1e-12)
+        np.testing.assert_allclose(
+            found.correlation, frozen(direction, "correlation"), rtol=1e-12, atol=1e-15
+        )
+
+
+def test_contacts(frozen: Frozen) -> None:
+    for direction in frozen.directions:
+        block = frozen.block(direction)
+        settings = frozen.contact_settings(direction)
+        found, clean = kernels.find_contacts(
+            block.begin, block.height, block.deflection, settings
+        )
+        same_contacts(found, frozen(direction, "rows"))
+        expected = frozen(direction, "clean")
+        if expected.ndim:  # a fringe was taken out
+            n = len(block)
+            part = clean.reshape(n, -1)[:: max(n // 2, 1)]
+            np.testing.assert_allclose(part, expected, rtol=0.0, atol=TINY)
+        else:
+            assert hashlib.sha256(clean.tobytes()).hexdigest() == str(expected)
+
+
+def test_lateral_checks(frozen: Frozen) -> None:
+    for direction in frozen.directions:
+        block = frozen.block(direction)
+        if not len(block.in_phase):
+            continue
+        settings = frozen.contact_settings(direction)
+        contacts, clean = kernels.find_contacts(
+            block.begin, block.height, block.deflection, settings
+        )
+        found = kernels.check_lateral(
+            block.begin, clean, block.in_phase, block.quadrature, contacts
+        )
+        for column, name in zip(
+            frozen(direction, "slip").T, ("exponent", "exponent_stderr", "straight"), strict=True
+        ):
+            np.testing.assert_allclose(found[name], column, rtol=1e-9, atol=1e-15)
+        np.testing.assert_array_equal(found["missing"], frozen(direction, "dead"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_profiles(frozen: Frozen, method: str) -> None:
+    """Of the frozen contacts, so that nothing but the profiles differs."""
+    for direction in frozen.directions:
+        if f"{direction}_profiles_{method}" not in frozen.held:
+            continue
+        block = frozen.block(direction)
+        _, clean = kernels.find_contacts(
+            block.begin, block.height, block.deflection, frozen.contact_settings(direction)
+        )
+        found, valid = kernels.profiles(
+            frozen.profile_settings(direction, method),
+            block.begin,
+            block.height,
+            clean,
+            lateral(block),
+            frozen.rows(direction),
+            frozen.own(direction),
+            frozen(direction, "correlation"),
+            frozen(direction, "depth"),
+        )
+        expected = frozen(direction, f"profiles_{method}")
+        np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+        np.testing.assert_array_equal(valid, frozen(direction, f"valid_{method}"))
+        # Relative to the largest of each profile: where a force crosses zero, nothing is relative.
+        scale = np.nanmax(np.abs(expected), axis=2, keepdims=True, initial=0.0)
+        off = np.abs(found - expected) / np.where(scale > 0.0, scale, 1.0)
+        assert np.nanmax(off, initial=0.0) < 1e-9
+
+
+def test_small_kernels() -> None:
+    held = np.load(FROZEN / "small_kernels.npz")
+    for name in (n for n in held.files if n.startswith("noise_")):
+        *values, expected = held[name]
+        assert kernels.noise(np.array(values)) == pytest.approx(expected, rel=1e-12)
+    z, values, weight, expected = held["trend"]
+    fit, gap = kernels.trend_filter(z, values, weight, held["limit"])
+    np.testing.assert_allclose(fit, expected, rtol=1e-9)
+    assert gap == pytest.approx(float(held["gap"]), rel=1e-6)
