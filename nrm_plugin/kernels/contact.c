@@ -174,9 +174,9 @@ static int64_t baseline_end(const double *x, const double *y, double noise, int6
         const double over = spread > 0.0 ? 1.0 / spread : 0.0;
         const double slope = (line.xy - line.x * line.y * each) * over;
         const sums block = sums_of(x, y, end, end + BLOCK, at);
-        const double away = block.x / BLOCK - line.x * each;
-        const double off = block.y / BLOCK - line.y * each - slope * away;
-        const double variance = 1.0 / BLOCK + each + away * away * over;
+        const double away = block.x / block.n - line.x * each;
+        const double off = block.y / block.n - line.y * each - slope * away;
+        const double variance = 1.0 / block.n + each + away * away * over;
         outside = off * off > limit * variance ? outside + 1 : 0;
         if (outside == 2) return end - 3 * BLOCK > LONG_BLOCK ? end - 3 * BLOCK : LONG_BLOCK;
         line.n += block.n;
@@ -199,10 +199,10 @@ static double long_run_noise(const double *x, const double *y, int64_t end, cons
         for (int i = 0; i < LONG_BLOCK; i += 4)
             for (int k = 0; k < 4; k++)
                 sum[k] += by[i + k] - line->mean_y - line->slope * (bx[i + k] - line->mean_x);
-        double mean = ((sum[0] + sum[1]) + (sum[2] + sum[3])) / LONG_BLOCK;
+        double mean = ((sum[0] + sum[1]) + (sum[2] + sum[3])) / (double)LONG_BLOCK;
         total += mean * mean;
     }
-    return sqrt(total / (double)(blocks - 2) * LONG_BLOCK);
+    return sqrt(total / (double)(blocks - 2) * (double)LONG_BLOCK);
 }
 
 /* ------------------------------------------------------------------ a fringe of interference */

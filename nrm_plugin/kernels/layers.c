@@ -107,7 +107,7 @@ void nrm_savitzky_golay(const nrm_curve *curve, double *work, double *found, dou
     const int64_t n = curve->n, m = curve->n_depths;
     const nrm_layer layer = nrm_layer_samples(curve, work);
     if (layer.n < 5) return;
-    const double half_width = curve->settings->half_width, step = LENGTH * half_width / POINTS;
+    const double half_width = curve->settings->half_width, step = LENGTH * half_width / (double)POINTS;
     double *room = work + 12 * n;
     const bins b = binned(&layer, step, (int64_t *)room, room + n + 1);
     nrm_forces *mean = (nrm_forces *)(room + 2 * n + 1);
@@ -129,8 +129,8 @@ void nrm_savitzky_golay(const nrm_curve *curve, double *work, double *found, dou
         const double here = curve->depth[g] / curve->own.stretch;
         const double before = (here - b.at[0]) / step, after = (b.at[b.n - 1] - here) / step;
         if (!(before >= 0.0 && after * step >= 0.5 * half_width)) continue;
-        int64_t place = (int64_t)between(before, 0.0, POINTS / 2);
-        const int64_t least = POINTS - 1 - (int64_t)between(after, 0.0, POINTS - 1);
+        int64_t place = (int64_t)between(before, 0.0, (double)(POINTS / 2));
+        const int64_t least = POINTS - 1 - (int64_t)between(after, 0.0, (double)(POINTS - 1));
         if (place < least) place = least;
         if ((double)place > before) continue;
         spread_weights(&b, here - (double)place * step, step, place, 0.5 * half_width, &spread);

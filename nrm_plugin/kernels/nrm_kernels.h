@@ -293,6 +293,11 @@ NRM_EXPORT int64_t nrm_record_size(int64_t record);
 
 #define NRM_RESTRICT restrict
 
+/* Two numbers, which every processor adds or multiplies at once (an extension of GCC and Clang). */
+typedef double nrm_pair __attribute__((vector_size(16)));
+
+static inline nrm_pair nrm_pair_at(const double *values) { return (nrm_pair){values[0], values[1]}; }
+
 /* Least-squares line: mean_x, mean_y, slope, and the sum of squares of x about its mean. */
 typedef struct {
     double mean_x, mean_y, slope, sxx;

@@ -111,7 +111,7 @@ static int64_t distances(const nrm_curve *curve, double reach, double *NRM_RESTR
                 sum += raw[i + 2];
                 sum += raw[i + 3];
                 sum += raw[i + 4];
-                bent[i] = sum / NRM_SMOOTHED;
+                bent[i] = sum / (double)NRM_SMOOTHED;
             }
         } else {
             for (int64_t i = first; i < stop; i++)
@@ -232,15 +232,17 @@ nrm_layer nrm_layer_samples(const nrm_curve *curve, double *work) {
 
 enum { LAGS = 16 }; /* lags of an autocorrelation that are looked at one by one */
 
-/* Sums of products of weights with those `lag` later, for lags 0 up to 2 PAIRS. Lanes are lags, so
- * that each sum has a fixed order; behind the weights lie zeros. */
-#define PRODUCTS(PAIRS)                                                         \
-    do {                                                                        \
-        double sum[2 * (PAIRS)] = {0.0};                                        \
-        for (int64_t i = 0; i < n; i++)                                         \
-            for (int lag = 0; lag < 2 * (PAIRS); lag++)                         \
-                sum[lag] += weights[i] * weights[i + lag];                      \
-        memcpy(products, sum, sizeof sum);                                      \
+/* Sums of products of weights with those `lag` later, for all lags below 2 PAIRS. Lanes are lags,
+ * so that each sum has a fixed order; behind the weights lie zeros. */
+#define PRODUCTS(PAIRS)                                                                \
+    do {                                                                               \
+        nrm_pair sum[PAIRS] = {{0.0, 0.0}};                                            \
+        for (int64_t i = 0; i < n; i++) {                                              \
+            const nrm_pair here = {weights[i], weights[i]};                            \
+            for (int k = 0; k < (PAIRS); k++)                                          \
+                sum[k] += here * nrm_pair_at(weights + i + 2 * k);                     \
+        }                                                                              \
+        memcpy(products, sum, sizeof sum);                                             \
     } while (0)
 
 static void products_to_9(const double *weights, int64_t n, double *products) { PRODUCTS(5); }
@@ -277,9 +279,10 @@ void nrm_weight_variances(const double *weights, int64_t n, const double *correl
         total += 2.0 * rho * (together > 1 ? product_at(weights, n, lag) : products[lag]);
     }
     *correlated = total > 0.1 * products[0] ? total : 0.1 * products[0];
-    double sum = NRM_SMOOTHED * products[0];
-    for (int lag = 1; lag < NRM_SMOOTHED; lag++) sum += 2.0 * (NRM_SMOOTHED - lag) * products[lag];
-    *smoothed = sum / (NRM_SMOOTHED * NRM_SMOOTHED);
+    const double width = (double)NRM_SMOOTHED;
+    double sum = width * products[0];
+    for (int lag = 1; lag < NRM_SMOOTHED; lag++) sum += 2.0 * (width - lag) * products[lag];
+    *smoothed = sum / (width * width);
 }
 
 /* ------------------------------------------------------------------ the local line */
@@ -294,20 +297,24 @@ typedef struct {
 /* Epanechnikov's kernel, q = 1 - (dz / h)^2. */
 static moments moments_around(const nrm_layer *layer, int64_t a, int64_t b, double at,
                               double half_width) {
-    double level[4] = {0.0}, slope[4] = {0.0}, square = 0.0;
     const double over = 1.0 / half_width;
+    nrm_pair level[2] = {{0.0, 0.0}, {0.0, 0.0}}, slope[2] = {{0.0, 0.0}, {0.0, 0.0}};
+    double square = 0.0;
     for (int64_t i = a; i < b; i++) {
         const double dz = layer->z[i] - at, u = dz * over, q = 1.0 - u * u, q_dz = q * dz;
-        const double force[4] = {layer->forces[i].one, layer->forces[i].normal,
-                                 layer->forces[i].in_phase, layer->forces[i].quadrature};
-        for (int k = 0; k < 4; k++) {
-            level[k] += q * force[k];
-            slope[k] += q_dz * force[k];
-        }
+        const nrm_forces *force = &layer->forces[i];
+        const nrm_pair first = {force->one, force->normal};
+        const nrm_pair second = {force->in_phase, force->quadrature};
+        const nrm_pair both_q = {q, q}, both_q_dz = {q_dz, q_dz};
+        level[0] += both_q * first;
+        level[1] += both_q * second;
+        slope[0] += both_q_dz * first;
+        slope[1] += both_q_dz * second;
         square += q_dz * dz;
     }
-    return (moments){{level[0], level[1], level[2], level[3]},
-                     {slope[0], slope[1], slope[2], slope[3]}, square};
+    return (moments){{level[0][0], level[0][1], level[1][0], level[1][1]},
+                     {slope[0][0], slope[0][1], slope[1][0], slope[1][1]},
+                     square};
 }
 
 /* Profiles by a weighted line around each distance, F = level + slope dz:
