@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from nrm_importers.potentiostat import dates
-from nrm_importers.potentiostat.text import load, numbers, read_columns
+from nrm_importers.potentiostat.log_table import load, numbers, read_columns
 from nrm_importers.potentiostat.titles import Role, Title, complete, roles, title
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import CorruptFile, InvalidInput

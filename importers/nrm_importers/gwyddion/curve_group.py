@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from nrm_importers.found import Found
 from nrm_importers.gwyddion import names
+from nrm_importers.metadata import Metadata
 from nrm_plugin.columns import AnyArray, Column, IntArray, Rows
 from nrm_plugin.model import Channel
 from nrm_plugin.tables import Table
@@ -20,7 +20,7 @@ MOST_SIGNALS = 1024
 
 
 @dataclass(frozen=True)
-class Signal:
+class GwySignal:
     """One signal of all curves as Gwyddion names it.
 
     Attributes
@@ -32,7 +32,7 @@ class Signal:
     sign : float
         -1 for an abscissa that grows towards the sample.
     shared : bool
-        Whether candidates of equal geometry have it too.
+        Whether groups of equal geometry have it too.
     """
 
     label: str
@@ -44,7 +44,7 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Bounds:
+class SegmentBounds:
     """Begin and end of each segment in each curve.
 
     Attributes
@@ -59,16 +59,16 @@ class Bounds:
 
 
 @dataclass
-class Candidate:
+class CurveGroup:
     """Curves that a file could be opened as.
 
     Attributes
     ----------
     what : str
         For people: ``curve map 0 'Deflection'``.
-    signals : list of Signal
+    signals : list of GwySignal
     geometry : object
-        Candidates of equal geometry are signals of the same curves.
+        Groups of equal geometry are signals of the same curves.
     segments : array, optional
         Where they are known; otherwise `bounds` says how the curves are cut.
     literal : bool
@@ -77,29 +77,29 @@ class Candidate:
 
     what: str
     rows: Rows
-    signals: list[Signal]
+    signals: list[GwySignal]
     geometry: object = None
     grid: tuple[int, int] | None = None
     table: Callable[[], Table] | None = None
     segments: AnyArray | None = None
-    bounds: Bounds | None = None
+    bounds: SegmentBounds | None = None
     literal: bool = False
     known: bool = True
     meta: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
-def chosen(candidates: list[Candidate], found: Found) -> Candidate | None:
+def choose(groups: list[CurveGroup], metadata: Metadata) -> CurveGroup | None:
     """Return the curves to open a file as: those with the most samples.
 
     Others of the same geometry add their signals, if they have other names. The rest is named in
     a warning.
     """
-    if not candidates:
+    if not groups:
         return None
-    best = max(candidates, key=lambda c: (c.rows.total, len(c.rows)))
+    best = max(groups, key=lambda c: (c.rows.total, len(c.rows)))
     signals, left = list(best.signals), []
-    for other in candidates:
+    for other in groups:
         if other is best:
             continue
         labels = {s.label for s in signals}
@@ -112,24 +112,24 @@ def chosen(candidates: list[Candidate], found: Found) -> Candidate | None:
             left.append(other.what)
     if left:
         shown = ", ".join(left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
-        found.warn(
+        metadata.warn(
             f"read is {best.what}; left out: {shown} (save those alone in Gwyddion to read them)"
         )
     for warning in best.warnings:
-        found.warn(warning)
+        metadata.warn(warning)
     return replace(best, signals=signals)
 
 
-def channels_of(candidate: Candidate, found: Found) -> dict[str, Channel]:
+def channels_of(group: CurveGroup, metadata: Metadata) -> dict[str, Channel]:
     """Give each signal a channel: canonical where label and unit say so."""
     out: dict[str, Channel] = {}
-    for number, signal in enumerate(candidate.signals):
+    for number, signal in enumerate(group.signals):
         gain, unit, warning = names.si_unit(signal.unit)
-        found.warn(warning)
+        metadata.warn(warning)
         label = signal.label or f"curve {number}"
-        name = signal.name or names.channel_name(label, unit, candidate.literal)
-        if not unit and not signal.name and names.lost_unit(label) and not candidate.literal:
-            found.warn(
+        name = signal.name or names.channel_name(label, unit, group.literal)
+        if not unit and not signal.name and names.lost_unit(label) and not group.literal:
+            metadata.warn(
                 f"{label} has no unit and is kept as {name}: Gwyddion loses units now and then; "
                 "the original file has it"
             )
@@ -140,7 +140,7 @@ def channels_of(candidate: Candidate, found: Found) -> dict[str, Channel]:
                 if base not in out
                 else next(f"{base}_{i}" for i in itertools.count(2) if f"{base}_{i}" not in out)
             )
-            found.warn(f"there is more than one signal {label}; one of them is kept as {name}")
+            metadata.warn(f"there is more than one signal {label}; one of them is kept as {name}")
         out[name] = Channel(
             name,
             unit,
@@ -148,7 +148,7 @@ def channels_of(candidate: Candidate, found: Found) -> dict[str, Channel]:
             gain * signal.sign,
             0.0,
             label,
-            f"Gwyddion {candidate.what}, {label}",
+            f"Gwyddion {group.what}, {label}",
         )
     return out
 
@@ -159,7 +159,7 @@ def first_curve(rows: Rows) -> int | None:
     return int(filled[0]) if len(filled) and rows.total else None
 
 
-def segment_table(bounds: Bounds, kinds: list[SegmentKind], sizes: IntArray) -> AnyArray:
+def segment_table(bounds: SegmentBounds, kinds: list[SegmentKind], sizes: IntArray) -> AnyArray:
     """Segments of all curves; those without samples are left out."""
     from nrm_plugin.tables import SEGMENT
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from nrm_importers.gwyddion.candidate import MOST_SIGNALS, Bounds, Candidate, Signal
-from nrm_importers.gwyddion.columns import LawnColumn
+from nrm_importers.gwyddion.curve_group import MOST_SIGNALS, CurveGroup, GwySignal, SegmentBounds
 from nrm_importers.gwyddion.names import unit_text
-from nrm_importers.gwyddion.parse import Node
-from nrm_importers.gwyddion.places import believable, grid_table
+from nrm_importers.gwyddion.positions import believable, grid_table
+from nrm_importers.gwyddion.stored_columns import CurveMapColumn
+from nrm_importers.gwyddion.tree import Node
 from nrm_plugin.columns import IntArray, Rows
 
 _UNITS = ("si_units_curves", "units_curves")
 
 
-def read_lawn(node: Node, what: str) -> Candidate | None:
-    """Make a candidate of a curve map; its numbers stay in the file.
+def read_curve_map(node: Node, what: str) -> CurveGroup | None:
+    """Make a group of curves from a curve map; its numbers stay in the file.
 
     Returns
     -------
-    Candidate or None
+    CurveGroup or None
         None where it has no curves.
 
     Raises
@@ -49,14 +49,14 @@ def read_lawn(node: Node, what: str) -> Candidate | None:
     if data is not None:
         bases = data.offset + 8 * count * (np.cumsum(sizes) - sizes)
         for number, (label, unit) in enumerate(zip(labels, units, strict=True)):
-            column = LawnColumn(source.stamp, bases + 8 * number * sizes, sizes)
-            signals.append(Signal(label, unit, column))
+            column = CurveMapColumn(source.stamp, bases + 8 * number * sizes, sizes)
+            signals.append(GwySignal(label, unit, column))
     else:  # a map of empty pixels only
-        empty = LawnColumn(source.stamp, 0 * sizes + node.start, sizes)
-        signals = [Signal(a, u, empty) for a, u in zip(labels, units, strict=True)]
+        empty = CurveMapColumn(source.stamp, 0 * sizes + node.start, sizes)
+        signals = [GwySignal(a, u, empty) for a, u in zip(labels, units, strict=True)]
     if not believable(node):
         warnings.append(f"{what}: its size is not believable, positions are left out")
-    return Candidate(
+    return CurveGroup(
         what,
         Rows(sizes),
         signals,
@@ -97,7 +97,7 @@ def _units(node: Node, count: int, warnings: list[str]) -> list[str]:
 
 def _bounds(
     node: Node, pixels: int, sizes: IntArray, what: str, warnings: list[str]
-) -> Bounds | None:
+) -> SegmentBounds | None:
     parts, edges = node.integer("nsegments"), node.array("segments", "I")
     if parts < 1 or edges is None:
         return None
@@ -110,7 +110,7 @@ def _bounds(
         warnings.append(f"{what}: its segments overlap and are left out")
         return None
     labels = node.texts("segment_labels")
-    return Bounds(table, labels if len(labels) == parts else [""] * parts)
+    return SegmentBounds(table, labels if len(labels) == parts else [""] * parts)
 
 
 def _overlap(table: IntArray) -> bool:

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterable
 from datetime import datetime
 
-from nrm_importers.found import Found
 from nrm_importers.gwyddion.names import MARK
+from nrm_importers.metadata import Metadata
 from nrm_plugin import units
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.vocabulary import METADATA
@@ -32,7 +32,7 @@ _CALIBRATING = {
 _DATES = ("%I:%M:%S %p %a %b %d %Y", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
 
 
-def describe(metas: Iterable[dict[str, str]], found: Found) -> None:
+def describe(metas: Iterable[dict[str, str]], metadata: Metadata) -> None:
     """Take over what all texts of a file agree on."""
     said: dict[str, set[str]] = {}
     names: dict[str, str] = {}
@@ -45,22 +45,22 @@ def describe(metas: Iterable[dict[str, str]], found: Found) -> None:
                     said.setdefault(known, set()).add(value)
                     names[known] = key
     for known, values in said.items():
-        if len(values) == 1 and known not in found.values:
-            found.add(known, values.pop(), names[known])
+        if len(values) == 1 and known not in metadata.values:
+            metadata.add(known, values.pop(), names[known])
 
 
-def calibrate(meta: dict[str, str], found: Found) -> None:
+def calibrate(meta: dict[str, str], metadata: Metadata) -> None:
     """Take over what the texts of the curves themselves say about their calibration."""
     for key, text in meta.items():
         known = _CALIBRATING.get(key.lower())
-        if known is None or known in found.values:
+        if known is None or known in metadata.values:
             continue
         with contextlib.suppress(InvalidInput):
             if not text.strip()[-1:].isdigit():  # a number without a unit tells too little
-                found.add(known, units.parse(text, METADATA[known].unit), key)
+                metadata.add(known, units.parse(text, METADATA[known].unit), key)
 
 
-def restore(meta: dict[str, str], found: Found) -> None:
+def restore(meta: dict[str, str], metadata: Metadata) -> None:
     """Take over the metadata that this package wrote."""
     for key, text in meta.items():
         known = METADATA.get(key)
@@ -71,9 +71,9 @@ def restore(meta: dict[str, str], found: Found) -> None:
             try:
                 value = units.parse(text, known.unit)
             except InvalidInput as error:
-                found.warn(f"{key} is left out: {error}")
+                metadata.warn(f"{key} is left out: {error}")
                 continue
-        found.add(key, value, key)
+        metadata.add(key, value, key)
 
 
 def _date(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nrm_importers.gwyddion.parse import Numbers
+from nrm_importers.gwyddion.tree import Numbers
 from nrm_plugin.columns import (
     AnyArray,
     FileColumn,
@@ -39,7 +39,7 @@ class Piece:
     reverse: bool = False
 
 
-class LawnColumn(FileColumn):
+class CurveMapColumn(FileColumn):
     """One signal of a curve map: its runs go from the file straight into the caller's array.
 
     Parameters

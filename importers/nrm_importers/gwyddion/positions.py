@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nrm_importers.gwyddion.names import si_unit, unit_text
-from nrm_importers.gwyddion.parse import Node
+from nrm_importers.gwyddion.tree import Node
 from nrm_plugin.tables import Table
 
 #: No scan is as large, in m.

@@ -10,7 +10,7 @@ import numpy as np
 
 from nrm_importers.gwyddion import stream
 from nrm_importers.gwyddion.names import NO_UNIT
-from nrm_importers.gwyddion.stream import Part
+from nrm_importers.gwyddion.stream import FilePart
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.model import Channel, CurveSet
 
@@ -22,7 +22,7 @@ _PREVIEW = 256
 
 
 @dataclass(frozen=True)
-class Cells:
+class MapPixels:
     """The pixels of a map, row by row, each with the number of its curve; -1 where it has none."""
 
     rows: int
@@ -30,12 +30,12 @@ class Cells:
     curve: IntArray
 
 
-def cells(curves: CurveSet) -> Cells | None:
+def map_pixels(curves: CurveSet) -> MapPixels | None:
     """Find the pixel of each curve; None where the curves lie on no grid, or are only one."""
     if curves.n_curves < 2:
         return None
     if curves.grid is not None:
-        return Cells(*curves.grid, np.arange(curves.n_curves))
+        return MapPixels(*curves.grid, np.arange(curves.n_curves))
     row, column = curves.curve_table["row"], curves.curve_table["column"]
     if row.min() < 0 or column.min() < 0:
         return None
@@ -47,12 +47,12 @@ def cells(curves: CurveSet) -> Cells | None:
         return None  # several curves at one place
     curve = np.full(rows * columns, -1, np.int64)
     curve[pixel] = np.arange(curves.n_curves)
-    return Cells(rows, columns, curve)
+    return MapPixels(rows, columns, curve)
 
 
-def lawn(
-    curves: CurveSet, channels: list[Channel], where: Cells, meta: dict[str, str]
-) -> list[Part]:
+def curve_map(
+    curves: CurveSet, channels: list[Channel], where: MapPixels, meta: dict[str, str]
+) -> list[FilePart]:
     """Components of the curve map."""
     sizes = np.where(where.curve >= 0, curves.row_size[where.curve], 0)
     kinds, edges = _segments(curves, where)
@@ -82,7 +82,7 @@ def lawn(
     ]
 
 
-def _preview(curves: CurveSet, where: Cells) -> list[Part]:
+def _preview(curves: CurveSet, where: MapPixels) -> list[FilePart]:
     """What Gwyddion shows of the map: the largest force or deflection of each pixel.
 
     By itself it shows the first signal, the height, which is alike everywhere.
@@ -110,7 +110,7 @@ def _preview(curves: CurveSet, where: Cells) -> list[Part]:
     return [stream.item("/lawn/0/preview", stream.body("GwyDataField", field))]
 
 
-def _blocks(curves: CurveSet, channels: list[Channel], where: Cells) -> Iterator[AnyArray]:
+def _blocks(curves: CurveSet, channels: list[Channel], where: MapPixels) -> Iterator[AnyArray]:
     """Numbers pixel by pixel, and in a pixel signal by signal."""
     present = where.curve[where.curve >= 0]
     sizes = curves.row_size[present]
@@ -132,7 +132,7 @@ def _blocks(curves: CurveSet, channels: list[Channel], where: Cells) -> Iterator
         first = stop
 
 
-def _segments(curves: CurveSet, where: Cells) -> tuple[list[str], AnyArray]:
+def _segments(curves: CurveSet, where: MapPixels) -> tuple[list[str], AnyArray]:
     """Segments that all pixels have in common, some of them empty, and their bounds."""
     table = curves.segments
     table = table[table["stop"] > table["start"]]
@@ -140,12 +140,12 @@ def _segments(curves: CurveSet, where: Cells) -> tuple[list[str], AnyArray]:
     for curve, kind in zip(table["curve"].tolist(), table["kind"].tolist(), strict=True):
         order[curve].append(kind)
     common: list[str] = []
-    places: dict[tuple[str, ...], list[int]] = {}
+    positions: dict[tuple[str, ...], list[int]] = {}
     for kinds in sorted({tuple(o) for o in order}, key=lambda o: (-len(o), o)):
         common = _supersequence(common, list(kinds))
     for kinds in {tuple(o) for o in order}:
-        places[kinds] = _places(list(kinds), common)
-    column = np.array([p for o in order for p in places[tuple(o)]], np.int64)
+        positions[kinds] = _positions_in(list(kinds), common)
+    column = np.array([p for o in order for p in positions[tuple(o)]], np.int64)
     edges = np.zeros((curves.n_curves, len(common), 2), np.int64)
     edges[table["curve"], column, 0] = table["start"]
     edges[table["curve"], column, 1] = table["stop"]
@@ -170,7 +170,7 @@ def _supersequence(a: list[str], b: list[str]) -> list[str]:
     return out
 
 
-def _places(kinds: list[str], common: list[str]) -> list[int]:
+def _positions_in(kinds: list[str], common: list[str]) -> list[int]:
     """Where in the common sequence each of some kinds is."""
     out, at = [], 0
     for kind in kinds:
@@ -180,7 +180,7 @@ def _places(kinds: list[str], common: list[str]) -> list[int]:
     return out
 
 
-def _extent(curves: CurveSet, where: Cells) -> list[Part]:
+def _extent(curves: CurveSet, where: MapPixels) -> list[FilePart]:
     """Size, offset and unit of the map, from the positions of its curves."""
     (left, dx), (top, dy) = (_axis(curves, where, name) for name in ("x", "y"))
     if not np.isfinite(dx):
@@ -201,7 +201,7 @@ def _extent(curves: CurveSet, where: Cells) -> list[Part]:
     ]
 
 
-def _axis(curves: CurveSet, where: Cells, name: str) -> tuple[float, float]:
+def _axis(curves: CurveSet, where: MapPixels, name: str) -> tuple[float, float]:
     """Position of the first column (or row) and the distance of two; nan where unknown."""
     values: FloatArray = np.full(len(where.curve), np.nan)
     there = where.curve >= 0

@@ -89,7 +89,7 @@ class Numbers:
     dtype: np.dtype[Any]
 
 
-class Source:
+class GwyFile:
     """An open file, read through a window."""
 
     def __init__(self, file: FileIO, stamp: FileStamp) -> None:
@@ -180,7 +180,7 @@ class Source:
 class Node:
     """One object. Its items are located when one of them is asked for."""
 
-    def __init__(self, source: Source, kind: str, start: int, stop: int) -> None:
+    def __init__(self, source: GwyFile, kind: str, start: int, stop: int) -> None:
         self.source, self.kind, self.start, self.stop = source, kind, start, stop
         self.old = False
 
@@ -337,7 +337,7 @@ _SHORT = frozenset({"si_units_curves", "units_curves"})
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[Node, str]]:
+def open_tree(path: Path) -> Iterator[tuple[Node, str]]:
     """Open a file and give its root object and a warning, until the block ends.
 
     Raises
@@ -352,7 +352,7 @@ def opened(path: Path) -> Iterator[tuple[Node, str]]:
     except (OSError, ValueError) as error:
         raise MissingFile(path, str(error)) from None
     with file:
-        source = Source(file, stamp)
+        source = GwyFile(file, stamp)
         magic = source.take(0, 4) if stamp.size >= 4 else b""
         if magic not in MAGICS:
             raise CorruptFile(path, 0, "GWYP, GWYQ or GWYO", repr(magic))

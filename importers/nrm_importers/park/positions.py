@@ -9,8 +9,8 @@ from datetime import datetime
 
 import numpy as np
 
-from nrm_importers.found import Found
-from nrm_importers.park.headers import POINT, Header
+from nrm_importers.metadata import Metadata
+from nrm_importers.park.headers import POINT, ParkHeader
 from nrm_importers.park.tiff import DATE_TIME, SPECTROSCOPY_HEADER, Tiff
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import CorruptFile
@@ -24,7 +24,7 @@ _FARTHEST_UM = 1e6
 
 
 @dataclass
-class Places:
+class PointPositions:
     """What the file says about its points, in the order of the file.
 
     Attributes
@@ -45,7 +45,7 @@ class Places:
     grid: tuple[int, int] | None = None
 
 
-def read_places(tiff: Tiff, header: Header, size: int, found: Found) -> Places:
+def read_positions(tiff: Tiff, header: ParkHeader, size: int, metadata: Metadata) -> PointPositions:
     """Read the table of points that follows the spectroscopy header.
 
     Parameters
@@ -63,9 +63,9 @@ def read_places(tiff: Tiff, header: Header, size: int, found: Found) -> Places:
     data = tiff.bytes(SPECTROSCOPY_HEADER, end)
     order = np.arange(n)
     if len(data) == size:
-        found.warn("the file has no table of points: where the curves were taken is not known")
+        metadata.warn("the file has no table of points: where the curves were taken is not known")
         unknown = np.full(n, np.nan)
-        return Places(unknown, unknown, None, order)
+        return PointPositions(unknown, unknown, None, order)
     if len(data) < end:
         raise CorruptFile(
             tiff.path,
@@ -78,13 +78,13 @@ def read_places(tiff: Tiff, header: Header, size: int, found: Found) -> Places:
         x, y = (_position(table[name]) for name in ("x_um", "y_um"))
         times = table["time"].astype(np.float64)
     if np.isnan(x).any() or np.isnan(y).any():
-        found.warn("some points have no believable position")
+        metadata.warn("some points have no believable position")
     good = np.isfinite(times).all() and (np.diff(times) >= 0).all()
     known = bool(good and times[-1] > times[0] >= 0 and times[-1] < _LONGEST)
-    places = Places(x, y, times if known else None, order)
+    points = PointPositions(x, y, times if known else None, order)
     if header["volume_image"]:
-        _lay_grid(places, header, found)
-    return places
+        _lay_grid(points, header, metadata)
+    return points
 
 
 def _position(um: AnyArray) -> FloatArray:
@@ -94,44 +94,44 @@ def _position(um: AnyArray) -> FloatArray:
     return np.where(known, wide, np.nan) * 1e-6
 
 
-def _lay_grid(places: Places, header: Header, found: Found) -> None:
+def _lay_grid(points: PointPositions, header: ParkHeader, metadata: Metadata) -> None:
     """Put the points of a volume in order, row by row from the smallest y and x on."""
-    n = len(places.x)
+    n = len(points.x)
     per_row = header.get("points_per_row", 0)
     if per_row == 0:
         per_row = math.isqrt(n)
     if per_row <= 0 or n % per_row:
-        found.warn(f"{n} points are no whole rows of {per_row}: read as single points")
+        metadata.warn(f"{n} points are no whole rows of {per_row}: read as single points")
         return
     index = np.arange(n).reshape(-1, per_row)
     along_x, along_y = (
         np.nanmedian(np.abs(np.diff(p[index], axis=1))) if per_row > 1 else math.inf
-        for p in (np.nan_to_num(places.x), np.nan_to_num(places.y))
+        for p in (np.nan_to_num(points.x), np.nan_to_num(points.y))
     )
     if along_y > along_x:
         index = index.T
-    index = index[np.argsort(places.y[index].mean(axis=1), kind="stable")]
-    backward = places.x[index[:, -1]] < places.x[index[:, 0]]
+    index = index[np.argsort(points.y[index].mean(axis=1), kind="stable")]
+    backward = points.x[index[:, -1]] < points.x[index[:, 0]]
     index[backward] = index[backward, ::-1]
-    if not _is_grid((places.x + 1j * places.y)[index]):
-        found.warn("the points do not lie on the grid that the header announces: read as points")
+    if not _is_grid((points.x + 1j * points.y)[index]):
+        metadata.warn("the points do not lie on the grid that the header announces: read as points")
         return
-    places.order = index.reshape(-1)
-    places.grid = index.shape
+    points.order = index.reshape(-1)
+    points.grid = index.shape
 
 
-def _is_grid(places: AnyArray) -> bool:
+def _is_grid(points: AnyArray) -> bool:
     """Whether places (x + iy), row by row, lie on a grid of parallelograms, to a quarter of one."""
-    rows, columns = places.shape
-    along = (places[:, -1] - places[:, 0]).mean() / max(columns - 1, 1)
-    across = (places[-1] - places[0]).mean() / max(rows - 1, 1)
+    rows, columns = points.shape
+    along = (points[:, -1] - points[:, 0]).mean() / max(columns - 1, 1)
+    across = (points[-1] - points[0]).mean() / max(rows - 1, 1)
     steps = [abs(step) for step, n in ((along, columns), (across, rows)) if n > 1]
     if not all(step > 0 for step in steps):
         return False
     if len(steps) == 2 and abs((along.conjugate() * across).imag) < 0.1 * steps[0] * steps[1]:
         return False
     row, column = np.mgrid[:rows, :columns]
-    off = places - row * across - column * along
+    off = points - row * across - column * along
     return not steps or bool((np.abs(off - off.mean()) < 0.25 * min(steps)).all())
 
 
@@ -144,7 +144,7 @@ def date_of(tiff: Tiff) -> str | None:
 
 
 def curve_table(
-    places: Places, date: str | None, durations: Callable[[], FloatArray]
+    points: PointPositions, date: str | None, durations: Callable[[], FloatArray]
 ) -> Callable[[], Table]:
     """Positions, order and start times, worked out when they are asked for.
 
@@ -159,22 +159,22 @@ def curve_table(
     """
 
     def table() -> Table:
-        order, n = places.order, len(places.order)
+        order, n = points.order, len(points.order)
         out: dict[str, AnyArray] = {
-            "x": places.x[order],
-            "y": places.y[order],
+            "x": points.x[order],
+            "y": points.y[order],
             "acquisition_order": order,
         }
-        if places.grid is not None:
-            out["row"], out["column"] = np.divmod(np.arange(n), places.grid[1])
+        if points.grid is not None:
+            out["row"], out["column"] = np.divmod(np.arange(n), points.grid[1])
         if date is None:
             return out
         seconds = durations()
         believable = bool(((seconds >= 0) & (seconds < _LONGEST)).all())
         total = float(seconds.sum()) if believable else math.nan
-        if places.times is not None:
-            late, source = places.times[order], "point_time"
-            total = float(places.times[-1]) + (float(seconds.max()) if believable else 0.0)
+        if points.times is not None:
+            late, source = points.times[order], "point_time"
+            total = float(points.times[-1]) + (float(seconds.max()) if believable else 0.0)
         elif n > 1 and believable:
             in_time = np.empty(n)
             in_time[order] = seconds

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nrm_importers.bruker.blocks import Block, integers, widths
-from nrm_importers.bruker.header import Header, Section
+from nrm_importers.bruker.blocks import DataBlock, integers, widths
+from nrm_importers.bruker.header import BrukerHeader, HeaderSection
 from nrm_plugin.columns import AnyArray, FileStamp
 from nrm_plugin.errors import CorruptFile
 
@@ -25,7 +25,7 @@ _LARGEST_SYNC = 1e5
 
 
 @dataclass
-class Layout:
+class ForceLayout:
     """Curves of one length, one behind the other.
 
     Attributes
@@ -66,13 +66,13 @@ class Layout:
         """Seconds that a curve takes; nan where the header doesn't tell."""
         return sum(seconds for _, _, seconds in self.parts)
 
-    def width(self, block: Block) -> int:
+    def width(self, block: DataBlock) -> int:
         """Bytes of a sample in a block that holds the same curves; 0 if it can't hold them."""
         width, rest = divmod(block.length, self.n_curves * self.on_disk)
         return width if width in (2, 4) and not rest else 0
 
 
-def find_layout(stamp: FileStamp, header: Header, block: Block) -> Layout:
+def find_layout(stamp: FileStamp, header: BrukerHeader, block: DataBlock) -> ForceLayout:
     """Find the layout that accounts for every byte of a force block.
 
     Raises
@@ -113,7 +113,7 @@ def find_layout(stamp: FileStamp, header: Header, block: Block) -> Layout:
     )
 
 
-def _ramps(header: Header, block: Block) -> list[Layout]:
+def _ramps(header: BrukerHeader, block: DataBlock) -> list[ForceLayout]:
     """Approach and retract, with a hold between them and without."""
     force = header.first("Ciao force list")
     counts = block.section.integers("samps/line") or force.integers("samps/line")
@@ -126,11 +126,11 @@ def _ramps(header: Header, block: Block) -> list[Layout]:
     approach = ("approach", extend, down)
     # The hold was taken between the halves and lies behind both.
     runs: list[Run] = [(0, extend, True), (extend, retract, False)]
-    plain = Layout([approach, ("retract", retract, up)], runs, extend + retract)
+    plain = ForceLayout([approach, ("retract", retract, up)], runs, extend + retract)
     if not hold:
         return [plain]
     seconds = force.number("hold time") or math.nan
-    held = Layout(
+    held = ForceLayout(
         [approach, ("hold", hold, seconds), ("retract", retract, up)],
         [runs[0], (extend + retract, hold, False), runs[1]],
         extend + retract + hold,
@@ -138,7 +138,7 @@ def _ramps(header: Header, block: Block) -> list[Layout]:
     return [held, plain]
 
 
-def durations(header: Header) -> tuple[float, float]:
+def durations(header: BrukerHeader) -> tuple[float, float]:
     """Seconds of approach and retract: the ramp by its speeds, else half a period each."""
     force = header.first("Ciao force list")
     ramp = force.value("ramp size zsweep")
@@ -152,7 +152,7 @@ def durations(header: Header) -> tuple[float, float]:
     return seconds(force.number("forward vel.")), seconds(force.number("reverse vel."))
 
 
-def _script(header: Header) -> Layout | None:
+def _script(header: BrukerHeader) -> ForceLayout | None:
     """Segments of a ramp script, one behind the other."""
     force = header.first("Ciao force list")
     if (force.text("use ramp script") or "").lower() != "yes":
@@ -167,7 +167,7 @@ def _script(header: Header) -> Layout | None:
         parts.append((kind, count, _item(force, "segment duration", i)))
     edges = list(itertools.accumulate(samples, initial=0))
     runs: list[Run] = [(edges[i], samples[i], False) for i in range(n)]
-    layout = Layout(parts, runs, edges[-1], scripted=True)
+    layout = ForceLayout(parts, runs, edges[-1], scripted=True)
     layout.warnings.append(
         "the segments of the ramp script are taken to lie in the order of time; "
         "no real file has confirmed that yet"
@@ -175,7 +175,7 @@ def _script(header: Header) -> Layout | None:
     return layout
 
 
-def _item(section: Section, key: str, i: int) -> float:
+def _item(section: HeaderSection, key: str, i: int) -> float:
     """i-th entry of a list separated by commas; nan where it is not a number."""
     items = (section.text(key) or "").split(",")
     try:
@@ -184,7 +184,7 @@ def _item(section: Section, key: str, i: int) -> float:
         return math.nan
 
 
-def _script_kind(force: Section, i: int) -> str:
+def _script_kind(force: HeaderSection, i: int) -> str:
     """Kind of a script's segment, by its ramp and modulation."""
     size = _item(force, "segment ramp size", i)
     if math.isnan(size):
@@ -199,7 +199,7 @@ def _script_kind(force: Section, i: int) -> str:
     return "hold" if size == 0 else "other"
 
 
-def _grid(header: Header, n_curves: int, complete: bool) -> tuple[int, int] | None:
+def _grid(header: BrukerHeader, n_curves: int, complete: bool) -> tuple[int, int] | None:
     """Rows and columns that give this number of curves; None if nothing in the header does."""
     force, scan = header.first("Ciao force list"), header.first("Ciao scan list")
     image = header.first("Ciao image list")
@@ -219,7 +219,7 @@ def _grid(header: Header, n_curves: int, complete: bool) -> tuple[int, int] | No
     return None
 
 
-def is_peakforce(header: Header, stamp: FileStamp) -> bool:
+def is_peakforce(header: BrukerHeader, stamp: FileStamp) -> bool:
     """Whether the ramp is PeakForce Tapping's sine and not a commanded line."""
     scan = header.first("Ciao scan list")
     if stamp.path.suffix.lower() == ".pfc":
@@ -228,7 +228,9 @@ def is_peakforce(header: Header, stamp: FileStamp) -> bool:
     return captured and (scan.text("operating mode") or "").lower() != "force volume"
 
 
-def _make_period(stamp: FileStamp, header: Header, block: Block, layout: Layout) -> None:
+def _make_period(
+    stamp: FileStamp, header: BrukerHeader, block: DataBlock, layout: ForceLayout
+) -> None:
     """Turn a layout of two halves into the period of PeakForce Tapping that it is.
 
     The period is kept as it was recorded. Where the tip is lowest follows from the sync distance,
@@ -259,7 +261,7 @@ def _make_period(stamp: FileStamp, header: Header, block: Block, layout: Layout)
     ]
 
 
-def _drop_marker(stamp: FileStamp, block: Block, layout: Layout) -> int:
+def _drop_marker(stamp: FileStamp, block: DataBlock, layout: ForceLayout) -> int:
     """Leave out a marker at the period's first sample, the last of extend on disk."""
     start, count, _ = layout.runs[0]
     dtype = integers(layout.width(block))

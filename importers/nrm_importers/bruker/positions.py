@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nrm_importers.bruker.header import Header
-from nrm_importers.bruker.layout import Layout
+from nrm_importers.bruker.force_layout import ForceLayout
+from nrm_importers.bruker.header import BrukerHeader
 from nrm_plugin.columns import AnyArray
 from nrm_plugin.tables import Table
 
@@ -16,7 +16,7 @@ from nrm_plugin.tables import Table
 _LONGEST = 1e8
 
 
-def curve_table(header: Header, layout: Layout) -> Callable[[], Table]:
+def curve_table(header: BrukerHeader, layout: ForceLayout) -> Callable[[], Table]:
     """Positions, order and start times, worked out when they are asked for.
 
     Positions count along the axes of the scan, whose middle lies at its X and Y offset. Rows and
@@ -54,7 +54,7 @@ def curve_table(header: Header, layout: Layout) -> Callable[[], Table]:
     return table
 
 
-def _extent(header: Header, rows: int, columns: int) -> tuple[float, float]:
+def _extent(header: BrukerHeader, rows: int, columns: int) -> tuple[float, float]:
     """Width and height of the scan in m."""
     sizes = header.first("Ciao scan list").length("scan size") or [math.nan]
     if len(sizes) > 1:
@@ -67,7 +67,7 @@ def _extent(header: Header, rows: int, columns: int) -> tuple[float, float]:
     return sizes[0], sizes[0] * (ratio if 0 < ratio < math.inf else rows / columns)
 
 
-def directions(header: Header) -> tuple[bool, str]:
+def directions(header: BrukerHeader) -> tuple[bool, str]:
     """Whether a volume was taken from the top row down, and its rows' way: trace or other."""
     force, scan = header.first("Ciao force list"), header.first("Ciao scan list")
     frame = header.first("Ciao force image list").text("frame direction")
@@ -76,7 +76,7 @@ def directions(header: Header) -> tuple[bool, str]:
     return frame.lower() == "down", line.lower()
 
 
-def _times(header: Header, layout: Layout, order: AnyArray) -> Table:
+def _times(header: BrukerHeader, layout: ForceLayout, order: AnyArray) -> Table:
     date = header.date
     if date is None:
         return {}

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from nrm_importers.gwyddion.candidate import Candidate, Signal
-from nrm_importers.gwyddion.columns import Piece, PiecesColumn
-from nrm_importers.gwyddion.graphs import Graph, Trace
-from nrm_importers.gwyddion.parse import Node
-from nrm_importers.gwyddion.places import is_length
+from nrm_importers.gwyddion.curve_group import CurveGroup, GwySignal
+from nrm_importers.gwyddion.graphs import Graph, GraphCurve
+from nrm_importers.gwyddion.positions import is_length
+from nrm_importers.gwyddion.stored_columns import Piece, PiecesColumn
+from nrm_importers.gwyddion.tree import Node
 from nrm_plugin.tables import SEGMENT, Table
 
 #: Ends the titles of graphs that are there to be looked at only.
@@ -29,13 +29,13 @@ NO_SEGMENT = "none"
 _TRACE = re.compile(r"(?:(\d{1,9}) )?(approach|hold|retract|modulation|other|none)")
 
 
-def own_curves(graphs: list[Graph], points: Node | None) -> Candidate | None:
+def own_curves(graphs: list[Graph], points: Node | None) -> CurveGroup | None:
     """Make curves of the graphs again; None if they are not as this package writes them."""
     records = [g for g in graphs if not g.title.endswith(COPY)]
-    places = [_places(g.traces) for g in records]
-    if not records or None in places or any(p != places[0] for p in places[1:]):
+    parts = [_parts(g.traces) for g in records]
+    if not records or None in parts or any(p != parts[0] for p in parts[1:]):
         return None
-    first = places[0]
+    first = parts[0]
     assert first is not None
     if any(
         [t.y.count for t in g.traces] != [t.y.count for t in records[0].traces] for g in records
@@ -48,17 +48,17 @@ def own_curves(graphs: list[Graph], points: Node | None) -> Candidate | None:
     if n > len(first) and (xy is None or len(xy) != n):
         return None
 
-    def column(which: Callable[[Trace], Any], graph: Graph) -> PiecesColumn:
+    def column(which: Callable[[GraphCurve], Any], graph: Graph) -> PiecesColumn:
         curves: list[list[Piece]] = [[] for _ in range(n)]
         for (curve, _), trace in zip(first, graph.traces, strict=True):
             curves[curve].append(Piece(which(trace)))
         return PiecesColumn(graph.stamp, curves)
 
-    signals = [Signal(g.title, g.y_unit, column(lambda t: t.y, g)) for g in records]
+    signals = [GwySignal(g.title, g.y_unit, column(lambda t: t.y, g)) for g in records]
     if records[0].x_unit == "s":
-        time = Signal("time", "s", column(lambda t: t.x, records[0]), "time")
+        time = GwySignal("time", "s", column(lambda t: t.x, records[0]), "time")
         signals.append(time)
-    return Candidate(
+    return CurveGroup(
         "its curves",
         signals[0].column.rows,
         signals,
@@ -68,7 +68,7 @@ def own_curves(graphs: list[Graph], points: Node | None) -> Candidate | None:
     )
 
 
-def _places(traces: list[Trace]) -> list[tuple[int, str]] | None:
+def _parts(traces: list[GraphCurve]) -> list[tuple[int, str]] | None:
     """Curve and kind of each trace; None if one is called otherwise."""
     out = []
     for trace in traces:
@@ -79,15 +79,15 @@ def _places(traces: list[Trace]) -> list[tuple[int, str]] | None:
     return out
 
 
-def _segments(places: list[tuple[int, str]], traces: list[Trace]) -> Any:
+def _segments(parts: list[tuple[int, str]], traces: list[GraphCurve]) -> Any:
     done: dict[int, int] = {}
-    found = []
-    for (curve, kind), trace in zip(places, traces, strict=True):
+    segments = []
+    for (curve, kind), trace in zip(parts, traces, strict=True):
         start = done.get(curve, 0)
         done[curve] = start + trace.y.count
         if kind != NO_SEGMENT:
-            found.append((curve, start, done[curve], kind))
-    out = np.array(found, SEGMENT)
+            segments.append((curve, start, done[curve], kind))
+    out = np.array(segments, SEGMENT)
     return out[np.lexsort((out["start"], out["curve"]))]
 
 

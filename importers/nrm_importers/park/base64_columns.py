@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from nrm_importers.park import frames
-from nrm_importers.park.frames import CURVE, Table
+from nrm_importers.park.frames import CURVE, FrameTable
 from nrm_plugin.columns import AnyArray, FileStamp, IntArray, Rows
 from nrm_plugin.errors import CorruptFile
 
@@ -82,7 +82,7 @@ def decode(path: Path, offset: int, data: bytes) -> AnyArray:
 
 
 @dataclass
-class Index:
+class CurveIndex:
     """Where the strings of all curves lie, in the order of the file.
 
     Attributes
@@ -109,7 +109,7 @@ class Index:
     padded: int = field(default=0)
 
 
-def build_index(table: Table, file: BinaryIO) -> Index:
+def build_index(table: FrameTable, file: BinaryIO) -> CurveIndex:
     """Go through the frames of all curves once.
 
     Raises
@@ -134,7 +134,7 @@ def build_index(table: Table, file: BinaryIO) -> Index:
     n = len(numbers)
     fast, slow = np.empty((2, n), np.int64)
     starts, lengths = np.empty((2, n, len(ids)), np.int64)
-    index = Index(ids, units, fast, slow, starts, lengths, np.empty(n, np.int64))
+    index = CurveIndex(ids, units, fast, slow, starts, lengths, np.empty(n, np.int64))
     for curve, frame in enumerate(numbers):
         data, content = table.load(file, frame)
         offset, info = int(table.offsets[frame]), content.get("info")
@@ -162,7 +162,7 @@ def _channels(path: Path, offset: int, content: dict[str, Any]) -> tuple[list[st
 
 
 def _find_strings(
-    index: Index, curve: int, path: Path, offset: int, data: bytes, strings: Any
+    index: CurveIndex, curve: int, path: Path, offset: int, data: bytes, strings: Any
 ) -> None:
     """Note where a frame's strings lie, and how many numbers each holds."""
     if not isinstance(strings, list) or len(strings) != len(index.ids):
@@ -187,7 +187,7 @@ def _find_strings(
     index.sizes[curve] = sizes.pop()
 
 
-def _cut_padding(index: Index, curve: int, path: Path, offset: int, data: bytes) -> None:
+def _cut_padding(index: CurveIndex, curve: int, path: Path, offset: int, data: bytes) -> None:
     """Leave out the samples by which all channels of a curve repeat an earlier one to the end."""
     strings = []
     for start, length in zip(index.starts[curve], index.lengths[curve], strict=True):

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nrm_importers.park.headers import Header
+from nrm_importers.park.headers import ParkHeader
 from nrm_importers.park.tiff import SPECTROSCOPY_DATA, Tiff
 from nrm_plugin.columns import (
     AnyArray,
@@ -32,7 +32,7 @@ _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Layout:
+class SpectroscopyLayout:
     """Curves on disk.
 
     Attributes
@@ -90,7 +90,7 @@ def _evenly(counts: IntArray) -> IntArray:
     return np.ascontiguousarray(counts)
 
 
-def find_layout(stamp: FileStamp, tiff: Tiff, header: Header) -> Layout | None:
+def find_layout(stamp: FileStamp, tiff: Tiff, header: ParkHeader) -> SpectroscopyLayout | None:
     """Work out where the curves lie; None if the file announces no points.
 
     Raises
@@ -123,10 +123,12 @@ def find_layout(stamp: FileStamp, tiff: Tiff, header: Header) -> Layout | None:
         )
     whole = np.broadcast_to(np.int64(n_samples // 2), (n_points, 2))
     order = np.arange(n_points)
-    return Layout(stamp, dtype, field.offset, n_points, n_channels, n_samples, order, whole)
+    return SpectroscopyLayout(
+        stamp, dtype, field.offset, n_points, n_channels, n_samples, order, whole
+    )
 
 
-def measured(layout: Layout, stamps: int | None) -> tuple[IntArray, FloatArray | None]:
+def measured(layout: SpectroscopyLayout, stamps: int | None) -> tuple[IntArray, FloatArray | None]:
     """Count the samples of each half that were measured.
 
     Parameters
