@@ -17,7 +17,7 @@ def dip(values: FloatArray) -> float:
     Parameters
     ----------
     values : (n,) array
-        Finite, at least one.
+        Finite, at least one; they may be tied.
 
     Returns
     -------
@@ -36,6 +36,11 @@ def dip(values: FloatArray) -> float:
         upper = (last - upper)[::-1]
         convex = np.interp(x[part], x[lower], rank[lower])
         concave = np.interp(x[part], x[upper], rank[upper] + 1.0)
+        # At ties that end the interval the curves rise upright, by one rank per value.
+        tied = x[part] == x[last]
+        convex[tied] = rank[part][tied]
+        tied = x[part] == x[first]
+        concave[tied] = rank[part][tied] + 1.0
         gap = concave - convex
         touches = np.union1d(lower, upper)
         widest = int(touches[np.argmax(gap[touches - first])])
