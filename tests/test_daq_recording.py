@@ -22,10 +22,11 @@ from daq_boards import NAMES, config_for, converted, known_board
 
 import nrm_plugin as nrm
 from nrm_daq import recording
-from nrm_daq.acquisition import Acquisition, AcquisitionStopped, Block
+from nrm_daq.acquisition import Acquisition, AcquisitionStopped
 from nrm_daq.curves import recover
 from nrm_daq.device import InstantClock, ManualClock, SimulatedDaq
 from nrm_daq.hardware import connected, prepared
+from nrm_daq.recording import Block
 from nrm_daq.run import record
 
 HERE = Path(__file__).resolve().parent

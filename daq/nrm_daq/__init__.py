@@ -1,13 +1,24 @@
-"""Recording with an NI-DAQ board: ``nrm acquire``, an ordinary plugin."""
+"""Recording with an NI-DAQ board: ``nrm acquire``, an ordinary plugin.
+
+NI's package and PyVISA are the extra ``daq``. What was recorded is recovered without them.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nrm_plugin.errors import DaqUnavailable, MissingPackage
 from nrm_plugin.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     import click
+
+
+class MissingDaqPackage(MissingPackage, DaqUnavailable):
+    """A package of the extra ``daq`` is needed for recording and not installed."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(package, "daq")
 
 
 @hookimpl

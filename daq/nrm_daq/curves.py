@@ -161,6 +161,24 @@ def as_curves(recorded: Recorded) -> CurveSet:
     return with_metadata(curves, config, header, notes, start)
 
 
+def report_of(curves: CurveSet, path: Path, stopped: str = "") -> dict[str, Any]:
+    """Return what became of a recording, for people and programs."""
+    with_ramp = {int(s["curve"]) for s in curves.segments if s["kind"] != "other"}
+    interval = curves.channels["time"].gain
+    return {
+        "path": str(path),
+        "n_curves": curves.n_curves,
+        "curves_found": len(with_ramp),
+        "n_samples": curves.n_samples,
+        "duration": curves.n_samples * interval,
+        "rate": round(1.0 / interval, 6),
+        "channels": list(curves.channels),
+        "simulated": bool(curves.metadata.get("simulated", False)),
+        "stopped": stopped,
+        "warnings": list(curves.warnings),
+    }
+
+
 def _pieces(found: list[Curve], n_samples: int) -> Iterator[tuple[int, int, int]]:
     """Rows as (start, stop, number of the curve or -1); together they are the recording."""
 

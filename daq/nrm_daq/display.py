@@ -10,10 +10,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from nrm_daq.acquisition import Acquisition, Block
+from nrm_daq.acquisition import Acquisition
 from nrm_daq.config import DaqConfig
 from nrm_daq.cutting import in_units, range_limits, splitter_for
 from nrm_daq.hardware import Setup
+from nrm_daq.recording import Block
 from nrm_daq.watch import Watch
 from nrm_plugin.errors import NrmError
 

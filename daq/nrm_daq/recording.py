@@ -25,7 +25,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nrm_daq.acquisition import Block
 from nrm_plugin.columns import FileStamp
 from nrm_plugin.errors import CorruptFile, MissingFile, OutputError
 
@@ -35,6 +34,28 @@ _BLOCK = struct.Struct("<qqqq")
 
 #: Time in s after which what was written must be on the disk.
 FLUSHED = 1.0
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive samples of all channels.
+
+    Attributes
+    ----------
+    first : int
+        Number of the first sample since the start.
+    values : (channel, sample) array of float32
+        In V.
+    arrived : int
+        Nanoseconds since 1970 by this computer's clock.
+    backlog : int
+        Samples per channel that were waiting behind them in the ring.
+    """
+
+    first: int
+    values: NDArray[np.float32]
+    arrived: int
+    backlog: int
 
 
 class Recording:

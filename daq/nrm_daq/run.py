@@ -16,7 +16,7 @@ import numpy as np
 
 from nrm_daq.acquisition import Acquisition, AcquisitionStopped
 from nrm_daq.config import DaqConfig, scaling
-from nrm_daq.curves import recover
+from nrm_daq.curves import recover, report_of
 from nrm_daq.cutting import splitter_for
 from nrm_daq.display import Display
 from nrm_daq.hardware import Setup, connected, prepared
@@ -27,7 +27,6 @@ from nrm_daq.watch import Watch
 from nrm_plugin import __version__
 from nrm_plugin.errors import DaqUnavailable, InvalidInput, NrmError, OutputError
 from nrm_plugin.files import check_output
-from nrm_plugin.model import CurveSet
 
 if TYPE_CHECKING:
     from nrm_daq.device import Clock
@@ -187,24 +186,6 @@ def checked(config: DaqConfig) -> dict[str, Any]:
         said.append(f"not known, and needed later: {', '.join(lacking)}")
     said += header["warnings"]
     return {"setup": setup.values(), "channels": header["channels"], "said": said}
-
-
-def report_of(curves: CurveSet, path: Path, stopped: str = "") -> dict[str, Any]:
-    """Return what became of a recording, for people and programs."""
-    with_ramp = {int(s["curve"]) for s in curves.segments if s["kind"] != "other"}
-    interval = curves.channels["time"].gain
-    return {
-        "path": str(path),
-        "n_curves": curves.n_curves,
-        "curves_found": len(with_ramp),
-        "n_samples": curves.n_samples,
-        "duration": curves.n_samples * interval,
-        "rate": round(1.0 / interval, 6),
-        "channels": list(curves.channels),
-        "simulated": bool(curves.metadata.get("simulated", False)),
-        "stopped": stopped,
-        "warnings": list(curves.warnings),
-    }
 
 
 def _forget_empty(recording: Recording) -> None:

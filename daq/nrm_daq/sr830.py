@@ -12,6 +12,7 @@ from enum import IntFlag
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from nrm_daq import MissingDaqPackage
 from nrm_daq.lockin import EXPANDS, INPUTS, POLES, SENSITIVITIES, TIME_CONSTANTS, Settings
 from nrm_plugin.errors import DaqUnavailable, InvalidInput
 
@@ -66,8 +67,10 @@ class SR830:
     def __init__(
         self, address: str, *, library: str = "", timeout: float = 2.0, baud_rate: int = 9600
     ) -> None:
-        import pyvisa
-
+        try:
+            import pyvisa
+        except ModuleNotFoundError:
+            raise MissingDaqPackage("PyVISA") from None
         self.address = address
         self._timeout, self._baud_rate = timeout, baud_rate
         self._turn = threading.Lock()

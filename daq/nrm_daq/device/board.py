@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from nidaqmx.constants import AcquisitionType, TaskMode
-from nidaqmx.error_codes import DAQmxErrors
 
 from nrm_daq.device.clocks import Clock, WallClock
+from nrm_daq.driver import AcquisitionType, DAQmxErrors, TaskMode
 from nrm_plugin.columns import FloatArray
 
 #: Volts at an input, for sample numbers (those of multiplexed channels lie in between) and the

@@ -12,13 +12,11 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-import grpc
 import numpy as np
-from nidaqmx._stubs import nidaqmx_pb2 as messages
-from nidaqmx.error_codes import DAQmxErrors
 
 from nrm_daq.device.board import Board, Rack, Refused, Task
 from nrm_daq.device.clocks import Clock
+from nrm_daq.driver import DAQmxErrors, grpc, messages
 from nrm_plugin.columns import FloatArray
 
 _SERVICE = "nidaqmx_grpc.NiDAQmx"
