@@ -27,7 +27,7 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
-    from nrm_plugin.calibration.estimate import Estimate
+    from nrm_plugin.calibration import Estimate
     from nrm_plugin.model import CurveSet
     from nrm_plugin.potential.log import Log
 

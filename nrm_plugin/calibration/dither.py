@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import hypot
 
-from nrm_plugin.calibration.estimate import Estimate
-from nrm_plugin.calibration.known import peak_factor, require, stderr_of
+from nrm_plugin.calibration import Estimate
+from nrm_plugin.calibration.inputs import peak_factor, require, stderr_of
 from nrm_plugin.calibration.lockin import needed
 from nrm_plugin.calibration.stick import bare, plateau
 from nrm_plugin.errors import InvalidInput
@@ -50,7 +50,11 @@ def from_drive(
     if not relative:
         notes.append("no error of sensitivity and response was given: the result has none either")
     return Estimate(
-        "dither_amplitude", value, value * relative, "drive x sensitivity x response", tuple(notes)
+        "dither_amplitude",
+        value,
+        value * relative,
+        "drive x sensitivity x response",
+        notes=tuple(notes),
     )
 
 
@@ -88,7 +92,7 @@ def from_hard_contact(curves: CurveSet, *, third_harmonic: str | None = None) ->
         value,
         value * relative,
         "hard contact: lateral signal of a tip that sticks",
-        (
+        notes=(
             *found.notes,
             f"contact's compliance extrapolated away: factor {found.rigid / found.amplitude:.3f}",
             f"lock-in values taken as {convention}",

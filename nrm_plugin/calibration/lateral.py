@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from nrm_plugin.calibration.estimate import CalibrationFailed, Estimate
-from nrm_plugin.calibration.silicon import Moduli, isotropic, silicon
+from nrm_plugin.calibration import CalibrationFailed, Estimate
+from nrm_plugin.calibration.silicon import ElasticModuli, isotropic, silicon
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.vocabulary import missing_calibration
@@ -60,7 +60,7 @@ def torsional_stiffness(
     length : float or array
         Of the whole beam, m.
     shear_over_young : float
-        G/E (`silicon.Moduli.ratio`).
+        G/E (`silicon.ElasticModuli.ratio`).
     setback : float or array
         Distance of the tip from the free end, m.
     spring_at : str
@@ -87,7 +87,7 @@ def width_factor(width: Any, thickness: Any, anisotropy: float = 1.0) -> Any:
     width, thickness : float or array
         m.
     anisotropy : float
-        ``shear_normal / shear`` of `silicon.Moduli`; 1 for isotropic ones.
+        ``shear_normal / shear`` of `silicon.ElasticModuli`; 1 for isotropic ones.
     """
     ratio = np.asarray(width / thickness * np.sqrt(anisotropy), float)
     n = np.arange(1.0, 40.0, 2.0)
@@ -101,8 +101,8 @@ def lever_arm(tip_height: Any, thickness: Any) -> Any:
     return tip_height + 0.5 * thickness
 
 
-def moduli(orientation: str, poisson_ratio: float | None = None) -> Moduli:
-    """Moduli by the value of ``cantilever_orientation``: 110, 100 or isotropic.
+def moduli(orientation: str, poisson_ratio: float | None = None) -> ElasticModuli:
+    """ElasticModuli by the value of ``cantilever_orientation``: 110, 100 or isotropic.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def stiffness_from_geometry(
         value,
         error,
         f"geometry: (4/3)(G/E) k_c l^2 / l_t^2, G/E = {material.ratio:.4f}",
-        tuple(notes),
+        notes=tuple(notes),
     )
 
 

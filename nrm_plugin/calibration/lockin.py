@@ -13,7 +13,7 @@ from math import gamma, pi, sqrt
 
 import numpy as np
 
-from nrm_plugin.calibration.known import peak_factor, require
+from nrm_plugin.calibration.inputs import peak_factor, require
 from nrm_plugin.columns import DerivedColumn, FloatArray
 from nrm_plugin.errors import InvalidInput, UnknownChannel
 from nrm_plugin.model import Channel, CurveSet

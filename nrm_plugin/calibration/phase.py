@@ -11,11 +11,10 @@ from math import atan, hypot, isfinite, pi
 
 import numpy as np
 
-from nrm_plugin.calibration import lockin
-from nrm_plugin.calibration.contacts import Contact, pressed
-from nrm_plugin.calibration.estimate import CalibrationFailed, Estimate
-from nrm_plugin.calibration.known import peak_factor, require
-from nrm_plugin.calibration.scatter import mean_and_error
+from nrm_plugin.calibration import CalibrationFailed, Estimate, lockin
+from nrm_plugin.calibration.inputs import peak_factor, require
+from nrm_plugin.calibration.lateral_contacts import LateralContact, pressed
+from nrm_plugin.calibration.pooling import mean_and_error
 from nrm_plugin.calibration.stick import TURN, plateau
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
@@ -48,7 +47,7 @@ def from_hard_contact(curves: CurveSet, *, third_harmonic: str | None = None) ->
         _wrapped(found.phase),
         found.phase_stderr,
         "hard contact: phase of a tip that sticks",
-        found.notes,
+        notes=found.notes,
     )
 
 
@@ -105,7 +104,7 @@ def from_elastomer(
         _wrapped(centre + shift),
         hypot(error, loss_tangent_stderr / (1.0 + loss_tangent**2)),
         "reference elastomer of known loss tangent",
-        tuple(notes),
+        notes=tuple(notes),
     )
 
 
@@ -138,7 +137,7 @@ def _per_lever(curves: CurveSet) -> float | None:
     return peak / float(data["lateral_stiffness"])
 
 
-def _of_one(contact: Contact, per_lever: float | None, loss: float) -> tuple[float, float]:
+def _of_one(contact: LateralContact, per_lever: float | None, loss: float) -> tuple[float, float]:
     """Phase of the instrument from one curve, and its change over the range of loads."""
     mean = contact.signal.mean()
     if abs(mean) < 3.0 * contact.noise:

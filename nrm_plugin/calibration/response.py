@@ -13,7 +13,7 @@ import numpy as np
 from scipy.signal import find_peaks
 from scipy.special import stdtrit
 
-from nrm_plugin.calibration.estimate import CalibrationFailed, Estimate
+from nrm_plugin.calibration import CalibrationFailed, Estimate
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.delimited import TextTable
 from nrm_plugin.errors import InvalidInput
@@ -46,7 +46,7 @@ class Resonance:
         return self.frequency / self.width
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Transfer:
     """Gain and phase (rad) at a frequency, over those at rest, with standard errors."""
 
@@ -57,7 +57,7 @@ class Transfer:
     phase_stderr: float | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Response:
     """Motion against frequency, in relation to that at rest.
 
@@ -101,10 +101,20 @@ class Response:
         gain = float(np.exp(log))
         gain_error = gain * float(np.hypot(error, self.log_rest_stderr))
         if self.phase is None:
-            return Transfer(frequency, gain, gain_error, None, None)
+            return Transfer(
+                frequency=frequency,
+                gain=gain,
+                gain_stderr=gain_error,
+                phase=None,
+                phase_stderr=None,
+            )
         phase, error = self._local(self.phase, frequency, self.phase_noise)
         return Transfer(
-            frequency, gain, gain_error, phase, float(np.hypot(error, self.phase_rest_stderr))
+            frequency=frequency,
+            gain=gain,
+            gain_stderr=gain_error,
+            phase=phase,
+            phase_stderr=float(np.hypot(error, self.phase_rest_stderr)),
         )
 
     def _local(self, values: FloatArray, frequency: float, noise: float) -> tuple[float, float]:
@@ -224,7 +234,7 @@ class Response:
         except CalibrationFailed as none:
             notes.append(str(none))
         method = f"scanner response at {frequency:.6g} Hz"
-        return Estimate("dither_response", here.gain, here.gain_stderr, method, tuple(notes))
+        return Estimate("dither_response", here.gain, here.gain_stderr, method, notes=tuple(notes))
 
 
 def response(
@@ -275,13 +285,13 @@ def response(
     rest, rest_error = _at_rest(f[low] ** 2, log[low], noise)
     turn, turn_error = _at_rest(f[low], p[low], phase_noise)
     return Response(
-        f,
-        log - rest,
-        None if phase is None else p - turn,
-        noise,
-        phase_noise,
-        rest_error,
-        turn_error,
+        frequency=f,
+        log_gain=log - rest,
+        phase=None if phase is None else p - turn,
+        log_gain_noise=noise,
+        phase_noise=phase_noise,
+        log_rest_stderr=rest_error,
+        phase_rest_stderr=turn_error,
     )
 
 

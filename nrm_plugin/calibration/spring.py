@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from nrm_plugin.calibration.estimate import CalibrationFailed, Estimate
+from nrm_plugin.calibration import CalibrationFailed, Estimate
 from nrm_plugin.calibration.hydrodynamics import rectangular, reynolds
 from nrm_plugin.calibration.oscillator import Oscillator, fit_oscillator
 from nrm_plugin.calibration.spectrum import Spectrum
@@ -59,7 +59,7 @@ def given(value: float, stderr: float | None = None) -> Estimate:
     checked = METADATA["spring_constant"].check("spring_constant", value)
     notes = () if stderr is not None else ("no standard error was given; it counts as unknown",)
     error = float("nan") if stderr is None else _error("spring_constant", stderr)
-    return Estimate("spring_constant", float(checked), error, "given", notes)
+    return Estimate("spring_constant", float(checked), error, "given", notes=notes)
 
 
 def _error(name: str, stderr: float) -> float:
@@ -90,7 +90,7 @@ def at_tip(estimate: Estimate, length: float, setback: float) -> Estimate:
         estimate.value * factor,
         estimate.stderr * factor,
         estimate.method,
-        (*estimate.notes, note),
+        notes=(*estimate.notes, note),
     )
 
 
@@ -195,7 +195,7 @@ def sader(
         value,
         value * total if relative else float("nan"),
         "Sader's method (Rev. Sci. Instrum. 70, 3967)",
-        tuple(notes),
+        notes=tuple(notes),
     )
 
 
@@ -308,7 +308,7 @@ def thermal_tune(
     error = value * float(np.sqrt(sum(v * v for v in parts.values())))
     method = "thermal noise, harmonic oscillator (Nanotechnology 6, 1)"
     return ThermalTune(
-        Estimate("spring_constant", value, error, method, tuple(notes)),
+        Estimate("spring_constant", value, error, method, notes=tuple(notes)),
         Estimate("cantilever_resonance", found.frequency, found.frequency_stderr, method),
         Estimate("cantilever_quality_factor", found.quality, found.quality_stderr, method),
         found,

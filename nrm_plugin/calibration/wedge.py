@@ -19,9 +19,9 @@ from math import hypot
 
 import numpy as np
 
-from nrm_plugin.calibration.estimate import CalibrationFailed
-from nrm_plugin.calibration.locked import Sensitivity
-from nrm_plugin.calibration.scatter import widening
+from nrm_plugin.calibration import CalibrationFailed
+from nrm_plugin.calibration.lateral_sensitivity import LateralSensitivity
+from nrm_plugin.calibration.pooling import widening
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 
@@ -46,7 +46,7 @@ class Facet:
     offset: FloatArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Wedge:
     """What the wedge method gives.
 
@@ -68,7 +68,7 @@ class Wedge:
 
     def sensitivity(
         self, lateral_stiffness: float, lateral_stiffness_stderr: float = 0.0
-    ) -> Sensitivity:
+    ) -> LateralSensitivity:
         """Static sensitivity in m/V: alpha over the lateral stiffness (N/m).
 
         The product of both, which forces depend on, is known as well as alpha is.
@@ -78,12 +78,12 @@ class Wedge:
             self.force_per_volt_stderr / self.force_per_volt,
             lateral_stiffness_stderr / lateral_stiffness,
         )
-        return Sensitivity(
-            value,
-            value * relative,
-            "static",
-            "wedge method (Ogletree 1996, Varenberg 2003)",
-            (
+        return LateralSensitivity(
+            value=value,
+            stderr=value * relative,
+            of="static",
+            method="wedge method (Ogletree 1996, Varenberg 2003)",
+            notes=(
                 f"alpha = {self.force_per_volt:.4g} +- {self.force_per_volt_stderr:.2g} N/V, "
                 f"mu = {self.friction:.3f} +- {self.friction_stderr:.2g}",
             ),
@@ -144,11 +144,11 @@ def wedge(facets: Sequence[Facet]) -> Wedge:
             "differs between them, the angles are wrong, or a loop is clipped"
         )
     return Wedge(
-        alpha,
-        alpha * float(np.sqrt(covariance[1, 1])),
-        mu,
-        mu * float(np.sqrt(covariance[0, 0])),
-        residual,
+        force_per_volt=alpha,
+        force_per_volt_stderr=alpha * float(np.sqrt(covariance[1, 1])),
+        friction=mu,
+        friction_stderr=mu * float(np.sqrt(covariance[0, 0])),
+        residual=residual,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from nrm_plugin.calibration.estimate import Estimate
+from nrm_plugin.calibration import Estimate
 from nrm_plugin.text import with_unit
 from nrm_plugin.vocabulary import METADATA
 

@@ -12,7 +12,7 @@ from nrm_plugin.cli.calibrate import report
 from nrm_plugin.cli.calibrate.inputs import Quantity, errors_of, quantity, with_inputs
 
 if TYPE_CHECKING:
-    from nrm_plugin.calibration.locked import Sensitivity
+    from nrm_plugin.calibration.lateral_sensitivity import LateralSensitivity
     from nrm_plugin.calibration.wedge import Facet
     from nrm_plugin.model import CurveSet
 
@@ -126,9 +126,9 @@ def command(
     Known values come from FILEs, --experiment and --set, in rising order of rank.
     """
     from nrm_plugin.calibration import friction, lateral, locked, wedge
-    from nrm_plugin.calibration.known import require, stderr_of
+    from nrm_plugin.calibration.inputs import require, stderr_of
 
-    found: Sensitivity
+    found: LateralSensitivity
     if method == "geometry":
         estimate = lateral.stiffness_from_geometry(
             curves.metadata,

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 
-from nrm_plugin.calibration import lockin
-from nrm_plugin.calibration.estimate import CalibrationFailed
+from nrm_plugin.calibration import CalibrationFailed, lockin
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.model import CurveSet
 from nrm_plugin.vocabulary import missing_calibration
@@ -27,8 +26,8 @@ _BEND = 0.02  # by which the slopes of a straight wall's halves may differ
 _RIGID = 0.1  # by which the slope of a calibrated wall may differ from 1
 
 
-@dataclass(frozen=True)
-class Contact:
+@dataclass(frozen=True, kw_only=True)
+class LateralContact:
     """The part of an approach in which the tip is pressed against the sample.
 
     Attributes
@@ -62,8 +61,8 @@ class Contact:
     smear: float
 
 
-@dataclass(frozen=True)
-class _Ramp:
+@dataclass(frozen=True, kw_only=True)
+class _Approach:
     """One approach; deflection in `unit`, times of the lock-in in samples."""
 
     curve: int
@@ -79,10 +78,10 @@ class _Ramp:
 
 
 #: Says from which sample on there is contact: approach, deflection without baseline, noise.
-_Finder = Callable[[_Ramp, FloatArray, float], int]
+_Finder = Callable[[_Approach, FloatArray, float], int]
 
 
-def walls(curves: CurveSet) -> list[Contact]:
+def walls(curves: CurveSet) -> list[LateralContact]:
     """Hard contacts of the approaches.
 
     The wall is the last part of an approach, in which the deflection is a straight line against
@@ -99,7 +98,7 @@ def walls(curves: CurveSet) -> list[Contact]:
     return _contacts(curves, _wall, "hard contact")
 
 
-def pressed(curves: CurveSet) -> list[Contact]:
+def pressed(curves: CurveSet) -> list[LateralContact]:
     """Contacts of the approaches with a soft sample: the upper half of the deflection.
 
     Raises
@@ -112,8 +111,8 @@ def pressed(curves: CurveSet) -> list[Contact]:
     return _contacts(curves, _upper_half, "contact")
 
 
-def _contacts(curves: CurveSet, find: _Finder, what: str) -> list[Contact]:
-    found: list[Contact] = []
+def _contacts(curves: CurveSet, find: _Finder, what: str) -> list[LateralContact]:
+    found: list[LateralContact] = []
     reasons: list[str] = []
     for ramp in _ramps(lockin.at_the_lockin(curves)):
         try:
@@ -129,7 +128,7 @@ def _contacts(curves: CurveSet, find: _Finder, what: str) -> list[Contact]:
     return found
 
 
-def _ramps(curves: CurveSet) -> Iterator[_Ramp]:
+def _ramps(curves: CurveSet) -> Iterator[_Approach]:
     """Approaches with all that is needed of them; those of fewer than 48 samples are left out."""
     name, gain, unit = _normal(curves)
     segments = curves.segments[curves.segments["kind"] == "approach"]
@@ -146,17 +145,19 @@ def _ramps(curves: CurveSet) -> Iterator[_Ramp]:
         if good.sum() < 4 * _FEWEST:
             continue
         interval = _interval(curves, i, part, height) if tau else 1.0
-        yield _Ramp(
-            i,
-            height[good],
-            deflection[good],
-            (x + 1j * y)[good],
-            unit,
-            {"N": float(curves.metadata.get("spring_constant", 0.0)), "m": 1.0}.get(unit, 0.0),
-            lockin.delay(tau, poles) / interval,
-            tau * float(np.sqrt(poles)) / interval,
-            lockin.settling(tau, poles, 1e-4) / interval,
-            part.start + np.flatnonzero(good),
+        yield _Approach(
+            curve=i,
+            height=height[good],
+            deflection=deflection[good],
+            signal=(x + 1j * y)[good],
+            unit=unit,
+            per_m={"N": float(curves.metadata.get("spring_constant", 0.0)), "m": 1.0}.get(
+                unit, 0.0
+            ),
+            lag=lockin.delay(tau, poles) / interval,
+            spread=tau * float(np.sqrt(poles)) / interval,
+            settling=lockin.settling(tau, poles, 1e-4) / interval,
+            samples=part.start + np.flatnonzero(good),
         )
 
 
@@ -189,7 +190,7 @@ def _interval(curves: CurveSet, curve: int, part: slice, height: FloatArray) -> 
     raise missing_calibration(["approach_speed"])
 
 
-def _contact(ramp: _Ramp, find: _Finder) -> Contact:
+def _contact(ramp: _Approach, find: _Finder) -> LateralContact:
     """Find the contact in one approach.
 
     Raises
@@ -221,24 +222,24 @@ def _contact(ramp: _Ramp, find: _Finder) -> Contact:
             "shorten its time constant"
         )
     still = ramp.signal[far]
-    return Contact(
-        ramp.curve,
-        np.asarray(line(np.arange(first, n) - ramp.lag)),
-        ramp.unit,
-        ramp.signal[first:] - still.mean(),
-        float(np.sqrt(0.5 * np.mean(np.abs(still - still.mean()) ** 2))),
-        ramp.samples[first:],
-        float(bent[np.argmin(np.abs(line(np.arange(n))))] / bent[-1]),
-        ramp.spread * abs(float(bent[-1]) - float(bent[start])) / (n - start),
+    return LateralContact(
+        curve=ramp.curve,
+        load=np.asarray(line(np.arange(first, n) - ramp.lag)),
+        unit=ramp.unit,
+        signal=ramp.signal[first:] - still.mean(),
+        noise=float(np.sqrt(0.5 * np.mean(np.abs(still - still.mean()) ** 2))),
+        samples=ramp.samples[first:],
+        foot=float(bent[np.argmin(np.abs(line(np.arange(n))))] / bent[-1]),
+        smear=ramp.spread * abs(float(bent[-1]) - float(bent[start])) / (n - start),
     )
 
 
-def _upper_half(ramp: _Ramp, bent: FloatArray, noise: float) -> int:
+def _upper_half(ramp: _Approach, bent: FloatArray, noise: float) -> int:
     """From where on the deflection is above half of its largest."""
     return _after(bent, 0.5 * float(bent[-3:].mean()))
 
 
-def _wall(ramp: _Ramp, bent: FloatArray, noise: float) -> int:
+def _wall(ramp: _Approach, bent: FloatArray, noise: float) -> int:
     """From where on deflection against height is straight up to the end, as early as possible.
 
     Raises

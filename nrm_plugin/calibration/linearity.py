@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nrm_plugin.calibration.estimate import CalibrationFailed
+from nrm_plugin.calibration import CalibrationFailed
 from nrm_plugin.calibration.pooling import Pooled, pool
-from nrm_plugin.calibration.wall import FEWEST, Contact, split_slopes
+from nrm_plugin.calibration.wall import FEWEST, WallContact, split_slopes
 
 #: Contacts of curves, each in one or two directions.
-Contacts = Sequence[tuple[Contact, ...]]
+WallContacts = Sequence[tuple[WallContact, ...]]
 
 #: The wall's window shrinks by this factor while its slope changes along it by more than this many
 #: standard errors.
@@ -39,13 +39,13 @@ class Wall:
 
     Attributes
     ----------
-    contacts : list of tuples of Contact
+    contacts : list of tuples of WallContact
         From the turn, or behind what was left out there, to the foot.
     skipped, share : float
         Part of the contact left out at the turn; part of the rest that is straight.
     """
 
-    contacts: Contacts
+    contacts: WallContacts
     skipped: float
     share: float
 
@@ -54,16 +54,16 @@ class Wall:
         """Straight part of the whole contact."""
         return self.share * (1.0 - self.skipped)
 
-    def count(self, contact: Contact) -> int:
+    def count(self, contact: WallContact) -> int:
         """Samples of one of its contacts that are straight."""
         return _count(contact, self.share)
 
 
-def _count(contact: Contact, share: float) -> int:
+def _count(contact: WallContact, share: float) -> int:
     return max(FEWEST, round(share * len(contact.height)))
 
 
-def straight_part(contacts: Contacts) -> Wall:
+def straight_part(contacts: WallContacts) -> Wall:
     """Find the largest part of the contact, next to the turn, that is straight.
 
     Straight is where the halves have one slope, and the last fifth that of the rest: to 0.1 %, or
@@ -88,12 +88,12 @@ def straight_part(contacts: Contacts) -> Wall:
     )
 
 
-def _behind(contact: Contact, skip: float) -> Contact:
+def _behind(contact: WallContact, skip: float) -> WallContact:
     first = round(skip * len(contact.height))
     return replace(contact, height=contact.height[first:], volts=contact.volts[first:])
 
 
-def _largest(contacts: Contacts, tolerance: float) -> float:
+def _largest(contacts: WallContacts, tolerance: float) -> float:
     shortest = 2 * FEWEST / float(np.median([len(c.height) for both in contacts for c in both]))
     share = 1.0
     while share > shortest:
@@ -109,7 +109,7 @@ def _sure(change: Pooled) -> float:
     return max(change.stderr, change.least)
 
 
-def _change(contacts: Contacts, share: float, at: float) -> Pooled | None:
+def _change(contacts: WallContacts, share: float, at: float) -> Pooled | None:
     """Slope of the wall's first part, up to `at`, over that of the rest, minus 1."""
     changes, variances = [], []
     for both in contacts:
@@ -123,7 +123,7 @@ def _change(contacts: Contacts, share: float, at: float) -> Pooled | None:
     return pool(np.array(changes), np.array(variances)) if changes else None
 
 
-def softness(contacts: Contacts, wall: Wall) -> tuple[float, list[str]]:
+def softness(contacts: WallContacts, wall: Wall) -> tuple[float, list[str]]:
     """Compare the halves of the wall.
 
     Returns

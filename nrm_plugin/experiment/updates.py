@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nrm_plugin.errors import InvalidInput, RecipeError
-from nrm_plugin.experiment.layout import BY_KEY, Entry
-from nrm_plugin.experiment.lines import Statement, statements
-from nrm_plugin.experiment.reading import check, load
+from nrm_plugin.experiment.schema import BY_KEY, Entry
+from nrm_plugin.experiment.statements import Statement, statements
+from nrm_plugin.experiment.validation import check, load
 from nrm_plugin.files import decode, replacing
 from nrm_plugin.text import commented, exact, rounded
 from nrm_plugin.vocabulary import METADATA
 
 if TYPE_CHECKING:
-    from nrm_plugin.calibration.estimate import Estimate
+    from nrm_plugin.calibration import Estimate
 
 _MARK = "calibrated: "
 _BEFORE = "; before: "

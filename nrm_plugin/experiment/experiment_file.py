@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 COMMAND_LINE = "--set"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Experiment:
     """A checked experiment file.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nrm_plugin.vocabulary import METADATA, WITH_ERROR
@@ -23,7 +24,7 @@ SECTIONS: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A key of the file.
 
@@ -54,33 +55,36 @@ class Entry:
         return f"[{self.section}] {self.name}"
 
 
-def _section(section: str, *rows: tuple[str, str, str, str]) -> list[Entry]:
+def _section(
+    section: str, *rows: tuple[str, str, str, str], varies: bool = False
+) -> Iterator[Entry]:
     """Entries of a section, each calibration with its standard error behind it."""
-    found = []
     for name, key, unit, use in rows:
-        found.append(Entry(section, name, key, unit, use))
+        yield Entry(section=section, name=name, key=key, unit=unit, use=use, varies=varies)
         if key in WITH_ERROR:
-            error = METADATA[f"{key}_stderr"].meaning
-            found.append(Entry(section, f"{name}_stderr", f"{key}_stderr", unit, error))
-    return found
+            error, meaning = f"{key}_stderr", METADATA[f"{key}_stderr"].meaning
+            yield Entry(section=section, name=f"{name}_stderr", key=error, unit=unit, use=meaning)
 
 
-_WALL = "nrm calibrate deflection"
 _SADER = "nrm calibrate sader"
 _LATERAL = "nrm calibrate lateral"
 _DITHER = "nrm calibrate dither"
 
 ENTRIES: tuple[Entry, ...] = (
-    Entry("measurement", "title", "title", varies=True),
-    Entry("measurement", "instrument", "instrument", varies=True),
-    Entry("measurement", "scanner", "scanner", varies=True),
-    Entry("measurement", "ramp_size", "ramp_size", "um", varies=True),
-    Entry("measurement", "ramp_rate", "ramp_rate", "Hz", varies=True),
-    Entry("measurement", "approach_speed", "approach_speed", "um/s", varies=True),
-    Entry("measurement", "retract_speed", "retract_speed", "um/s", varies=True),
-    Entry("measurement", "hold_time", "hold_time", "s", varies=True),
-    Entry("measurement", "trigger_threshold", "trigger_threshold", "V", varies=True),
-    Entry("measurement", "trigger_mode", "trigger_mode", varies=True),
+    *_section(
+        "measurement",
+        ("title", "title", "", ""),
+        ("instrument", "instrument", "", ""),
+        ("scanner", "scanner", "", ""),
+        ("ramp_size", "ramp_size", "um", ""),
+        ("ramp_rate", "ramp_rate", "Hz", ""),
+        ("approach_speed", "approach_speed", "um/s", ""),
+        ("retract_speed", "retract_speed", "um/s", ""),
+        ("hold_time", "hold_time", "s", ""),
+        ("trigger_threshold", "trigger_threshold", "V", ""),
+        ("trigger_mode", "trigger_mode", "", ""),
+        varies=True,
+    ),
     *_section(
         "measurement",
         ("temperature", "temperature", "K", "for nrm calibrate thermal"),
@@ -150,7 +154,7 @@ ENTRIES: tuple[Entry, ...] = (
         ("clock_offset", "clock_offset", "s", "for nrm process --potential"),
         ("time_zone", "time_zone", "", "for nrm process --potential"),
     ),
-    Entry("notes", "comment", "comment", varies=True),
+    *_section("notes", ("comment", "comment", "", ""), varies=True),
 )
 
 #: Metadata that an experiment file does not hold, and why.

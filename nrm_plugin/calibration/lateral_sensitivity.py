@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from math import hypot, isfinite
 from typing import Literal
 
-from nrm_plugin.calibration.estimate import CalibrationFailed, Estimate
+from nrm_plugin.calibration import CalibrationFailed, Estimate
 from nrm_plugin.calibration.friction import FEWEST, LoopShape
-from nrm_plugin.calibration.known import peak_factor, require, stderr_of
+from nrm_plugin.calibration.inputs import peak_factor, require, stderr_of
 from nrm_plugin.calibration.lockin import needed
 from nrm_plugin.calibration.stick import bare, plateau
 from nrm_plugin.errors import InvalidInput
@@ -29,8 +29,8 @@ from nrm_plugin.vocabulary import missing_calibration
 STIFFEST = 2.0
 
 
-@dataclass(frozen=True)
-class Sensitivity:
+@dataclass(frozen=True, kw_only=True)
+class LateralSensitivity:
     """Lateral motion of the tip per volt.
 
     Attributes
@@ -65,7 +65,9 @@ class Sensitivity:
         """
         if self.of == "lock-in":
             notes = (*self.notes, "per V at the lock-in's input")
-            return Estimate("lateral_sensitivity", self.value, self.stderr, self.method, notes)
+            return Estimate(
+                "lateral_sensitivity", self.value, self.stderr, self.method, notes=notes
+            )
         if output_gain is None:
             raise missing_calibration(["lateral_output_gain"])
         note = (
@@ -77,7 +79,7 @@ class Sensitivity:
             self.value * output_gain,
             self.stderr * output_gain,
             self.method,
-            (*self.notes, note),
+            notes=(*self.notes, note),
         )
 
 
@@ -116,7 +118,7 @@ def from_loops(
     *,
     lateral_stiffness_stderr: float = 0.0,
     contact_stiffness_stderr: float = 0.0,
-) -> Sensitivity:
+) -> LateralSensitivity:
     """Static sensitivity from the stick part of friction loops.
 
     Parameters
@@ -146,12 +148,12 @@ def from_loops(
         contact_stiffness_stderr / contact_stiffness if isfinite(contact_stiffness) else 0.0,
     )
     relative = hypot(shape.slope_stderr / shape.slope, part * hypot(*ratios))
-    return Sensitivity(
-        value,
-        value * relative,
-        "static",
-        "locked tip: stick part of friction loops, S_true = S_x (1 + k_lat/k_con)",
-        (
+    return LateralSensitivity(
+        value=value,
+        stderr=value * relative,
+        of="static",
+        method="locked tip: stick part of friction loops, S_true = S_x (1 + k_lat/k_con)",
+        notes=(
             f"{shape.n_lines} lines, stick part of {shape.stick_samples:.1f} samples, "
             f"S_x = {shape.slope:.4g} V/m",
             f"1 + k_lat/k_con = {correction:.3f}",
@@ -165,7 +167,7 @@ def from_hard_contact(
     contact_stiffness: float | None = None,
     contact_stiffness_stderr: float = 0.0,
     third_harmonic: str | None = None,
-) -> Sensitivity:
+) -> LateralSensitivity:
     """Lock-in sensitivity from the dither on a hard sample, of known amplitude.
 
     ``A / V_peak``, with V_peak extrapolated to an infinitely stiff contact, or corrected by a
@@ -211,10 +213,16 @@ def from_hard_contact(
     value = known["dither_amplitude"] / peak
     relative = hypot(error, stderr_of(curves, "dither_amplitude"))
     method = "locked tip: dither amplitude over lock-in signal in hard contact"
-    return Sensitivity(value, value * relative, "lock-in", method, (*found.notes, note))
+    return LateralSensitivity(
+        value=value,
+        stderr=value * relative,
+        of="lock-in",
+        method=method,
+        notes=(*found.notes, note),
+    )
 
 
-def given(value: float, stderr: float, of: Literal["static", "lock-in"]) -> Sensitivity:
+def given(value: float, stderr: float, of: Literal["static", "lock-in"]) -> LateralSensitivity:
     """Return a sensitivity in m/V that is known from elsewhere.
 
     Raises
@@ -224,7 +232,7 @@ def given(value: float, stderr: float, of: Literal["static", "lock-in"]) -> Sens
     """
     if not (isfinite(value) and value > 0.0 and stderr >= 0.0):
         raise InvalidInput(f"a lateral sensitivity is a positive number in m/V, not {value!r}")
-    return Sensitivity(value, stderr, of, "given")
+    return LateralSensitivity(value=value, stderr=stderr, of=of, method="given")
 
 
 def _correction(lateral_stiffness: float, contact_stiffness: float) -> float:

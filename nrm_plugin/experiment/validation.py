@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from nrm_plugin.errors import InvalidInput, RecipeError
-from nrm_plugin.experiment.contents import Experiment
-from nrm_plugin.experiment.layout import BY_KEY, BY_PLACE, SECTIONS, Entry, names_in
-from nrm_plugin.experiment.lines import deep_key, statements
+from nrm_plugin.experiment.experiment_file import Experiment
+from nrm_plugin.experiment.schema import BY_KEY, BY_PLACE, SECTIONS, Entry, names_in
+from nrm_plugin.experiment.statements import deep_key, statements
 from nrm_plugin.files import decode, read_settings
 from nrm_plugin.units import parse as number_of
 from nrm_plugin.vocabulary import CHANNELS, METADATA, nearest
@@ -76,7 +76,9 @@ def check(text: str, name: str = "experiment file") -> Experiment:
     for section, content in tree.items():
         reader.section(section, content)
     reader.finish()
-    return Experiment(name, reader.metadata, reader.channels, text, lines)
+    return Experiment(
+        name=name, metadata=reader.metadata, channels=reader.channels, text=text, lines=lines
+    )
 
 
 def _tree(text: str, name: str) -> dict[str, Any]:
