@@ -27,10 +27,13 @@ from numpy.typing import NDArray
 
 from nrm_plugin.columns import FileStamp
 from nrm_plugin.errors import CorruptFile, MissingFile, OutputError
+from nrm_plugin.files import close_after, open_locked
 
 MAGIC = b"NRM recording 1\n"
 _RECORD = struct.Struct("<4sII")
 _BLOCK = struct.Struct("<qqqq")
+
+_BUSY = "another nrm acquire is recording to it: end that one first, or record under another name"
 
 #: Time in s after which what was written must be on the disk.
 FLUSHED = 1.0
@@ -64,35 +67,36 @@ class Recording:
     Parameters
     ----------
     path : Path
-        There must be nothing.
+        There must be nothing. Nobody else can write it until it is closed.
     header : mapping
         What describes the recording, for JSON.
 
     Raises
     ------
     OutputError
-        If the place cannot be written, or no longer: the disk is full, the share is gone.
+        If there is a file, somebody else records to it, or it cannot be written, or no longer:
+        the disk is full, the share is gone.
     """
 
     def __init__(self, path: Path, header: dict[str, Any]) -> None:
         self.path, self.samples = path, 0
-        try:
-            self._file = FileIO(path, "xb")
-        except FileExistsError:
+        self._file = open_locked(path, _BUSY, FileIO)
+        head = self._file.read(len(MAGIC))
+        if head:
+            self.close()
+            recover = f"get it back with nrm acquire --recover {path}"
             raise OutputError(
                 path,
-                "there is a recording that was not finished: get it back with "
-                f"nrm acquire --recover {path}, or delete it",
-            ) from None
-        except (OSError, ValueError) as error:
-            raise OutputError(path, getattr(error, "strerror", None) or error) from None
+                f"there is a recording that was not finished: {recover}, or delete it"
+                if head == MAGIC
+                else "there is a file that is no recording: rename or delete it",
+            )
         self._flushed = time.monotonic()
         try:
             self._write(MAGIC)
             self.note(**header)
         except OutputError:
-            self.close()
-            path.unlink()
+            self.remove()
             raise
 
     def __enter__(self) -> Self:
@@ -109,6 +113,10 @@ class Recording:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def remove(self) -> None:
+        """Close and delete the file."""
+        close_after(self._file, lambda: self.path.unlink(missing_ok=True))
 
     def note(self, **values: Any) -> None:
         """Write down something that is no block."""

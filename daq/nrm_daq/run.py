@@ -190,8 +190,7 @@ def checked(config: DaqConfig) -> dict[str, Any]:
 
 def _forget_empty(recording: Recording) -> None:
     if not recording.samples:
-        recording.close()
-        recording.path.unlink(missing_ok=True)
+        recording.remove()
 
 
 def _lock_in(config: DaqConfig, stack: ExitStack) -> tuple[SR830 | None, Settings]:

@@ -143,7 +143,7 @@ class Processing(Batch):
         curves = self.potential.of(curves)
         self.say(out, [w for w in curves.warnings if w not in known])
         with self.progress(out, "curves") as progress, _unlogged():
-            results = process(curves, self.recipe, out, progress=progress)
+            results = process(curves, self.recipe, out, progress=progress, overwrite=self.overwrite)
         found = self._found[str(out)] = said.summary(results)
         self.say(out, [w for w in found["warnings"] if w not in curves.warnings])
         if self.shown and not self.quiet:

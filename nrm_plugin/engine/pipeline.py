@@ -119,6 +119,7 @@ def process(
     progress: Progress | None = None,
     threads: int | None = None,
     block: int | None = None,
+    overwrite: bool = True,
 ) -> xr.Dataset:
     """Find the solid contact of every curve, and the moduli of what lies above it.
 
@@ -137,6 +138,8 @@ def process(
         By default one per processor. Results don't depend on it.
     block : int, optional
         Curves that are processed at once. Results don't depend on it.
+    overwrite : bool
+        Whether a file that is at `out` may be replaced, once the new one is complete.
 
     Returns
     -------
@@ -180,6 +183,7 @@ def process(
             recipe.directions if len(ways) > 1 else None,
             attributes,
             _fingerprint(attributes, ways),
+            overwrite,
         ) as results,
     ):
         hashes = aside.submit(provenance.hashes, curves)
