@@ -212,13 +212,13 @@ def test_a_recording_is_never_written_over(tmp_path: Path) -> None:
 
 def test_nobody_else_records_to_it_meanwhile(tmp_path: Path) -> None:
     path = tmp_path / "out.h5.part"
-    with recording.Recording(path, {"channels": [{}]}) as made:
+    with recording.Recording(path, {"channels": [{}, {}]}) as made:
         made.append(block(0, 100))
         with pytest.raises(nrm.OutputError, match="another nrm acquire is recording"):
-            recording.Recording(path, {"channels": [{}]})
+            recording.Recording(path, {"channels": [{}, {}]})
         assert recording.read(path).n_samples == 100  # reading is allowed
     with pytest.raises(nrm.OutputError, match="--recover"):
-        recording.Recording(path, {"channels": [{}]})
+        recording.Recording(path, {"channels": [{}, {}]})
 
 
 def test_a_file_that_is_no_recording_is_left_alone(tmp_path: Path) -> None:
