@@ -14,7 +14,7 @@ import numpy as np
 
 from nrm_plugin.cli import results as said
 from nrm_plugin.cli.batch import Batch, Known, files_and_output, is_folder, what_is_known
-from nrm_plugin.cli.potential import Potential
+from nrm_plugin.cli.potential import PotentialOptions
 from nrm_plugin.engine import provenance
 from nrm_plugin.engine.pipeline import process
 from nrm_plugin.engine.shape import shape_factor
@@ -90,7 +90,7 @@ def command(
     if not folder and Path(output).suffix.lower() != ".h5":
         raise click.UsageError(f"-o {output}: results are written as .h5, or to a folder/")
     quiet = bool(ctx.obj and ctx.obj["quiet"])
-    potential = Potential.given(logs, clock_offset, time_zone, log_start)
+    potential = PotentialOptions.read(logs, clock_offset, time_zone, log_start)
     batch = Processing(
         files, known, overwrite, quiet, recipe=chosen, potential=potential, shown=not as_json
     )
@@ -115,7 +115,7 @@ class Processing(Batch):
     Parameters
     ----------
     recipe : Recipe
-    potential : Potential
+    potential : PotentialOptions
         Where that of every curve comes from.
     shown : bool
         Whether a summary of each file is printed when it is done.
@@ -126,11 +126,11 @@ class Processing(Batch):
         *args: Any,
         recipe: Recipe,
         shown: bool,
-        potential: Potential | None = None,
+        potential: PotentialOptions | None = None,
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
-        self.recipe, self.shown, self.potential = recipe, shown, potential or Potential()
+        self.recipe, self.shown, self.potential = recipe, shown, potential or PotentialOptions()
         self._found: dict[str, dict[str, Any]] = {}
 
     def write(self, curves: CurveSet, out: Path) -> None:
@@ -140,7 +140,7 @@ class Processing(Batch):
         if out.exists() and any(out.samefile(path) for path in self.files if path.exists()):
             raise OutputError(out, "it is one of the files to be processed")
         known = curves.warnings
-        curves = self.potential.of(curves)
+        curves = self.potential.apply(curves)
         self.say(out, [w for w in curves.warnings if w not in known])
         with self.progress(out, "curves") as progress, _unlogged():
             results = process(curves, self.recipe, out, progress=progress, overwrite=self.overwrite)
@@ -156,7 +156,7 @@ class Processing(Batch):
             made = open_results(out)
         except NrmError:
             return False
-        planned, how = plan(self.potential.of(curves))
+        planned, how = plan(self.potential.apply(curves))
         depth = made["depth"].values
         shape = shape_factor(self.recipe.shape_factor, planned, depth)
         wanted = provenance.attributes(planned, self.recipe, how, shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,7 @@ class Log:
     current: FloatArray | None = None
     cycle: IntArray | None = None
     start: np.datetime64 | None = None
+    _: KW_ONLY
     time_zone: str = ""
     start_uncertainty: float = 0.0
     notes: tuple[str, ...] = ()
@@ -67,10 +68,10 @@ class Log:
         potential = _numbers("potential", self.potential)
         if time.shape != potential.shape or time.ndim != 1:
             raise InvalidInput("a log has as many times as potentials")
-        there = np.isfinite(time) & np.isfinite(potential)
-        if there.sum() < 2:
+        finite = np.isfinite(time) & np.isfinite(potential)
+        if finite.sum() < 2:
             raise InvalidInput("a log has at least two points with time and potential")
-        time, potential = time[there], potential[there]
+        time, potential = time[finite], potential[finite]
         back = np.flatnonzero(np.diff(time) < 0)
         if len(back):
             raise InvalidInput(
@@ -90,20 +91,20 @@ class Log:
         self._set("potential", potential)
         self._set("start", start)
         if self.current is not None:
-            self._set("current", self._beside("current", there))
+            self._set("current", self._beside("current", finite))
         if self.cycle is not None:
-            numbers = self._beside("cycle", there)
-            known = np.isfinite(numbers) & (np.abs(numbers) < 1e9)
-            self._set("cycle", np.where(known, numbers, -1).astype(np.int64))
+            numbers = self._beside("cycle", finite)
+            valid = np.isfinite(numbers) & (np.abs(numbers) < 1e9)
+            self._set("cycle", np.where(valid, numbers, -1).astype(np.int64))
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
-    def _beside(self, name: str, there: np.ndarray) -> FloatArray:
+    def _beside(self, name: str, finite: np.ndarray) -> FloatArray:
         values = _numbers(name, getattr(self, name))
-        if values.shape != there.shape:
+        if values.shape != finite.shape:
             raise InvalidInput(f"a log has as many values of {name} as of the potential")
-        return np.asarray(values[there])
+        return np.asarray(values[finite])
 
     @property
     def duration(self) -> float:
@@ -126,12 +127,12 @@ def moment(date: Any) -> np.datetime64:
     InvalidInput
     """
     try:
-        found: Any = np.array(date, "M8[us]")
+        date_time: Any = np.array(date, "M8[us]")
     except (TypeError, ValueError):
-        found = np.array("NaT", "M8[us]")
-    if found.shape != () or np.isnat(found):
+        date_time = np.array("NaT", "M8[us]")
+    if date_time.shape != () or np.isnat(date_time):
         raise InvalidInput(f"{str(date)[:60]!r} is no date: write it as 2025-03-04T09:41:07")
-    return np.datetime64(found[()], "us")
+    return np.datetime64(date_time[()], "us")
 
 
 def _seconds(
@@ -142,8 +143,8 @@ def _seconds(
     if values.dtype.kind != "M":
         return _numbers("time", values), None if start is None else moment(start)
     dates = values.astype("M8[us]")
-    known = dates[~np.isnat(dates)]
-    if not known.size:
+    valid = dates[~np.isnat(dates)]
+    if not valid.size:
         raise InvalidInput("a log has at least two points with time and potential")
-    seconds = (dates - known.flat[0]) / np.timedelta64(1, "s")
-    return np.asarray(seconds, np.float64), moment(known.flat[0])
+    seconds = (dates - valid.flat[0]) / np.timedelta64(1, "s")
+    return np.asarray(seconds, np.float64), moment(valid.flat[0])

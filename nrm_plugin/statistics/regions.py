@@ -159,13 +159,13 @@ def _passes(
     n = len(potential)
     sweeps, cycles = column(results, "sweep"), column(results, "cycle")
     if sweeps is None or (cycles is None and not (sweeps == 0).all()):
-        from nrm_plugin.potential.passes import find_passes
+        from nrm_plugin.potential.sweeps import find_sweeps
 
         time = times(results, np.arange(n))
         order = np.flatnonzero(known)
         if np.isfinite(time[order]).all():
             order = order[np.argsort(time[order], kind="stable")]
-        found = find_passes(potential[order])
+        found = find_sweeps(potential[order])
         own_sweeps, own_cycles = np.zeros(n, np.int64), np.full(n, -1)
         own_sweeps[order], own_cycles[order] = found.sweep, found.cycle
         sweeps = own_sweeps if sweeps is None else sweeps

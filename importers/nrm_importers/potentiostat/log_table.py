@@ -165,7 +165,16 @@ def read_table(
     cycle = numbers(frame["cycle"]) if "cycle" in found else None
     kept = np.isfinite(time) & np.isfinite(potential)
     notes += _lost(path, len(kept), int(kept.sum()))
-    return Log(time, potential, current, cycle, start, zone, step, tuple(notes))  # type: ignore[arg-type]
+    return Log(
+        time,
+        potential,
+        current,
+        cycle,  # type: ignore[arg-type]
+        start,
+        time_zone=zone,
+        start_uncertainty=step,
+        notes=tuple(notes),
+    )
 
 
 def read_columns(

@@ -10,7 +10,7 @@ import numpy as np
 from nrm_plugin.columns import FloatArray, IntArray
 
 
-class Trace:
+class PiecewiseLinear:
     """Points joined by straight lines.
 
     Parameters

@@ -17,7 +17,7 @@ _BAND = 6.0
 
 
 @dataclass(frozen=True)
-class Passes:
+class Sweeps:
     """Direction and number of the pass at every point.
 
     Attributes
@@ -38,7 +38,7 @@ class Passes:
         return np.where(self.number < 0, -1, 1 + self.number // 2)
 
 
-def find_passes(potential: FloatArray) -> Passes:
+def find_sweeps(potential: FloatArray) -> Sweeps:
     """Divide potentials, in order of time, into passes at the vertices.
 
     A vertex is an extreme from which the potential comes back further than noise and small steps
@@ -53,7 +53,7 @@ def find_passes(potential: FloatArray) -> Passes:
     n = len(potential)
     sweep, number = np.zeros(n, np.int64), np.full(n, -1)
     if n < 2:
-        return Passes(sweep, number)
+        return Sweeps(sweep, number)
     noise = _noise(potential)
     threshold = max(_STEP, _PART * float(np.ptp(potential)), _NOISE * noise)
     turns = _turns(potential.tolist(), threshold)
@@ -66,7 +66,7 @@ def find_passes(potential: FloatArray) -> Passes:
         begin = edge + 1 if i else 0
         rises = potential[turns[i][1]] > potential[turns[i][0]]
         sweep[begin:stop], number[begin:stop] = (1 if rises else -1), i
-    return Passes(sweep, number)
+    return Sweeps(sweep, number)
 
 
 def _noise(potential: FloatArray) -> float:
@@ -77,17 +77,17 @@ def _noise(potential: FloatArray) -> float:
 
 def _turns(values: list[float], threshold: float) -> list[tuple[int, int]]:
     """Every extreme, and the point at which it was clear that the potential had turned there."""
-    found: list[tuple[int, int]] = []
-    low = high = way = 0
+    turns: list[tuple[int, int]] = []
+    low = high = direction = 0
     for i, value in enumerate(values):
-        if way >= 0 and value >= values[high]:
+        if direction >= 0 and value >= values[high]:
             high = i
-        if way <= 0 and value <= values[low]:
+        if direction <= 0 and value <= values[low]:
             low = i
-        if way >= 0 and values[high] - value > threshold:
-            found.append((high, i))
-            way, low = -1, i
-        elif way <= 0 and value - values[low] > threshold:
-            found.append((low, i))
-            way, high = 1, i
-    return found
+        if direction >= 0 and values[high] - value > threshold:
+            turns.append((high, i))
+            direction, low = -1, i
+        elif direction <= 0 and value - values[low] > threshold:
+            turns.append((low, i))
+            direction, high = 1, i
+    return turns

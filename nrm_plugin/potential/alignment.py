@@ -21,7 +21,7 @@ _ZONES = sorted((k * 1800.0 for k in range(-52, 53)), key=lambda s: (s % 3600.0,
 
 
 @dataclass
-class Clock:
+class MicroscopeClock:
     """How the potentiostat's clock is related to the microscope's.
 
     Attributes
@@ -42,13 +42,13 @@ class Clock:
     warnings: list[str] = field(default_factory=list)
 
     def words(self) -> list[str]:
-        """What was set, for the results."""
-        said = [f"clock offset {self.offset or 0.0:g} s"]
+        """The settings in words, as the results keep them."""
+        words = [f"clock offset {self.offset or 0.0:g} s"]
         if self.zone:
-            said.append(f"time zone {self.zone}")
+            words.append(f"time zone {self.zone}")
         if self.start is not None:
-            said.append(f"start {self.start}")
-        return said
+            words.append(f"start {self.start}")
+        return words
 
     def begin(self, log: Log) -> np.datetime64:
         """When the log's time 0 was by the microscope's clock.
@@ -65,15 +65,15 @@ class Clock:
             return self.start
         if log.start is None:
             raise InvalidInput(
-                f"{_named(log)} does not say when it began: give the date and time by the "
+                f"{_name_of(log)} does not say when it began: give the date and time by the "
                 "microscope's clock (start, --log-start 2025-03-04T09:41:07)"
             )
         if log.time_zone:
             return self._from_utc(log)
         if self.offset is None and not self.zone:
             self._warn(
-                f"neither {_named(log)} nor the curves say their time zone: both clocks are taken "
-                "to show the same time (clock_offset says that, or another difference)"
+                f"neither {_name_of(log)} nor the curves say their time zone: both clocks are "
+                "taken to show the same time (clock_offset says that, or another difference)"
             )
         return log.start
 
@@ -87,12 +87,12 @@ class Clock:
         match = re.fullmatch(r"([+-])(\d\d):?(\d\d)", log.time_zone)
         if match is None:
             raise InvalidInput(
-                f"the times of {_named(log)} are in {log.time_zone}: give the time zone of the "
+                f"the times of {_name_of(log)} are in {log.time_zone}: give the time zone of the "
                 "microscope's clock (time_zone, --time-zone Europe/London)"
             )
         ahead_s = (-1 if match[1] == "-" else 1) * (int(match[2]) * 3600.0 + int(match[3]) * 60.0)
         self._warn(
-            f"the microscope's clock is taken to show the time of {_named(log)}, which is "
+            f"the microscope's clock is taken to show the time of {_name_of(log)}, which is "
             f"{log.time_zone} of UTC (time_zone says that, or another)"
         )
         return log.start + microseconds(ahead_s)
@@ -102,9 +102,9 @@ class Clock:
             self.warnings.append(text)
 
 
-@dataclass(frozen=True, eq=False)
-class Placed:
-    """Logs one behind the other, by the microscope's clock.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class JoinedLogs:
+    """Logs one after the other, by the microscope's clock.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ class Placed:
         return self.origin + microseconds(float(self.time[-1]))
 
 
-def place(logs: Sequence[Log], clock: Clock) -> Placed:
+def join_logs(logs: Sequence[Log], clock: MicroscopeClock) -> JoinedLogs:
     """Put logs on the microscope's clock, in order of time.
 
     A gap between two logs is one if it is longer than twice the usual step within them.
@@ -141,7 +141,7 @@ def place(logs: Sequence[Log], clock: Clock) -> Placed:
     Raises
     ------
     InvalidInput
-        If two of them cover the same time, or see `Clock.begin`.
+        If two of them cover the same time, or see `MicroscopeClock.begin`.
     """
     if clock.start is not None and len(logs) > 1:
         raise InvalidInput("start says when one log began: give one log with it")
@@ -156,19 +156,19 @@ def place(logs: Sequence[Log], clock: Clock) -> Placed:
         gap = float(times[i][0] - times[i - 1][-1])
         if gap < 0:
             raise InvalidInput(
-                f"{_named(ordered[i - 1])} and {_named(ordered[i])} cover the same time"
+                f"{_name_of(ordered[i - 1])} and {_name_of(ordered[i])} cover the same time"
             )
         steps = max(float(np.median(np.diff(t))) for t in (times[i - 1], times[i]))
         if gap > 2.0 * steps:
             gaps.append(i)
     ends = np.cumsum([len(t) for t in times]) - 1
-    return Placed(
-        origin,
-        np.concatenate(times),
-        np.concatenate([log.potential for log in ordered]),
-        _cycles(ordered),
-        ends[[*(i - 1 for i in gaps), len(times) - 1]],
-        max(log.start_uncertainty for log in logs),
+    return JoinedLogs(
+        origin=origin,
+        time=np.concatenate(times),
+        potential=np.concatenate([log.potential for log in ordered]),
+        cycle=_cycles(ordered),
+        last=ends[[*(i - 1 for i in gaps), len(times) - 1]],
+        start_uncertainty=max(log.start_uncertainty for log in logs),
     )
 
 
@@ -195,20 +195,20 @@ def zone(name: str) -> ZoneInfo:
         ) from None
 
 
-def no_overlap(began: Any, placed: Placed, clock: Clock) -> InvalidInput:
+def no_overlap(began: Any, joined: JoinedLogs, clock: MicroscopeClock) -> InvalidInput:
     """Say that no curve was taken while the log ran, and which offset would make them meet.
 
     Parameters
     ----------
     began : (n,) array of datetime64
         When the curves began; some are known.
-    placed : Placed
-    clock : Clock
+    joined : JoinedLogs
+    clock : MicroscopeClock
     """
     known = began[~np.isnat(began)]
     first, last = known.min(), known.max()
-    seconds = (known - placed.origin) / np.timedelta64(1, "s")
-    end = placed.time[-1]
+    seconds = (known - joined.origin) / np.timedelta64(1, "s")
+    end = joined.time[-1]
     counts = [int(((seconds >= s) & (seconds <= s + end)).sum()) for s in _ZONES]
     best = int(np.argmax(counts))
     if counts[best]:
@@ -220,8 +220,8 @@ def no_overlap(began: Any, placed: Placed, clock: Clock) -> InvalidInput:
     total = (clock.offset or 0.0) + shift
     return InvalidInput(
         f"no curve was taken while the potentiostat's log ran: the curves began from "
-        f"{_said(first)} to {_said(last)}, the log is from {_said(placed.origin)} to "
-        f"{_said(placed.end)} by the microscope's clock. With a clock_offset of "
+        f"{_shown(first)} to {_shown(last)}, the log is from {_shown(joined.origin)} to "
+        f"{_shown(joined.end)} by the microscope's clock. With a clock_offset of "
         f"{total:.10g} s{hint}"
     )
 
@@ -231,9 +231,9 @@ def microseconds(seconds: float) -> np.timedelta64:
     return np.timedelta64(round(seconds * 1e6), "us")
 
 
-def _said(moment: Any) -> str:
+def _shown(moment: Any) -> str:
     return str(np.datetime64(moment, "s")).replace("T", " ")
 
 
-def _named(log: Log) -> str:
+def _name_of(log: Log) -> str:
     return log.name or "the log"

@@ -1,4 +1,4 @@
-"""Potentials that were recorded with the curves, or are known already."""
+"""Potentials from the curves themselves: a recorded channel, or a column of potentials."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import xarray as xr
 from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
-from nrm_plugin.potential.passes import find_passes
-from nrm_plugin.potential.settings import Found, Settings, empty, starts
+from nrm_plugin.potential.settings import CurvePotentials, PotentialSettings, empty_columns, starts
+from nrm_plugin.potential.sweeps import find_sweeps
 
 
-def from_channel(curves: CurveSet, settings: Settings) -> Found:
+def from_channel(curves: CurveSet, settings: PotentialSettings) -> CurvePotentials:
     """Take the mean of the recorded channel over every curve; see `with_potential`."""
     n = curves.n_curves
-    columns = empty(n)
+    columns = empty_columns(n)
     gain, shift, words = settings.scale(monitor=True)
     for first, stop in curves.blocks():
         values = curves.read("potential", slice(first, stop))
@@ -41,7 +41,7 @@ def from_channel(curves: CurveSet, settings: Settings) -> Found:
     _by_order(curves, columns)
     channel = curves.channels["potential"]
     name = f" ({channel.original})" if channel.original not in ("", "potential") else ""
-    return Found(columns, f"recorded channel potential{name}; {words}", warnings)
+    return CurvePotentials(columns, f"recorded channel potential{name}; {words}", warnings)
 
 
 def _means(values: FloatArray, edges: AnyArray) -> tuple[FloatArray, FloatArray]:
@@ -49,11 +49,11 @@ def _means(values: FloatArray, edges: AnyArray) -> tuple[FloatArray, FloatArray]
 
     Samples that are no numbers are left out.
     """
-    there = np.isfinite(values)
-    centre = float(values[there].mean()) if there.any() else 0.0
-    kept = np.where(there, values - centre, 0.0)
+    finite = np.isfinite(values)
+    centre = float(values[finite].mean()) if finite.any() else 0.0
+    kept = np.where(finite, values - centre, 0.0)
     sums, squares, counts = (
-        np.concatenate([[0.0], np.cumsum(x)])[edges] for x in (kept, kept**2, there * 1.0)
+        np.concatenate([[0.0], np.cumsum(x)])[edges] for x in (kept, kept**2, finite * 1.0)
     )
     total = np.stack([s[:, [1, 2, 2]] - s[:, [0, 1, 0]] for s in (sums, squares, counts)])
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -63,7 +63,7 @@ def _means(values: FloatArray, edges: AnyArray) -> tuple[FloatArray, FloatArray]
     return means + centre, error
 
 
-def from_column(data: CurveSet | xr.Dataset, settings: Settings) -> Found:
+def from_column(data: CurveSet | xr.Dataset, settings: PotentialSettings) -> CurvePotentials:
     """Sweep and cycle of potentials that are known already."""
     table = data.curve_table if isinstance(data, CurveSet) else data.coords
     if "potential" not in table or not np.isfinite(table["potential"]).any():
@@ -72,13 +72,13 @@ def from_column(data: CurveSet | xr.Dataset, settings: Settings) -> Found:
             f"there is {lacking} potential: give the potentiostat's log (--potential), or say "
             "which channel it is (--map Input3=potential)"
         )
-    if set(settings.given) & {"potential_gain", "potential_offset", "reference_potential"}:
+    if set(settings.arguments) & {"potential_gain", "potential_offset", "reference_potential"}:
         raise InvalidInput(
             "gain, offset and reference are for a recorded channel or a log; these potentials are "
             "final"
         )
     n = data.n_curves if isinstance(data, CurveSet) else data.sizes["curve"]
-    columns = empty(n)
+    columns = empty_columns(n)
     for name in ("potential", "potential_uncertainty"):
         if name in table:
             columns[name] = np.array(table[name], np.float64)
@@ -86,16 +86,16 @@ def from_column(data: CurveSet | xr.Dataset, settings: Settings) -> Found:
         columns |= {name: np.array(table[name], np.int64) for name in ("sweep", "cycle")}
     else:
         _by_order(data, columns)
-    known = data.metadata if isinstance(data, CurveSet) else data.attrs
-    return Found(columns, str(known.get("potential_source", "given")), [])
+    metadata = data.metadata if isinstance(data, CurveSet) else data.attrs
+    return CurvePotentials(columns, str(metadata.get("potential_source", "given")), [])
 
 
 def _by_order(data: CurveSet | xr.Dataset, columns: dict[str, AnyArray]) -> None:
     """Fill in sweep and cycle from the potentials of the curves in their order of time."""
     order = _order(data)
     order = order[np.isfinite(columns["potential"][order])]
-    passes = find_passes(columns["potential"][order])
-    columns["sweep"][order], columns["cycle"][order] = passes.sweep, passes.cycle
+    sweeps = find_sweeps(columns["potential"][order])
+    columns["sweep"][order], columns["cycle"][order] = sweeps.sweep, sweeps.cycle
 
 
 def _order(data: CurveSet | xr.Dataset) -> AnyArray:
