@@ -18,7 +18,7 @@ from daq_boards import NAMES, converted, known_board
 
 import nrm_plugin as nrm
 from nrm_daq.device import InstantClock, SimulatedDaq
-from nrm_daq.recording import Block, Recording
+from nrm_daq.recording import Recording, SampleBlock
 from nrm_plugin.cli import main
 
 REAL = """
@@ -400,7 +400,7 @@ def test_what_needs_no_extra(tmp_path: Path) -> None:
     )
     assert (plugin["failure"], plugin["hooks"]) == ("", ["nrm_commands"])
     with Recording(tmp_path / "out.h5.part", recording_of_one_channel()) as made:
-        made.append(Block(0, converted(0, np.arange(1000))[None].astype("f4"), 0, 0))
+        made.append(SampleBlock(0, converted(0, np.arange(1000))[None].astype("f4"), 0, 0))
     done = without_the_extra("acquire", "--recover", tmp_path / "out.h5.part")
     assert (done.returncode, "1000 samples" in done.stdout) == (0, True), done.stderr
     np.testing.assert_array_equal(
@@ -413,7 +413,7 @@ def recording_of_one_channel() -> dict[str, Any]:
     """What a recording of the first known channel says of itself."""
     from nrm_daq.config import DaqConfig
     from nrm_daq.hardware import connected, prepared
-    from nrm_daq.lockin import Settings
+    from nrm_daq.lockin_settings import Settings
     from nrm_daq.run import described
 
     with SimulatedDaq(known_board(1), InstantClock()) as daq:

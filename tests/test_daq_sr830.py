@@ -10,9 +10,9 @@ import time
 import numpy as np
 import pytest
 
-from nrm_daq.lockin import POLES, SENSITIVITIES, TIME_CONSTANTS, Settings, changed, given
+from nrm_daq.lockin_settings import POLES, SENSITIVITIES, TIME_CONSTANTS, Settings, changed, given
+from nrm_daq.lockin_watch import LockInWatch, Stretch
 from nrm_daq.sr830 import SR830, Status
-from nrm_daq.watch import Stretch, Watch
 from nrm_plugin.calibration.lockin import input_volts
 from nrm_plugin.errors import DaqUnavailable, InvalidInput
 from nrm_plugin.vocabulary import METADATA
@@ -321,7 +321,7 @@ class Clock:
 def watched(lockin):
     """A watch without its thread, and its clock."""
     clock = Clock()
-    return Watch(lockin, lockin.snapshot(), clock=clock), clock
+    return LockInWatch(lockin, lockin.snapshot(), clock=clock), clock
 
 
 def look(watch, clock, now):
@@ -398,7 +398,7 @@ def test_an_instrument_that_falls_silent_spoils_that_time_and_no_more(lockin):
 
 def test_the_watch_runs_beside_a_recording_and_forgets_what_was_before(lockin):
     turn(lockin, "LIAS?", "4")
-    watch = Watch(lockin, lockin.snapshot(), interval=0.01)
+    watch = LockInWatch(lockin, lockin.snapshot(), interval=0.01)
     with watch:
         turn(lockin, "LIAS?", "0")
         watch.look()
@@ -415,9 +415,9 @@ def test_the_watch_runs_beside_a_recording_and_forgets_what_was_before(lockin):
 @pytest.mark.parametrize("interval", [0.0, -1.0, math.nan, math.inf])
 def test_an_absurd_interval_is_refused(lockin, interval):
     with pytest.raises(InvalidInput, match="asked every"):
-        Watch(lockin, Settings(), interval=interval)
+        LockInWatch(lockin, Settings(), interval=interval)
 
 
 def test_nothing_is_imported_of_visa_until_an_instrument_is_opened():
-    code = "import sys, nrm_daq.lockin, nrm_daq.sr830; sys.exit('pyvisa' in sys.modules)"
+    code = "import sys, nrm_daq.lockin_settings, nrm_daq.sr830; sys.exit('pyvisa' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

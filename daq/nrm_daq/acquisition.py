@@ -27,7 +27,7 @@ from nrm_daq.driver import (
     nidaqmx,
 )
 from nrm_daq.hardware import Setup
-from nrm_daq.recording import Block
+from nrm_daq.recording import SampleBlock
 from nrm_plugin.errors import NrmError
 
 #: Blocks on their way from the reader to the writer.
@@ -92,7 +92,7 @@ class Acquisition:
     ) -> None:
         self._task, self._setup = task, setup
         self._block, self._total, self._triggered = block, total, triggered
-        self._queue: queue.Queue[Block | None] = queue.Queue(QUEUED)
+        self._queue: queue.Queue[SampleBlock | None] = queue.Queue(QUEUED)
         self._patience = 0.5 * setup.ring / setup.rate
         self._ending = ending or threading.Event()
         self._error: AcquisitionStopped | None = None
@@ -128,7 +128,7 @@ class Acquisition:
         """How full the queue is, 0 to 1."""
         return self._queue.qsize() / QUEUED
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[SampleBlock]:
         """Blocks in order, until the total is reached or `ending` is set.
 
         Raises
@@ -200,10 +200,10 @@ class Acquisition:
                     f"the driver gave {got} of {n} samples and stands at sample {reached}: "
                     "samples are missing",
                 )
-            self._hand_on(Block(self.position, buffer.astype("<f4"), arrived, self.backlog))
+            self._hand_on(SampleBlock(self.position, buffer.astype("<f4"), arrived, self.backlog))
             self.position += n
 
-    def _hand_on(self, block: Block) -> None:
+    def _hand_on(self, block: SampleBlock) -> None:
         try:
             self._queue.put(block, timeout=self._patience)
         except queue.Full:

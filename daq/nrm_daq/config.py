@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from nrm_daq import lockin
+from nrm_daq import lockin_settings
 from nrm_plugin import units
 from nrm_plugin.errors import InvalidInput, RecipeError
 from nrm_plugin.vocabulary import CHANNELS, METADATA, check_name, nearest
@@ -100,7 +100,7 @@ class LockIn(_Part):
     offset_y: Annotated[Finite, _in("")] | None = None
     frequency: Hertz | None = Field(default=None, description="of the dither")
 
-    def settings(self) -> lockin.Settings:
+    def settings(self) -> lockin_settings.Settings:
         """Settings that are given here."""
         names = (
             "sensitivity",
@@ -113,7 +113,9 @@ class LockIn(_Part):
         )
         values = {f"lockin_{name}": getattr(self, name) for name in names}
         values["dither_frequency"] = self.frequency
-        return lockin.given({key: value for key, value in values.items() if value is not None})
+        return lockin_settings.given(
+            {key: value for key, value in values.items() if value is not None}
+        )
 
 
 class DaqConfig(_Part):

@@ -29,7 +29,7 @@ from nrm_daq.driver import (
 from nrm_plugin.errors import DaqUnavailable, InvalidInput
 
 if TYPE_CHECKING:
-    from nrm_daq.device import Clock
+    from nrm_daq.device import BoardClock
 
 _WIRING = {
     "default": TerminalConfiguration.DEFAULT,
@@ -130,7 +130,7 @@ class Setup:
 
 
 @contextmanager
-def connected(config: DaqConfig, clock: Clock | None = None) -> Iterator[Connection]:
+def connected(config: DaqConfig, clock: BoardClock | None = None) -> Iterator[Connection]:
     """Reach the boards that a configuration means; the simulated one is made here.
 
     Raises

@@ -40,7 +40,7 @@ FLUSHED = 1.0
 
 
 @dataclass(frozen=True)
-class Block:
+class SampleBlock:
     """Consecutive samples of all channels.
 
     Attributes
@@ -122,7 +122,7 @@ class Recording:
         """Write down something that is no block."""
         self._record(b"NOTE", json.dumps(values, default=str).encode())
 
-    def append(self, block: Block) -> None:
+    def append(self, block: SampleBlock) -> None:
         """Write a block; every second see to it that all is on the disk."""
         n = block.values.shape[1]
         head = _BLOCK.pack(block.first, block.arrived, block.backlog, n)
@@ -155,7 +155,7 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordingContents:
     """What a recording holds.
 
     Attributes
@@ -220,7 +220,7 @@ def _volts(data: bytes, n_channels: int) -> NDArray[np.float32]:
     return np.frombuffer(data, "<f4").reshape(n_channels, -1)
 
 
-def read(path: Path) -> Recorded:
+def read(path: Path) -> RecordingContents:
     """Read what a recording holds, up to the first record that is not whole.
 
     Raises
@@ -258,7 +258,7 @@ def read(path: Path) -> Recorded:
         raise CorruptFile(path, len(MAGIC), "what describes the recording", "nothing")
     columns = np.array(table, np.int64).reshape(-1, 5).T
     firsts, counts, arrived_at, backlogs, offsets = columns
-    return Recorded(
+    return RecordingContents(
         stamp,
         notes[0],
         tuple(notes[1:]),

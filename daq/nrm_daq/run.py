@@ -16,20 +16,20 @@ import numpy as np
 
 from nrm_daq.acquisition import Acquisition, AcquisitionStopped
 from nrm_daq.config import DaqConfig, scaling
-from nrm_daq.curves import recover, report_of
-from nrm_daq.cutting import splitter_for
-from nrm_daq.display import Display
 from nrm_daq.hardware import Setup, connected, prepared
-from nrm_daq.lockin import Settings
+from nrm_daq.lockin_settings import Settings
+from nrm_daq.lockin_watch import LockInWatch
 from nrm_daq.recording import Recording
+from nrm_daq.recovery import recover, report_of
+from nrm_daq.segmentation import splitter_for
 from nrm_daq.sr830 import SR830
-from nrm_daq.watch import Watch
+from nrm_daq.status_line import StatusLine
 from nrm_plugin import __version__
 from nrm_plugin.errors import DaqUnavailable, InvalidInput, NrmError, OutputError
 from nrm_plugin.files import check_output
 
 if TYPE_CHECKING:
-    from nrm_daq.device import Clock
+    from nrm_daq.device import BoardClock
 
 
 def record(
@@ -39,7 +39,7 @@ def record(
     *,
     overwrite: bool = False,
     quiet: bool = False,
-    clock: Clock | None = None,
+    clock: BoardClock | None = None,
     ending: threading.Event | None = None,
 ) -> dict[str, Any]:
     """Record until the time is up, somebody ends it, or something breaks.
@@ -54,7 +54,7 @@ def record(
     overwrite : bool
     quiet : bool
         Show nothing on the terminal.
-    clock : Clock, optional
+    clock : BoardClock, optional
         Of the simulated board.
     ending : Event, optional
         Ends the recording when it is set.
@@ -77,7 +77,7 @@ def record(
         task, setup = stack.enter_context(prepared(connection, config))
         total = None if duration is None else max(1, round(duration * setup.rate))
         header = described(config, setup, settings)
-        display = Display(config, setup, header["channels"], quiet=quiet)
+        display = StatusLine(config, setup, header["channels"], quiet=quiet)
         recording = stack.enter_context(Recording(part, header))
         stack.callback(_forget_empty, recording)
         stack.enter_context(_ended_by_signal(ending))
@@ -92,7 +92,7 @@ def record(
             )
         )
         recording.note(began=acquisition.began)
-        watch = Watch(lock_in, settings, clock=time.time) if lock_in else None
+        watch = LockInWatch(lock_in, settings, clock=time.time) if lock_in else None
         with display, watch or nullcontext():
             ended = _write_down(acquisition, recording, display, watch)
         notes: dict[str, Any] = {"ended": ended}
@@ -220,8 +220,8 @@ def _lock_in(config: DaqConfig, stack: ExitStack) -> tuple[SR830 | None, Setting
 def _write_down(
     acquisition: Acquisition,
     recording: Recording,
-    display: Display,
-    watch: Watch | None,
+    display: StatusLine,
+    watch: LockInWatch | None,
 ) -> str:
     """Write block after block; return why it ended, empty where it was meant to."""
     noted = 0
@@ -239,7 +239,7 @@ def _write_down(
     return ""
 
 
-def _stretches(watch: Watch) -> list[tuple[float, float, tuple[str, ...]]]:
+def _stretches(watch: LockInWatch) -> list[tuple[float, float, tuple[str, ...]]]:
     return [(s.begin, s.end, s.faults) for s in watch.stretches]
 
 

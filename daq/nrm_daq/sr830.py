@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from nrm_daq import MissingDaqPackage
-from nrm_daq.lockin import EXPANDS, INPUTS, POLES, SENSITIVITIES, TIME_CONSTANTS, Settings
+from nrm_daq.lockin_settings import EXPANDS, INPUTS, POLES, SENSITIVITIES, TIME_CONSTANTS, Settings
 from nrm_plugin.errors import DaqUnavailable, InvalidInput
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nrm_daq.device.clocks import Clock, WallClock
+from nrm_daq.device.board_clocks import BoardClock, WallClock
 from nrm_daq.driver import AcquisitionType, DAQmxErrors, TaskMode
 from nrm_plugin.columns import FloatArray
 
@@ -291,7 +291,7 @@ class Task:
 class Rack:
     """The boards of a computer and the tasks on them."""
 
-    def __init__(self, boards: Iterable[Board], clock: Clock | None = None) -> None:
+    def __init__(self, boards: Iterable[Board], clock: BoardClock | None = None) -> None:
         self.boards = {board.name: board for board in boards}
         self.clock = clock or WallClock()
         self.lost = threading.Event()

@@ -12,17 +12,17 @@ import numpy as np
 
 from nrm_daq.acquisition import Acquisition
 from nrm_daq.config import DaqConfig
-from nrm_daq.cutting import in_units, range_limits, splitter_for
 from nrm_daq.hardware import Setup
-from nrm_daq.recording import Block
-from nrm_daq.watch import Watch
+from nrm_daq.lockin_watch import LockInWatch
+from nrm_daq.recording import SampleBlock
+from nrm_daq.segmentation import in_units, range_limits, splitter_for
 from nrm_plugin.errors import NrmError
 
 #: Time in s between two looks of the line.
 RENEWED = 0.25
 
 
-class Display:
+class StatusLine:
     """Rate, ring, overload, potential and curves of a running recording; a context manager.
 
     It looks at every block, to count the ramps, and writes on a terminal only.
@@ -52,7 +52,7 @@ class Display:
         if self._shown:
             sys.stderr.write("\n")
 
-    def show(self, block: Block, acquisition: Acquisition, watch: Watch | None) -> None:
+    def show(self, block: SampleBlock, acquisition: Acquisition, watch: LockInWatch | None) -> None:
         """Take note of a block, and renew the line if it is time."""
         if not self._shown:
             return
@@ -87,7 +87,7 @@ class Display:
         except NrmError:  # said when the file is made; the recording goes on
             self._splitter = None
 
-    def _overload(self, block: Block, watch: Watch | None) -> str:
+    def _overload(self, block: SampleBlock, watch: LockInWatch | None) -> str:
         over = np.abs(block.values).max(axis=1) > self._limits
         names = [c["name"] for c, full in zip(self._channels, over, strict=True) if full]
         now = time.time()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from nrm_daq.lockin import POLES, SENSITIVITIES, TIME_CONSTANTS, Settings, changed
+from nrm_daq.lockin_settings import POLES, SENSITIVITIES, TIME_CONSTANTS, Settings, changed
 from nrm_daq.sr830 import FAULTS, SR830
 from nrm_plugin.errors import InvalidInput
 
@@ -31,7 +31,7 @@ class Stretch:
     faults: tuple[str, ...]
 
 
-class Watch:
+class LockInWatch:
     """Ask a lock-in again and again whether all is well; a context manager.
 
     An overload or a lost reference between two looks spoils the time between them: the

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from nrm_daq.config import DaqConfig
-from nrm_daq.cutting import Found, found
-from nrm_daq.finding import Curve
-from nrm_daq.provenance import Start, header_text, with_metadata
-from nrm_daq.recording import Recorded, read
+from nrm_daq.recording import RecordingContents, read
+from nrm_daq.recording_metadata import Start, header_text, with_metadata
+from nrm_daq.segmentation import Curve, Segmentation, segmented
 from nrm_plugin import __version__
 from nrm_plugin.columns import AnyArray, Rows, scaled_copy
 from nrm_plugin.errors import CorruptFile, NrmError
@@ -46,7 +45,7 @@ class VoltColumn:
 
     def __init__(
         self,
-        recorded: Recorded,
+        recorded: RecordingContents,
         channel: int,
         rows: Rows,
         lag: float = 0.0,
@@ -113,7 +112,7 @@ def recover(part: Path, out: Path, *, overwrite: bool = False) -> CurveSet:
     return curves
 
 
-def as_curves(recorded: Recorded) -> CurveSet:
+def as_curves(recorded: RecordingContents) -> CurveSet:
     """Return a recording as curves whose samples stay in it.
 
     Raises
@@ -128,8 +127,8 @@ def as_curves(recorded: Recorded) -> CurveSet:
     config = DaqConfig.from_values(header["config"])
     setup, described = header["setup"], header["channels"]
     rate = float(setup["rate"])
-    looked = found(recorded, config)
-    ramps = looked.curves
+    segmentation = segmented(recorded, config)
+    ramps = segmentation.curves
     pieces = list(_pieces(ramps, recorded.n_samples))
     rows = Rows(np.array([stop - start for start, stop, _ in pieces], np.int64))
     start = Start.of(recorded, notes, rate)
@@ -151,7 +150,7 @@ def as_curves(recorded: Recorded) -> CurveSet:
     curves = CurveSet(
         rows,
         channels,
-        warnings=(*looked.warnings, *_warnings(recorded, notes, looked, spoilt)),
+        warnings=(*segmentation.warnings, *_warnings(recorded, notes, segmentation, spoilt)),
         origins=(
             Origin(path.name, "daq", f"nrm-plugin {__version__}", header_text(recorded), str(path)),
         ),
@@ -179,20 +178,20 @@ def report_of(curves: CurveSet, path: Path, stopped: str = "") -> dict[str, Any]
     }
 
 
-def _pieces(found: list[Curve], n_samples: int) -> Iterator[tuple[int, int, int]]:
+def _pieces(ramps: list[Curve], n_samples: int) -> Iterator[tuple[int, int, int]]:
     """Rows as (start, stop, number of the curve or -1); together they are the recording."""
 
     def gap(start: int, stop: int) -> Iterator[tuple[int, int, int]]:
         for at in range(start, stop, LONGEST_GAP):
             yield at, min(stop, at + LONGEST_GAP), -1
 
-    starts = [curve.start for curve in found]
-    if not found or starts[0] > LONGEST_GAP:
-        yield from gap(0, starts[0] if found else n_samples)
-    elif found:
+    starts = [curve.start for curve in ramps]
+    if not ramps or starts[0] > LONGEST_GAP:
+        yield from gap(0, starts[0] if ramps else n_samples)
+    elif ramps:
         starts[0] = 0
-    for number, curve in enumerate(found):
-        stop = starts[number + 1] if number + 1 < len(found) else n_samples
+    for number, curve in enumerate(ramps):
+        stop = starts[number + 1] if number + 1 < len(ramps) else n_samples
         if stop - curve.stop > LONGEST_GAP:
             yield starts[number], curve.stop, number
             yield from gap(curve.stop, stop)
@@ -200,14 +199,14 @@ def _pieces(found: list[Curve], n_samples: int) -> Iterator[tuple[int, int, int]
             yield starts[number], stop, number
 
 
-def _segments(pieces: list[tuple[int, int, int]], found: list[Curve]) -> AnyArray:
+def _segments(pieces: list[tuple[int, int, int]], ramps: list[Curve]) -> AnyArray:
     rows: list[tuple[int, int, int, str]] = []
     for row, (start, stop, number) in enumerate(pieces):
         if number < 0:
             rows.append((row, 0, stop - start, "other"))
             continue
-        lead = found[number].start - start
-        for segment in found[number].segments:
+        lead = ramps[number].start - start
+        for segment in ramps[number].segments:
             rows.append((row, lead + segment.start, lead + segment.stop, segment.kind))
     return np.array(rows, SEGMENT)
 
@@ -215,7 +214,7 @@ def _segments(pieces: list[tuple[int, int, int]], found: list[Curve]) -> AnyArra
 def _table(
     rows: Rows,
     pieces: list[tuple[int, int, int]],
-    found: list[Curve],
+    ramps: list[Curve],
     start: Start,
     rate: float,
 ) -> dict[str, AnyArray]:
@@ -226,7 +225,7 @@ def _table(
         "start_time_source": np.full(n, "time_channel"),
         "start_time_uncertainty": np.full(n, start.uncertainty),
     }
-    potential = np.array([found[i].potential if i >= 0 else np.nan for _, _, i in pieces])
+    potential = np.array([ramps[i].potential if i >= 0 else np.nan for _, _, i in pieces])
     if np.isfinite(potential).any():
         table["potential"] = potential
     return table
@@ -246,9 +245,9 @@ def _spoilt(
 
 
 def _warnings(
-    recorded: Recorded,
+    recorded: RecordingContents,
     notes: Mapping[str, Any],
-    looked: Found,
+    segmentation: Segmentation,
     spoilt: tuple[tuple[int, int], ...],
 ) -> Iterator[str]:
     yield from recorded.header.get("warnings", ())
@@ -260,11 +259,14 @@ def _warnings(
         yield str(notes["not_asked"])
     if recorded.cut:
         yield f"{recorded.cut} bytes at the end of the recording are no whole block"
-    for name, blocks in looked.clipped.items():
+    for name, blocks in segmentation.clipped.items():
         yield f"{name} reaches the end of the board's range in {blocks} blocks"
-    found = looked.curves
     if spoilt:
         faults = dict.fromkeys(f for _, _, words in notes["spoilt"] for f in words)
-        hit = [i for i, c in enumerate(found) if any(a < c.stop and c.start < b for a, b in spoilt)]
+        hit = [
+            i
+            for i, c in enumerate(segmentation.curves)
+            if any(a < c.stop and c.start < b for a, b in spoilt)
+        ]
         curves = f"curves {', '.join(map(str, hit))}" if hit else "no curve"
         yield f"the lock-in's outputs are NaN where it reported {', '.join(faults)}: in {curves}"

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from nrm_daq import lockin
+from nrm_daq import lockin_settings
 from nrm_daq.config import DaqConfig
-from nrm_daq.recording import Recorded
+from nrm_daq.recording import RecordingContents
 from nrm_plugin.errors import NrmError
 from nrm_plugin.model import CurveSet
 
@@ -28,7 +28,7 @@ class Start:
     uncertainty: float
 
     @classmethod
-    def of(cls, recorded: Recorded, notes: Mapping[str, Any], rate: float) -> Start:
+    def of(cls, recorded: RecordingContents, notes: Mapping[str, Any], rate: float) -> Start:
         """From the clock around the start, or from when blocks arrived after a trigger."""
         before, after = (1e-9 * t for t in notes.get("began", (0, 0)))
         if before and not recorded.header.get("triggered"):
@@ -61,11 +61,11 @@ def with_metadata(
         own["simulated"] = True
     curves = curves.with_metadata(own, "recorded")
     curves = curves.with_metadata(config.known(), "configuration")
-    before = lockin.Settings(**header["lock_in"])
+    before = lockin_settings.Settings(**header["lock_in"])
     known = before.metadata()
     if "lock_in_after" in notes:
-        after = lockin.Settings(**notes["lock_in_after"])
-        for name, (old, new) in lockin.changed(before, after).items():
+        after = lockin_settings.Settings(**notes["lock_in_after"])
+        for name, (old, new) in lockin_settings.changed(before, after).items():
             curves = curves.with_warning(
                 f"the lock-in's {name.replace('_', ' ')} changed from {old} to {new} while it was "
                 "recorded"
@@ -79,7 +79,7 @@ def with_metadata(
 
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, float) and isinstance(other, float):
-        return bool(np.isclose(one, other, rtol=lockin.FREQUENCY_TOLERANCE))
+        return bool(np.isclose(one, other, rtol=lockin_settings.FREQUENCY_TOLERANCE))
     return bool(one == other)
 
 
@@ -103,7 +103,7 @@ def _with_experiment(curves: CurveSet, header: Mapping[str, Any]) -> CurveSet:
     return applied
 
 
-def header_text(recorded: Recorded) -> str:
+def header_text(recorded: RecordingContents) -> str:
     """What describes the recording, with a summary of its block table, as JSON."""
     header = {
         **recorded.header,

@@ -7,7 +7,7 @@ import time
 from typing import Protocol
 
 
-class Clock(Protocol):
+class BoardClock(Protocol):
     """What a simulated board runs by."""
 
     def now(self) -> float:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nrm_daq.splitting import Splitter
-from nrm_daq.turning import cuts
+from nrm_daq.segmentation import Splitter
+from nrm_daq.turning_points import cuts
 from nrm_plugin import simulate as sim
 from nrm_plugin.errors import InvalidInput
 
@@ -503,7 +503,7 @@ def test_bad_blocks_are_refused_with_the_sample_named():
     splitter.push({"height": np.zeros(100)})
     bad = np.zeros(10)
     bad[3] = np.nan
-    with pytest.raises(InvalidInput, match="height is no number at sample 103"):
+    with pytest.raises(InvalidInput, match="height is not a finite number at sample 103"):
         splitter.push({"height": bad})
     with pytest.raises(InvalidInput, match="shape"):
         splitter.push({"height": np.zeros((2, 2))})
