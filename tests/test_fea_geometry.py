@@ -277,7 +277,14 @@ def test_one_depth_given_twice_has_one_force() -> None:
 
 def test_the_curve_is_asked_for_numbers() -> None:
     curve = ShapeFactor(
-        np.array([1.0, 2.0]), np.array([1.0, 0.5]), 0.4, (0.0, 1.0), 1.0, 0.4, TIP, LAYER
+        distance=np.array([1.0, 2.0]),
+        curve=np.array([1.0, 0.5]),
+        constant=0.4,
+        window=(0.0, 1.0),
+        r_squared=1.0,
+        radius_sensitivity=0.4,
+        tip=TIP,
+        layer=LAYER,
     )
     with pytest.raises(InvalidInput, match="distances must be numbers, not '10 nm'"):
         curve.at("10 nm")

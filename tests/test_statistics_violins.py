@@ -13,9 +13,9 @@ from scipy.optimize import linprog
 
 from nrm_plugin import NrmError
 from nrm_plugin import statistics as st
+from nrm_plugin.statistics.depth_bins import noise_of_mean, window_correlation
 from nrm_plugin.statistics.dip import dip
 from nrm_plugin.statistics.modes import modes
-from nrm_plugin.statistics.noise import noise_of_mean, window_correlation
 from nrm_plugin.variables import BIT
 
 DEPTH = np.arange(61) * 0.5e-9

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
-from nrm_plugin.fea.given import number, positive
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import Numerics, stiffness
+from nrm_plugin.fea.validation import number, positive
 
 
 @dataclass(frozen=True, eq=False)

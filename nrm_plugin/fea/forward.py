@@ -11,8 +11,8 @@ import numpy as np
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput, NrmError
-from nrm_plugin.fea.data import Data
 from nrm_plugin.fea.geometry import ComplexArray, Layer, ModulusProfile, Steps, Tip
+from nrm_plugin.fea.inversion_data import InversionData
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import (
     Numerics,
@@ -36,13 +36,13 @@ class Forward:
     ----------
     tip, layer
         The modulus of the layer is replaced.
-    data : Data
+    data : InversionData
     pool : Workers
     """
 
     tip: Tip
     layer: Layer
-    data: Data
+    data: InversionData
     pool: Workers
 
     def force(self, modulus: complex | ModulusProfile, numerics: Numerics) -> ComplexArray:

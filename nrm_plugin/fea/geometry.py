@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.fea.given import (
+from nrm_plugin.fea.validation import (
     ascending,
     complex_number,
     complex_numbers,

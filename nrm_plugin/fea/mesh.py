@@ -42,7 +42,7 @@ _JUMP = 0.02  # where an interface with a jump of the modulus meets the tip
 _Size = Callable[[FloatArray], FloatArray]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class TipMesh:
     """A mesh, and what lies on its boundaries.
 
@@ -120,7 +120,7 @@ def around_tip(
     r, z = mesh.doflocs
     vertices = np.arange(s.size) * rays.shape[2]
     return TipMesh(
-        mesh,
+        mesh=mesh,
         tip=np.concatenate([vertices, on_tip]),
         normals=tip.normal(np.concatenate([s, middle])),
         axis=np.flatnonzero(r < 1e-12),

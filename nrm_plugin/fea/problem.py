@@ -9,9 +9,9 @@ import numpy as np
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.geometry import MOST, ComplexArray, Layer, Steps, Tip
-from nrm_plugin.fea.given import nm
 from nrm_plugin.fea.harmonic import FREE, Solution, Space, edge_influence, solve
 from nrm_plugin.fea.mesh import TipMesh, around_tip
+from nrm_plugin.fea.validation import nm
 
 #: Elements across a layer whose modulus is some function of the height.
 _ROWS = 32

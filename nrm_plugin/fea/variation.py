@@ -27,7 +27,7 @@ _LARGEST = 1.0  # change of the logarithm in one iteration
 _PLACES = 20  # in a cell, for means
 
 
-class Cells:
+class CellModulus:
     """A modulus constant in cells; the mesh is told of large jumps only.
 
     Parameters
@@ -100,7 +100,7 @@ class Search:
         """
         logarithm = self.logarithm(x)
         self.forward.plausible(np.exp(logarithm))
-        return self.of(Cells(self.cells, logarithm))
+        return self.of(CellModulus(self.cells, logarithm))
 
     def of(self, modulus: ModulusProfile) -> Profile:
         """Solve for any modulus; the unknowns are the means of its logarithm in the cells."""

@@ -104,7 +104,7 @@ def _contacts(ax: Axes | None, results: xr.Dataset, level: bool, width: float) -
     unit = readable_scale(shown, "m")
     picture = draw_map(
         ax,
-        Map(heights.x, heights.y, values, "m", "height", heights.grid),
+        Map(x=heights.x, y=heights.y, values=values, unit="m", label="height", grid=heights.grid),
         unit(shown),
         style.limits(unit(shown)),
         style.VALUES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from math import inf, sqrt
 
 import numpy as np
@@ -36,6 +36,7 @@ class LockIn:
 
     time_constant: float = 0.0
     poles: int = 1
+    _: KW_ONLY
     phase: float = 0.0
     convention: str = "rms"
     sensitivity: float | None = None
@@ -105,6 +106,7 @@ class Detector:
 
     deflection_noise: float = 0.1e-9
     lateral_noise: float = 10e-12
+    _: KW_ONLY
     flicker: float = 0.0
     tilt: float = 0.0
     fringe: float = 0.0
@@ -156,6 +158,7 @@ class Instrument:
 
     spring_constant: float = 0.3
     lateral_stiffness: float = inf
+    _: KW_ONLY
     deflection_sensitivity: float = 30e-9
     lateral_sensitivity: float = 300e-9
     dither_amplitude: float = 1e-9

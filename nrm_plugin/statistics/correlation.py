@@ -30,7 +30,7 @@ _BINS = 16
 _WORTH = 1.0 / 8.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lags:
     """Pairs of points by their distance in space or time.
 
@@ -88,7 +88,14 @@ def lags(points: FloatArray, seed: int = 0) -> Lags | None:
     counts = np.diff(np.append(begin, len(order)))
     lag = np.add.reduceat(away[order], begin) / counts
     lengths = np.geomspace(0.3 * spacing, _LONGEST * extent, _LENGTHS)
-    return Lags(first[order], second[order], begin, lag, lengths, _pair_means(points, lengths, rng))
+    return Lags(
+        first=first[order],
+        second=second[order],
+        begin=begin,
+        lag=lag,
+        lengths=lengths,
+        pair_mean=_pair_means(points, lengths, rng),
+    )
 
 
 def _distance(points: FloatArray, first: IntArray, second: IntArray) -> FloatArray:

@@ -19,7 +19,13 @@ from nrm_plugin.statistics.bandwidth import (
     smoothed,
     without_binning,
 )
-from nrm_plugin.statistics.selection import LEFT_OUT, half_width, one_direction, select, signal
+from nrm_plugin.statistics.selection import (
+    LEFT_OUT,
+    half_width,
+    one_direction,
+    profile_variable,
+    select,
+)
 
 #: Signal over noise below which a value is weak.
 WEAK = 3.0
@@ -46,7 +52,7 @@ _NOTHING = 1e-7
 _ENOUGH = 100_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Density:
     """Density of a variable over depth, on a grid.
 
@@ -149,7 +155,7 @@ def density(
         of a variable that can be negative.
     """
     results = one_direction(results, direction)
-    chosen = signal(results, variable)
+    chosen = profile_variable(results, variable)
     if log and not chosen.magnitude:
         raise InvalidInput(f"{variable} can be negative and has no logarithm: take a magnitude")
     _check(size, bandwidth)
@@ -201,22 +207,22 @@ def density(
     if chosen.magnitude and len(numbers):
         floor = FLOOR * _quadratic_mean(noise)
     return Density(
-        grid,
-        10.0**value if log else value,
-        found,
-        bandwidth,
-        np.interp(grid, depth, floor),
-        hatched,
-        len(numbers),
-        n,
-        int((weak & there).sum()),
-        float(np.median(depth[first[last >= first]])) if n else float("nan"),
-        chosen.unit,
-        chosen.meaning,
-        variable,
-        conditional,
-        log,
-        tuple(words),
+        depth=grid,
+        value=10.0**value if log else value,
+        values=found,
+        bandwidth=bandwidth,
+        floor=np.interp(grid, depth, floor),
+        hatched=hatched,
+        n=len(numbers),
+        n_values=n,
+        n_weak=int((weak & there).sum()),
+        valid=float(np.median(depth[first[last >= first]])) if n else float("nan"),
+        unit=chosen.unit,
+        meaning=chosen.meaning,
+        variable=variable,
+        conditional=conditional,
+        log=log,
+        warnings=tuple(words),
     )
 
 

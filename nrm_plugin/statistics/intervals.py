@@ -13,7 +13,7 @@ from scipy.ndimage import median_filter
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.statistics.correlation import Lags, lags, pair_correlation
-from nrm_plugin.statistics.places import per_place, places, positions, times
+from nrm_plugin.statistics.repeats import per_place, places, positions, times
 from nrm_plugin.statistics.selection import column
 
 #: Below this effective number an interval deserves a warning.
@@ -86,7 +86,7 @@ def _powers(x: FloatArray) -> FloatArray:
     return np.asarray(q[:, sound][:, 1:])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mean:
     """Means with their intervals, an entry per column.
 
@@ -174,8 +174,18 @@ def mean_interval(
     effective = np.where(count > 0, effective, 0.0)
     if np.iscomplexobj(values):
         low, high = _rice(size, stderr, t, level)
-        return Mean(size, stderr, low, high, n, count, effective)
-    return Mean(mean.real, stderr, mean - t * stderr, mean + t * stderr, n, count, effective)
+        return Mean(
+            mean=size, stderr=stderr, low=low, high=high, n=n, n_places=count, n_effective=effective
+        )
+    return Mean(
+        mean=mean.real,
+        stderr=stderr,
+        low=mean - t * stderr,
+        high=mean + t * stderr,
+        n=n,
+        n_places=count,
+        n_effective=effective,
+    )
 
 
 def _without_trend(

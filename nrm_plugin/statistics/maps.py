@@ -14,15 +14,15 @@ from nrm_plugin.statistics.selection import (
     LEFT_OUT,
     column,
     one_direction,
+    profile_variable,
     select,
-    signal,
     step,
 )
 from nrm_plugin.statistics.thickness import thickness
 from nrm_plugin.variables import FLAGS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Map:
     """Values of curves at their places.
 
@@ -103,7 +103,17 @@ def map_of(
     if row is None or col is None or not n or min(row.min(), col.min()) < 0:
         if not np.isfinite(x + y).any():
             words.append("the curves have no positions")
-        return Map(x, y, values, unit, label, False, missing, meanings, tuple(words))
+        return Map(
+            x=x,
+            y=y,
+            values=values,
+            unit=unit,
+            label=label,
+            grid=False,
+            missing=missing,
+            meanings=meanings,
+            warnings=tuple(words),
+        )
     table, repeated = _table(values, row, col, what == "quality")
     if repeated:
         words.append(
@@ -111,7 +121,17 @@ def map_of(
             + ("flags of all are shown" if what == "quality" else "their mean is shown")
         )
     xs, ys = _axis(x, col, table.shape[1]), _axis(y, row, table.shape[0])
-    return Map(xs, ys, table, unit, label, True, missing, meanings, tuple(words))
+    return Map(
+        x=xs,
+        y=ys,
+        values=table,
+        unit=unit,
+        label=label,
+        grid=True,
+        missing=missing,
+        meanings=meanings,
+        warnings=tuple(words),
+    )
 
 
 def _values(results: xr.Dataset, what: str, depth: float | None) -> tuple[AnyArray, str, str]:
@@ -126,7 +146,7 @@ def _values(results: xr.Dataset, what: str, depth: float | None) -> tuple[AnyArr
             str(array.attrs.get("units", "")),
             str(array.attrs.get("long_name", what)),
         )
-    chosen = signal(results, what)
+    chosen = profile_variable(results, what)
     depths = np.asarray(results["depth"].values, np.float64)
     if depth is None:
         raise InvalidInput(f"a map of {what} needs a depth in m")

@@ -13,8 +13,8 @@ from nrm_plugin.statistics.selection import (
     LEFT_OUT,
     half_width,
     one_direction,
+    profile_variable,
     select,
-    signal,
     step,
 )
 
@@ -72,7 +72,7 @@ def mean_profile(
         For an unknown variable, curve, flag, direction or interval.
     """
     results = one_direction(results, direction)
-    chosen = signal(results, variable)
+    chosen = profile_variable(results, variable)
     numbers, left_out = select(results, curves, quality)
     values = chosen.values(results, numbers)
     how = sampling(results, numbers)

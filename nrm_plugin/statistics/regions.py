@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.statistics.places import times
+from nrm_plugin.statistics.repeats import times
 from nrm_plugin.statistics.selection import column
 
 #: Potentials in V between which the paper's regions lie (Fig. 4).
@@ -47,7 +47,7 @@ class Region:
         return len(self.curves)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Regions:
     """All regions, highest potential first.
 
@@ -142,13 +142,13 @@ def regions(
     words += _uncertain(results, potential, here, bounds)
     chosen = int(here.sum())
     return Regions(
-        inside,
-        chosen - there,
-        n - int(known.sum()),
-        int(known.sum()) - chosen,
-        way,
-        number,
-        tuple(words),
+        inside=inside,
+        outside=chosen - there,
+        without_potential=n - int(known.sum()),
+        other_pass=int(known.sum()) - chosen,
+        sweep=way,
+        cycle=number,
+        warnings=tuple(words),
     )
 
 

@@ -14,7 +14,7 @@ from nrm_plugin.errors import InvalidInput
 _ROUNDING = 1e-12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Roughness:
     """Roughness of a levelled surface, in the unit of its heights.
 
@@ -65,11 +65,11 @@ def roughness(heights: ArrayLike) -> Roughness:
     ]
     flat = levelled[there]
     return Roughness(
-        float(np.mean(np.abs(flat))),
-        float(np.sqrt(np.mean(flat**2))),
-        float(np.ptp(flat)),
-        float(np.sqrt(np.mean([np.mean(line**2) for line in of_rows]))) if of_rows else np.nan,
-        levelled,
+        sa=float(np.mean(np.abs(flat))),
+        sq=float(np.sqrt(np.mean(flat**2))),
+        sz=float(np.ptp(flat)),
+        rq=float(np.sqrt(np.mean([np.mean(line**2) for line in of_rows]))) if of_rows else np.nan,
+        levelled=levelled,
     )
 
 

@@ -18,8 +18,8 @@ from nrm_plugin.vocabulary import nearest
 LEFT_OUT = ("no_hard_contact", "saturated")
 
 
-@dataclass(frozen=True)
-class Signal:
+@dataclass(frozen=True, kw_only=True)
+class ProfileVariable:
     """A variable with two parts, or one, that are read from the results.
 
     Attributes
@@ -87,20 +87,46 @@ _GRADIENT = ("force_gradient_in_phase", "force_gradient_quadrature")
 
 #: Quantities that the results hold only in parts.
 _MADE = {
-    signal.name: signal
-    for signal in (
-        Signal("force_gradient_magnitude", "N/m", "magnitude of the force gradient", _GRADIENT),
-        Signal("modulus_magnitude", "Pa", "magnitude of the modulus |E*|", _YOUNG),
-        Signal(
-            "shear_modulus_magnitude", "Pa", "magnitude of the shear modulus |G*|", _YOUNG, True
+    made.name: made
+    for made in (
+        ProfileVariable(
+            name="force_gradient_magnitude",
+            unit="N/m",
+            meaning="magnitude of the force gradient",
+            parts=_GRADIENT,
         ),
-        Signal("shear_storage_modulus", "Pa", "shear storage modulus G'", _YOUNG[:1], True),
-        Signal("shear_loss_modulus", "Pa", "shear loss modulus G''", _YOUNG[1:], True),
+        ProfileVariable(
+            name="modulus_magnitude",
+            unit="Pa",
+            meaning="magnitude of the modulus |E*|",
+            parts=_YOUNG,
+        ),
+        ProfileVariable(
+            name="shear_modulus_magnitude",
+            unit="Pa",
+            meaning="magnitude of the shear modulus |G*|",
+            parts=_YOUNG,
+            shear=True,
+        ),
+        ProfileVariable(
+            name="shear_storage_modulus",
+            unit="Pa",
+            meaning="shear storage modulus G'",
+            parts=_YOUNG[:1],
+            shear=True,
+        ),
+        ProfileVariable(
+            name="shear_loss_modulus",
+            unit="Pa",
+            meaning="shear loss modulus G''",
+            parts=_YOUNG[1:],
+            shear=True,
+        ),
     )
 }
 
 
-def signal(results: xr.Dataset, variable: str) -> Signal:
+def profile_variable(results: xr.Dataset, variable: str) -> ProfileVariable:
     """Find a variable over depth by its name.
 
     Raises
@@ -120,8 +146,11 @@ def signal(results: xr.Dataset, variable: str) -> Signal:
         if "curve" in array.dims:
             about = LATERAL.get(variable, Variable("", variable))
             unit = str(array.attrs.get("units", about.unit))
-            return Signal(
-                variable, unit, str(array.attrs.get("long_name", about.meaning)), (variable,)
+            return ProfileVariable(
+                name=variable,
+                unit=unit,
+                meaning=str(array.attrs.get("long_name", about.meaning)),
+                parts=(variable,),
             )
     profiles = [str(n) for n, a in results.data_vars.items() if {"curve", "depth"} <= set(a.dims)]
     raise InvalidInput(

@@ -15,8 +15,8 @@ from nrm_plugin.statistics.selection import (
     LEFT_OUT,
     half_width,
     one_direction,
+    profile_variable,
     select,
-    signal,
     step,
 )
 
@@ -71,7 +71,7 @@ def thickness(results: xr.Dataset, direction: str | None = None) -> xr.Dataset:
         Without moduli in the results.
     """
     results = one_direction(results, direction)
-    chosen = signal(results, "modulus_magnitude")
+    chosen = profile_variable(results, "modulus_magnitude")
     every = np.arange(results.sizes["curve"])
     values, noise = chosen.values(results, every), chosen.noise(results, every)
     depth = np.asarray(results["depth"].values, np.float64)

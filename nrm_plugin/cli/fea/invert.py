@@ -22,7 +22,7 @@ from nrm_plugin.text import columns
 
 if TYPE_CHECKING:
     from nrm_plugin.fea import Inverted, Tip
-    from nrm_plugin.fea.measured import Measured
+    from nrm_plugin.fea.force_profile import ForceProfile
 
 
 @click.command("invert")
@@ -135,10 +135,10 @@ def command(
 
 def _measured(
     file: str, curve: int | None, edges: str | None
-) -> tuple[list[Measured], float | None]:
+) -> tuple[list[ForceProfile], float | None]:
     """Forces of a file, and the amplitude if it says so."""
     from nrm_plugin.cli.plot import edges_given
-    from nrm_plugin.fea.measured import from_results, from_table
+    from nrm_plugin.fea.force_profile import from_results, from_table
     from nrm_plugin.store.opened import holds_results, open_results
 
     if curve is not None and edges is not None:
@@ -191,7 +191,7 @@ def _layers(
     return bounds[:-1], bounds[1:], moduli.real.tolist(), moduli.imag.tolist()
 
 
-def _text(data: Measured, found: Inverted, thickness: float) -> str:
+def _text(data: ForceProfile, found: Inverted, thickness: float) -> str:
     """The layers, if there are such, and the profile with its bands."""
     import numpy as np
 

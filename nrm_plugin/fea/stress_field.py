@@ -10,15 +10,15 @@ from numpy.typing import ArrayLike
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.fea.forces import amplitude_of, numerics_of
 from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
-from nrm_plugin.fea.given import number
 from nrm_plugin.fea.harmonic import strain_at_nodes
 from nrm_plugin.fea.pool import one_thread
 from nrm_plugin.fea.problem import at_depth
+from nrm_plugin.fea.validation import number
 
 _COMPONENTS = ("rr", "tt", "zz", "rz", "rt", "tz")  # in the order of the strain
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Fields:
     """What a tip does to the layer, in the half plane (r, z); the rest follows from the angle.
 
@@ -141,7 +141,17 @@ def fields(
         stress[name] = np.asarray((sums[0] + 1j * sums[1]) / count)
     r, z = unit * space.mesh.doflocs
     displacement = np.array([a + b, b - a, w])
-    return Fields(r, z, _triangles(space.nodes), displacement, stress, tip, layer, at, moved)
+    return Fields(
+        r=r,
+        z=z,
+        triangles=_triangles(space.nodes),
+        displacement=displacement,
+        stress=stress,
+        tip=tip,
+        layer=layer,
+        depth=at,
+        amplitude=moved,
+    )
 
 
 def _triangles(nodes: IntArray) -> IntArray:

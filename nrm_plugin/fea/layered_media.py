@@ -12,10 +12,10 @@ from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.forces import LateralForce, amplitude_of, numerics_of
 from nrm_plugin.fea.geometry import MOST, ComplexArray, Layer, Tip, check
-from nrm_plugin.fea.given import ascending, number
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import stiffness_and_influence
 from nrm_plugin.fea.shape import ShapeFactor
+from nrm_plugin.fea.validation import ascending, number
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,13 +11,13 @@ from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.forces import amplitude_of
 from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
-from nrm_plugin.fea.given import complex_number, complex_numbers
+from nrm_plugin.fea.validation import complex_number, complex_numbers
 
 _ACCURACY = 0.002  # of the solver, next to the noise of the force
 
 
-@dataclass(frozen=True, eq=False)
-class Data:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class InversionData:
     """Force against depth, ascending, and its noise.
 
     Attributes
@@ -49,7 +49,7 @@ class Data:
         force: ArrayLike,
         amplitude: float,
         noise: complex | float | None,
-    ) -> Data:
+    ) -> InversionData:
         """Sort and check.
 
         Raises
@@ -74,7 +74,9 @@ class Data:
             raise InvalidInput(
                 "the noise of the force must be positive: give its standard deviation in N"
             )
-        return cls(depth, values, amplitude_of(amplitude), sigma, lossy)
+        return cls(
+            depth=depth, force=values, amplitude=amplitude_of(amplitude), noise=sigma, lossy=lossy
+        )
 
     def stacked(self, values: ComplexArray) -> FloatArray:
         """In-phase parts and, if there are such, quadratures, in units of their uncertainty."""

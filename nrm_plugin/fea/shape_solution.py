@@ -14,7 +14,7 @@ from nrm_plugin.fea.geometry import Layer, Tip, check
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import Numerics, stiffness
 from nrm_plugin.fea.shape import MARGIN, ShapeFactor, crowded, line, penetrations
-from nrm_plugin.fea.table import look_up
+from nrm_plugin.fea.shape_table import look_up
 
 _CURVE = 37
 _CHANGE = 1.1  # of the radius, for the sensitivity
@@ -72,14 +72,14 @@ def shape_factor(
         ]
     sensitivity = np.log(others[1][0] / others[0][0]) / (2.0 * np.log(_CHANGE))
     return ShapeFactor(
-        distance,
-        -0.25 * slope,
-        constant,
-        (float(depth[0]), float(depth[-1])),
-        r_squared,
-        float(sensitivity),
-        tip,
-        layer,
+        distance=distance,
+        curve=-0.25 * slope,
+        constant=constant,
+        window=(float(depth[0]), float(depth[-1])),
+        r_squared=r_squared,
+        radius_sensitivity=float(sensitivity),
+        tip=tip,
+        layer=layer,
     )
 
 

@@ -16,7 +16,7 @@ ComplexArray = NDArray[np.complex128]
 _POINTS = 4096
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Equilibrium:
     """Where cantilever and sample balance, with the solid surface at height 0.
 
@@ -83,7 +83,15 @@ def normal_equilibrium(
         turn = float(np.interp(-force, -pushed, base))
     if not electrode.rigid and came_through:
         contact = _asymptote(base, pushed, turn)
-    return Equilibrium(base, gap, pushed, turn, contact, came_through, spring_constant)
+    return Equilibrium(
+        base=base,
+        gap=gap,
+        force=pushed,
+        turn=turn,
+        contact=contact,
+        came_through=came_through,
+        spring_constant=spring_constant,
+    )
 
 
 def _asymptote(base: FloatArray, force: FloatArray, turn: float) -> float:

@@ -17,8 +17,8 @@ from nrm_plugin.fea.geometry import ComplexArray
 _PARTS = ("lateral_force_in_phase", "lateral_force_quadrature")
 
 
-@dataclass(frozen=True, eq=False)
-class Measured:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ForceProfile:
     """Lateral force against the distance from the electrode.
 
     Attributes
@@ -41,7 +41,7 @@ class Measured:
     noise: complex | None = None
     window: float = 0.0
 
-    def binned(self, width: float, low: float, high: float) -> Measured:
+    def binned(self, width: float, low: float, high: float) -> ForceProfile:
         """Means over equal steps between two distances; the noise falls as for a mean.
 
         Parameters
@@ -73,7 +73,7 @@ class Measured:
         return replace(self, distance=means[0], force=force, noise=noise)
 
 
-def from_table(path: str | PathLike[str]) -> Measured:
+def from_table(path: str | PathLike[str]) -> ForceProfile:
     """Read a table with ``distance (nm), force in phase (nN), force quadrature (nN)``.
 
     Raises
@@ -86,12 +86,14 @@ def from_table(path: str | PathLike[str]) -> Measured:
     if table.has("quadrature"):
         force = force + 1j * table.si("N", "quadrature")
     order = np.argsort(distance)
-    return Measured(str(path), distance[order], np.asarray(force[order], complex))
+    return ForceProfile(
+        label=str(path), distance=distance[order], force=np.asarray(force[order], complex)
+    )
 
 
 def from_results(
     results: xr.Dataset, curve: int | None = None, edges: Sequence[float] | None = None
-) -> list[Measured]:
+) -> list[ForceProfile]:
     """Forces of results: of one curve, or means over regions of the potential, or over all.
 
     Of results with both ways of the ramp, the first.
@@ -125,7 +127,15 @@ def from_results(
         parts = [np.asarray(one[name].values, float) for name in _PARTS]
         force = parts[0] + 1j * parts[1]
         # Fits that share no sample are two half-widths apart.
-        return [Measured(f"curve {curve}", distance, force, None, 2.0 * half_width(results))]
+        return [
+            ForceProfile(
+                label=f"curve {curve}",
+                distance=distance,
+                force=force,
+                noise=None,
+                window=2.0 * half_width(results),
+            )
+        ]
     groups: list[tuple[str, object]] = [("all curves", None)]
     if edges is not None:
         sorted_ = regions(results, edges)
@@ -140,5 +150,9 @@ def from_results(
         errors = [float(mean["stderr"].median()) for mean in means]  # NaN of a single curve
         noise = complex(*errors) if all(e > 0.0 for e in errors) else None
         force = values[0] + 1j * values[1]
-        found.append(Measured(label, distance, force, noise, half_width(results)))
+        found.append(
+            ForceProfile(
+                label=label, distance=distance, force=force, noise=noise, window=half_width(results)
+            )
+        )
     return found

@@ -38,15 +38,15 @@ def look_up(tip: Tip, layer: Layer) -> ShapeFactor:
     edges = np.clip(thickness * np.exp([_STEP, -_STEP]), low, high)
     others = [_constant(float(edge), layer.poisson_ratio)[0] for edge in edges]
     return ShapeFactor(
-        distance * tip.radius,
-        curve,
-        constant,
-        (float(depth[0]), float(depth[-1])),
-        r_squared,
-        float(np.log(others[1] / others[0]) / np.log(edges[0] / edges[1])),
-        tip,
-        layer,
-        "table",
+        distance=distance * tip.radius,
+        curve=curve,
+        constant=constant,
+        window=(float(depth[0]), float(depth[-1])),
+        r_squared=r_squared,
+        radius_sensitivity=float(np.log(others[1] / others[0]) / np.log(edges[0] / edges[1])),
+        tip=tip,
+        layer=layer,
+        source="table",
     )
 
 

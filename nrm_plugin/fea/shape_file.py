@@ -17,8 +17,8 @@ import numpy as np
 from nrm_plugin import __version__
 from nrm_plugin.errors import CorruptFile, InvalidInput, MissingFile
 from nrm_plugin.fea.geometry import Layer, Tip
-from nrm_plugin.fea.given import ascending, numbers
 from nrm_plugin.fea.shape import MARGIN, ShapeFactor, crowded
+from nrm_plugin.fea.validation import ascending, numbers
 from nrm_plugin.files import replacing
 
 FORMAT, FORMAT_VERSION = "nrm-shape-factor", "1.0"
@@ -95,15 +95,15 @@ def read_shape_factor(path: str | PathLike[str]) -> ShapeFactor:
             float(about["domain_radius"]),
         )
         return ShapeFactor(
-            distance,
-            curve,
-            float(about["constant"]),
-            (float(about["constant_from"]), float(about["constant_to"])),
-            float(about["constant_r_squared"]),
-            float(about["radius_sensitivity"]),
-            tip,
-            layer,
-            str(about["source"]),
+            distance=distance,
+            curve=curve,
+            constant=float(about["constant"]),
+            window=(float(about["constant_from"]), float(about["constant_to"])),
+            r_squared=float(about["constant_r_squared"]),
+            radius_sensitivity=float(about["radius_sensitivity"]),
+            tip=tip,
+            layer=layer,
+            source=str(about["source"]),
         )
     except FileNotFoundError:
         raise MissingFile(path, "there is no such file") from None
