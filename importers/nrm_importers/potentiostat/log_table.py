@@ -14,11 +14,9 @@ import pandas as pd
 from nrm_importers.potentiostat import dates
 from nrm_importers.potentiostat.titles import Role, Title, complete, roles, title
 from nrm_plugin.columns import FloatArray
-from nrm_plugin.errors import CorruptFile, InvalidInput, MissingFile
+from nrm_plugin.delimited import decodable, load
+from nrm_plugin.errors import CorruptFile, InvalidInput
 from nrm_plugin.potential import Log
-
-#: Larger files are no log.
-_LARGEST = 1 << 30
 
 #: Titles stand in this part of a file.
 _HEAD = 1 << 18
@@ -34,7 +32,7 @@ _START = re.compile(r"\bstart\w*\b[^\d\n]*(\d[\d./-]+[T ]+\d\d?:\d\d.*)", re.I)
 
 
 @dataclass(frozen=True)
-class Table:
+class LogTable:
     """Where a table begins, and what is in it.
 
     Attributes
@@ -42,7 +40,7 @@ class Table:
     offset : int
         Byte of the first line behind the titles.
     separator : str
-    found : dict
+    titles : dict
         Title of each column that is known, by its role.
     above : list of str
         Lines above the titles.
@@ -50,13 +48,13 @@ class Table:
 
     offset: int
     separator: str
-    found: dict[Role, Title]
+    titles: dict[Role, Title]
     above: list[str]
 
 
 def sniff(head: bytes) -> int:
     """Say how likely a file is a log: it has titles of a time and a potential, and numbers."""
-    data, encoding = _decoded(head)
+    data, encoding = decodable(head)
     table = find_titles(data, encoding)
     if table is None:
         return 0
@@ -83,33 +81,7 @@ def read(path: Path) -> Log:
     return read_table(path, data, encoding, table)
 
 
-def load(path: Path) -> tuple[bytes, str]:
-    """Bytes of a text file, and how they are to be read.
-
-    Raises
-    ------
-    MissingFile, InvalidInput
-    """
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise InvalidInput(f"{path}: a log of more than 1 GB of text is not read")
-        return _decoded(path.read_bytes())
-    except OSError as error:
-        raise MissingFile(path, f"it cannot be read ({error})") from error
-
-
-def _decoded(data: bytes) -> tuple[bytes, str]:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        data = data.decode("utf-16", "replace").encode("utf-8")
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data, "latin-1"
-    return data, "utf-8"
-
-
-def find_titles(data: bytes, encoding: str, line: int | None = None) -> Table | None:
+def find_titles(data: bytes, encoding: str, line: int | None = None) -> LogTable | None:
     """Find the first line with titles of a time and a potential; or look at one line only."""
     lines = data[:_HEAD].split(b"\n") if line is None else data.split(b"\n", line)[:line]
     offset = 0
@@ -120,17 +92,17 @@ def find_titles(data: bytes, encoding: str, line: int | None = None) -> Table | 
         if line in (None, number) and len(text) < _LONGEST:
             for separator in _SEPARATORS:
                 cells = re.split(separator, text.lstrip("#").strip(" "))
-                found = roles([title(cell) for cell in cells])
-                if separator == _SPACE and not all(one.unit for one in found.values()):
+                titles = roles([title(cell) for cell in cells])
+                if separator == _SPACE and not all(one.unit for one in titles.values()):
                     continue  # prose
-                if complete(found):
-                    return Table(min(offset, len(data)), separator, found, above)
+                if complete(titles):
+                    return LogTable(min(offset, len(data)), separator, titles, above)
         above.append(text)
     return None
 
 
 def read_table(
-    path: Path, data: bytes, encoding: str, table: Table, *, month_first: bool | None = None
+    path: Path, data: bytes, encoding: str, table: LogTable, *, month_first: bool | None = None
 ) -> Log:
     """Read what follows the titles.
 
@@ -138,13 +110,13 @@ def read_table(
     ------
     InvalidInput, CorruptFile
     """
-    frame = read_columns(path, data[table.offset :], table.separator, table.found, encoding)
-    found, notes = table.found, []
-    potential = numbers(frame["potential"]) * found["potential"].factor("potential")
-    moments = _moments(frame, found, month_first)
+    frame = read_columns(path, data[table.offset :], table.separator, table.titles, encoding)
+    titles, notes = table.titles, []
+    potential = numbers(frame["potential"]) * titles["potential"].factor("potential")
+    moments = _moments(frame, titles, month_first)
     time = None
-    if "time" in found and "time" not in moments:
-        time = numbers(frame["time"]) * found["time"].factor("time")
+    if "time" in titles and "time" not in moments:
+        time = numbers(frame["time"]) * titles["time"].factor("time")
     absolute = moments.get("date", moments.get("time"))
     start, zone, step = _start_above(table.above, month_first)
     if absolute is not None:
@@ -157,14 +129,14 @@ def read_table(
             start = start + np.timedelta64(round(shift * 1e6), "us") if len(both) else None
     assert time is not None
     current = None
-    if "current" in found:
+    if "current" in titles:
         try:
-            current = numbers(frame["current"]) * found["current"].factor("current")
+            current = numbers(frame["current"]) * titles["current"].factor("current")
         except InvalidInput as error:
             notes.append(f"the current is left out: {error}")
-    cycle = numbers(frame["cycle"]) if "cycle" in found else None
+    cycle = numbers(frame["cycle"]) if "cycle" in titles else None
     kept = np.isfinite(time) & np.isfinite(potential)
-    notes += _lost(path, len(kept), int(kept.sum()))
+    notes += _left_out(path, len(kept), int(kept.sum()))
     return Log(
         time,
         potential,
@@ -178,7 +150,7 @@ def read_table(
 
 
 def read_columns(
-    path: Path, body: bytes, separator: str, found: dict[Role, Title], encoding: str
+    path: Path, body: bytes, separator: str, titles: dict[Role, Title], encoding: str
 ) -> dict[str, Any]:
     """Read the columns that are known, as texts or numbers.
 
@@ -189,7 +161,7 @@ def read_columns(
     """
     first = next((n for n in body[:_HEAD].split(b"\n") if re.match(rb"[\s\"#]*[-+]?\d", n)), b"")
     comma = separator != "," and b"," in first and not re.search(rb"\d\.\d", first)
-    wanted = {one.column: role for role, one in found.items()}
+    wanted = {one.column: role for role, one in titles.items()}
     try:
         frame = pd.read_csv(
             io.BytesIO(body),
@@ -204,7 +176,7 @@ def read_columns(
             skipinitialspace=True,
             low_memory=False,
             na_filter=True,
-            dtype={one.column: str for role, one in found.items() if role == "date"},
+            dtype={one.column: str for role, one in titles.items() if role == "date"},
         )
     except Exception as error:  # pandas raises many kinds
         what = " ".join(str(error).split())[:100]
@@ -220,19 +192,19 @@ def numbers(column: Any) -> FloatArray:
 
 
 def _moments(
-    frame: dict[str, Any], found: dict[Role, Title], month_first: bool | None
+    frame: dict[str, Any], titles: dict[Role, Title], month_first: bool | None
 ) -> dict[str, dates.Dates]:
     """Columns of dates, whatever they are called."""
     moments: dict[str, dates.Dates] = {}
     for role in ("date", "time"):
-        if role not in found:
+        if role not in titles:
             continue
         column = frame[role]
         texts = column.dropna().astype(str)
         if column.dtype.kind not in "iufb" and texts.map(dates.looks_like).any():
             moments[role] = dates.parse(column.astype(str).tolist(), month_first=month_first)
         elif role == "date":
-            moments[role] = _since_1970(column, found[role])
+            moments[role] = _since_1970(column, titles[role])
     return moments
 
 
@@ -243,11 +215,11 @@ def _since_1970(column: Any, one: Title) -> dates.Dates:
             "seconds since 1970 'unix time (s)'"
         )
     seconds = numbers(column) * one.factor("time")
-    known = seconds[np.isfinite(seconds)]
-    if not len(known) or not np.abs(known).max() < 1e11:
+    finite = seconds[np.isfinite(seconds)]
+    if not len(finite) or not np.abs(finite).max() < 1e11:
         raise InvalidInput(f"{one.name} holds no seconds since 1970")
-    start = np.datetime64(round(known[0] * 1e6), "us")
-    return dates.Dates(seconds - known[0], start, "UTC", 0.0)
+    start = np.datetime64(round(finite[0] * 1e6), "us")
+    return dates.Dates(seconds - finite[0], start, "UTC", 0.0)
 
 
 def _start_above(
@@ -257,13 +229,13 @@ def _start_above(
     for line in lines:
         match = _START.search(line)
         if match is not None and dates.looks_like(match[1].strip()):
-            found = dates.parse([match[1].strip()], month_first=month_first)
-            return found.start, found.zone, found.step
+            date = dates.parse([match[1].strip()], month_first=month_first)
+            return date.start, date.zone, date.step
     return None, "", 0.0
 
 
-def _lost(path: Path, n: int, kept: int) -> list[str]:
-    """Say how many lines are no points."""
+def _left_out(path: Path, n: int, kept: int) -> list[str]:
+    """A note of how many lines are left out, having no time or potential."""
     if kept < 2:
         raise CorruptFile(path, None, "times and potentials", f"{kept} lines with both")
     if n - kept > 1:  # one may hold the units
