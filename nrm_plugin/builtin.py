@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nrm_plugin.hookspecs import Exporter, Importer, hookimpl
+from nrm_plugin.hookspecs import Deferred, Exporter, Importer, hookimpl
 
 if TYPE_CHECKING:
     from nrm_plugin.model import CurveSet
@@ -67,3 +67,55 @@ def nrm_importers() -> list[Importer]:
 def nrm_exporters() -> list[Exporter]:
     """Return the exporters of the core."""
     return [_COMMON, _Csv()]
+
+
+@hookimpl
+def nrm_calibrations() -> list[Any]:
+    """Return our calibrations; a name of two words is a method of a quantity."""
+    return [Deferred(n, about, f"nrm_plugin.calibration.{at}") for n, about, at in _CALIBRATIONS]
+
+
+_CALIBRATIONS = (
+    (
+        "deflection",
+        "Deflection sensitivity from the wall of curves on a stiff sample.",
+        "deflection:DEFLECTION",
+    ),
+    ("thermal", "Spring constant from thermal noise.", "spring:THERMAL"),
+    ("sader", "Spring constant from plan view, resonance and quality factor.", "spring:SADER"),
+    ("lateral geometry", "Lateral stiffness of a rectangular cantilever.", "lateral:GEOMETRY"),
+    (
+        "lateral lock-in",
+        "Lateral sensitivity, from the dither on a hard sample.",
+        "lateral_sensitivity:LOCK_IN",
+    ),
+    ("lateral loop", "Lateral sensitivity, from friction loops.", "lateral_sensitivity:LOOP"),
+    ("lateral wedge", "Lateral sensitivity, from friction loops on two slopes.", "wedge:WEDGE"),
+    ("lateral given", "Lateral sensitivity, as given.", "lateral_sensitivity:GIVEN_SENSITIVITY"),
+    (
+        "dither drive",
+        "Amplitude of the dither, from drive x sensitivity x response.",
+        "dither:DRIVE_DITHER",
+    ),
+    (
+        "dither hard",
+        "Amplitude of the dither, from a tip that sticks to a hard sample.",
+        "dither:HARD_CONTACT_DITHER",
+    ),
+    (
+        "phase hard",
+        "Phase of the instrument, from a tip that sticks to a hard sample.",
+        "phase:HARD_CONTACT_PHASE",
+    ),
+    (
+        "phase elastomer",
+        "Phase of the instrument, from a reference of known loss tangent.",
+        "phase:ELASTOMER_PHASE",
+    ),
+    ("phase given", "Phase of the instrument, as given.", "phase:GIVEN_PHASE"),
+    (
+        "response",
+        "Resonances of the scanner, and a safe band for the dither.",
+        "response:RESPONSE",
+    ),
+)

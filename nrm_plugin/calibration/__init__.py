@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib import import_module
+from math import inf
 from typing import Any
 
 from nrm_plugin.errors import NrmError
@@ -29,7 +30,8 @@ class Estimate:
     key : str
         Metadata key that it is for (``vocabulary.METADATA``).
     value, stderr : float
-        In SI; the standard error holds what the calibration itself can know of.
+        In SI; the standard error holds what the calibration itself can know of. It is unknown
+        where it is nan, or 0 because nothing that goes into it was given.
     method : str
         How it was found, in a few words, with the source of the formula.
     notes : tuple of str
@@ -41,6 +43,11 @@ class Estimate:
     stderr: float
     method: str
     notes: tuple[str, ...] = field(default=(), kw_only=True)
+
+    @property
+    def has_error(self) -> bool:
+        """Whether the standard error is known."""
+        return 0.0 < self.stderr < inf
 
 
 def __getattr__(name: str) -> Any:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
 from nrm_plugin.calibration import CalibrationFailed, Estimate
+from nrm_plugin.calibration.inputs import merged
 from nrm_plugin.calibration.linearity import Wall, softness, straight_part
 from nrm_plugin.calibration.pooling import Pooled, pool
+from nrm_plugin.calibration.shared_settings import CalibrationSettings, or_defaults
 from nrm_plugin.calibration.wall import Unusable, WallContact, contact_of, robust_line
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.model import CurveSet
@@ -219,3 +223,28 @@ def _old_value(curves: CurveSet, value: float) -> list[str]:
     if not isinstance(old, float):
         return []
     return [f"the file says {old * 1e9:.4g} nm/V: this is {value / old:.3f} times that"]
+
+
+class DeflectionCalibration:
+    """Deflection sensitivity from the wall of curves on a bare, stiff sample.
+
+    FILEs are curves with the deflection in volts.
+    """
+
+    name = "deflection"
+    description = "Deflection sensitivity from the wall of curves on a stiff sample."
+
+    class Settings(CalibrationSettings):
+        """Which direction of the curves is used."""
+
+        direction: Direction = Field("both", description="Direction of the curves; both: the mean.")
+
+    def estimate(
+        self, inputs: Sequence[CurveSet], settings: DeflectionCalibration.Settings | None = None
+    ) -> Estimate:
+        """See `deflection_sensitivity`."""
+        chosen = or_defaults(settings, self.Settings)
+        return deflection_sensitivity(merged(inputs), chosen.direction)
+
+
+DEFLECTION = DeflectionCalibration()

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import hypot
 
+from pydantic import Field
+
 from nrm_plugin.calibration import Estimate
-from nrm_plugin.calibration.inputs import peak_factor, require, stderr_of
+from nrm_plugin.calibration.inputs import merged, peak_factor, require, stderr_of
 from nrm_plugin.calibration.lockin import needed
+from nrm_plugin.calibration.shared_settings import (
+    CalibrationSettings,
+    PerVolt,
+    Pure,
+    ThirdHarmonic,
+    or_defaults,
+)
 from nrm_plugin.calibration.stick import bare, plateau
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
@@ -115,3 +125,57 @@ def _unit(curves: CurveSet) -> str:
         "the curves have no lateral lock-in signal; if one was recorded under another name, map "
         "it, for example to lockin_output_x"
     )
+
+
+class DriveDither:
+    """Amplitude of the dither, peak, from the sine that drives it.
+
+    Needed are dither_drive, dither_drive_convention, dither_sensitivity and dither_response, from
+    FILEs, --experiment and --set, in rising order of rank.
+    """
+
+    name = "dither drive"
+    description = "Amplitude of the dither, from drive x sensitivity x response."
+
+    class Settings(CalibrationSettings):
+        """Standard errors of what is multiplied."""
+
+        sensitivity_error: PerVolt = Field(0.0, description="Standard error of dither_sensitivity.")
+        response_error: Pure = Field(0.0, description="Standard error of dither_response.")
+
+    def estimate(
+        self, inputs: Sequence[CurveSet], settings: DriveDither.Settings | None = None
+    ) -> Estimate:
+        """See `from_drive`."""
+        chosen = or_defaults(settings, self.Settings)
+        return from_drive(
+            merged(inputs),
+            sensitivity_stderr=chosen.sensitivity_error,
+            response_stderr=chosen.response_error,
+        )
+
+
+class HardContactDither:
+    """Amplitude of the dither, peak, from the signal of a tip that sticks to a bare, hard sample.
+
+    FILEs are approaches onto it, with the lock-in's signal and the lateral sensitivity.
+    """
+
+    name = "dither hard"
+    description = "Amplitude of the dither, from a tip that sticks to a hard sample."
+
+    class Settings(CalibrationSettings):
+        """What else was recorded."""
+
+        third_harmonic: ThirdHarmonic = None
+
+    def estimate(
+        self, inputs: Sequence[CurveSet], settings: HardContactDither.Settings | None = None
+    ) -> Estimate:
+        """See `from_hard_contact`."""
+        chosen = or_defaults(settings, self.Settings)
+        return from_hard_contact(merged(inputs), third_harmonic=chosen.third_harmonic)
+
+
+DRIVE_DITHER = DriveDither()
+HARD_CONTACT_DITHER = HardContactDither()

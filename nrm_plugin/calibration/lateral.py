@@ -7,16 +7,25 @@ that the measured spring constant takes the place of the thickness, which is bad
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import pi
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from nrm_plugin.calibration import CalibrationFailed, Estimate
+from nrm_plugin.calibration.inputs import merged
+from nrm_plugin.calibration.shared_settings import (
+    CalibrationSettings,
+    Errors,
+    Pure,
+    or_defaults,
+)
 from nrm_plugin.calibration.silicon import ElasticModuli, isotropic, silicon
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.model import CurveSet
 from nrm_plugin.vocabulary import missing_calibration
 
 #: Metadata keys that `stiffness_from_geometry` needs.
@@ -246,3 +255,43 @@ def _monte_carlo(
     if linear[1] and not 1.0 / _SKEWED < spread / linear[1] < _SKEWED:
         text += "; wider and more skewed than the standard error says"
     return text
+
+
+class GeometryCalibration:
+    """Lateral stiffness of a rectangular cantilever from its geometry.
+
+    Known values come from FILEs, --experiment and --set, in rising order of rank.
+    """
+
+    name = "lateral geometry"
+    description = "Lateral stiffness of a rectangular cantilever."
+
+    class Settings(CalibrationSettings):
+        """Material, place and standard errors."""
+
+        material_poisson: Pure | None = Field(
+            None,
+            description="Poisson ratio of an isotropic cantilever, 0.25 for silicon nitride.",
+        )
+        spring_at: Literal["tip", "end"] = Field(
+            "tip", description="Where the spring constant holds, if the tip is set back."
+        )
+        error: Errors = Field(
+            default_factory=dict,
+            description="Standard error of a known value, tip_height=1um; may be repeated.",
+        )
+
+    def estimate(
+        self, inputs: Sequence[CurveSet], settings: GeometryCalibration.Settings | None = None
+    ) -> Estimate:
+        """See `stiffness_from_geometry`."""
+        chosen = or_defaults(settings, self.Settings)
+        return stiffness_from_geometry(
+            merged(inputs).metadata,
+            poisson_ratio=chosen.material_poisson,
+            errors=chosen.error,
+            spring_at=chosen.spring_at,
+        )
+
+
+GEOMETRY = GeometryCalibration()

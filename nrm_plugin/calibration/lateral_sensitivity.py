@@ -12,17 +12,35 @@ latter is ``lateral_sensitivity`` in the metadata.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import hypot, isfinite
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from nrm_plugin.calibration import CalibrationFailed, Estimate
-from nrm_plugin.calibration.friction import FEWEST, LoopShape
-from nrm_plugin.calibration.inputs import peak_factor, require, stderr_of
+from nrm_plugin.calibration.friction import (
+    FEWEST,
+    LoopShape,
+    loops_from_curves,
+    loops_from_images,
+    shape_of,
+)
+from nrm_plugin.calibration.inputs import merged, peak_factor, require, stderr_of
 from nrm_plugin.calibration.lockin import needed
+from nrm_plugin.calibration.shared_settings import (
+    CalibrationSettings,
+    ContactError,
+    PerVolt,
+    Stiffness,
+    ThirdHarmonic,
+    or_defaults,
+)
 from nrm_plugin.calibration.stick import bare, plateau
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
+from nrm_plugin.units import Unit
 from nrm_plugin.vocabulary import missing_calibration
 
 #: k_lat / k_con above which the correction for the contact is more than it is worth.
@@ -247,3 +265,137 @@ def _correction(lateral_stiffness: float, contact_stiffness: float) -> float:
             "the wedge method, which needs neither"
         )
     return 1.0 + ratio
+
+
+def per_lockin_volt(sensitivity: LateralSensitivity, curves: CurveSet) -> Estimate:
+    """``lateral_sensitivity`` with the output gain that the curves' metadata have.
+
+    Raises
+    ------
+    MissingCalibration
+    """
+    return sensitivity.estimate(curves.metadata.get("lateral_output_gain"))
+
+
+def stiffness_of(curves: CurveSet) -> tuple[float, float]:
+    """Known lateral stiffness (N/m) and its standard error, for a static sensitivity.
+
+    Raises
+    ------
+    MissingCalibration
+        Without it or the output gain.
+    """
+    known = require(curves, "lateral_stiffness", "lateral_output_gain")["lateral_stiffness"]
+    return known, known * stderr_of(curves, "lateral_stiffness")
+
+
+class LockInCalibration:
+    """Lateral sensitivity from the dither on a bare, hard sample, of known amplitude.
+
+    FILEs are approaches onto the sample.
+    """
+
+    name = "lateral lock-in"
+    description = "Lateral sensitivity, from the dither on a hard sample."
+
+    class Settings(CalibrationSettings):
+        """What is known of the contact."""
+
+        contact_stiffness: Stiffness | None = Field(
+            None,
+            description="Lateral stiffness of the contact, 100N/m; by default it is extrapolated "
+            "away.",
+        )
+        contact_stiffness_error: ContactError = 0.0
+        third_harmonic: ThirdHarmonic = None
+
+    def estimate(
+        self, inputs: Sequence[CurveSet], settings: LockInCalibration.Settings | None = None
+    ) -> Estimate:
+        """See `from_hard_contact`."""
+        chosen = or_defaults(settings, self.Settings)
+        curves = merged(inputs)
+        sensitivity = from_hard_contact(
+            curves,
+            contact_stiffness=chosen.contact_stiffness,
+            contact_stiffness_stderr=chosen.contact_stiffness_error,
+            third_harmonic=chosen.third_harmonic,
+        )
+        return per_lockin_volt(sensitivity, curves)
+
+
+class LoopCalibration:
+    """Lateral sensitivity from the stick part of friction loops.
+
+    FILEs hold images with trace and retrace, or curves with a channel of the lateral position.
+    """
+
+    name = "lateral loop"
+    description = "Lateral sensitivity, from friction loops."
+
+    class Settings(CalibrationSettings):
+        """The contact's stiffness, and which signal is the loop."""
+
+        contact_stiffness: Stiffness = Field(
+            description="Lateral stiffness of the contact, 100N/m, which shares the motion with "
+            "the lever; inf neglects it."
+        )
+        contact_stiffness_error: ContactError = 0.0
+        signal: str = Field(
+            "Friction", description="Images with trace and retrace, or a channel of curves."
+        )
+        position: str | None = Field(
+            None, description="Channel of curves with the lateral position, instead of images."
+        )
+        limit: Annotated[float, Unit("V")] | None = Field(
+            None, description="Where the detector stops, 10V."
+        )
+
+    def estimate(
+        self, inputs: Sequence[CurveSet], settings: LoopCalibration.Settings | None = None
+    ) -> Estimate:
+        """See `from_loops`."""
+        chosen = or_defaults(settings, self.Settings)
+        curves = merged(inputs)
+        stiffness, error = stiffness_of(curves)
+        loops = (
+            loops_from_images(curves.images, chosen.signal)
+            if chosen.position is None
+            else loops_from_curves(curves, chosen.position, chosen.signal)
+        )
+        sensitivity = from_loops(
+            shape_of(loops, chosen.limit),
+            stiffness,
+            chosen.contact_stiffness,
+            lateral_stiffness_stderr=error,
+            contact_stiffness_stderr=chosen.contact_stiffness_error,
+        )
+        return per_lockin_volt(sensitivity, curves)
+
+
+class GivenSensitivity:
+    """Lateral sensitivity that is known from elsewhere."""
+
+    name = "lateral given"
+    description = "Lateral sensitivity, as given."
+
+    class Settings(CalibrationSettings):
+        """The sensitivity."""
+
+        value: PerVolt = Field(description="The sensitivity, '300 nm/V'.")
+        value_error: PerVolt = Field(0.0, description="Standard error of the sensitivity.")
+        of: Literal["lock-in", "static"] = Field(
+            description="Per volt at the lock-in's input, or of the friction channel."
+        )
+
+    def estimate(
+        self, inputs: Sequence[CurveSet], settings: GivenSensitivity.Settings | None = None
+    ) -> Estimate:
+        """See `given`."""
+        chosen = or_defaults(settings, self.Settings)
+        return per_lockin_volt(given(chosen.value, chosen.value_error, chosen.of), merged(inputs))
+
+
+LOCK_IN = LockInCalibration()
+LOOP = LoopCalibration()
+GIVEN_SENSITIVITY = GivenSensitivity()

@@ -7,17 +7,28 @@ interferometer's, at many frequencies with one drive.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import Field
 from scipy.signal import find_peaks
 from scipy.special import stdtrit
 
 from nrm_plugin.calibration import CalibrationFailed, Estimate
+from nrm_plugin.calibration.inputs import merged, only_file
+from nrm_plugin.calibration.shared_settings import (
+    Angle,
+    CalibrationSettings,
+    Frequency,
+    Pure,
+    or_defaults,
+)
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.delimited import TextTable
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
+from nrm_plugin.vocabulary import missing_calibration
 
 #: Fewest frequencies; points of a local fit; points within the width of a resonance.
 _FEWEST, _LOCAL, _PER_WIDTH = 20, 9, 4
@@ -407,3 +418,46 @@ def from_curves(curves: CurveSet) -> Response:
         return response(frequency, curves.read("lateral_amplitude"), phase)
     signal = curves.read("lateral_in_phase") + 1j * curves.read("lateral_quadrature")
     return response(frequency, np.abs(signal), np.angle(signal))
+
+
+class ResponseCalibration:
+    """Motion of the scanner at the dither's frequency over that at rest.
+
+    FILE is a table with titles and units, 'frequency (Hz)', 'amplitude (mV)' and 'phase (deg)', or
+    curves with a channel frequency beside the lateral signal.
+    """
+
+    name = "response"
+    description = "Resonances of the scanner, and a safe band for the dither."
+    needs = "table"
+
+    class Settings(CalibrationSettings):
+        """Frequency of the dither, and what is safe."""
+
+        at: Frequency | None = Field(
+            None, description="Frequency of the dither, 1kHz; by default dither_frequency."
+        )
+        gain: Pure = Field(
+            0.05, description="Most that the gain may differ from 1 in the safe band."
+        )
+        phase: Angle = Field(  # type: ignore[assignment]  # pydantic reads the text
+            "2 deg", description="Most that the phase may differ from that at rest, 2deg."
+        )
+
+    def estimate(
+        self,
+        inputs: Sequence[CurveSet | TextTable],
+        settings: ResponseCalibration.Settings | None = None,
+    ) -> Estimate:
+        """See `Response.estimate`."""
+        chosen = or_defaults(settings, self.Settings)
+        source = only_file(inputs, "a sweep of the frequency")
+        found = from_table(source) if isinstance(source, TextTable) else from_curves(source)
+        known = merged(inputs).metadata
+        frequency = chosen.at if chosen.at is not None else known.get("dither_frequency")
+        if frequency is None:
+            raise missing_calibration("dither_frequency")
+        return found.estimate(float(frequency), chosen.gain, chosen.phase)
+
+
+RESPONSE = ResponseCalibration()

@@ -67,8 +67,7 @@ def updated(text: str, estimates: Sequence[Estimate], name: str) -> str:
         text = _set(text, entry, value, estimate.method)
         error = BY_KEY.get(f"{estimate.key}_stderr")
         if error is not None:
-            known = 0 < estimate.stderr < float("inf")
-            stderr = float(f"{estimate.stderr:.3g}") if known else None
+            stderr = float(f"{estimate.stderr:.3g}") if estimate.has_error else None
             text = _set(text, error, stderr, "", behind=entry)
     made = check(text, name)
     for estimate in estimates:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from nrm_plugin.cli.calibrate.inputs import Quantity
+from nrm_plugin.cli.options import WithUnit
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.text import with_unit
 
@@ -25,7 +25,7 @@ _COMMANDS = {
 }
 
 #: Values with a unit on the command line.
-LENGTH, MODULUS, FORCE = Quantity("m", "nm"), Quantity("Pa", "MPa"), Quantity("N", "nN")
+LENGTH, MODULUS, FORCE = WithUnit("m", "nm"), WithUnit("Pa", "MPa"), WithUnit("N", "nN")
 
 
 class Calculations(click.Group):
@@ -65,7 +65,7 @@ def with_tip(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     @click.option(
         "--half-angle",
-        type=Quantity("rad", "deg"),
+        type=WithUnit("rad", "deg"),
         default="0deg",
         metavar="ANGLE",
         help="Half the angle of a conical tip; a cylinder if not given.",

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nrm_plugin.cli.calibrate.inputs import quantity
 from nrm_plugin.cli.fea import (
     LENGTH,
     amplitude,
@@ -20,6 +19,7 @@ from nrm_plugin.cli.fea import (
 )
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.text import columns
+from nrm_plugin.units import quantity
 
 if TYPE_CHECKING:
     from nrm_plugin.fea import Layer, ShapeFactor, Tip
