@@ -265,23 +265,108 @@ class Calibration(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockInSettings:
+    """What a lock-in amplifier is set to, in SI; None where it is not known.
+
+    Attributes
+    ----------
+    identity : str
+        What the instrument calls itself; empty for values that a person gave.
+    convention : str
+        Whether sensitivity and X and Y are "rms" or "peak" values.
+    sensitivity : float
+        Full scale in V, by that convention.
+    time_constant : float
+        In s.
+    poles : int
+        6 dB per octave each.
+    offset_x, offset_y : float
+        Of the outputs, as fractions of full scale.
+    expand_x, expand_y : float
+    output_x, output_y : bool
+        Whether the outputs that are recorded carry X and Y, and not something else.
+    reference_frequency : float
+        In Hz.
+    harmonic : int
+        Of the reference, at which the signal is detected.
+    phase : float
+        Shift of the reference in rad. This is not ``lockin_phase``, which also holds what actuator,
+        detector and cables do and is found by calibration.
+    sine_amplitude : float
+        Of the instrument's own oscillator, in V rms.
+    internal_reference, synchronous : bool
+        Whether it uses its own oscillator, and whether its synchronous filter is on.
+    input : str
+        What is connected: A, A-B or current.
+    """
+
+    identity: str = ""
+    convention: str = "rms"
+    sensitivity: float | None = None
+    time_constant: float | None = None
+    poles: int | None = None
+    offset_x: float | None = None
+    offset_y: float | None = None
+    expand_x: float | None = None
+    expand_y: float | None = None
+    output_x: bool | None = None
+    output_y: bool | None = None
+    reference_frequency: float | None = None
+    harmonic: int | None = None
+    phase: float | None = None
+    sine_amplitude: float | None = None
+    internal_reference: bool | None = None
+    synchronous: bool | None = None
+    input: str | None = None
+
+
+class ConnectedLockIn(Protocol):
+    """A lock-in amplifier that has been reached, and is only read.
+
+    Its methods are called from several threads, and raise `DaqUnavailable` where the instrument
+    does not answer. A slow one may also have ``watched()``, which is asked instead of `settings`
+    during a recording and reads only sensitivity, time constant, poles, offsets, expands and phase.
+    """
+
+    def settings(self) -> LockInSettings:
+        """Read the settings: at the start, at the end, and about twice a second in between."""
+
+    def status(self) -> Mapping[str, bool]:
+        """Read what spoils a recording and has happened since this was last asked.
+
+        Each fault by its name, such as "input overload", and whether it has happened.
+        """
+
+    def close(self) -> None:
+        """Close the connection; the instrument stays as it is."""
+
+
 @runtime_checkable
 class LockIn(Protocol):
-    """A lock-in amplifier that is asked for its settings; a DAQ configuration names it.
+    """A model of lock-in amplifier; a DAQ configuration names it as ``lock_in.model``.
 
     Attributes
     ----------
     name, description : str
+    Settings : type
+        Pydantic model of how it is reached, with a default for every field. One field is
+        ``address`` (str): the instrument is asked where it is not empty. The configuration has
+        them in ``[lock_in]``.
     """
 
     name: str
     description: str
+    Settings: Any
 
-    def settings(self) -> Any:
-        """Return the settings that the moduli depend on."""
+    def connect(self, settings: Any) -> ConnectedLockIn:
+        """Reach the instrument.
 
-    def status(self) -> Mapping[str, bool]:
-        """Return what is wrong at this moment: overloads, unlock."""
+        Raises
+        ------
+        DaqUnavailable
+            If it is not there, or is another one.
+        """
 
 
 @runtime_checkable

@@ -55,7 +55,7 @@ KINDS = {
     "derivative_methods": Kind("derivative method", "nrm_derivative_methods", ("gradient",)),
     "figures": Kind("figure", "nrm_figures", ("needs", "draw")),
     "calibrations": Kind("calibration", "nrm_calibrations", ("estimate",)),
-    "lockins": Kind("lock-in", "nrm_lockins", ("settings", "status")),
+    "lockins": Kind("lock-in", "nrm_lockins", ("Settings", "connect")),
     "potential_logs": Kind("potential log", "nrm_potential_logs", ("suffixes", "sniff", "read")),
 }
 

@@ -20,6 +20,7 @@ import nrm_plugin as nrm
 from nrm_daq.device import InstantClock, SimulatedDaq
 from nrm_daq.recording import Recording, SampleBlock
 from nrm_plugin.cli import main
+from nrm_plugin.hookspecs import LockInSettings
 
 REAL = """
 backend = "{backend}"
@@ -398,7 +399,7 @@ def test_what_needs_no_extra(tmp_path: Path) -> None:
         for one in json.loads(without_the_extra("plugins", "--json").stdout)
         if one["name"] == "daq"
     )
-    assert (plugin["failure"], plugin["hooks"]) == ("", ["nrm_commands"])
+    assert (plugin["failure"], plugin["lockins"]) == ("", ["sr830"])
     with Recording(tmp_path / "out.h5.part", recording_of_one_channel()) as made:
         made.append(SampleBlock(0, converted(0, np.arange(1000))[None].astype("f4"), 0, 0))
     done = without_the_extra("acquire", "--recover", tmp_path / "out.h5.part")
@@ -413,7 +414,6 @@ def recording_of_one_channel() -> dict[str, Any]:
     """What a recording of the first known channel says of itself."""
     from nrm_daq.config import DaqConfig
     from nrm_daq.hardware import connected, prepared
-    from nrm_daq.lockin_settings import Settings
     from nrm_daq.run import described
 
     with SimulatedDaq(known_board(1), InstantClock()) as daq:
@@ -424,4 +424,4 @@ def recording_of_one_channel() -> dict[str, Any]:
             }
         )
         with connected(config) as connection, prepared(connection, config) as (_, setup):
-            return described(config, setup, Settings())
+            return described(config, setup, LockInSettings())

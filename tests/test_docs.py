@@ -251,6 +251,7 @@ FUNCTIONS = [
     hookspecs.Importer.open,
     hookspecs.Exporter.write,
     hookspecs.ContactMethod.find,
+    hookspecs.LockIn.connect,
     hookspecs.PotentialLog.read,
     testing.check_importer,
 ]

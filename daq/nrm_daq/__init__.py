@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nrm_plugin.errors import DaqUnavailable, MissingPackage
-from nrm_plugin.hookspecs import hookimpl
+from nrm_plugin.hookspecs import Deferred, hookimpl
 
 if TYPE_CHECKING:
     import click
@@ -27,3 +27,11 @@ def nrm_commands(cli: click.Group) -> None:
     from nrm_daq.command import command
 
     cli.add_command(command)
+
+
+@hookimpl
+def nrm_lockins() -> list[Deferred]:
+    """Return the SR830."""
+    return [
+        Deferred("sr830", "Stanford Research SR830 over VISA, read only", "nrm_daq.sr830:SR830")
+    ]

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from nrm_daq.config import Channel, DaqConfig
+from nrm_daq.config import AnalogInput, DaqConfig
 from nrm_daq.driver import (
     DRIVER_ERRORS,
     AcquisitionType,
@@ -220,7 +220,7 @@ def prepared(connection: Connection, config: DaqConfig) -> Iterator[tuple[nidaqm
         _close(task)
 
 
-def _add(task: nidaqmx.Task, connection: Connection, name: str, channel: Channel) -> None:
+def _add(task: nidaqmx.Task, connection: Connection, name: str, channel: AnalogInput) -> None:
     try:
         task.ai_channels.add_ai_voltage_chan(
             channel.terminal,

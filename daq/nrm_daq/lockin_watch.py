@@ -5,13 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from nrm_daq.lockin_settings import POLES, SENSITIVITIES, TIME_CONSTANTS, Settings, changed
-from nrm_daq.sr830 import FAULTS, SR830
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.hookspecs import ConnectedLockIn, LockInSettings
+
+#: Settings that scale, shift or delay what is recorded.
+WATCHED = (
+    "sensitivity",
+    "time_constant",
+    "poles",
+    "offset_x",
+    "offset_y",
+    "expand_x",
+    "expand_y",
+    "phase",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +52,9 @@ class LockInWatch:
 
     Parameters
     ----------
-    lockin : SR830
-    settings : Settings
-        What it is set to, as `SR830.snapshot` read it.
+    lockin : ConnectedLockIn
+    settings : LockInSettings
+        What it was set to at the start.
     interval : float
         Time between looks in s.
     clock : callable
@@ -57,8 +68,8 @@ class LockInWatch:
 
     def __init__(
         self,
-        lockin: SR830,
-        settings: Settings,
+        lockin: ConnectedLockIn,
+        settings: LockInSettings,
         *,
         interval: float = 0.5,
         clock: Callable[[], float] = time.monotonic,
@@ -96,41 +107,32 @@ class LockInWatch:
 
     def faults(self, begin: float, end: float) -> tuple[str, ...]:
         """What was wrong at any time from `begin` to `end` (s), each fault once."""
-        found = (s.faults for s in self.stretches if s.begin < end and begin < s.end)
-        return tuple(dict.fromkeys(fault for faults in found for fault in faults))
+        during = (s.faults for s in self.stretches if s.begin < end and begin < s.end)
+        return tuple(dict.fromkeys(fault for faults in during for fault in faults))
 
     def look(self) -> tuple[str, ...]:
         """Ask once; return what is wrong or was since the last look."""
         begin, now = self._seen, self._clock()
         try:
-            status = self._lockin.status()
-            odd = [_said(name, *values) for name, values in self._changes().items()]
-            faults = [text for bit, text in FAULTS.items() if bit & status]
+            faults = [fault for fault, happened in self._lockin.status().items() if happened]
+            odd = self._changes()
         except Exception as error:  # what nobody has seen cannot be trusted, whatever the reason
             faults, odd = [f"not watched: {error}"], self._odd
-        found = tuple(dict.fromkeys([*faults, *odd, *self._odd]))
+        wrong = tuple(dict.fromkeys([*faults, *odd, *self._odd]))
         self._odd, self._seen = odd, now
-        if found:
-            self._add(Stretch(begin, self._clock(), found))
-        return found
+        if wrong:
+            self._add(Stretch(begin, self._clock(), wrong))
+        return wrong
 
-    def _changes(self) -> dict[str, tuple[object, object]]:
-        """Ask for the settings that scale, shift or delay what is recorded."""
-        ask, current = self._lockin, self._settings.input == "current"
-        offset_x, expand_x = ask.offset_and_expand("x")
-        offset_y, expand_y = ask.offset_and_expand("y")
-        now = replace(
-            self._settings,
-            sensitivity=None if current else ask.choice("SENS?", SENSITIVITIES),
-            time_constant=ask.choice("OFLT?", TIME_CONSTANTS),
-            poles=ask.choice("OFSL?", POLES),
-            offset_x=offset_x,
-            offset_y=offset_y,
-            expand_x=expand_x,
-            expand_y=expand_y,
-            phase=ask.phase(),
-        )
-        return changed(self._settings, now)
+    def _changes(self) -> list[str]:
+        """Return what is set otherwise than at the start, in words."""
+        read = getattr(self._lockin, "watched", self._lockin.settings)
+        now = read()
+        return [
+            _change(name, old, new)
+            for name in WATCHED
+            if (old := getattr(self._settings, name)) != (new := getattr(now, name))
+        ]
 
     def _add(self, new: Stretch) -> None:
         last = self._stretches[-1] if self._stretches else None
@@ -144,7 +146,7 @@ class LockInWatch:
             self.look()
 
 
-def _said(name: str, before: object, now: object) -> str:
+def _change(name: str, before: object, now: object) -> str:
     """A changed setting in words."""
 
     def shown(value: object) -> str:

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from nrm_daq import lockin_settings
 from nrm_daq.config import DaqConfig
+from nrm_daq.lockin_settings import FREQUENCY_TOLERANCE, as_metadata, changed
 from nrm_daq.recording import RecordingContents
 from nrm_plugin.errors import NrmError
+from nrm_plugin.hookspecs import LockInSettings
 from nrm_plugin.model import CurveSet
 
 #: Blocks from whose arrival the time of a triggered start is told.
@@ -61,25 +62,24 @@ def with_metadata(
         own["simulated"] = True
     curves = curves.with_metadata(own, "recorded")
     curves = curves.with_metadata(config.known(), "configuration")
-    before = lockin_settings.Settings(**header["lock_in"])
-    known = before.metadata()
+    before = LockInSettings(**header["lock_in"])
+    read = as_metadata(before)
     if "lock_in_after" in notes:
-        after = lockin_settings.Settings(**notes["lock_in_after"])
-        for name, (old, new) in lockin_settings.changed(before, after).items():
+        after = LockInSettings(**notes["lock_in_after"])
+        for name, (old, new) in changed(before, after).items():
             curves = curves.with_warning(
                 f"the lock-in's {name.replace('_', ' ')} changed from {old} to {new} while it was "
                 "recorded"
             )
-        later = after.metadata()
-        unsure = [k for k, v in known.items() if not _same(v, later.get(k))]
-        known = {k: v for k, v in known.items() if k not in unsure}
-    curves = curves.with_metadata(known, before.identity or "configuration")
+        later = as_metadata(after)
+        read = {key: value for key, value in read.items() if _same(value, later.get(key))}
+    curves = curves.with_metadata(read, before.identity or "configuration")
     return _with_experiment(curves, header)
 
 
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, float) and isinstance(other, float):
-        return bool(np.isclose(one, other, rtol=lockin_settings.FREQUENCY_TOLERANCE))
+        return bool(np.isclose(one, other, rtol=FREQUENCY_TOLERANCE))
     return bool(one == other)
 
 

@@ -124,7 +124,8 @@ def as_curves(recorded: RecordingContents) -> CurveSet:
     if not recorded.n_samples:
         raise CorruptFile(path, None, "samples", "none: nothing was recorded")
     notes = {key: value for note in recorded.notes for key, value in note.items()}
-    config = DaqConfig.from_values(header["config"])
+    # What the lock-in was set to has an entry of its own; the plugin that asked it may be gone.
+    config = DaqConfig.from_values({**header["config"], "lock_in": {}})
     setup, described = header["setup"], header["channels"]
     rate = float(setup["rate"])
     segmentation = segmented(recorded, config)

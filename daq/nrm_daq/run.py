@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -17,16 +17,16 @@ import numpy as np
 from nrm_daq.acquisition import Acquisition, AcquisitionStopped
 from nrm_daq.config import DaqConfig, scaling
 from nrm_daq.hardware import Setup, connected, prepared
-from nrm_daq.lockin_settings import Settings
+from nrm_daq.lockin_settings import as_metadata, check_outputs, warnings_of
 from nrm_daq.lockin_watch import LockInWatch
 from nrm_daq.recording import Recording
 from nrm_daq.recovery import recover, report_of
 from nrm_daq.segmentation import splitter_for
-from nrm_daq.sr830 import SR830
 from nrm_daq.status_line import StatusLine
 from nrm_plugin import __version__
 from nrm_plugin.errors import DaqUnavailable, InvalidInput, NrmError, OutputError
 from nrm_plugin.files import check_output
+from nrm_plugin.hookspecs import ConnectedLockIn, LockInSettings
 
 if TYPE_CHECKING:
     from nrm_daq.device import BoardClock
@@ -110,7 +110,7 @@ def record(
     return _finished(part, out, overwrite, ended)
 
 
-def described(config: DaqConfig, setup: Setup, settings: Settings) -> dict[str, Any]:
+def described(config: DaqConfig, setup: Setup, settings: LockInSettings) -> dict[str, Any]:
     """Return what a recording says of itself first."""
     channels = []
     for name, channel in config.channels.items():
@@ -131,7 +131,7 @@ def described(config: DaqConfig, setup: Setup, settings: Settings) -> dict[str, 
 
         given = read(config.experiment)
         experiment = {"name": given.name, "text": given.text}
-    warnings = list(settings.warnings())
+    warnings = warnings_of(settings)
     if abs(setup.rate / config.rate - 1.0) > 1e-6:
         warnings.append(f"the board samples at {setup.rate:.9g} Hz, not at {config.rate:.9g} Hz")
     return {
@@ -176,7 +176,7 @@ def checked(config: DaqConfig) -> dict[str, Any]:
     ]
     splitter = splitter_for(setup.rate, config.split, config.channels)
     said.append(f"ramps are found by {splitter.by}" if splitter else "nothing tells ramps apart")
-    known = {**config.known(), **settings.metadata()}
+    known = {**config.known(), **as_metadata(settings)}
     lacking = [
         k
         for k in ("lockin_sensitivity", "lockin_time_constant", "dither_amplitude")
@@ -193,25 +193,20 @@ def _forget_empty(recording: Recording) -> None:
         recording.remove()
 
 
-def _lock_in(config: DaqConfig, stack: ExitStack) -> tuple[SR830 | None, Settings]:
+def _lock_in(config: DaqConfig, stack: ExitStack) -> tuple[ConnectedLockIn | None, LockInSettings]:
     """Ask the lock-in what it is set to, or believe the configuration."""
-    given = config.lock_in.settings()
+    given = config.lock_in.given()
     if not config.lock_in.address or config.backend == "simulated":
         return None, given
-    lock_in = stack.enter_context(
-        SR830(
-            config.lock_in.address,
-            library=config.lock_in.library,
-            baud_rate=config.lock_in.baud_rate,
-        )
-    )
-    settings = lock_in.snapshot()
-    settings.check()
-    for key, value in given.metadata().items():
-        there = settings.metadata().get(key)
-        if there is not None and there != value and not np.isclose(there, value, rtol=1e-3):
+    lock_in = stack.enter_context(closing(config.lock_in.connected()))
+    settings = lock_in.settings()
+    check_outputs(settings)
+    read = as_metadata(settings)
+    for key, value in as_metadata(given).items():
+        actual = read.get(key)
+        if actual is not None and actual != value and not np.isclose(actual, value, rtol=1e-3):
             raise InvalidInput(
-                f"the lock-in has {key} = {there}, the configuration says {value}: leave it out "
+                f"the lock-in has {key} = {actual}, the configuration says {value}: leave it out "
                 "of the configuration, the instrument is asked"
             )
     return lock_in, settings
@@ -243,9 +238,9 @@ def _stretches(watch: LockInWatch) -> list[tuple[float, float, tuple[str, ...]]]
     return [(s.begin, s.end, s.faults) for s in watch.stretches]
 
 
-def _afterwards(lock_in: SR830) -> dict[str, Any]:
+def _afterwards(lock_in: ConnectedLockIn) -> dict[str, Any]:
     try:
-        return {"lock_in_after": asdict(lock_in.snapshot())}
+        return {"lock_in_after": asdict(lock_in.settings())}
     except DaqUnavailable as error:
         return {"not_asked": f"the lock-in was not asked again at the end: {error}"}
 
