@@ -199,6 +199,7 @@ def _check_parts(curves: CurveSet, name: str, values: np.ndarray, where: str) ->
     parts = [values[curves.rows.start(i) : curves.rows.start(i + 1)] for i in some]
     joined = np.concatenate(parts) if parts else np.empty(0)
     np.testing.assert_array_equal(curves.read(name, some), joined, err_msg=where)
+    np.testing.assert_array_equal(curves[some].read(name), joined, err_msg=where)
 
 
 def _check_segments(curves: CurveSet, name: str) -> None:

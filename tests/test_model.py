@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nrm_plugin import CurveSet, InvalidInput, NrmError, UnknownChannel
+import nrm_plugin as nrm
+from nrm_plugin import Channel, CurveSet, InvalidInput, NrmError, UnknownChannel
+from nrm_plugin.columns import PartColumn, Rows
+from nrm_plugin.tables import SEGMENT
 
 NM = np.array([[30, 20, 10, 15], [31, 21, 11, 16], [32, 22, 12, 17]], "i2")  # 3 curves
 
@@ -302,3 +305,97 @@ def test_public_names() -> None:
         _ = nrm_plugin.opn
     for name in ("MissingFile", "UnknownFormat", "CorruptFile", "InvalidInput", "OutputError"):
         assert issubclass(getattr(nrm_plugin, name), NrmError)
+
+
+# Parts
+
+
+def test_parts_are_what_the_whole_holds(ragged: CurveSet) -> None:
+    assert len(ragged) == 4
+    values = [[0, 1, 2], [], [3], [4, 5]]
+    assert [one.read("deflection").tolist() for one in ragged] == values
+    for asked, numbers in (
+        (slice(1, 3), [1, 2]),
+        (slice(None, None, -2), [3, 1]),
+        ([3, 1], [3, 1]),
+        ([2, 2], [2, 2]),
+        (np.array([True, False, False, True]), [0, 3]),
+        (-1, [3]),
+        (np.int64(2), [2]),
+        ([], []),
+    ):
+        part = ragged[asked]
+        assert part.row_size.tolist() == [len(values[i]) for i in numbers]
+        assert part.read("deflection").tolist() == [v for i in numbers for v in values[i]]
+        assert part.curve_table["acquisition_order"].tolist() == numbers
+        assert part.segments["curve"].tolist() == [k for k, i in enumerate(numbers) if values[i]]
+
+
+def test_parts_of_parts_and_where_they_end(ragged: CurveSet) -> None:
+    part = ragged[1:][::-1][[0, 2]]  # curves 3 and 1
+    assert part.row_size.tolist() == [2, 0]
+    column = part.channels["deflection"].column
+    assert isinstance(column, PartColumn)
+    assert column.column is ragged.channels["deflection"].column
+    assert part.read("deflection", -2).tolist() == [4, 5]
+    for beyond in (4, -5, [0, 9]):
+        with pytest.raises(IndexError, match="there are 4 curves"):
+            ragged[beyond]
+    with pytest.raises(InvalidInput, match="mask of 4 curves"):
+        ragged[np.array([True, False])]
+    assert len(ragged[4:]) == 0
+    assert list(ragged[4:]) == []
+    with pytest.raises(IndexError, match="there are no curves"):
+        ragged[4:][0]
+
+
+def test_a_part_keeps_what_goes_with_the_curves() -> None:
+    row, column = np.divmod(np.arange(12), 4)
+    segments = np.array([(i, 0, 5, "approach") for i in range(0, 12, 2)], SEGMENT)
+    curves = CurveSet.from_arrays(
+        {"height": (np.arange(60.0).reshape(12, 5), "nm")},
+        segments=segments,
+        curve_table={"x": column * 1e-6, "y": row * 2e-6, "row": row, "column": column},
+        metadata={"spring_constant": 2.0},
+        images=[nrm.Image("Height", np.zeros((2, 2)), "m")],
+    ).with_warning("careful")
+    part = curves[4:]
+    assert (curves.grid, part.grid) == ((3, 4), (2, 4))
+    assert part.curve_table["row"].tolist() == [1] * 4 + [2] * 4
+    np.testing.assert_array_equal(part.curve_table["y"], curves.curve_table["y"][4:])
+    np.testing.assert_array_equal(part.curve_table["location"], np.arange(4, 12))
+    assert part.segments["curve"].tolist() == [0, 2, 4, 6]
+    assert (part.metadata, part.images) == (curves.metadata, curves.images)
+    assert part.warnings == ("careful",)
+    assert part.metadata_source == {"spring_constant": "given", "height_source": "given"}
+    window = curves[(row > 0) & (column % 2 == 0)]
+    assert window.grid == (2, 2)
+    np.testing.assert_array_equal(window.curve_table["x"], [0, 2e-6, 0, 2e-6])
+    assert curves[[0, 1, 2, 3, 4]].grid is None
+    assert curves[[1, 0, 5, 4]].grid is None
+    assert curves[::-1].grid is None
+    assert curves[0].grid is None
+    assert curves[:].grid == (3, 4)
+
+
+def test_iterating_reads_nothing() -> None:
+    """A column that refuses to be read, of more numbers than memory holds."""
+
+    class Untouched:
+        dtype = np.dtype("f8")
+        rows = Rows.uniform(65536, 1 << 20)
+
+        def fill(self, *_: Any) -> None:
+            raise AssertionError("samples were read")
+
+    column = Untouched()
+    curves = CurveSet(
+        column.rows, {name: Channel(name, "m", column) for name in ("height", "height_sensor")}
+    )
+    parts = list(curves)
+    assert len(parts) == 65536
+    one = parts[-1]
+    assert one.n_samples == 1 << 20
+    assert one.channels["height"].column is one.channels["height_sensor"].column
+    with pytest.raises(AssertionError, match="were read"):
+        curves[65535].read("height")
