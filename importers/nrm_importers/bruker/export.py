@@ -62,7 +62,9 @@ def open_export(path: Path) -> CurveSet:
     if not announced or (n_ext, n_ret)[: len(announced[:2])] != tuple(announced[:2]):
         raise CorruptFile(path, None, f"{announced[:2]} samples per half", f"{[n_ext, n_ret]}")
     down, up = durations(header)
-    layout = ForceLayout([("approach", n_ext, down), ("retract", n_ret, up)], [], n_ext + n_ret)
+    layout = ForceLayout(
+        parts=[("approach", n_ext, down), ("retract", n_ret, up)], runs=[], on_disk=n_ext + n_ret
+    )
     rows = Rows.uniform(1, n_ext + n_ret)
     channels: dict[str, Channel] = {}
     for (signal, unit), (extend, retract) in chosen.items():

@@ -24,7 +24,7 @@ _SYNC_STEP = 2e-6
 _LARGEST_SYNC = 1e5
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ForceLayout:
     """Curves of one length, one behind the other.
 
@@ -126,14 +126,16 @@ def _ramps(header: BrukerHeader, block: DataBlock) -> list[ForceLayout]:
     approach = ("approach", extend, down)
     # The hold was taken between the halves and lies behind both.
     runs: list[Run] = [(0, extend, True), (extend, retract, False)]
-    plain = ForceLayout([approach, ("retract", retract, up)], runs, extend + retract)
+    plain = ForceLayout(
+        parts=[approach, ("retract", retract, up)], runs=runs, on_disk=extend + retract
+    )
     if not hold:
         return [plain]
     seconds = force.number("hold time") or math.nan
     held = ForceLayout(
-        [approach, ("hold", hold, seconds), ("retract", retract, up)],
-        [runs[0], (extend + retract, hold, False), runs[1]],
-        extend + retract + hold,
+        parts=[approach, ("hold", hold, seconds), ("retract", retract, up)],
+        runs=[runs[0], (extend + retract, hold, False), runs[1]],
+        on_disk=extend + retract + hold,
     )
     return [held, plain]
 
@@ -167,7 +169,7 @@ def _script(header: BrukerHeader) -> ForceLayout | None:
         parts.append((kind, count, _item(force, "segment duration", i)))
     edges = list(itertools.accumulate(samples, initial=0))
     runs: list[Run] = [(edges[i], samples[i], False) for i in range(n)]
-    layout = ForceLayout(parts, runs, edges[-1], scripted=True)
+    layout = ForceLayout(parts=parts, runs=runs, on_disk=edges[-1], scripted=True)
     layout.warnings.append(
         "the segments of the ramp script are taken to lie in the order of time; "
         "no real file has confirmed that yet"

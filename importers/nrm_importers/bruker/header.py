@@ -46,7 +46,7 @@ def _finite(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CiaoValue:
     """A CIAO value: ``V [scale] (hard hard_unit/LSB) soft unit``; absent parts are None or ''."""
 
@@ -65,11 +65,11 @@ class CiaoValue:
         _, scale, bracket, soft, unit = match.groups()
         step, _, per = (bracket or "").partition(" ")
         return cls(
-            scale or "",
-            _finite(step),
-            per.strip().removesuffix("/LSB"),
-            _finite(soft),
-            unit.strip(),
+            scale=scale or "",
+            hard=_finite(step),
+            hard_unit=per.strip().removesuffix("/LSB"),
+            soft=_finite(soft),
+            unit=unit.strip(),
         )
 
 

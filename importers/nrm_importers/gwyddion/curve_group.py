@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 import numpy as np
 
@@ -38,6 +38,7 @@ class GwySignal:
     label: str
     unit: str
     column: Column
+    _: KW_ONLY
     name: str = ""
     sign: float = 1.0
     shared: bool = False
@@ -58,7 +59,7 @@ class SegmentBounds:
     labels: list[str]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class CurveGroup:
     """Curves that a file could be opened as.
 

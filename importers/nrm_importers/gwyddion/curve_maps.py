@@ -57,12 +57,12 @@ def read_curve_map(node: Node, what: str) -> CurveGroup | None:
     if not believable(node):
         warnings.append(f"{what}: its size is not believable, positions are left out")
     return CurveGroup(
-        what,
-        Rows(sizes),
-        signals,
-        ("map", rows, columns, lengths.tobytes()),
-        (rows, columns),
-        grid_table(node, rows, columns),
+        what=what,
+        rows=Rows(sizes),
+        signals=signals,
+        geometry=("map", rows, columns, lengths.tobytes()),
+        grid=(rows, columns),
+        table=grid_table(node, rows, columns),
         bounds=_bounds(node, rows * columns, sizes, what, warnings),
         warnings=warnings,
     )

@@ -38,7 +38,7 @@ class GraphCurve:
     y: Numbers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Graph:
     """One graph."""
 
@@ -101,14 +101,14 @@ def read_graph(node: Node, what: str) -> Graph | None:
     if not traces:
         return None
     return Graph(
-        what,
-        node.text("title").strip(),
-        node.text("bottom_label").strip(),
-        node.text("left_label").strip(),
-        unit_text(node.child("x_unit")),
-        unit_text(node.child("y_unit")),
-        traces,
-        node.source.stamp,
+        what=what,
+        title=node.text("title").strip(),
+        bottom=node.text("bottom_label").strip(),
+        left=node.text("left_label").strip(),
+        x_unit=unit_text(node.child("x_unit")),
+        y_unit=unit_text(node.child("y_unit")),
+        traces=traces,
+        stamp=node.source.stamp,
     )
 
 
@@ -176,7 +176,7 @@ def _curve_group(sets: list[dict[tuple[str, str], Graph]]) -> CurveGroup:
         x_name = told if told in CHANNELS or x_name == "height_commanded" else x_name
     if x_unit or x_label.lower() not in ("", "x", "sample number"):
         column = PiecesColumn(stamp, curves["x"])
-        signals.append(GwySignal(x_label or "abscissa", x_unit, column, x_name, sign))
+        signals.append(GwySignal(x_label or "abscissa", x_unit, column, name=x_name, sign=sign))
     rows = signals[0].column.rows
     segments = None
     if first.segmented:
@@ -184,9 +184,9 @@ def _curve_group(sets: list[dict[tuple[str, str], Graph]]) -> CurveGroup:
         counts = np.array([[p.numbers.count for p in c] for c in curves[keys[0]]], np.int64)
         segments = segments_of(counts, named)
     return CurveGroup(
-        first.what if len(sets) * len(keys) == 1 else f"{first.what} and those with it",
-        rows,
-        signals,
+        what=first.what if len(sets) * len(keys) == 1 else f"{first.what} and those with it",
+        rows=rows,
+        signals=signals,
         segments=segments,
         known=any(is_force_curve(g) for one in sets for g in one.values()),
         warnings=warnings,

@@ -56,12 +56,12 @@ def own_curves(graphs: list[Graph], points: Node | None) -> CurveGroup | None:
 
     signals = [GwySignal(g.title, g.y_unit, column(lambda t: t.y, g)) for g in records]
     if records[0].x_unit == "s":
-        time = GwySignal("time", "s", column(lambda t: t.x, records[0]), "time")
+        time = GwySignal("time", "s", column(lambda t: t.x, records[0]), name="time")
         signals.append(time)
     return CurveGroup(
-        "its curves",
-        signals[0].column.rows,
-        signals,
+        what="its curves",
+        rows=signals[0].column.rows,
+        signals=signals,
         table=_table(points, xy),
         segments=_segments(first, records[0].traces),
         literal=True,

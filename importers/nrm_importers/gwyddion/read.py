@@ -39,7 +39,7 @@ _MASK = re.compile(r"/\d{1,9}/mask|/image/\d{1,9}/mask")
 _LONGEST_HEADER = 1 << 24
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FileObject:
     """One object of a file, with what lies beside it."""
 
@@ -103,13 +103,13 @@ def _objects(root: Node) -> list[FileObject]:
             title = root.text(f"{key}/title") or node.text("title")
             out.append(
                 FileObject(
-                    kind,
-                    number,
-                    key,
-                    node,
-                    title.strip(),
-                    _texts(meta),
-                    log.texts("strings")[:1] if log is not None else [],
+                    kind=kind,
+                    number=number,
+                    key=key,
+                    node=node,
+                    title=title.strip(),
+                    meta=_texts(meta),
+                    log=log.texts("strings")[:1] if log is not None else [],
                 )
             )
     order = list(_KINDS)

@@ -57,10 +57,10 @@ def read_spectra(node: Node, title: str, what: str) -> CurveGroup | None:
         _abscissa(node.text("spec_xlabel"), x_unit, column.rows, starts, steps),
     ]
     return CurveGroup(
-        what,
-        column.rows,
-        signals,
-        ("spectra", *(a.tobytes() for a in (coords, starts, steps, column.rows.sizes))),
+        what=what,
+        rows=column.rows,
+        signals=signals,
+        geometry=("spectra", *(a.tobytes() for a in (coords, starts, steps, column.rows.sizes))),
         table=_table(node, coords),
     )
 
@@ -72,7 +72,9 @@ def _abscissa(
     name = channel_name(label, symbol) if label else ""
     if name not in CHANNELS:
         name = {"m": "height_commanded", "s": "time"}.get(symbol, name)
-    return GwySignal(label or "abscissa", unit, LinesColumn(rows, starts, steps), name, shared=True)
+    return GwySignal(
+        label or "abscissa", unit, LinesColumn(rows, starts, steps), name=name, shared=True
+    )
 
 
 def _table(node: Node, coords: FloatArray) -> Callable[[], Table] | None:

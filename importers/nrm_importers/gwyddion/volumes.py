@@ -26,7 +26,7 @@ from nrm_plugin.vocabulary import CHANNELS, SegmentKind
 _ORDER: list[SegmentKind] = ["approach", "hold", "modulation", "other", "retract"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Volume:
     """One volume."""
 
@@ -79,7 +79,16 @@ def read_volume(node: Node, title: str, what: str) -> Volume:
     label, part = split_title(title)
     if segment_kind(part) is None:
         label, part = title, ""
-    return Volume(node, what, label or "value", part, unit, z_unit, z, data)
+    return Volume(
+        node=node,
+        what=what,
+        label=label or "value",
+        part=part,
+        unit=unit,
+        z_unit=z_unit,
+        z=z,
+        data=data,
+    )
 
 
 def volume_curves(volumes: list[Volume]) -> list[CurveGroup]:
@@ -148,8 +157,8 @@ def _curve_group(
             "z",
             z_unit if name != "z_axis" else first.z_unit,
             RepeatedColumn(axis, curves),
-            name,
-            sign,
+            name=name,
+            sign=sign,
             shared=True,
         )
     )
@@ -159,12 +168,12 @@ def _curve_group(
         pairs = np.stack([edges[:-1], edges[1:]], axis=1)
         bounds = SegmentBounds(np.broadcast_to(pairs, (n, *pairs.shape)), [k or "" for k in kinds])
     return CurveGroup(
-        first.what if len(signals) * len(kinds) == 1 else f"{first.what} and those with it",
-        curves,
-        made,
-        ("volume", *first.plane, axis.tobytes()),
-        (lines, columns),
-        grid_table(node, lines, columns),
+        what=first.what if len(signals) * len(kinds) == 1 else f"{first.what} and those with it",
+        rows=curves,
+        signals=made,
+        geometry=("volume", *first.plane, axis.tobytes()),
+        grid=(lines, columns),
+        table=grid_table(node, lines, columns),
         bounds=bounds,
         warnings=warnings,
     )

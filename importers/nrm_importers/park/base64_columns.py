@@ -81,7 +81,7 @@ def decode(path: Path, offset: int, data: bytes) -> AnyArray:
         raise CorruptFile(path, offset, "numbers in base64", str(error)) from None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class CurveIndex:
     """Where the strings of all curves lie, in the order of the file.
 
@@ -134,7 +134,15 @@ def build_index(table: FrameTable, file: BinaryIO) -> CurveIndex:
     n = len(numbers)
     fast, slow = np.empty((2, n), np.int64)
     starts, lengths = np.empty((2, n, len(ids)), np.int64)
-    index = CurveIndex(ids, units, fast, slow, starts, lengths, np.empty(n, np.int64))
+    index = CurveIndex(
+        ids=ids,
+        units=units,
+        fast=fast,
+        slow=slow,
+        starts=starts,
+        lengths=lengths,
+        sizes=np.empty(n, np.int64),
+    )
     for curve, frame in enumerate(numbers):
         data, content = table.load(file, frame)
         offset, info = int(table.offsets[frame]), content.get("info")

@@ -25,7 +25,7 @@ _LONGEST = 1 << 22
 _MOST_PARTS = 1 << 14
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FrameTable:
     """Frames in the order of the file.
 
@@ -97,7 +97,9 @@ def read_frame_table(stamp: FileStamp) -> FrameTable:
         raise CorruptFile(
             stamp.path, _HEAD, "frames that follow each other within the file", "others"
         )
-    return FrameTable(stamp, entries[:, 0] >> 24, offsets, lengths, further)
+    return FrameTable(
+        stamp=stamp, kinds=entries[:, 0] >> 24, offsets=offsets, lengths=lengths, further=further
+    )
 
 
 def part(content: Any, *names: str) -> Any:

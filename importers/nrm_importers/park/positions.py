@@ -23,7 +23,7 @@ _LONGEST = 1e8
 _FARTHEST_UM = 1e6
 
 
-@dataclass
+@dataclass(kw_only=True)
 class PointPositions:
     """What the file says about its points, in the order of the file.
 
@@ -65,7 +65,7 @@ def read_positions(tiff: Tiff, header: ParkHeader, size: int, metadata: Metadata
     if len(data) == size:
         metadata.warn("the file has no table of points: where the curves were taken is not known")
         unknown = np.full(n, np.nan)
-        return PointPositions(unknown, unknown, None, order)
+        return PointPositions(x=unknown, y=unknown, times=None, order=order)
     if len(data) < end:
         raise CorruptFile(
             tiff.path,
@@ -81,7 +81,7 @@ def read_positions(tiff: Tiff, header: ParkHeader, size: int, metadata: Metadata
         metadata.warn("some points have no believable position")
     good = np.isfinite(times).all() and (np.diff(times) >= 0).all()
     known = bool(good and times[-1] > times[0] >= 0 and times[-1] < _LONGEST)
-    points = PointPositions(x, y, times if known else None, order)
+    points = PointPositions(x=x, y=y, times=times if known else None, order=order)
     if header["volume_image"]:
         _lay_grid(points, header, metadata)
     return points

@@ -31,7 +31,7 @@ _MOST_CHANNELS = 8
 _BLOCK = 1 << 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SpectroscopyLayout:
     """Curves on disk.
 
@@ -124,7 +124,14 @@ def find_layout(stamp: FileStamp, tiff: Tiff, header: ParkHeader) -> Spectroscop
     whole = np.broadcast_to(np.int64(n_samples // 2), (n_points, 2))
     order = np.arange(n_points)
     return SpectroscopyLayout(
-        stamp, dtype, field.offset, n_points, n_channels, n_samples, order, whole
+        stamp=stamp,
+        dtype=dtype,
+        offset=field.offset,
+        n_points=n_points,
+        n_channels=n_channels,
+        n_samples=n_samples,
+        order=order,
+        counts=whole,
     )
 
 
