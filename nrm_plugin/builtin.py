@@ -119,3 +119,27 @@ _CALIBRATIONS = (
         "response:RESPONSE",
     ),
 )
+
+
+@hookimpl
+def nrm_contact_methods() -> list[Any]:
+    """Return our contact methods."""
+    return [Deferred(n, about, f"nrm_plugin.engine.methods:{at}") for n, about, at in _CONTACT]
+
+
+@hookimpl
+def nrm_derivative_methods() -> list[Any]:
+    """Return our derivative methods."""
+    return [Deferred(n, about, f"nrm_plugin.engine.methods:{at}") for n, about, at in _DERIVATIVE]
+
+
+_CONTACT = (
+    ("grown", "windows that grow as long as the data agree with a line", "GROWN"),
+    ("two-line", "the paper's rule: fixed parts of the samples and of the force", "TWO_LINE"),
+)
+
+_DERIVATIVE = (
+    ("local-linear", "a line around each distance", "LOCAL_LINEAR"),
+    ("savitzky-golay", "parabolas on a regular grid, at the same resolution", "SAVITZKY_GOLAY"),
+    ("total-variation", "layers, each of one gradient (no standard errors)", "TOTAL_VARIATION"),
+)

@@ -50,6 +50,8 @@ class Deferred:
     Examples
     --------
     >>> method = Deferred("two-line", "the paper's rule", "nrm_plugin.engine.methods:TWO_LINE")
+    >>> method.Settings().wall
+    0.3
     """
 
     def __init__(self, name: str, description: str, where: str) -> None:
@@ -67,6 +69,17 @@ class Deferred:
 
     def __repr__(self) -> str:
         return f"Deferred({self.name!r}, {self.where!r})"
+
+
+def settings_model(offer: Any) -> Any:
+    """Return the ``Settings`` of a hook's object, None if it has none."""
+    return getattr(offer, "Settings", None)
+
+
+def with_settings(offer: Any, settings: Any = None) -> tuple[Any, ...]:
+    """Arguments by which an object gets its settings: none at all if it has no ``Settings``."""
+    model = settings_model(offer)
+    return () if model is None else (model() if settings is None else settings,)
 
 
 @runtime_checkable
@@ -134,7 +147,8 @@ class Exporter(Protocol):
 class ContactFound:
     """The solid contact of a curve, and how it was found; what is not known is nan or None.
 
-    Figures and flags use the details that are there, and show none in their place.
+    Results, flags and figures use the details that are there, and nothing in place of others.
+    Without `lines`, forces and distances count from a baseline that the engine fits.
 
     Attributes
     ----------
@@ -161,7 +175,11 @@ class ContactFound:
 class ContactMethod(Protocol):
     """Finds the solid-solid contact of a curve; recipes name it as ``contact.method``.
 
-    Its ``Settings``, where it has some, stand in a recipe under ``[contact.NAME]``.
+    Its ``Settings``, where it has some, stand in a recipe under ``[contact.NAME]``;
+    `nrm_plugin.parameters` has what they are made of. A method may also have
+    ``find_block(block, settings)``, which is then called instead of `find`, with many curves in an
+    `nrm_plugin.engine.contact.ContactBlock`; it returns what ``block.prepared()`` returns, with
+    contacts filled in.
 
     Attributes
     ----------
@@ -189,7 +207,9 @@ class ContactMethod(Protocol):
 class DerivativeMethod(Protocol):
     """Differentiates a force by the distance; recipes name it as ``derivative.method``.
 
-    Its ``Settings``, where it has some, stand in a recipe under ``[derivative.NAME]``.
+    Its ``Settings``, where it has some, stand in a recipe under ``[derivative.NAME]``. A method may
+    also have ``gradient_block(block, settings)``, which is then called instead of `gradient`, with
+    many curves in an `nrm_plugin.engine.loops.ReferencedBlock`; it returns `Profiles` of them.
 
     Attributes
     ----------
@@ -205,11 +225,13 @@ class DerivativeMethod(Protocol):
         Parameters
         ----------
         z : (n,) array
-            Distances from the electrode in m, in order of time.
+            Distances from the electrode in m, from far away to the electrode, not quite sorted.
         force : (n,) array
             In N.
         at : (m,) array
             Distances in m, ascending.
+        settings : Settings, optional
+            Passed to methods that have ``Settings``.
 
         Returns
         -------

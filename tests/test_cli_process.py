@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -151,7 +152,7 @@ def test_summary_for_people(made: Path, tmp_path: Path) -> None:
     result = run("process", made, "-o", out)
     assert result.exit_code == 0
     assert result.stdout.startswith(f"{out}  (from curves.h5)\n")
-    assert f"{N} curves: contact found in {N}, nothing to report in" in result.stdout
+    assert re.search(rf"{N} curves: contact found in {N}, \d+ without flags\n", result.stdout)
     for text in (
         "0 to 5 nm",
         "E' ",

@@ -308,6 +308,9 @@ def test_nrm_plugins_in_a_process_of_its_own(install: Install) -> None:
         "lockins": [],
         "potential_logs": [],
         "failure": "",
+        "offers": [
+            {"kind": "importers", "name": "zzz", "description": "test files", "settings": {}}
+        ],
     }
     assert "there_is_no_such_module" in listed["bad"]["failure"]
     assert done.stderr == ""

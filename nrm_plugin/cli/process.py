@@ -21,8 +21,7 @@ from nrm_plugin.engine.shape import shape_factor
 from nrm_plugin.engine.signals import plan
 from nrm_plugin.errors import InvalidInput, NrmError, OutputError
 from nrm_plugin.model import CurveSet
-from nrm_plugin.plugins import contact_method
-from nrm_plugin.recipe import Recipe
+from nrm_plugin.recipe import Recipe, as_recipe
 from nrm_plugin.store.opened import open_results
 
 STOPPED = 130
@@ -84,8 +83,7 @@ def command(
     original by the same recipe, settings and version are skipped.
     """
     known = Known.given(experiment, settings, names)
-    chosen = Recipe() if recipe is None else Recipe.from_toml(recipe)
-    contact_method(chosen.contact.method)  # a name that nobody knows fails once, not per file
+    chosen = as_recipe(recipe)
     folder = is_folder(output)
     if not folder and Path(output).suffix.lower() != ".h5":
         raise click.UsageError(f"-o {output}: results are written as .h5, or to a folder/")
