@@ -13,6 +13,7 @@ from nrm_plugin.columns import FloatArray
 from nrm_plugin.delimited import read_table
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.geometry import ComplexArray
+from nrm_plugin.text import with_unit
 
 _PARTS = ("lateral_force_in_phase", "lateral_force_quadrature")
 
@@ -56,10 +57,12 @@ class ForceProfile:
         InvalidInput
             If there is no force in between.
         """
-        there = np.isfinite(self.force) & (self.distance > low) & (self.distance < high)
-        if not there.any():
-            raise InvalidInput(f"no force lies between {low * 1e9:.3g} and {high * 1e9:.3g} nm")
-        distance, force = self.distance[there], self.force[there]
+        inside = np.isfinite(self.force) & (self.distance > low) & (self.distance < high)
+        if not inside.any():
+            raise InvalidInput(
+                f"no force lies between {with_unit(low, 'm')} and {with_unit(high, 'm')}"
+            )
+        distance, force = self.distance[inside], self.force[inside]
         if self.noise is None:  # to be found from the scatter of the means
             width = max(width, self.window)
         steps = np.floor(distance / width)
@@ -96,7 +99,7 @@ def from_results(
 ) -> list[ForceProfile]:
     """Forces of results: of one curve, or means over regions of the potential, or over all.
 
-    Of results with both ways of the ramp, the first.
+    Of results with both directions of the ramp, the first.
 
     Parameters
     ----------
@@ -138,21 +141,21 @@ def from_results(
         ]
     groups: list[tuple[str, object]] = [("all curves", None)]
     if edges is not None:
-        sorted_ = regions(results, edges)
-        groups = [(r.label, r.curves) for r in sorted_ if len(r)]
+        by_potential = regions(results, edges)
+        groups = [(r.label, r.curves) for r in by_potential if len(r)]
         if not groups:
-            why = next(iter(sorted_.warnings), "none has a potential between the edges")
-            raise InvalidInput(f"no curve lies in a region: {why}")
-    found = []
+            reason = next(iter(by_potential.warnings), "none has a potential between the edges")
+            raise InvalidInput(f"no curve lies in a region: {reason}")
+    profiles = []
     for label, curves in groups:
         means = [mean_profile(results, name, curves) for name in _PARTS]  # type: ignore[arg-type]
         values = [np.asarray(mean["mean"].values, float) for mean in means]
         errors = [float(mean["stderr"].median()) for mean in means]  # NaN of a single curve
         noise = complex(*errors) if all(e > 0.0 for e in errors) else None
         force = values[0] + 1j * values[1]
-        found.append(
+        profiles.append(
             ForceProfile(
                 label=label, distance=distance, force=force, noise=noise, window=half_width(results)
             )
         )
-    return found
+    return profiles

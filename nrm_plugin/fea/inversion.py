@@ -133,7 +133,7 @@ def invert(
     Raises
     ------
     InvalidInput
-        For anything given that makes no sense.
+        If an argument is out of range.
     InversionFailed
         If no profile explains the force within its noise.
     """
@@ -147,11 +147,11 @@ def invert(
         forward = Forward(tip, layer, data, pool)
         search = Search(forward, edges, fine, max(phase, 0.02))
         try:
-            found, at = _explained(search, coarse)
+            modulus, at = _explained(search, coarse)
             if at.misfit < _ACCEPTABLE:
-                return _result(search, found, at, forward.force(found, coarse))
+                return _result(search, modulus, at, forward.force(modulus, coarse))
         except (InvalidInput, np.linalg.LinAlgError) as error:
-            raise InversionFailed(f"the search went astray: {error}. {_ADVICE}") from None
+            raise InversionFailed(f"the search failed: {error}. {_ADVICE}") from None
     raise InversionFailed(
         f"the force of the best profile is off by {np.sqrt(at.misfit):.3g} times the noise. "
         f"{_ADVICE}"
@@ -171,24 +171,24 @@ def _explained(search: Search, coarse: Numerics) -> tuple[Steps | CellModulus, P
     sketch = replace(search, numerics=rough)
     profile = searched(sketch, sketch.of(guess), _ROUGH)
     stack = fitted(sketch, profile, coarse, _AS_GOOD, smoothest(profile, sketch, 1.0)[1])
-    found: Steps | CellModulus = CellModulus(edges, search.logarithm(profile.x))
+    modulus: Steps | CellModulus = CellModulus(edges, search.logarithm(profile.x))
     if stack is not None and stack.misfit < profile.misfit:
-        profile, found = replace(profile, misfit=stack.misfit), stack.modulus
+        profile, modulus = replace(profile, misfit=stack.misfit), stack.modulus
     if profile.misfit > _HOPELESS:
-        return found, profile
-    at = search.of(found)
+        return modulus, profile
+    at = search.of(modulus)
     smooth, parameters = smoothest(at, search, at.misfit)
     if stack is not None and stack.parameters(data.lossy) <= parameters:
         if at.misfit > _AS_GOOD:
             stack = refined(search, stack, Numerics(search.numerics.fineness))
             if stack.misfit < at.misfit:
-                found, at = stack.modulus, search.of(stack.modulus)
+                modulus, at = stack.modulus, search.of(stack.modulus)
         if at.misfit < _AS_GOOD:
-            return found, at
+            return modulus, at
     other = searched(search, search.at(proposed(at, search, smooth)), _SETTLED)
     if other.misfit < max(_AS_GOOD, at.misfit):
         return CellModulus(edges, search.logarithm(other.x)), other
-    return found, at
+    return modulus, at
 
 
 def _around(data: InversionData, layer: Layer, tip: Tip) -> FloatArray:

@@ -72,19 +72,19 @@ def influence(
     InvalidInput
     """
     depth = check(tip, layer, depths)
-    moved = amplitude_of(amplitude)
+    peak = amplitude_of(amplitude)
     edges = cells_of(layer, cells)
     numerics = numerics_of(fineness, resolution, edges)
     with Workers(workers) as pool:
         jobs = [(tip, layer, d, numerics) for d in depth.tolist()]
-        found = pool.map(stiffness_and_influence, jobs)
+        solutions = pool.map(stiffness_and_influence, jobs)
     force = LateralForce(
         depth,
         layer.thickness - depth,
-        np.array([k for k, _ in found], np.complex128) * moved,
-        moved,
+        np.array([k for k, _ in solutions], np.complex128) * peak,
+        peak,
     )
-    return Influence(force, edges, np.array([row for _, row in found], np.complex128) * moved)
+    return Influence(force, edges, np.array([row for _, row in solutions], np.complex128) * peak)
 
 
 def cells_of(layer: Layer, cells: ArrayLike | int) -> FloatArray:
@@ -137,7 +137,7 @@ def apparent_modulus(force: LateralForce, shape_factor: ShapeFactor | float) -> 
     else:
         constant = number("the shape factor", shape_factor)
         if not 0.0 < constant < math.inf:
-            raise InvalidInput(f"a shape factor of {constant:g} makes no sense: it is positive")
+            raise InvalidInput(f"a shape factor of {constant:g} is out of range: it is positive")
         factor = np.full(force.depth.size, constant)
     slope = np.gradient(force.force, force.depth)
     with np.errstate(invalid="ignore"):  # NaN beyond the curve

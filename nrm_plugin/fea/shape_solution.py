@@ -15,6 +15,7 @@ from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import Numerics, stiffness
 from nrm_plugin.fea.shape import MARGIN, ShapeFactor, crowded, line, penetrations
 from nrm_plugin.fea.shape_table import look_up
+from nrm_plugin.text import with_unit
 
 _CURVE = 37
 _CHANGE = 1.1  # of the radius, for the sensitivity
@@ -49,8 +50,8 @@ def shape_factor(
     layer = replace(layer, modulus=1.0)
     if layer.thickness < 3.0 * MARGIN * tip.radius:
         raise InvalidInput(
-            f"a layer of {layer.thickness * 1e9:.4g} nm is too thin for a shape factor of a tip of "
-            f"{tip.radius * 1e9:.4g} nm: it needs {3 * MARGIN:.1f} radii"
+            f"a layer of {with_unit(layer.thickness, 'm')} is too thin for the shape factor of "
+            f"a tip of {with_unit(tip.radius, 'm')}: it needs {3 * MARGIN:.1f} radii"
         )
     if table:
         return look_up(tip, layer)

@@ -17,6 +17,7 @@ from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.geometry import Layer, Tip
 from nrm_plugin.fea.shape import MARGIN, ShapeFactor, crowded, line, penetrations
+from nrm_plugin.text import with_unit
 
 _STEP = 0.02  # of the logarithm of the radius, for the sensitivity
 
@@ -64,7 +65,7 @@ def _check(tip: Tip, layer: Layer, thickness: float) -> None:
     if layer.domain is not None and layer.domain < 4.0 * layer.thickness + tip.radius:
         raise InvalidInput(
             f"the table holds wide layers, and this one is held at a radius of "
-            f"{layer.domain * 1e9:.4g} nm, less than 4 thicknesses beyond the tip: solve for it"
+            f"{with_unit(layer.domain, 'm')}, less than 4 thicknesses beyond the tip: solve for it"
         )
 
 
@@ -101,6 +102,6 @@ def _data() -> dict[str, FloatArray]:
     """Contents of the file: thickness (in tip radii), poisson_ratio, curve of these and places."""
     with (
         as_file(files("nrm_plugin.fea") / "data" / "shape_factor.npz") as path,
-        np.load(path) as held,
+        np.load(path) as file,
     ):
-        return {name: held[name].astype(float) for name in held.files}
+        return {name: file[name].astype(float) for name in file.files}

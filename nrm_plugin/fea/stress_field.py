@@ -119,21 +119,21 @@ def fields(
     InvalidInput
     """
     at = float(check(tip, layer, number("the depth", depth))[0])
-    moved = amplitude_of(amplitude)
+    peak = amplitude_of(amplitude)
     with one_thread():
         solved = at_depth(tip, layer, at, numerics_of(fineness, resolution))
-    a, b, w = moved * solved.solution.displacement.T
+    a, b, w = peak * solved.solution.displacement.T
     space, unit = solved.space, tip.radius
     strain, pressure = strain_at_nodes(space, solved.solution)
     shear = solved.modulus.mean(axis=1)[:, None] / (2.0 * (1.0 + layer.poisson_ratio))
-    scale = moved / unit
+    scale = peak / unit
     twice = np.array([2.0, 2.0, 2.0, 1.0, 1.0, 1.0])
-    own = shear[:, :, None] * twice * strain
-    own[..., :3] += pressure[:, :, None]
+    nodal = shear[:, :, None] * twice * strain
+    nodal[..., :3] += pressure[:, :, None]
     count = np.bincount(space.nodes.ravel(), minlength=space.n_nodes)
     stress: dict[str, ComplexArray] = {}
     for row, name in enumerate(_COMPONENTS):
-        values = scale * own[..., row].ravel()
+        values = scale * nodal[..., row].ravel()
         sums = [
             np.bincount(space.nodes.ravel(), part, space.n_nodes)
             for part in (values.real, values.imag)
@@ -150,7 +150,7 @@ def fields(
         tip=tip,
         layer=layer,
         depth=at,
-        amplitude=moved,
+        amplitude=peak,
     )
 
 

@@ -1,4 +1,4 @@
-"""What was given: numbers, or a sentence that says what else it is."""
+"""Validation of arguments: numbers and arrays of numbers, or an error that names the argument."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.text import with_unit
 
 
 def number(what: str, value: object) -> float:
@@ -69,10 +70,10 @@ def row(what: str, values: object) -> FloatArray:
     ------
     InvalidInput
     """
-    found = numbers(what, values)
-    if found.ndim > 1:
-        raise InvalidInput(f"{what} must be in one row, not an array of shape {found.shape}")
-    return np.atleast_1d(found)
+    result = numbers(what, values)
+    if result.ndim > 1:
+        raise InvalidInput(f"{what} must be in one row, not an array of shape {result.shape}")
+    return np.atleast_1d(result)
 
 
 def positive(what: str, value: object) -> float:
@@ -82,10 +83,10 @@ def positive(what: str, value: object) -> float:
     ------
     InvalidInput
     """
-    found = number(what, value)
-    if not 0.0 < found < math.inf:
-        raise InvalidInput(f"{what} is {nm(found)}: it must be positive")
-    return found
+    result = number(what, value)
+    if not 0.0 < result < math.inf:
+        raise InvalidInput(f"{what} is {with_unit(result, 'm')}: it must be positive")
+    return result
 
 
 def ascending(what: str, values: object) -> FloatArray:
@@ -95,33 +96,31 @@ def ascending(what: str, values: object) -> FloatArray:
     ------
     InvalidInput
     """
-    found = row(what, values)
-    if not np.isfinite(found).all():
-        raise InvalidInput(f"{what} must be finite, and one is {found[~np.isfinite(found)][0]}")
-    falls = np.flatnonzero(np.diff(found) <= 0.0)
+    result = row(what, values)
+    if not np.isfinite(result).all():
+        raise InvalidInput(f"{what} must be finite, and one is {result[~np.isfinite(result)][0]}")
+    falls = np.flatnonzero(np.diff(result) <= 0.0)
     if falls.size:
-        before, after = found[falls[0]], found[falls[0] + 1]
-        raise InvalidInput(f"{what} must be ascending, and {nm(after)} comes after {nm(before)}")
-    return found
-
-
-def nm(value: float) -> str:
-    """Length as people read it."""
-    return f"{value * 1e9:.4g} nm"
+        before, after = result[falls[0]], result[falls[0] + 1]
+        raise InvalidInput(
+            f"{what} must be ascending, and {with_unit(after, 'm')} comes after "
+            f"{with_unit(before, 'm')}"
+        )
+    return result
 
 
 def _single(what: str, value: object, kinds: str) -> AnyArray:
-    found = _array(value)
-    if found is None or found.ndim or found.dtype.kind not in kinds:
+    result = _array(value)
+    if result is None or result.ndim or result.dtype.kind not in kinds:
         raise InvalidInput(f"{what} is {_shown(value)}: it must be a number")
-    return found
+    return result
 
 
 def _several(what: str, values: object, kinds: str) -> AnyArray:
-    found = _array(values)
-    if found is None or found.dtype.kind not in kinds:
+    result = _array(values)
+    if result is None or result.dtype.kind not in kinds:
         raise InvalidInput(f"{what} must be numbers, not {_shown(values)}")
-    return found
+    return result
 
 
 def _array(value: object) -> AnyArray | None:

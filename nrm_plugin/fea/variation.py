@@ -146,10 +146,10 @@ def searched(search: Search, now: Profile, goal: float) -> Profile:
     for _ in range(_ITERATIONS):
         if now.misfit <= goal:
             break
-        found = _towards(search, now, proposed(now, search, now.x), goal)
-        if found is None:
+        after = _towards(search, now, proposed(now, search, now.x), goal)
+        if after is None:
             break
-        now = found
+        now = after
     return now
 
 
@@ -182,11 +182,11 @@ def _towards(search: Search, now: Profile, wanted: FloatArray, goal: float) -> P
     """Line search: the first part of the way that lowers the misfit, or None."""
     for part in (1.0, 0.5, 0.25):
         try:
-            found = search.at(now.x + part * (wanted - now.x))
+            trial = search.at(now.x + part * (wanted - now.x))
         except InvalidInput:  # no material is like that
             continue
-        if found.misfit < max(goal, 0.98 * now.misfit):
-            return found
+        if trial.misfit < max(goal, 0.98 * now.misfit):
+            return trial
     return None
 
 

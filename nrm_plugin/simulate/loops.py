@@ -111,10 +111,10 @@ def friction_loops(
     """
     truth = _truth(electrode, instrument, scan, output_gain, detector_offset)
     series = 2.0 * truth.half_width / truth.stick_length  # V/m while it sticks
-    way = np.arange(scan.samples) * scan.length / scan.samples
+    distance = np.arange(scan.samples) * scan.length / scan.samples
     low, high = truth.offset - truth.half_width, truth.offset + truth.half_width
-    trace = np.minimum(low + series * way, high)
-    retrace = np.maximum(high - series * way, low)
+    trace = np.minimum(low + series * distance, high)
+    retrace = np.maximum(high - series * distance, low)
     rng = np.random.default_rng(seed)
     shape = (scan.lines, scan.samples)
     size = (scan.length, scan.length * scan.lines / scan.samples)

@@ -189,5 +189,5 @@ class Voltammogram:
         """Potential in V at times in s since the start."""
         span = abs(self.start - self.turn)
         swept = np.mod(self.rate * np.asarray(time), 2.0 * span)
-        way = np.where(swept <= span, swept, 2.0 * span - swept)
-        return np.asarray(self.start + np.sign(self.turn - self.start) * way)
+        passed = np.where(swept <= span, swept, 2.0 * span - swept)
+        return np.asarray(self.start + np.sign(self.turn - self.start) * passed)

@@ -41,11 +41,11 @@ class DepthBin:
 
 def first_depth(results: xr.Dataset, chosen: ProfileVariable, curves: IntArray) -> float:
     """Depth in m from which on most curves have values; nan without any."""
-    there = np.isfinite(chosen.sizes(results, curves))
-    some = there.any(1)
+    finite = np.isfinite(chosen.sizes(results, curves))
+    some = finite.any(1)
     if not some.any():
         return float("nan")
-    return float(np.median(results["depth"].values[there[some].argmax(1)]))
+    return float(np.median(results["depth"].values[finite[some].argmax(1)]))
 
 
 def bins_of(
@@ -71,27 +71,27 @@ def bins_of(
     depth = np.asarray(results["depth"].values, np.float64)
     values, noise = chosen.values(results, curves), chosen.noise(results, curves)
     window = half_width(results)
-    made = []
+    means = []
     for low, high in bins:
         low = max(low, valid) if valid < high else low
-        here = (depth >= low * (1 - 1e-9)) & (depth < high * (1 - 1e-9))
-        there = np.isfinite(values[:, here])
-        enough = there.any(1) & (2 * there.sum(1) >= here.sum())
-        part, there = values[enough][:, here], there[enough]
-        mean = np.where(there, part, 0.0).sum(1) / np.maximum(there.sum(1), 1)
-        error = np.where(there, noise[enough][:, here], np.nan)
-        made.append(
+        inside = (depth >= low * (1 - 1e-9)) & (depth < high * (1 - 1e-9))
+        finite = np.isfinite(values[:, inside])
+        enough = finite.any(1) & (2 * finite.sum(1) >= inside.sum())
+        part, finite = values[enough][:, inside], finite[enough]
+        mean = np.where(finite, part, 0.0).sum(1) / np.maximum(finite.sum(1), 1)
+        error = np.where(finite, noise[enough][:, inside], np.nan)
+        means.append(
             DepthBin(
                 low=low,
                 high=high,
                 label=f"{low * 1e9:.3g}-{high * 1e9:.3g} nm",
                 curves=curves[enough],
                 values=mean,
-                noise=noise_of_mean(error, depth[here], window),
+                noise=noise_of_mean(error, depth[inside], window),
                 too_few_depths=int((~enough).sum()),
             )
         )
-    return made
+    return means
 
 
 def window_correlation(distance: FloatArray, half_width: float) -> FloatArray:
@@ -124,9 +124,9 @@ def noise_of_mean(noise: FloatArray, depth: FloatArray, half_width: float) -> Fl
     half_width : float
         Of the derivative's window, in m.
     """
-    there = np.isfinite(noise)
-    known = np.where(there, noise, 0.0)
+    finite = np.isfinite(noise)
+    filled = np.where(finite, noise, 0.0)
     together = window_correlation(depth[:, None] - depth, half_width)
-    variance = np.einsum("ij,jk,ik->i", known, together, known, optimize=True)
+    variance = np.einsum("ij,jk,ik->i", filled, together, filled, optimize=True)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.sqrt(np.maximum(variance, 0.0)) / there.sum(1))
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)) / finite.sum(1))

@@ -24,20 +24,20 @@ def places(results: xr.Dataset, curves: IntArray, reach: float = REACH) -> IntAr
     """
     numbers = np.full(len(curves), -1, np.int64)
     where = positions(results, curves)
-    known = np.isfinite(where).all(1)
-    numbers[known] = _leaders(where[known], reach * _JUST_BELOW)
+    finite = np.isfinite(where).all(1)
+    numbers[finite] = _leaders(where[finite], reach * _JUST_BELOW)
     location = column(results, "location")
-    rest = np.flatnonzero(~known)
-    own = np.arange(len(rest)) if location is None else location[curves[rest]]
-    numbers[rest] = np.unique(own, return_inverse=True)[1] + numbers.max(initial=-1) + 1
+    rest = np.flatnonzero(~finite)
+    groups = np.arange(len(rest)) if location is None else location[curves[rest]]
+    numbers[rest] = np.unique(groups, return_inverse=True)[1] + numbers.max(initial=-1) + 1
     return numbers
 
 
 def positions(results: xr.Dataset, curves: IntArray) -> FloatArray:
     """Positions x, y of curves in m, nan where unknown."""
-    found = [column(results, name) for name in ("x", "y")]
+    columns = [column(results, name) for name in ("x", "y")]
     none = np.full(len(curves), np.nan)
-    return np.stack([none if f is None else f[curves].astype(np.float64) for f in found], axis=1)
+    return np.stack([none if f is None else f[curves].astype(np.float64) for f in columns], axis=1)
 
 
 def times(results: xr.Dataset, curves: IntArray) -> FloatArray:
@@ -45,10 +45,10 @@ def times(results: xr.Dataset, curves: IntArray) -> FloatArray:
     start = column(results, "start_time")
     if start is not None and start.dtype.kind == "M":
         start = start[curves]
-        known = ~np.isnat(start)
+        finite = ~np.isnat(start)
         seconds = np.full(len(curves), np.nan)
-        if known.any():
-            seconds[known] = (start[known] - start[known].min()) / np.timedelta64(1, "s")
+        if finite.any():
+            seconds[finite] = (start[finite] - start[finite].min()) / np.timedelta64(1, "s")
         return seconds
     order = column(results, "acquisition_order") if start is None else start
     return np.full(len(curves), np.nan) if order is None else order[curves].astype(np.float64)
@@ -87,8 +87,8 @@ def per_place(values: AnyArray, place: IntArray) -> AnyArray:
         return ordered
     order = np.argsort(place, kind="stable")
     begin = np.searchsorted(place[order], np.arange(count))
-    there = np.isfinite(values)
-    total = np.add.reduceat(np.where(there, values, 0.0)[order], begin, axis=0)
-    n = np.add.reduceat(there[order], begin, axis=0, dtype=np.int64)
+    finite = np.isfinite(values)
+    total = np.add.reduceat(np.where(finite, values, 0.0)[order], begin, axis=0)
+    n = np.add.reduceat(finite[order], begin, axis=0, dtype=np.int64)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(total / n)

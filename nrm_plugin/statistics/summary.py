@@ -72,10 +72,10 @@ def summary(
     for violin in violins(results, regions, bins, variable, quality=quality):
         one = bins_of(results, chosen, violin.curves, [(violin.low, violin.high)], violin.low)[0]
         mean = mean_interval(one.values[:, None], sampling(results, one.curves))
-        words = list(violin.warnings)
+        messages = list(violin.warnings)
         effective = float(mean.n_effective[0])
         if violin.n > 1 and effective < FEW:
-            words.append(f"fewer than {FEW:.0f} effective places")
+            messages.append(f"fewer than {FEW:.0f} effective places")
         rows.append(
             dict(
                 zip(
@@ -100,7 +100,7 @@ def summary(
                         violin.floor,
                         violin.modes,
                         violin.p,
-                        "; ".join(words),
+                        "; ".join(messages),
                     ),
                     strict=True,
                 )

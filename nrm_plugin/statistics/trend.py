@@ -115,34 +115,34 @@ def trend(
     results = one_direction(results, direction)
     numbers, left_out = select(results, curves, quality)
     values, unit, meaning = _values(results, numbers, variable, between)
-    there = np.isfinite(values)
-    numbers, values = numbers[there], values[there]
+    finite = np.isfinite(values)
+    numbers, values = numbers[finite], values[finite]
     place = places(results, numbers)
     ramp = _ramps(place, times(results, numbers))
     repeats = np.bincount(place)[place] > 1 if len(place) else np.zeros(0, bool)
-    words = [f"{left_out} curves are left out for their flags"] if left_out else []
+    messages = [f"{left_out} curves are left out for their flags"] if left_out else []
     numbers, values, ramp = numbers[repeats], values[repeats], ramp[repeats]
     _, place = np.unique(place[repeats], return_inverse=True)
     if not len(values):
-        words.append("no place has two ramps: there is no trend")
-        return Trend(unit=unit, meaning=meaning, variable=variable, warnings=tuple(words))
-    words += _of_potential(results, numbers, place)
-    own = per_place(values[:, None], place)[place, 0]
+        messages.append("no place has two ramps: there is no trend")
+        return Trend(unit=unit, meaning=meaning, variable=variable, warnings=tuple(messages))
+    messages += _of_potential(results, numbers, place)
+    level_of_place = per_place(values[:, None], place)[place, 0]
     along = ramp - per_place(ramp[:, None], place)[place, 0]
     square = float(along @ along)
-    slope = float(along @ (values - own)) / square
-    left = values - own - slope * along
+    slope = float(along @ (values - level_of_place)) / square
+    left = values - level_of_place - slope * along
     count = int(place.max()) + 1
     stderr, freedom = _error(along * left, left, square, place, count)
     if freedom < FEW - 1:
-        words.append(
+        messages.append(
             f"the error of the trend has {max(freedom, 0)} degrees of freedom: a rough one"
         )
     reach = stderr * float(stats.t.ppf(0.5 + level / 2.0, max(freedom, 1)))
     p = float(2.0 * stats.t.sf(abs(slope) / stderr, max(freedom, 1))) if stderr > 0 else nan
     first = float(values[ramp == 0].mean())
     levels = np.unique(ramp)
-    moved = values - own + values.mean() - slope * (along - ramp + ramp.mean())
+    moved = values - level_of_place + values.mean() - slope * (along - ramp + ramp.mean())
     mean = np.array([moved[ramp == k].mean() for k in levels])
     errors = np.array([_stderr(moved[ramp == k]) for k in levels])
     return Trend(
@@ -160,7 +160,7 @@ def trend(
         unit=unit,
         meaning=meaning,
         variable=variable,
-        warnings=tuple(words),
+        warnings=tuple(messages),
     )
 
 

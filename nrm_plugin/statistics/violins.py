@@ -135,12 +135,12 @@ def violins(
     chosen = profile_variable(results, variable)
     if any(not 0.0 <= low < high for low, high in bins):
         raise InvalidInput("bins are pairs of depths in m, the smaller one first")
-    found = [(region, select(results, region.curves, quality)) for region in regions]
-    every = np.concatenate([numbers for _, (numbers, _) in found] or [np.arange(0)])
+    selected = [(region, select(results, region.curves, quality)) for region in regions]
+    every = np.concatenate([numbers for _, (numbers, _) in selected] or [np.arange(0)])
     valid = first_depth(results, chosen, every) if len(every) else float("nan")
     return [
         _violin(region, one, chosen, left_out)
-        for region, (numbers, left_out) in found
+        for region, (numbers, left_out) in selected
         for one in bins_of(results, chosen, numbers, bins, valid)
     ]
 
@@ -148,14 +148,14 @@ def violins(
 def _violin(region: Region, one: DepthBin, chosen: ProfileVariable, left_out: int) -> Violin:
     values = np.abs(one.values) if chosen.magnitude else one.values
     n = len(values)
-    words = []
+    messages = []
     if not n:
         flagged = f": {left_out} are flagged" if left_out else ""
-        words.append(f"there are no curves{flagged}")
+        messages.append(f"there are no curves{flagged}")
     elif n < LEAST:
-        words.append(f"{n} curve{'s' * (n > 1)}: too few to count modes")
+        messages.append(f"{n} curve{'s' * (n > 1)}: too few to count modes")
     if one.too_few_depths:
-        words.append(
+        messages.append(
             f"{one.too_few_depths} curves have values in less than half of the bin and are left out"
         )
     grid, shape, bandwidth = _outline(values, chosen.magnitude)
@@ -182,7 +182,7 @@ def _violin(region: Region, one: DepthBin, chosen: ProfileVariable, left_out: in
         unit=chosen.unit,
         meaning=chosen.meaning,
         variable=chosen.name,
-        warnings=tuple(words),
+        warnings=tuple(messages),
     )
 
 

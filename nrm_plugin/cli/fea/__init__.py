@@ -40,8 +40,8 @@ class Calculations(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(f"nrm_plugin.cli.fea.{cmd_name.replace('-', '_')}")
-        found: click.Command = module.command
-        return found
+        loaded: click.Command = module.command
+        return loaded
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List them in the help text without importing them."""
@@ -51,7 +51,7 @@ class Calculations(click.Group):
 
 @click.group("fea", cls=Calculations)
 def command() -> None:
-    """Compute with finite elements: forces, the shape factor, layers, and the way back.
+    """Compute with finite elements: forces, the shape factor, layers, and the inversion.
 
     Lengths, forces and moduli are given with their units: 10nm, 1MPa.
     """
@@ -145,7 +145,9 @@ def positive(what: str, value: float, unit: str) -> float:
     InvalidInput
     """
     if not (isfinite(value) and value > 0.0):
-        raise InvalidInput(f"{what} {with_unit(value, unit)} makes no sense: give a value above 0")
+        raise InvalidInput(
+            f"{what} {with_unit(value, unit)} is not possible: give a finite value above 0"
+        )
     return value
 
 
@@ -158,8 +160,8 @@ def moduli(storage: float, loss: float) -> complex:
     """
     if not loss >= 0.0:
         raise InvalidInput(
-            f"a loss modulus of {with_unit(loss, 'Pa')} makes no sense: a layer takes energy from "
-            "the tip, and gives it none"
+            f"a loss modulus of {with_unit(loss, 'Pa')} would give energy to the tip: "
+            "give 0 or more"
         )
     return complex(storage, loss)
 
