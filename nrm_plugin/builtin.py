@@ -143,3 +143,27 @@ _DERIVATIVE = (
     ("savitzky-golay", "parabolas on a regular grid, at the same resolution", "SAVITZKY_GOLAY"),
     ("total-variation", "layers, each of one gradient (no standard errors)", "TOTAL_VARIATION"),
 )
+
+
+@hookimpl
+def nrm_figures() -> list[Deferred]:
+    """Return the kinds of figures of `nrm_plugin.figures`."""
+    return [
+        Deferred(name, description, f"nrm_plugin.figures.kinds:{name.upper()}")
+        for name, description in _FIGURES.items()
+    ]
+
+
+_FIGURES = {
+    "raw": "deflection against height, with baseline, wall and solid contact",
+    "referenced": "distance of the tip from the electrode, one curve after the other",
+    "curve": "lateral force of one curve and its derivative",
+    "voltammogram": "current against potential, or potential over time, with the regions",
+    "profiles": "mean profile of every region with its confidence interval",
+    "density": "density of a modulus over distance, a panel per region",
+    "violin": "distribution over the curves of every region, in bins of distance",
+    "map": "a modulus at a distance, the thickness or the contact height at every place",
+    "quality": "how many curves carry each flag, and where they are",
+    "topography": "heights of the surface with Sa, Sq and Rq",
+    "figure4": "voltammogram, profiles, densities and violins in one figure",
+}

@@ -244,11 +244,22 @@ class DerivativeMethod(Protocol):
 class Figure(Protocol):
     """Draws one kind of figure; ``nrm plot --kind NAME``.
 
+    Every field of its ``Settings`` is an option of ``nrm plot``: ``half_width`` is
+    ``--half-width TEXT``, a ``bool`` is a flag, and a list or tuple may be given several times.
+    Fields with the names ``curves`` (CurveSet), ``results`` (Dataset) and ``potential``
+    (`nrm_plugin.potential.Log`) get what else was opened: with ``--curves``, as FILE, and with
+    ``--potential``. Those with the names of options that ``nrm plot`` has (``width``, ``output``,
+    ...) keep their defaults. A warning (`warnings.warn`) becomes a message.
+
+    A kind may offer ``draw_figure(data, figure, settings=None)`` beside `draw`, for several panels
+    or a height of its own: ``nrm plot`` then calls that with an empty matplotlib Figure. With
+    ``wide = True`` the figure is as wide as a page unless a width is given, else as a column.
+
     Attributes
     ----------
     name, description : str
     needs : str
-        "curves" or "results".
+        "curves", "results", or "either" for what the file holds.
     """
 
     name: str
@@ -262,6 +273,8 @@ class Figure(Protocol):
         ----------
         data : CurveSet or xarray.Dataset
         ax : matplotlib Axes
+        settings : Settings, optional
+            Passed to kinds that have ``Settings``.
         """
 
 

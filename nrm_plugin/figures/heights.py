@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
-from nrm_plugin.figures.places import draw_map, height_for, height_of, place_axes
+from nrm_plugin.figures.map_panels import draw_map, height_for, height_of, place_axes
 from nrm_plugin.figures.quantities import length_scale, readable_scale
 from nrm_plugin.images import Image
 from nrm_plugin.model import CurveSet
@@ -28,6 +29,7 @@ def topography(
     *,
     level: bool = True,
     ax: Axes | None = None,
+    figure: Any = None,
     width: float = style.COLUMN,
 ) -> Axes:
     """Heights of the surface above its plane, with Sa, Sq and Rq (Fig. 3a and b).
@@ -40,8 +42,8 @@ def topography(
         Name of the image, where there are several.
     level : bool
         Take the least-squares plane away. The roughness is always about that plane.
-    ax : Axes, optional
-        Axes to draw on; those of a new figure `width` m wide if not given.
+    ax, figure : Axes, Figure, optional
+        Axes to draw on, or an empty figure to fill; a new one `width` m wide if neither is given.
 
     Returns
     -------
@@ -53,16 +55,19 @@ def topography(
     InvalidInput
         If there is no image of that name.
     """
+    width = style.width_of(figure, width)
     if isinstance(source, xr.Dataset):
-        return _contacts(ax, source, level, width)
+        return _contacts(ax, figure, source, level, width)
     image = source if isinstance(source, Image) else height_image(source, name)
     simulated = isinstance(source, CurveSet) and bool(source.metadata.get("simulated", False))
     if image is None:
-        return style.words(style.one(ax, width), "There is no image of heights in this file.")
+        return style.words(
+            style.one(ax, width, figure=figure), "There is no image of heights in this file."
+        )
     heights = np.asarray(image.data, np.float64)
     sized = np.isfinite(image.size).all() and min(image.size) > 0
     across, up = image.size if sized else (heights.shape[1], heights.shape[0])
-    ax = style.one(ax, width, height_for(across, up, width))
+    ax = style.one(ax, width, height_for(across, up, width), figure)
     if np.isfinite(heights).sum() < 3:
         return style.words(ax, f"The image {image.name} holds no heights.")
     found = roughness(heights)
@@ -87,10 +92,10 @@ def topography(
     return ax
 
 
-def _contacts(ax: Axes | None, results: xr.Dataset, level: bool, width: float) -> Axes:
+def _contacts(ax: Axes | None, figure: Any, results: xr.Dataset, level: bool, width: float) -> Axes:
     """Heights of the solid contacts of results."""
     heights = map_of(results, "contact_height")
-    ax = style.one(ax, width, height_of(heights, width))
+    ax = style.one(ax, width, height_of(heights, width), figure)
     values = np.asarray(heights.values, np.float64)
     if not (np.isfinite(heights.x).any() and np.isfinite(heights.y).any()):
         return style.words(ax, "The curves have no positions: there is no topography.")

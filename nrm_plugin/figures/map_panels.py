@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -41,6 +42,7 @@ def map(
     *,
     direction: str | None = None,
     ax: Axes | None = None,
+    figure: Any = None,
     width: float = style.COLUMN,
 ) -> Axes:
     """Map of a variable at a depth, of the thickness or of another value of the curves.
@@ -54,8 +56,8 @@ def map(
         In m, for a variable over depth.
     direction : str, optional
         The first one if the results hold both.
-    ax : Axes, optional
-        Axes to draw on; those of a new figure `width` m wide if not given.
+    ax, figure : Axes, Figure, optional
+        Axes to draw on, or an empty figure to fill; a new one `width` m wide if neither is given.
 
     Returns
     -------
@@ -75,7 +77,8 @@ def map(
             f"{last * NANO:.4g} nm"
         )
     found = map_of(results, what, depth, direction)
-    ax = style.one(ax, width, height_of(found, width))
+    width = style.width_of(figure, width)
+    ax = style.one(ax, width, height_of(found, width), figure)
     values = np.asarray(found.values, np.float64)
     if not _has_places(found):
         return style.words(ax, "The curves have no positions: there is no map.")
@@ -195,6 +198,7 @@ def quality(
     *,
     direction: str | None = None,
     axes: Sequence[Axes] | None = None,
+    figure: Any = None,
     width: float = style.PAGE,
 ) -> list[Axes]:
     """How many curves carry each flag, and where they are.
@@ -204,8 +208,8 @@ def quality(
     results : Dataset
     direction : str, optional
         The first one if the results hold both.
-    axes : two Axes, optional
-        Axes to draw on; those of a new figure `width` m wide if not given.
+    axes, figure : two Axes, Figure, optional
+        Axes to draw on, or an empty figure to fill; a new one `width` m wide if neither is given.
 
     Returns
     -------
@@ -217,9 +221,15 @@ def quality(
     InvalidInput
     """
     way = one_direction(results, direction)
-    columns = 2 if width > 1.5 * style.COLUMN else 1
+    width = style.width_of(figure, width)
     axes = style.several(
-        axes, 2, width, columns=columns, row_height=62e-3, simulated=is_simulated(results)
+        axes,
+        2,
+        width,
+        figure=figure,
+        columns=2 if width > 1.5 * style.COLUMN else 1,
+        row_height=62e-3,
+        simulated=is_simulated(results),
     )
     flags = way["quality"].values.astype(np.int64)
     _counts(axes[0], flags)

@@ -33,6 +33,7 @@ def raw(
     *,
     results: xr.Dataset | None = None,
     ax: Axes | None = None,
+    figure: Any = None,
     width: float = style.COLUMN,
 ) -> Axes:
     """Deflection against height, with baseline, wall and solid contact (Figs. 1b and 3c).
@@ -44,8 +45,8 @@ def raw(
         Curves to draw; three that are spread evenly if not given.
     results : Dataset, optional
         Of these curves; without them, contacts are found by the default recipe.
-    ax : Axes, optional
-        Axes to draw on; those of a new figure `width` m wide if not given.
+    ax, figure : Axes, Figure, optional
+        Axes to draw on, or an empty figure to fill; a new one `width` m wide if neither is given.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def raw(
     InvalidInput
     """
     some = recorded(curves, numbers, results)
-    ax = style.one(ax, width)
+    ax = style.one(ax, width, figure=figure)
     unit = some[0].unit
     shown = scale(unit)
     for one, colour in zip(some, _colours(len(some)), strict=True):
@@ -123,6 +124,7 @@ def referenced(
     results: xr.Dataset | None = None,
     show: Literal["distance", "deflection"] = "distance",
     ax: Axes | None = None,
+    figure: Any = None,
     width: float = style.COLUMN,
 ) -> Axes:
     """Curves with the electrode as their origin (Fig. 3d).
@@ -137,8 +139,8 @@ def referenced(
     show : {"distance", "deflection"}
         The distance of the tip from the electrode over the samples of one curve after the other,
         or deflection against that distance.
-    ax : Axes, optional
-        Axes to draw on; those of a new figure `width` m wide if not given.
+    ax, figure : Axes, Figure, optional
+        Axes to draw on, or an empty figure to fill; a new one `width` m wide if neither is given.
 
     Returns
     -------
@@ -153,7 +155,7 @@ def referenced(
     if numbers is None:
         numbers = list(range(min(curves.n_curves, 6)))
     some = [one for one in recorded(curves, numbers, results) if one.referenced]
-    ax = style.one(ax, width)
+    ax = style.one(ax, width, figure=figure)
     if not some:
         return style.words(
             ax, "No solid contact was found in these curves, or their deflection is not calibrated."
@@ -202,6 +204,7 @@ def curve(
     *,
     direction: str | None = None,
     axes: Sequence[Axes] | None = None,
+    figure: Any = None,
     width: float = style.COLUMN,
 ) -> list[Axes]:
     """Lateral force of one curve and its derivative, against distance (Fig. 1c and d).
@@ -213,8 +216,8 @@ def curve(
         The middle one of those without a flag if not given.
     direction : str, optional
         The first one if the results hold both.
-    axes : two Axes, optional
-        Axes to draw on; those of a new figure `width` m wide if not given.
+    axes, figure : two Axes, Figure, optional
+        Axes to draw on, or an empty figure to fill; a new one `width` m wide if neither is given.
 
     Returns
     -------
@@ -226,12 +229,14 @@ def curve(
     InvalidInput
         If there is no such curve.
     """
+    width = style.width_of(figure, width)
     way = one_direction(results, direction)
     number = _good_one(way) if number is None else int(checked(number, way.sizes["curve"])[0])
     axes = style.several(
         axes,
         2,
         width,
+        figure=figure,
         columns=1,
         row_height=0.5 * width,
         sharex=True,
