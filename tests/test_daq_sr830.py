@@ -7,13 +7,12 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 
 from nrm_daq.lockin_settings import as_metadata, changed, check_outputs, given, warnings_of
 from nrm_daq.lockin_watch import LockInWatch, Stretch
 from nrm_daq.sr830 import POLES, SENSITIVITIES, SR830, TIME_CONSTANTS
-from nrm_plugin.calibration.lockin import input_volts
+from nrm_plugin.calibration.lockin import input_scale
 from nrm_plugin.errors import DaqUnavailable, InvalidInput
 from nrm_plugin.hookspecs import LockInSettings
 from nrm_plugin.vocabulary import METADATA
@@ -173,13 +172,9 @@ def test_what_was_read_turns_volts_at_the_output_into_volts_at_the_input(
     turn(lockin, "SENS?", sens)
     turn(lockin, "OEXP? 1", oexp)
     known = as_metadata(lockin.settings())
-    x = input_volts(
-        np.array([volts]),
-        known["lockin_sensitivity"],
-        known["lockin_expand_x"],
-        known["lockin_offset_x"],
-    )
-    assert x[0] == pytest.approx(expected, rel=1e-12)
+    keys = ("lockin_sensitivity", "lockin_expand_x", "lockin_offset_x")
+    gain, offset = input_scale(*(known[key] for key in keys))
+    assert volts * gain + offset == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(("question", "channel"), [("FPOP? 1", "CH1"), ("FPOP? 2", "CH2")])

@@ -7,8 +7,8 @@ from math import hypot
 
 from pydantic import Field
 
-from nrm_plugin.calibration import Estimate
-from nrm_plugin.calibration.inputs import merged, peak_factor, require, stderr_of
+from nrm_plugin.calibration import Estimate, lockin
+from nrm_plugin.calibration.inputs import merged, require, stderr_of
 from nrm_plugin.calibration.lockin import needed
 from nrm_plugin.calibration.shared_settings import (
     CalibrationSettings,
@@ -50,7 +50,7 @@ def from_drive(
     """
     known = require(curves, *DRIVE)
     convention = curves.metadata["dither_drive_convention"]
-    drive = known["dither_drive"] * peak_factor(convention)
+    drive = known["dither_drive"] * lockin.peak_factor(convention)
     value = drive * known["dither_sensitivity"] * known["dither_response"]
     relative = hypot(
         sensitivity_stderr / known["dither_sensitivity"],
@@ -94,7 +94,7 @@ def from_hard_contact(curves: CurveSet, *, third_harmonic: str | None = None) ->
     other = "Take the amplitude from the drive instead (nm/V and frequency response)"
     found = bare(plateau(curves, alternative=other, third_harmonic=third_harmonic), other)
     convention = curves.metadata["lockin_convention"]
-    peak = found.rigid * peak_factor(convention)
+    peak = found.rigid * lockin.peak_factor(convention)
     value = peak / known[scale] if in_newtons else peak * known[scale]
     relative = hypot(found.rigid_stderr / found.rigid, stderr_of(curves, scale))
     return Estimate(

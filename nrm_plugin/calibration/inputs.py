@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
 
 from nrm_plugin.delimited import TextTable
 from nrm_plugin.errors import InvalidInput
@@ -15,7 +14,7 @@ from nrm_plugin.vocabulary import missing_calibration
 def require(curves: CurveSet, *keys: str) -> dict[str, float]:
     """Return metadata values, or say which of them are missing, all at once.
 
-    Text such as ``lockin_convention`` is left out of what is returned; use `peak_factor` for that.
+    Text such as ``lockin_convention`` is left out of what is returned.
 
     Raises
     ------
@@ -32,17 +31,6 @@ def stderr_of(curves: CurveSet, key: str) -> float:
     """Relative standard error of a metadata value; 0 where none is given."""
     error = float(curves.metadata.get(f"{key}_stderr", 0.0))
     return error / abs(float(curves.metadata[key])) if error else 0.0
-
-
-def peak_factor(convention: str) -> float:
-    """What a lock-in's number is multiplied by to be the peak of the sine it belongs to.
-
-    Parameters
-    ----------
-    convention : str
-        ``rms`` or ``peak``.
-    """
-    return sqrt(2.0) if convention == "rms" else 1.0
 
 
 def merged(inputs: Sequence[CurveSet | TextTable]) -> CurveSet:

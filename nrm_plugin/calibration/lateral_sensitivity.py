@@ -19,7 +19,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nrm_plugin.calibration import CalibrationFailed, Estimate
+from nrm_plugin.calibration import CalibrationFailed, Estimate, lockin
 from nrm_plugin.calibration.friction import (
     FEWEST,
     LoopShape,
@@ -27,7 +27,7 @@ from nrm_plugin.calibration.friction import (
     loops_from_images,
     shape_of,
 )
-from nrm_plugin.calibration.inputs import merged, peak_factor, require, stderr_of
+from nrm_plugin.calibration.inputs import merged, require, stderr_of
 from nrm_plugin.calibration.lockin import needed
 from nrm_plugin.calibration.shared_settings import (
     CalibrationSettings,
@@ -227,7 +227,7 @@ def from_hard_contact(
         )
         error = hypot(found.amplitude_stderr / found.amplitude, part * doubt)
         note = f"1 + k_lat/k_con = {correction:.3f}"
-    peak = volts * peak_factor(curves.metadata["lockin_convention"])
+    peak = volts * lockin.peak_factor(curves.metadata["lockin_convention"])
     value = known["dither_amplitude"] / peak
     relative = hypot(error, stderr_of(curves, "dither_amplitude"))
     method = "locked tip: dither amplitude over lock-in signal in hard contact"

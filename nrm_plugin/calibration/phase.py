@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from nrm_plugin.calibration import CalibrationFailed, Estimate, lockin
-from nrm_plugin.calibration.inputs import merged, peak_factor, require
+from nrm_plugin.calibration.inputs import merged, require
 from nrm_plugin.calibration.lateral_contacts import LateralContact, pressed
 from nrm_plugin.calibration.pooling import mean_and_error
 from nrm_plugin.calibration.shared_settings import (
@@ -140,7 +140,7 @@ def _per_lever(curves: CurveSet) -> float | None:
     data = curves.metadata
     if any(key not in data for key in _scales(curves)):
         return None
-    peak = peak_factor(data["lockin_convention"]) / float(data["dither_amplitude"])
+    peak = lockin.peak_factor(data["lockin_convention"]) / float(data["dither_amplitude"])
     if curves.channels["lateral_in_phase"].unit == "V":
         return peak * float(data["lateral_sensitivity"])
     return peak / float(data["lateral_stiffness"])

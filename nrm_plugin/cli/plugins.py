@@ -57,13 +57,17 @@ def _settings(offer: Any) -> dict[str, Any]:
 
 
 def _row(plugin: Plugin) -> tuple[str, str, str, str]:
-    adds = [f"{KINDS[kind].noun} {n}" for kind, names in plugin.adds.items() for n in names]
+    adds = [
+        f"{KINDS[kind].noun}{'s' if len(names) > 1 else ''} {', '.join(names)}"
+        for kind, names in plugin.adds.items()
+        if names
+    ]
     listed = {kind.hook for kind in KINDS.values()}
     adds += [hook for hook in plugin.hooks if hook not in listed]
     if plugin.failure:
         blocked = plugin.failure.startswith("disabled")
         adds.append(plugin.failure if blocked else f"FAILED: {plugin.failure}")
-    return plugin.name, plugin.distribution, plugin.version, ", ".join(adds) or "nothing"
+    return plugin.name, plugin.distribution, plugin.version, "; ".join(adds) or "nothing"
 
 
 def _about(offer: dict[str, Any]) -> str:

@@ -63,6 +63,11 @@ class Recorded:
         """Whether its solid contact is known."""
         return bool(np.isfinite(self.contact) and np.isfinite(self.baseline)) and self.unit == "m"
 
+    @property
+    def lines(self) -> bool:
+        """Whether two lines cross at the contact: a method may find it without any."""
+        return self.referenced and bool(np.isfinite(self.wall_slope))
+
     def baseline_at(self, height: FloatArray) -> FloatArray:
         """Deflection of the baseline at heights, in m."""
         return self.baseline + self.baseline_slope * (height - self.contact)

@@ -67,13 +67,14 @@ def raw(
         _line(ax, one.height * NANO, shown(one.deflection), color=colour, alpha=0.35, lw=0.5)
         _line(ax, one.height[down] * NANO, shown(one.deflection[down]), color=colour, label=label)
         if one.referenced:
-            _draw_lines(ax, one)
+            _draw_contact(ax, one)
     ax.set_xlabel("height (nm)")
     ax.set_ylabel(f"{some[0].signal} ({shown.unit})")
     handles, _ = ax.get_legend_handles_labels()
+    if any(one.lines for one in some):
+        handles.append(Line2D([], [], color=style.MARK, lw=0.6, ls="--", label="baseline, wall"))
     if any(one.referenced for one in some):
         handles += [
-            Line2D([], [], color=style.MARK, lw=0.6, ls="--", label="baseline, wall"),
             Line2D(
                 [],
                 [],
@@ -92,18 +93,10 @@ def raw(
     return ax
 
 
-def _draw_lines(ax: Axes, one: Recorded) -> None:
-    """Baseline and wall, each a little beyond the contact where they cross, and the contact."""
-    height, deflection = one.height[one.approach], one.deflection[one.approach]
-    far, near = float(height.max()), float(height.min())
-    short = 0.1 * (far - near)
-    flat = np.array([one.contact - short, far])
-    steep = np.array([max(near, one.contact - 0.9 * (one.contact - near)), one.contact])
-    over = min(short, float(np.ptp(deflection)) * 0.1)
-    steep[1] += over
-    dashed: dict[str, Any] = {"color": style.MARK, "lw": 0.6, "ls": "--", "zorder": 3}
-    ax.plot(flat * NANO, one.baseline_at(flat) * NANO, gid="baseline", **dashed)
-    ax.plot(steep * NANO, one.wall_at(steep) * NANO, gid="wall", **dashed)
+def _draw_contact(ax: Axes, one: Recorded) -> None:
+    """The contact, with the lines that cross there, each a little beyond it."""
+    if one.lines:
+        _draw_lines(ax, one)
     ax.plot(
         one.contact * NANO,
         one.baseline * NANO,
@@ -114,6 +107,20 @@ def _draw_lines(ax: Axes, one: Recorded) -> None:
         zorder=4,
         gid="contact",
     )
+
+
+def _draw_lines(ax: Axes, one: Recorded) -> None:
+    """Baseline and wall."""
+    height, deflection = one.height[one.approach], one.deflection[one.approach]
+    far, near = float(height.max()), float(height.min())
+    short = 0.1 * (far - near)
+    flat = np.array([one.contact - short, far])
+    steep = np.array([max(near, one.contact - 0.9 * (one.contact - near)), one.contact])
+    over = min(short, float(np.ptp(deflection)) * 0.1)
+    steep[1] += over
+    dashed: dict[str, Any] = {"color": style.MARK, "lw": 0.6, "ls": "--", "zorder": 3}
+    ax.plot(flat * NANO, one.baseline_at(flat) * NANO, gid="baseline", **dashed)
+    ax.plot(steep * NANO, one.wall_at(steep) * NANO, gid="wall", **dashed)
 
 
 @style.styled

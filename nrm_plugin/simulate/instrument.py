@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
-from math import inf, sqrt
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import FloatArray
 
 ComplexArray = NDArray[np.complex128]
@@ -48,7 +49,7 @@ class LockIn:
     @property
     def per_peak(self) -> float:
         """What it shows for a sine of peak 1."""
-        return 1.0 / sqrt(2.0) if self.convention == "rms" else 1.0
+        return 1.0 / lockin.peak_factor(self.convention)
 
     def filtered(self, values: ComplexArray, step: float) -> ComplexArray:
         """Pass samples `step` seconds apart through the filter, settled on the first."""
@@ -63,7 +64,7 @@ class LockIn:
     def output(self, volts: FloatArray, expand: float, offset: float) -> FloatArray:
         """Volts at an output of the back, for X or Y at the input."""
         assert self.sensitivity is not None
-        return np.clip((volts / self.sensitivity - offset) * expand * 10.0, -10.9, 10.9)
+        return lockin.output_volts(volts, self.sensitivity, expand, offset)
 
 
 def _one_pole(values: ComplexArray, keep: float) -> ComplexArray:
