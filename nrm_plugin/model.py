@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nrm_plugin import plugins, units
+from nrm_plugin import plugins, requirements, units
 from nrm_plugin.columns import (
     AnyArray,
     ArrayColumn,
@@ -37,6 +37,7 @@ from nrm_plugin.tables import (
     segment_array,
     turning_segments,
 )
+from nrm_plugin.text import as_html, listed
 from nrm_plugin.vocabulary import CHANNELS, LATERAL_PAIRS, METADATA, check_name, nearest, own_slug
 
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ class Channel:
     original: str = ""
     source: str = ""
 
+    def __repr__(self) -> str:
+        return f"<Channel {self.name}: {self.unit or 'no unit'}, {self.source or 'no source'}>"
+
     def with_column(self, column: Column) -> Channel:
         """Return the same signal of other curves."""
         return Channel(
@@ -104,7 +108,7 @@ class Origin:
     name: str
     importer: str = ""
     version: str = ""
-    header: str = ""
+    header: str = field(default="", repr=False)
     path: str = ""
     sha256: str = ""
 
@@ -238,8 +242,30 @@ class CurveSet:
         return self.origins[0].header if self.origins else ""
 
     def __repr__(self) -> str:
-        names = ", ".join(self.channels)
-        return f"<CurveSet: {self.n_curves} curves, {self.n_samples} samples; {names}>"
+        return f"<CurveSet: {self._counts}; {', '.join(self.channels)}>"
+
+    @property
+    def _counts(self) -> str:
+        noun = "curve" if self.n_curves == 1 else "curves"
+        return f"{self.n_curves} {noun}, {self.n_samples} samples"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows; no samples are read."""
+        grid = f" on a grid of {self.grid[0]} x {self.grid[1]}" if self.grid else ""
+        simulated = ", simulated" if self.metadata.get("simulated") else ""
+        channels = [f"{name} ({c.unit})" if c.unit else name for name, c in self.channels.items()]
+        rows = [
+            ("files", listed(origin.name for origin in self.origins)),
+            ("channels", ", ".join(channels)),
+            ("images", listed(f"{i.name} {i.direction}".rstrip() for i in self.images)),
+            ("metadata", ", ".join(self.metadata)),
+            (
+                "missing for moduli",
+                ", ".join(missing.key for missing in requirements.missing(self)),
+            ),
+            ("warnings", listed(self.warnings)),
+        ]
+        return as_html(f"CurveSet: {self._counts}{grid}{simulated}", rows)
 
     @property
     def lateral_pair(self) -> tuple[str, str] | None:

@@ -30,6 +30,7 @@ from nrm_plugin.parameters import Fraction as Fraction
 from nrm_plugin.parameters import Length as Length
 from nrm_plugin.parameters import MethodSettings, number, shown, written
 from nrm_plugin.plugins import KINDS
+from nrm_plugin.text import as_html
 from nrm_plugin.vocabulary import nearest
 
 #: Distances at which results can be given; more is a mistake of units.
@@ -317,6 +318,15 @@ class Recipe(MethodSettings):
             return cls(**tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
             raise RecipeError(f"this is not TOML: {error}") from None
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: what differs from the defaults."""
+        changed = self.model_dump(exclude_defaults=True)
+        rows = [(k, str(v)) for k, v in changed.items() if not isinstance(v, dict)]
+        for section, values in changed.items():
+            if isinstance(values, dict):
+                rows += [(f"{section}.{k}", str(v)) for k, v in values.items()]
+        return as_html("Recipe" if rows else "Recipe: all defaults", rows)
 
     def replace(self, **changes: Any) -> Recipe:
         """Return a copy with changes.

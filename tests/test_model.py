@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pkgutil
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,8 @@ import nrm_plugin as nrm
 from nrm_plugin import Channel, CurveSet, InvalidInput, NrmError, UnknownChannel
 from nrm_plugin.columns import PartColumn, Rows
 from nrm_plugin.tables import SEGMENT
+
+SAMPLE = Path(__file__).parents[1] / "sample_data" / "bruker" / "volume-3x5.spm"
 
 NM = np.array([[30, 20, 10, 15], [31, 21, 11, 16], [32, 22, 12, 17]], "i2")  # 3 curves
 
@@ -399,3 +404,77 @@ def test_iterating_reads_nothing() -> None:
     assert one.channels["height"].column is one.channels["height_sensor"].column
     with pytest.raises(AssertionError, match="were read"):
         curves[65535].read("height")
+
+
+# What people see
+
+
+def test_rooms_are_there_on_access() -> None:
+    code = (
+        "import nrm_plugin as nrm, sys; assert 'numpy' not in sys.modules;"
+        "rooms = ('figures', 'statistics', 'experiment', 'simulate', 'calibration', 'fea');"
+        "assert set(rooms) <= set(dir(nrm));"
+        "print([getattr(nrm, room).__name__ for room in rooms])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.count("nrm_plugin.") == 6
+
+
+def test_no_public_name_is_that_of_a_module() -> None:
+    """``nrm.merge`` would be one or the other, depending on what was imported before."""
+    rooms = {module.name for module in pkgutil.iter_modules(nrm.__path__)}
+    public = {name for name in nrm.__all__ if not isinstance(getattr(nrm, name), ModuleType)}
+    assert len(public) > 20
+    assert not public & rooms
+
+
+def test_html_says_what_is_there_and_what_is_missing(curves: CurveSet) -> None:
+    shown = curves.with_warning("<b>careful</b>").with_names({"deflection": "own"})._repr_html_()
+    assert "CurveSet: 3 curves, 12 samples" in shown
+    assert "height (m), own (V)" in shown or "own (V), height (m)" in shown
+    assert "missing for moduli</th><td>deflection, lateral_in_phase, lateral_quadrature" in shown
+    assert "&lt;b&gt;careful" in shown
+    assert "<b>" not in shown
+    known = curves.with_metadata({"simulated": True}, "here")._repr_html_()
+    assert "12 samples, simulated" in known
+    assert "height_source, simulated" in known
+    many = curves
+    for number in range(9):
+        many = many.with_warning(f"w{number}")
+    assert "w4; and 4 more" in many._repr_html_()
+    assert "missing" not in complete()._repr_html_()
+
+
+def complete() -> CurveSet:
+    """Curves that hold all that moduli need."""
+    ramp = np.array([[3.0, 2.0, 1.0]])
+    names = {"height": "m", "deflection": "m", "lateral_in_phase": "N", "lateral_quadrature": "N"}
+    return CurveSet.from_arrays(
+        {name: (ramp * 1e-9, unit) for name, unit in names.items()},
+        metadata={"dither_amplitude": 1e-9, "lockin_convention": "rms"},
+    )
+
+
+def test_reprs_are_short(curves: CurveSet) -> None:
+    origin = nrm.open(SAMPLE).origins[0]
+    assert len(origin.header) > 1000
+    for one in (curves, curves.channels["height"], origin, nrm.Recipe()):
+        assert len(repr(one)) < 700
+    log = nrm.Log(
+        np.arange(1000.0), np.linspace(-1.0, 1.0, 1000), current=np.ones(1000), name="<a>"
+    )
+    assert repr(log) == "<Log <a>: 1000 points over 999 s, -1 to 1 V>"
+    assert "Log &lt;a&gt;: 1000 points" in log._repr_html_()
+    assert "1 to 1 A" in log._repr_html_()
+
+
+def test_html_of_recipes_and_experiments(tmp_path: Path) -> None:
+    assert "all defaults" in nrm.Recipe()._repr_html_()
+    changed = nrm.Recipe().replace(half_width="3 nm", direction="both")._repr_html_()
+    assert "direction</th><td>both" in changed
+    assert "derivative.half_width</th><td>3e-09" in changed
+    path = tmp_path / "e.toml"
+    path.write_text('[dither]\namplitude = "1 nm"\n[channels]\nInput1 = "lockin_output_x"\n')
+    shown = nrm.experiment.read(path)._repr_html_()
+    assert "dither_amplitude</th><td>1 nm" in shown
+    assert "Input1 = lockin_output_x" in shown

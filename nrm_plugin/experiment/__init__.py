@@ -4,9 +4,9 @@ Wiring, lock-in settings, calibrations, tip, cell: a TOML file with units, check
 """
 
 from nrm_plugin.experiment.experiment_file import Experiment
-from nrm_plugin.experiment.requirements import Missing, missing
 from nrm_plugin.experiment.templates import template
 from nrm_plugin.experiment.updates import update
 from nrm_plugin.experiment.validation import check, read
+from nrm_plugin.requirements import Missing, missing
 
 __all__ = ["Experiment", "Missing", "check", "missing", "read", "template", "update"]

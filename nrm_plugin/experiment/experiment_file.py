@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nrm_plugin.errors import InvalidInput, RecipeError, UnknownChannel
+from nrm_plugin.text import as_html, with_unit
+from nrm_plugin.vocabulary import METADATA
 
 if TYPE_CHECKING:
     from nrm_plugin.model import CurveSet
@@ -38,6 +40,15 @@ class Experiment:
     channels: Mapping[str, str] = field(default_factory=dict)
     text: str = field(default="", repr=False)
     lines: Mapping[tuple[str, ...], int] = field(default_factory=dict, repr=False)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        values = [
+            (key, with_unit(value, METADATA[key].unit if key in METADATA else ""))
+            for key, value in self.metadata.items()
+        ]
+        wired = ", ".join(f"{old} = {new}" for old, new in self.channels.items())
+        return as_html(f"Experiment {self.name}", [("channels", wired), *values])
 
     @property
     def source(self) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.experiment.requirements import NEEDS, Missing, missing, when_needed
 from nrm_plugin.experiment.schema import BY_KEY, ENTRIES, LEFT_OUT, SECTIONS, Entry
 from nrm_plugin.experiment.validation import UNFILLED, checked
+from nrm_plugin.requirements import NEEDS, Missing, missing, when_needed
 from nrm_plugin.text import as_toml, commented, quoted
 from nrm_plugin.vocabulary import CHANNELS, LATERAL_PAIRS, METADATA
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.text import as_html, listed
 from nrm_plugin.vocabulary import COLUMNS
 
 #: A log is not longer, in s.
@@ -105,6 +106,29 @@ class Log:
         if values.shape != finite.shape:
             raise InvalidInput(f"a log has as many values of {name} as of the potential")
         return np.asarray(values[finite])
+
+    @property
+    def _extent(self) -> str:
+        name = f" {self.name}" if self.name else ""
+        return f"Log{name}: {len(self.time)} points over {self.duration:.6g} s"
+
+    def __repr__(self) -> str:
+        return f"<{self._extent}, {self.potential.min():.4g} to {self.potential.max():.4g} V>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        zone = f" ({self.time_zone})" if self.time_zone else ""
+        rows = [
+            ("begins", f"{self.start}{zone}" if self.start is not None else "not in the file"),
+            ("potential", f"{self.potential.min():.4g} to {self.potential.max():.4g} V"),
+        ]
+        if self.current is not None:
+            low, high = np.nanmin(self.current), np.nanmax(self.current)
+            rows.append(("current", f"{low:.4g} to {high:.4g} A"))
+        if self.cycle is not None:
+            rows.append(("cycles", f"{self.cycle.min()} to {self.cycle.max()}"))
+        rows += [("read by", self.reader), ("notes", listed(self.notes))]
+        return as_html(self._extent, rows)
 
     @property
     def duration(self) -> float:
