@@ -282,9 +282,16 @@ class Figure(Protocol):
 class Calibration(Protocol):
     """Turns a measurement into a calibrated value; ``nrm calibrate NAME``.
 
+    Its command has an option for each field of ``Settings``, and the class's docstring as help.
+    A field without a default is an option that must be given.
+
     Attributes
     ----------
-    name, description : str
+    name : str
+        One lower-case word, or two: ``lateral wedge`` is a method of ``nrm calibrate lateral``.
+    description : str
+    needs : str, optional
+        "curves" (the default), or "table" for text files with titles and units.
     """
 
     name: str
@@ -296,7 +303,17 @@ class Calibration(Protocol):
         Parameters
         ----------
         inputs : sequence of CurveSet or TextTable
-            One per file.
+            One per file; curves have known values in their metadata. Where there are no curves, a
+            set without curves holds these.
+
+        Returns
+        -------
+        Estimate or sequence of Estimate
+
+        Raises
+        ------
+        NrmError
+            That says which value is missing, or which assumption is broken.
         """
 
 

@@ -99,7 +99,7 @@ def _option(name: str, field: FieldInfo) -> click.Option:
         about["metavar"] = "NUMBER" if kind in (int, float) else "TEXT"
     if isinstance(default, str | int | float) and default and origin is not bool:
         text = exact(default, unit.unit) if unit and not isinstance(default, str) else default
-        about |= {"default": text, "show_default": True}
+        about |= {"default": str(text), "show_default": True}
     return click.Option([flag, _OF_SETTINGS + name], **about)
 
 
