@@ -18,6 +18,7 @@ from pydantic import Field as Field
 
 from nrm_plugin import units
 from nrm_plugin.text import quoted
+from nrm_plugin.units import Unit as Unit
 
 #: Lengths that can be meant, in m; others are mistakes of units.
 _SHORTEST, _LONGEST = 1e-12, 1e-4

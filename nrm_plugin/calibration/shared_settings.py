@@ -7,7 +7,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.units import Unit, quantity
+from nrm_plugin.parameters import MethodSettings, Unit
+from nrm_plugin.units import quantity
 from nrm_plugin.vocabulary import METADATA, nearest
 
 Pure = Annotated[float, Unit("")]
@@ -22,10 +23,10 @@ ThirdHarmonic = Annotated[
 ContactError = Annotated[Stiffness, Field(description="Standard error of the contact's stiffness.")]
 
 
-class CalibrationSettings(BaseModel):
-    """Settings of a calibration: unknown names are refused, texts with units are read."""
+class CalibrationSettings(MethodSettings):
+    """Settings of a calibration; a default may be a text with its unit, too."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(validate_default=True)
 
 
 def _in_si(values: Any) -> Any:
