@@ -2,7 +2,7 @@
 
     python3 run.py demo  [ARGS]   the main job on the sample data   (nrm demo ARGS)
     python3 run.py test  [ARGS]   the tests                         (pytest ARGS)
-    python3 run.py check          style and types                   (ruff, mypy)
+    python3 run.py check          style, types and imports          (ruff, mypy, import-linter)
 
 The first run makes the virtual environment .venv beside this file and installs the project and
 what it needs into it; later runs start at once. Nothing else on the computer is changed, and
@@ -40,7 +40,13 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 NRM = BIN / ("nrm.exe" if os.name == "nt" else "nrm")
 VERSION = "{}.{}".format(*sys.version_info)
 
-CHECKS = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"])
+# What `check` runs, and how Python is asked to run it.
+CHECKS = {
+    "ruff check .": ["-m", "ruff", "check", "."],
+    "ruff format --check .": ["-m", "ruff", "format", "--check", "."],
+    "mypy": ["-m", "mypy"],
+    "lint-imports": ["-c", "from importlinter.cli import lint_imports_command as lint; lint()"],
+}
 
 # A pattern in pip's output, and what it means to somebody who has never used pip.
 REASONS = (
@@ -81,9 +87,9 @@ def main(arguments: list[str]) -> int:
         everything = ["-n", "auto"]  # one process per core
         hand_over([PYTHON, "-m", "pytest", *(arguments[1:] or everything)])
     failed = False
-    for check in CHECKS:
-        say(" ".join(check))
-        done = subprocess.run([PYTHON, "-m", *check], cwd=ROOT, env=environment(), check=False)
+    for name, check in CHECKS.items():
+        say(name)
+        done = subprocess.run([PYTHON, *check], cwd=ROOT, env=environment(), check=False)
         failed = failed or done.returncode != 0
     return int(failed)
 

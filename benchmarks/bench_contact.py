@@ -19,7 +19,6 @@ import pytest
 
 from nrm_plugin import Recipe
 from nrm_plugin import simulate as sim
-from nrm_plugin.engine import kernels
 from nrm_plugin.engine.contact import find_contacts
 from nrm_plugin.engine.signals import Block, Plan, parts, plan, read_block
 from nrm_plugin.engine.survey import Survey, survey
@@ -78,7 +77,7 @@ def learnt(block: Block) -> Survey:
 
 def ours(block: Block, how: Plan, found: Survey) -> np.ndarray:
     """Contacts as `process` finds them, on one thread."""
-    return find_contacts(block, how, Recipe().contact, found, None).rows[:, kernels.CONTACT]
+    return find_contacts(block, how, Recipe().contact, found).contacts["contact"]
 
 
 def nanite_method() -> Callable[..., int]:

@@ -42,9 +42,18 @@ _HOME = {
     "DaqUnavailable": "nrm_plugin.errors",
 }
 
-__all__ = [*sorted(_HOME), "__version__"]
+#: Rooms that are there on access: ``nrm.figures`` and so on.
+_ROOMS = ("calibration", "experiment", "fea", "figures", "simulate", "statistics")
+
+__all__ = [*sorted(_HOME), *_ROOMS, "__version__"]
 
 if TYPE_CHECKING:
+    from nrm_plugin import calibration as calibration
+    from nrm_plugin import experiment as experiment
+    from nrm_plugin import fea as fea
+    from nrm_plugin import figures as figures
+    from nrm_plugin import simulate as simulate
+    from nrm_plugin import statistics as statistics
     from nrm_plugin.engine.pipeline import process as process
     from nrm_plugin.errors import ChangedFile as ChangedFile
     from nrm_plugin.errors import CorruptFile as CorruptFile
@@ -75,6 +84,8 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
+    if name in _ROOMS:
+        return import_module(f"nrm_plugin.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)

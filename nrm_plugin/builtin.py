@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nrm_plugin.hookspecs import Exporter, Importer, hookimpl
+from nrm_plugin.hookspecs import Deferred, Exporter, Importer, hookimpl
 
 if TYPE_CHECKING:
     from nrm_plugin.model import CurveSet
@@ -67,3 +67,103 @@ def nrm_importers() -> list[Importer]:
 def nrm_exporters() -> list[Exporter]:
     """Return the exporters of the core."""
     return [_COMMON, _Csv()]
+
+
+@hookimpl
+def nrm_calibrations() -> list[Any]:
+    """Return our calibrations; a name of two words is a method of a quantity."""
+    return [Deferred(n, about, f"nrm_plugin.calibration.{at}") for n, about, at in _CALIBRATIONS]
+
+
+_CALIBRATIONS = (
+    (
+        "deflection",
+        "Deflection sensitivity from the wall of curves on a stiff sample.",
+        "deflection:DEFLECTION",
+    ),
+    ("thermal", "Spring constant from thermal noise.", "spring:THERMAL"),
+    ("sader", "Spring constant from plan view, resonance and quality factor.", "spring:SADER"),
+    ("lateral geometry", "Lateral stiffness of a rectangular cantilever.", "lateral:GEOMETRY"),
+    (
+        "lateral lock-in",
+        "Lateral sensitivity, from the dither on a hard sample.",
+        "lateral_sensitivity:LOCK_IN",
+    ),
+    ("lateral loop", "Lateral sensitivity, from friction loops.", "lateral_sensitivity:LOOP"),
+    ("lateral wedge", "Lateral sensitivity, from friction loops on two slopes.", "wedge:WEDGE"),
+    ("lateral given", "Lateral sensitivity, as given.", "lateral_sensitivity:GIVEN_SENSITIVITY"),
+    (
+        "dither drive",
+        "Amplitude of the dither, from drive x sensitivity x response.",
+        "dither:DRIVE_DITHER",
+    ),
+    (
+        "dither hard",
+        "Amplitude of the dither, from a tip that sticks to a hard sample.",
+        "dither:HARD_CONTACT_DITHER",
+    ),
+    (
+        "phase hard",
+        "Phase of the instrument, from a tip that sticks to a hard sample.",
+        "phase:HARD_CONTACT_PHASE",
+    ),
+    (
+        "phase elastomer",
+        "Phase of the instrument, from a reference of known loss tangent.",
+        "phase:ELASTOMER_PHASE",
+    ),
+    ("phase given", "Phase of the instrument, as given.", "phase:GIVEN_PHASE"),
+    (
+        "response",
+        "Resonances of the scanner, and a safe band for the dither.",
+        "response:RESPONSE",
+    ),
+)
+
+
+@hookimpl
+def nrm_contact_methods() -> list[Any]:
+    """Return our contact methods."""
+    return [Deferred(n, about, f"nrm_plugin.engine.methods:{at}") for n, about, at in _CONTACT]
+
+
+@hookimpl
+def nrm_derivative_methods() -> list[Any]:
+    """Return our derivative methods."""
+    return [Deferred(n, about, f"nrm_plugin.engine.methods:{at}") for n, about, at in _DERIVATIVE]
+
+
+_CONTACT = (
+    ("grown", "windows that grow as long as the data agree with a line", "GROWN"),
+    ("two-line", "the paper's rule: fixed parts of the samples and of the force", "TWO_LINE"),
+)
+
+_DERIVATIVE = (
+    ("local-linear", "a line around each distance", "LOCAL_LINEAR"),
+    ("savitzky-golay", "parabolas on a regular grid, at the same resolution", "SAVITZKY_GOLAY"),
+    ("total-variation", "layers, each of one gradient (no standard errors)", "TOTAL_VARIATION"),
+)
+
+
+@hookimpl
+def nrm_figures() -> list[Deferred]:
+    """Return the kinds of figures of `nrm_plugin.figures`."""
+    return [
+        Deferred(name, description, f"nrm_plugin.figures.kinds:{name.upper()}")
+        for name, description in _FIGURES.items()
+    ]
+
+
+_FIGURES = {
+    "raw": "deflection against height, with baseline, wall and solid contact",
+    "referenced": "distance of the tip from the electrode, one curve after the other",
+    "curve": "lateral force of one curve and its derivative",
+    "voltammogram": "current against potential, or potential over time, with the regions",
+    "profiles": "mean profile of every region with its confidence interval",
+    "density": "density of a modulus over distance, a panel per region",
+    "violin": "distribution over the curves of every region, in bins of distance",
+    "map": "a modulus at a distance, the thickness or the contact height at every place",
+    "quality": "how many curves carry each flag, and where they are",
+    "topography": "heights of the surface with Sa, Sq and Rq",
+    "figure4": "voltammogram, profiles, densities and violins in one figure",
+}

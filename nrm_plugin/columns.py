@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from io import FileIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -63,6 +64,20 @@ class Rows:
     def total(self) -> int:
         """Samples of all curves together."""
         return self.start(len(self)) if len(self) else 0
+
+    def part(self, chosen: IntArray) -> Rows:
+        """Those of some curves."""
+        if self.length is not None:
+            return Rows.uniform(len(chosen), self.length)
+        return Rows(self.sizes[chosen])
+
+
+def runs(chosen: IntArray) -> Iterator[tuple[int, int]]:
+    """Runs of consecutive numbers, each as its first and the one behind its last."""
+    edges = [0, *(np.flatnonzero(np.diff(chosen) != 1) + 1).tolist(), len(chosen)]
+    for begin, end in pairwise(edges):
+        if end > begin:
+            yield int(chosen[begin]), int(chosen[end - 1]) + 1
 
 
 def scaled_copy(target: AnyArray, source: AnyArray, gain: float, offset: float) -> None:
@@ -118,6 +133,47 @@ class RepeatedColumn:
         one = np.empty(len(self.values), out.dtype)
         scaled_copy(one, self.values, gain, offset)
         out.reshape(stop - first, len(self.values))[...] = one
+
+
+class PartColumn:
+    """Some curves of another column, in any order.
+
+    Parameters
+    ----------
+    column : Column
+    chosen : (n,) array of int
+        Numbers of the curves in `column`.
+    rows : Rows
+        Those of the chosen curves.
+    """
+
+    def __init__(self, column: Column, chosen: IntArray, rows: Rows) -> None:
+        self.column: Column = column
+        self.chosen, self.rows, self.dtype = chosen, rows, column.dtype
+
+    @property
+    def stamp(self) -> FileStamp | None:
+        """The file that the numbers are read from, if it is one."""
+        return getattr(self.column, "stamp", None)
+
+    def fill(
+        self, first: int, stop: int, out: AnyArray, gain: float = 1.0, offset: float = 0.0
+    ) -> None:
+        """See `Column.fill`."""
+        at = 0
+        for a, b in runs(self.chosen[first:stop]):
+            end = at + self.column.rows.start(b) - self.column.rows.start(a)
+            self.column.fill(a, b, out[at:end], gain, offset)
+            at = end
+
+
+def part_of(column: Column, chosen: IntArray, rows: Rows) -> Column:
+    """Return some curves of a column; nothing is read."""
+    if isinstance(column, RepeatedColumn):
+        return RepeatedColumn(column.values, rows)
+    if isinstance(column, PartColumn):
+        return PartColumn(column.column, column.chosen[chosen], rows)
+    return PartColumn(column, chosen, rows)
 
 
 class Source(Protocol):

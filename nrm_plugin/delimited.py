@@ -92,16 +92,8 @@ def read_table(path: StrPath) -> TextTable:
         If there are no numbers in columns with titles.
     """
     path = Path(path)
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise CorruptFile(path, None, "a table", "more than 1 GB of text")
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        text = path.read_text(encoding="latin-1")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise MissingFile(path, f"it cannot be read ({reason})") from error
-    lines = [line for line in text.splitlines() if line.strip()]
+    data, encoding = load(path)
+    lines = [line for line in data.decode(encoding).splitlines() if line.strip()]
     first = next((i for i, line in enumerate(lines) if _is_data(line)), None)
     if first is None:
         raise CorruptFile(path, None, "a table of numbers", "no line with two numbers")
@@ -121,6 +113,38 @@ def read_table(path: StrPath) -> TextTable:
         )
     columns = [TextColumn(n, u, values[:, i]) for i, (n, u) in enumerate(titles)]
     return TextTable(path, tuple(columns))
+
+
+def load(path: Path) -> tuple[bytes, str]:
+    """Bytes of a text file without a mark of their order, and their encoding.
+
+    Raises
+    ------
+    MissingFile, CorruptFile
+        If it cannot be read; if it is larger than any table.
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise CorruptFile(path, None, "a table", "more than 1 GB of text")
+        return decodable(path.read_bytes())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MissingFile(path, f"it cannot be read ({reason})") from error
+
+
+def decodable(data: bytes) -> tuple[bytes, str]:
+    """Text without a mark of its byte order, and its encoding: UTF-8, else Latin-1.
+
+    UTF-16 with a mark is turned into UTF-8.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        data = data.decode("utf-16", "replace").encode("utf-8")
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data, "latin-1"
+    return data, "utf-8"
 
 
 def _separator(line: str) -> str | None:

@@ -85,6 +85,10 @@ class InvalidInput(NrmError, ValueError):
     """A value that was given makes no sense: wrong unit, length, name or range."""
 
 
+class NoSuchCurve(InvalidInput, IndexError):
+    """There are fewer curves than the number that was asked for."""
+
+
 class UnknownChannel(NrmError, KeyError):
     """The curves have no channel of that name."""
 

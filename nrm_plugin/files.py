@@ -5,15 +5,27 @@ from __future__ import annotations
 import codecs
 import contextlib
 import hashlib
+import logging
 import os
 import secrets
-from collections.abc import Iterator
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
+from typing import Any, TypeVar
 
 from nrm_plugin.errors import MissingFile, NrmError, OutputError, RecipeError, StrPath
 
+log = logging.getLogger("nrm")
+
 #: Bytes of a file's beginning by which its format is recognised.
 HEAD = 4096
+
+#: The byte that Windows locks, far behind the end of any file: what it locks nobody can read.
+_LOCKED = 1 << 62
+
+OpenedFile = TypeVar("OpenedFile", bound=FileIO)
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -149,3 +161,83 @@ def to_disk(path: Path) -> None:
     """Make sure that a file's bytes are on the disk before it gets its name."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def open_locked(path: Path, busy: str, kind: type[OpenedFile]) -> OpenedFile:
+    """Open a file for reading and writing that no other program writes until it is closed.
+
+    A file that is not there is made, an existing one keeps what is in it.
+
+    Parameters
+    ----------
+    path : Path
+    busy : str
+        Who else writes it, and what to do then, for the error.
+    kind : type
+        FileIO, or a child of it.
+
+    Raises
+    ------
+    OutputError
+        If another program holds the lock, or the file cannot be opened.
+    """
+    while True:
+        try:
+            file = kind(path, "r+", opener=lambda name, how: os.open(name, how | os.O_CREAT, 0o666))
+        except (OSError, ValueError) as error:
+            raise OutputError(path, getattr(error, "strerror", None) or error) from error
+        try:
+            if not _lock(file):
+                raise OutputError(path, busy)
+            if _names(path, file):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # whoever held the lock renamed or removed it: open what is there now
+
+
+def _lock(file: FileIO) -> bool:
+    """Lock a file, unless somebody else has; closing it, and the end of the program, unlock it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(_LOCKED)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            file.seek(0)
+    else:
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            return False
+        except OSError as error:
+            why = error.strerror
+            log.warning("%s cannot be locked (%s): write it from one program only", file.name, why)
+    return True
+
+
+def _names(path: Path, file: FileIO) -> bool:
+    """Whether a path still leads to an open file."""
+    opened = os.fstat(file.fileno())
+    if not stat.S_ISREG(opened.st_mode):
+        raise OutputError(path, "it is not a regular file")
+    try:
+        return os.path.samestat(path.stat(), opened)
+    except FileNotFoundError:
+        return False
+
+
+def close_after(file: FileIO, change: Callable[[], Any]) -> None:
+    """Rename or remove a locked file and close it; under its lock where the system allows it."""
+    if sys.platform == "win32":  # where no open file can be renamed or removed
+        file.close()
+    try:
+        change()
+    finally:
+        file.close()

@@ -27,7 +27,7 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
-    from nrm_plugin.calibration.estimate import Estimate
+    from nrm_plugin.calibration import Estimate
     from nrm_plugin.model import CurveSet
     from nrm_plugin.potential.log import Log
 
@@ -50,6 +50,8 @@ class Deferred:
     Examples
     --------
     >>> method = Deferred("two-line", "the paper's rule", "nrm_plugin.engine.methods:TWO_LINE")
+    >>> method.Settings().wall
+    0.3
     """
 
     def __init__(self, name: str, description: str, where: str) -> None:
@@ -67,6 +69,17 @@ class Deferred:
 
     def __repr__(self) -> str:
         return f"Deferred({self.name!r}, {self.where!r})"
+
+
+def settings_model(offer: Any) -> Any:
+    """Return the ``Settings`` of a hook's object, None if it has none."""
+    return getattr(offer, "Settings", None)
+
+
+def with_settings(offer: Any, settings: Any = None) -> tuple[Any, ...]:
+    """Arguments by which an object gets its settings: none at all if it has no ``Settings``."""
+    model = settings_model(offer)
+    return () if model is None else (model() if settings is None else settings,)
 
 
 @runtime_checkable
@@ -134,7 +147,8 @@ class Exporter(Protocol):
 class ContactFound:
     """The solid contact of a curve, and how it was found; what is not known is nan or None.
 
-    Figures and flags use the details that are there, and show none in their place.
+    Results, flags and figures use the details that are there, and nothing in place of others.
+    Without `lines`, forces and distances count from a baseline that the engine fits.
 
     Attributes
     ----------
@@ -161,7 +175,11 @@ class ContactFound:
 class ContactMethod(Protocol):
     """Finds the solid-solid contact of a curve; recipes name it as ``contact.method``.
 
-    Its ``Settings``, where it has some, stand in a recipe under ``[contact.NAME]``.
+    Its ``Settings``, where it has some, stand in a recipe under ``[contact.NAME]``;
+    `nrm_plugin.parameters` has what they are made of. A method may also have
+    ``find_block(block, settings)``, which is then called instead of `find`, with many curves in an
+    `nrm_plugin.engine.contact.ContactBlock`; it returns what ``block.prepared()`` returns, with
+    contacts filled in.
 
     Attributes
     ----------
@@ -189,7 +207,9 @@ class ContactMethod(Protocol):
 class DerivativeMethod(Protocol):
     """Differentiates a force by the distance; recipes name it as ``derivative.method``.
 
-    Its ``Settings``, where it has some, stand in a recipe under ``[derivative.NAME]``.
+    Its ``Settings``, where it has some, stand in a recipe under ``[derivative.NAME]``. A method may
+    also have ``gradient_block(block, settings)``, which is then called instead of `gradient`, with
+    many curves in an `nrm_plugin.engine.loops.ReferencedBlock`; it returns `Profiles` of them.
 
     Attributes
     ----------
@@ -205,11 +225,13 @@ class DerivativeMethod(Protocol):
         Parameters
         ----------
         z : (n,) array
-            Distances from the electrode in m, in order of time.
+            Distances from the electrode in m, from far away to the electrode, not quite sorted.
         force : (n,) array
             In N.
         at : (m,) array
             Distances in m, ascending.
+        settings : Settings, optional
+            Passed to methods that have ``Settings``.
 
         Returns
         -------
@@ -222,11 +244,22 @@ class DerivativeMethod(Protocol):
 class Figure(Protocol):
     """Draws one kind of figure; ``nrm plot --kind NAME``.
 
+    Every field of its ``Settings`` is an option of ``nrm plot``: ``half_width`` is
+    ``--half-width TEXT``, a ``bool`` is a flag, and a list or tuple may be given several times.
+    Fields with the names ``curves`` (CurveSet), ``results`` (Dataset) and ``potential``
+    (`nrm_plugin.potential.Log`) get what else was opened: with ``--curves``, as FILE, and with
+    ``--potential``. Those with the names of options that ``nrm plot`` has (``width``, ``output``,
+    ...) keep their defaults. A warning (`warnings.warn`) becomes a message.
+
+    A kind may offer ``draw_figure(data, figure, settings=None)`` beside `draw`, for several panels
+    or a height of its own: ``nrm plot`` then calls that with an empty matplotlib Figure. With
+    ``wide = True`` the figure is as wide as a page unless a width is given, else as a column.
+
     Attributes
     ----------
     name, description : str
     needs : str
-        "curves" or "results".
+        "curves", "results", or "either" for what the file holds.
     """
 
     name: str
@@ -240,6 +273,8 @@ class Figure(Protocol):
         ----------
         data : CurveSet or xarray.Dataset
         ax : matplotlib Axes
+        settings : Settings, optional
+            Passed to kinds that have ``Settings``.
         """
 
 
@@ -247,9 +282,16 @@ class Figure(Protocol):
 class Calibration(Protocol):
     """Turns a measurement into a calibrated value; ``nrm calibrate NAME``.
 
+    Its command has an option for each field of ``Settings``, and the class's docstring as help.
+    A field without a default is an option that must be given.
+
     Attributes
     ----------
-    name, description : str
+    name : str
+        One lower-case word, or two: ``lateral wedge`` is a method of ``nrm calibrate lateral``.
+    description : str
+    needs : str, optional
+        "curves" (the default), or "table" for text files with titles and units.
     """
 
     name: str
@@ -261,27 +303,122 @@ class Calibration(Protocol):
         Parameters
         ----------
         inputs : sequence of CurveSet or TextTable
-            One per file.
+            One per file; curves have known values in their metadata. Where there are no curves, a
+            set without curves holds these.
+
+        Returns
+        -------
+        Estimate or sequence of Estimate
+
+        Raises
+        ------
+        NrmError
+            That says which value is missing, or which assumption is broken.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockInSettings:
+    """What a lock-in amplifier is set to, in SI; None where it is not known.
+
+    Attributes
+    ----------
+    identity : str
+        What the instrument calls itself; empty for values that a person gave.
+    convention : str
+        Whether sensitivity and X and Y are "rms" or "peak" values.
+    sensitivity : float
+        Full scale in V, by that convention.
+    time_constant : float
+        In s.
+    poles : int
+        6 dB per octave each.
+    offset_x, offset_y : float
+        Of the outputs, as fractions of full scale.
+    expand_x, expand_y : float
+    output_x, output_y : bool
+        Whether the outputs that are recorded carry X and Y, and not something else.
+    reference_frequency : float
+        In Hz.
+    harmonic : int
+        Of the reference, at which the signal is detected.
+    phase : float
+        Shift of the reference in rad. This is not ``lockin_phase``, which also holds what actuator,
+        detector and cables do and is found by calibration.
+    sine_amplitude : float
+        Of the instrument's own oscillator, in V rms.
+    internal_reference, synchronous : bool
+        Whether it uses its own oscillator, and whether its synchronous filter is on.
+    input : str
+        What is connected: A, A-B or current.
+    """
+
+    identity: str = ""
+    convention: str = "rms"
+    sensitivity: float | None = None
+    time_constant: float | None = None
+    poles: int | None = None
+    offset_x: float | None = None
+    offset_y: float | None = None
+    expand_x: float | None = None
+    expand_y: float | None = None
+    output_x: bool | None = None
+    output_y: bool | None = None
+    reference_frequency: float | None = None
+    harmonic: int | None = None
+    phase: float | None = None
+    sine_amplitude: float | None = None
+    internal_reference: bool | None = None
+    synchronous: bool | None = None
+    input: str | None = None
+
+
+class ConnectedLockIn(Protocol):
+    """A lock-in amplifier that has been reached, and is only read.
+
+    Its methods are called from several threads, and raise `DaqUnavailable` where the instrument
+    does not answer. A slow one may also have ``watched()``, which is asked instead of `settings`
+    during a recording and reads only sensitivity, time constant, poles, offsets, expands and phase.
+    """
+
+    def settings(self) -> LockInSettings:
+        """Read the settings: at the start, at the end, and about twice a second in between."""
+
+    def status(self) -> Mapping[str, bool]:
+        """Read what spoils a recording and has happened since this was last asked.
+
+        Each fault by its name, such as "input overload", and whether it has happened.
+        """
+
+    def close(self) -> None:
+        """Close the connection; the instrument stays as it is."""
 
 
 @runtime_checkable
 class LockIn(Protocol):
-    """A lock-in amplifier that is asked for its settings; a DAQ configuration names it.
+    """A model of lock-in amplifier; a DAQ configuration names it as ``lock_in.model``.
 
     Attributes
     ----------
     name, description : str
+    Settings : type
+        Pydantic model of how it is reached, with a default for every field. One field is
+        ``address`` (str): the instrument is asked where it is not empty. The configuration has
+        them in ``[lock_in]``.
     """
 
     name: str
     description: str
+    Settings: Any
 
-    def settings(self) -> Any:
-        """Return the settings that the moduli depend on."""
+    def connect(self, settings: Any) -> ConnectedLockIn:
+        """Reach the instrument.
 
-    def status(self) -> Mapping[str, bool]:
-        """Return what is wrong at this moment: overloads, unlock."""
+        Raises
+        ------
+        DaqUnavailable
+            If it is not there, or is another one.
+        """
 
 
 @runtime_checkable

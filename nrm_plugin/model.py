@@ -16,11 +16,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nrm_plugin import plugins, units
-from nrm_plugin.columns import AnyArray, ArrayColumn, Column, FloatArray, IntArray, Rows
-from nrm_plugin.errors import InvalidInput, UnknownChannel
+from nrm_plugin import plugins, requirements, units
+from nrm_plugin.columns import (
+    AnyArray,
+    ArrayColumn,
+    Column,
+    FloatArray,
+    IntArray,
+    Rows,
+    part_of,
+    runs,
+)
+from nrm_plugin.errors import InvalidInput, NoSuchCurve, UnknownChannel
 from nrm_plugin.files import replacing
-from nrm_plugin.tables import Table, complete_table, segment_array, turning_segments
+from nrm_plugin.tables import (
+    Table,
+    complete_table,
+    part_of_grid,
+    part_of_segments,
+    segment_array,
+    turning_segments,
+)
+from nrm_plugin.text import as_html, listed
 from nrm_plugin.vocabulary import CHANNELS, LATERAL_PAIRS, METADATA, check_name, nearest, own_slug
 
 if TYPE_CHECKING:
@@ -56,6 +73,15 @@ class Channel:
     original: str = ""
     source: str = ""
 
+    def __repr__(self) -> str:
+        return f"<Channel {self.name}: {self.unit or 'no unit'}, {self.source or 'no source'}>"
+
+    def with_column(self, column: Column) -> Channel:
+        """Return the same signal of other curves."""
+        return Channel(
+            self.name, self.unit, column, self.gain, self.offset, self.original, self.source
+        )
+
     def fill(self, first: int, stop: int, out: FloatArray) -> None:
         """Write the values of consecutive curves into the flat float64 array `out`."""
         self.column.fill(first, stop, out, self.gain, self.offset)
@@ -82,7 +108,7 @@ class Origin:
     name: str
     importer: str = ""
     version: str = ""
-    header: str = ""
+    header: str = field(default="", repr=False)
     path: str = ""
     sha256: str = ""
 
@@ -91,7 +117,8 @@ class Origin:
 class CurveSet:
     """N force curves with their channels, segments, table, metadata and images.
 
-    Make one with `nrm_plugin.open` or `CurveSet.from_arrays`.
+    Make one with `nrm_plugin.open` or `CurveSet.from_arrays`. It has a length, and ``curves[5]``,
+    ``curves[10:20]``, ``curves[mask]`` and each item of an iteration are sets again.
 
     Attributes
     ----------
@@ -130,6 +157,59 @@ class CurveSet:
         """Number of curves."""
         return len(self.rows)
 
+    def __len__(self) -> int:
+        return self.n_curves
+
+    def __getitem__(self, curves: Curves) -> CurveSet:
+        """Return some of the curves, without reading samples.
+
+        The part keeps segments, positions, metadata, images and origins, and the grid where the
+        curves still make one. Numbers in its table (row, column, location, acquisition_order) are
+        those of the whole.
+
+        Parameters
+        ----------
+        curves : int, slice, sequence of int or of bool
+            Which, in this order.
+
+        Raises
+        ------
+        NoSuchCurve, InvalidInput
+        """
+        chosen = self._indices(curves)
+        return self._part(chosen, self.rows.part(chosen))
+
+    def __iter__(self) -> Iterator[CurveSet]:
+        chosen = np.arange(self.n_curves)
+        same = self.rows.length is not None
+        alike = self.rows.part(chosen[:1])
+        for curve in range(self.n_curves):
+            one = chosen[curve : curve + 1]
+            yield self._part(one, alike if same else self.rows.part(one))
+
+    def _part(self, chosen: IntArray, rows: Rows) -> CurveSet:
+        columns = {id(c.column): c.column for c in self.channels.values()}
+        parts = {key: part_of(column, chosen, rows) for key, column in columns.items()}
+        return CurveSet(
+            rows,
+            {name: c.with_column(parts[id(c.column)]) for name, c in self.channels.items()},
+            self.metadata,
+            self.metadata_source,
+            self.images,
+            self.warnings,
+            self.origins,
+            part_of_grid(self.grid, chosen),
+            self.importer,
+            None
+            if self.segments_from is None
+            else lambda: part_of_segments(self.segments, self._segment_bounds, chosen),
+            lambda: {name: values[chosen] for name, values in self.curve_table.items()},
+        )
+
+    @cached_property
+    def _segment_bounds(self) -> IntArray:
+        return np.searchsorted(self.segments["curve"], np.arange(self.n_curves + 1))
+
     @property
     def n_samples(self) -> int:
         """Number of samples of all curves together."""
@@ -162,8 +242,30 @@ class CurveSet:
         return self.origins[0].header if self.origins else ""
 
     def __repr__(self) -> str:
-        names = ", ".join(self.channels)
-        return f"<CurveSet: {self.n_curves} curves, {self.n_samples} samples; {names}>"
+        return f"<CurveSet: {self._counts}; {', '.join(self.channels)}>"
+
+    @property
+    def _counts(self) -> str:
+        noun = "curve" if self.n_curves == 1 else "curves"
+        return f"{self.n_curves} {noun}, {self.n_samples} samples"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows; no samples are read."""
+        grid = f" on a grid of {self.grid[0]} x {self.grid[1]}" if self.grid else ""
+        simulated = ", simulated" if self.metadata.get("simulated") else ""
+        channels = [f"{name} ({c.unit})" if c.unit else name for name, c in self.channels.items()]
+        rows = [
+            ("files", listed(origin.name for origin in self.origins)),
+            ("channels", ", ".join(channels)),
+            ("images", listed(f"{i.name} {i.direction}".rstrip() for i in self.images)),
+            ("metadata", ", ".join(self.metadata)),
+            (
+                "missing for moduli",
+                ", ".join(missing.key for missing in requirements.missing(self)),
+            ),
+            ("warnings", listed(self.warnings)),
+        ]
+        return as_html(f"CurveSet: {self._counts}{grid}{simulated}", rows)
 
     @property
     def lateral_pair(self) -> tuple[str, str] | None:
@@ -404,7 +506,8 @@ class CurveSet:
             raise InvalidInput("curves are chosen by number, slice, list of numbers or mask")
         if chosen.min() < -n or chosen.max() >= n:
             worst = chosen.min() if chosen.min() < -n else chosen.max()
-            raise InvalidInput(f"there are {n} curves (0 to {n - 1}); asked for {worst}")
+            there = f"there are {n} curves (0 to {n - 1})" if n else "there are no curves"
+            raise NoSuchCurve(f"{there}; asked for {worst}")
         return np.where(chosen < 0, chosen + n, chosen).astype(np.int64)
 
     def _count(self, curves: Curves) -> int:
@@ -419,12 +522,8 @@ class CurveSet:
                 yield 0, self.n_curves, slice(None)
             return
         chosen = self._indices(curves)
-        edges = np.flatnonzero(np.diff(chosen) != 1) + 1
         at = 0
-        for run in np.split(chosen, edges):
-            if not len(run):
-                continue
-            first, stop = int(run[0]), int(run[-1]) + 1
+        for first, stop in runs(chosen):
             n = self.rows.start(stop) - self.rows.start(first)
             yield first, stop, slice(at, at + n)
             at += n

@@ -18,7 +18,7 @@ from typing import Any
 import pluggy
 
 from nrm_plugin import hookspecs
-from nrm_plugin.errors import InvalidInput, NrmError, RecipeError
+from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.hookspecs import GROUP, Deferred
 from nrm_plugin.vocabulary import nearest
 
@@ -55,7 +55,7 @@ KINDS = {
     "derivative_methods": Kind("derivative method", "nrm_derivative_methods", ("gradient",)),
     "figures": Kind("figure", "nrm_figures", ("needs", "draw")),
     "calibrations": Kind("calibration", "nrm_calibrations", ("estimate",)),
-    "lockins": Kind("lock-in", "nrm_lockins", ("settings", "status")),
+    "lockins": Kind("lock-in", "nrm_lockins", ("Settings", "connect")),
     "potential_logs": Kind("potential log", "nrm_potential_logs", ("suffixes", "sniff", "read")),
 }
 
@@ -235,14 +235,6 @@ def _add(plugins: Plugins, kind: str, key: str, value: Any, plugin: Plugin) -> N
         return
     plugins.all(kind)[key] = value
     plugin.adds[kind].append(key)
-
-
-def contact_method(name: str) -> hookspecs.ContactMethod | None:
-    """Return a third party's contact method, None for the engine's own."""
-    if name in ("grown", "two-line"):
-        return None
-    method: hookspecs.ContactMethod = installed().choose("contact_methods", name, RecipeError)
-    return method
 
 
 def add_commands(plugins: Plugins, cli: Any) -> None:

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping
-from numbers import Real
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     StrictBool,
     StrictStr,
     ValidationError,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from nrm_plugin import units
+from nrm_plugin import plugins
 from nrm_plugin.errors import RecipeError
 from nrm_plugin.files import decode, read_settings
-from nrm_plugin.text import quoted
+from nrm_plugin.hookspecs import settings_model
+from nrm_plugin.parameters import Fraction as Fraction
+from nrm_plugin.parameters import Length as Length
+from nrm_plugin.parameters import MethodSettings, number, shown, written
+from nrm_plugin.plugins import KINDS
+from nrm_plugin.text import as_html
 from nrm_plugin.vocabulary import nearest
 
 #: Distances at which results can be given; more is a mistake of units.
@@ -33,65 +39,24 @@ MOST_DEPTHS = 10_000
 #: Bytes of a file. A recipe with every default has a hundredth of it.
 LIMIT = 1 << 18
 
-#: Lengths that can be meant, in m; others are mistakes of units too.
-_SHORTEST, _LONGEST = 1e-12, 1e-4
-
-
-def _number(value: Any, unit: str) -> float:
-    """Number in SI of a number, or of a text with a unit."""
-    if isinstance(value, str):
-        return units.parse(value, unit)
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise ValueError(f"it is a number, not {_shown(value)}")
-    return float(value)
-
-
-def _length(value: Any) -> float:
-    metres = _number(value, "m")
-    if not _SHORTEST <= metres <= _LONGEST:
-        raise ValueError(f'{metres:g} m cannot be meant; write a length with its unit, "2 nm"')
-    return metres
-
-
-def _fraction(value: Any) -> float:
-    number = _number(value, "")
-    if not 0.0 < number < 1.0:
-        raise ValueError(f"it is between 0 and 1, not {number:g}")
-    return number
-
 
 def _shape_factor(value: Any) -> float | str:
     """Name, file or number; a number may be written as text."""
     try:
-        number = float(value) if isinstance(value, str) else _number(value, "")
+        factor = float(value) if isinstance(value, str) else number(value, "")
     except ValueError:
         if isinstance(value, str) and value.strip():
             return value
-        number = math.nan
-    if not 0.0 < number < math.inf:
-        raise ValueError(f'it is "paper", a positive number or a file, not {_shown(value)}')
-    return number
+        factor = math.nan
+    if not 0.0 < factor < math.inf:
+        raise ValueError(f'it is "paper", a positive number or a file, not {shown(value)}')
+    return factor
 
 
-def _shown(value: Any) -> str:
-    """Value as TOML has it, as far as it is short."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping | list | tuple):
-        return "a section" if isinstance(value, Mapping) else "a list"
-    return quoted(value[:60]) if isinstance(value, str) else repr(value)
-
-
-Length = Annotated[float, BeforeValidator(_length)]
-Fraction = Annotated[float, BeforeValidator(_fraction)]
 ShapeFactor = Annotated[float | str, BeforeValidator(_shape_factor)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Depth(_Part):
+class Depth(MethodSettings):
     """Distances from the electrode at which results are given; 0 is the electrode."""
 
     stop: Length = Field(default=60e-9, description="largest distance")
@@ -116,13 +81,135 @@ class Depth(_Part):
         return self
 
 
-class Contact(_Part):
+class _WithMethod(BaseModel):
+    """A section with a method of the registry, whose own settings have a section inside it.
+
+    Settings that differ from their defaults are kept as extra values under the method's name. Those
+    of methods may also stand in the section itself, as they did before methods had sections; they
+    then belong to the chosen method, or else to the first that has such a setting.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    KIND: ClassVar[str]
+    method: StrictStr
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Methods that there are."""
+        return list(plugins.installed().all(cls.KIND))
+
+    @classmethod
+    def model_of(cls, name: str) -> type[BaseModel] | None:
+        """Return the settings of a method, None if it has none.
+
+        Raises
+        ------
+        RecipeError
+            If there is no such method, or it cannot be imported.
+        """
+        method = plugins.installed().choose(cls.KIND, name, RecipeError)
+        try:
+            model: type[BaseModel] | None = settings_model(method)
+        except Exception as error:
+            raise RecipeError(
+                f"the {KINDS[cls.KIND].noun} {name} cannot be used "
+                f"({type(error).__name__}: {error})"
+            ) from error
+        return model
+
+    @classmethod
+    def home(cls, key: str, chosen: Any = None) -> str | None:
+        """The method that has a setting: the chosen one, else the first."""
+        names = cls.names()
+        for name in sorted(names, key=lambda name: name != chosen):
+            if key in _fields(cls, name):
+                return name
+        return None
+
+    @classmethod
+    def sorted_out(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values with settings of methods moved into the sections of their methods."""
+        found: dict[str, Any] = {}
+        for key, value in values.items():
+            name = None
+            if not (key in cls.model_fields or key in cls.names()):
+                name = cls.home(key, values.get("method", cls.model_fields["method"].default))
+            found = _merged(found, {key: value} if name is None else {name: {key: value}})
+        return found
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _checked(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(values, Mapping):
+            return handler(values)
+        known: dict[str, Any] = {}
+        wrong: list[InitErrorDetails] = []
+        for key, value in cls.sorted_out(values).items():
+            if key in cls.model_fields:
+                known[key] = value
+            elif key in cls.names():
+                settings, errors = _settings(cls, key, value, direct=values.keys())
+                wrong += errors
+                known |= settings
+            else:
+                wrong.append({"type": "extra_forbidden", "loc": (key,), "input": value})
+        if isinstance(name := known.get("method"), str):
+            try:
+                plugins.installed().choose(cls.KIND, name, RecipeError)
+            except RecipeError as error:
+                wrong.append(_wrong(("method",), name, error))
+        try:
+            section = handler(known)
+        except ValidationError as error:
+            wrong = [*_lines(error), *wrong]
+        if wrong:
+            raise ValidationError.from_exception_data(cls.__name__, wrong)
+        return section
+
+    @property
+    def chosen(self) -> Any:
+        """The method itself.
+
+        Raises
+        ------
+        RecipeError
+        """
+        return plugins.installed().choose(self.KIND, self.method, RecipeError)
+
+    @property
+    def settings(self) -> Any:
+        """Settings of the method, None if it has none."""
+        return self.settings_of(self.method)
+
+    def settings_of(self, name: str) -> Any:
+        """Return the settings of any method."""
+        stored = (self.model_extra or {}).get(name)
+        if stored is not None:
+            return stored
+        model = self.model_of(name)
+        return None if model is None else model()
+
+    def __hash__(self) -> int:
+        return hash((type(self), repr(self)))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Settings by the names that they had before methods had sections."""
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                home = None if name.startswith("_") else self.home(name, self.method)
+                if home is None:
+                    raise
+                return getattr(self.settings_of(home), name)
+
+
+class Contact(_WithMethod):
     """How the solid contact of each curve is found."""
 
-    method: StrictStr = Field(
-        default="grown",
-        description='"grown" windows, the paper\'s "two-line" rule, or a plugin\'s name',
-    )
+    KIND = "contact_methods"
+    method: StrictStr = Field(default="grown")
     slope: Literal["pooled", "calibrated", "free"] = Field(
         default="pooled",
         description='slope of the wall: "pooled" from all curves, "calibrated" (-1, as a rigid '
@@ -134,27 +221,19 @@ class Contact(_Part):
     spikes: StrictBool = Field(
         default=True, description="take single samples away that are far off"
     )
-    baseline: Fraction = Field(
-        default=0.4, description="two-line: part of the samples that is baseline"
-    )
-    wall: Fraction = Field(
-        default=0.3, description="two-line: part of the largest force above which is wall"
-    )
 
 
-class Derivative(_Part):
+class Derivative(_WithMethod):
     """How forces are differentiated."""
 
-    method: Literal["local-linear", "savitzky-golay", "total-variation"] = Field(
-        default="local-linear",
-        description='"local-linear", "savitzky-golay" or "total-variation" (no standard errors)',
-    )
+    KIND = "derivative_methods"
+    method: StrictStr = Field(default="local-linear")
     half_width: Length = Field(
         default=2e-9, description="half of the window; the resolution is about it"
     )
 
 
-class Lateral(_Part):
+class Lateral(MethodSettings):
     """What is corrected on the lateral signal."""
 
     lag: StrictBool = Field(
@@ -166,7 +245,7 @@ class Lateral(_Part):
     )
 
 
-class Recipe(_Part):
+class Recipe(MethodSettings):
     """What `process` does.
 
     Wrong values are a `RecipeError` that names all of them.
@@ -178,7 +257,7 @@ class Recipe(_Part):
     """
 
     direction: Literal["approach", "retract", "both"] = Field(
-        default="approach", description='way of the ramp: "approach", "retract" or "both"'
+        default="approach", description='direction of the ramp: "approach", "retract" or "both"'
     )
     shape_factor: ShapeFactor = Field(
         default="paper",
@@ -202,7 +281,7 @@ class Recipe(_Part):
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """Ways of the ramp that are processed."""
+        """Directions of the ramp that are processed."""
         return ("approach", "retract") if self.direction == "both" else (self.direction,)
 
     @classmethod
@@ -240,6 +319,15 @@ class Recipe(_Part):
         except tomllib.TOMLDecodeError as error:
             raise RecipeError(f"this is not TOML: {error}") from None
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: what differs from the defaults."""
+        changed = self.model_dump(exclude_defaults=True)
+        rows = [(k, str(v)) for k, v in changed.items() if not isinstance(v, dict)]
+        for section, values in changed.items():
+            if isinstance(values, dict):
+                rows += [(f"{section}.{k}", str(v)) for k, v in values.items()]
+        return as_html("Recipe" if rows else "Recipe: all defaults", rows)
+
     def replace(self, **changes: Any) -> Recipe:
         """Return a copy with changes.
 
@@ -247,7 +335,8 @@ class Recipe(_Part):
         ----------
         **changes
             Keys of the recipe. Those of its sections by their own name (``half_width=3e-9``), as a
-            section (``contact={"method": "two-line"}``), or dotted (``**{"contact.method": ...}``).
+            section (``contact={"method": "two-line"}``), or dotted
+            (``**{"contact.two-line.wall": 0.2}``).
 
         Raises
         ------
@@ -256,35 +345,65 @@ class Recipe(_Part):
         """
         values = self.model_dump()
         for key, value in changes.items():
-            given = value.model_dump() if isinstance(value, BaseModel) else value
-            section, name = _place(key)
-            if section:
-                values[section][name] = given
-            elif isinstance(values[name], dict) and isinstance(given, Mapping):
-                values[name] = values[name] | dict(given)
-            else:
-                values[name] = given
+            first, *rest = _path(key)
+            section = _SECTIONS.get(first)
+            if isinstance(value, BaseModel):
+                values[first] = value.model_dump()
+                continue
+            for name in reversed(rest):
+                value = {name: value}
+            if section and issubclass(section, _WithMethod) and isinstance(value, Mapping):
+                value = section.sorted_out({"method": values[first]["method"]} | dict(value))
+            values = _merged(values, {first: value})
         return Recipe(**values)
 
+    def to_dict(self) -> dict[str, Any]:
+        """All values, with the settings of all methods that there are, lengths in m."""
+        values = self.model_dump()
+        for place, model, _ in self._sections(every=True):
+            inner = values
+            for name in place[:-1]:
+                inner = inner[name]
+            inner[place[-1]] = model.model_dump() if len(place) > 1 else inner[place[-1]]
+        return values
+
     def to_toml(self, *, comments: bool = True) -> str:
-        """Return the recipe as TOML; with comments, every key with what it means."""
-        lines: list[str] = []
-        for name, field in Recipe.model_fields.items():
-            if name not in _SECTIONS:
-                lines.append(_line(name, getattr(self, name), field.description, comments))
-        for name, kind in _SECTIONS.items():
-            lines += ["", f"[{name}]"]
+        """Return the recipe as TOML.
+
+        With comments there are the settings of all methods that there are, and every key with what
+        it means; without, the settings of other methods than the chosen are left out where they are
+        the defaults.
+        """
+        lines = [
+            _line(name, getattr(self, name), field, comments)
+            for name, field in Recipe.model_fields.items()
+            if name not in _SECTIONS
+        ]
+        for place, model, about in self._sections(every=comments):
+            lines += ["", f"[{'.'.join(map(_key, place))}]"]
             if comments:
-                lines[-1] += f"  # {(kind.__doc__ or '').strip()}"
-            for key, field in kind.model_fields.items():
-                value = getattr(getattr(self, name), key)
-                if comments and any(getattr(m, "func", None) is _length for m in field.metadata):
-                    value = _nanometres(value)
-                lines.append(_line(key, value, field.description, comments))
+                lines[-1] += f"  # {about}"
+            for key, field in type(model).model_fields.items():
+                value = getattr(model, key)
+                if value is not None:  # TOML has no such thing
+                    lines.append(_line(key, value, field, comments, _methods(model, key)))
         return "\n".join(lines) + "\n"
 
+    def _sections(self, *, every: bool) -> Iterator[tuple[tuple[str, ...], BaseModel, str]]:
+        """Place of each section, its values and what it is for."""
+        for name, kind in _SECTIONS.items():
+            section = getattr(self, name)
+            yield (name,), section, (kind.__doc__ or "").strip()
+            if not isinstance(section, _WithMethod):
+                continue
+            for method in section.names():
+                kept = method == section.method or method in (section.model_extra or {})
+                if (every or kept) and _fields(kind, method):
+                    about = plugins.installed().all(section.KIND)[method].description
+                    yield (name, method), section.settings_of(method), f'of "{method}": {about}'
 
-_SECTIONS: dict[str, type[_Part]] = {
+
+_SECTIONS: dict[str, type[BaseModel]] = {
     "depth": Depth,
     "contact": Contact,
     "derivative": Derivative,
@@ -292,40 +411,149 @@ _SECTIONS: dict[str, type[_Part]] = {
 }
 
 
-def _place(key: str) -> tuple[str, str]:
-    """Section and name of a key of `Recipe.replace`; the section is empty for those above all.
+def as_recipe(recipe: Recipe | Mapping[str, Any] | str | PathLike[str] | None) -> Recipe:
+    """Return a recipe made from what it may be given as: None is all defaults.
+
+    Raises
+    ------
+    MissingFile, RecipeError
+    """
+    if recipe is None or isinstance(recipe, Mapping):
+        return Recipe(**(recipe or {}))
+    return recipe if isinstance(recipe, Recipe) else Recipe.from_toml(recipe)
+
+
+def _merged(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of both; those of `b` count, and sections are merged."""
+    merged = dict(a)
+    for key, value in b.items():
+        old = merged.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = _merged(old, value)
+        merged[key] = value
+    return merged
+
+
+def _fields(section: Any, method: str | None = None) -> Any:
+    """Fields of a section, or of a method's settings; none if it cannot be imported."""
+    if method is None:
+        return section.model_fields
+    try:
+        model = section.model_of(method)
+    except RecipeError:
+        return {}
+    return {} if model is None else model.model_fields
+
+
+def _settings(
+    section: type[_WithMethod], name: str, values: Any, direct: Any
+) -> tuple[dict[str, BaseModel], list[InitErrorDetails]]:
+    """Settings of a method that are not its defaults, and what is wrong with them."""
+    try:
+        model = section.model_of(name)
+    except RecipeError as error:
+        return {}, [_wrong((name,), values, error)]
+    if isinstance(values, BaseModel):
+        values = values.model_dump()
+    if not isinstance(values, Mapping):
+        return {}, [
+            InitErrorDetails(type="model_type", loc=(name,), input=values, ctx={"class_name": name})
+        ]
+    fields = {} if model is None else model.model_fields
+    wrong = [
+        InitErrorDetails(type="extra_forbidden", loc=(name, key), input=value)
+        for key, value in values.items()
+        if key not in fields
+    ]
+    try:
+        settings = model(**{k: v for k, v in values.items() if k in fields}) if model else None
+    except ValidationError as error:
+        # What was written in the section itself is looked for there.
+        return {}, wrong + _lines(error, lambda key: () if key in direct else (name,))
+    kept = settings is not None and model is not None and settings != model()
+    return ({name: settings} if settings is not None and kept else {}), wrong
+
+
+def _wrong(place: tuple[str, ...], value: Any, error: Exception) -> InitErrorDetails:
+    kind = PydanticCustomError("method", "{text}", {"text": str(error)})
+    return InitErrorDetails(type=kind, loc=place, input=value)
+
+
+def _lines(error: ValidationError, before: Any = lambda key: ()) -> list[InitErrorDetails]:
+    """What is wrong, to be raised again together with more, at places with something before."""
+    lines = []
+    for item in error.errors():
+        first = item["loc"][0] if item["loc"] else ""
+        line = InitErrorDetails(
+            type=item["type"],
+            loc=(*before(first), *item["loc"]),
+            input=item["input"],
+            ctx=item.get("ctx", {}),
+        )
+        lines.append(line)
+    return lines
+
+
+def _path(key: str) -> tuple[str, ...]:
+    """Section and name of a key of `Recipe.replace`; no section for those above all.
 
     Raises
     ------
     RecipeError
     """
-    section, _, name = key.rpartition(".")
-    if section in _SECTIONS:
-        return section, name
-    homes = [s for s, kind in _SECTIONS.items() if key in kind.model_fields]
+    first, *rest = key.split(".")
+    if first in _SECTIONS and (rest or key in Recipe.model_fields):
+        return first, *rest
     if key in Recipe.model_fields:
-        return "", key
+        return (key,)
+    homes = _homes(key)
     if len(homes) == 1:
-        return homes[0], key
+        return *homes[0], key
     if homes:
-        choice = " or ".join(f'{s}={{"{key}": ...}}' for s in homes)
-        raise RecipeError(f"{' and '.join(homes)} both have a {key!r}: write {choice}")
-    known = [*Recipe.model_fields, *(n for kind in _SECTIONS.values() for n in kind.model_fields)]
-    raise RecipeError(f"a recipe has no {key!r}.{nearest(key, known)}")
+        choice = " or ".join(f'{".".join(h)}={{"{key}": ...}}' for h in homes)
+        places = " and ".join(".".join(h) for h in homes)
+        raise RecipeError(f"{places} both have a {key!r}: write {choice}")
+    raise RecipeError(f"a recipe has no {key!r}.{nearest(key, _all_keys())}")
 
 
-def _line(name: str, value: Any, meaning: str | None, comments: bool) -> str:
-    return f"{name} = {_shown_whole(value)}" + (f"  # {meaning}" if comments and meaning else "")
+def _homes(key: str) -> list[tuple[str, ...]]:
+    """Sections that have a key; those of methods if no other has."""
+    homes: list[tuple[str, ...]] = [(s,) for s, k in _SECTIONS.items() if key in k.model_fields]
+    for name, kind in _SECTIONS.items():
+        if not homes and issubclass(kind, _WithMethod) and (method := kind.home(key)):
+            return [(name, method)]
+    return homes
 
 
-def _shown_whole(value: Any) -> str:
-    return quoted(value) if isinstance(value, str) else _shown(value)
+def _all_keys() -> list[str]:
+    keys = [*Recipe.model_fields]
+    for kind in _SECTIONS.values():
+        keys += kind.model_fields
+        if issubclass(kind, _WithMethod):
+            keys += [key for method in kind.names() for key in _fields(kind, method)]
+    return keys
 
 
-def _nanometres(metres: float) -> str | float:
-    """Length in nm, where that says exactly the same."""
-    text = f"{metres * 1e9:.9g} nm"
-    return text if units.parse(text, "m") == metres else metres
+def _methods(model: BaseModel, key: str) -> str:
+    """What there is to choose from, for the key that names a method."""
+    if not isinstance(model, _WithMethod) or key != "method":
+        return ""
+    objects = plugins.installed().all(model.KIND)
+    return "; ".join(f'"{name}": {method.description}' for name, method in objects.items())
+
+
+def _line(name: str, value: Any, field: Any, comments: bool, choice: str = "") -> str:
+    if not comments:
+        return f"{name} = {written(value)}"
+    meaning = choice or field.description
+    text = f"{name} = {written(value, field.metadata)}"
+    return f"{text}  # {' '.join(meaning.split())}" if meaning else text
+
+
+def _key(name: str) -> str:
+    """Name as TOML has it in a heading."""
+    bare = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+    return name if bare else written(name)
 
 
 def _words(error: ValidationError) -> str:
@@ -335,7 +563,7 @@ def _words(error: ValidationError) -> str:
 
 def _sentence(item: dict[str, Any]) -> str:
     place = ".".join(str(p) for p in item["loc"])
-    given = _shown(item["input"])
+    given = shown(item["input"])
     match item["type"]:
         case "extra_forbidden":
             return _unknown([str(p) for p in item["loc"]])
@@ -353,14 +581,14 @@ def _sentence(item: dict[str, Any]) -> str:
 
 
 def _unknown(place: list[str]) -> str:
-    """There is no such key; where it may belong."""
+    """There is no such key: the nearest one, or where it stands."""
     *section, name = place
     kind = _SECTIONS[section[0]] if section else Recipe
-    near = nearest(name, kind.model_fields)
-    homes = [f"[{s}]" for s, other in _SECTIONS.items() if name in other.model_fields]
+    near = nearest(name, _fields(kind, *section[1:]))
+    homes = [f"[{'.'.join(home)}]" for home in _homes(name)]
     if name in Recipe.model_fields and name not in _SECTIONS:
         near = " It stands above all sections."
     elif homes:
         near = f" It stands in {' or '.join(homes)}."
-    where = f" in [{section[0]}]" if section else ""
+    where = f" in [{'.'.join(section)}]" if section else ""
     return f"there is no key {name!r}{where}.{near}"

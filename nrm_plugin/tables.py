@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nrm_plugin.columns import AnyArray, FloatArray, Rows
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray, Rows
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.vocabulary import COLUMNS, SEGMENT_KINDS, START_TIME_SOURCES, nearest
 
@@ -131,6 +131,40 @@ def segment_array(given: AnyArray, rows: Rows) -> AnyArray:
     if over.any():
         raise InvalidInput(f"segments of curve {out['curve'][np.argmax(over)]} overlap")
     return out
+
+
+def part_of_segments(segments: AnyArray, bounds: IntArray, chosen: IntArray) -> AnyArray:
+    """Segments of some curves, numbered anew.
+
+    Parameters
+    ----------
+    segments : SEGMENT array
+        Of all curves.
+    bounds : (n + 1,) array of int
+        Where the segments of each curve begin, and the end of the last.
+    chosen : array of int
+        Numbers of the curves.
+    """
+    first, counts = bounds[chosen], bounds[chosen + 1] - bounds[chosen]
+    ends = np.cumsum(counts)
+    taken = np.repeat(first - ends + counts, counts) + np.arange(counts.sum())
+    out: AnyArray = segments[taken]
+    out["curve"] = np.repeat(np.arange(len(chosen)), counts)
+    return out
+
+
+def part_of_grid(grid: tuple[int, int] | None, chosen: IntArray) -> tuple[int, int] | None:
+    """Rows and columns that some curves of a grid still make, one row behind the other."""
+    if grid is None or len(chosen) < 2:
+        return None
+    row, column = np.divmod(chosen, grid[1])
+    width = int((row == row[0]).argmin()) or len(chosen)
+    if len(chosen) % width:
+        return None
+    rows, columns = row[::width], column[:width]
+    rising = (np.diff(rows) > 0).all() and (np.diff(columns) > 0).all()
+    whole = (chosen.reshape(-1, width) == rows[:, None] * grid[1] + columns).all()
+    return (len(rows), width) if rising and whole else None
 
 
 def regular_segments(n_curves: int, parts: list[tuple[str, int]]) -> AnyArray:

@@ -1,4 +1,4 @@
-"""Checks for importers, for the authors of plugins and for our own.
+"""Checks for importers and calibrations, for the authors of plugins and for our own.
 
 >>> from nrm_plugin.testing import check_importer
 >>> check_importer(MyImporter(), ["tests/data/one.xyz"])           # doctest: +SKIP
@@ -8,17 +8,21 @@ Each check that fails raises an AssertionError that says which file and what is 
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from nrm_plugin.errors import CorruptFile, InvalidInput, UnknownFormat
+from nrm_plugin.calibration import Estimate
+from nrm_plugin.delimited import TextTable
+from nrm_plugin.errors import CorruptFile, InvalidInput, NrmError, UnknownFormat
 from nrm_plugin.files import HEAD
-from nrm_plugin.hookspecs import Importer
+from nrm_plugin.hookspecs import Calibration, Importer
 from nrm_plugin.model import CurveSet
 from nrm_plugin.tables import SEGMENT, segment_array
 from nrm_plugin.vocabulary import CHANNELS, COLUMNS, METADATA, slug
@@ -83,6 +87,63 @@ def check_importer(
         check_round_trip(curves)
         _check_cuts(importer, path, before, cuts)
         assert path.read_bytes() == before, f"{path.name}: the importer changed the file"
+
+
+def check_calibration(
+    calibration: Calibration,
+    inputs: Sequence[CurveSet | TextTable],
+    settings: Any = None,
+) -> Sequence[Estimate]:
+    """Check a calibration on inputs that it must be able to use.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    inputs : sequence of CurveSet or TextTable
+        One per file, with the known values in the metadata of a set of curves.
+    settings : optional
+        An instance of its ``Settings``, for one that has no defaults.
+
+    Returns
+    -------
+    sequence of Estimate
+
+    Raises
+    ------
+    AssertionError
+        With what is wrong: a name, a description or the description of a setting that is missing,
+        a key that is no metadata key, a value that is not believable in its unit, a standard error
+        below 0, results that differ when it is asked again, or a calibration without inputs that
+        ends in something else than an error of ours.
+    """
+    assert isinstance(calibration, Calibration), f"{calibration!r} lacks a part of a Calibration"
+    words = calibration.name.replace("-", "_").split(" ")
+    assert len(words) <= 2, f"{calibration.name!r} has more than two words"
+    assert all(w and w == slug(w) for w in words), f"{calibration.name!r} is not lower-case words"
+    assert calibration.description, f"{calibration.name} has no description"
+    model = getattr(calibration, "Settings", None)
+    for name, field in {} if model is None else model.model_fields.items():
+        assert field.description, f"{calibration.name}: the setting {name} has no description"
+    more = [] if model is None else [settings]
+    estimates = _estimates(calibration, inputs, more)
+    assert estimates, f"{calibration.name}: there is no estimate"
+    for estimate in estimates:
+        assert isinstance(estimate, Estimate), f"{calibration.name}: {estimate!r} is no Estimate"
+        assert estimate.key in METADATA, f"{calibration.name}: {estimate.key!r} is no metadata key"
+        with _refused_as_mistake(calibration.name):
+            METADATA[estimate.key].check(estimate.key, estimate.value)
+        assert not estimate.stderr < 0.0, f"{estimate.key}: a standard error of {estimate.stderr}"
+        assert estimate.method, f"{estimate.key} does not say how it was found"
+    again = _estimates(calibration, inputs, more)
+    assert repr(again) == repr(estimates), f"{calibration.name} gives another result when repeated"
+    with contextlib.suppress(NrmError):
+        _estimates(calibration, [CurveSet.from_arrays({})], more)
+    return estimates
+
+
+def _estimates(calibration: Calibration, inputs: Sequence[Any], settings: Any) -> Sequence[Any]:
+    found = calibration.estimate(inputs, *settings)
+    return [found] if isinstance(found, Estimate) else list(found)
 
 
 def check_curves(curves: CurveSet, name: str = "curves") -> None:
@@ -199,6 +260,7 @@ def _check_parts(curves: CurveSet, name: str, values: np.ndarray, where: str) ->
     parts = [values[curves.rows.start(i) : curves.rows.start(i + 1)] for i in some]
     joined = np.concatenate(parts) if parts else np.empty(0)
     np.testing.assert_array_equal(curves.read(name, some), joined, err_msg=where)
+    np.testing.assert_array_equal(curves[some].read(name), joined, err_msg=where)
 
 
 def _check_segments(curves: CurveSet, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Iterable, Sequence
 
@@ -83,6 +84,27 @@ def table(rows: Iterable[Sequence[str]], indent: int = 2) -> str:
         cells = [cell.ljust(w) for cell, w in zip(row[:-1], widths, strict=False)]
         lines.append((" " * indent + "  ".join([*cells, row[-1]])).rstrip())
     return "\n".join(lines)
+
+
+def as_html(title: str, rows: Iterable[tuple[str, str]], longest: int = 400) -> str:
+    """Return a title and a table of names and texts in HTML, for notebooks.
+
+    Rows without a text are left out, and long texts cut off.
+    """
+    lines = [f"<strong>{html.escape(title)}</strong>"]
+    for name, text in rows:
+        if text:
+            short = text if len(text) <= longest else f"{text[:longest]} ..."
+            cells = f"<th>{html.escape(name)}</th><td>{html.escape(short)}</td>"
+            lines.append(f'<tr style="text-align: left; vertical-align: top">{cells}</tr>')
+    return "\n".join([lines[0], "<table>", *lines[1:], "</table>"])
+
+
+def listed(items: Iterable[str], most: int = 5) -> str:
+    """Return the first items with semicolons between them, and how many more there are."""
+    items = list(items)
+    more = [f"and {len(items) - most} more"] if len(items) > most else []
+    return "; ".join([*items[:most], *more])
 
 
 def quoted(text: str) -> str:

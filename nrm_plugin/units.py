@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
+from typing import Any
 
 from nrm_plugin.errors import InvalidInput
 
@@ -122,3 +124,71 @@ def parse(text: str, target: str) -> float:
     whole = round(1 / scale) if 1e-18 < scale < 1 else 0
     # 60 nm is 60 / 10^9 m: dividing by a whole number gives the float that 60e-9 is.
     return number / whole if whole and abs(whole * scale - 1) < 1e-12 else number * scale
+
+
+def quantity(text: str, unit: str, usual: str = "") -> float:
+    """Return a number with its unit in SI; without a unit it is refused, unless it has none.
+
+    Parameters
+    ----------
+    text, unit : str
+        The text; the SI unit of the result.
+    usual : str, optional
+        Unit that people would write, for the example in the error.
+
+    Raises
+    ------
+    InvalidInput
+        If the unit is missing or does not fit.
+    """
+    if unit and re.fullmatch(r"\s*[-+]?[\d.]+(?:[eE][-+]?\d+)?\s*", text):
+        raise InvalidInput(
+            f"{text.strip()!r} has no unit: write for example '{text.strip()} {usual or unit}'"
+        )
+    return parse(text, unit)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """SI unit of a field of settings (pydantic), which may be a number or a text with its unit.
+
+    Attributes
+    ----------
+    unit : str
+        SI unit of the value.
+    usual : str
+        Unit that people would write, for the example in an error.
+
+    Examples
+    --------
+    >>> from typing import Annotated
+    >>> from pydantic import BaseModel, Field
+    >>> class Settings(BaseModel):
+    ...     limit: Annotated[float, Unit("V")] = Field(10.0, description="where the detector stops")
+    >>> Settings(limit="200 mV").limit
+    0.2
+    """
+
+    unit: str
+    usual: str = ""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Have pydantic read texts with units."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(self.read, handler(source))
+
+    def read(self, value: Any) -> Any:
+        """Return a text with a unit in SI, and anything else as it is.
+
+        Raises
+        ------
+        ValueError
+            As pydantic wants it.
+        """
+        if not isinstance(value, str):
+            return value
+        try:
+            return quantity(value, self.unit, self.usual)
+        except InvalidInput as error:
+            raise ValueError(str(error)) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +105,34 @@ class Samples:
 def samples(tmp_path: Path) -> Samples:
     """Factory of synthetic files and curves; see `Samples`."""
     return Samples(tmp_path)
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Install a distribution of one module in a folder on the path."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.delenv("NRM_DISABLE_PLUGINS", raising=False)
+    from nrm_plugin import plugins
+
+    made: list[str] = []
+
+    def make(distribution: str, source: str, entry: str | None = None) -> None:
+        module = f"zzz_{distribution.replace('-', '_')}_{abs(hash(site))}"
+        (site / f"{module}.py").write_text(source, encoding="utf-8")
+        info = site / f"{distribution.replace('-', '_')}-1.2.dist-info"
+        info.mkdir()
+        metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n"
+        (info / "METADATA").write_text(metadata)
+        (info / "entry_points.txt").write_text(
+            f"[nrm_plugin]\n{entry or distribution} = {module}\n"
+        )
+        made.append(module)
+        plugins.installed.cache_clear()
+
+    yield make
+    for module in made:
+        sys.modules.pop(module, None)
+    plugins.installed.cache_clear()

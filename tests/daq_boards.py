@@ -12,7 +12,7 @@ import numpy as np
 from nidaqmx.constants import AcquisitionType
 
 from nrm_daq.config import DaqConfig
-from nrm_daq.device import Board, Clock, Signal, SimulatedDaq
+from nrm_daq.device import Board, BoardClock, Signal, SimulatedDaq
 
 NAMES = (
     "deflection",
@@ -67,7 +67,7 @@ def client(daq: SimulatedDaq) -> Iterator[Any]:
 
 @contextmanager
 def running(
-    board: Board, clock: Clock | None = None, rate: float = 50e3, ring: int = 500_000
+    board: Board, clock: BoardClock | None = None, rate: float = 50e3, ring: int = 500_000
 ) -> Iterator[tuple[nidaqmx.Task, SimulatedDaq]]:
     """A task on all inputs of a board, set up as NI's examples do, not started."""
     with (

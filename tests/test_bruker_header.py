@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from nrm_importers.bruker.header import Header, Value, parse, read_header
+from nrm_importers.bruker.header import BrukerHeader, CiaoValue, parse, read_header
 from nrm_plugin.errors import CorruptFile
 
 PATH = Path("some.spm")
 
 
-def header(*lines: str) -> Header:
+def header(*lines: str) -> BrukerHeader:
     """Header of these lines, below a first list."""
     return parse(PATH, "\r\n".join(["\\*File list", "\\Version: 0x09200000", *lines]))
 
 
-def sens(line: str, title: str = "Scanner list") -> Header:
+def sens(line: str, title: str = "Scanner list") -> BrukerHeader:
     return header(f"\\*{title}", line)
 
 
@@ -74,7 +74,7 @@ def test_value(
     soft: float | None,
     unit: str | None,
 ) -> None:
-    value = Value.parse(text)
+    value = CiaoValue.parse(text)
     assert value is not None
     assert (value.scale, value.hard if hard_unit is not None else None) == (scale, hard)
     if hard_unit is not None:
@@ -85,7 +85,7 @@ def test_value(
 
 @pytest.mark.parametrize("text", ['S [Zsweep] "Z"', "", "27.39 nm/V", "V", "X 1 V"])
 def test_what_is_no_value(text: str) -> None:
-    assert Value.parse(text) is None
+    assert CiaoValue.parse(text) is None
 
 
 @pytest.mark.parametrize(

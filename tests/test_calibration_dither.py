@@ -13,12 +13,12 @@ from nrm_plugin import CurveSet, cli
 from nrm_plugin import simulate as sim
 from nrm_plugin.calibration import (
     CalibrationFailed,
-    contacts,
     dither,
-    locked,
+    lateral_contacts,
+    lateral_sensitivity,
     lockin,
     phase,
-    scatter,
+    pooling,
     stick,
 )
 from nrm_plugin.errors import InvalidInput, MissingCalibration
@@ -127,7 +127,7 @@ def test_the_phase_is_that_which_makes_the_wall_real():
     curves = hard(instrument=lockin_of())
     found = phase.from_hard_contact(curves)
     turned = lockin.rotated(curves.with_metadata({"lockin_phase": found.value}, "calibrated"))
-    wall = contacts.walls(turned)[0].signal
+    wall = lateral_contacts.walls(turned)[0].signal
     assert np.angle(wall.mean()) == pytest.approx(0.0, abs=2e-3)
     assert wall.real.mean() > 0
     # An upside-down detector adds half a turn.
@@ -150,12 +150,12 @@ def test_coverage_of_what_hard_contact_gives(monkeypatch):
     for seed in range(1000):
         curves = hard(ramp=replace(RAMP, samples=200), n=6, seed=seed)
         found = stick.plateau(curves, alternative="")
-        for module in (dither, phase, locked):
+        for module in (dither, phase, lateral_sensitivity):
             monkeypatch.setattr(module, "plateau", lambda *_, found=found, **__: found)
         routes = (
             (dither.from_hard_contact(curves), 1e-9),
             (phase.from_hard_contact(curves), PHASE),
-            (locked.from_hard_contact(curves).estimate(None), 300e-9),
+            (lateral_sensitivity.from_hard_contact(curves).estimate(None), 300e-9),
         )
         z.append([(e.value - truth) / e.stderr for e, truth in routes])
     inside = (np.abs(z) < 1.96).mean(axis=0)
@@ -202,7 +202,7 @@ def test_slip_is_refused_with_an_alternative(friction):
     with pytest.raises(CalibrationFailed, match=r"the tip slips.*reference elastomer"):
         phase.from_hard_contact(curves)
     with pytest.raises(CalibrationFailed, match=r"the tip slips.*wedge"):
-        locked.from_hard_contact(curves)
+        lateral_sensitivity.from_hard_contact(curves)
 
 
 @pytest.mark.parametrize("friction", [1.7, 2.0])
@@ -216,7 +216,7 @@ def test_partial_slip_is_refused(friction):
         n_curves=2,
     )[1]
     assert truth.slips.all()
-    wall = contacts.walls(curves)[0].signal
+    wall = lateral_contacts.walls(curves)[0].signal
     assert np.angle(wall.mean()) - PHASE > np.radians(5)
     with pytest.raises(CalibrationFailed, match="slips"):
         phase.from_hard_contact(curves)
@@ -287,12 +287,12 @@ def test_a_lock_in_that_lags_is_paired_with_earlier_loads(poles, faked):
     curves = hard(instrument=lockin_of(time_constant=2e-3, poles=poles), ramp=ramp)
     found = dither.from_hard_contact(curves)
     assert found.value == pytest.approx(1e-9, rel=2e-3)
-    told = contacts.walls(curves)[0]
-    untold = contacts.walls(without(curves, "lockin_time_constant"))[0]
+    told = lateral_contacts.walls(curves)[0]
+    untold = lateral_contacts.walls(without(curves, "lockin_time_constant"))[0]
     late = untold.load[-1] - told.load[-1]
     assert late / 0.3 == pytest.approx(300e-9 * poles * 2e-3, rel=1e-3)
     true = stick.plateau(hard(ramp=ramp), alternative="").exponent
-    naive = [_exponent(c) for c in contacts.walls(without(curves, "lockin_time_constant"))]
+    naive = [_exponent(c) for c in lateral_contacts.walls(without(curves, "lockin_time_constant"))]
     assert np.mean(naive) > true + faked
     paired = stick.plateau(curves, alternative="").exponent
     assert paired == pytest.approx(true, abs=5e-3)
@@ -372,11 +372,11 @@ def test_scatter_of_few_repeats():
     for n in (2, 3, 6):
         hits = 0
         for _ in range(2000):
-            mean, error = scatter.mean_and_error(rng.standard_normal(n))
+            mean, error = pooling.mean_and_error(rng.standard_normal(n))
             hits += abs(mean) < 1.96 * error
         assert 0.93 <= hits / 2000 <= 0.97
     with pytest.raises(CalibrationFailed, match="at least two"):
-        scatter.mean_and_error(np.ones(1))
+        pooling.mean_and_error(np.ones(1))
 
 
 # Elastomer

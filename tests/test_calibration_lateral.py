@@ -11,7 +11,14 @@ from click.testing import CliRunner
 
 from nrm_plugin import CurveSet, Image, cli
 from nrm_plugin import simulate as sim
-from nrm_plugin.calibration import CalibrationFailed, friction, lateral, locked, silicon, wedge
+from nrm_plugin.calibration import (
+    CalibrationFailed,
+    friction,
+    lateral,
+    lateral_sensitivity,
+    silicon,
+    wedge,
+)
 from nrm_plugin.errors import InvalidInput, MissingCalibration
 
 BEAM = {
@@ -189,15 +196,25 @@ def test_coverage_of_the_geometry():
 def test_contact_compliance_makes_dv_dx_too_low(contact, part):
     """S_x / S_true for k_lat = 26 N/m; the sensitivity in m/V is S_x's inverse times that."""
     slope = part / 3e-7
-    shape = friction.LoopShape(slope, 0.0, 0.01, 0.0, 0.0, 0.0, 3e-9, 10.0, 8)
-    found = locked.from_loops(shape, 26.0, contact)
+    shape = friction.LoopShape(
+        slope=slope,
+        slope_stderr=0.0,
+        half_width=0.01,
+        half_width_stderr=0.0,
+        offset=0.0,
+        offset_stderr=0.0,
+        stick_length=3e-9,
+        stick_samples=10.0,
+        n_lines=8,
+    )
+    found = lateral_sensitivity.from_loops(shape, 26.0, contact)
     assert found.value == pytest.approx(3e-7, rel=0.015)
     assert found.value == pytest.approx(contact / (contact + 26.0) / slope, rel=1e-12)
 
 
 def test_mindlin_contact_of_silicon_on_silicon():
     """k = 8 a G*: 10 nm tip, 10 nN: a = 1.0 nm, and the ratio to the normal stiffness 2 a E*."""
-    k = locked.mindlin_stiffness(10e-9, 10e-9, (169e9, 169e9), (0.2, 0.2))
+    k = lateral_sensitivity.mindlin_stiffness(10e-9, 10e-9, (169e9, 169e9), (0.2, 0.2))
     reduced = 169e9 / 2 / (1 - 0.04)
     radius = (0.75 * 10e-9 * 10e-9 / reduced) ** (1 / 3)
     assert k / (2 * radius * reduced) == pytest.approx(2 * 0.8 / 1.8, rel=1e-9)
@@ -205,17 +222,17 @@ def test_mindlin_contact_of_silicon_on_silicon():
 
 
 def test_static_and_lock_in_sensitivity_are_told_apart():
-    static = locked.given(150e-9, 3e-9, "static")
+    static = lateral_sensitivity.given(150e-9, 3e-9, "static")
     with pytest.raises(MissingCalibration, match="lateral_output_gain"):
         static.estimate(None)
     found = static.estimate(2.0)  # 1 V at the lock-in is 2 V in the friction channel
     assert (found.value, found.stderr) == pytest.approx((300e-9, 6e-9))
     assert "friction channel (static)" in found.notes[-1]
-    of_lock_in = locked.given(150e-9, 3e-9, "lock-in").estimate(2.0)
+    of_lock_in = lateral_sensitivity.given(150e-9, 3e-9, "lock-in").estimate(2.0)
     assert of_lock_in.value == 150e-9
     assert "lock-in's input" in of_lock_in.notes[-1]
     with pytest.raises(InvalidInput):
-        locked.given(-1.0, 0.0, "static")
+        lateral_sensitivity.given(-1.0, 0.0, "static")
 
 
 @pytest.mark.parametrize("convention", ["rms", "peak"])
@@ -224,7 +241,7 @@ def test_sensitivity_from_hard_contact(convention, settings):
     """The same for a lock-in that gives rms or peak, at its input or at its outputs."""
     lock_in = sim.LockIn(phase=0.7, convention=convention, **settings)
     curves = hard(replace(INSTRUMENT, lock_in=lock_in))
-    found = locked.from_hard_contact(curves).estimate(None)
+    found = lateral_sensitivity.from_hard_contact(curves).estimate(None)
     assert found.value == pytest.approx(300e-9, rel=2e-3)
     assert abs(found.value - 300e-9) < 4 * found.stderr
 
@@ -232,11 +249,13 @@ def test_sensitivity_from_hard_contact(convention, settings):
 def test_sensitivity_with_a_given_contact_stiffness():
     k_con = 200.0 * np.cbrt(5.5)
     curves = hard(ramp=replace(RAMP, trigger=35e-9))
-    found = locked.from_hard_contact(curves, contact_stiffness=k_con, contact_stiffness_stderr=100)
+    found = lateral_sensitivity.from_hard_contact(
+        curves, contact_stiffness=k_con, contact_stiffness_stderr=100
+    )
     assert found.value == pytest.approx(300e-9, rel=0.005)
     assert 0.01 < found.stderr / found.value < 0.03
     with pytest.raises(CalibrationFailed, match="too stiff"):
-        locked.from_hard_contact(curves, contact_stiffness=10.0)
+        lateral_sensitivity.from_hard_contact(curves, contact_stiffness=10.0)
 
 
 def test_sensitivity_needs_everything_at_once():
@@ -245,14 +264,14 @@ def test_sensitivity_needs_everything_at_once():
     gone = ("dither_amplitude", "lockin_convention", "lockin_expand_x", "lockin_sensitivity")
     bare = replace(curves, metadata={k: v for k, v in curves.metadata.items() if k not in gone})
     with pytest.raises(MissingCalibration) as caught:
-        locked.from_hard_contact(bare)
+        lateral_sensitivity.from_hard_contact(bare)
     assert set(caught.value.keys) == set(gone)
 
 
 def test_newtons_need_no_sensitivity():
     curves, _ = sim.simulate(HARD, INSTRUMENT, RAMP, n_curves=4)
     with pytest.raises(InvalidInput, match="in N"):
-        locked.from_hard_contact(curves)
+        lateral_sensitivity.from_hard_contact(curves)
 
 
 # Friction loops
@@ -269,7 +288,7 @@ def test_loop_from_images():
     assert shape.half_width == pytest.approx(truth.half_width, rel=1e-3)
     assert shape.offset == pytest.approx(truth.offset, rel=1e-3)
     assert shape.stick_length == pytest.approx(truth.stick_length, rel=0.01)
-    found = locked.from_loops(shape, K_LAT, truth.contact_stiffness)
+    found = lateral_sensitivity.from_loops(shape, K_LAT, truth.contact_stiffness)
     assert found.of == "static"
     assert found.value == pytest.approx(truth.static_sensitivity, rel=5e-3)
     assert found.estimate(2.0).value == pytest.approx(300e-9, rel=5e-3)
@@ -298,7 +317,7 @@ def test_coverage_of_friction_loops():
     for seed in range(1000):
         curves, truth = loops(replace(SCAN, lines=10), seed=seed)
         shape = friction.shape_of(friction.loops_from_images(curves.images))
-        found = locked.from_loops(shape, K_LAT, truth.contact_stiffness)
+        found = lateral_sensitivity.from_loops(shape, K_LAT, truth.contact_stiffness)
         z.append(
             (
                 (found.value - truth.static_sensitivity) / found.stderr,
@@ -314,7 +333,7 @@ def test_errors_of_the_contact_are_propagated():
     curves, truth = loops()
     shape = friction.shape_of(friction.loops_from_images(curves.images))
     k = truth.contact_stiffness
-    found = locked.from_loops(shape, K_LAT, k, contact_stiffness_stderr=0.2 * k)
+    found = lateral_sensitivity.from_loops(shape, K_LAT, k, contact_stiffness_stderr=0.2 * k)
     assert found.stderr / found.value == pytest.approx(0.2 * K_LAT / (K_LAT + k), rel=0.02)
 
 
@@ -361,7 +380,7 @@ def test_loops_that_show_nothing():
     wide = friction.shape_of(friction.loops_from_images(curves.images))
     assert wide.half_width == pytest.approx(truth.half_width, rel=0.01)
     with pytest.raises(CalibrationFailed, match="fewer than 4"):
-        locked.from_loops(wide, K_LAT, 100.0)
+        lateral_sensitivity.from_loops(wide, K_LAT, 100.0)
 
 
 @pytest.mark.real
@@ -375,7 +394,7 @@ def test_the_real_loop_is_too_coarse_for_its_stick_part(real_files):
     assert shape.half_width == pytest.approx((trace - retrace) / 2, rel=0.05)
     assert 0.0155 < shape.half_width < 0.017
     with pytest.raises(CalibrationFailed, match=r"1\.\d samples long"):
-        locked.from_loops(shape, 30.0, 100.0)
+        lateral_sensitivity.from_loops(shape, 30.0, 100.0)
 
 
 # Wedge

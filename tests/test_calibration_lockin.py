@@ -40,7 +40,8 @@ def outputs(x, y, **metadata) -> CurveSet:
     ],
 )
 def test_output_volts_become_input_volts(volts, sensitivity, expand, offset, expected):
-    x = lockin.input_volts(np.array([volts]), sensitivity, expand, offset)
+    gain, shift = lockin.input_scale(sensitivity, expand, offset)
+    x = np.array([volts]) * gain + shift
     assert x == pytest.approx(expected, rel=1e-12)
     lock_in = sim.LockIn(sensitivity=sensitivity)
     assert lock_in.output(x, expand, offset) == pytest.approx(volts, abs=1e-9)

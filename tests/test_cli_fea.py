@@ -21,7 +21,7 @@ from nrm_plugin import simulate as sim
 from nrm_plugin.cli import main
 from nrm_plugin.cli.fea import _COMMANDS, command
 from nrm_plugin.fea import Layer, Steps, Tip, lateral_force, read_shape_factor
-from nrm_plugin.fea.measured import Measured
+from nrm_plugin.fea.force_profile import ForceProfile
 from nrm_plugin.fea.pool import Workers, watched
 from nrm_plugin.text import columns
 
@@ -483,7 +483,9 @@ def test_regions_go_on_where_one_has_no_forces(two_layers: Any, tmp_path: Path) 
 
 def test_noise_does_not_fall_within_the_window_of_a_fit() -> None:
     distance = np.arange(0.25, 20.0, 0.5) * NM
-    one = Measured("", distance, np.ones(distance.size, complex), 2e-12 + 4e-12j)
+    one = ForceProfile(
+        label="", distance=distance, force=np.ones(distance.size, complex), noise=2e-12 + 4e-12j
+    )
     for window, times in ((0.0, 2.0), (1 * NM, np.sqrt(2.0)), (2 * NM, 1.0), (9 * NM, 1.0)):
         found = replace(one, window=window).binned(2 * NM, 0.0, 20 * NM)
         assert found.noise == pytest.approx((2e-12 + 4e-12j) / times)
@@ -553,12 +555,12 @@ PROFILE = "profile --radius 10nm --layer 50nm=1MPa --amplitude 1nm"
     [
         (f"{FORCE} --depth 150nm", "150 nm"),
         (f"{FORCE} --depth 100nm", "electrode"),
-        (f"{FORCE} --depth 0nm", "0 nm"),
+        (f"{FORCE} --depth 0nm", "0 m"),
         (f"{FORCE} --depth=-5nm", "-5 nm"),
         (f"{FORCE} --depth 99.99nm", "too close"),
         (f"{FORCE} --thickness=-100nm", "thickness is -100 nm"),
-        (f"{FORCE} --thickness 1e30nm", "1e+30 nm"),
-        (f"{FORCE} --radius 0nm", "radius is 0 nm"),
+        (f"{FORCE} --thickness 1e30nm", "1e+12 Gm"),
+        (f"{FORCE} --radius 0nm", "radius is 0 m"),
         (f"{FORCE} --radius nan", "radius is nan"),
         (f"{FORCE} --radius inf", "radius is inf"),
         (f"{FORCE} --poisson 0.6", "0.6"),

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -151,7 +152,7 @@ def test_summary_for_people(made: Path, tmp_path: Path) -> None:
     result = run("process", made, "-o", out)
     assert result.exit_code == 0
     assert result.stdout.startswith(f"{out}  (from curves.h5)\n")
-    assert f"{N} curves: contact found in {N}, nothing to report in" in result.stdout
+    assert re.search(rf"{N} curves: contact found in {N}, \d+ without flags\n", result.stdout)
     for text in (
         "0 to 5 nm",
         "E' ",
@@ -490,8 +491,8 @@ def die(done, total):
     if done >= 8:
         os.kill(os.getpid(), signal.{signal})
 
-def slowly(*what, progress):
-    return straight(*what, progress=die, block=4)
+def slowly(*what, progress, **options):
+    return straight(*what, progress=die, block=4, **options)
 
 straight, process.process = process.process, slowly
 main(sys.argv[1:])
@@ -515,18 +516,19 @@ def test_goes_on_where_it_stopped(
     assert "Traceback" not in ended.stderr
     if by == "SIGINT":
         assert "stopped; the same call goes on from here" in ended.stderr
-    assert [p.name for p in tmp_path.iterdir()] == ["out.h5.part"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out.h5.process"]
     written(made, "-o", straight)
     reached: list[int] = []
 
-    def watched(*what: Any, progress: None) -> Any:
-        return nrm.process(*what, progress=lambda done, _: reached.append(done), block=4)
+    def watched(*what: Any, progress: None, **options: Any) -> Any:
+        options |= {"progress": lambda done, _: reached.append(done), "block": 4}
+        return nrm.process(*what, **options)
 
     monkeypatch.setattr("nrm_plugin.cli.process.process", watched)
     (said,) = written(made, "-o", out)
     assert said["n_curves"] == N
     assert reached == list(range(12, N + 1, 4))
-    assert not (tmp_path / "out.h5.part").exists()
+    assert not (tmp_path / "out.h5.process").exists()
     a, b = nrm.open_results(out), nrm.open_results(straight)
     for name in b.data_vars:
         np.testing.assert_array_equal(a[name].values, b[name].values, err_msg=str(name))
@@ -539,7 +541,7 @@ def test_a_batch_goes_on_where_it_stopped(made: Path, tmp_path: Path) -> None:
     arguments = ["process", few, made, "-o", f"{tmp_path / 'out'}/"]
     assert interrupted("SIGKILL", *arguments).returncode == -signal.SIGKILL
     names = {p.name for p in (tmp_path / "out").iterdir()}
-    assert names == {"few.h5.h5", "curves.h5.h5.part"}
+    assert names == {"few.h5.h5", "curves.h5.h5.process"}
     again = run(*arguments)
     assert again.exit_code == 0
     assert "1 written, 1 up to date, skipped" in again.stderr

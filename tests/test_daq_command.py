@@ -18,7 +18,9 @@ from daq_boards import NAMES, converted, known_board
 
 import nrm_plugin as nrm
 from nrm_daq.device import InstantClock, SimulatedDaq
+from nrm_daq.recording import Recording, SampleBlock
 from nrm_plugin.cli import main
+from nrm_plugin.hookspecs import LockInSettings
 
 REAL = """
 backend = "{backend}"
@@ -351,3 +353,75 @@ def test_start_up_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+# Without the extra daq
+
+BARE = (
+    "import sys; sys.modules.update(dict.fromkeys(('nidaqmx', 'grpc', 'pyvisa'))); "
+    "from nrm_plugin.cli import main; main()"
+)
+
+
+def without_the_extra(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """What ``nrm`` does where the packages of the extra cannot be imported."""
+    command = [sys.executable, "-c", BARE, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--simulate", "--duration", "1s", "-o", "out.h5"],
+        ["--list-devices"],
+        ["--config", "daq.toml", "--check"],
+    ],
+)
+def test_recording_without_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    configured(tmp_path)
+    done = without_the_extra("acquire", *arguments)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == (
+        "nrm: this needs the package nidaqmx, which is not installed: "
+        'pip install "nrm-plugin[daq]"\n'
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["daq.toml"]
+
+
+def test_what_needs_no_extra(tmp_path: Path) -> None:
+    """Help, the list of plugins, recovering and reading."""
+    assert "--recover" in without_the_extra("acquire", "--help").stdout
+    (plugin,) = (
+        one
+        for one in json.loads(without_the_extra("plugins", "--json").stdout)
+        if one["name"] == "daq"
+    )
+    assert (plugin["failure"], plugin["lockins"]) == ("", ["sr830"])
+    with Recording(tmp_path / "out.h5.part", recording_of_one_channel()) as made:
+        made.append(SampleBlock(0, converted(0, np.arange(1000))[None].astype("f4"), 0, 0))
+    done = without_the_extra("acquire", "--recover", tmp_path / "out.h5.part")
+    assert (done.returncode, "1000 samples" in done.stdout) == (0, True), done.stderr
+    np.testing.assert_array_equal(
+        nrm.open(tmp_path / "out.h5").read("deflection"),
+        converted(0, np.arange(1000)).astype("f4"),
+    )
+
+
+def recording_of_one_channel() -> dict[str, Any]:
+    """What a recording of the first known channel says of itself."""
+    from nrm_daq.config import DaqConfig
+    from nrm_daq.hardware import connected, prepared
+    from nrm_daq.run import described
+
+    with SimulatedDaq(known_board(1), InstantClock()) as daq:
+        config = DaqConfig.from_values(
+            {
+                "backend": f"remote {daq.address}",
+                "channels": {"deflection": {"terminal": "Sim1/ai0"}},
+            }
+        )
+        with connected(config) as connection, prepared(connection, config) as (_, setup):
+            return described(config, setup, LockInSettings())

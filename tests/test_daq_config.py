@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from nrm_daq.config import Channel, DaqConfig, LockIn, Split, Trigger, scaling
+from nrm_daq.config import AnalogInput, DaqConfig, LockInTable, Split, Trigger, scaling
+from nrm_daq.sr830 import SR830Settings
 from nrm_plugin.errors import InvalidInput, RecipeError
 
 ONE = {"deflection": {"terminal": "Dev1/ai0"}}
@@ -64,7 +65,7 @@ electrode = "HOPG"
     assert (config.rate, config.ring, config.block) == (20e3, 15.0, 0.1)
     gain, offset, unit = scaling("height", config.channels["height"])
     assert (gain, offset, unit) == (pytest.approx(-1.5e-6), pytest.approx(-200e-9), "m")
-    settings = config.lock_in.settings()
+    settings = config.lock_in.given()
     assert (settings.sensitivity, settings.offset_x, settings.expand_x, settings.poles) == (
         500e-6,
         0.2,
@@ -90,7 +91,7 @@ electrode = "HOPG"
     ],
 )
 def test_scales(name: str, scale: float | str, gain: float, unit: str) -> None:
-    found = scaling(name, Channel(terminal="Dev1/ai0", scale=scale))
+    found = scaling(name, AnalogInput(terminal="Dev1/ai0", scale=scale))
     assert found == (pytest.approx(gain), 0.0, unit)
 
 
@@ -197,7 +198,7 @@ def test_a_configuration_tried_on_the_simulated_electrode() -> None:
 
 def test_invalid_names_of_channels() -> None:
     with pytest.raises(InvalidInput):
-        scaling("aux_ä", Channel(terminal="Dev1/ai0"))
+        scaling("aux_ä", AnalogInput(terminal="Dev1/ai0"))
 
 
 # What the page says
@@ -215,7 +216,9 @@ def test_the_example_on_the_page_is_a_configuration() -> None:
     assert len(config.channels) == 5
 
 
-@pytest.mark.parametrize("part", [DaqConfig, Channel, Split, LockIn, Trigger])
+@pytest.mark.parametrize(
+    "part", [DaqConfig, AnalogInput, Split, LockInTable, SR830Settings, Trigger]
+)
 def test_every_key_is_on_the_page(part: type[BaseModel]) -> None:
     for name in part.model_fields:
         assert f"`{name}`" in page(), name

@@ -15,12 +15,11 @@ import pytest
 from daq_boards import STEP, config_for, converted, known_board
 
 import nrm_plugin as nrm
-from nrm_daq import curves as curves_module
-from nrm_daq import recording
+from nrm_daq import recording, recovery
 from nrm_daq.config import DaqConfig
-from nrm_daq.curves import recover
-from nrm_daq.device import Board, Clock, InstantClock, SimulatedDaq, WallClock
+from nrm_daq.device import Board, BoardClock, InstantClock, SimulatedDaq, WallClock
 from nrm_daq.device.electrode import RampingElectrode
+from nrm_daq.recovery import recover
 from nrm_daq.run import record
 from nrm_plugin.testing import check_curves, check_round_trip
 
@@ -28,7 +27,7 @@ RATE = 5e3
 
 
 def acquired(
-    tmp_path: Path, board: Board, seconds: float, clock: Clock | None = None, **changes: Any
+    tmp_path: Path, board: Board, seconds: float, clock: BoardClock | None = None, **changes: Any
 ) -> nrm.CurveSet:
     """Record a board whose configuration is that of the simulated electrode, with changes."""
     with SimulatedDaq(board, clock or InstantClock()) as daq:
@@ -164,20 +163,20 @@ def test_other_ways_to_find_ramps(tmp_path: Path, electrode: RampingElectrode, b
 
 
 def test_without_ramps_everything_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curves_module, "LONGEST_GAP", 20_000)
+    monkeypatch.setattr(recovery, "LONGEST_GAP", 20_000)
     with SimulatedDaq(known_board(), InstantClock()) as daq:
         report = record(config_for(daq), tmp_path / "out.h5", 1.5)
     curves = nrm.open(tmp_path / "out.h5")
     assert (report["curves_found"], report["n_curves"]) == (0, 4)
     np.testing.assert_array_equal(curves.row_size, [20_000, 20_000, 20_000, 15_000])
     assert set(curves.segments["kind"]) == {"other"}
-    assert any("tells ramps apart" in warning for warning in curves.warnings)
+    assert any("not cut into curves" in warning for warning in curves.warnings)
 
 
 def test_long_rests_are_rows_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, electrode: RampingElectrode
 ) -> None:
-    monkeypatch.setattr(curves_module, "LONGEST_GAP", 1000)
+    monkeypatch.setattr(recovery, "LONGEST_GAP", 1000)
     curves = acquired(tmp_path, electrode.board(), 6.0)
     assert curves.n_samples == round(6.0 * RATE)
     kinds = [
@@ -212,7 +211,7 @@ def test_skew(tmp_path: Path, skew: str) -> None:
 
 def test_skew_at_the_edges_of_curves() -> None:
     """Curve by curve or all at once: the same values."""
-    from nrm_daq.curves import VoltColumn
+    from nrm_daq.recovery import VoltColumn
     from nrm_plugin.columns import Rows
 
     class Straight:
@@ -383,6 +382,6 @@ def test_triggered(tmp_path: Path) -> None:
 def test_descriptions_that_are_damaged(tmp_path: Path) -> None:
     """A recording whose description lacks something is a named error."""
     with recording.Recording(tmp_path / "a.part", {"channels": [{}]}) as made:
-        made.append(recording.Block(0, converted(0, np.arange(10))[None].astype("f4"), 0, 0))
+        made.append(recording.SampleBlock(0, converted(0, np.arange(10))[None].astype("f4"), 0, 0))
     with pytest.raises(nrm.CorruptFile, match="describes the recording"):
         recover(tmp_path / "a.part", tmp_path / "a.h5")

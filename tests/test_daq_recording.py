@@ -22,10 +22,11 @@ from daq_boards import NAMES, config_for, converted, known_board
 
 import nrm_plugin as nrm
 from nrm_daq import recording
-from nrm_daq.acquisition import Acquisition, AcquisitionStopped, Block
-from nrm_daq.curves import recover
+from nrm_daq.acquisition import Acquisition, AcquisitionStopped
 from nrm_daq.device import InstantClock, ManualClock, SimulatedDaq
 from nrm_daq.hardware import connected, prepared
+from nrm_daq.recording import SampleBlock
+from nrm_daq.recovery import recover
 from nrm_daq.run import record
 
 HERE = Path(__file__).resolve().parent
@@ -97,9 +98,9 @@ def test_the_recording_is_there_while_it_grows(tmp_path: Path) -> None:
 # The file
 
 
-def block(first: int, n: int, n_channels: int = 2) -> Block:
+def block(first: int, n: int, n_channels: int = 2) -> SampleBlock:
     values = np.stack([converted(k, np.arange(first, first + n)) for k in range(n_channels)])
-    return Block(first, values.astype("f4"), 10**18 + first, 7)
+    return SampleBlock(first, values.astype("f4"), 10**18 + first, 7)
 
 
 def small(path: Path, blocks: int = 5) -> Path:
@@ -209,6 +210,25 @@ def test_a_recording_is_never_written_over(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_nobody_else_records_to_it_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "out.h5.part"
+    with recording.Recording(path, {"channels": [{}, {}]}) as made:
+        made.append(block(0, 100))
+        with pytest.raises(nrm.OutputError, match="another nrm acquire is recording"):
+            recording.Recording(path, {"channels": [{}, {}]})
+        assert recording.read(path).n_samples == 100  # reading is allowed
+    with pytest.raises(nrm.OutputError, match="--recover"):
+        recording.Recording(path, {"channels": [{}, {}]})
+
+
+def test_a_file_that_is_no_recording_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "out.h5.part"
+    path.write_bytes(b"something else")
+    with pytest.raises(nrm.OutputError, match="no recording: rename or delete it"):
+        recording.Recording(path, {"channels": [{}]})
+    assert path.read_bytes() == b"something else"
+
+
 # SIGKILL
 
 KILLED = """
@@ -216,7 +236,7 @@ import json, os, random, signal, sys, time
 from pathlib import Path
 import numpy as np
 from daq_boards import config_for, converted, known_board
-from nrm_daq import curves, recording, run
+from nrm_daq import recording, recovery, run
 from nrm_daq.device import SimulatedDaq
 import grpc, scipy.signal                       # all that a trial would have to import
 
@@ -235,7 +255,7 @@ def check(part, killed):
         numbers = np.arange(recorded.n_samples)
         assert (recorded.volts(channel, 0, len(numbers)) == converted(channel, numbers)).all()
     out = part.with_name(part.stem[:-3] + ".r.h5")
-    assert curves.recover(part, out).n_samples == recorded.n_samples
+    assert recovery.recover(part, out).n_samples == recorded.n_samples
     return lost, recorded.n_samples
 
 def start(part):
@@ -283,7 +303,7 @@ import json, resource, sys
 from pathlib import Path
 from daq_boards import config_for, known_board
 import nrm_plugin as nrm
-from nrm_daq import curves, recording, run
+from nrm_daq import recording, recovery, run
 from nrm_daq.device import InstantClock, SimulatedDaq
 folder = Path(sys.argv[1])
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
@@ -301,7 +321,7 @@ for limit in (0, 10, 1000, 300_000, 1_000_001, 3_333_333):
     part = folder / f"{limit}.h5.part"
     n, begin = 0, 0
     if part.exists():
-        n = curves.recover(part, out).n_samples
+        n = recovery.recover(part, out).n_samples
         begin = int(recording.read(part).offsets[0])
     told.append([limit, error, n, begin])
 print(json.dumps(told))

@@ -7,14 +7,14 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 
-from nrm_daq.lockin import POLES, SENSITIVITIES, TIME_CONSTANTS, Settings, changed, given
-from nrm_daq.sr830 import SR830, Status
-from nrm_daq.watch import Stretch, Watch
-from nrm_plugin.calibration.lockin import input_volts
+from nrm_daq.lockin_settings import as_metadata, changed, check_outputs, given, warnings_of
+from nrm_daq.lockin_watch import LockInWatch, Stretch
+from nrm_daq.sr830 import POLES, SENSITIVITIES, SR830, TIME_CONSTANTS
+from nrm_plugin.calibration.lockin import input_scale
 from nrm_plugin.errors import DaqUnavailable, InvalidInput
+from nrm_plugin.hookspecs import LockInSettings
 from nrm_plugin.vocabulary import METADATA
 
 pyvisa = pytest.importorskip("pyvisa")
@@ -115,8 +115,8 @@ def test_tables_are_the_manuals():
 @pytest.mark.parametrize("address", [GPIB, SERIAL])
 def test_snapshot_is_in_si(library, address):
     with SR830(address, library=library) as lockin:
-        found = lockin.snapshot()
-    assert found == Settings(
+        found = lockin.settings()
+    assert found == LockInSettings(
         identity=IDENTITY,
         sensitivity=1e-3,
         time_constant=0.1,
@@ -135,12 +135,12 @@ def test_snapshot_is_in_si(library, address):
         synchronous=False,
         input="A",
     )
-    found.check()
-    assert found.warnings() == ()
+    check_outputs(found)
+    assert warnings_of(found) == []
 
 
 def test_metadata_has_the_vocabularys_keys(lockin):
-    found = lockin.snapshot().metadata()
+    found = as_metadata(lockin.settings())
     assert found == {
         "lockin_sensitivity": 1e-3,
         "lockin_time_constant": 0.1,
@@ -171,59 +171,55 @@ def test_what_was_read_turns_volts_at_the_output_into_volts_at_the_input(
 ):
     turn(lockin, "SENS?", sens)
     turn(lockin, "OEXP? 1", oexp)
-    known = lockin.snapshot().metadata()
-    x = input_volts(
-        np.array([volts]),
-        known["lockin_sensitivity"],
-        known["lockin_expand_x"],
-        known["lockin_offset_x"],
-    )
-    assert x[0] == pytest.approx(expected, rel=1e-12)
+    known = as_metadata(lockin.settings())
+    keys = ("lockin_sensitivity", "lockin_expand_x", "lockin_offset_x")
+    gain, offset = input_scale(*(known[key] for key in keys))
+    assert volts * gain + offset == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(("question", "channel"), [("FPOP? 1", "CH1"), ("FPOP? 2", "CH2")])
 def test_an_output_with_the_display_is_refused(lockin, question, channel):
     turn(lockin, question, "0")
     with pytest.raises(InvalidInput, match=rf"{channel} output carries its display"):
-        lockin.snapshot().check()
+        check_outputs(lockin.settings())
 
 
 @pytest.mark.parametrize("source", ["2", "3"])
 def test_a_current_is_refused_and_no_sensitivity_in_volts(lockin, source):
     turn(lockin, "ISRC?", source)
-    found = lockin.snapshot()
-    assert "lockin_sensitivity" not in found.metadata()
+    found = lockin.settings()
+    assert "lockin_sensitivity" not in as_metadata(found)
     with pytest.raises(InvalidInput, match="measures a current"):
-        found.check()
+        check_outputs(found)
 
 
 def test_a_harmonic_leaves_the_frequency_of_the_dither_open(lockin):
     turn(lockin, "HARM?", "2")
-    found = lockin.snapshot()
-    assert "dither_frequency" not in found.metadata()
-    assert "harmonic 2" in found.warnings()[0]
+    found = lockin.settings()
+    assert "dither_frequency" not in as_metadata(found)
+    assert "harmonic 2" in warnings_of(found)[0]
 
 
 def test_the_synchronous_filter_is_warned_of_where_it_works(lockin):
     turn(lockin, "SYNC?", "1")
-    assert lockin.snapshot().warnings() == ()  # at 1 kHz it does nothing
+    assert warnings_of(lockin.settings()) == []  # at 1 kHz it does nothing
     turn(lockin, "FREQ?", "150.0")
-    assert "synchronous filter" in lockin.snapshot().warnings()[0]
+    assert "synchronous filter" in warnings_of(lockin.settings())[0]
 
 
 def test_no_reference_is_no_frequency(lockin):
     turn(lockin, "FREQ?", "0.0")
-    assert lockin.snapshot().reference_frequency is None
-    assert "dither_frequency" not in lockin.snapshot().metadata()
+    assert lockin.settings().reference_frequency is None
+    assert "dither_frequency" not in as_metadata(lockin.settings())
 
 
 def test_changed_names_what_differs_with_both_values(lockin):
-    before = lockin.snapshot()
+    before = lockin.settings()
     turn(lockin, "FREQ?", "1000.5")  # an external reference is never quite the same
-    assert changed(before, lockin.snapshot()) == {}
+    assert changed(before, lockin.settings()) == {}
     turn(lockin, "SENS?", "18")
     turn(lockin, "FREQ?", "1010.0")
-    assert changed(before, lockin.snapshot()) == {
+    assert changed(before, lockin.settings()) == {
         "sensitivity": (1e-3, 2e-3),
         "reference_frequency": (1000.0, 1010.0),
     }
@@ -244,10 +240,10 @@ def test_values_of_a_configuration_need_no_visa():
     found = given(values)
     assert found.sensitivity == 5e-3
     assert found.offset_x == 0.2
-    assert found.metadata() == values
-    found.check()
-    assert Settings().metadata() == {}  # nothing is made up
-    assert "lockin_poles" not in given({"lockin_sensitivity": 1e-3}).metadata()
+    assert as_metadata(found) == values
+    check_outputs(found)
+    assert as_metadata(LockInSettings()) == {}  # nothing is made up
+    assert "lockin_poles" not in as_metadata(given({"lockin_sensitivity": 1e-3}))
 
 
 @pytest.mark.parametrize(
@@ -257,14 +253,14 @@ def test_values_of_a_configuration_need_no_visa():
         ({"lockin_sensitivity": math.nan}, "not believable"),
         ({"lockin_sensitivity": "much"}, "is a number"),
         ({"lockin_poles": 5}, "1 to 4"),
-        ({"lockin_poles": 2.5}, "1 to 4"),
+        ({"lockin_poles": 2.5}, "whole number"),
         ({"lockin_convention": "peak"}, "rms"),
         ({"spring_constant": 0.1}, "spring_constant"),
     ],
 )
 def test_bad_values_of_a_configuration_are_refused(values, said):
     with pytest.raises(InvalidInput, match=said):
-        given(values)
+        SR830.check(given(values))
 
 
 # ---------------------------------------------------------------- what may be missing
@@ -302,7 +298,7 @@ def test_an_instrument_that_does_not_answer(library):
 def test_an_absurd_answer_is_an_error_that_shows_it(lockin, answer):
     turn(lockin, "SENS?", answer)
     with pytest.raises(DaqUnavailable, match=r"SENS\?"):
-        lockin.snapshot()
+        lockin.settings()
 
 
 # ---------------------------------------------------------------- the watch
@@ -321,7 +317,11 @@ class Clock:
 def watched(lockin):
     """A watch without its thread, and its clock."""
     clock = Clock()
-    return Watch(lockin, lockin.snapshot(), clock=clock), clock
+    return LockInWatch(lockin, lockin.settings(), clock=clock), clock
+
+
+def happened(lockin):
+    return [fault for fault, has in lockin.status().items() if has]
 
 
 def look(watch, clock, now):
@@ -331,9 +331,9 @@ def look(watch, clock, now):
 
 def test_status_bits_have_the_manuals_meaning(lockin):
     turn(lockin, "LIAS?", "12")
-    assert lockin.status() == Status.OUTPUT_OVERLOAD | Status.UNLOCKED
+    assert happened(lockin) == ["output overload", "reference unlocked"]
     turn(lockin, "LIAS?", "64")  # data storage was triggered: no fault
-    assert not lockin.status()
+    assert happened(lockin) == []
 
 
 def test_an_overload_spoils_the_time_since_the_last_look(lockin):
@@ -398,7 +398,7 @@ def test_an_instrument_that_falls_silent_spoils_that_time_and_no_more(lockin):
 
 def test_the_watch_runs_beside_a_recording_and_forgets_what_was_before(lockin):
     turn(lockin, "LIAS?", "4")
-    watch = Watch(lockin, lockin.snapshot(), interval=0.01)
+    watch = LockInWatch(lockin, lockin.settings(), interval=0.01)
     with watch:
         turn(lockin, "LIAS?", "0")
         watch.look()
@@ -415,9 +415,9 @@ def test_the_watch_runs_beside_a_recording_and_forgets_what_was_before(lockin):
 @pytest.mark.parametrize("interval", [0.0, -1.0, math.nan, math.inf])
 def test_an_absurd_interval_is_refused(lockin, interval):
     with pytest.raises(InvalidInput, match="asked every"):
-        Watch(lockin, Settings(), interval=interval)
+        LockInWatch(lockin, LockInSettings(), interval=interval)
 
 
 def test_nothing_is_imported_of_visa_until_an_instrument_is_opened():
-    code = "import sys, nrm_daq.lockin, nrm_daq.sr830; sys.exit('pyvisa' in sys.modules)"
+    code = "import sys, nrm_daq.lockin_settings, nrm_daq.sr830; sys.exit('pyvisa' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -251,8 +251,11 @@ FUNCTIONS = [
     hookspecs.Importer.open,
     hookspecs.Exporter.write,
     hookspecs.ContactMethod.find,
+    hookspecs.LockIn.connect,
     hookspecs.PotentialLog.read,
     testing.check_importer,
+    testing.check_calibration,
+    hookspecs.Calibration.estimate,
 ]
 
 
@@ -270,7 +273,13 @@ def test_no_hook_is_documented_that_does_not_exist():
 
 @pytest.mark.parametrize(
     "protocol",
-    [hookspecs.Importer, hookspecs.Exporter, hookspecs.ContactMethod, hookspecs.PotentialLog],
+    [
+        hookspecs.Importer,
+        hookspecs.Exporter,
+        hookspecs.ContactMethod,
+        hookspecs.Calibration,
+        hookspecs.PotentialLog,
+    ],
 )
 def test_attributes_of_protocols_are_documented(protocol):
     text = section(ROOT / "docs" / "plugin-hooks.md", protocol.__name__)

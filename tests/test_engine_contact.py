@@ -9,7 +9,7 @@ import pytest
 
 from nrm_plugin import simulate as sim
 from nrm_plugin.engine import kernels
-from nrm_plugin.engine.contact import Contacts, find_contacts
+from nrm_plugin.engine.contact import Referenced, find_contacts
 from nrm_plugin.engine.signals import Block, parts, plan, read_block
 from nrm_plugin.engine.survey import survey
 from nrm_plugin.errors import MissingCalibration
@@ -37,11 +37,11 @@ def block_of(curves: CurveSet, direction: str = "approach") -> Block:
     return read_block(curves, how, parts(curves, direction), slice(None), direction)
 
 
-def refer(curves: CurveSet, recipe: Recipe | None = None) -> Contacts:
+def refer(curves: CurveSet, recipe: Recipe | None = None) -> Referenced:
     contact = (recipe or Recipe()).contact
     block = block_of(curves)
     found = survey(block, interference=contact.interference, spikes=contact.spikes)
-    return find_contacts(block, plan(curves)[1], contact, found, None)
+    return find_contacts(block, plan(curves)[1], contact, found)
 
 
 def errors(
@@ -50,19 +50,19 @@ def errors(
     detector: sim.Detector,
     n: int = 300,
     recipe: Recipe | None = None,
-) -> tuple[np.ndarray, Contacts, sim.Truth]:
+) -> tuple[np.ndarray, Referenced, sim.Truth]:
     curves, truth = sim.simulate(
         sample, sim.Instrument(detector=detector), way, n_curves=n, seed=11
     )
     found = refer(curves, recipe)
-    return (found.rows[:, kernels.CONTACT] - truth.contact_height) / NM, found, truth
+    return (found.contacts["contact"] - truth.contact_height) / NM, found, truth
 
 
 def rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2)))
 
 
-def flagged(found: Contacts, name: str) -> np.ndarray:
+def flagged(found: Referenced, name: str) -> np.ndarray:
     return (found.quality & BIT[name]) != 0
 
 
@@ -170,8 +170,8 @@ def test_a_shift_of_everything_changes_nothing() -> None:
     found = survey(block, interference=True, spikes=True)
     moved = replace(block, height=block.height + 500 * NM)
     contact = Recipe().contact
-    here = find_contacts(block, plan(curves)[1], contact, found, None).rows[:, kernels.CONTACT]
-    there = find_contacts(moved, plan(curves)[1], contact, found, None).rows[:, kernels.CONTACT]
+    here = find_contacts(block, plan(curves)[1], contact, found).contacts["contact"]
+    there = find_contacts(moved, plan(curves)[1], contact, found).contacts["contact"]
     np.testing.assert_allclose(there - here, 500 * NM, atol=1e-15)
 
 
@@ -225,7 +225,7 @@ def test_a_spoilt_curve_is_flagged_and_others_are_not_touched(spoil: object) -> 
     others = np.delete(np.arange(60), 2)
     assert ends[-1] == spoilt.n_samples
     np.testing.assert_allclose(
-        found.rows[others, kernels.CONTACT], alone.rows[others, kernels.CONTACT], atol=0.02 * NM
+        found.contacts["contact"][others], alone.contacts["contact"][others], atol=0.02 * NM
     )
 
 

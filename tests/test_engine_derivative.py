@@ -10,7 +10,7 @@ from scipy.optimize import lsq_linear
 import nrm_plugin as nrm
 from nrm_plugin import simulate as sim
 from nrm_plugin.engine import kernels
-from nrm_plugin.engine.derivative import LENGTH
+from nrm_plugin.engine.methods import LENGTH
 from nrm_plugin.recipe import Recipe
 
 NM = 1e-9

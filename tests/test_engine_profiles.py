@@ -8,6 +8,7 @@ import pytest
 from nrm_plugin import simulate as sim
 from nrm_plugin.engine.contact import find_contacts
 from nrm_plugin.engine.derivative import profiles
+from nrm_plugin.engine.loops import CURVE, Lever, ReferencedBlock
 from nrm_plugin.engine.signals import parts, plan, read_block
 from nrm_plugin.engine.survey import survey
 from nrm_plugin.recipe import Recipe
@@ -26,14 +27,27 @@ def moduli(
     curves, how = plan(curves)
     block = read_block(curves, how, parts(curves, "approach"), slice(None), "approach")
     shared = survey(block, interference=True, spikes=True)
-    found = find_contacts(block, how, Recipe().contact, shared, None)
-    settings = np.array([half_width, how.amplitude, how.lateral_stiffness, 0.3])
-    own = np.stack([how.lag / block.interval, np.zeros(n), np.ones(n)], axis=1)
-    own = np.nan_to_num(own)
-    out, valid = profiles(block, found, DEPTH, settings, own, shared.correlation, "local-linear")
+    recipe = Recipe()
+    referenced = find_contacts(block, how, recipe.contact, shared)
+    own = np.zeros(n, CURVE)
+    own["delay"], own["cosine"] = np.nan_to_num(how.lag / block.interval), 1.0
+    layer = ReferencedBlock(
+        begin=block.begin,
+        height=block.height,
+        deflection=referenced.clean,
+        in_phase=block.in_phase,
+        quadrature=block.quadrature,
+        contacts=referenced.contacts,
+        depth=DEPTH,
+        lever=Lever(half_width, how.amplitude, how.lateral_stiffness, 0.3),
+        curves=own,
+        correlation=shared.correlation,
+    )
+    out = profiles(layer, recipe.derivative)
     per_pascal = 4 * instrument.shape_factor * instrument.dither_amplitude
-    measured = (out[:, 3] + 1j * out[:, 4]) / per_pascal
-    stderr = (out[:, 5] + 1j * out[:, 6]) / per_pascal
+    measured = (out.gradient_in_phase + 1j * out.gradient_quadrature) / per_pascal
+    stderr = (out.stderr_in_phase + 1j * out.stderr_quadrature) / per_pascal
+    valid = out.depth_valid_min
     true = np.array([truth.modulus(i, DEPTH) for i in range(n)])
     return measured / 1e6, stderr / 1e6, valid, true / 1e6
 

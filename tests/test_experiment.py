@@ -23,9 +23,9 @@ from nrm_plugin.calibration import Estimate
 from nrm_plugin.cli import main
 from nrm_plugin.errors import InvalidInput, MissingFile, OutputError, RecipeError
 from nrm_plugin.experiment import Experiment, check, missing, read, template, update
-from nrm_plugin.experiment.layout import BY_KEY, ENTRIES, LEFT_OUT, SECTIONS
-from nrm_plugin.experiment.lines import statements
-from nrm_plugin.experiment.reading import LIMIT
+from nrm_plugin.experiment.schema import BY_KEY, ENTRIES, LEFT_OUT, SECTIONS
+from nrm_plugin.experiment.statements import statements
+from nrm_plugin.experiment.validation import LIMIT
 from nrm_plugin.text import as_toml, exact, quoted
 from nrm_plugin.units import parse
 from nrm_plugin.vocabulary import CHANNELS, METADATA

@@ -84,7 +84,7 @@ def test_what_was_given_may_change_afterwards() -> None:
 
 REQUESTS: list[tuple[Callable[[], object], str]] = [
     (lambda: Tip(-1 * NM), "the tip's radius is -1 nm"),
-    (lambda: Tip(0.0), "the tip's radius is 0 nm"),
+    (lambda: Tip(0.0), "the tip's radius is 0 m"),
     (lambda: Tip(10 * NM, half_angle=1.5), "half angle 85.94° is not between"),
     (lambda: Tip(10 * NM, half_angle=-0.1), "half angle -5.73°"),
     (lambda: Layer(-100 * NM), "the layer's thickness is -100 nm"),
@@ -95,26 +95,26 @@ REQUESTS: list[tuple[Callable[[], object], str]] = [
     (lambda: Layer(100 * NM, modulus=1e6 + 1j * np.inf), "both parts finite"),
     (lambda: Layer(100 * NM, modulus=1e-320), "that soft or stiff"),
     (lambda: Layer(100 * NM, modulus=1e300), "that soft or stiff"),
-    (lambda: Layer(100 * NM, domain=0.0), "the domain's radius is 0 nm"),
-    (lambda: force(depths=0.0), "depth of 0 nm is not inside"),
+    (lambda: Layer(100 * NM, domain=0.0), "the domain's radius is 0 m"),
+    (lambda: force(depths=0.0), "depth of 0 m is not inside"),
     (lambda: force(depths=-5 * NM), "depth of -5 nm is not inside"),
     (lambda: force(depths=100 * NM), "100 nm the tip would go through the electrode"),
     (lambda: force(depths=[50 * NM, 120 * NM]), "at a depth of 120 nm the tip would go through"),
     (lambda: force(depths=99.99 * NM), "99.99 nm is too close"),
-    (lambda: force(depths=0.01 * NM), "0.01 nm is too close"),
+    (lambda: force(depths=0.01 * NM), "10 pm is too close"),
     (lambda: force(depths=[]), "at least one"),
     (lambda: force(depths=[[50 * NM]]), r"depths must be in one row, not an array of shape \(1, 1"),
-    (lambda: force(Tip(500 * NM)), "no room around a tip that is 500 nm"),
+    (lambda: force(Tip(500 * NM)), "no room around a tip of radius 500 nm"),
     (lambda: force(layer=replace(LAYER, domain=11 * NM)), "radius 11 nm has no room"),
     (lambda: force(layer=replace(LAYER, domain=1.0)), "needlessly wide"),
     (lambda: force(layer=Layer(1.0), depths=0.5), "10000 tip radii thick"),
     (lambda: force(Tip(1e-300)), "10000 tip radii thick"),
-    (lambda: force(amplitude=0.0), "the amplitude is 0 nm"),
+    (lambda: force(amplitude=0.0), "the amplitude is 0 m"),
     (lambda: force(fineness=100.0), "fineness of 100 is not between"),
-    (lambda: force(resolution=-1.0), "the resolution is -1e[+]09 nm"),
+    (lambda: force(resolution=-1.0), "the resolution is -1 m"),
     (lambda: force(resolution=1e-15), "more than 1000 parts"),
-    (lambda: Workers(0), "0 processes"),
-    (lambda: force(workers=-1), "-1 processes"),
+    (lambda: Workers(0), "number of processes is 0"),
+    (lambda: force(workers=-1), "number of processes is -1"),
     (lambda: force(workers=1.5), "number of processes is 1.5"),
 ]
 
@@ -138,7 +138,7 @@ PROFILES: list[tuple[Callable[[], object], str]] = [
     (lambda: Steps([50 * NM], [1e6, 0.0]), "a modulus of 0"),
     (lambda: Steps([50 * NM], [1e6, "soft"]), "moduli must be numbers"),
     (lambda: Steps([50 * NM], [1e-10, 1e6]), "1e-10 to 1e[+]06 Pa differ too much"),
-    (lambda: Tabulated([0.0, 0.0], [1e6, 2e6]), "ascending, and 0 nm comes after 0 nm"),
+    (lambda: Tabulated([0.0, 0.0], [1e6, 2e6]), "ascending, and 0 m comes after 0 m"),
     (lambda: Tabulated([2.0, 1.0], [1e6, 2e6]), "ascending"),
     (lambda: Tabulated([], []), "0 are given at 0"),
     (lambda: Tabulated([0.0], [1e6, 2e6]), "2 are given at 1"),
@@ -277,7 +277,14 @@ def test_one_depth_given_twice_has_one_force() -> None:
 
 def test_the_curve_is_asked_for_numbers() -> None:
     curve = ShapeFactor(
-        np.array([1.0, 2.0]), np.array([1.0, 0.5]), 0.4, (0.0, 1.0), 1.0, 0.4, TIP, LAYER
+        distance=np.array([1.0, 2.0]),
+        curve=np.array([1.0, 0.5]),
+        constant=0.4,
+        window=(0.0, 1.0),
+        r_squared=1.0,
+        radius_sensitivity=0.4,
+        tip=TIP,
+        layer=LAYER,
     )
     with pytest.raises(InvalidInput, match="distances must be numbers, not '10 nm'"):
         curve.at("10 nm")

@@ -11,7 +11,7 @@ import pytest
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea import InversionFailed, Inverted, Layer, Steps, Tip, invert, lateral_force
-from nrm_plugin.fea.measured import Measured
+from nrm_plugin.fea.force_profile import ForceProfile
 
 NM = 1e-9
 TIP, AMPLITUDE = Tip(10 * NM), 2 * NM
@@ -190,7 +190,13 @@ def test_a_force_that_falls_with_the_depth_fails() -> None:
 def test_scatter_of_overlapping_fits_is_not_taken_for_the_noise() -> None:
     """Of one curve: means over 4 nm where fits overlap, over the 1 nm asked for otherwise."""
     distance = np.arange(0.25, 40.0, 0.5) * NM
-    curve = Measured("", distance, np.ones(distance.size, complex), None, 4 * NM)
+    curve = ForceProfile(
+        label="",
+        distance=distance,
+        force=np.ones(distance.size, complex),
+        noise=None,
+        window=4 * NM,
+    )
     assert curve.binned(1 * NM, 0.0, 40 * NM).distance.size == 10
     assert replace(curve, window=0.0).binned(1 * NM, 0.0, 40 * NM).distance.size == 40
     assert replace(curve, noise=1j).binned(1 * NM, 0.0, 40 * NM).distance.size == 40

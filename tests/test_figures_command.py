@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from matplotlib.image import imread
 import nrm_plugin as nrm
 from nrm_plugin import CurveSet, Image, cli
 from nrm_plugin import simulate as sim
-from nrm_plugin.cli.plot import KINDS
+from nrm_plugin.plugins import installed
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def run(*words):
@@ -44,7 +47,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", installed().figures)
 def test_every_kind(folder, tmp_path, kind):
     out = tmp_path / "figure.png"
     options = ["--curves", folder / "curves.h5"] if kind in ("raw", "referenced", "figure4") else []
@@ -182,8 +185,8 @@ def test_curves_alone_have_no_profiles(folder, tmp_path):
     ("words", "said"),
     [
         (["-o", "a.docx"], "figures are written as .png, .svg, .pdf"),
-        (["-o", "a.png", "--depth", "5"], "has no unit"),
-        (["-o", "a.png", "--depth", "5 Pa"], "cannot be turned into m"),
+        (["-o", "a.png", "--kind", "map", "--depth", "5"], "has no unit"),
+        (["-o", "a.png", "--kind", "map", "--depth", "5 Pa"], "cannot be turned into m"),
         (["-o", "a.png", "--edges", "2;1"], "--edges"),
         (["-o", "a.png", "--kind", "violin", "--depth", "5nm"], "it is for map"),
         (["-o", "a.png", "--kind", "quality", "--curve", "1"], "it is for raw, referenced, curve"),
@@ -231,3 +234,170 @@ def test_files_that_are_not_there_or_unknown(tmp_path):
     assert run(tmp_path / "none.h5", "-o", tmp_path / "a.png").exit_code == 1
     (tmp_path / "notes.txt").write_text("words")
     assert run(tmp_path / "notes.txt", "-o", tmp_path / "a.png").exit_code == 3
+
+
+# Kinds of plugins, through the same door as ours
+
+STRANGER = """
+import warnings
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from nrm_plugin import hookimpl
+
+
+class Settings(BaseModel):
+    bins: int = Field(10, ge=1, description="number of bins")
+    sides: Literal["left", "both"] = Field("both", description="which sides are counted")
+    cumulated: bool = Field(False, description="counts add up")
+    mark: tuple[float, ...] = Field((), description="where lines are drawn (nm)")
+    curves: object = Field(None, description="the curves")
+
+
+class Contacts:
+    name, description, needs = "contacts", "histogram of the contacts' heights", "results"
+    Settings = Settings
+
+    def draw(self, data, ax, settings=None):
+        heights = data["contact_height"].values * 1e9
+        counts, _, _ = ax.hist(heights, settings.bins, cumulative=settings.cumulated)
+        for height in settings.mark:
+            ax.axvline(height)
+        with_curves = "" if settings.curves is None else f" of {settings.curves.n_curves} curves"
+        warnings.warn(f"{len(ax.patches)} bars and {len(ax.lines)} lines{with_curves}, "
+                      f"the highest is {counts.max():g}")
+
+
+class Plain:
+    name, description, needs, wide = "plain", "nothing but a line", "curves", True
+
+    def draw(self, data, ax):
+        ax.plot([0, data.n_curves])
+
+
+class Two:
+    name, description, needs = "two", "two panels", "either"
+
+    def draw(self, data, ax):
+        raise AssertionError
+
+    def draw_figure(self, data, figure):
+        for ax in figure.subplots(2):
+            ax.plot([0, 1])
+        figure.set_figheight(1.0)
+
+
+class Broken:
+    name, description, needs = "broken", "always fails", "results"
+
+    def draw(self, data, ax):
+        return 1 / 0
+
+
+@hookimpl
+def nrm_figures():
+    return [Contacts(), Plain(), Two(), Broken()]
+"""
+
+
+def test_a_strangers_kind_is_chosen_with_its_settings_drawn_and_saved(folder, tmp_path, install):
+    install("stranger", STRANGER)
+    text = " ".join(run("--help").stdout.split())
+    assert "figure4, contacts, plain, two, broken." in text
+    assert "--bins BINS Number of bins (contacts)." in text
+    assert "contacts histogram of the contacts' heights" in text
+    out, results, kind = tmp_path / "a.png", folder / "results.h5", ["--kind", "contacts"]
+    done = run(results, "-o", out, *kind, "--bins", 7, "--mark", 1, "--mark", 2, "--cumulated")
+    assert done.exit_code == 0, done.output
+    assert done.stderr.splitlines() == [
+        "nrm: 7 bars and 2 lines, the highest is 20",
+        f"nrm: {out} written (contacts)",
+    ]
+    assert imread(out).shape[1] == pytest.approx(85 / 25.4 * 300, abs=1)
+    done = run(results, "-o", tmp_path / "b.png", *kind, "--curves", folder / "curves.h5")
+    assert "10 bars and 0 lines of 20 curves" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--kind", "contacts", "--bins", "0"], 2, "--bins: Input should be greater than"),
+        (["--kind", "contacts", "--bins", "many"], 2, "--bins: Input should be a valid integer"),
+        (["--kind", "contacts", "--sides", "top"], 2, "--sides: Input should be 'left' or 'both'"),
+        (["--kind", "map", "--bins", "5"], 2, "--bins does not go with --kind map: it is for cont"),
+        (["--kind", "contacts", "--depth", "5nm"], 2, "it is for map"),
+        (["--kind", "broken"], 1, "the figure broken could not be drawn: ZeroDivisionError"),
+        (["--kind", "plain"], 1, "plain is drawn from the curves themselves"),
+    ],
+)
+def test_what_a_strangers_kind_cannot_do(folder, tmp_path, install, words, code, message):
+    install("stranger", STRANGER)
+    done = run(folder / "results.h5", "-o", tmp_path / "a.png", *words)
+    assert done.exit_code == code
+    assert message in " ".join(done.stderr.split())
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_a_strangers_kind_of_curves_and_of_a_whole_figure(folder, tmp_path, install):
+    install("stranger", STRANGER)
+    assert run(folder / "curves.h5", "-o", tmp_path / "a.png", "--kind", "plain").exit_code == 0
+    assert imread(tmp_path / "a.png").shape[1] == pytest.approx(178 / 25.4 * 300, abs=1)
+    for name in ("curves.h5", "results.h5"):
+        done = run(folder / name, "-o", tmp_path / f"{name}.png", "--kind", "two")
+        assert done.exit_code == 0, done.output
+        assert imread(tmp_path / f"{name}.png").shape[0] == 300
+
+
+def test_a_strangers_kind_on_simulated_data_is_marked(folder, tmp_path, install, monkeypatch):
+    from nrm_plugin.figures import style
+
+    install("stranger", STRANGER)
+    monkeypatch.setitem(style.STYLE, "svg.fonttype", "none")
+    run(folder / "curves.h5", "-o", tmp_path / "a.svg", "--kind", "plain")
+    assert "simulated data" in (tmp_path / "a.svg").read_text(encoding="utf-8")
+
+
+def test_a_kind_that_cannot_be_imported_harms_no_other(folder, tmp_path, install):
+    install(
+        "gone",
+        "from nrm_plugin.hookspecs import Deferred, hookimpl\n"
+        "@hookimpl\n"
+        "def nrm_figures():\n"
+        "    return [Deferred('gone', 'is not there', 'no_such_module:KIND')]\n",
+    )
+    assert run("--help").exit_code == 0
+    assert run(folder / "curves.h5", "-o", tmp_path / "a.png").exit_code == 0
+    done = run(folder / "curves.h5", "-o", tmp_path / "b.png", "--kind", "gone")
+    assert done.exit_code == 1
+    assert "no_such_module" in done.stderr
+
+
+@pytest.mark.filterwarnings("ignore:there are both passes", "ignore:curves outside")
+def test_several_panels_share_the_place_of_axes(folder):
+    """As a program calls a kind: `draw` on axes of its own figure."""
+    from matplotlib.figure import Figure
+
+    results = nrm.open_results(folder / "results.h5")
+    for name, panels in (("curve", 2), ("density", 4), ("quality", 2), ("figure4", 9)):
+        figure = Figure(figsize=(14, 10), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        installed().figures[name].draw(results, left)
+        figure.draw_without_rendering()
+        beside = [ax for ax in figure.axes if ax is not right and ax.get_label() != "<colorbar>"]
+        assert len(beside) == panels
+        assert max(ax.get_position().x1 for ax in beside) <= 1.0
+        assert right.has_data() is False
+
+
+def test_every_kind_of_ours_is_documented():
+    """The table of the page says every kind and what it is drawn from."""
+    page = (ROOT / "docs" / "figures.md").read_text(encoding="utf-8")
+    table = page.partition("## What each kind shows")[2].partition("\n\n`raw`")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.MULTILINE))
+    words = {"either": "images, or results"}
+    kinds = {n: k for n, k in installed().figures.items() if k.where.startswith("nrm_plugin.")}
+    assert rows == {name: words.get(kind.needs, kind.needs) for name, kind in kinds.items()}
+    for kind in kinds.values():
+        for name in set(kind.Settings.model_fields) - {"results"}:
+            assert f"--{name}" in page, name

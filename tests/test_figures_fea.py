@@ -27,8 +27,8 @@ from nrm_plugin.fea import (
     lateral_force,
     shape_factor,
 )
-from nrm_plugin.fea.fields import largest
 from nrm_plugin.fea.shape import crowded
+from nrm_plugin.fea.stress_field import largest
 from nrm_plugin.figures import fea, sections, style
 
 NM = 1e-9
@@ -95,15 +95,15 @@ def stressed(**parts: complex) -> Fields:
     }
     nothing = np.zeros(1)
     return Fields(
-        nothing,
-        nothing,
-        np.zeros((0, 3), int),
-        np.zeros((3, 1), complex),
-        stress,
-        TIP,
-        LAYER,
-        50 * NM,
-        NM,
+        r=nothing,
+        z=nothing,
+        triangles=np.zeros((0, 3), int),
+        displacement=np.zeros((3, 1), complex),
+        stress=stress,
+        tip=TIP,
+        layer=LAYER,
+        depth=50 * NM,
+        amplitude=NM,
     )
 
 
@@ -337,16 +337,17 @@ def made_inverted(loss: float) -> Inverted:
     parts = (modulus.imag / wide, modulus.imag * wide) if loss else (nothing, nothing)
     depth = np.linspace(5, 95, 40) * NM
     return Inverted(
-        cells,
-        modulus,
-        modulus.real / wide,
-        modulus.real * wide,
-        *parts,
-        None,
-        np.zeros(40, complex),
-        depth,
-        (1e-12, 1e-12),
-        1.0,
+        cells=cells,
+        modulus=modulus,
+        storage_low=modulus.real / wide,
+        storage_high=modulus.real * wide,
+        loss_low=parts[0],
+        loss_high=parts[1],
+        layers=None,
+        force=np.zeros(40, complex),
+        depth=depth,
+        noise=(1e-12, 1e-12),
+        misfit=1.0,
     )
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import pkgutil
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
-from nrm_plugin import CurveSet, InvalidInput, NrmError, UnknownChannel
+import nrm_plugin as nrm
+from nrm_plugin import Channel, CurveSet, InvalidInput, NrmError, UnknownChannel
+from nrm_plugin.columns import PartColumn, Rows
+from nrm_plugin.tables import SEGMENT
+
+SAMPLE = Path(__file__).parents[1] / "sample_data" / "bruker" / "volume-3x5.spm"
 
 NM = np.array([[30, 20, 10, 15], [31, 21, 11, 16], [32, 22, 12, 17]], "i2")  # 3 curves
 
@@ -302,3 +310,171 @@ def test_public_names() -> None:
         _ = nrm_plugin.opn
     for name in ("MissingFile", "UnknownFormat", "CorruptFile", "InvalidInput", "OutputError"):
         assert issubclass(getattr(nrm_plugin, name), NrmError)
+
+
+# Parts
+
+
+def test_parts_are_what_the_whole_holds(ragged: CurveSet) -> None:
+    assert len(ragged) == 4
+    values = [[0, 1, 2], [], [3], [4, 5]]
+    assert [one.read("deflection").tolist() for one in ragged] == values
+    for asked, numbers in (
+        (slice(1, 3), [1, 2]),
+        (slice(None, None, -2), [3, 1]),
+        ([3, 1], [3, 1]),
+        ([2, 2], [2, 2]),
+        (np.array([True, False, False, True]), [0, 3]),
+        (-1, [3]),
+        (np.int64(2), [2]),
+        ([], []),
+    ):
+        part = ragged[asked]
+        assert part.row_size.tolist() == [len(values[i]) for i in numbers]
+        assert part.read("deflection").tolist() == [v for i in numbers for v in values[i]]
+        assert part.curve_table["acquisition_order"].tolist() == numbers
+        assert part.segments["curve"].tolist() == [k for k, i in enumerate(numbers) if values[i]]
+
+
+def test_parts_of_parts_and_where_they_end(ragged: CurveSet) -> None:
+    part = ragged[1:][::-1][[0, 2]]  # curves 3 and 1
+    assert part.row_size.tolist() == [2, 0]
+    column = part.channels["deflection"].column
+    assert isinstance(column, PartColumn)
+    assert column.column is ragged.channels["deflection"].column
+    assert part.read("deflection", -2).tolist() == [4, 5]
+    for beyond in (4, -5, [0, 9]):
+        with pytest.raises(IndexError, match="there are 4 curves"):
+            ragged[beyond]
+    with pytest.raises(InvalidInput, match="mask of 4 curves"):
+        ragged[np.array([True, False])]
+    assert len(ragged[4:]) == 0
+    assert list(ragged[4:]) == []
+    with pytest.raises(IndexError, match="there are no curves"):
+        ragged[4:][0]
+
+
+def test_a_part_keeps_what_goes_with_the_curves() -> None:
+    row, column = np.divmod(np.arange(12), 4)
+    segments = np.array([(i, 0, 5, "approach") for i in range(0, 12, 2)], SEGMENT)
+    curves = CurveSet.from_arrays(
+        {"height": (np.arange(60.0).reshape(12, 5), "nm")},
+        segments=segments,
+        curve_table={"x": column * 1e-6, "y": row * 2e-6, "row": row, "column": column},
+        metadata={"spring_constant": 2.0},
+        images=[nrm.Image("Height", np.zeros((2, 2)), "m")],
+    ).with_warning("careful")
+    part = curves[4:]
+    assert (curves.grid, part.grid) == ((3, 4), (2, 4))
+    assert part.curve_table["row"].tolist() == [1] * 4 + [2] * 4
+    np.testing.assert_array_equal(part.curve_table["y"], curves.curve_table["y"][4:])
+    np.testing.assert_array_equal(part.curve_table["location"], np.arange(4, 12))
+    assert part.segments["curve"].tolist() == [0, 2, 4, 6]
+    assert (part.metadata, part.images) == (curves.metadata, curves.images)
+    assert part.warnings == ("careful",)
+    assert part.metadata_source == {"spring_constant": "given", "height_source": "given"}
+    window = curves[(row > 0) & (column % 2 == 0)]
+    assert window.grid == (2, 2)
+    np.testing.assert_array_equal(window.curve_table["x"], [0, 2e-6, 0, 2e-6])
+    assert curves[[0, 1, 2, 3, 4]].grid is None
+    assert curves[[1, 0, 5, 4]].grid is None
+    assert curves[::-1].grid is None
+    assert curves[0].grid is None
+    assert curves[:].grid == (3, 4)
+
+
+def test_iterating_reads_nothing() -> None:
+    """A column that refuses to be read, of more numbers than memory holds."""
+
+    class Untouched:
+        dtype = np.dtype("f8")
+        rows = Rows.uniform(65536, 1 << 20)
+
+        def fill(self, *_: Any) -> None:
+            raise AssertionError("samples were read")
+
+    column = Untouched()
+    curves = CurveSet(
+        column.rows, {name: Channel(name, "m", column) for name in ("height", "height_sensor")}
+    )
+    parts = list(curves)
+    assert len(parts) == 65536
+    one = parts[-1]
+    assert one.n_samples == 1 << 20
+    assert one.channels["height"].column is one.channels["height_sensor"].column
+    with pytest.raises(AssertionError, match="were read"):
+        curves[65535].read("height")
+
+
+# What people see
+
+
+def test_rooms_are_there_on_access() -> None:
+    code = (
+        "import nrm_plugin as nrm, sys; assert 'numpy' not in sys.modules;"
+        "rooms = ('figures', 'statistics', 'experiment', 'simulate', 'calibration', 'fea');"
+        "assert set(rooms) <= set(dir(nrm));"
+        "print([getattr(nrm, room).__name__ for room in rooms])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.count("nrm_plugin.") == 6
+
+
+def test_no_public_name_is_that_of_a_module() -> None:
+    """``nrm.merge`` would be one or the other, depending on what was imported before."""
+    rooms = {module.name for module in pkgutil.iter_modules(nrm.__path__)}
+    public = {name for name in nrm.__all__ if not isinstance(getattr(nrm, name), ModuleType)}
+    assert len(public) > 20
+    assert not public & rooms
+
+
+def test_html_says_what_is_there_and_what_is_missing(curves: CurveSet) -> None:
+    shown = curves.with_warning("<b>careful</b>").with_names({"deflection": "own"})._repr_html_()
+    assert "CurveSet: 3 curves, 12 samples" in shown
+    assert "height (m), own (V)" in shown or "own (V), height (m)" in shown
+    assert "missing for moduli</th><td>deflection, lateral_in_phase, lateral_quadrature" in shown
+    assert "&lt;b&gt;careful" in shown
+    assert "<b>" not in shown
+    known = curves.with_metadata({"simulated": True}, "here")._repr_html_()
+    assert "12 samples, simulated" in known
+    assert "height_source, simulated" in known
+    many = curves
+    for number in range(9):
+        many = many.with_warning(f"w{number}")
+    assert "w4; and 4 more" in many._repr_html_()
+    assert "missing" not in complete()._repr_html_()
+
+
+def complete() -> CurveSet:
+    """Curves that hold all that moduli need."""
+    ramp = np.array([[3.0, 2.0, 1.0]])
+    names = {"height": "m", "deflection": "m", "lateral_in_phase": "N", "lateral_quadrature": "N"}
+    return CurveSet.from_arrays(
+        {name: (ramp * 1e-9, unit) for name, unit in names.items()},
+        metadata={"dither_amplitude": 1e-9, "lockin_convention": "rms"},
+    )
+
+
+def test_reprs_are_short(curves: CurveSet) -> None:
+    origin = nrm.open(SAMPLE).origins[0]
+    assert len(origin.header) > 1000
+    for one in (curves, curves.channels["height"], origin, nrm.Recipe()):
+        assert len(repr(one)) < 700
+    log = nrm.Log(
+        np.arange(1000.0), np.linspace(-1.0, 1.0, 1000), current=np.ones(1000), name="<a>"
+    )
+    assert repr(log) == "<Log <a>: 1000 points over 999 s, -1 to 1 V>"
+    assert "Log &lt;a&gt;: 1000 points" in log._repr_html_()
+    assert "1 to 1 A" in log._repr_html_()
+
+
+def test_html_of_recipes_and_experiments(tmp_path: Path) -> None:
+    assert "all defaults" in nrm.Recipe()._repr_html_()
+    changed = nrm.Recipe().replace(half_width="3 nm", direction="both")._repr_html_()
+    assert "direction</th><td>both" in changed
+    assert "derivative.half_width</th><td>3e-09" in changed
+    path = tmp_path / "e.toml"
+    path.write_text('[dither]\namplitude = "1 nm"\n[channels]\nInput1 = "lockin_output_x"\n')
+    shown = nrm.experiment.read(path)._repr_html_()
+    assert "dither_amplitude</th><td>1 nm" in shown
+    assert "Input1 = lockin_output_x" in shown

@@ -46,35 +46,6 @@ def importer(name: str = "zzz", score: str = SCORE, opened: str = CURVES) -> str
 Install = Callable[..., None]
 
 
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Install a distribution of one module in a folder on the path."""
-    site = tmp_path / "site"
-    site.mkdir()
-    monkeypatch.syspath_prepend(site)
-    monkeypatch.setenv("PYTHONPATH", str(site))
-    monkeypatch.delenv("NRM_DISABLE_PLUGINS", raising=False)
-    made: list[str] = []
-
-    def make(distribution: str, source: str, entry: str | None = None) -> None:
-        module = f"zzz_{distribution.replace('-', '_')}_{abs(hash(site))}"
-        (site / f"{module}.py").write_text(source, encoding="utf-8")
-        info = site / f"{distribution.replace('-', '_')}-1.2.dist-info"
-        info.mkdir()
-        metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n"
-        (info / "METADATA").write_text(metadata)
-        (info / "entry_points.txt").write_text(
-            f"[nrm_plugin]\n{entry or distribution} = {module}\n"
-        )
-        made.append(module)
-        plugins.installed.cache_clear()
-
-    yield make
-    for module in made:
-        sys.modules.pop(module, None)
-    plugins.installed.cache_clear()
-
-
 def found(name: str) -> plugins.Plugin:
     (one,) = [p for p in plugins.installed().found if p.distribution == name]
     return one
@@ -308,6 +279,9 @@ def test_nrm_plugins_in_a_process_of_its_own(install: Install) -> None:
         "lockins": [],
         "potential_logs": [],
         "failure": "",
+        "offers": [
+            {"kind": "importers", "name": "zzz", "description": "test files", "settings": {}}
+        ],
     }
     assert "there_is_no_such_module" in listed["bad"]["failure"]
     assert done.stderr == ""

@@ -15,8 +15,8 @@ import nrm_plugin as nrm
 from nrm_plugin import Log, with_potential
 from nrm_plugin import simulate as sim
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.potential.passes import find_passes
-from nrm_plugin.potential.trace import Trace, window_maximum
+from nrm_plugin.potential.piecewise import PiecewiseLinear, window_maximum
+from nrm_plugin.potential.sweeps import find_sweeps
 from nrm_plugin.tables import complete_table
 
 NAN = np.nan
@@ -448,7 +448,7 @@ def test_passes_in_noise_with_holds(seed: int) -> None:
     ]
     potential = np.concatenate([values for values, _, _ in parts])
     potential = potential + np.random.default_rng(seed).normal(0, 1e-3, len(potential))
-    found = find_passes(potential)
+    found = find_sweeps(potential)
     sweep = np.concatenate([np.full(len(v), s) for v, s, _ in parts])
     number = np.concatenate([np.full(len(v), k) for v, _, k in parts])
     edges = np.flatnonzero(np.diff(number))
@@ -460,7 +460,7 @@ def test_passes_in_noise_with_holds(seed: int) -> None:
 
 @pytest.mark.parametrize("direction", [-1, 1])
 def test_passes_without_noise_are_exact(direction: int) -> None:
-    found = find_passes(direction * triangle(100, 2, 0, 2, 0))
+    found = find_sweeps(direction * triangle(100, 2, 0, 2, 0))
     way = -direction
     np.testing.assert_array_equal(
         found.sweep, np.r_[np.full(101, way), np.full(100, -way), np.full(100, way)]
@@ -472,14 +472,14 @@ def test_passes_without_noise_are_exact(direction: int) -> None:
     [np.full(100, 0.5), 0.5 + 0.005 * np.sin(np.arange(500)), np.array([1.0]), np.empty(0)],
 )
 def test_what_does_not_sweep_has_no_sweep(potential: np.ndarray) -> None:
-    found = find_passes(potential)
+    found = find_sweeps(potential)
     assert not found.sweep.any()
     assert (found.cycle == -1).all()
 
 
 def test_a_staircase_and_two_points() -> None:
-    np.testing.assert_array_equal(find_passes(np.repeat(np.linspace(1, 0, 11), 7)).sweep, -1)
-    np.testing.assert_array_equal(find_passes(np.array([0.0, 1.0])).sweep, 1)
+    np.testing.assert_array_equal(find_sweeps(np.repeat(np.linspace(1, 0, 11), 7)).sweep, -1)
+    np.testing.assert_array_equal(find_sweeps(np.array([0.0, 1.0])).sweep, 1)
 
 
 # Parts
@@ -499,7 +499,7 @@ def test_window_maximum(seed: int) -> None:
 def test_means_between_points_are_those_of_the_lines() -> None:
     rng = np.random.default_rng(1)
     time = np.sort(rng.uniform(0, 100, 40))
-    trace = Trace(time, rng.normal(size=40))
+    trace = PiecewiseLinear(time, rng.normal(size=40))
     begin = rng.uniform(time[0], 50, 20)
     end = begin + rng.uniform(0, time[-1] - 50, 20)
     for a, b, mean in zip(begin, end, trace.mean(begin, end), strict=True):

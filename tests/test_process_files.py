@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import xarray as xr
 from nrm_generator import Generator, parts_of
 
 import nrm_plugin as nrm
+from nrm_plugin.files import open_locked
+from nrm_plugin.store import rows
 
 HERE = Path(__file__).resolve().parent
 
@@ -80,6 +83,24 @@ def test_curves_from_a_file_give_the_same(
         np.testing.assert_array_equal(found[name].values, reference[name].values, err_msg=name)
 
 
+def test_a_part_gives_what_a_set_of_these_curves_gives(curves: nrm.CurveSet) -> None:
+    """Bit for bit, from a view as from arrays of its own; without a grid it has the rows of it."""
+    chosen = np.arange(48) % 3 != 1
+    part = curves[chosen]
+    channels = {
+        name: (part.read_raw(name).reshape(len(part), -1) * 1.0, channel.unit)
+        for name, channel in part.channels.items()
+    }
+    own = nrm.CurveSet.from_arrays(
+        channels, curve_table=part.curve_table, metadata=curves.metadata, segments=part.segments
+    )
+    found, wanted = nrm.process(part), nrm.process(own)
+    assert found.sizes["curve"] == 32
+    for name in wanted.variables:
+        np.testing.assert_array_equal(found[name].values, wanted[name].values, err_msg=name)
+    np.testing.assert_array_equal(found["potential"], curves.curve_table["potential"][chosen])
+
+
 def test_a_file_says_how_it_was_made(curves: nrm.CurveSet, tmp_path: Path) -> None:
     recipe = nrm.Recipe().replace(half_width=3e-9)
     nrm.process(curves, recipe, tmp_path / "out.h5").close()
@@ -111,7 +132,7 @@ def test_what_progress_raises_ends_it_and_a_second_call_goes_on(
 
     with pytest.raises(Stop):
         nrm.process(curves, recipe, out, progress=stop, block=4, threads=2)
-    assert leftovers(tmp_path) == ["out.h5.part"]
+    assert leftovers(tmp_path) == ["out.h5.process"]
     calls: list[int] = []
     nrm.process(curves, recipe, out, progress=lambda done, of: calls.append(done), block=4).close()
     assert min(calls) > total // 2
@@ -133,13 +154,176 @@ def test_another_recipe_begins_anew(curves: nrm.CurveSet, tmp_path: Path) -> Non
     equal(out, nrm.process(curves, other))
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", b"\x89HDF\r\n\x1a\n" + bytes(500)])
-def test_rubbish_in_the_place_of_a_half_made_file(
-    content: bytes, curves: nrm.CurveSet, reference: xr.Dataset, tmp_path: Path
+def test_an_empty_file_in_the_place_of_the_journal(
+    curves: nrm.CurveSet, reference: xr.Dataset, tmp_path: Path
 ) -> None:
-    (tmp_path / "out.h5.part").write_bytes(content)
+    (tmp_path / "out.h5.process").touch()
     nrm.process(curves, None, tmp_path / "out.h5").close()
     equal(tmp_path / "out.h5", reference)
+    assert leftovers(tmp_path) == ["out.h5"]
+
+
+@pytest.mark.parametrize("content", [b"nonsense", b"\x89HDF\r\n\x1a\n" + bytes(500)])
+def test_what_is_no_journal_is_left_alone(
+    content: bytes, curves: nrm.CurveSet, tmp_path: Path
+) -> None:
+    (tmp_path / "out.h5.process").write_bytes(content)
+    with pytest.raises(nrm.OutputError, match=r"out\.h5\.process is in the way"):
+        nrm.process(curves, None, tmp_path / "out.h5")
+    assert (tmp_path / "out.h5.process").read_bytes() == content
+    assert leftovers(tmp_path) == ["out.h5.process"]
+
+
+def half_finished(curves: nrm.CurveSet, out: Path, recipe: nrm.Recipe | None = None) -> bytes:
+    """What is left of results in whose middle somebody pulled the plug."""
+
+    def stop(done: int, of: int) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        nrm.process(curves, recipe, out, progress=stop, block=30)
+    return out.with_name(f"{out.name}.process").read_bytes()
+
+
+@pytest.mark.parametrize("kept", [0, 3000, 100_000])
+def test_a_damaged_journal_is_begun_anew(
+    kept: int, curves: nrm.CurveSet, reference: xr.Dataset, tmp_path: Path
+) -> None:
+    """HDF5 writes its first bytes last: until then there is our mark."""
+    data = half_finished(curves, tmp_path / "out.h5")
+    damaged = data[:kept] if kept else b"nrm-results journal\n" + bytes(5000)
+    (tmp_path / "out.h5.process").write_bytes(damaged)
+    nrm.process(curves, None, tmp_path / "out.h5").close()
+    equal(tmp_path / "out.h5", reference)
+
+
+def test_what_an_earlier_version_left_is_named_and_kept(
+    curves: nrm.CurveSet,
+    reference: xr.Dataset,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    part = tmp_path / "out.h5.part"
+    part.write_bytes(half_finished(curves, tmp_path / "out.h5"))
+    (tmp_path / "out.h5.process").unlink()
+    before = part.read_bytes()
+    nrm.process(curves, None, tmp_path / "out.h5").close()
+    equal(tmp_path / "out.h5", reference)
+    assert part.read_bytes() == before
+    assert "unfinished results of an earlier version" in caplog.text
+
+
+def test_a_recording_beside_the_results_is_not_touched(
+    curves: nrm.CurveSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "out.h5.part").write_bytes(b"NRM recording 1\n" + bytes(100))
+    nrm.process(curves, None, tmp_path / "out.h5").close()
+    assert (tmp_path / "out.h5.part").read_bytes() == b"NRM recording 1\n" + bytes(100)
+    assert "earlier version" not in caplog.text
+
+
+def test_one_writer_at_a_time(curves: nrm.CurveSet, reference: xr.Dataset, tmp_path: Path) -> None:
+    out = tmp_path / "out.h5"
+    other = nrm.Recipe().replace(half_width=4e-9)
+    refused: list[str] = []
+
+    def meanwhile(done: int, of: int) -> None:
+        with pytest.raises(nrm.OutputError, match="another nrm process is writing") as error:
+            nrm.process(curves, other, out)
+        refused.append(str(error.value))
+
+    nrm.process(curves, None, out, progress=meanwhile, block=30).close()
+    assert len(refused) == 2
+    equal(out, reference)
+    assert leftovers(tmp_path) == ["out.h5"]
+
+
+def test_a_file_that_another_writer_finished_meanwhile_is_not_replaced(
+    curves: nrm.CurveSet, reference: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second begins after the first has let go of the journal; it looks again."""
+    out = tmp_path / "out.h5"
+    straight = rows.open_locked
+
+    def later(*given: Any) -> Any:
+        monkeypatch.undo()
+        nrm.process(curves, None, out).close()
+        return straight(*given)
+
+    monkeypatch.setattr(rows, "open_locked", later)
+    other = nrm.Recipe().replace(half_width=4e-9)
+    with pytest.raises(nrm.OutputError, match="--overwrite"):
+        nrm.process(curves, other, out, overwrite=False)
+    equal(out, reference)
+    assert leftovers(tmp_path) == ["out.h5"]
+
+
+def test_a_file_that_was_renamed_while_it_was_opened_is_opened_again(tmp_path: Path) -> None:
+    """What is locked is what the path names: a finished file is nobody's journal."""
+    path, final = tmp_path / "journal", tmp_path / "final"
+    path.write_bytes(b"finished")
+
+    class Late(FileIO):
+        def fileno(self) -> int:  # what the lock asks for: the last moment before
+            if path.exists() and path.read_bytes() == b"finished":
+                path.replace(final)
+            return super().fileno()
+
+    with open_locked(path, "busy", Late) as file:
+        file.write(b"new")
+    assert (path.read_bytes(), final.read_bytes()) == (b"new", b"finished")
+
+
+RACER = """
+import sys
+from nrm_plugin.cli import main
+from nrm_plugin.engine import pipeline
+sys.stdin.readline()
+main(sys.argv[1:])
+"""
+
+
+def test_races_of_two_commands(curves: nrm.CurveSet, tmp_path: Path) -> None:
+    """Two of them, ready and let go at once: one wins, the other says so, nothing is mixed."""
+    curves.save(tmp_path / "curves.h5")
+    out, part = tmp_path / "out.h5", tmp_path / "out.h5.part"
+    recording = b"NRM recording 1\n" + bytes(range(256))
+    part.write_bytes(recording)
+    wanted = []
+    for width in ("3 nm", "4 nm"):
+        (tmp_path / f"{width}.toml").write_text(f'[derivative]\nhalf_width = "{width}"\n')
+        recipe = nrm.Recipe.from_toml(tmp_path / f"{width}.toml")
+        wanted.append(nrm.process(curves, recipe)["storage_modulus"].values)
+    for _ in range(3):
+        racers = []
+        for width in ("3 nm", "4 nm"):
+            options = ["--recipe", str(tmp_path / f"{width}.toml"), "-o", str(out)]
+            command = [sys.executable, "-c", RACER, "process", str(tmp_path / "curves.h5")]
+            racers.append(
+                subprocess.Popen(
+                    [*command, *options],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+        for racer in racers:
+            assert racer.stdin is not None
+            racer.stdin.write("\n")
+            racer.stdin.flush()
+        said = [racer.communicate(timeout=120)[1] for racer in racers]
+        codes = [racer.returncode for racer in racers]
+        assert sorted(codes) == [0, 1], said
+        lost = said[codes.index(1)]
+        assert "another nrm process is writing" in lost or "--overwrite" in lost
+        with nrm.open_results(out) as found:
+            np.testing.assert_array_equal(
+                found["storage_modulus"].values, wanted[codes.index(0)].astype("f4")
+            )
+        assert part.read_bytes() == recording
+        assert not (tmp_path / "out.h5.process").exists()
+        out.unlink()
 
 
 CHILD = """
@@ -172,7 +356,7 @@ def test_a_killed_run_goes_on_where_it_stopped(
 
     code, done = child(12)
     assert (code, done[-1]) == (-signal.SIGKILL, 12)
-    assert leftovers(tmp_path) == ["curves.h5", "out.h5.part"]
+    assert leftovers(tmp_path) == ["curves.h5", "out.h5.process"]
     code, done = child(-1)
     assert (code, done[0], done[-1]) == (0, 16, 48)
     with nrm.open_results(tmp_path / "out.h5") as found:

@@ -7,7 +7,7 @@ import pytest
 
 from nrm_plugin import simulate as sim
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.simulate.contact import slipping_stiffness
+from nrm_plugin.simulate.equilibrium import slipping_stiffness
 from nrm_plugin.testing import assert_same, check_curves, check_round_trip
 
 QUIET = sim.Detector(deflection_noise=0.0, lateral_noise=0.0)

@@ -13,9 +13,9 @@ from scipy.optimize import linprog
 
 from nrm_plugin import NrmError
 from nrm_plugin import statistics as st
+from nrm_plugin.statistics.depth_bins import noise_of_mean, window_correlation
 from nrm_plugin.statistics.dip import dip
 from nrm_plugin.statistics.modes import modes
-from nrm_plugin.statistics.noise import noise_of_mean, window_correlation
 from nrm_plugin.variables import BIT
 
 DEPTH = np.arange(61) * 0.5e-9
@@ -132,9 +132,11 @@ def farthest_from_one_mode(x) -> float:
     """The dip by its definition: the nearest distribution with one mode, found as a linear program.
 
     Unknown are its values at the sample, with a jump allowed at the mode; convex before it,
-    concave behind.
+    concave behind. Values may be tied; half a value is the least dip there is.
     """
-    x = np.sort(x)
+    x, ties = np.unique(x, return_counts=True)
+    after = np.cumsum(ties) / ties.sum()
+    before = after - ties / ties.sum()
     n = len(x)
     best = 1.0
     for mode in range(n):
@@ -152,9 +154,9 @@ def farthest_from_one_mode(x) -> float:
         for numbers, places in ((left, range(mode + 1)), (right, range(mode, n))):
             for v, i in zip(numbers, places, strict=True):
                 if numbers is left or i != mode:
-                    add(i / n, **{f"v{v}": 1.0, distance: -1.0})
+                    add(before[i], **{f"v{v}": 1.0, distance: -1.0})
                 if numbers is right or i != mode:
-                    add(-(i + 1) / n, **{f"v{v}": -1.0, distance: -1.0})
+                    add(-after[i], **{f"v{v}": -1.0, distance: -1.0})
         add(0.0, **{f"v{mode}": 1.0, f"v{mode + 1}": -1.0})
         for numbers, at, sign in ((left, x[: mode + 1], 1.0), (right, x[mode:], -1.0)):
             for a, b in itertools.pairwise(numbers):
@@ -174,7 +176,7 @@ def farthest_from_one_mode(x) -> float:
         solved = linprog(goal, A_ub=np.array(rows), b_ub=limits, bounds=(0, 1))
         if solved.success:
             best = min(best, solved.fun)
-    return best
+    return max(best, 0.5 / ties.sum())
 
 
 @pytest.mark.parametrize("n", [6, 13, 24])
@@ -185,10 +187,19 @@ def test_dip_by_its_definition(n, apart):
     assert dip(x) == pytest.approx(farthest_from_one_mode(x), abs=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("apart", [0.0, 4.0])
+def test_dip_of_rounded_values_by_its_definition(seed, apart):
+    rng = np.random.default_rng(seed)
+    x = (2.0 * rng.standard_normal(24) + apart * (rng.random(24) < 0.4)).round()
+    assert dip(x) == pytest.approx(farthest_from_one_mode(x), abs=1e-9)
+
+
 def test_dips_that_are_known():
     assert dip(np.arange(10.0)) == pytest.approx(1 / 20)  # evenly spaced: the smallest there is
     assert dip(np.array([3.0])) == pytest.approx(1 / 2)
     assert dip(np.r_[np.zeros(50), np.ones(50)]) == pytest.approx(1 / 4)  # the largest there is
+    assert dip(np.r_[np.zeros(99), 1.0]) == pytest.approx(1 / 200)  # nearly all at the mode
 
 
 def test_one_mode_is_rarely_taken_for_two():

@@ -141,6 +141,17 @@ def test_round_trip(curves: CurveSet, path: Path) -> None:
     assert_same(curves, open_curves(path.with_name("again.h5")))
 
 
+@pytest.mark.parametrize("step", [1, -2, 3])
+def test_a_part_is_the_same_rows_of_the_whole(curves: CurveSet, path: Path, step: int) -> None:
+    """Saved and opened again, a part is what the saved whole gives for the same curves."""
+    part = curves[::step]
+    part.save(path)
+    assert_same(part, open_curves(path))
+    curves.save(path)
+    assert_same(part, open_curves(path)[::step])
+    assert_same(curves[1:][::step], open_curves(path)[1:][::step])
+
+
 def test_truth_of_everything(path: Path) -> None:
     """The same, against values written down here."""
     everything().save(path)

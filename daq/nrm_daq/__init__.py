@@ -1,13 +1,24 @@
-"""Recording with an NI-DAQ board: ``nrm acquire``, an ordinary plugin."""
+"""Recording with an NI-DAQ board: ``nrm acquire``, an ordinary plugin.
+
+NI's package and PyVISA are the extra ``daq``. What was recorded is recovered without them.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nrm_plugin.hookspecs import hookimpl
+from nrm_plugin.errors import DaqUnavailable, MissingPackage
+from nrm_plugin.hookspecs import Deferred, hookimpl
 
 if TYPE_CHECKING:
     import click
+
+
+class MissingDaqPackage(MissingPackage, DaqUnavailable):
+    """A package of the extra ``daq`` is needed for recording and not installed."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(package, "daq")
 
 
 @hookimpl
@@ -16,3 +27,11 @@ def nrm_commands(cli: click.Group) -> None:
     from nrm_daq.command import command
 
     cli.add_command(command)
+
+
+@hookimpl
+def nrm_lockins() -> list[Deferred]:
+    """Return the SR830."""
+    return [
+        Deferred("sr830", "Stanford Research SR830 over VISA, read only", "nrm_daq.sr830:SR830")
+    ]

@@ -12,21 +12,23 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
-from nidaqmx.error_codes import DAQmxErrors
-from nidaqmx.errors import DaqError
-from nidaqmx.stream_readers import AnalogMultiChannelReader
-from numpy.typing import NDArray
 
-from nrm_daq.hardware import DRIVER_ERRORS, Setup, named, said
+from nrm_daq.driver import (
+    DRIVER_ERRORS,
+    AnalogMultiChannelReader,
+    DaqError,
+    DAQmxErrors,
+    driver_errors_named,
+    explained,
+    nidaqmx,
+)
+from nrm_daq.hardware import Setup
+from nrm_daq.recording import SampleBlock
 from nrm_plugin.errors import NrmError
-
-if TYPE_CHECKING:
-    import nidaqmx
 
 #: Blocks on their way from the reader to the writer.
 QUEUED = 32
@@ -51,28 +53,6 @@ class AcquisitionStopped(NrmError):
 
     def __str__(self) -> str:
         return f"recording stopped at sample {self.sample}: {self.reason}"
-
-
-@dataclass(frozen=True)
-class Block:
-    """Consecutive samples of all channels.
-
-    Attributes
-    ----------
-    first : int
-        Number of the first sample since the start.
-    values : (channel, sample) array of float32
-        In V.
-    arrived : int
-        Nanoseconds since 1970 by this computer's clock.
-    backlog : int
-        Samples per channel that were waiting behind them in the ring.
-    """
-
-    first: int
-    values: NDArray[np.float32]
-    arrived: int
-    backlog: int
 
 
 class Acquisition:
@@ -112,7 +92,7 @@ class Acquisition:
     ) -> None:
         self._task, self._setup = task, setup
         self._block, self._total, self._triggered = block, total, triggered
-        self._queue: queue.Queue[Block | None] = queue.Queue(QUEUED)
+        self._queue: queue.Queue[SampleBlock | None] = queue.Queue(QUEUED)
         self._patience = 0.5 * setup.ring / setup.rate
         self._ending = ending or threading.Event()
         self._error: AcquisitionStopped | None = None
@@ -123,7 +103,7 @@ class Acquisition:
 
     def __enter__(self) -> Self:
         before = time.time_ns()
-        with named(self._setup.place):
+        with driver_errors_named(self._setup.place):
             self._task.start()
         self.began = before, time.time_ns()
         self._thread.start()
@@ -148,7 +128,7 @@ class Acquisition:
         """How full the queue is, 0 to 1."""
         return self._queue.qsize() / QUEUED
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[SampleBlock]:
         """Blocks in order, until the total is reached or `ending` is set.
 
         Raises
@@ -220,10 +200,10 @@ class Acquisition:
                     f"the driver gave {got} of {n} samples and stands at sample {reached}: "
                     "samples are missing",
                 )
-            self._hand_on(Block(self.position, buffer.astype("<f4"), arrived, self.backlog))
+            self._hand_on(SampleBlock(self.position, buffer.astype("<f4"), arrived, self.backlog))
             self.position += n
 
-    def _hand_on(self, block: Block) -> None:
+    def _hand_on(self, block: SampleBlock) -> None:
         try:
             self._queue.put(block, timeout=self._patience)
         except queue.Full:
@@ -245,4 +225,4 @@ class Acquisition:
             return "the board gives no samples any more"
         if known in (DAQmxErrors.INPUT_FIFO_OVERFLOW, DAQmxErrors.INPUT_FIFO_OVERFLOW_2):
             return "the board's own memory ran over before the computer fetched it: sample slower"
-        return said(error)
+        return explained(error)

@@ -110,8 +110,7 @@ def _seconds(duration: str | None) -> float | None:
 
 
 def _recovered(part: Path, output: str | None, overwrite: bool) -> dict[str, Any]:
-    from nrm_daq.curves import recover
-    from nrm_daq.run import report_of
+    from nrm_daq.recovery import recover, report_of
 
     if output is None and part.suffix != ".part":
         raise click.UsageError("say where to with -o OUT.h5")

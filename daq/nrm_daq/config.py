@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from nrm_daq import lockin
-from nrm_plugin import units
+from nrm_daq.lockin_settings import FIELDS, given
+from nrm_plugin import plugins, units
 from nrm_plugin.errors import InvalidInput, RecipeError
+from nrm_plugin.hookspecs import ConnectedLockIn, LockIn, LockInSettings
 from nrm_plugin.vocabulary import CHANNELS, METADATA, check_name, nearest
 
 #: A channel that only marks the ramps, in V.
@@ -39,11 +40,11 @@ Volts = Annotated[float, _in("V"), Field(gt=0.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class _Part(BaseModel):
+class _ConfigTable(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
-class Channel(_Part):
+class AnalogInput(_ConfigTable):
     """An analog input: ``value = polarity * scale * volts + offset``."""
 
     terminal: str = Field(min_length=1, description="input of the board, Dev1/ai0")
@@ -58,14 +59,14 @@ class Channel(_Part):
     )
 
 
-class Trigger(_Part):
+class Trigger(_ConfigTable):
     """A digital edge that starts the recording."""
 
     terminal: str = Field(min_length=1, description="/Dev1/PFI0")
     edge: Literal["rising", "falling"] = "rising"
 
 
-class Split(_Part):
+class Split(_ConfigTable):
     """What tells ramps apart in the stream of samples."""
 
     by: Literal["auto", "height", "deflection", "marker"] = Field(
@@ -83,12 +84,16 @@ class Split(_Part):
     longest: Seconds = Field(default=120.0, description="what takes longer is no curve")
 
 
-class LockIn(_Part):
-    """An SR830: where to ask it, or what it is set to."""
+class LockInTable(_ConfigTable):
+    """A lock-in: where to ask it, or what it is set to.
 
-    address: str = Field(default="", description="VISA name, GPIB0::8::INSTR; empty: not asked")
-    library: str = Field(default="", description='VISA library, "@py" for PyVISA-py')
-    baud_rate: int = Field(default=9600, gt=0, description="of RS-232")
+    Further keys are settings of the model's own.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    model: str = Field(default="sr830", description="which lock-in; nrm plugins lists them")
+    address: str = Field(default="", description="GPIB0::8::INSTR; empty: the lock-in is not asked")
     sensitivity: Volts | None = Field(default=None, description="full scale, V rms")
     time_constant: Seconds | None = None
     poles: int | None = Field(default=None, description="6 dB/oct each")
@@ -100,23 +105,54 @@ class LockIn(_Part):
     offset_y: Annotated[Finite, _in("")] | None = None
     frequency: Hertz | None = Field(default=None, description="of the dither")
 
-    def settings(self) -> lockin.Settings:
-        """Settings that are given here."""
-        names = (
-            "sensitivity",
-            "time_constant",
-            "poles",
-            "expand_x",
-            "expand_y",
-            "offset_x",
-            "offset_y",
-        )
-        values = {f"lockin_{name}": getattr(self, name) for name in names}
+    def given(self) -> LockInSettings:
+        """Return what the lock-in is set to, as far as it is given here.
+
+        Raises
+        ------
+        InvalidInput
+            For values that this lock-in cannot have.
+        """
+        fields = {key: name for key, name in FIELDS.items() if name in type(self).model_fields}
+        values = {key: getattr(self, name) for key, name in fields.items()}
         values["dither_frequency"] = self.frequency
-        return lockin.given({key: value for key, value in values.items() if value is not None})
+        settings = given({k: v for k, v in values.items() if v is not None})
+        check = getattr(self._kind(), "check", None)
+        if check is not None:
+            check(settings)
+        return settings
+
+    def connected(self) -> ConnectedLockIn:
+        """Reach the lock-in.
+
+        Raises
+        ------
+        DaqUnavailable, InvalidInput
+        """
+        lock_in: ConnectedLockIn = self._kind().connect(self.connection())
+        return lock_in
+
+    def connection(self) -> Any:
+        """Return how the lock-in is reached: an instance of its ``Settings``.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such model, or it has no such settings.
+        """
+        kind = self._kind()
+        try:
+            return kind.Settings(address=self.address, **(self.model_extra or {}))
+        except ValidationError as error:
+            keys = type(self).model_fields | kind.Settings.model_fields
+            raise InvalidInput(_sentence(error, lambda place: keys, "lock_in.")) from None
+
+    def _kind(self) -> LockIn:
+        kind: LockIn = plugins.installed().choose("lockins", self.model)
+        return kind
 
 
-class DaqConfig(_Part):
+class DaqConfig(_ConfigTable):
     """What is recorded and how.
 
     Examples
@@ -139,9 +175,9 @@ class DaqConfig(_Part):
     )
     split: Split = Split()
     experiment: str = Field(default="", description="experiment file that goes with the curves")
-    channels: dict[str, Channel] = Field(min_length=1)
+    channels: dict[str, AnalogInput] = Field(min_length=1)
     trigger: Trigger | None = None
-    lock_in: LockIn = LockIn()
+    lock_in: LockInTable = LockInTable()
     metadata: dict[str, float | str] = Field(default_factory=dict)
 
     @classmethod
@@ -177,7 +213,9 @@ class DaqConfig(_Part):
         try:
             return cls.model_validate(dict(values))
         except (ValidationError, InvalidInput) as error:
-            raise RecipeError(_words(error)) from None
+            if isinstance(error, ValidationError):
+                raise RecipeError(_sentence(error, _keys)) from None
+            raise RecipeError(str(error)) from None
 
     @classmethod
     def simulated(cls) -> DaqConfig:
@@ -219,7 +257,9 @@ class DaqConfig(_Part):
             raise InvalidInput(f"two channels are wired to {twice}")
         if self.split.by not in ("auto", *self.channels):
             raise InvalidInput(f'split.by = "{self.split.by}" needs a channel of that name')
-        self.lock_in.settings()
+        if self.lock_in.model_fields_set:
+            self.lock_in.connection()
+            self.lock_in.given()
         self.known()
         return self
 
@@ -250,7 +290,7 @@ class DaqConfig(_Part):
         return found
 
 
-def scaling(name: str, channel: Channel) -> tuple[float, float, str]:
+def scaling(name: str, channel: AnalogInput) -> tuple[float, float, str]:
     """Gain (per volt), offset and unit of a channel.
 
     Raises
@@ -298,20 +338,22 @@ def _per_volt(name: str, scale: float | str) -> tuple[float, str]:
     )
 
 
-def _words(error: ValidationError | InvalidInput) -> str:
-    """What is wrong, with the nearest known key."""
-    if isinstance(error, InvalidInput):
-        return str(error)
-    said = []
+def _sentence(
+    error: ValidationError,
+    keys: Callable[[tuple[int | str, ...]], Iterable[str]],
+    table: str = "",
+) -> str:
+    """What is wrong, with the nearest known key; `keys` gives those of the table at a place."""
+    sentences = []
     for item in error.errors():
-        place = ".".join(str(p) for p in item["loc"])
+        key = table + ".".join(map(str, item["loc"]))
         if item["type"] == "extra_forbidden":
-            known = _keys(item["loc"][:-1])
-            said.append(f"there is no key {place!r}.{nearest(str(item['loc'][-1]), known)}")
+            hint = nearest(str(item["loc"][-1]), keys(item["loc"][:-1]))
+            sentences.append(f"there is no key {key!r}.{hint}")
         else:
             what = item["msg"].removeprefix("Value error, ")
-            said.append(f"{place}: {what}" if place else what)
-    return "; ".join(said)
+            sentences.append(f"{key}: {what}" if key else what)
+    return "; ".join(sentences)
 
 
 def _keys(place: tuple[int | str, ...]) -> Mapping[str, Any]:

@@ -11,17 +11,25 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import nidaqmx
-from nidaqmx.constants import AcquisitionType, Edge, TaskMode, TerminalConfiguration
-from nidaqmx.error_codes import DAQmxErrors
-from nidaqmx.errors import DaqError, DaqNotFoundError, DaqNotSupportedError, RpcError
-from nidaqmx.system import System
-
-from nrm_daq.config import Channel, DaqConfig
+from nrm_daq.config import AnalogInput, DaqConfig
+from nrm_daq.driver import (
+    DRIVER_ERRORS,
+    AcquisitionType,
+    DaqError,
+    DAQmxErrors,
+    Edge,
+    System,
+    TaskMode,
+    TerminalConfiguration,
+    driver_errors_named,
+    explained,
+    grpc,
+    nidaqmx,
+)
 from nrm_plugin.errors import DaqUnavailable, InvalidInput
 
 if TYPE_CHECKING:
-    from nrm_daq.device import Clock
+    from nrm_daq.device import BoardClock
 
 _WIRING = {
     "default": TerminalConfiguration.DEFAULT,
@@ -38,17 +46,6 @@ _CHANNEL_OPTIONS = (
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
 )
-
-#: What the driver says of a board that has been unplugged or switched off.
-GONE = {
-    DAQmxErrors.DEV_ABSENT_OR_UNAVAILABLE,
-    DAQmxErrors.DEVICE_REMOVED,
-    DAQmxErrors.DEV_CANNOT_BE_ACCESSED,
-    DAQmxErrors.RUNTIME_ABORTED_ROUTING,
-    DAQmxErrors.PAL_TRANSFER_ABORTED,
-}
-
-DRIVER_ERRORS = (DaqError, DaqNotFoundError, DaqNotSupportedError, RpcError)
 
 
 @dataclass(frozen=True)
@@ -133,7 +130,7 @@ class Setup:
 
 
 @contextmanager
-def connected(config: DaqConfig, clock: Clock | None = None) -> Iterator[Connection]:
+def connected(config: DaqConfig, clock: BoardClock | None = None) -> Iterator[Connection]:
     """Reach the boards that a configuration means; the simulated one is made here.
 
     Raises
@@ -144,8 +141,6 @@ def connected(config: DaqConfig, clock: Clock | None = None) -> Iterator[Connect
         if config.backend == "local":
             yield Connection(None, "this computer")
             return
-        import grpc
-
         address, place = config.address, config.address
         if config.backend == "simulated":
             from nrm_daq.device import SimulatedDaq
@@ -157,49 +152,6 @@ def connected(config: DaqConfig, clock: Clock | None = None) -> Iterator[Connect
         yield Connection(nidaqmx.GrpcSessionOptions(channel, ""), place)
 
 
-@contextmanager
-def named(where: str) -> Iterator[None]:
-    """Turn what NI's package raises into one sentence.
-
-    Raises
-    ------
-    DaqUnavailable
-    """
-    try:
-        yield
-    except DRIVER_ERRORS as error:
-        absent = isinstance(error, DaqNotFoundError | DaqNotSupportedError)
-        raise DaqUnavailable(said(error) if absent else f"{where}: {said(error)}") from None
-
-
-def said(error: Exception) -> str:
-    """What an error of NI's package means, and what to do."""
-    if isinstance(error, DaqNotFoundError):
-        return (
-            "NI-DAQmx is not installed on this computer: install NI's driver, reach a computer "
-            'that has it with backend = "remote HOST:PORT", or try --simulate'
-        )
-    if isinstance(error, DaqNotSupportedError):
-        return (
-            "NI-DAQmx does not exist for this kind of computer: reach one that has it with "
-            'backend = "remote HOST:PORT", or try --simulate'
-        )
-    if isinstance(error, RpcError):
-        if "UNAVAILABLE" in str(error):
-            return (
-                "no NI gRPC Device Server answers: start it there, and check address and firewall"
-            )
-        return " ".join(str(error).split())
-    assert isinstance(error, DaqError)
-    known = error.error_type
-    first = str(error).strip().splitlines()[0]
-    if known is DAQmxErrors.PAL_RESOURCE_RESERVED:
-        return "the board is in use by another program or task: close that first"
-    if known in GONE:
-        return f"the board has gone: check its cable and power ({first})"
-    return f"{first} (NI-DAQmx error {error.error_code})"
-
-
 def devices(connection: Connection) -> list[Device]:
     """List the boards that are there.
 
@@ -207,7 +159,7 @@ def devices(connection: Connection) -> list[Device]:
     ------
     DaqUnavailable
     """
-    with named(connection.place):
+    with driver_errors_named(connection.place):
         return [_described(device) for device in connection.system().devices]
 
 
@@ -243,30 +195,32 @@ def prepared(connection: Connection, config: DaqConfig) -> Iterator[tuple[nidaqm
     InvalidInput
         If the channels are sampled one after the other and the configuration refuses that.
     """
-    with named(connection.place):
+    with driver_errors_named(connection.place):
         task = nidaqmx.Task(grpc_options=connection.options)
     try:
         for name, channel in config.channels.items():
             _add(task, connection, name, channel)
-        with named("rate and ring"):
+        with driver_errors_named("rate and ring"):
             task.timing.cfg_samp_clk_timing(
                 config.rate, sample_mode=AcquisitionType.CONTINUOUS, samps_per_chan=1000
             )
             task.in_stream.input_buf_size = round(config.ring * config.rate)
         if config.trigger is not None:
             edge = Edge.RISING if config.trigger.edge == "rising" else Edge.FALLING
-            with named(f"trigger {config.trigger.terminal}"):
+            with driver_errors_named(f"trigger {config.trigger.terminal}"):
                 task.triggers.start_trigger.cfg_dig_edge_start_trig(config.trigger.terminal, edge)
-        with named(f"{config.rate:g} samples per second of {len(config.channels)} channels"):
+        with driver_errors_named(
+            f"{config.rate:g} samples per second of {len(config.channels)} channels"
+        ):
             task.control(TaskMode.TASK_VERIFY)
-        with named(connection.place):
+        with driver_errors_named(connection.place):
             setup = _setup(task, connection, config)
         yield task, setup
     finally:
         _close(task)
 
 
-def _add(task: nidaqmx.Task, connection: Connection, name: str, channel: Channel) -> None:
+def _add(task: nidaqmx.Task, connection: Connection, name: str, channel: AnalogInput) -> None:
     try:
         task.ai_channels.add_ai_voltage_chan(
             channel.terminal,
@@ -276,7 +230,7 @@ def _add(task: nidaqmx.Task, connection: Connection, name: str, channel: Channel
             max_val=channel.range,
         )
     except DaqError as error:
-        what = said(error)
+        what = explained(error)
         missing = (DAQmxErrors.PHYSICAL_CHAN_DOES_NOT_EXIST, DAQmxErrors.INVALID_DEVICE_ID)
         if error.error_type in missing:
             there = [t for device in devices(connection) for t in device.terminals]
@@ -285,7 +239,7 @@ def _add(task: nidaqmx.Task, connection: Connection, name: str, channel: Channel
             what = f"it cannot have a range of {channel.range:g} V or this wiring ({what})"
         raise DaqUnavailable(f"channels.{name}, terminal {channel.terminal}: {what}") from None
     except DRIVER_ERRORS as error:
-        raise DaqUnavailable(f"channels.{name}: {said(error)}") from None
+        raise DaqUnavailable(f"channels.{name}: {explained(error)}") from None
 
 
 def _setup(task: nidaqmx.Task, connection: Connection, config: DaqConfig) -> Setup:
@@ -325,7 +279,7 @@ def _delays(task: nidaqmx.Task, device: Device, config: DaqConfig) -> tuple[floa
             return (0.0,) * n
         raise DaqUnavailable(
             f"{device.product} samples its channels one after the other and does not say how "
-            f'fast ({said(error)}): with skew = "keep" they are recorded as they are'
+            f'fast ({explained(error)}): with skew = "keep" they are recorded as they are'
         ) from None
     return tuple(period * number for number in range(n))
 

@@ -1,24 +1,101 @@
-"""Curves of a stream by its height."""
+"""Force curves in a stream: by its height, by its deflection, or by a marker.
+
+Each of the three takes samples and returns the curves that they complete.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import floor, inf
+from dataclasses import dataclass
+from math import floor, inf, nan
+from typing import Protocol
 
 import numpy as np
 
-from nrm_daq import scanning
-from nrm_daq.bins import Bins
-from nrm_daq.finding import Curve, made
-from nrm_daq.scanning import FALLING, LIMIT, NOTHING, RISING
-from nrm_daq.turning import Corner, corner
+from nrm_daq import stream
+from nrm_daq.stream import ENTERED, FALLING, LEFT, LIMIT, NOTHING, RISING, Bins
+from nrm_daq.turning_points import Corner, corner, cuts
 from nrm_plugin.columns import FloatArray
+from nrm_plugin.vocabulary import SegmentKind
 
-#: Noise of the height that is warned of, as a part of the travel that makes a ramp.
+#: Noise of the height above which a warning is given, as a part of the travel that makes a ramp.
 NOISY = 1.0 / 12.0
+#: A contact ends where the deflection is back below this part of the threshold.
+RELEASE = 0.5
+#: Time in s in which the baseline of the deflection can move by the threshold.
+SETTLE = 2.0
+#: Bins that a contact lasts at least; shorter ones are glitches. A marked curve with fewer bins is
+#: not cut into segments.
+SHORTEST = 3
+#: No limit: later than any position.
+NEVER = 2**62
 
 
-class Ramps:
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a curve: samples from `start` to before `stop`, relative to the curve."""
+
+    kind: SegmentKind
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A force curve found in the stream.
+
+    Attributes
+    ----------
+    start, stop : int
+        Its first sample and the one after its last, counted from the stream's first.
+    segments : tuple of Segment
+        In order of time, without gaps.
+    complete : bool
+        False where the recording began or ended within the curve.
+    potential : float
+        Mean of the electrode potential over the curve in V; nan without that channel.
+    """
+
+    start: int
+    stop: int
+    segments: tuple[Segment, ...]
+    complete: bool = True
+    potential: float = nan
+
+
+class RampFinder(Protocol):
+    """Something that finds curves; `uses` names the channels that it looks at."""
+
+    uses: tuple[str, ...]
+
+    def feed(self, channels: Mapping[str, FloatArray]) -> list[Curve]:
+        """Take samples, at least one; return finished curves."""
+
+    def end(self) -> list[Curve]:
+        """Return what is left."""
+
+
+def curve_of(bins: Bins, begin: int, a: int, b: int, end: int, complete: bool) -> Curve:
+    """A curve whose approach ends before sample `a` and whose retract begins at `b`."""
+    parts: tuple[tuple[SegmentKind, int, int], ...] = (
+        ("approach", begin, a),
+        ("hold", a, b),
+        ("retract", b, end),
+    )
+    segments = tuple(Segment(k, i - begin, j - begin) for k, i, j in parts if j > i)
+    return Curve(begin, end, segments, complete, potential(bins, begin, end))
+
+
+def potential(bins: Bins, begin: int, end: int) -> float:
+    """Mean potential of the bins that lie mostly in a curve; nan without that channel."""
+    if "potential" not in bins:
+        return nan
+    first, last = round(begin / bins.width), round(end / bins.width)
+    values = bins.of("potential", first, last)
+    return float(values.mean()) if len(values) else nan
+
+
+class RampsByHeight:
     """Curves by height: a fall by at least `travel` and the rise after it."""
 
     uses: tuple[str, ...] = ("height", "potential")
@@ -26,7 +103,7 @@ class Ramps:
     def __init__(self, bins: Bins, warnings: list[str], rate: float, travel: float) -> None:
         self._bins, self._warnings, self._rate, self._travel = bins, warnings, rate, travel
         self._at = self._begin = self._keep = 0
-        # Direction; lowest and highest value and where: see `scanning.next_turn`.
+        # Direction; lowest and highest value and where: see `stream.next_turn`.
         self._state = np.array([0.0, inf, 0.0, -inf, 0.0])
         self._fall: float | None = None  # where it began; at the begin of what is known if unseen
         self._fall_seen = False
@@ -40,16 +117,16 @@ class Ramps:
         bins.add(channels)
         while True:
             heights, limit = bins.of("height"), self._keep + bins.most
-            met, self._at = scanning.next_turn(
+            event, self._at = stream.next_turn(
                 heights, bins.first, self._at, limit, self._travel, self._state
             )
-            if met == NOTHING:
+            if event == NOTHING:
                 break
-            if met == FALLING:
+            if event == FALLING:
                 curves += self._top()
-            elif met == RISING:
+            elif event == RISING:
                 self._low()
-            elif met == LIMIT:
+            elif event == LIMIT:
                 curves += self._overlong()
         bins.forget(self._keep)
         return curves
@@ -64,8 +141,8 @@ class Ramps:
             stop = self._corner(1.0, self._bins.stop, after=False).stop
             end = self._bins.samples
             turn = end if stop is None else self._bins.sample(stop)
-            curves.append(self._made(self._bins.sample(self._fall), turn, end, end, False))
-            self._say(self._fall, "ended before the retract")
+            curves.append(self._curve_of(self._bins.sample(self._fall), turn, end, end, False))
+            self._warn(self._fall, "ended before the retract")
         elif not self._found:
             self._warnings.append(
                 f"no ramp of {1e9 * self._travel:g} nm or more was found in "
@@ -76,7 +153,7 @@ class Ramps:
 
     def _corner(self, sign: float, stop: int, *, before: bool = True, after: bool = True) -> Corner:
         """Corner at the lowest (sign 1) or highest (-1) place since the turn before."""
-        extreme = int(self._state[scanning.LOW_AT if sign > 0 else scanning.HIGH_AT])
+        extreme = int(self._state[stream.LOW_AT if sign > 0 else stream.HIGH_AT])
         begin = self._begin
         y = sign * self._bins.of("height", begin, stop)
         found = corner(y, extreme - begin, before=before, after=after)
@@ -102,7 +179,7 @@ class Ramps:
             stop = self._begin if found.stop is None else found.stop
             curves.append(self._curve(stop))
         elif self._rises:
-            self._say(begin, "is a retract without an approach, and was dropped")
+            self._warn(begin, "is a retract without an approach, and was dropped")
         self._fall_seen = found.start is not None
         self._fall = begin - 0.5 if found.start is None else found.start
         self._bottom, self._rises = None, False
@@ -125,15 +202,15 @@ class Ramps:
         if self._bottom is not None:
             found = self._corner(-1.0, self._at, after=False)
             if found.stop is None:
-                self._say(self._fall, "takes longer than `longest`, and was dropped")
+                self._warn(self._fall, "takes longer than `longest`, and was dropped")
             else:
                 curves.append(self._curve(found.stop))
         elif self._fall is not None:
-            self._say(self._fall, "does not turn within `longest`, and was dropped")
+            self._warn(self._fall, "does not turn within `longest`, and was dropped")
             self._state[:] = 0.0, inf, self._at, -inf, self._at
         self._fall = self._bottom = None
         self._rises = False
-        falling = self._state[scanning.LOW] == inf
+        falling = self._state[stream.LOW] == inf
         self._begin = self._keep = self._at if falling else self._at - self._bins.most // 2
         if not falling:
             kept = self._bins.of("height", self._keep, self._at)
@@ -148,16 +225,196 @@ class Ramps:
         sample = self._bins.sample
         begin, a, b = (sample(x) for x in (self._fall, *self._bottom))
         if not self._fall_seen:
-            self._say(self._fall, "has an approach whose begin is missing")
+            self._warn(self._fall, "has an approach whose begin is missing")
         if stop is None:
-            self._say(self._fall, "was not over at the end of the recording")
+            self._warn(self._fall, "was not over at the end of the recording")
         end = self._bins.samples if stop is None else sample(stop)
-        return self._made(begin, a, b, max(b, end), self._fall_seen and stop is not None)
+        return self._curve_of(begin, a, b, max(b, end), self._fall_seen and stop is not None)
 
-    def _made(self, begin: int, a: int, b: int, end: int, complete: bool) -> Curve:
+    def _curve_of(self, begin: int, a: int, b: int, end: int, complete: bool) -> Curve:
         self._found = True
-        return made(self._bins, begin, a, b, end, complete)
+        return curve_of(self._bins, begin, a, b, end, complete)
 
-    def _say(self, position: float | None, what: str) -> None:
+    def _warn(self, position: float | None, what: str) -> None:
         seconds = 0.0 if position is None else self._bins.sample(position) / self._rate
         self._warnings.append(f"the curve at {seconds:.3f} s {what}")
+
+
+class RampsByDeflection:
+    """Curves by deflection: contacts with `pre` s before and `post` s after."""
+
+    uses: tuple[str, ...] = ("deflection", "potential")
+
+    def __init__(
+        self,
+        bins: Bins,
+        warnings: list[str],
+        rate: float,
+        threshold: float,
+        pre: float,
+        post: float,
+    ) -> None:
+        per_bin = rate / bins.width
+        self._bins, self._warnings, self._rate = bins, warnings, rate
+        self._threshold, self._settle = threshold, SETTLE * per_bin
+        self._pre, self._post = max(1, round(pre * per_bin)), max(1, round(post * per_bin))
+        self._state = np.array([0.0, nan, 0.0, 0.0, 0.0])
+        self._at = self._start = 0
+        self._entered: int | None = None
+        self._left: int | None = None
+
+    def feed(self, channels: Mapping[str, FloatArray]) -> list[Curve]:
+        """Take samples; return finished curves."""
+        bins, curves = self._bins, list[Curve]()
+        bins.add(channels)
+        while True:
+            event, self._at = stream.next_contact(
+                bins.of("deflection"),
+                bins.first,
+                self._at,
+                self._limit(),
+                self._threshold,
+                RELEASE * self._threshold,
+                self._settle,
+                self._state,
+            )
+            if event == NOTHING:
+                break
+            position = self._at - 1
+            if event == ENTERED:
+                curves += self._enter(position)
+            elif event == LEFT:
+                self._leave(position)
+            elif self._left is not None:
+                curves.append(self._curve(self._left + self._post))
+            else:
+                self._stuck()
+        if self._state[stream.DROPPED] == 1.0:
+            self._state[stream.DROPPED] = 2.0
+            self._warnings.append("the recording began in contact: what was cut was dropped")
+        waiting = self._entered is None and self._left is None
+        bins.forget(self._at - self._pre if waiting else self._start)
+        return curves
+
+    def end(self) -> list[Curve]:
+        """Return the curve that the end of the stream cuts, or that only waits."""
+        last = self._bins.stop
+        if self._left is not None:
+            stop = self._left + self._post
+            return [self._curve(min(stop, last), complete=stop <= last)]
+        if self._entered is not None:
+            return [self._curve(last, complete=False)]
+        return []
+
+    def _limit(self) -> int:
+        if self._left is not None:
+            return self._left + self._post + self._pre
+        return NEVER if self._entered is None else self._start + self._bins.most
+
+    def _enter(self, position: int) -> list[Curve]:
+        start, curves = position - self._pre, list[Curve]()
+        if self._left is not None:
+            middle = (self._left + position) // 2
+            stop = self._left + self._post
+            if stop > start:
+                start, stop = max(start, middle), min(stop, middle)
+            curves.append(self._curve(stop))
+        self._entered, self._start = position, start
+        return curves
+
+    def _leave(self, position: int) -> None:
+        assert self._entered is not None
+        if position - self._entered >= SHORTEST:
+            self._left = position
+        self._entered = None
+
+    def _stuck(self) -> None:
+        """In contact for longer than a curve can be: it is a new baseline."""
+        self._warnings.append(
+            f"the contact at {self._bins.sample(self._start) / self._rate:.3f} s does not end "
+            "within `longest`, and was dropped"
+        )
+        self._entered = None
+        self._state[stream.INSIDE], self._state[stream.BASELINE] = 0.0, nan
+
+    def _curve(self, stop: int, *, complete: bool = True) -> Curve:
+        bins, start = self._bins, max(self._start, 0)
+        a, b = cuts(-bins.of("deflection", start, stop))
+        self._left = self._entered = None
+        width = bins.width
+        end = bins.samples if stop == bins.stop and not complete else stop * width
+        if self._start < 0 or not complete:
+            complete = False
+            self._warnings.append(
+                f"the curve at {start * width / self._rate:.3f} s is cut by the recording's "
+                f"{'begin' if self._start < 0 else 'end'}"
+            )
+        at = (start * width, (start + a) * width, (start + b) * width, end)
+        return curve_of(bins, *at, complete)
+
+
+class RampsByMarker:
+    """Curves by a marker: as long as it is high, or from each rise to the next."""
+
+    uses: tuple[str, ...] = ("marker", "height", "deflection", "potential")
+
+    def __init__(
+        self,
+        bins: Bins,
+        warnings: list[str],
+        rate: float,
+        high: float,
+        low: float,
+        pulses: bool,
+    ) -> None:
+        self._bins, self._warnings, self._rate = bins, warnings, rate
+        self._high, self._low, self._pulses = high, low, pulses
+        self._state = np.array([nan])
+        self._start: int | None = None
+        self._began = False
+
+    def feed(self, channels: Mapping[str, FloatArray]) -> list[Curve]:
+        """Take samples; return finished curves."""
+        bins, marker, curves = self._bins, channels["marker"], list[Curve]()
+        begin, at = bins.samples, 0
+        bins.add(channels)
+        while True:
+            event, at = stream.next_edge(marker, at, self._high, self._low, self._state)
+            if event == NOTHING:
+                break
+            sample = begin + at - 1
+            if self._start is not None and event == (ENTERED if self._pulses else LEFT):
+                curves += self._curve(sample)
+            if event == ENTERED:
+                self._start, self._began = sample, sample == 0
+        start = bins.samples if self._start is None else self._start
+        bins.forget(max(start // bins.width, bins.stop - bins.most))
+        return curves
+
+    def end(self) -> list[Curve]:
+        """Return the curve that the end of the stream cuts."""
+        if self._start is None:
+            return []
+        return self._curve(self._bins.samples, cut=True)
+
+    def _curve(self, stop: int, *, cut: bool = False) -> list[Curve]:
+        assert self._start is not None
+        bins, start = self._bins, self._start
+        self._start = None
+        where = f"the marked curve at {start / self._rate:.3f} s"
+        if stop - start > bins.most * bins.width:
+            self._warnings.append(f"{where} is longer than `longest`, and was dropped")
+            return []
+        if cut or self._began:
+            side = "begin" if self._began else "end"
+            self._warnings.append(f"{where} is cut by the recording's {side}")
+        complete = not (cut or self._began)
+        name = next((name for name in ("height", "deflection") if name in bins), None)
+        first, last = -(-start // bins.width), stop // bins.width
+        if name is None or last - first < SHORTEST:
+            whole = (Segment("other", 0, stop - start),)
+            return [Curve(start, stop, whole, complete, potential(bins, start, stop))]
+        sign = 1.0 if name == "height" else -1.0
+        a, b = (first + cut for cut in cuts(sign * bins.of(name, first, last)))
+        a, b = (start if x == first else stop if x == last else x * bins.width for x in (a, b))
+        return [curve_of(bins, start, a, b, stop, complete)]

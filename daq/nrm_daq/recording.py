@@ -25,16 +25,40 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nrm_daq.acquisition import Block
 from nrm_plugin.columns import FileStamp
 from nrm_plugin.errors import CorruptFile, MissingFile, OutputError
+from nrm_plugin.files import close_after, open_locked
 
 MAGIC = b"NRM recording 1\n"
 _RECORD = struct.Struct("<4sII")
 _BLOCK = struct.Struct("<qqqq")
 
+_BUSY = "another nrm acquire is recording to it: end that one first, or record under another name"
+
 #: Time in s after which what was written must be on the disk.
 FLUSHED = 1.0
+
+
+@dataclass(frozen=True)
+class SampleBlock:
+    """Consecutive samples of all channels.
+
+    Attributes
+    ----------
+    first : int
+        Number of the first sample since the start.
+    values : (channel, sample) array of float32
+        In V.
+    arrived : int
+        Nanoseconds since 1970 by this computer's clock.
+    backlog : int
+        Samples per channel that were waiting behind them in the ring.
+    """
+
+    first: int
+    values: NDArray[np.float32]
+    arrived: int
+    backlog: int
 
 
 class Recording:
@@ -43,35 +67,36 @@ class Recording:
     Parameters
     ----------
     path : Path
-        There must be nothing.
+        There must be nothing. Nobody else can write it until it is closed.
     header : mapping
         What describes the recording, for JSON.
 
     Raises
     ------
     OutputError
-        If the place cannot be written, or no longer: the disk is full, the share is gone.
+        If there is a file, somebody else records to it, or it cannot be written, or no longer:
+        the disk is full, the share is gone.
     """
 
     def __init__(self, path: Path, header: dict[str, Any]) -> None:
         self.path, self.samples = path, 0
-        try:
-            self._file = FileIO(path, "xb")
-        except FileExistsError:
+        self._file = open_locked(path, _BUSY, FileIO)
+        head = self._file.read(len(MAGIC))
+        if head:
+            self.close()
+            recover = f"get it back with nrm acquire --recover {path}"
             raise OutputError(
                 path,
-                "there is a recording that was not finished: get it back with "
-                f"nrm acquire --recover {path}, or delete it",
-            ) from None
-        except (OSError, ValueError) as error:
-            raise OutputError(path, getattr(error, "strerror", None) or error) from None
+                f"there is a recording that was not finished: {recover}, or delete it"
+                if head == MAGIC
+                else "there is a file that is no recording: rename or delete it",
+            )
         self._flushed = time.monotonic()
         try:
             self._write(MAGIC)
             self.note(**header)
         except OutputError:
-            self.close()
-            path.unlink()
+            self.remove()
             raise
 
     def __enter__(self) -> Self:
@@ -89,11 +114,15 @@ class Recording:
         """Close the file."""
         self._file.close()
 
+    def remove(self) -> None:
+        """Close and delete the file."""
+        close_after(self._file, lambda: self.path.unlink(missing_ok=True))
+
     def note(self, **values: Any) -> None:
         """Write down something that is no block."""
         self._record(b"NOTE", json.dumps(values, default=str).encode())
 
-    def append(self, block: Block) -> None:
+    def append(self, block: SampleBlock) -> None:
         """Write a block; every second see to it that all is on the disk."""
         n = block.values.shape[1]
         head = _BLOCK.pack(block.first, block.arrived, block.backlog, n)
@@ -126,7 +155,7 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordingContents:
     """What a recording holds.
 
     Attributes
@@ -191,7 +220,7 @@ def _volts(data: bytes, n_channels: int) -> NDArray[np.float32]:
     return np.frombuffer(data, "<f4").reshape(n_channels, -1)
 
 
-def read(path: Path) -> Recorded:
+def read(path: Path) -> RecordingContents:
     """Read what a recording holds, up to the first record that is not whole.
 
     Raises
@@ -229,7 +258,7 @@ def read(path: Path) -> Recorded:
         raise CorruptFile(path, len(MAGIC), "what describes the recording", "nothing")
     columns = np.array(table, np.int64).reshape(-1, 5).T
     firsts, counts, arrived_at, backlogs, offsets = columns
-    return Recorded(
+    return RecordingContents(
         stamp,
         notes[0],
         tuple(notes[1:]),

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -16,21 +16,20 @@ import numpy as np
 
 from nrm_daq.acquisition import Acquisition, AcquisitionStopped
 from nrm_daq.config import DaqConfig, scaling
-from nrm_daq.curves import recover
-from nrm_daq.cutting import splitter_for
-from nrm_daq.display import Display
 from nrm_daq.hardware import Setup, connected, prepared
-from nrm_daq.lockin import Settings
+from nrm_daq.lockin_settings import as_metadata, check_outputs, warnings_of
+from nrm_daq.lockin_watch import LockInWatch
 from nrm_daq.recording import Recording
-from nrm_daq.sr830 import SR830
-from nrm_daq.watch import Watch
+from nrm_daq.recovery import recover, report_of
+from nrm_daq.segmentation import splitter_for
+from nrm_daq.status_line import StatusLine
 from nrm_plugin import __version__
 from nrm_plugin.errors import DaqUnavailable, InvalidInput, NrmError, OutputError
 from nrm_plugin.files import check_output
-from nrm_plugin.model import CurveSet
+from nrm_plugin.hookspecs import ConnectedLockIn, LockInSettings
 
 if TYPE_CHECKING:
-    from nrm_daq.device import Clock
+    from nrm_daq.device import BoardClock
 
 
 def record(
@@ -40,7 +39,7 @@ def record(
     *,
     overwrite: bool = False,
     quiet: bool = False,
-    clock: Clock | None = None,
+    clock: BoardClock | None = None,
     ending: threading.Event | None = None,
 ) -> dict[str, Any]:
     """Record until the time is up, somebody ends it, or something breaks.
@@ -55,7 +54,7 @@ def record(
     overwrite : bool
     quiet : bool
         Show nothing on the terminal.
-    clock : Clock, optional
+    clock : BoardClock, optional
         Of the simulated board.
     ending : Event, optional
         Ends the recording when it is set.
@@ -78,7 +77,7 @@ def record(
         task, setup = stack.enter_context(prepared(connection, config))
         total = None if duration is None else max(1, round(duration * setup.rate))
         header = described(config, setup, settings)
-        display = Display(config, setup, header["channels"], quiet=quiet)
+        display = StatusLine(config, setup, header["channels"], quiet=quiet)
         recording = stack.enter_context(Recording(part, header))
         stack.callback(_forget_empty, recording)
         stack.enter_context(_ended_by_signal(ending))
@@ -93,7 +92,7 @@ def record(
             )
         )
         recording.note(began=acquisition.began)
-        watch = Watch(lock_in, settings, clock=time.time) if lock_in else None
+        watch = LockInWatch(lock_in, settings, clock=time.time) if lock_in else None
         with display, watch or nullcontext():
             ended = _write_down(acquisition, recording, display, watch)
         notes: dict[str, Any] = {"ended": ended}
@@ -111,7 +110,7 @@ def record(
     return _finished(part, out, overwrite, ended)
 
 
-def described(config: DaqConfig, setup: Setup, settings: Settings) -> dict[str, Any]:
+def described(config: DaqConfig, setup: Setup, settings: LockInSettings) -> dict[str, Any]:
     """Return what a recording says of itself first."""
     channels = []
     for name, channel in config.channels.items():
@@ -132,7 +131,7 @@ def described(config: DaqConfig, setup: Setup, settings: Settings) -> dict[str, 
 
         given = read(config.experiment)
         experiment = {"name": given.name, "text": given.text}
-    warnings = list(settings.warnings())
+    warnings = warnings_of(settings)
     if abs(setup.rate / config.rate - 1.0) > 1e-6:
         warnings.append(f"the board samples at {setup.rate:.9g} Hz, not at {config.rate:.9g} Hz")
     return {
@@ -177,7 +176,7 @@ def checked(config: DaqConfig) -> dict[str, Any]:
     ]
     splitter = splitter_for(setup.rate, config.split, config.channels)
     said.append(f"ramps are found by {splitter.by}" if splitter else "nothing tells ramps apart")
-    known = {**config.known(), **settings.metadata()}
+    known = {**config.known(), **as_metadata(settings)}
     lacking = [
         k
         for k in ("lockin_sensitivity", "lockin_time_constant", "dither_amplitude")
@@ -189,49 +188,25 @@ def checked(config: DaqConfig) -> dict[str, Any]:
     return {"setup": setup.values(), "channels": header["channels"], "said": said}
 
 
-def report_of(curves: CurveSet, path: Path, stopped: str = "") -> dict[str, Any]:
-    """Return what became of a recording, for people and programs."""
-    with_ramp = {int(s["curve"]) for s in curves.segments if s["kind"] != "other"}
-    interval = curves.channels["time"].gain
-    return {
-        "path": str(path),
-        "n_curves": curves.n_curves,
-        "curves_found": len(with_ramp),
-        "n_samples": curves.n_samples,
-        "duration": curves.n_samples * interval,
-        "rate": round(1.0 / interval, 6),
-        "channels": list(curves.channels),
-        "simulated": bool(curves.metadata.get("simulated", False)),
-        "stopped": stopped,
-        "warnings": list(curves.warnings),
-    }
-
-
 def _forget_empty(recording: Recording) -> None:
     if not recording.samples:
-        recording.close()
-        recording.path.unlink(missing_ok=True)
+        recording.remove()
 
 
-def _lock_in(config: DaqConfig, stack: ExitStack) -> tuple[SR830 | None, Settings]:
+def _lock_in(config: DaqConfig, stack: ExitStack) -> tuple[ConnectedLockIn | None, LockInSettings]:
     """Ask the lock-in what it is set to, or believe the configuration."""
-    given = config.lock_in.settings()
+    given = config.lock_in.given()
     if not config.lock_in.address or config.backend == "simulated":
         return None, given
-    lock_in = stack.enter_context(
-        SR830(
-            config.lock_in.address,
-            library=config.lock_in.library,
-            baud_rate=config.lock_in.baud_rate,
-        )
-    )
-    settings = lock_in.snapshot()
-    settings.check()
-    for key, value in given.metadata().items():
-        there = settings.metadata().get(key)
-        if there is not None and there != value and not np.isclose(there, value, rtol=1e-3):
+    lock_in = stack.enter_context(closing(config.lock_in.connected()))
+    settings = lock_in.settings()
+    check_outputs(settings)
+    read = as_metadata(settings)
+    for key, value in as_metadata(given).items():
+        actual = read.get(key)
+        if actual is not None and actual != value and not np.isclose(actual, value, rtol=1e-3):
             raise InvalidInput(
-                f"the lock-in has {key} = {there}, the configuration says {value}: leave it out "
+                f"the lock-in has {key} = {actual}, the configuration says {value}: leave it out "
                 "of the configuration, the instrument is asked"
             )
     return lock_in, settings
@@ -240,8 +215,8 @@ def _lock_in(config: DaqConfig, stack: ExitStack) -> tuple[SR830 | None, Setting
 def _write_down(
     acquisition: Acquisition,
     recording: Recording,
-    display: Display,
-    watch: Watch | None,
+    display: StatusLine,
+    watch: LockInWatch | None,
 ) -> str:
     """Write block after block; return why it ended, empty where it was meant to."""
     noted = 0
@@ -259,13 +234,13 @@ def _write_down(
     return ""
 
 
-def _stretches(watch: Watch) -> list[tuple[float, float, tuple[str, ...]]]:
+def _stretches(watch: LockInWatch) -> list[tuple[float, float, tuple[str, ...]]]:
     return [(s.begin, s.end, s.faults) for s in watch.stretches]
 
 
-def _afterwards(lock_in: SR830) -> dict[str, Any]:
+def _afterwards(lock_in: ConnectedLockIn) -> dict[str, Any]:
     try:
-        return {"lock_in_after": asdict(lock_in.snapshot())}
+        return {"lock_in_after": asdict(lock_in.settings())}
     except DaqUnavailable as error:
         return {"not_asked": f"the lock-in was not asked again at the end: {error}"}
 

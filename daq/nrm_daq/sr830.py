@@ -8,36 +8,48 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
-from enum import IntFlag
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from nrm_daq.lockin import EXPANDS, INPUTS, POLES, SENSITIVITIES, TIME_CONSTANTS, Settings
+from pydantic import BaseModel, ConfigDict, Field
+
+from nrm_daq import MissingDaqPackage
 from nrm_plugin.errors import DaqUnavailable, InvalidInput
+from nrm_plugin.hookspecs import LockInSettings
 
 T = TypeVar("T")
 
+#: Full scales in V rms, 2 nV to 1 V, by the number that ``SENS?`` answers.
+SENSITIVITIES = tuple(float(f"{d}e{p}") for p in range(-9, 1) for d in (1, 2, 5))[1:-2]
+#: Time constants in s, 10 us to 30 ks, by the number that ``OFLT?`` answers.
+TIME_CONSTANTS = tuple(float(f"{d}e{p}") for p in range(-5, 5) for d in (1, 3))
+#: Poles of the filter (6 dB per octave each), by the number that ``OFSL?`` answers.
+POLES = (1, 2, 3, 4)
+#: Expand factors, by the second number that ``OEXP?`` answers.
+EXPANDS = (1.0, 10.0, 100.0)
+#: What ``ISRC?`` answers; the last two differ in gain.
+INPUTS = ("A", "A-B", "current", "current")
 
-class Status(IntFlag):
-    """Bits that ``LIAS?`` answers: what has happened since it was last asked."""
-
-    INPUT_OVERLOAD = 1
-    FILTER_OVERLOAD = 2
-    OUTPUT_OVERLOAD = 4
-    UNLOCKED = 8
-    FREQUENCY_RANGE = 16
-    TIME_CONSTANT = 32
-
-
-#: What each bit that spoils a recording is called.
+#: Bits that ``LIAS?`` answers, and the faults that they mean; other bits are none.
 FAULTS = {
-    Status.INPUT_OVERLOAD: "input overload",
-    Status.FILTER_OVERLOAD: "filter overload",
-    Status.OUTPUT_OVERLOAD: "output overload",
-    Status.UNLOCKED: "reference unlocked",
-    Status.FREQUENCY_RANGE: "frequency range switched",
-    Status.TIME_CONSTANT: "time constant changed by itself",
+    1: "input overload",
+    2: "filter overload",
+    4: "output overload",
+    8: "reference unlocked",
+    16: "frequency range switched",
+    32: "time constant changed by itself",
 }
+
+
+class SR830Settings(BaseModel):
+    """How an SR830 is reached."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: str = Field(default="", description="VISA name, GPIB0::8::INSTR; empty: not asked")
+    library: str = Field(default="", description='VISA library, "@py" for PyVISA-py')
+    baud_rate: int = Field(default=9600, gt=0, description="of RS-232")
 
 
 class SR830:
@@ -63,11 +75,35 @@ class SR830:
         Without a VISA library, without an instrument there, or if it is no SR830.
     """
 
+    name = "sr830"
+    description = "Stanford Research SR830 over VISA, read only"
+    Settings = SR830Settings
+
+    @classmethod
+    def connect(cls, settings: SR830Settings) -> SR830:
+        """See `nrm_plugin.hookspecs.LockIn`."""
+        return cls(settings.address, library=settings.library, baud_rate=settings.baud_rate)
+
+    @staticmethod
+    def check(settings: LockInSettings) -> None:
+        """Refuse settings that no SR830 can have.
+
+        Raises
+        ------
+        InvalidInput
+        """
+        if settings.poles not in (None, *POLES):
+            raise InvalidInput(f"an SR830 has 1 to 4 poles, not {settings.poles}")
+        if settings.convention != "rms":
+            raise InvalidInput("an SR830 shows rms values: lockin_convention is rms")
+
     def __init__(
         self, address: str, *, library: str = "", timeout: float = 2.0, baud_rate: int = 9600
     ) -> None:
-        import pyvisa
-
+        try:
+            import pyvisa
+        except ModuleNotFoundError:
+            raise MissingDaqPackage("PyVISA") from None
         self.address = address
         self._timeout, self._baud_rate = timeout, baud_rate
         self._turn = threading.Lock()
@@ -190,7 +226,7 @@ class SR830:
         """Shift of the reference in rad."""
         return math.radians(self.number("PHAS?"))
 
-    def snapshot(self) -> Settings:
+    def settings(self) -> LockInSettings:
         """Read all settings.
 
         Raises
@@ -198,39 +234,48 @@ class SR830:
         DaqUnavailable
             If the instrument does not answer, or not sensibly.
         """
+        read = self.watched()
         current = self.choice("ISRC?", INPUTS)
         frequency = self.number("FREQ?")
-        offset_x, expand_x = self.offset_and_expand("x")
-        offset_y, expand_y = self.offset_and_expand("y")
-        return Settings(
+        return replace(
+            read,
             identity=self.identity,
             # On the current input the same numbers stand for amperes.
-            sensitivity=None if current == "current" else self.choice("SENS?", SENSITIVITIES),
-            time_constant=self.choice("OFLT?", TIME_CONSTANTS),
-            poles=self.choice("OFSL?", POLES),
-            offset_x=offset_x,
-            offset_y=offset_y,
-            expand_x=expand_x,
-            expand_y=expand_y,
+            sensitivity=None if current == "current" else read.sensitivity,
             output_x=self.choice("FPOP? 1", (False, True)),
             output_y=self.choice("FPOP? 2", (False, True)),
             reference_frequency=frequency if frequency > 0.0 else None,
             harmonic=int(self.number("HARM?")),
-            phase=self.phase(),
             sine_amplitude=self.number("SLVL?"),
             internal_reference=self.choice("FMOD?", (False, True)),
             synchronous=self.choice("SYNC?", (False, True)),
             input=current,
         )
 
-    def status(self) -> Status:
+    def watched(self) -> LockInSettings:
+        """Read only what scales, shifts or delays X and Y: a third of the questions."""
+        offset_x, expand_x = self.offset_and_expand("x")
+        offset_y, expand_y = self.offset_and_expand("y")
+        return LockInSettings(
+            sensitivity=self.choice("SENS?", SENSITIVITIES),
+            time_constant=self.choice("OFLT?", TIME_CONSTANTS),
+            poles=self.choice("OFSL?", POLES),
+            offset_x=offset_x,
+            offset_y=offset_y,
+            expand_x=expand_x,
+            expand_y=expand_y,
+            phase=self.phase(),
+        )
+
+    def status(self) -> dict[str, bool]:
         """Read what has happened since this was last asked; asking clears it.
 
         Raises
         ------
         DaqUnavailable
         """
-        return Status(int(self.number("LIAS?")) & sum(FAULTS))
+        bits = int(self.number("LIAS?"))
+        return {fault: bool(bits & bit) for bit, fault in FAULTS.items()}
 
     def _entry(self, question: str, number: float, table: Sequence[T]) -> T:
         if not (number.is_integer() and 0 <= number < len(table)):

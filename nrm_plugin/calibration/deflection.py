@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
-from nrm_plugin.calibration.estimate import CalibrationFailed, Estimate
+from nrm_plugin.calibration import CalibrationFailed, Estimate
+from nrm_plugin.calibration.inputs import merged
+from nrm_plugin.calibration.linearity import Wall, softness, straight_part
 from nrm_plugin.calibration.pooling import Pooled, pool
-from nrm_plugin.calibration.straight import Wall, softness, straight_part
-from nrm_plugin.calibration.wall import Contact, Unusable, contact_of, robust_line
+from nrm_plugin.calibration.shared_settings import CalibrationSettings, or_defaults
+from nrm_plugin.calibration.wall import Unusable, WallContact, contact_of, robust_line
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.model import CurveSet
 
@@ -22,11 +26,11 @@ _MOST = 1000
 
 
 @dataclass(frozen=True)
-class _Curve:
+class _CurveContacts:
     """The contacts of one curve, one per direction."""
 
     number: int
-    contacts: tuple[Contact, ...]
+    contacts: tuple[WallContact, ...]
 
 
 def deflection_sensitivity(curves: CurveSet, direction: Direction = "both") -> Estimate:
@@ -93,7 +97,7 @@ def deflection_sensitivity(curves: CurveSet, direction: Direction = "both") -> E
     notes = _what_was_used(curves, wall, kinds, reasons, pooled) + notes
     notes += _old_value(curves, value)
     how = "wall of force curves, " + " and ".join(kinds)
-    return Estimate("deflection_sensitivity", value, value * relative, how, tuple(notes))
+    return Estimate("deflection_sensitivity", value, value * relative, how, notes=tuple(notes))
 
 
 def _wrong_unit(deflection: str, height: str) -> str:
@@ -119,12 +123,14 @@ def _directions(curves: CurveSet, direction: Direction) -> tuple[str, ...]:
     return kinds
 
 
-def _contacts(curves: CurveSet, kinds: tuple[str, ...]) -> tuple[list[_Curve], Counter[str], int]:
+def _contacts(
+    curves: CurveSet, kinds: tuple[str, ...]
+) -> tuple[list[_CurveContacts], Counter[str], int]:
     """Contacts of each curve in all directions asked for; why others have none; wrong signs."""
     n = curves.n_curves
     chosen = np.unique(np.linspace(0, n - 1, min(n, _MOST)).astype(np.int64))
     segments = curves.segments
-    found: list[_Curve] = []
+    found: list[_CurveContacts] = []
     reasons: Counter[str] = Counter()
     turned = 0
     for curve in chosen:
@@ -137,11 +143,11 @@ def _contacts(curves: CurveSet, kinds: tuple[str, ...]) -> tuple[list[_Curve], C
         except Unusable as why:
             reasons[str(why)] += 1
             continue
-        found.append(_Curve(int(curve), contacts))
+        found.append(_CurveContacts(int(curve), contacts))
     return found, reasons, turned
 
 
-def _of_kind(segments: np.ndarray, kind: str, height: FloatArray, volts: FloatArray) -> Contact:
+def _of_kind(segments: np.ndarray, kind: str, height: FloatArray, volts: FloatArray) -> WallContact:
     for _, start, stop, name in segments.tolist():
         if name == kind:
             return contact_of(height[start:stop], volts[start:stop], kind == "approach")
@@ -217,3 +223,28 @@ def _old_value(curves: CurveSet, value: float) -> list[str]:
     if not isinstance(old, float):
         return []
     return [f"the file says {old * 1e9:.4g} nm/V: this is {value / old:.3f} times that"]
+
+
+class DeflectionCalibration:
+    """Deflection sensitivity from the wall of curves on a bare, stiff sample.
+
+    FILEs are curves with the deflection in volts.
+    """
+
+    name = "deflection"
+    description = "Deflection sensitivity from the wall of curves on a stiff sample."
+
+    class Settings(CalibrationSettings):
+        """Which direction of the curves is used."""
+
+        direction: Direction = Field("both", description="Direction of the curves; both: the mean.")
+
+    def estimate(
+        self, inputs: Sequence[CurveSet], settings: DeflectionCalibration.Settings | None = None
+    ) -> Estimate:
+        """See `deflection_sensitivity`."""
+        chosen = or_defaults(settings, self.Settings)
+        return deflection_sensitivity(merged(inputs), chosen.direction)
+
+
+DEFLECTION = DeflectionCalibration()

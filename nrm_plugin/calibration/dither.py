@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import hypot
 
-from nrm_plugin.calibration.estimate import Estimate
-from nrm_plugin.calibration.known import peak_factor, require, stderr_of
+from pydantic import Field
+
+from nrm_plugin.calibration import Estimate, lockin
+from nrm_plugin.calibration.inputs import merged, require, stderr_of
 from nrm_plugin.calibration.lockin import needed
+from nrm_plugin.calibration.shared_settings import (
+    CalibrationSettings,
+    PerVolt,
+    Pure,
+    ThirdHarmonic,
+    or_defaults,
+)
 from nrm_plugin.calibration.stick import bare, plateau
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
@@ -40,7 +50,7 @@ def from_drive(
     """
     known = require(curves, *DRIVE)
     convention = curves.metadata["dither_drive_convention"]
-    drive = known["dither_drive"] * peak_factor(convention)
+    drive = known["dither_drive"] * lockin.peak_factor(convention)
     value = drive * known["dither_sensitivity"] * known["dither_response"]
     relative = hypot(
         sensitivity_stderr / known["dither_sensitivity"],
@@ -50,7 +60,11 @@ def from_drive(
     if not relative:
         notes.append("no error of sensitivity and response was given: the result has none either")
     return Estimate(
-        "dither_amplitude", value, value * relative, "drive x sensitivity x response", tuple(notes)
+        "dither_amplitude",
+        value,
+        value * relative,
+        "drive x sensitivity x response",
+        notes=tuple(notes),
     )
 
 
@@ -80,7 +94,7 @@ def from_hard_contact(curves: CurveSet, *, third_harmonic: str | None = None) ->
     other = "Take the amplitude from the drive instead (nm/V and frequency response)"
     found = bare(plateau(curves, alternative=other, third_harmonic=third_harmonic), other)
     convention = curves.metadata["lockin_convention"]
-    peak = found.rigid * peak_factor(convention)
+    peak = found.rigid * lockin.peak_factor(convention)
     value = peak / known[scale] if in_newtons else peak * known[scale]
     relative = hypot(found.rigid_stderr / found.rigid, stderr_of(curves, scale))
     return Estimate(
@@ -88,7 +102,7 @@ def from_hard_contact(curves: CurveSet, *, third_harmonic: str | None = None) ->
         value,
         value * relative,
         "hard contact: lateral signal of a tip that sticks",
-        (
+        notes=(
             *found.notes,
             f"contact's compliance extrapolated away: factor {found.rigid / found.amplitude:.3f}",
             f"lock-in values taken as {convention}",
@@ -111,3 +125,57 @@ def _unit(curves: CurveSet) -> str:
         "the curves have no lateral lock-in signal; if one was recorded under another name, map "
         "it, for example to lockin_output_x"
     )
+
+
+class DriveDither:
+    """Amplitude of the dither, peak, from the sine that drives it.
+
+    Needed are dither_drive, dither_drive_convention, dither_sensitivity and dither_response, from
+    FILEs, --experiment and --set, in rising order of rank.
+    """
+
+    name = "dither drive"
+    description = "Amplitude of the dither, from drive x sensitivity x response."
+
+    class Settings(CalibrationSettings):
+        """Standard errors of what is multiplied."""
+
+        sensitivity_error: PerVolt = Field(0.0, description="Standard error of dither_sensitivity.")
+        response_error: Pure = Field(0.0, description="Standard error of dither_response.")
+
+    def estimate(
+        self, inputs: Sequence[CurveSet], settings: DriveDither.Settings | None = None
+    ) -> Estimate:
+        """See `from_drive`."""
+        chosen = or_defaults(settings, self.Settings)
+        return from_drive(
+            merged(inputs),
+            sensitivity_stderr=chosen.sensitivity_error,
+            response_stderr=chosen.response_error,
+        )
+
+
+class HardContactDither:
+    """Amplitude of the dither, peak, from the signal of a tip that sticks to a bare, hard sample.
+
+    FILEs are approaches onto it, with the lock-in's signal and the lateral sensitivity.
+    """
+
+    name = "dither hard"
+    description = "Amplitude of the dither, from a tip that sticks to a hard sample."
+
+    class Settings(CalibrationSettings):
+        """What else was recorded."""
+
+        third_harmonic: ThirdHarmonic = None
+
+    def estimate(
+        self, inputs: Sequence[CurveSet], settings: HardContactDither.Settings | None = None
+    ) -> Estimate:
+        """See `from_hard_contact`."""
+        chosen = or_defaults(settings, self.Settings)
+        return from_hard_contact(merged(inputs), third_harmonic=chosen.third_harmonic)
+
+
+DRIVE_DITHER = DriveDither()
+HARD_CONTACT_DITHER = HardContactDither()

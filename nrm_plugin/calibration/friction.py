@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nrm_plugin.calibration.estimate import CalibrationFailed
-from nrm_plugin.calibration.scatter import mean_and_error
+from nrm_plugin.calibration import CalibrationFailed
+from nrm_plugin.calibration.pooling import mean_and_error
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.images import Image
@@ -43,7 +43,7 @@ class Loops:
     retrace: FloatArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LoopShape:
     """What friction loops have in common; each value with its standard error.
 
@@ -179,15 +179,15 @@ def shape_of(loops: Loops, limit: float | None = None) -> LoopShape:
         slopes = 0.5 * sign * (up.slope - down.slope) / loops.step
         slope, slope_error = mean_and_error(slopes)
     return LoopShape(
-        slope,
-        slope_error,
-        abs(half),
-        half_error,
-        offset,
-        offset_error,
-        samples * loops.step,
-        samples,
-        len(loops.trace),
+        slope=slope,
+        slope_stderr=slope_error,
+        half_width=abs(half),
+        half_width_stderr=half_error,
+        offset=offset,
+        offset_stderr=offset_error,
+        stick_length=samples * loops.step,
+        stick_samples=samples,
+        n_lines=len(loops.trace),
     )
 
 

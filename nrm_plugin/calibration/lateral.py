@@ -7,16 +7,25 @@ that the measured spring constant takes the place of the thickness, which is bad
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import pi
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from pydantic import Field
 
-from nrm_plugin.calibration.estimate import CalibrationFailed, Estimate
-from nrm_plugin.calibration.silicon import Moduli, isotropic, silicon
+from nrm_plugin.calibration import CalibrationFailed, Estimate
+from nrm_plugin.calibration.inputs import merged
+from nrm_plugin.calibration.shared_settings import (
+    CalibrationSettings,
+    Errors,
+    Pure,
+    or_defaults,
+)
+from nrm_plugin.calibration.silicon import ElasticModuli, isotropic, silicon
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.model import CurveSet
 from nrm_plugin.vocabulary import missing_calibration
 
 #: Metadata keys that `stiffness_from_geometry` needs.
@@ -60,7 +69,7 @@ def torsional_stiffness(
     length : float or array
         Of the whole beam, m.
     shear_over_young : float
-        G/E (`silicon.Moduli.ratio`).
+        G/E (`silicon.ElasticModuli.ratio`).
     setback : float or array
         Distance of the tip from the free end, m.
     spring_at : str
@@ -87,7 +96,7 @@ def width_factor(width: Any, thickness: Any, anisotropy: float = 1.0) -> Any:
     width, thickness : float or array
         m.
     anisotropy : float
-        ``shear_normal / shear`` of `silicon.Moduli`; 1 for isotropic ones.
+        ``shear_normal / shear`` of `silicon.ElasticModuli`; 1 for isotropic ones.
     """
     ratio = np.asarray(width / thickness * np.sqrt(anisotropy), float)
     n = np.arange(1.0, 40.0, 2.0)
@@ -101,8 +110,8 @@ def lever_arm(tip_height: Any, thickness: Any) -> Any:
     return tip_height + 0.5 * thickness
 
 
-def moduli(orientation: str, poisson_ratio: float | None = None) -> Moduli:
-    """Moduli by the value of ``cantilever_orientation``: 110, 100 or isotropic.
+def moduli(orientation: str, poisson_ratio: float | None = None) -> ElasticModuli:
+    """ElasticModuli by the value of ``cantilever_orientation``: 110, 100 or isotropic.
 
     Parameters
     ----------
@@ -199,7 +208,7 @@ def stiffness_from_geometry(
         value,
         error,
         f"geometry: (4/3)(G/E) k_c l^2 / l_t^2, G/E = {material.ratio:.4f}",
-        tuple(notes),
+        notes=tuple(notes),
     )
 
 
@@ -246,3 +255,43 @@ def _monte_carlo(
     if linear[1] and not 1.0 / _SKEWED < spread / linear[1] < _SKEWED:
         text += "; wider and more skewed than the standard error says"
     return text
+
+
+class GeometryCalibration:
+    """Lateral stiffness of a rectangular cantilever from its geometry.
+
+    Known values come from FILEs, --experiment and --set, in rising order of rank.
+    """
+
+    name = "lateral geometry"
+    description = "Lateral stiffness of a rectangular cantilever."
+
+    class Settings(CalibrationSettings):
+        """Material, place and standard errors."""
+
+        material_poisson: Pure | None = Field(
+            None,
+            description="Poisson ratio of an isotropic cantilever, 0.25 for silicon nitride.",
+        )
+        spring_at: Literal["tip", "end"] = Field(
+            "tip", description="Where the spring constant holds, if the tip is set back."
+        )
+        error: Errors = Field(
+            default_factory=dict,
+            description="Standard error of a known value, tip_height=1um; may be repeated.",
+        )
+
+    def estimate(
+        self, inputs: Sequence[CurveSet], settings: GeometryCalibration.Settings | None = None
+    ) -> Estimate:
+        """See `stiffness_from_geometry`."""
+        chosen = or_defaults(settings, self.Settings)
+        return stiffness_from_geometry(
+            merged(inputs).metadata,
+            poisson_ratio=chosen.material_poisson,
+            errors=chosen.error,
+            spring_at=chosen.spring_at,
+        )
+
+
+GEOMETRY = GeometryCalibration()

@@ -13,7 +13,7 @@ from math import gamma, pi, sqrt
 
 import numpy as np
 
-from nrm_plugin.calibration.known import peak_factor, require
+from nrm_plugin.calibration.inputs import require
 from nrm_plugin.columns import DerivedColumn, FloatArray
 from nrm_plugin.errors import InvalidInput, UnknownChannel
 from nrm_plugin.model import Channel, CurveSet
@@ -25,25 +25,50 @@ LIMIT = 10.9
 PARTS = {"x": "lateral_in_phase", "y": "lateral_quadrature"}
 
 
-def input_volts(
-    output: FloatArray, sensitivity: float, expand: float = 1.0, offset: float = 0.0
-) -> FloatArray:
-    """Volts at the input for volts at the X or Y output.
-
-    ``X = (V / (10 V expand) + offset) sensitivity``, the inverse of the output's
-    ``V = (X / sensitivity - offset) expand 10 V`` (SR830 manual, "CH1 and CH2 outputs").
+def peak_factor(convention: str) -> float:
+    """What a lock-in's number is multiplied by to be the peak of the sine it belongs to.
 
     Parameters
     ----------
-    output : array
-        In V.
+    convention : str
+        ``rms`` or ``peak``.
+    """
+    return sqrt(2.0) if convention == "rms" else 1.0
+
+
+def turned(x: FloatArray, y: FloatArray, phase: float) -> tuple[FloatArray, FloatArray]:
+    """X and Y of X + iY times exp(-i phase), the phase of the instrument in rad taken out."""
+    turn = np.exp(-1j * phase)
+    return x * turn.real - y * turn.imag, x * turn.imag + y * turn.real
+
+
+def input_scale(
+    sensitivity: float, expand: float = 1.0, offset: float = 0.0
+) -> tuple[float, float]:
+    """Gain and offset (V) that make volts at the input of volts at the X or Y output.
+
+    ``X = (V / (10 V expand) + offset) sensitivity``, the inverse of `output_volts`.
+
+    Parameters
+    ----------
     sensitivity : float
         Full scale in V; of the same kind (rms or peak) as the result.
     expand : float
     offset : float
         As a fraction of full scale.
     """
-    return np.asarray((output / (FULL_SCALE * expand) + offset) * sensitivity)
+    return sensitivity / (FULL_SCALE * expand), offset * sensitivity
+
+
+def output_volts(
+    x: FloatArray, sensitivity: float, expand: float = 1.0, offset: float = 0.0
+) -> FloatArray:
+    """Volts at the X or Y output for volts at the input, up to where the output stops.
+
+    ``V = (X / sensitivity - offset) expand 10 V`` (SR830 manual, "CH1 and CH2 outputs"); see
+    `input_scale`.
+    """
+    return np.clip((x / sensitivity - offset) * expand * FULL_SCALE, -LIMIT, LIMIT)
 
 
 def needed(curves: CurveSet) -> tuple[str, ...]:
@@ -81,12 +106,12 @@ def at_input(curves: CurveSet) -> CurveSet:
     for axis in axes:
         channel, name = curves.channels[f"lockin_output_{axis}"], PARTS[axis]
         expand, offset = known[f"lockin_expand_{axis}"], known[f"lockin_offset_{axis}"]
-        scale = sensitivity / (FULL_SCALE * expand)
+        scale, shift = input_scale(sensitivity, expand, offset)
         made = replace(
             channel,
             name=name,
             gain=channel.gain * scale,
-            offset=channel.offset * scale + offset * sensitivity,
+            offset=channel.offset * scale + shift,
             source=f"{channel.name} at the input: sensitivity {sensitivity:g} V, "
             f"expand {expand:g}, offset {offset:g}",
         )
@@ -131,12 +156,11 @@ def rotated(curves: CurveSet) -> CurveSet:
     phase = require(curves, "lockin_phase")["lockin_phase"]
     curves = at_the_lockin(curves)
     x, y = (curves.channel(name) for name in PARTS.values())
-    cos, sin = float(np.cos(phase)), float(np.sin(phase))
     curves = _with_derived(
         curves,
         x.unit,
         f"turned by {-phase:g} rad",
-        (lambda a, b: a * cos + b * sin, lambda a, b: b * cos - a * sin),
+        (lambda a, b: turned(a, b, phase)[0], lambda a, b: turned(a, b, phase)[1]),
         (x, y),
     )
     done = f"taken out of the channels ({phase:g} rad)"

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import median_filter
 from scipy.optimize import least_squares
-from scipy.special import chdtrc, gammainccinv, stdtrit
+from scipy.special import chdtrc, gammainccinv
 
-from nrm_plugin.calibration.estimate import CalibrationFailed
+from nrm_plugin.calibration import CalibrationFailed
 from nrm_plugin.calibration.peaks import Peak, broad_peaks
+from nrm_plugin.calibration.pooling import widening
 from nrm_plugin.calibration.spectrum import Spectrum
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
@@ -29,7 +30,7 @@ _MOST_POINTS, _STANDS_OUT = 1000, 40.0
 _MISFIT = 0.2
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Oscillator:
     """A fitted oscillator; powers in the square of the spectrum's signal.
 
@@ -353,16 +354,16 @@ def _with_errors(part: Spectrum, solution: Solution, spacing: float, lines: int)
             "the peak is only a few steps of the spectrum wide: Q is too low, k is less affected"
         )
     return Oscillator(
-        power,
-        power * float(errors[0]),
-        resonance,
-        resonance * float(errors[1]),
-        quality,
-        quality * float(errors[2]),
-        background,
-        (float(f[0]), float(f[-1])),
-        len(f),
-        tuple(notes),
+        power=power,
+        power_stderr=power * float(errors[0]),
+        frequency=resonance,
+        frequency_stderr=resonance * float(errors[1]),
+        quality=quality,
+        quality_stderr=quality * float(errors[2]),
+        background=background,
+        window=(float(f[0]), float(f[-1])),
+        points=len(f),
+        notes=tuple(notes),
     )
 
 
@@ -389,7 +390,7 @@ def _scatter(part: Spectrum, ratio: FloatArray) -> float:
             found *= 1.0 + 2.0 * r
     if not np.isfinite(part.averages):
         # Found from about n / 3 independent numbers.
-        return found * (float(stdtrit(n / 3.0, 0.975)) / 1.959964) ** 2
+        return found * widening(n / 3.0) ** 2
     known = part.inflation / part.averages
     # The standard deviation of a variance of gamma-distributed values.
     spread = np.sqrt((2.0 + 6.0 / part.averages) / n)

@@ -7,15 +7,23 @@ turns E' d of storage into loss.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import atan, hypot, isfinite, pi
 
 import numpy as np
+from pydantic import Field
 
-from nrm_plugin.calibration import lockin
-from nrm_plugin.calibration.contacts import Contact, pressed
-from nrm_plugin.calibration.estimate import CalibrationFailed, Estimate
-from nrm_plugin.calibration.known import peak_factor, require
-from nrm_plugin.calibration.scatter import mean_and_error
+from nrm_plugin.calibration import CalibrationFailed, Estimate, lockin
+from nrm_plugin.calibration.inputs import merged, require
+from nrm_plugin.calibration.lateral_contacts import LateralContact, pressed
+from nrm_plugin.calibration.pooling import mean_and_error
+from nrm_plugin.calibration.shared_settings import (
+    Angle,
+    CalibrationSettings,
+    Pure,
+    ThirdHarmonic,
+    or_defaults,
+)
 from nrm_plugin.calibration.stick import TURN, plateau
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
@@ -48,7 +56,7 @@ def from_hard_contact(curves: CurveSet, *, third_harmonic: str | None = None) ->
         _wrapped(found.phase),
         found.phase_stderr,
         "hard contact: phase of a tip that sticks",
-        found.notes,
+        notes=found.notes,
     )
 
 
@@ -105,7 +113,7 @@ def from_elastomer(
         _wrapped(centre + shift),
         hypot(error, loss_tangent_stderr / (1.0 + loss_tangent**2)),
         "reference elastomer of known loss tangent",
-        tuple(notes),
+        notes=tuple(notes),
     )
 
 
@@ -132,13 +140,13 @@ def _per_lever(curves: CurveSet) -> float | None:
     data = curves.metadata
     if any(key not in data for key in _scales(curves)):
         return None
-    peak = peak_factor(data["lockin_convention"]) / float(data["dither_amplitude"])
+    peak = lockin.peak_factor(data["lockin_convention"]) / float(data["dither_amplitude"])
     if curves.channels["lateral_in_phase"].unit == "V":
         return peak * float(data["lateral_sensitivity"])
     return peak / float(data["lateral_stiffness"])
 
 
-def _of_one(contact: Contact, per_lever: float | None, loss: float) -> tuple[float, float]:
+def _of_one(contact: LateralContact, per_lever: float | None, loss: float) -> tuple[float, float]:
     """Phase of the instrument from one curve, and its change over the range of loads."""
     mean = contact.signal.mean()
     if abs(mean) < 3.0 * contact.noise:
@@ -181,3 +189,76 @@ def _less(ratio: FloatArray, loss: float) -> FloatArray:
 def _wrapped(phase: float) -> float:
     """The same angle between -pi and pi."""
     return float(np.angle(np.exp(1j * phase)))
+
+
+class HardContactPhase:
+    """Phase of the instrument from a tip that sticks to a hard sample.
+
+    X + iY is multiplied by exp(-i phase). FILEs are approaches onto the sample.
+    """
+
+    name = "phase hard"
+    description = "Phase of the instrument, from a tip that sticks to a hard sample."
+
+    class Settings(CalibrationSettings):
+        """What else was recorded."""
+
+        third_harmonic: ThirdHarmonic = None
+
+    def estimate(
+        self, inputs: Sequence[CurveSet], settings: HardContactPhase.Settings | None = None
+    ) -> Estimate:
+        """See `from_hard_contact`."""
+        chosen = or_defaults(settings, self.Settings)
+        return from_hard_contact(merged(inputs), third_harmonic=chosen.third_harmonic)
+
+
+class ElastomerPhase:
+    """Phase of the instrument from a reference of known loss tangent.
+
+    X + iY is multiplied by exp(-i phase). FILEs are approaches that press into the reference.
+    """
+
+    name = "phase elastomer"
+    description = "Phase of the instrument, from a reference of known loss tangent."
+
+    class Settings(CalibrationSettings):
+        """What is known of the reference."""
+
+        loss_tangent: Pure = Field(description="E''/E' at the dither frequency.")
+        loss_tangent_error: Pure = Field(0.0, description="Standard error of the loss tangent.")
+
+    def estimate(
+        self, inputs: Sequence[CurveSet], settings: ElastomerPhase.Settings | None = None
+    ) -> Estimate:
+        """See `from_elastomer`."""
+        chosen = or_defaults(settings, self.Settings)
+        return from_elastomer(merged(inputs), chosen.loss_tangent, chosen.loss_tangent_error)
+
+
+class GivenPhase:
+    """Phase of the instrument that is known from elsewhere.
+
+    X + iY is multiplied by exp(-i phase).
+    """
+
+    name = "phase given"
+    description = "Phase of the instrument, as given."
+
+    class Settings(CalibrationSettings):
+        """The phase."""
+
+        value: Angle = Field(description="The phase, 40deg.")
+        value_error: Angle = Field(0.0, description="Standard error of the phase.")
+
+    def estimate(
+        self, inputs: Sequence[CurveSet], settings: GivenPhase.Settings | None = None
+    ) -> Estimate:
+        """See `given`."""
+        chosen = or_defaults(settings, self.Settings)
+        return given(chosen.value, chosen.value_error)
+
+
+HARD_CONTACT_PHASE = HardContactPhase()
+ELASTOMER_PHASE = ElastomerPhase()
+GIVEN_PHASE = GivenPhase()

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+from nrm_plugin.calibration import CalibrationFailed
 from nrm_plugin.columns import FloatArray
 
 #: Values farther than this many robust standard deviations (more if they are few) from the median
 #: are left out; from how many values on their scatter alone says how sure the mean is.
 _FAR, _SCATTER_FROM = 5.0, 3
 
+#: Half of the 95 % interval of the normal distribution, in standard errors.
+_TWO_SIDED = 1.959964
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Pooled:
     """A mean over curves.
 
@@ -71,14 +75,13 @@ def pool(values: FloatArray, variances: FloatArray) -> Pooled:
     elif between > 0.0:
         share = between / (between + float(v.mean()))
         freedom = (len(x) - 1) / share**2
-    widened = float(stdtrit(freedom, 0.975)) / 1.959964
     return Pooled(
-        mean,
-        widened * float(np.sqrt(variance)),
-        float(1.0 / np.sqrt(np.sum(1.0 / v))),
-        float(np.sqrt(typical)),
-        float(np.sqrt(between)),
-        int((~keep).sum()),
+        mean=mean,
+        stderr=widening(freedom) * float(np.sqrt(variance)),
+        least=float(1.0 / np.sqrt(np.sum(1.0 / v))),
+        within=float(np.sqrt(typical)),
+        between=float(np.sqrt(between)),
+        outliers=int((~keep).sum()),
     )
 
 
@@ -99,3 +102,36 @@ def _between(x: FloatArray, v: FloatArray) -> float:
         middle = 0.5 * (low + high)
         low, high = (middle, high) if excess(middle) > 0.0 else (low, middle)
     return 0.5 * (low + high)
+
+
+def mean_and_error(values: FloatArray) -> tuple[float, float]:
+    """Mean of repeats and its standard error from their scatter.
+
+    The standard error is widened by Student's t, so that 1.96 of them are a 95 % interval for
+    any number of repeats.
+
+    Parameters
+    ----------
+    values : (n,) array
+        At least two.
+
+    Raises
+    ------
+    CalibrationFailed
+        With fewer.
+    """
+    n = len(values)
+    if n < 2:
+        raise CalibrationFailed("one value has no scatter: at least two curves or lines are needed")
+    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(n)) * widening(n - 1)
+
+
+def widening(freedom: float) -> float:
+    """Student's t over the normal distribution's width, for an interval of 95 %.
+
+    Parameters
+    ----------
+    freedom : float
+        Degrees of freedom.
+    """
+    return float(stdtrit(freedom, 0.975)) / _TWO_SIDED

@@ -7,17 +7,28 @@ interferometer's, at many frequencies with one drive.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import Field
 from scipy.signal import find_peaks
 from scipy.special import stdtrit
 
-from nrm_plugin.calibration.estimate import CalibrationFailed, Estimate
+from nrm_plugin.calibration import CalibrationFailed, Estimate
+from nrm_plugin.calibration.inputs import merged, only_file
+from nrm_plugin.calibration.shared_settings import (
+    Angle,
+    CalibrationSettings,
+    Frequency,
+    Pure,
+    or_defaults,
+)
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.delimited import TextTable
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
+from nrm_plugin.vocabulary import missing_calibration
 
 #: Fewest frequencies; points of a local fit; points within the width of a resonance.
 _FEWEST, _LOCAL, _PER_WIDTH = 20, 9, 4
@@ -46,7 +57,7 @@ class Resonance:
         return self.frequency / self.width
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Transfer:
     """Gain and phase (rad) at a frequency, over those at rest, with standard errors."""
 
@@ -57,7 +68,7 @@ class Transfer:
     phase_stderr: float | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Response:
     """Motion against frequency, in relation to that at rest.
 
@@ -101,10 +112,20 @@ class Response:
         gain = float(np.exp(log))
         gain_error = gain * float(np.hypot(error, self.log_rest_stderr))
         if self.phase is None:
-            return Transfer(frequency, gain, gain_error, None, None)
+            return Transfer(
+                frequency=frequency,
+                gain=gain,
+                gain_stderr=gain_error,
+                phase=None,
+                phase_stderr=None,
+            )
         phase, error = self._local(self.phase, frequency, self.phase_noise)
         return Transfer(
-            frequency, gain, gain_error, phase, float(np.hypot(error, self.phase_rest_stderr))
+            frequency=frequency,
+            gain=gain,
+            gain_stderr=gain_error,
+            phase=phase,
+            phase_stderr=float(np.hypot(error, self.phase_rest_stderr)),
         )
 
     def _local(self, values: FloatArray, frequency: float, noise: float) -> tuple[float, float]:
@@ -224,7 +245,7 @@ class Response:
         except CalibrationFailed as none:
             notes.append(str(none))
         method = f"scanner response at {frequency:.6g} Hz"
-        return Estimate("dither_response", here.gain, here.gain_stderr, method, tuple(notes))
+        return Estimate("dither_response", here.gain, here.gain_stderr, method, notes=tuple(notes))
 
 
 def response(
@@ -275,13 +296,13 @@ def response(
     rest, rest_error = _at_rest(f[low] ** 2, log[low], noise)
     turn, turn_error = _at_rest(f[low], p[low], phase_noise)
     return Response(
-        f,
-        log - rest,
-        None if phase is None else p - turn,
-        noise,
-        phase_noise,
-        rest_error,
-        turn_error,
+        frequency=f,
+        log_gain=log - rest,
+        phase=None if phase is None else p - turn,
+        log_gain_noise=noise,
+        phase_noise=phase_noise,
+        log_rest_stderr=rest_error,
+        phase_rest_stderr=turn_error,
     )
 
 
@@ -397,3 +418,46 @@ def from_curves(curves: CurveSet) -> Response:
         return response(frequency, curves.read("lateral_amplitude"), phase)
     signal = curves.read("lateral_in_phase") + 1j * curves.read("lateral_quadrature")
     return response(frequency, np.abs(signal), np.angle(signal))
+
+
+class ResponseCalibration:
+    """Motion of the scanner at the dither's frequency over that at rest.
+
+    FILE is a table with titles and units, 'frequency (Hz)', 'amplitude (mV)' and 'phase (deg)', or
+    curves with a channel frequency beside the lateral signal.
+    """
+
+    name = "response"
+    description = "Resonances of the scanner, and a safe band for the dither."
+    needs = "table"
+
+    class Settings(CalibrationSettings):
+        """Frequency of the dither, and what is safe."""
+
+        at: Frequency | None = Field(
+            None, description="Frequency of the dither, 1kHz; by default dither_frequency."
+        )
+        gain: Pure = Field(
+            0.05, description="Most that the gain may differ from 1 in the safe band."
+        )
+        phase: Angle = Field(  # type: ignore[assignment]  # pydantic reads the text
+            "2 deg", description="Most that the phase may differ from that at rest, 2deg."
+        )
+
+    def estimate(
+        self,
+        inputs: Sequence[CurveSet | TextTable],
+        settings: ResponseCalibration.Settings | None = None,
+    ) -> Estimate:
+        """See `Response.estimate`."""
+        chosen = or_defaults(settings, self.Settings)
+        source = only_file(inputs, "a sweep of the frequency")
+        found = from_table(source) if isinstance(source, TextTable) else from_curves(source)
+        known = merged(inputs).metadata
+        frequency = chosen.at if chosen.at is not None else known.get("dither_frequency")
+        if frequency is None:
+            raise missing_calibration("dither_frequency")
+        return found.estimate(float(frequency), chosen.gain, chosen.phase)
+
+
+RESPONSE = ResponseCalibration()

@@ -42,8 +42,8 @@ MEANING: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Scale:
+@dataclass(frozen=True, kw_only=True)
+class ModulusScale:
     """How far all moduli together may be off.
 
     Attributes
@@ -97,7 +97,7 @@ def scale_of(
     *,
     draws: int = 100_000,
     seed: int = 0,
-) -> Scale:
+) -> ModulusScale:
     """Uncertainty of the scale of E* from what is known of the calibration.
 
     Parameters
@@ -132,7 +132,13 @@ def scale_of(
     # Half of the width that 68 % of a normal distribution have: not upset by the long tail.
     middle = np.quantile(np.log(factor), [0.158655, 0.841345])
     spread = float(middle[1] - middle[0]) / 2.0
-    return Scale(total, contributions, unknown, (float(low), float(high)), spread)
+    return ModulusScale(
+        total=total,
+        contributions=contributions,
+        unknown=unknown,
+        interval=(float(low), float(high)),
+        monte_carlo=spread,
+    )
 
 
 def _relative_errors(metadata: Mapping[str, Any], given: dict[str, float]) -> dict[str, float]:

@@ -22,7 +22,7 @@ _PAIRS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 
 @dataclass(frozen=True)
-class Moduli:
+class ElasticModuli:
     """What bending and torsion of a beam depend on.
 
     Attributes
@@ -46,13 +46,15 @@ class Moduli:
         return self.shear / self.young
 
 
-def isotropic(poisson_ratio: float) -> Moduli:
+def isotropic(poisson_ratio: float) -> ElasticModuli:
     """Moduli, in units of E, of an isotropic material: ``G = E / 2 (1 + nu)``."""
     shear = 1.0 / (2.0 * (1.0 + poisson_ratio))
-    return Moduli(1.0, shear, shear)
+    return ElasticModuli(1.0, shear, shear)
 
 
-def silicon(orientation: str, c11: float = C11, c12: float = C12, c44: float = C44) -> Moduli:
+def silicon(
+    orientation: str, c11: float = C11, c12: float = C12, c44: float = C44
+) -> ElasticModuli:
     """Moduli of a silicon beam along <110> or <100> on a (100) wafer.
 
     The stiffness tensor is turned into the beam's axes and inverted; ``E = 1/S11``,
@@ -84,6 +86,6 @@ def silicon(orientation: str, c11: float = C11, c12: float = C12, c44: float = C
     turned = np.einsum("ia,jb,kc,ld,abcd->ijkl", turn, turn, turn, turn, tensor)
     stiffness: FloatArray = np.array([[turned[i, j, k, m] for k, m in _PAIRS] for i, j in _PAIRS])
     compliance = np.linalg.inv(stiffness)
-    return Moduli(
+    return ElasticModuli(
         float(1.0 / compliance[0, 0]), float(1.0 / compliance[5, 5]), float(1.0 / compliance[4, 4])
     )

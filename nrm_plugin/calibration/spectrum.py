@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
 
 from nrm_plugin import units
-from nrm_plugin.calibration.estimate import CalibrationFailed
+from nrm_plugin.calibration import CalibrationFailed
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.delimited import TextTable
 from nrm_plugin.errors import InvalidInput
@@ -22,7 +22,7 @@ _TAPER = 0.1
 _FEWEST_SAMPLES, _FEWEST_POINTS = 256, 30
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Spectrum:
     """A one-sided power spectral density.
 
@@ -58,26 +58,18 @@ class Spectrum:
     def within(self, low: float, high: float) -> Spectrum:
         """Return the part from `low` to `high`, in Hz."""
         part = (self.frequency >= low) & (self.frequency <= high)
-        return Spectrum(
-            self.frequency[part],
-            self.density[part],
-            self.unit,
-            self.averages,
-            self.inflation,
-            self.limit,
-        )
+        return replace(self, frequency=self.frequency[part], density=self.density[part])
 
     def blocked(self, count: int) -> Spectrum:
         """Return means over `count` neighbouring frequencies; averages multiply."""
         n = len(self.frequency) // count
         if count < 2 or n < 1:
             return self
-        means = [
+        frequency, density = (
             a[: n * count].reshape(n, count).mean(axis=1) for a in (self.frequency, self.density)
-        ]
-        return Spectrum(
-            means[0], means[1], self.unit, self.averages * count, self.inflation, self.limit
         )
+        averages = self.averages * count
+        return replace(self, frequency=frequency, density=density, averages=averages)
 
 
 def measured(frequency: FloatArray, density: FloatArray, unit: str) -> Spectrum:
@@ -111,7 +103,7 @@ def measured(frequency: FloatArray, density: FloatArray, unit: str) -> Spectrum:
         raise InvalidInput("the frequencies of a spectrum must rise")
     if (d < 0.0).any():
         raise InvalidInput("a power spectral density is not negative; is it in decibels?")
-    return Spectrum(f, d * d if squared else d, target)
+    return Spectrum(frequency=f, density=d * d if squared else d, unit=target)
 
 
 def _density_unit(unit: str) -> tuple[float, str, bool]:
@@ -209,7 +201,12 @@ def from_traces(traces: Sequence[FloatArray], rate: float, unit: str) -> Spectru
     inflation = float(n * np.sum(squared**2) / squared.sum() ** 2)
     frequency = np.fft.rfftfreq(n, 1.0 / rate).astype(np.float64)
     return Spectrum(
-        frequency[part], density[part], f"{unit}^2/Hz", float(len(traces)), inflation, rate / 2.0
+        frequency=frequency[part],
+        density=density[part],
+        unit=f"{unit}^2/Hz",
+        averages=float(len(traces)),
+        inflation=inflation,
+        limit=rate / 2.0,
     )
 
 

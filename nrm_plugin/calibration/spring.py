@@ -5,17 +5,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field, field_validator
 
-from nrm_plugin.calibration.estimate import CalibrationFailed, Estimate
-from nrm_plugin.calibration.hydrodynamics import rectangular, reynolds
+from nrm_plugin.calibration import CalibrationFailed, Estimate
+from nrm_plugin.calibration.hydrodynamics import air, rectangular, reynolds
+from nrm_plugin.calibration.inputs import merged, only_file
 from nrm_plugin.calibration.oscillator import Oscillator, fit_oscillator
-from nrm_plugin.calibration.spectrum import Spectrum
+from nrm_plugin.calibration.shared_settings import (
+    CalibrationSettings,
+    Errors,
+    Frequency,
+    or_defaults,
+)
+from nrm_plugin.calibration.spectrum import Spectrum, from_curves, from_table
+from nrm_plugin.delimited import TextTable
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.model import CurveSet
+from nrm_plugin.units import Unit
 from nrm_plugin.vocabulary import METADATA, missing_calibration
 
 BOLTZMANN = 1.380649e-23
@@ -59,7 +70,7 @@ def given(value: float, stderr: float | None = None) -> Estimate:
     checked = METADATA["spring_constant"].check("spring_constant", value)
     notes = () if stderr is not None else ("no standard error was given; it counts as unknown",)
     error = float("nan") if stderr is None else _error("spring_constant", stderr)
-    return Estimate("spring_constant", float(checked), error, "given", notes)
+    return Estimate("spring_constant", float(checked), error, "given", notes=notes)
 
 
 def _error(name: str, stderr: float) -> float:
@@ -90,7 +101,7 @@ def at_tip(estimate: Estimate, length: float, setback: float) -> Estimate:
         estimate.value * factor,
         estimate.stderr * factor,
         estimate.method,
-        (*estimate.notes, note),
+        notes=(*estimate.notes, note),
     )
 
 
@@ -195,7 +206,7 @@ def sader(
         value,
         value * total if relative else float("nan"),
         "Sader's method (Rev. Sci. Instrum. 70, 3967)",
-        tuple(notes),
+        notes=tuple(notes),
     )
 
 
@@ -308,8 +319,138 @@ def thermal_tune(
     error = value * float(np.sqrt(sum(v * v for v in parts.values())))
     method = "thermal noise, harmonic oscillator (Nanotechnology 6, 1)"
     return ThermalTune(
-        Estimate("spring_constant", value, error, method, tuple(notes)),
+        Estimate("spring_constant", value, error, method, notes=tuple(notes)),
         Estimate("cantilever_resonance", found.frequency, found.frequency_stderr, method),
         Estimate("cantilever_quality_factor", found.quality, found.quality_stderr, method),
         found,
     )
+
+
+_SADER = {
+    "cantilever_length": "length",
+    "cantilever_width": "width",
+    "cantilever_resonance": "resonance",
+    "cantilever_quality_factor": "quality_factor",
+    "fluid_density": "fluid_density",
+    "fluid_viscosity": "fluid_viscosity",
+}
+
+
+class SaderCalibration:
+    """Spring constant of a rectangular cantilever by Sader's method.
+
+    Needed are cantilever_length, cantilever_width, cantilever_resonance, cantilever_quality_factor,
+    fluid_density and fluid_viscosity, from FILEs, --experiment and --set, in rising order of rank.
+    """
+
+    name = "sader"
+    description = "Spring constant from plan view, resonance and quality factor."
+
+    class Settings(CalibrationSettings):
+        """Fluid, place and standard errors."""
+
+        fluid: Literal["air"] | None = Field(
+            None, description="Take density and viscosity of air at the temperature and 1 atm."
+        )
+        at: Literal["end", "tip"] = Field(
+            "end", description="Where the spring constant is to hold; tip needs tip_setback."
+        )
+        error: Errors = Field(
+            default_factory=dict,
+            description="Standard error of a known value, cantilever_width=0.5um; repeatable.",
+        )
+
+        @field_validator("error")
+        @classmethod
+        def _enters(cls, errors: dict[str, float]) -> dict[str, float]:
+            other = sorted(set(errors) - set(_SADER))
+            if other:
+                raise ValueError(f"{other[0]} does not enter Sader's method")
+            return errors
+
+    def estimate(
+        self, inputs: Sequence[CurveSet], settings: SaderCalibration.Settings | None = None
+    ) -> Estimate:
+        """See `sader`."""
+        chosen = or_defaults(settings, self.Settings)
+        known = dict(merged(inputs).metadata)
+        if chosen.fluid == "air":
+            if "temperature" not in known:
+                raise missing_calibration("temperature")
+            known["fluid_density"], known["fluid_viscosity"] = air(known["temperature"])
+        needed = [*_SADER, *(["tip_setback"] if chosen.at == "tip" else [])]
+        missing = [key for key in needed if key not in known]
+        if missing:
+            raise missing_calibration(missing)
+        values = {name: float(known[key]) for key, name in _SADER.items()}
+        stderr = {name: chosen.error[key] for key, name in _SADER.items() if key in chosen.error}
+        estimate = sader(**values, stderr=stderr)
+        if chosen.at == "tip":
+            estimate = at_tip(estimate, known["cantilever_length"], known["tip_setback"])
+        return estimate
+
+
+class ThermalCalibration:
+    """Spring constant, resonance and quality factor from the thermal noise of a free cantilever.
+
+    FILE is a table with titles and units, either 'frequency (Hz)' and 'psd (V^2/Hz)' or 'time (s)'
+    and 'deflection (V)', or curves that recorded the deflection over time. Needed are the
+    temperature and, for volts, the deflection_sensitivity.
+    """
+
+    name = "thermal"
+    description = "Spring constant from thermal noise."
+    needs = "table"
+
+    class Settings(CalibrationSettings):
+        """How the lever was seen, and what is fitted."""
+
+        detection: Detection = Field(
+            "optical_lever",
+            description="optical_lever: sensitivity from the wall of force curves, factor 0.817. "
+            "displacement: what an interferometer measures, factor 0.971.",
+        )
+        expected: Frequency | None = Field(
+            None, description="Rough resonance, 70kHz; other peaks are left alone."
+        )
+        low: Frequency | None = Field(
+            None,
+            alias="from",
+            description="Fit from here, instead of a window found around the peak.",
+        )
+        high: Frequency | None = Field(None, alias="to", description="Fit up to here.")
+        temperature_error: Annotated[float, Unit("K")] = Field(
+            0.0, description="Standard error of the temperature."
+        )
+
+    def estimate(
+        self,
+        inputs: Sequence[CurveSet | TextTable],
+        settings: ThermalCalibration.Settings | None = None,
+    ) -> tuple[Estimate, ...]:
+        """See `thermal_tune`."""
+        chosen = or_defaults(settings, self.Settings)
+        source = only_file(inputs, "a spectrum or a trace")
+        found = from_table(source) if isinstance(source, TextTable) else from_curves(source)
+        known = merged(inputs).metadata
+        in_volts = found.unit == "V^2/Hz"
+        band = None
+        if chosen.low is not None or chosen.high is not None:
+            last = float(found.frequency[-1])
+            band = (chosen.low or 0.0, chosen.high if chosen.high is not None else last)
+        return thermal_tune(
+            found,
+            known.get("temperature"),
+            deflection_sensitivity=known.get("deflection_sensitivity") if in_volts else None,
+            deflection_sensitivity_stderr=(
+                known.get("deflection_sensitivity_stderr", 0.0) if in_volts else 0.0
+            ),
+            temperature_stderr=chosen.temperature_error,
+            detection=chosen.detection,
+            expected=chosen.expected,
+            band=band,
+        ).estimates
+
+
+SADER = SaderCalibration()
+THERMAL = ThermalCalibration()

@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nrm_plugin.calibration import lockin
-from nrm_plugin.calibration.contacts import Contact, walls
-from nrm_plugin.calibration.estimate import CalibrationFailed
-from nrm_plugin.calibration.scatter import mean_and_error
+from nrm_plugin.calibration import CalibrationFailed, lockin
+from nrm_plugin.calibration.lateral_contacts import LateralContact, walls
+from nrm_plugin.calibration.pooling import mean_and_error
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
@@ -37,7 +36,7 @@ _RANGE = 1.5  # largest over smallest load that a plateau must be seen over
 _FROM = (0.0, 0.3, 0.45, 0.6)  # of the largest load: where the tip may begin to stick
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plateau:
     """The lateral signal of a tip that is pressed against a hard sample.
 
@@ -147,7 +146,7 @@ def bare(found: Plateau, alternative: str) -> Plateau:
     return found
 
 
-def _above(contact: Contact, part: float) -> Contact | None:
+def _above(contact: LateralContact, part: float) -> LateralContact | None:
     """The contact above a part of its largest load, if a plateau can be seen in it."""
     keep = contact.load >= part * contact.load[-1]
     load = contact.load[keep]
@@ -156,7 +155,7 @@ def _above(contact: Contact, part: float) -> Contact | None:
     return replace(contact, load=load, signal=contact.signal[keep], samples=contact.samples[keep])
 
 
-def _fit(contacts: Sequence[Contact], unit: str) -> Plateau:
+def _fit(contacts: Sequence[LateralContact], unit: str) -> Plateau:
     """Fit each curve; the scatter of the curves gives the errors."""
     amplitude, inverse, phase, exponent, turn = np.array([_of_one(c) for c in contacts]).T
     centre = float(np.angle(np.mean(np.exp(1j * phase))))
@@ -166,29 +165,33 @@ def _fit(contacts: Sequence[Contact], unit: str) -> Plateau:
         phase_error = float(np.hypot(phase_error, 0.5 * turned))
     mean, error = mean_and_error(amplitude)
     soft, soft_error = mean_and_error(inverse)
+    power, power_error = mean_and_error(exponent)
     return Plateau(
-        mean,
-        error,
-        1.0 / soft,
-        soft_error / soft**2,
-        centre + shift,
-        phase_error,
-        *mean_and_error(exponent),
-        turned,
-        turn_error,
-        float(np.median(amplitude / np.array([max(c.noise, 1e-300) for c in contacts]))),
-        float(np.median([c.foot for c in contacts])),
-        (
+        amplitude=mean,
+        amplitude_stderr=error,
+        rigid=1.0 / soft,
+        rigid_stderr=soft_error / soft**2,
+        phase=centre + shift,
+        phase_stderr=phase_error,
+        exponent=power,
+        exponent_stderr=power_error,
+        turn=turned,
+        turn_stderr=turn_error,
+        signal_to_noise=float(
+            np.median(amplitude / np.array([max(c.noise, 1e-300) for c in contacts]))
+        ),
+        layer=float(np.median([c.foot for c in contacts])),
+        loads=(
             float(np.median([c.load[0] for c in contacts])),
             float(np.median([c.load[-1] for c in contacts])),
         ),
-        unit,
-        contacts[0].unit,
-        len({c.curve for c in contacts}),
+        unit=unit,
+        load_unit=contacts[0].unit,
+        n_curves=len({c.curve for c in contacts}),
     )
 
 
-def _of_one(contact: Contact) -> tuple[float, float, float, float, float]:
+def _of_one(contact: LateralContact) -> tuple[float, float, float, float, float]:
     """Mean of |V*|, 1/|V*| at infinite load, phase, exponent and turn of one curve."""
     mean = contact.signal.mean()
     along = contact.signal * (abs(mean) / mean)  # no bias by noise, unlike the modulus
@@ -256,7 +259,9 @@ def _notes(found: Plateau, below: str) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _check_harmonic(curves: CurveSet, contacts: Sequence[Contact], name: str, unit: str) -> None:
+def _check_harmonic(
+    curves: CurveSet, contacts: Sequence[LateralContact], name: str, unit: str
+) -> None:
     """Refuse a third harmonic that only friction makes.
 
     Raises

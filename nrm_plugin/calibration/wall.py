@@ -27,8 +27,8 @@ class Unusable(Exception):
     """A curve without a wall that a line can be fitted to; the text says why."""
 
 
-@dataclass(frozen=True)
-class Contact:
+@dataclass(frozen=True, kw_only=True)
+class WallContact:
     """Samples in contact, in order from the turn outwards.
 
     Attributes
@@ -53,7 +53,7 @@ class Contact:
 
 
 @dataclass(frozen=True)
-class Line:
+class WallLine:
     """A slope in V/m and its variance."""
 
     slope: float
@@ -74,7 +74,7 @@ def white_noise(values: FloatArray) -> float:
     return spread if spread > 0.0 else rounding
 
 
-def contact_of(height: FloatArray, volts: FloatArray, falling: bool) -> Contact:
+def contact_of(height: FloatArray, volts: FloatArray, falling: bool) -> WallContact:
     """Find the samples in contact.
 
     The baseline is grown from the far end in blocks of 16 samples until two blocks in a row leave
@@ -121,8 +121,14 @@ def contact_of(height: FloatArray, volts: FloatArray, falling: bool) -> Contact:
     part = part[clean]
     if len(part) < FEWEST:
         raise Unusable("no contact of 12 samples or more")
-    return Contact(
-        height[part], rest[part], noise, _height_noise(height), slope, variance, saturated
+    return WallContact(
+        height=height[part],
+        volts=rest[part],
+        noise=noise,
+        height_noise=_height_noise(height),
+        base_slope=slope,
+        base_variance=variance,
+        saturated=saturated,
     )
 
 
@@ -183,18 +189,18 @@ def _block_line(h: FloatArray, v: FloatArray, least: float) -> tuple[float, floa
     return float(v.mean() - slope * h.mean()), slope, spread**2 / sxx, spread
 
 
-def split_slopes(contact: Contact, count: int, at: float) -> tuple[Line, Line]:
+def split_slopes(contact: WallContact, count: int, at: float) -> tuple[WallLine, WallLine]:
     """Least-squares slopes of two parts of the first `count` samples, split at this fraction."""
     middle = round(at * count)
     lines = []
     for part in (slice(0, middle), slice(middle, count)):
         x = contact.height[part] - contact.height[part].mean()
         sxx = float(x @ x)
-        lines.append(Line(float(x @ contact.volts[part]) / sxx, _variance(contact) / sxx))
+        lines.append(WallLine(float(x @ contact.volts[part]) / sxx, _variance(contact) / sxx))
     return lines[0], lines[1]
 
 
-def _variance(contact: Contact) -> float:
+def _variance(contact: WallContact) -> float:
     """Variance of a sample about the wall: the detector's noise and the height's."""
     n = len(contact.height)
     run = contact.height[-1] - contact.height[0]
@@ -202,7 +208,7 @@ def _variance(contact: Contact) -> float:
     return float(contact.noise**2 + (slope * contact.height_noise) ** 2)
 
 
-def robust_line(contact: Contact, count: int) -> Line:
+def robust_line(contact: WallContact, count: int) -> WallLine:
     """Slope of the wall over the first `count` samples by Huber's M-estimator.
 
     The variance is that of the M-estimator (Huber 1981, section 7.6), times (1 + r)/(1 - r) where
@@ -228,4 +234,4 @@ def robust_line(contact: Contact, count: int) -> Line:
         variance *= (1.0 + min(r, 0.95)) / (1.0 - min(r, 0.95))
     share = contact.height_noise**2 * (count - 1) / float(x @ x)
     slope /= 1.0 - min(share, 0.5)
-    return Line(slope, variance + contact.base_variance)
+    return WallLine(slope, variance + contact.base_variance)

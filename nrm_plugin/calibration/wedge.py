@@ -19,11 +19,18 @@ from math import hypot
 
 import numpy as np
 
-from nrm_plugin.calibration.estimate import CalibrationFailed
-from nrm_plugin.calibration.locked import Sensitivity
-from nrm_plugin.calibration.scatter import widening
+from nrm_plugin.calibration import CalibrationFailed, Estimate
+from nrm_plugin.calibration.inputs import merged
+from nrm_plugin.calibration.lateral_sensitivity import (
+    LateralSensitivity,
+    per_lockin_volt,
+    stiffness_of,
+)
+from nrm_plugin.calibration.pooling import widening
 from nrm_plugin.columns import FloatArray
+from nrm_plugin.delimited import TextTable
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.model import CurveSet
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class Facet:
     offset: FloatArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Wedge:
     """What the wedge method gives.
 
@@ -68,7 +75,7 @@ class Wedge:
 
     def sensitivity(
         self, lateral_stiffness: float, lateral_stiffness_stderr: float = 0.0
-    ) -> Sensitivity:
+    ) -> LateralSensitivity:
         """Static sensitivity in m/V: alpha over the lateral stiffness (N/m).
 
         The product of both, which forces depend on, is known as well as alpha is.
@@ -78,12 +85,12 @@ class Wedge:
             self.force_per_volt_stderr / self.force_per_volt,
             lateral_stiffness_stderr / lateral_stiffness,
         )
-        return Sensitivity(
-            value,
-            value * relative,
-            "static",
-            "wedge method (Ogletree 1996, Varenberg 2003)",
-            (
+        return LateralSensitivity(
+            value=value,
+            stderr=value * relative,
+            of="static",
+            method="wedge method (Ogletree 1996, Varenberg 2003)",
+            notes=(
                 f"alpha = {self.force_per_volt:.4g} +- {self.force_per_volt_stderr:.2g} N/V, "
                 f"mu = {self.friction:.3f} +- {self.friction_stderr:.2g}",
             ),
@@ -144,11 +151,11 @@ def wedge(facets: Sequence[Facet]) -> Wedge:
             "differs between them, the angles are wrong, or a loop is clipped"
         )
     return Wedge(
-        alpha,
-        alpha * float(np.sqrt(covariance[1, 1])),
-        mu,
-        mu * float(np.sqrt(covariance[0, 0])),
-        residual,
+        force_per_volt=alpha,
+        force_per_volt_stderr=alpha * float(np.sqrt(covariance[1, 1])),
+        friction=mu,
+        friction_stderr=mu * float(np.sqrt(covariance[0, 0])),
+        residual=residual,
     )
 
 
@@ -172,3 +179,53 @@ def _line(x: FloatArray, y: FloatArray) -> tuple[float, float]:
     left = y - y.mean() - slope * away
     error = np.sqrt(float(left @ left) / (len(x) - 2) / spread)
     return slope, float(error) * widening(len(x) - 2)
+
+
+def facets_from_table(table: TextTable) -> list[Facet]:
+    """Facets of a table with the columns slope, load, half_width and offset, each with its unit.
+
+    One line holds the loops at one load on one slope, ``slope (deg), load (nN), half_width (mV),
+    offset (mV)``.
+
+    Raises
+    ------
+    InvalidInput
+        If a column or its unit is missing, or a cell is no number.
+    """
+    units = {"slope": "rad", "load": "N", "half_width": "V", "offset": "V"}
+    columns = {name: table.si(unit, name) for name, unit in units.items()}
+    if not all(np.isfinite(values).all() for values in columns.values()):
+        raise InvalidInput(f"{table.path}: every line has a number for {', '.join(units)}")
+    facets = []
+    for slope in np.unique(columns["slope"]):
+        on = columns["slope"] == slope
+        load, half_width, offset = (columns[name][on] for name in ("load", "half_width", "offset"))
+        facets.append(Facet(float(slope), load, half_width, offset))
+    return facets
+
+
+class WedgeCalibration:
+    """Lateral sensitivity from friction loops on two slopes (Ogletree, Varenberg).
+
+    FILE is a table with the columns slope, load, half_width and offset, each with its unit,
+    'load (nN)': one line per load and slope. Needed are lateral_stiffness and lateral_output_gain.
+    """
+
+    name = "lateral wedge"
+    description = "Lateral sensitivity, from friction loops on two slopes."
+    needs = "table"
+
+    def estimate(self, inputs: Sequence[CurveSet | TextTable], settings: None = None) -> Estimate:
+        """See `wedge`."""
+        curves = merged(inputs)
+        stiffness, error = stiffness_of(curves)
+        tables = [one for one in inputs if isinstance(one, TextTable)]
+        if len(tables) != 1:
+            raise InvalidInput(
+                f"one table of friction loops is needed, and {len(tables)} were given"
+            )
+        found = wedge(facets_from_table(tables[0]))
+        return per_lockin_volt(found.sensitivity(stiffness, error), curves)
+
+
+WEDGE = WedgeCalibration()

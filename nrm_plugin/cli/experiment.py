@@ -12,11 +12,11 @@ from nrm_plugin import formats
 from nrm_plugin.cli import exit_code
 from nrm_plugin.errors import NrmError
 from nrm_plugin.experiment import missing, template
-from nrm_plugin.experiment.layout import BY_KEY
-from nrm_plugin.experiment.needs import unknown_channels
+from nrm_plugin.experiment.schema import BY_KEY
 from nrm_plugin.files import check_output, replacing
 from nrm_plugin.merging import merge
 from nrm_plugin.model import CurveSet
+from nrm_plugin.requirements import unknown_channels
 from nrm_plugin.vocabulary import METADATA
 
 

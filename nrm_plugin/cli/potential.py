@@ -1,4 +1,4 @@
-"""What the command line says about the electrode potential."""
+"""The options of the command line about the electrode potential."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
 from nrm_plugin.potential import Log, read_log, with_potential
-from nrm_plugin.potential.clocks import zone
+from nrm_plugin.potential.alignment import zone
 from nrm_plugin.potential.log import moment
 from nrm_plugin.units import parse
 from nrm_plugin.vocabulary import METADATA
 
 
 @dataclass(frozen=True)
-class Potential:
+class PotentialOptions:
     """Where the potential of every curve comes from.
 
     Attributes
@@ -33,9 +33,9 @@ class Potential:
     settings: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def given(
+    def read(
         cls, logs: tuple[str, ...], offset: str | None, time_zone: str | None, start: str | None
-    ) -> Potential:
+    ) -> PotentialOptions:
         """Read the options, and the logs.
 
         Raises
@@ -62,10 +62,10 @@ class Potential:
             )
         return cls([read_log(path) for path in logs], settings)
 
-    def of(self, curves: CurveSet) -> CurveSet:
+    def apply(self, curves: CurveSet) -> CurveSet:
         """Return curves with their potentials, where there is anything to take them from."""
         if self.logs:
             return with_potential(curves, self.logs, **self.settings)
         column = curves.curve_table.get("potential")
-        there = column is not None and bool(np.isfinite(column).any())
-        return with_potential(curves) if there or "potential" in curves.channels else curves
+        known = column is not None and bool(np.isfinite(column).any())
+        return with_potential(curves) if known or "potential" in curves.channels else curves

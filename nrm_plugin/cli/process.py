@@ -14,15 +14,14 @@ import numpy as np
 
 from nrm_plugin.cli import results as said
 from nrm_plugin.cli.batch import Batch, Known, files_and_output, is_folder, what_is_known
-from nrm_plugin.cli.potential import Potential
+from nrm_plugin.cli.potential import PotentialOptions
 from nrm_plugin.engine import provenance
 from nrm_plugin.engine.pipeline import process
 from nrm_plugin.engine.shape import shape_factor
 from nrm_plugin.engine.signals import plan
 from nrm_plugin.errors import InvalidInput, NrmError, OutputError
 from nrm_plugin.model import CurveSet
-from nrm_plugin.plugins import contact_method
-from nrm_plugin.recipe import Recipe
+from nrm_plugin.recipe import Recipe, as_recipe
 from nrm_plugin.store.opened import open_results
 
 STOPPED = 130
@@ -84,13 +83,12 @@ def command(
     original by the same recipe, settings and version are skipped.
     """
     known = Known.given(experiment, settings, names)
-    chosen = Recipe() if recipe is None else Recipe.from_toml(recipe)
-    contact_method(chosen.contact.method)  # a name that nobody knows fails once, not per file
+    chosen = as_recipe(recipe)
     folder = is_folder(output)
     if not folder and Path(output).suffix.lower() != ".h5":
         raise click.UsageError(f"-o {output}: results are written as .h5, or to a folder/")
     quiet = bool(ctx.obj and ctx.obj["quiet"])
-    potential = Potential.given(logs, clock_offset, time_zone, log_start)
+    potential = PotentialOptions.read(logs, clock_offset, time_zone, log_start)
     batch = Processing(
         files, known, overwrite, quiet, recipe=chosen, potential=potential, shown=not as_json
     )
@@ -115,7 +113,7 @@ class Processing(Batch):
     Parameters
     ----------
     recipe : Recipe
-    potential : Potential
+    potential : PotentialOptions
         Where that of every curve comes from.
     shown : bool
         Whether a summary of each file is printed when it is done.
@@ -126,11 +124,11 @@ class Processing(Batch):
         *args: Any,
         recipe: Recipe,
         shown: bool,
-        potential: Potential | None = None,
+        potential: PotentialOptions | None = None,
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
-        self.recipe, self.shown, self.potential = recipe, shown, potential or Potential()
+        self.recipe, self.shown, self.potential = recipe, shown, potential or PotentialOptions()
         self._found: dict[str, dict[str, Any]] = {}
 
     def write(self, curves: CurveSet, out: Path) -> None:
@@ -140,10 +138,10 @@ class Processing(Batch):
         if out.exists() and any(out.samefile(path) for path in self.files if path.exists()):
             raise OutputError(out, "it is one of the files to be processed")
         known = curves.warnings
-        curves = self.potential.of(curves)
+        curves = self.potential.apply(curves)
         self.say(out, [w for w in curves.warnings if w not in known])
         with self.progress(out, "curves") as progress, _unlogged():
-            results = process(curves, self.recipe, out, progress=progress)
+            results = process(curves, self.recipe, out, progress=progress, overwrite=self.overwrite)
         found = self._found[str(out)] = said.summary(results)
         self.say(out, [w for w in found["warnings"] if w not in curves.warnings])
         if self.shown and not self.quiet:
@@ -156,7 +154,7 @@ class Processing(Batch):
             made = open_results(out)
         except NrmError:
             return False
-        planned, how = plan(self.potential.of(curves))
+        planned, how = plan(self.potential.apply(curves))
         depth = made["depth"].values
         shape = shape_factor(self.recipe.shape_factor, planned, depth)
         wanted = provenance.attributes(planned, self.recipe, how, shape)

@@ -24,7 +24,7 @@ def command(results: str | None, output: str | None, overwrite: bool, as_json: b
         with files.replacing(Path(output), overwrite=overwrite) as part:
             part.write_bytes(text.encode("utf-8"))
     if as_json:
-        click.echo(json.dumps(recipe.model_dump(), indent=2))
+        click.echo(json.dumps(recipe.to_dict(), indent=2))
     elif output is None:
         click.echo(text, nl=False)
 

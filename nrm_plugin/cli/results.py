@@ -96,7 +96,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     n = found["n_curves"]
     said = [
         f"  {n} curve{'' if n == 1 else 's'}: contact found in {found['n_contacts']}, "
-        f"nothing to report in {found['n_unflagged']}"
+        f"{found['n_unflagged']} without flags"
     ]
     if found["flags"]:
         said.append("  flags: " + ", ".join(f"{k} {v}" for k, v in found["flags"].items()))

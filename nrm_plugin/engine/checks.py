@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import FloatArray, IntArray
-from nrm_plugin.engine import kernels
-from nrm_plugin.engine.contact import STEEPEST, Contacts
+from nrm_plugin.engine import loops
+from nrm_plugin.engine.contact import STEEPEST, Referenced
 from nrm_plugin.engine.shape import ShapeFactor
 from nrm_plugin.engine.signals import Block, Plan
 from nrm_plugin.engine.survey import LEAST_SLOPE, RIGID, Survey
@@ -32,7 +32,7 @@ _MOST = 0.5
 _DOUBTFUL = 0.05
 
 
-def refuse_wrong_signs(block: Block, contacts: Contacts) -> None:
+def refuse_wrong_signs(block: Block, referenced: Referenced) -> None:
     """Raise if walls show that a sign or the deflection's sensitivity is wrong.
 
     On the wall of a rigid sample the deflection grows by as much as the height falls.
@@ -41,11 +41,11 @@ def refuse_wrong_signs(block: Block, contacts: Contacts) -> None:
     ------
     InvalidInput
     """
-    slope = contacts.rows[:, kernels.WALL_SLOPE]
-    stderr = contacts.rows[:, kernels.WALL_SLOPE_STDERR]
-    noise = contacts.rows[:, kernels.NOISE]
-    swing = contacts.rows[:, kernels.WALL_LENGTH] * np.abs(slope)
-    sure = (swing > 20.0 * noise) & (np.abs(slope) > 5.0 * stderr)
+    walls_found = referenced.contacts
+    slope = walls_found["wall_slope"]
+    swing = walls_found["wall_length"] * np.abs(slope)
+    sure = swing > 20.0 * walls_found["noise"]
+    sure &= np.abs(slope) > 5.0 * walls_found["wall_slope_stderr"]
     walls = max(int(sure.sum()), 1)
     if np.sum(sure & (slope > 0.1)) > _MOST * walls:
         risen = _risen(block)
@@ -83,17 +83,14 @@ def refuse_output_volts(curves: CurveSet, how: Plan, numbers: IntArray) -> None:
             lockin.refuse_output_volts(curves, curves.read(source.channel, numbers[:64]))
 
 
-def lateral_flags(block: Block, contacts: Contacts) -> NDArray[np.int64]:
+def lateral_flags(block: Block, referenced: Referenced) -> NDArray[np.int64]:
     """Flags that the lateral signal raises: it slips on the wall, or is missing."""
-    found = np.empty((len(block), 3))
-    kernels.slip_exponent(
-        block.begin, contacts.clean, block.in_phase, block.quadrature, contacts.rows, found
-    )
-    exponent, stderr, straight = found.T
+    signals = (block.in_phase, block.quadrature)
+    found = loops.slip(block.begin, referenced.clean, *signals, referenced.contacts)
     with np.errstate(invalid="ignore"):
-        slips = (exponent - 3.0 * stderr > SLIPS) & (straight > 0.0)
-    gone = np.empty(len(block), bool)
-    kernels.dead(block.begin, block.in_phase, block.quadrature, gone)
+        slips = found["exponent"] - 3.0 * found["stderr"] > SLIPS
+        slips &= found["straight"] > 0.0
+    gone = loops.dead(block.begin, *signals)
     return slips * np.int64(BIT["slip"]) | gone * np.int64(BIT["missing_lateral"])
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nrm_plugin.columns import FloatArray
-from nrm_plugin.engine import kernels
+from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.engine import loops
+from nrm_plugin.engine.loops import Crossing, RecordArray
 from nrm_plugin.engine.signals import Block, Plan
 from nrm_plugin.engine.survey import LEAST_SLOPE, RIGID, Survey
 from nrm_plugin.errors import InvalidInput, NrmError
-from nrm_plugin.hookspecs import ContactMethod
+from nrm_plugin.hookspecs import ContactFound, ContactMethod, with_settings
 from nrm_plugin.recipe import Contact
 from nrm_plugin.variables import BIT
 
@@ -27,103 +29,209 @@ MOST_LAG = 0.5e-9
 STEEPEST = 1.3
 
 
+#: What `ContactBlock.prepared` leaves open: all that belongs to a method.
+_OF_THE_METHOD = (
+    "contact",
+    "stderr",
+    "wall_begin",
+    "wall_slope",
+    "wall_slope_stderr",
+    "wall_length",
+    "wall_samples",
+    "other_contact",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactBlock:
+    """Some curves as a contact method takes them.
+
+    Attributes
+    ----------
+    begin : (n + 1,) array of int
+        Where each curve begins in the flat arrays, and the end.
+    height, deflection : flat arrays
+        In m, samples from far away to the surface, as they were recorded.
+    crossing : Crossing
+        What is known of all curves, and what the recipe asks for.
+    """
+
+    begin: IntArray
+    height: FloatArray
+    deflection: FloatArray
+    crossing: Crossing
+
+    @classmethod
+    def of_one(cls, height: Any, deflection: Any) -> ContactBlock:
+        """One curve, of which nothing is known."""
+        arrays = {"height": np.asarray(height, float), "deflection": np.asarray(deflection, float)}
+        begin = np.array([0, len(arrays["height"])])
+        return cls(begin=begin, crossing=Crossing(spikes=False), **arrays)
+
+    def crossed(self, **changes: Any) -> tuple[RecordArray, FloatArray]:
+        """Contacts where two lines cross, and the deflection without spikes and fringe.
+
+        Parameters
+        ----------
+        **changes
+            Fields of `Crossing`.
+        """
+        crossing = self.crossing._replace(**changes)
+        return loops.reference(self.begin, self.height, self.deflection, crossing)
+
+    def prepared(self) -> tuple[RecordArray, FloatArray]:
+        """Curves without spikes and fringe, with noise and baseline, but no contact and no wall."""
+        contacts, clean = self.crossed()
+        for name in _OF_THE_METHOD:
+            contacts[name] = np.nan
+        return contacts, clean
+
+
 @dataclass(frozen=True)
-class Contacts:
+class Referenced:
     """What is found for the curves of a block; arrays have one value per curve.
 
     Attributes
     ----------
-    rows : (n, kernels.N_COLUMNS) array
-        Everything that the kernels say.
+    contacts : array of `loops.CONTACT`
     clean : flat array
         Deflection without spikes and fringe.
-    systematic : array
-        How far the contact moves if the wall's slope is taken as calibrated instead, in m.
     quality : array of int
         Flags as bits.
     """
 
-    rows: FloatArray
+    contacts: RecordArray
     clean: FloatArray
-    systematic: FloatArray
     quality: NDArray[np.int64]
 
+    @property
+    def systematic(self) -> FloatArray:
+        """How far the contact moves if the wall's slope is taken as calibrated instead, in m."""
+        return _systematic(self.contacts)
 
-def settings_for(contact: Contact, found: Survey) -> FloatArray:
-    """Settings of `kernels.reference`."""
+
+def _systematic(contacts: RecordArray) -> FloatArray:
+    moved: FloatArray = np.abs(contacts["other_contact"] - contacts["contact"])
+    return moved
+
+
+def crossing_for(contact: Contact, found: Survey) -> Crossing:
+    """What is known of all curves, and what the recipe asks for."""
     pooled, calibrated = (found.slope, found.slope_stderr), RIGID
     slope, stderr = {"pooled": pooled, "calibrated": calibrated, "free": (0.0, np.inf)}[
         contact.slope
     ]
-    other = pooled if contact.slope == "calibrated" else calibrated
-    return np.array(
-        [
-            float(contact.method == "two-line"),
-            contact.baseline,
-            contact.wall,
-            slope,
-            stderr,
-            found.wave,
-            float(contact.spikes),
-            *other,
-        ]
+    other_slope, other_stderr = pooled if contact.slope == "calibrated" else calibrated
+    return Crossing(
+        slope=slope,
+        slope_stderr=stderr,
+        wave=found.wave,
+        spikes=contact.spikes,
+        other_slope=other_slope,
+        other_slope_stderr=other_stderr,
     )
 
 
-def find_contacts(
-    block: Block, how: Plan, contact: Contact, found: Survey, method: ContactMethod | None
-) -> Contacts:
+def find_contacts(block: Block, how: Plan, contact: Contact, found: Survey) -> Referenced:
     """Reference the curves of a block.
 
     Parameters
     ----------
-    method : ContactMethod or None
-        A third party's, instead of the kernels' crossing.
-    """
-    rows = np.empty((len(block), kernels.N_COLUMNS))
-    clean = np.empty_like(block.deflection)
-    settings = settings_for(contact, found)
-    kernels.reference(block.begin, block.height, block.deflection, settings, clean, rows)
-    if method is not None:
-        _ask(method, block, clean, rows)
-    systematic = np.abs(rows[:, kernels.OTHER_CONTACT] - rows[:, kernels.CONTACT])
-    return Contacts(rows, clean, systematic, _flags(block, how, rows, systematic, found))
-
-
-def _ask(method: ContactMethod, block: Block, clean: FloatArray, rows: FloatArray) -> None:
-    """Take contacts and their errors from a third party's method.
+    contact : Contact
+        Of the recipe. Its method is asked for the whole block where it has ``find_block``, else
+        curve by curve.
 
     Raises
     ------
     InvalidInput
-        Naming the method, if it fails or gives something else than two numbers.
+        Naming the method, if it fails or gives something else than a contact.
     """
+    method = contact.chosen
+    settings = with_settings(method, contact.settings)
+    task = ContactBlock(
+        begin=block.begin,
+        height=block.height,
+        deflection=block.deflection,
+        crossing=crossing_for(contact, found),
+    )
+    whole = getattr(method, "find_block", None)
+    try:
+        if whole is not None:
+            contacts, clean = whole(task, *settings)
+        else:
+            contacts, clean = _curve_by_curve(method, task, settings)
+    except NrmError:
+        raise
+    except Exception as error:
+        raise InvalidInput(
+            f"the contact method {method.name} failed ({type(error).__name__}: {error})"
+        ) from error
+    return Referenced(contacts, clean, _flags(block, how, contacts, found))
+
+
+def _curve_by_curve(
+    method: ContactMethod, block: ContactBlock, settings: tuple[Any, ...]
+) -> tuple[RecordArray, FloatArray]:
+    contacts, clean = block.prepared()
     for i, (a, b) in enumerate(pairwise(block.begin)):
-        try:
-            at, stderr = method.find(block.height[a:b], clean[a:b])
-            rows[i, kernels.CONTACT], rows[i, kernels.STDERR] = float(at), float(stderr)
-        except NrmError:
-            raise
-        except Exception as error:
-            raise InvalidInput(
-                f"the contact method {method.name} failed ({type(error).__name__}: {error})"
-            ) from error
+        found = method.find(block.height[a:b], clean[a:b], *settings)
+        if not isinstance(found, ContactFound):
+            height, stderr = found
+            found = ContactFound(height=height, stderr=stderr)
+        _enter(contacts[i], block.height[a:b], found)
+    return contacts, clean
 
 
-def _flags(
-    block: Block, how: Plan, rows: FloatArray, systematic: FloatArray, found: Survey
-) -> NDArray[np.int64]:
-    """Flags of every curve; 0 where there is nothing to report."""
+def _enter(record: Any, height: FloatArray, found: ContactFound) -> None:
+    """Take what a method found of a curve into its record."""
+    record["contact"], record["stderr"] = float(found.height), float(found.stderr)
+    if found.baseline is not None:
+        first, samples = _window(height, found.baseline)
+        record["baseline_end"] = first + samples
+    if found.wall is not None:
+        record["wall_begin"], record["wall_samples"] = _window(height, found.wall)
+        record["wall_length"] = abs(found.wall[1] - found.wall[0])
+    if found.lines is not None:
+        record["baseline_at"], record["baseline_slope"], _, steep = map(float, found.lines)
+        record["wall_slope"] = steep - record["baseline_slope"]
+    if np.isfinite(found.noise):
+        record["noise"] = found.noise
+
+
+def _window(height: FloatArray, ends: tuple[float, float]) -> tuple[int, int]:
+    """First sample and number of samples between two heights."""
+    inside = np.flatnonzero((height >= min(ends)) & (height <= max(ends)))
+    return (int(inside[0]), len(inside)) if len(inside) else (0, 0)
+
+
+def details(record: Any, height: FloatArray) -> ContactFound:
+    """Record of a curve as a method returns it."""
+    if not np.isfinite(record["contact"]):
+        return ContactFound(height=np.nan)
+    at, offset, tilt = (float(record[n]) for n in ("contact", "baseline_at", "baseline_slope"))
+    steep = tilt + float(record["wall_slope"])
+    end, begin = int(record["baseline_end"]), int(record["wall_begin"])
+    stop = begin + int(record["wall_samples"])
+    return ContactFound(
+        height=at,
+        stderr=float(record["stderr"]),
+        baseline=(float(height[0]), float(height[end - 1])),
+        wall=(float(height[begin]), float(height[stop - 1])),
+        lines=(offset, tilt, offset + (tilt - steep) * at, steep),
+        noise=float(record["noise"]),
+    )
+
+
+def _flags(block: Block, how: Plan, contacts: RecordArray, found: Survey) -> NDArray[np.int64]:
+    """Flags of every curve; 0 for a curve without flags."""
     lengths = np.diff(block.begin)
-    column = rows.T
-    missing = ~np.isfinite(column[kernels.CONTACT])
-    slope = column[kernels.WALL_SLOPE]
+    missing = ~np.isfinite(contacts["contact"])
+    slope = contacts["wall_slope"]  # what a method says nothing of is nan, and raises no flag
     off = np.abs(slope - found.slope)
-    stderr = 3.0 * column[kernels.WALL_SLOPE_STDERR]
-    soft = missing | (off > np.maximum(stderr, 0.06)) | (slope > -LEAST_SLOPE)
-    wall = column[kernels.WALL_LENGTH]
-    baseline = column[kernels.BASELINE_END]
-    noise = np.maximum(column[kernels.NOISE], 1e-15)
+    stderr = 3.0 * contacts["wall_slope_stderr"]
+    soft = missing | (off > np.fmax(stderr, 0.06)) | (slope > -LEAST_SLOPE)
+    baseline = contacts["baseline_end"]
+    noise = np.maximum(contacts["noise"], 1e-15)
     spread = max(5.0 * found.slope_spread, 0.02)
     dragged = np.zeros(len(lengths), bool)
     if how.lag:
@@ -134,14 +242,14 @@ def _flags(
             dragged = ~(speed * how.lag <= MOST_LAG)  # also where the clock stands
     raised = {
         "no_hard_contact": soft,
-        "short_wall": (wall < SHORT_WALL) | (column[kernels.STDERR] > 0.5e-9),
-        "short_baseline": (baseline < 100) | (baseline < column[kernels.WALL_SAMPLES]),
-        "saturated": column[kernels.SATURATED] > 0,
-        "slope_outlier": ~soft & ((off > np.maximum(stderr, spread)) | (slope < -STEEPEST)),
-        "structure": column[kernels.LONG_RUN] > 3.0 * noise,
-        "spikes": column[kernels.SPIKES] > 0,
+        "short_wall": (contacts["wall_length"] < SHORT_WALL) | (contacts["stderr"] > 0.5e-9),
+        "short_baseline": (baseline < 100) | (baseline < contacts["wall_samples"]),
+        "saturated": contacts["saturated"] > 0,
+        "slope_outlier": ~soft & ((off > np.fmax(stderr, spread)) | (slope < -STEEPEST)),
+        "structure": contacts["long_run"] > 3.0 * noise,
+        "spikes": contacts["spikes"] > 0,
         "lag": dragged,
-        "prior_conflict": systematic > 0.5e-9,
+        "prior_conflict": _systematic(contacts) > 0.5e-9,
         "missing_lateral": np.full(len(lengths), not how.lateral),
     }
     quality = np.zeros(len(lengths), np.int64)

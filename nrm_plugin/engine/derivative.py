@@ -2,87 +2,98 @@
 
 from __future__ import annotations
 
-from functools import cache
+from typing import Any
 
 import numpy as np
 
-from nrm_plugin.columns import FloatArray
-from nrm_plugin.engine import kernels
-from nrm_plugin.engine.contact import Contacts
-from nrm_plugin.engine.signals import Block
+from nrm_plugin.engine import loops
+from nrm_plugin.engine.loops import CONTACT, CURVE, Lever, Profiles, ReferencedBlock
+from nrm_plugin.errors import InvalidInput, NrmError
+from nrm_plugin.hookspecs import DerivativeMethod, with_settings
+from nrm_plugin.recipe import Derivative
 
-#: Savitzky and Golay's window: points, degree of the polynomial, and length in half-widths. With
-#: this length a step of the gradient gets as wide as from the local line, one half-width.
-POINTS, DEGREE, LENGTH = 11, 2, 1.64
-
-#: Total variation: bins in a half-width, and the price of a change of slope, twice the standard
-#: deviation of its multiplier in the middle of two half-widths of noise around a straight line:
-#: L^3 / 192 is the variance of a bend there, once a line through all is taken out.
-BINS, PRICE = 10, 2.0 * (2.0**3 / 192.0) ** 0.5
+#: Samples without which a method is not asked.
+_FEWEST = 5
 
 
-def profiles(
-    block: Block,
-    contacts: Contacts,
-    depth: FloatArray,
-    settings: FloatArray,
-    own: FloatArray,
-    correlation: FloatArray,
-    method: str,
-) -> tuple[FloatArray, FloatArray]:
+def profiles(block: ReferencedBlock, derivative: Derivative) -> Profiles:
     """Forces and gradients of the curves of a block.
-
-    ``local-linear`` fits a line around each distance. ``savitzky-golay`` fits a parabola (Anal.
-    Chem. 36, 1627 (1964)) to bin means on a regular grid: the same resolution, and next to the
-    electrode, where its window is one-sided, less bias and more noise. ``total-variation`` takes
-    the gradient as layers, each of one value: sharper edges and less noise where that is so, and
-    stairs where it is not. It has no standard error: those are nan.
 
     Parameters
     ----------
-    depth, settings, own, correlation
-        As in `kernels.profiles`.
-    method : str
-        ``derivative.method`` of the recipe.
+    block : ReferencedBlock
+    derivative : Derivative
+        Of the recipe. Its method is asked for the whole block where it has ``gradient_block``, else
+        curve by curve.
 
-    Returns
-    -------
-    found : (n, 7, m) array
-        As in `kernels.profiles`.
-    valid : (n,) array
-        The smallest distance with an estimate, in m.
+    Raises
+    ------
+    InvalidInput
+        Naming the method, if it fails or gives something else than two arrays of numbers.
     """
-    found = np.empty((len(block), 7, len(depth)))
-    valid = np.empty(len(block))
-    half_width = settings[0]
-    given = (
-        block.begin,
-        block.height,
-        contacts.clean,
-        block.in_phase,
-        block.quadrature,
-        contacts.rows,
-        depth,
-        settings,
-        own,
-        correlation,
+    method = derivative.chosen
+    settings = with_settings(method, derivative.settings)
+    whole = getattr(method, "gradient_block", None)
+    try:
+        found: Profiles = (
+            _curve_by_curve(block, method, settings) if whole is None else whole(block, *settings)
+        )
+        return found
+    except NrmError:
+        raise
+    except Exception as error:
+        raise InvalidInput(
+            f"the derivative method {method.name} failed ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _curve_by_curve(
+    block: ReferencedBlock, method: DerivativeMethod, settings: tuple[Any, ...]
+) -> Profiles:
+    """Gradients from the method; forces, which it says nothing of, from lines around distances."""
+    found = loops.local_linear(block)
+    if not len(block.in_phase):
+        return found
+    slopes = (found.gradient_in_phase, found.gradient_quadrature)
+    errors = (found.stderr_in_phase, found.stderr_quadrature)
+    for array in (*slopes, *errors, found.depth_valid_min):
+        array[:] = np.nan
+    for curve in np.flatnonzero(np.isfinite(block.contacts["contact"])).tolist():
+        z, *forces = loops.layer_samples(block, curve)
+        if len(z) < _FEWEST:
+            continue
+        at = block.depth / block.curves["cosine"][curve]
+        for force, slope, error in zip(forces, slopes, errors, strict=True):
+            gradient, stderr = (
+                np.asarray(part, float) for part in method.gradient(z, force, at, *settings)
+            )
+            if not gradient.shape == stderr.shape == at.shape:
+                raise ValueError(
+                    f"shapes {gradient.shape} and {stderr.shape} for {len(at)} distances"
+                )
+            slope[curve], error[curve] = -gradient, stderr
+        known = np.isfinite(slopes[0][curve]) & np.isfinite(slopes[1][curve])
+        if known.any():
+            found.depth_valid_min[curve] = block.depth[np.argmax(known)]
+    return found
+
+
+def block_of_one(z: Any, force: Any, at: Any) -> ReferencedBlock:
+    """One force against distances, differentiated with the default half-width."""
+    z, force, at = (np.asarray(values, float) for values in (z, force, at))
+    contacts, curves = np.zeros(1, CONTACT), np.zeros(1, CURVE)
+    zero = z.min(initial=0.0) - 1e-9  # nothing is cut for being next to the electrode
+    contacts["contact"], contacts["baseline_end"] = zero, len(z)
+    curves["cosine"] = 1.0
+    return ReferencedBlock(
+        begin=np.array([0, len(z)]),
+        height=z,
+        deflection=np.zeros_like(z),
+        in_phase=force,
+        quadrature=np.zeros_like(z),
+        contacts=contacts,
+        depth=at - zero,
+        lever=Lever(Derivative().half_width, 1.0, 0.0, 0.0),
+        curves=curves,
+        correlation=np.ones(1),
     )
-    if method == "savitzky-golay":
-        level, slope = _window()
-        step = LENGTH * half_width / POINTS
-        kernels.savitzky_golay(*given, level, slope / step, step, found, valid)
-        return found, valid
-    kernels.profiles(*given, found, valid)
-    if method == "total-variation" and len(block.in_phase):
-        kernels.layered(*given, half_width / BINS, PRICE, found)
-    return found, valid
-
-
-@cache
-def _window() -> tuple[FloatArray, FloatArray]:
-    """Weights of the points of a window in value and derivative at each of them, 1 apart."""
-    from scipy.signal import savgol_coeffs
-
-    level = [savgol_coeffs(POINTS, DEGREE, pos=p, use="dot") for p in range(POINTS)]
-    slope = [savgol_coeffs(POINTS, DEGREE, deriv=1, pos=p, use="dot") for p in range(POINTS)]
-    return np.array(level), np.array(slope)

@@ -6,13 +6,11 @@ import numpy as np
 import xarray as xr
 
 from nrm_plugin.columns import AnyArray, FloatArray
+from nrm_plugin.engine.loops import Profiles
 from nrm_plugin.engine.signals import Plan
 
-#: Places in what `kernels.profiles` finds.
-NORMAL, FORCE_X, FORCE_Y, GRADIENT_X, GRADIENT_Y, STDERR_X, STDERR_Y = range(7)
 
-
-def moduli(found: FloatArray, how: Plan, shape: FloatArray) -> dict[str, AnyArray]:
+def moduli(profiles: Profiles, how: Plan, shape: FloatArray) -> dict[str, AnyArray]:
     """Profiles of some curves, by the names of the results.
 
     Eq. 5: ``E* = (dF*/dz_l) / (4 r_g A)`` with z_l = -z_p; Eq. 6: ``G* = E* / 2(1 + nu)``;
@@ -20,8 +18,7 @@ def moduli(found: FloatArray, how: Plan, shape: FloatArray) -> dict[str, AnyArra
 
     Parameters
     ----------
-    found : (n, 7, m) array
-        From `kernels.profiles`.
+    profiles : Profiles
     how : Plan
     shape : (m,) array
         r_g.
@@ -30,26 +27,32 @@ def moduli(found: FloatArray, how: Plan, shape: FloatArray) -> dict[str, AnyArra
     -------
     mapping of str to (n, m) array of float32
     """
-    found = found.astype(np.float32)
+    found = {name: values.astype(np.float32) for name, values in vars(profiles).items()}
     shape = shape.astype(np.float32)
-    values = {"force_normal": found[:, NORMAL]}
+    values = {"force_normal": found["force_normal"]}
     if not how.lateral:
         return values
     per_gradient = 1.0 / (4.0 * shape * how.amplitude)
     shear = 2.0 * (1.0 + how.poisson_ratio)
-    storage, loss = found[:, GRADIENT_X] * per_gradient, found[:, GRADIENT_Y] * per_gradient
-    storage_error, loss_error = found[:, STDERR_X] * per_gradient, found[:, STDERR_Y] * per_gradient
+    storage, loss = (
+        found["gradient_in_phase"] * per_gradient,
+        found["gradient_quadrature"] * per_gradient,
+    )
+    storage_error, loss_error = (
+        found["stderr_in_phase"] * per_gradient,
+        found["stderr_quadrature"] * per_gradient,
+    )
     size = np.hypot(storage, loss)
     with np.errstate(invalid="ignore", divide="ignore"):
         size_error = np.hypot(storage * storage_error, loss * loss_error) / size
     per_loss = 1.0 / (shear * 2.0 * np.pi * how.frequency)
     return values | {
-        "lateral_force_in_phase": found[:, FORCE_X],
-        "lateral_force_quadrature": found[:, FORCE_Y],
-        "force_gradient_in_phase": found[:, GRADIENT_X],
-        "force_gradient_in_phase_stderr": found[:, STDERR_X],
-        "force_gradient_quadrature": found[:, GRADIENT_Y],
-        "force_gradient_quadrature_stderr": found[:, STDERR_Y],
+        "lateral_force_in_phase": found["force_in_phase"],
+        "lateral_force_quadrature": found["force_quadrature"],
+        "force_gradient_in_phase": found["gradient_in_phase"],
+        "force_gradient_in_phase_stderr": found["stderr_in_phase"],
+        "force_gradient_quadrature": found["gradient_quadrature"],
+        "force_gradient_quadrature_stderr": found["stderr_quadrature"],
         "storage_modulus": storage,
         "storage_modulus_stderr": storage_error,
         "loss_modulus": loss,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,19 +18,19 @@ import xarray as xr
 
 from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import AnyArray, FloatArray
-from nrm_plugin.engine import checks, kernels, provenance
-from nrm_plugin.engine.contact import Contacts, find_contacts
+from nrm_plugin.engine import checks, provenance
+from nrm_plugin.engine.contact import Referenced, find_contacts
 from nrm_plugin.engine.derivative import profiles
+from nrm_plugin.engine.loops import CURVE, Lever, ReferencedBlock
 from nrm_plugin.engine.moduli import moduli
 from nrm_plugin.engine.shape import ShapeFactor, shape_factor
 from nrm_plugin.engine.signals import Block, Plan, parts, plan, read_block
 from nrm_plugin.engine.surface import STEEP, surface_slope
 from nrm_plugin.engine.survey import Survey, chosen, survey
 from nrm_plugin.errors import InvalidInput, OutputError
-from nrm_plugin.hookspecs import ContactMethod
+from nrm_plugin.formats import open as open_curves
 from nrm_plugin.model import CurveSet
-from nrm_plugin.plugins import contact_method
-from nrm_plugin.recipe import Recipe
+from nrm_plugin.recipe import Contact, Recipe, as_recipe
 from nrm_plugin.store.opened import open_results
 from nrm_plugin.store.results import Results
 from nrm_plugin.variables import BIT, CONTACT, LATERAL, Variable
@@ -42,90 +42,110 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class _Way:
+class _Direction:
     """What is known of one direction before its curves are processed."""
 
-    direction: str
+    name: str
     ranges: AnyArray
-    found: Survey
+    survey: Survey
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Work:
     """Everything that a block of curves needs."""
 
     curves: CurveSet
     recipe: Recipe
-    how: Plan
+    plan: Plan
     depth: FloatArray
     shape: ShapeFactor
-    method: ContactMethod | None
-    settings: FloatArray
 
-    def contacts(self, way: _Way, first: int, stop: int) -> tuple[Block, Contacts]:
+    def referenced(self, direction: _Direction, first: int, stop: int) -> tuple[Block, Referenced]:
         """Read some curves and find their contacts."""
-        block = read_block(self.curves, self.how, way.ranges, slice(first, stop), way.direction)
-        found = find_contacts(block, self.how, self.recipe.contact, way.found, self.method)
-        return block, found
-
-    def block(self, way: _Way, stretch: FloatArray, first: int, stop: int) -> dict[str, AnyArray]:
-        """Process some curves: everything that the results hold of them."""
-        block, contacts = self.contacts(way, first, stop)
-        rows, quality = contacts.rows.T, contacts.quality
-        own = np.stack([*self._delays(block), stretch[first:stop]], axis=1)
-        found, valid = profiles(
-            block,
-            contacts,
-            self.depth,
-            self.settings,
-            own,
-            way.found.correlation,
-            self.recipe.derivative.method,
+        block = read_block(
+            self.curves, self.plan, direction.ranges, slice(first, stop), direction.name
         )
-        if self.how.lateral:
-            quality = quality | checks.lateral_flags(block, contacts)
-        slope, at = rows[kernels.BASELINE_SLOPE], rows[kernels.BASELINE_AT]
-        return moduli(found, self.how, self.shape.values) | {
-            "contact_height": rows[kernels.CONTACT],
-            "contact_height_stderr": rows[kernels.STDERR],
-            "contact_height_systematic": contacts.systematic,
+        return block, find_contacts(block, self.plan, self.recipe.contact, direction.survey)
+
+    def block(
+        self, direction: _Direction, cosine: FloatArray, first: int, stop: int
+    ) -> dict[str, AnyArray]:
+        """Process some curves: everything that the results hold of them."""
+        block, referenced = self.referenced(direction, first, stop)
+        layer = self._layer(direction, cosine[first:stop], block, referenced)
+        found = profiles(layer, self.recipe.derivative)
+        quality, contacts = referenced.quality, referenced.contacts
+        if self.plan.lateral:
+            quality = quality | checks.lateral_flags(block, referenced)
+        slope, at = contacts["baseline_slope"], contacts["baseline_at"]
+        return moduli(found, self.plan, self.shape.values) | {
+            "contact_height": contacts["contact"],
+            "contact_height_stderr": contacts["stderr"],
+            "contact_height_systematic": referenced.systematic,
             "quality": quality,
-            "depth_valid_min": valid,
-            "wall_slope": rows[kernels.WALL_SLOPE],
-            "wall_length": rows[kernels.WALL_LENGTH],
+            "depth_valid_min": found.depth_valid_min,
+            "wall_slope": contacts["wall_slope"],
+            "wall_length": contacts["wall_length"],
             "baseline_slope": slope,
-            "baseline_deflection": at + slope * rows[kernels.CONTACT],
-            "deflection_noise": rows[kernels.NOISE],
+            "baseline_deflection": at + slope * contacts["contact"],
+            "deflection_noise": contacts["noise"],
         }
+
+    def _layer(
+        self, direction: _Direction, cosine: FloatArray, block: Block, referenced: Referenced
+    ) -> ReferencedBlock:
+        """What the derivative needs of a block."""
+        curves = np.empty(len(block), CURVE)
+        curves["delay"], curves["settling"] = self._delays(block)
+        curves["cosine"] = cosine
+        stiff = self.recipe.lateral.series_compliance
+        return ReferencedBlock(
+            begin=block.begin,
+            height=block.height,
+            deflection=referenced.clean,
+            in_phase=block.in_phase,
+            quadrature=block.quadrature,
+            contacts=referenced.contacts,
+            depth=self.depth,
+            lever=Lever(
+                half_width=self.recipe.derivative.half_width,
+                amplitude=self.plan.amplitude,
+                lateral_stiffness=self.plan.lateral_stiffness if stiff else 0.0,
+                spring_constant=self.plan.spring_constant,
+            ),
+            curves=curves,
+            correlation=direction.survey.correlation,
+        )
 
     def _delays(self, block: Block) -> tuple[FloatArray, FloatArray]:
         """Delay of the lock-in, and how long it feels the hard contact, in samples."""
         none = np.zeros(len(block))
-        if not (self.how.lag and self.recipe.lateral.lag):
+        if not (self.plan.lag and self.recipe.lateral.lag):
             return none, none
         with np.errstate(invalid="ignore", divide="ignore"):
-            delay = np.nan_to_num(self.how.lag / block.interval, posinf=0.0)
+            delay = np.nan_to_num(self.plan.lag / block.interval, posinf=0.0)
             if block.direction == "approach":
                 return delay, none
-            settling = lockin.settling(self.how.time_constant, self.how.poles)
+            settling = lockin.settling(self.plan.time_constant, self.plan.poles)
             return -delay, np.ceil(np.nan_to_num(settling / block.interval, posinf=0.0))
 
 
 def process(
-    curves: CurveSet,
-    recipe: Recipe | None = None,
+    curves: CurveSet | str | PathLike[str],
+    recipe: Recipe | Mapping[str, Any] | str | PathLike[str] | None = None,
     out: str | PathLike[str] | None = None,
     *,
     progress: Progress | None = None,
     threads: int | None = None,
     block: int | None = None,
+    overwrite: bool = True,
 ) -> xr.Dataset:
     """Find the solid contact of every curve, and the moduli of what lies above it.
 
     Parameters
     ----------
-    curves : CurveSet
-    recipe : Recipe, optional
+    curves : CurveSet or path
+    recipe : Recipe, mapping or path, optional
         What is done; by default what `Recipe()` says.
     out : path, optional
         Results go to this file (.h5) while they are made, and what is returned reads from it when
@@ -137,6 +157,8 @@ def process(
         By default one per processor. Results don't depend on it.
     block : int, optional
         Curves that are processed at once. Results don't depend on it.
+    overwrite : bool
+        Whether a file that is at `out` may be replaced, once the new one is complete.
 
     Returns
     -------
@@ -153,22 +175,16 @@ def process(
         If there is no height, no deflection, or a sign or a sensitivity cannot be right.
     RecipeError, CorruptFile, ChangedFile, OutputError
     """
-    recipe = Recipe() if recipe is None else recipe
+    recipe = as_recipe(recipe)
+    if not isinstance(curves, CurveSet):
+        curves = open_curves(curves)
     if out is not None:
         _refuse_to_replace(curves, Path(out))
     curves, how = plan(curves)
     depth = np.array(recipe.depth.values)
     shape = shape_factor(recipe.shape_factor, curves, depth)
-    work = _Work(
-        curves,
-        recipe,
-        how,
-        depth,
-        shape,
-        contact_method(recipe.contact.method),
-        _settings(how, recipe),
-    )
-    ways = [_survey(work, direction) for direction in recipe.directions]
+    work = _Work(curves=curves, recipe=recipe, plan=how, depth=depth, shape=shape)
+    directions = [_survey(work, name) for name in recipe.directions]
     attributes = provenance.attributes(curves, recipe, how, shape)
     with (
         ThreadPoolExecutor(1) as aside,
@@ -177,29 +193,30 @@ def process(
             curves.n_curves,
             depth,
             _variables(how),
-            recipe.directions if len(ways) > 1 else None,
+            recipe.directions if len(directions) > 1 else None,
             attributes,
-            _fingerprint(attributes, ways),
+            _fingerprint(attributes, directions),
+            overwrite,
         ) as results,
     ):
         hashes = aside.submit(provenance.hashes, curves)
-        for number, way in enumerate(ways):
-            stretch = _stretch(work, way, threads, block)
+        for number, direction in enumerate(directions):
+            cosine = _cosine(work, direction, threads, block)
             begin = min(max(results.done - number * curves.n_curves, 0), curves.n_curves)
             for first, stop, made in _blocks(
-                partial(work.block, way, stretch),
+                partial(work.block, direction, cosine),
                 _pieces(curves, begin, block, threads),
                 threads,
             ):
                 results.write(number, first, stop, made)
                 if progress is not None:
-                    progress(number * curves.n_curves + stop, len(ways) * curves.n_curves)
-        _flag_slopes(results, curves, len(ways))
+                    progress(number * curves.n_curves + stop, len(directions) * curves.n_curves)
+        _flag_slopes(results, curves, len(directions))
         results.set("shape_factor", shape.values)
         results.coordinates = curves.curve_table
         results.attributes["source_sha256"] = hashes.result()
         results.attributes["warnings"] = "\n".join(
-            checks.warnings(curves, recipe, how, shape, [w.found for w in ways], results)
+            checks.warnings(curves, recipe, how, shape, [d.survey for d in directions], results)
         )
     checks.log(results.attributes["warnings"])
     return results.dataset() if out is None else open_results(out)
@@ -213,12 +230,7 @@ def _refuse_to_replace(curves: CurveSet, out: Path) -> None:
             raise OutputError(out, "the curves are read from it; give results another name")
 
 
-def _settings(how: Plan, recipe: Recipe) -> FloatArray:
-    stiffness = how.lateral_stiffness if recipe.lateral.series_compliance else 0.0
-    return np.array([recipe.derivative.half_width, how.amplitude, stiffness, how.spring_constant])
-
-
-def _survey(work: _Work, direction: str) -> _Way:
+def _survey(work: _Work, direction: str) -> _Direction:
     """Learn what the curves of a direction share."""
     ranges = parts(work.curves, direction)
     there = np.flatnonzero(ranges[:, 1] > ranges[:, 0])
@@ -226,11 +238,14 @@ def _survey(work: _Work, direction: str) -> _Way:
         raise InvalidInput(f"no curve has a part that is called {direction}")
     contact = work.recipe.contact
     numbers = there[chosen(len(there))]
-    block = read_block(work.curves, work.how, ranges, numbers, direction)
+    block = read_block(work.curves, work.plan, ranges, numbers, direction)
     found = survey(block, interference=contact.interference, spikes=contact.spikes)
-    checks.refuse_wrong_signs(block, find_contacts(block, work.how, contact, found, None))
-    checks.refuse_output_volts(work.curves, work.how, numbers)
-    return _Way(direction, ranges, found)
+    # A method that finds curve by curve need not say anything of walls.
+    if not hasattr(contact.chosen, "find_block"):
+        contact = contact.model_copy(update={"method": Contact().method})
+    checks.refuse_wrong_signs(block, find_contacts(block, work.plan, contact, found))
+    checks.refuse_output_volts(work.curves, work.plan, numbers)
+    return _Direction(direction, ranges, found)
 
 
 def _variables(how: Plan) -> dict[str, Variable]:
@@ -274,27 +289,29 @@ def _blocks(
         pool.shutdown(cancel_futures=True)
 
 
-def _stretch(work: _Work, way: _Way, threads: int | None, block: int | None) -> FloatArray:
+def _cosine(
+    work: _Work, direction: _Direction, threads: int | None, block: int | None
+) -> FloatArray:
     """Factor of the distances: the cosine of the surface's slope, where the recipe asks for it."""
     n = work.curves.n_curves
-    stretch = np.ones(n)
+    cosine = np.ones(n)
     if not work.recipe.correct_slope:
-        return stretch
+        return cosine
     height = np.empty(n)
     for first, stop, (_, found) in _blocks(
-        partial(work.contacts, way), _pieces(work.curves, 0, block, threads), threads
+        partial(work.referenced, direction), _pieces(work.curves, 0, block, threads), threads
     ):
-        height[first:stop] = found.rows[:, kernels.CONTACT]
+        height[first:stop] = found.contacts["contact"]
         height[first:stop][(found.quality & BIT["no_hard_contact"]) != 0] = np.nan
     angle = surface_slope(work.curves, height)
     known = np.isfinite(angle)
-    stretch[known] = np.cos(angle[known])
-    return stretch
+    cosine[known] = np.cos(angle[known])
+    return cosine
 
 
-def _flag_slopes(results: Results, curves: CurveSet, n_ways: int) -> None:
+def _flag_slopes(results: Results, curves: CurveSet, n_directions: int) -> None:
     """Find the slope of the surface, once all contacts are known, and flag steep places."""
-    for number in range(n_ways):
+    for number in range(n_directions):
         height = results.get("contact_height", number)
         quality = results.get("quality", number)
         height[(quality & BIT["no_hard_contact"]) != 0] = np.nan
@@ -305,10 +322,10 @@ def _flag_slopes(results: Results, curves: CurveSet, n_ways: int) -> None:
         results.set("quality", quality | steep, number)
 
 
-def _fingerprint(attributes: dict[str, Any], ways: list[_Way]) -> str:
+def _fingerprint(attributes: dict[str, Any], directions: list[_Direction]) -> str:
     """Tell whether a half-finished file is of the same curves, recipe and version."""
     digest = hashlib.sha256(repr(sorted(attributes.items())).encode())
-    for way in ways:
-        digest.update(np.ascontiguousarray(way.ranges).tobytes())
-        digest.update(repr(way.found).encode())
+    for direction in directions:
+        digest.update(np.ascontiguousarray(direction.ranges).tobytes())
+        digest.update(repr(direction.survey).encode())
     return digest.hexdigest()

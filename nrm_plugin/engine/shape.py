@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nrm_plugin.columns import FloatArray
+from nrm_plugin.delimited import load
 from nrm_plugin.errors import InvalidInput, MissingFile, NrmError, RecipeError
 from nrm_plugin.model import CurveSet
 from nrm_plugin.units import factor
@@ -134,9 +135,10 @@ def _from_json(path: Path) -> tuple[Any, Any]:
 
 def _from_text(path: Path) -> tuple[Any, Any]:
     """Read two columns; a header with ``(nm)`` behind the first name says its unit, else m."""
+    data, encoding = load(path)
     lines = [
         line.replace(",", " ").replace(";", " ").replace("\t", " ")
-        for line in path.read_text(encoding="utf-8-sig").splitlines()
+        for line in data.decode(encoding).splitlines()
         if line.strip() and not line.startswith("#")
     ]
     scale = 1.0

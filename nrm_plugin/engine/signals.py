@@ -106,7 +106,7 @@ def plan(curves: CurveSet) -> tuple[CurveSet, Plan]:
         missing += [k for k in ("dither_amplitude", "lockin_convention") if k not in known]
         if not missing:
             curves = lockin.at_the_lockin(curves)
-        peak = math.sqrt(2.0) if known.get("lockin_convention") == "rms" else 1.0
+        peak = lockin.peak_factor(str(known.get("lockin_convention")))
         amplitude = float(known.get("dither_amplitude", math.nan))
         in_phase = _lateral(curves, "lateral_in_phase", peak, missing)
         quadrature = _lateral(curves, "lateral_quadrature", peak, missing)
@@ -220,8 +220,7 @@ def read_block(
 
     x, y = signal(how.in_phase, MOST_FORCE), signal(how.quadrature, MOST_FORCE)
     if how.lateral and how.phase:
-        turn = np.exp(-1j * how.phase)
-        x, y = x * turn.real - y * turn.imag, x * turn.imag + y * turn.real
+        x, y = lockin.turned(x, y, how.phase)
     interval = np.full(len(lengths), np.nan)
     if how.lag:
         time = signal(Source("time", 1.0), math.inf)

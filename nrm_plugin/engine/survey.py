@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.engine import kernels
+from nrm_plugin.engine.loops import Crossing, reference, tail_slopes
 from nrm_plugin.engine.signals import Block
 
 #: Curves that are looked at, and how many neighbours at a time.
@@ -78,18 +79,15 @@ def survey(block: Block, *, interference: bool, spikes: bool) -> Survey:
     clean, wave = block.deflection, 0.0
     if interference:
         ends = rough_ends(block)
-        for _ in range(
-            3
-        ):  # with the fringe gone, more of the baseline shows, and the period better
+        # With the fringe gone, more of the baseline shows, and the period better.
+        for _ in range(3):
             found = fringe(block, ends)
             if not found:
                 break
             wave = found
-            settings = np.array([0.0, 0.0, 0.0, 0.0, np.inf, wave, float(spikes), 0.0, np.inf])
-            clean = np.empty_like(block.deflection)
-            rows = np.empty((len(block.begin) - 1, kernels.N_COLUMNS))
-            kernels.reference(block.begin, block.height, block.deflection, settings, clean, rows)
-            ends = np.nan_to_num(rows[:, kernels.BASELINE_END]).astype(np.int64)
+            crossing = Crossing(wave=wave, spikes=spikes)
+            contacts, clean = reference(block.begin, block.height, block.deflection, crossing)
+            ends = np.nan_to_num(contacts["baseline_end"]).astype(np.int64)
     pooled = pooled_slope(block, clean)
     walls = pooled is not None
     slope, stderr, spread = pooled or (*RIGID, 0.0)
@@ -108,10 +106,8 @@ def pooled_slope(block: Block, deflection: FloatArray) -> tuple[float, float, fl
     while size <= longest // 2:
         sizes.append(int(size))
         size *= 1.15
-    slopes = np.empty((len(block), len(sizes)))
-    errors = np.empty_like(slopes)
-    arguments = (np.array(sizes, np.int64), slopes, errors)
-    kernels.tail_slopes(block.begin, block.height, deflection, *arguments)
+    windows = np.array(sizes, np.int64)
+    slopes, errors = tail_slopes(block.begin, block.height, deflection, windows)
     low, high = -np.inf, np.inf
     best = None
     for column, error in zip(slopes.T, errors.T, strict=True):

@@ -9,15 +9,15 @@ Examples
 (2,)
 """
 
-from nrm_plugin.fea.curve_file import read_shape_factor, write_shape_factor
-from nrm_plugin.fea.factor import shape_factor
-from nrm_plugin.fea.fields import Fields, fields
 from nrm_plugin.fea.forces import LateralForce, lateral_force
 from nrm_plugin.fea.forward import InversionFailed
 from nrm_plugin.fea.geometry import Layer, Steps, Tabulated, Tip
 from nrm_plugin.fea.inversion import Inverted, invert
-from nrm_plugin.fea.kernel import Influence, apparent_modulus, influence
+from nrm_plugin.fea.layered_media import Influence, apparent_modulus, influence
 from nrm_plugin.fea.shape import ShapeFactor
+from nrm_plugin.fea.shape_file import read_shape_factor, write_shape_factor
+from nrm_plugin.fea.shape_solution import shape_factor
+from nrm_plugin.fea.stress_field import Fields, fields
 
 __all__ = [
     "Fields",

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
-from nrm_plugin.fea.given import number, positive
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import Numerics, stiffness
+from nrm_plugin.fea.validation import number, positive
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,15 +72,15 @@ def lateral_force(
     Raises
     ------
     InvalidInput
-        For a depth at which the tip cannot be, and whatever else makes no sense.
+        For a depth at which the tip cannot be, or another argument out of range.
     """
     depth = check(tip, layer, depths)
     numerics = numerics_of(fineness, resolution)
-    moved = amplitude_of(amplitude)
+    peak = amplitude_of(amplitude)
     with Workers(workers) as pool:
-        found = pool.map(stiffness, [(tip, layer, d, numerics) for d in depth.tolist()])
+        stiffnesses = pool.map(stiffness, [(tip, layer, d, numerics) for d in depth.tolist()])
     return LateralForce(
-        depth, layer.thickness - depth, np.array(found, np.complex128) * moved, moved
+        depth, layer.thickness - depth, np.array(stiffnesses, np.complex128) * peak, peak
     )
 
 

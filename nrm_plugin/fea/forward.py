@@ -11,8 +11,8 @@ import numpy as np
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput, NrmError
-from nrm_plugin.fea.data import Data
 from nrm_plugin.fea.geometry import ComplexArray, Layer, ModulusProfile, Steps, Tip
+from nrm_plugin.fea.inversion_data import InversionData
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import (
     Numerics,
@@ -36,13 +36,13 @@ class Forward:
     ----------
     tip, layer
         The modulus of the layer is replaced.
-    data : Data
+    data : InversionData
     pool : Workers
     """
 
     tip: Tip
     layer: Layer
-    data: Data
+    data: InversionData
     pool: Workers
 
     def force(self, modulus: complex | ModulusProfile, numerics: Numerics) -> ComplexArray:
@@ -55,23 +55,23 @@ class Forward:
         self, modulus: ModulusProfile, numerics: Numerics
     ) -> tuple[ComplexArray, ComplexArray]:
         """Force in N, and its derivative in N/Pa to the moduli of the cells, (depths, cells)."""
-        found = self._map(stiffness_and_influence, modulus, numerics)
-        force = np.array([k for k, _ in found], np.complex128)
-        rows = np.array([row for _, row in found], np.complex128)
+        solutions = self._map(stiffness_and_influence, modulus, numerics)
+        force = np.array([k for k, _ in solutions], np.complex128)
+        rows = np.array([row for _, row in solutions], np.complex128)
         return force * self.data.amplitude, rows * self.data.amplitude
 
     def stack(
         self, modulus: Steps, numerics: Numerics
     ) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
         """Force in N, and its derivatives to moduli (N/Pa) and edges (N/m), (depths, numbers)."""
-        found = self._map(stiffness_of_stack, modulus, numerics)
-        parts = [np.array(part, np.complex128) for part in zip(*found, strict=True)]
+        solutions = self._map(stiffness_of_stack, modulus, numerics)
+        parts = [np.array(part, np.complex128) for part in zip(*solutions, strict=True)]
         force, by_modulus, by_edge = (part * self.data.amplitude for part in parts)
         for column in by_edge.T:
-            gone = np.isnan(column)
-            if not np.all(gone):  # where the apex is at the edge, the depths around must do
+            unknown = np.isnan(column)
+            if not np.all(unknown):  # where the apex is at the edge, the depths around must do
                 depth = self.data.depth
-                column[gone] = np.interp(depth[gone], depth[~gone], column[~gone])
+                column[unknown] = np.interp(depth[unknown], depth[~unknown], column[~unknown])
         return force, by_modulus, np.nan_to_num(by_edge)
 
     def _map(
@@ -112,7 +112,7 @@ class Forward:
         part = np.abs(moduli) / abs(self.mean)
         if not np.all((part > 1.0 / _RANGE) & (part < _RANGE)):
             worst = part[np.argmax(np.abs(np.log(part)))]
-            raise InvalidInput(f"a modulus of {worst:.2g} times the layer's mean makes no sense")
+            raise InvalidInput(f"a modulus of {worst:.2g} times the layer's mean is out of range")
 
     @cached_property
     def mean(self) -> complex:
@@ -123,13 +123,13 @@ class Forward:
         InversionFailed
             If the force points the wrong way.
         """
-        found = complex(self._homogeneous @ self.data.force / np.sum(self._homogeneous**2))
-        if not found.real > 0.0:
+        mean = complex(self._homogeneous @ self.data.force / np.sum(self._homogeneous**2))
+        if not mean.real > 0.0:
             raise InversionFailed(
                 "the in-phase force points the wrong way, as if the layer pushed the tip along: "
                 "check sign and phase of the lateral signal"
             )
-        return found
+        return mean
 
     @cached_property
     def _homogeneous(self) -> FloatArray:

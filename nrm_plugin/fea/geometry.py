@@ -11,15 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.fea.given import (
+from nrm_plugin.fea.validation import (
     ascending,
     complex_number,
     complex_numbers,
-    nm,
     number,
     positive,
     row,
 )
+from nrm_plugin.text import with_unit
 
 ComplexArray = NDArray[np.complex128]
 
@@ -262,20 +262,21 @@ def check(tip: Tip, layer: Layer, depths: ArrayLike) -> FloatArray:
     Raises
     ------
     InvalidInput
-        Which depth cannot be, and why.
+        Naming the depth that the tip cannot reach, or what else is wrong.
     """
-    found = row("depths", depths)
-    if not found.size:
-        raise InvalidInput("there is no depth: give at least one")
+    checked = row("depths", depths)
+    if not checked.size:
+        raise InvalidInput("no depths were given: give at least one")
+    thickness, domain = with_unit(layer.thickness, "m"), with_unit(layer.radius(tip), "m")
     if layer.thickness > _THICKEST * tip.radius:
         raise InvalidInput(
-            f"a layer of {nm(layer.thickness)} is more than {_THICKEST:.0f} tip radii thick, too "
-            "many to be solved for: is the radius in m?"
+            f"a layer of {thickness} is more than {_THICKEST:.0f} tip radii thick, too many to be "
+            "solved for: is the radius in m?"
         )
     if layer.radius(tip) > _WIDEST * layer.thickness + tip.width(layer.thickness):
         raise InvalidInput(
-            f"a domain of radius {nm(layer.radius(tip))} is needlessly wide: {_DEFAULT_DOMAIN:.0f} "
-            "layer thicknesses are enough"
+            f"a domain of radius {domain} is needlessly wide: {_DEFAULT_DOMAIN:.0f} layer "
+            "thicknesses are enough"
         )
     if len(layer.interfaces) > MOST:
         raise InvalidInput(
@@ -283,41 +284,43 @@ def check(tip: Tip, layer: Layer, depths: ArrayLike) -> FloatArray:
             "table of a smooth modulus"
         )
     shallow, close = SMALLEST * tip.radius, layer.thickness - SMALLEST * tip.radius
-    for depth in found:
+    for depth in checked:
         if not np.isfinite(depth) or depth <= 0.0:
-            raise InvalidInput(f"a depth of {nm(depth)} is not inside the layer: give one above 0")
+            raise InvalidInput(
+                f"a depth of {with_unit(depth, 'm')} is not inside the layer: give one above 0"
+            )
         if depth >= layer.thickness:
             raise InvalidInput(
-                f"at a depth of {nm(depth)} the tip would go through the electrode: the layer is "
-                f"{nm(layer.thickness)} thick"
+                f"at a depth of {with_unit(depth, 'm')} the tip would go through the electrode: "
+                f"the layer is {thickness} thick"
             )
         if not shallow <= depth <= close:
             raise InvalidInput(
-                f"a depth of {nm(depth)} is too close to the surface or the electrode to compute: "
-                f"both must be {SMALLEST:.0%} of the tip's radius away, {nm(shallow)}"
+                f"a depth of {with_unit(depth, 'm')} is too close to the surface or the electrode: "
+                f"both must be {SMALLEST:.0%} of the tip's radius away, {with_unit(shallow, 'm')}"
             )
-    deepest = tip.width(float(found.max()))
+    deepest = tip.width(float(checked.max()))
     if layer.radius(tip) < 1.2 * max(deepest, tip.radius):
         raise InvalidInput(
-            f"a domain of radius {nm(layer.radius(tip))} has no room around a tip that is "
-            f"{nm(max(deepest, tip.radius))} in radius: give at least 4 layer thicknesses"
+            f"a domain of radius {domain} has no room around a tip of radius "
+            f"{with_unit(max(deepest, tip.radius), 'm')}: give at least 4 layer thicknesses"
         )
-    return found
+    return checked
 
 
-def _moduli(given: object) -> ComplexArray:
-    values = complex_numbers("moduli", given)
+def _moduli(modulus: object) -> ComplexArray:
+    values = complex_numbers("moduli", modulus)
     wrong = ~(np.isfinite(values) & (values.real > 0.0))
     if np.any(wrong):
         raise InvalidInput(
-            f"a modulus of {complex(values[wrong][0]):.4g} Pa makes no sense: the storage modulus "
-            "must be positive and both parts finite"
+            f"a modulus of {complex(values[wrong][0]):.4g} Pa cannot be solved for: the storage "
+            "modulus must be positive and both parts finite"
         )
     size = np.abs(values)
     wrong = (size < _SOFTEST) | (size > _STIFFEST)
     if np.any(wrong):
         raise InvalidInput(
-            f"a modulus of {complex(values[wrong][0]):.4g} Pa makes no sense: no material is that "
+            f"a modulus of {complex(values[wrong][0]):.4g} Pa is out of range: no material is that "
             "soft or stiff"
         )
     if size.size and size.max() > _CONTRAST * size.min():

@@ -145,7 +145,7 @@ def solve(
     space: Space,
     modulus: ComplexArray,
     poisson_ratio: float,
-    given: FloatArray,
+    prescribed: FloatArray,
     slide: tuple[IntArray, FloatArray] | None = None,
 ) -> Solution:
     """Solve for the displacement, and find the force as the residual of the driven boundary.
@@ -154,10 +154,10 @@ def solve(
     ----------
     modulus : ndarray of shape (elements, points)
         Young's modulus at the quadrature points.
-    given : ndarray of shape (nodes, 3)
+    prescribed : ndarray of shape (nodes, 3)
         Displacements that are given, NaN where free.
     slide : (nodes, normals), optional
-        Nodes at which `given` speaks of the displacements along the normal (r, z), along the
+        Nodes at which `prescribed` speaks of the displacements along the normal (r, z), along the
         surface, and around the axis instead of a, b, w. Normals have the shape (2, n).
 
     Raises
@@ -174,9 +174,9 @@ def solve(
     if slide is not None:
         turn = _turned(space, *slide)
         system = (turn.T @ system @ turn).tocsc()
-    fixed = np.concatenate([given.ravel(), np.full(space.n_corners, FREE)])
+    fixed = np.concatenate([prescribed.ravel(), np.full(space.n_corners, FREE)])
     if poisson_ratio == 0.0:  # no pressure is coupled to the dilation
-        fixed[given.size :] = 0.0
+        fixed[prescribed.size :] = 0.0
     free = np.isnan(fixed)
     x = np.where(free, 0.0, fixed).astype(ratio.dtype)
     rows = system[free]
@@ -184,8 +184,8 @@ def solve(
     force = x[~free] @ (system[~free] @ x)
     if slide is not None:
         x = turn @ x
-    displacement = x[: given.size].reshape(-1, 3)
-    pressure = x[given.size :]
+    displacement = x[: prescribed.size].reshape(-1, 3)
+    pressure = x[prescribed.size :]
     influence = _influence(space, displacement, pressure, ratio, poisson_ratio)
     return Solution(displacement, scale * pressure, complex(scale * force), influence)
 
@@ -312,13 +312,13 @@ def edge_influence(
         return np.empty(0, complex)
     z = space.mesh.doflocs[1][space.mesh.facets]
     inside = space.mesh.f2t[1] >= 0
-    found = [
+    on_interface = [
         np.flatnonzero(np.all(np.abs(z - height) < 1e-9, axis=0) & inside) for height in heights
     ]
-    facets = np.concatenate(found).astype(np.int64)
+    facets = np.concatenate(on_interface).astype(np.int64)
     if not facets.size:
         return np.full(len(heights), complex(np.nan, np.nan))
-    edge = np.repeat(np.arange(len(heights)), [part.size for part in found])[:, None]
+    edge = np.repeat(np.arange(len(heights)), [part.size for part in on_interface])[:, None]
     below, above = moduli[edge], moduli[edge + 1]
     place, weight = _GAUSS
     ends = space.mesh.facets[:, facets]
@@ -334,7 +334,7 @@ def edge_influence(
     area = np.pi * r * weight * (r_stop - r_start)
     parts = np.sum(area * (below - above) * density, axis=1)
     total = np.array([parts[edge[:, 0] == k].sum() for k in range(len(heights))], complex)
-    total[[not _complete(space, part) for part in found]] = complex(np.nan, np.nan)
+    total[[not _complete(space, part) for part in on_interface]] = complex(np.nan, np.nan)
     return total
 
 

@@ -17,16 +17,16 @@ from numpy.typing import ArrayLike
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.fea.data import Data
 from nrm_plugin.fea.forces import numerics_of
 from nrm_plugin.fea.forward import Forward, InversionFailed
 from nrm_plugin.fea.geometry import ComplexArray, Layer, Steps, Tip
-from nrm_plugin.fea.kernel import cells_of
+from nrm_plugin.fea.inversion_data import InversionData
+from nrm_plugin.fea.layered_media import cells_of
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import Numerics
 from nrm_plugin.fea.stack import fitted, refined
 from nrm_plugin.fea.variation import (
-    Cells,
+    CellModulus,
     Profile,
     Search,
     covariance,
@@ -49,7 +49,7 @@ _COARSE, _FINE = 0.65, 0.8  # times the fineness, while searching and for the re
 _COARSEST = 0.3
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Inverted:
     """A profile of the modulus, with bands of 95 %.
 
@@ -133,11 +133,11 @@ def invert(
     Raises
     ------
     InvalidInput
-        For anything given that makes no sense.
+        If an argument is out of range.
     InversionFailed
         If no profile explains the force within its noise.
     """
-    data = Data.of(tip, layer, depths, force, amplitude, noise)
+    data = InversionData.of(tip, layer, depths, force, amplitude, noise)
     edges = _around(data, layer, tip) if cells is None else cells_of(layer, cells)
     asked = numerics_of(fineness, None, edges)
     fine = replace(asked, fineness=max(_FINE * asked.fineness, _COARSEST))
@@ -147,18 +147,18 @@ def invert(
         forward = Forward(tip, layer, data, pool)
         search = Search(forward, edges, fine, max(phase, 0.02))
         try:
-            found, at = _explained(search, coarse)
+            modulus, at = _explained(search, coarse)
             if at.misfit < _ACCEPTABLE:
-                return _result(search, found, at, forward.force(found, coarse))
+                return _result(search, modulus, at, forward.force(modulus, coarse))
         except (InvalidInput, np.linalg.LinAlgError) as error:
-            raise InversionFailed(f"the search went astray: {error}. {_ADVICE}") from None
+            raise InversionFailed(f"the search failed: {error}. {_ADVICE}") from None
     raise InversionFailed(
         f"the force of the best profile is off by {np.sqrt(at.misfit):.3g} times the noise. "
         f"{_ADVICE}"
     )
 
 
-def _explained(search: Search, coarse: Numerics) -> tuple[Steps | Cells, Profile]:
+def _explained(search: Search, coarse: Numerics) -> tuple[Steps | CellModulus, Profile]:
     """Modulus that explains the force best: layers if they are the simpler explanation."""
     forward, data, edges = search.forward, search.forward.data, search.cells
     rough = replace(
@@ -167,31 +167,31 @@ def _explained(search: Search, coarse: Numerics) -> tuple[Steps | Cells, Profile
         cells=search.numerics.cells,
         reach=forward.tip.radius,
     )
-    guess = Cells(edges, np.log(forward.start(search.heights)))
+    guess = CellModulus(edges, np.log(forward.start(search.heights)))
     sketch = replace(search, numerics=rough)
     profile = searched(sketch, sketch.of(guess), _ROUGH)
     stack = fitted(sketch, profile, coarse, _AS_GOOD, smoothest(profile, sketch, 1.0)[1])
-    found: Steps | Cells = Cells(edges, search.logarithm(profile.x))
+    modulus: Steps | CellModulus = CellModulus(edges, search.logarithm(profile.x))
     if stack is not None and stack.misfit < profile.misfit:
-        profile, found = replace(profile, misfit=stack.misfit), stack.modulus
+        profile, modulus = replace(profile, misfit=stack.misfit), stack.modulus
     if profile.misfit > _HOPELESS:
-        return found, profile
-    at = search.of(found)
+        return modulus, profile
+    at = search.of(modulus)
     smooth, parameters = smoothest(at, search, at.misfit)
     if stack is not None and stack.parameters(data.lossy) <= parameters:
         if at.misfit > _AS_GOOD:
             stack = refined(search, stack, Numerics(search.numerics.fineness))
             if stack.misfit < at.misfit:
-                found, at = stack.modulus, search.of(stack.modulus)
+                modulus, at = stack.modulus, search.of(stack.modulus)
         if at.misfit < _AS_GOOD:
-            return found, at
+            return modulus, at
     other = searched(search, search.at(proposed(at, search, smooth)), _SETTLED)
     if other.misfit < max(_AS_GOOD, at.misfit):
-        return Cells(edges, search.logarithm(other.x)), other
-    return found, at
+        return CellModulus(edges, search.logarithm(other.x)), other
+    return modulus, at
 
 
-def _around(data: Data, layer: Layer, tip: Tip) -> FloatArray:
+def _around(data: InversionData, layer: Layer, tip: Tip) -> FloatArray:
     """Cells around the data's distances, none narrower than a tenth of the tip's radius."""
     distance = np.sort(layer.thickness - data.depth)
     narrow = 0.1 * tip.radius
@@ -201,7 +201,9 @@ def _around(data: Data, layer: Layer, tip: Tip) -> FloatArray:
     return np.concatenate([[0.0], middle, [layer.thickness]])
 
 
-def _result(search: Search, modulus: Steps | Cells, at: Profile, coarse: ComplexArray) -> Inverted:
+def _result(
+    search: Search, modulus: Steps | CellModulus, at: Profile, coarse: ComplexArray
+) -> Inverted:
     """Profile with its bands.
 
     What a coarser mesh changes in the force counts as an error; for a profile without layers so
@@ -218,15 +220,17 @@ def _result(search: Search, modulus: Steps | Cells, at: Profile, coarse: Complex
     spread += np.diag(_within(at.x.reshape(-1, n)).ravel())
     storage, loss = _bands(values, spread, search.phase_unit)
     return Inverted(
-        cells,
-        values,
-        *storage,
-        *loss,
-        modulus if isinstance(modulus, Steps) else None,
-        at.force,
-        data.depth,
-        data.noise,
-        at.misfit,
+        cells=cells,
+        modulus=values,
+        storage_low=storage[0],
+        storage_high=storage[1],
+        loss_low=loss[0],
+        loss_high=loss[1],
+        layers=modulus if isinstance(modulus, Steps) else None,
+        force=at.force,
+        depth=data.depth,
+        noise=data.noise,
+        misfit=at.misfit,
     )
 
 

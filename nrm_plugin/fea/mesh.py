@@ -42,7 +42,7 @@ _JUMP = 0.02  # where an interface with a jump of the modulus meets the tip
 _Size = Callable[[FloatArray], FloatArray]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class TipMesh:
     """A mesh, and what lies on its boundaries.
 
@@ -120,7 +120,7 @@ def around_tip(
     r, z = mesh.doflocs
     vertices = np.arange(s.size) * rays.shape[2]
     return TipMesh(
-        mesh,
+        mesh=mesh,
         tip=np.concatenate([vertices, on_tip]),
         normals=tip.normal(np.concatenate([s, middle])),
         axis=np.flatnonzero(r < 1e-12),
@@ -248,18 +248,18 @@ def _growing(first: float, fineness: float, largest: float = math.inf) -> _Size:
     return lambda x: np.minimum(first + _BEYOND / fineness * x, largest)
 
 
-def _parts(way: FloatArray, first: FloatArray, fineness: float, largest: float) -> FloatArray:
+def _parts(span: FloatArray, first: FloatArray, fineness: float, largest: float) -> FloatArray:
     """Where the vertices lie on the rays: parts of their lengths, shape (rays, vertices)."""
 
     def size(first: float, cap: float) -> _Size:
         return lambda x: np.minimum(first + _OUTWARD / fineness * x, cap)
 
-    lengths = np.hypot(*way)
-    caps = largest * lengths / np.maximum(np.abs(way[1]), 1e-12)
+    lengths = np.hypot(*span)
+    caps = largest * lengths / np.maximum(np.abs(span[1]), 1e-12)
     sizes = [size(a, cap) for a, cap in zip(first.tolist(), caps.tolist(), strict=True)]
     rays = list(zip(lengths.tolist(), sizes, strict=True))
-    count = max(math.ceil(_steps(0.0, length, own)[1][-1] - 1e-6) for length, own in rays)
-    return np.array([_points(0.0, length, own, count) / length for length, own in rays])
+    count = max(math.ceil(_steps(0.0, length, size_of)[1][-1] - 1e-6) for length, size_of in rays)
+    return np.array([_points(0.0, length, size_of, count) / length for length, size_of in rays])
 
 
 def _connected(

@@ -13,13 +13,12 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import TracebackType
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.fea.given import whole
+from nrm_plugin.fea.validation import whole
 
 _LOG = logging.getLogger(__name__)
 _START = 2.0  # s until a process has imported what it needs
@@ -78,18 +77,13 @@ class Workers:
         most = workers if workers is not None else cores() if _importable() else 1
         self.workers = min(whole("processes", most), _MOST)
         if self.workers < 1:
-            raise InvalidInput(f"{most} processes can do nothing: give 1 or more")
+            raise InvalidInput(f"the number of processes is {most}: give 1 or more")
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Workers:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
@@ -122,14 +116,14 @@ class Workers:
                     min(self.workers, len(todo)), context, initializer=one_thread
                 )
         if self._pool is not None and todo:
-            given = 0
+            finished = 0
             try:
                 for result in self._pool.map(function, *zip(*todo, strict=True), chunksize=1):
-                    given += 1
+                    finished += 1
                     yield result
             except BrokenProcessPool:
                 _LOG.warning("processes could not be started; going on in this one")
-                self._pool, self.workers, todo = None, 1, todo[given:]
+                self._pool, self.workers, todo = None, 1, todo[finished:]
             else:
                 return
         for job in todo:
@@ -151,7 +145,7 @@ def cores() -> int:
 
 
 def _importable() -> bool:
-    """Whether a new process can be started without running a user's script again."""
+    """Whether a new process can import ``__main__`` without running a user's script again."""
     main = sys.modules["__main__"]
     started = getattr(main, "__file__", None)
     return started is None or getattr(main, "__spec__", None) is not None

@@ -9,9 +9,9 @@ import numpy as np
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.geometry import MOST, ComplexArray, Layer, Steps, Tip
-from nrm_plugin.fea.given import nm
 from nrm_plugin.fea.harmonic import FREE, Solution, Space, edge_influence, solve
 from nrm_plugin.fea.mesh import TipMesh, around_tip
+from nrm_plugin.text import with_unit
 
 #: Elements across a layer whose modulus is some function of the height.
 _ROWS = 32
@@ -64,19 +64,20 @@ def at_depth(tip: Tip, layer: Layer, depth: float, numerics: Numerics = Numerics
     )
     space = Space(meshed.mesh, meshed.jumps)
     modulus = layer.moduli(space.z * unit)
-    given = np.full((space.n_nodes, 3), FREE)
+    prescribed = np.full((space.n_nodes, 3), FREE)
     slide = None
     if tip.bonded:
-        given[meshed.tip, 0] = 1.0
-        given[meshed.tip, 1:] = 0.0
+        prescribed[meshed.tip, 0] = 1.0
+        prescribed[meshed.tip, 1:] = 0.0
     else:
         # On the axis the tip only bears on the layer: the displacement a stays free.
         off = meshed.mesh.doflocs[0, meshed.tip] > 1e-12
         slide = meshed.tip[off], meshed.normals[:, off]
-        given[slide[0], 0] = slide[1][0]
-    given[meshed.axis, 1:] = 0.0
-    given[meshed.held] = 0.0
-    return Solved(meshed, space, modulus, solve(space, modulus, layer.poisson_ratio, given, slide))
+        prescribed[slide[0], 0] = slide[1][0]
+    prescribed[meshed.axis, 1:] = 0.0
+    prescribed[meshed.held] = 0.0
+    solution = solve(space, modulus, layer.poisson_ratio, prescribed, slide)
+    return Solved(meshed, space, modulus, solution)
 
 
 def stiffness(tip: Tip, layer: Layer, depth: float, numerics: Numerics) -> complex:
@@ -134,10 +135,10 @@ def _largest(layer: Layer, numerics: Numerics) -> float:
     if numerics.resolution is not None:
         if numerics.resolution < layer.thickness / MOST:
             raise InvalidInput(
-                f"a resolution of {nm(numerics.resolution)} divides the layer into more than "
-                f"{MOST} parts: give {nm(layer.thickness / MOST)} or more"
+                f"a resolution of {with_unit(numerics.resolution, 'm')} divides the layer into "
+                f"more than {MOST} parts: give {with_unit(layer.thickness / MOST, 'm')} or more"
             )
         return numerics.resolution
     # The mesh follows interfaces that it knows; of other functions it must see the shape.
-    known = layer.homogeneous or hasattr(layer.modulus, "edges")
-    return math.inf if known else layer.thickness / _ROWS
+    followed = layer.homogeneous or hasattr(layer.modulus, "edges")
+    return math.inf if followed else layer.thickness / _ROWS

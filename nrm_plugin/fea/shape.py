@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.fea.geometry import Layer, Tip
-from nrm_plugin.fea.given import numbers
+from nrm_plugin.fea.validation import numbers
 
 #: The constant is a line through this many penetrations, in these parts of the thickness.
 POINTS, WINDOW = 7, (0.2, 0.8)
@@ -21,7 +21,7 @@ POINTS, WINDOW = 7, (0.2, 0.8)
 MARGIN = 0.1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ShapeFactor:
     """``r_g = dF/dz / (4 A E)`` of a tip in a homogeneous layer (Eq. 5 of the method).
 

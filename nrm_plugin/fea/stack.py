@@ -62,7 +62,7 @@ def guesses(profile: Profile, search: Search) -> list[tuple[FloatArray, ComplexA
     """
     n = search.cells.size - 1
     right = search.linearised(profile)
-    group, found = np.arange(n), []
+    group, stacks = np.arange(n), []
     while group[-1] > 0:
         trials = [np.where(group > k, group - 1, group) for k in range(group[-1])]
         fits = [_linear_fit(profile.jacobian, right, trial, n) for trial in trials]
@@ -76,8 +76,8 @@ def guesses(profile: Profile, search: Search) -> list[tuple[FloatArray, ComplexA
                 [profile.x.reshape(-1, n)[:, group == k].mean(axis=1) for k in range(group[-1] + 1)]
             ).T
             x = mean + np.clip(x.reshape(-1, n)[:, first] - mean, -_LARGEST, _LARGEST)
-            found.append((search.cells[first[1:]], search.logarithm(x.ravel(), first.size)))
-    return found[::-1]
+            stacks.append((search.cells[first[1:]], search.logarithm(x.ravel(), first.size)))
+    return stacks[::-1]
 
 
 def _linear_fit(
@@ -115,11 +115,11 @@ def fitted(
         if logarithm.size * (1 + lossy) + edges.size > most:
             break
         try:
-            found = fit.improved(*fit.thick(edges, logarithm))
+            stack = fit.improved(*fit.thick(edges, logarithm))
         except InvalidInput:  # no material is like the guess
             continue
-        if best is None or found.misfit < best.misfit:
-            best = found
+        if best is None or stack.misfit < best.misfit:
+            best = stack
         if best.misfit < goal:
             break
     return best

@@ -27,7 +27,7 @@ _LARGEST = 1.0  # change of the logarithm in one iteration
 _PLACES = 20  # in a cell, for means
 
 
-class Cells:
+class CellModulus:
     """A modulus constant in cells; the mesh is told of large jumps only.
 
     Parameters
@@ -100,7 +100,7 @@ class Search:
         """
         logarithm = self.logarithm(x)
         self.forward.plausible(np.exp(logarithm))
-        return self.of(Cells(self.cells, logarithm))
+        return self.of(CellModulus(self.cells, logarithm))
 
     def of(self, modulus: ModulusProfile) -> Profile:
         """Solve for any modulus; the unknowns are the means of its logarithm in the cells."""
@@ -146,10 +146,10 @@ def searched(search: Search, now: Profile, goal: float) -> Profile:
     for _ in range(_ITERATIONS):
         if now.misfit <= goal:
             break
-        found = _towards(search, now, proposed(now, search, now.x), goal)
-        if found is None:
+        after = _towards(search, now, proposed(now, search, now.x), goal)
+        if after is None:
             break
-        now = found
+        now = after
     return now
 
 
@@ -182,11 +182,11 @@ def _towards(search: Search, now: Profile, wanted: FloatArray, goal: float) -> P
     """Line search: the first part of the way that lowers the misfit, or None."""
     for part in (1.0, 0.5, 0.25):
         try:
-            found = search.at(now.x + part * (wanted - now.x))
+            trial = search.at(now.x + part * (wanted - now.x))
         except InvalidInput:  # no material is like that
             continue
-        if found.misfit < max(goal, 0.98 * now.misfit):
-            return found
+        if trial.misfit < max(goal, 0.98 * now.misfit):
+            return trial
     return None
 
 

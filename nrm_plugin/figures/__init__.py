@@ -6,37 +6,65 @@ Each function draws on the axes that it is given, or on those of a new figure, a
 >>> ax = figures.profiles(results)                             # doctest: +SKIP
 >>> figures.save(ax.figure, "profiles.pdf")                    # doctest: +SKIP
 
-Those of finite elements are in `nrm_plugin.figures.fea`.
+Those of finite elements are in `nrm_plugin.figures.fea`. matplotlib is imported when the first of
+them is used.
 """
 
-from nrm_plugin.figures.averages import profiles
-from nrm_plugin.figures.composed import figure4
-from nrm_plugin.figures.densities import density
-from nrm_plugin.figures.distributions import violin
-from nrm_plugin.figures.output import save
-from nrm_plugin.figures.places import DEPTH, map, quality
-from nrm_plugin.figures.potentials import log_trace, recorded_trace, voltammogram
-from nrm_plugin.figures.signals import curve, raw, referenced
-from nrm_plugin.figures.style import COLUMN, PAGE, journal_style
-from nrm_plugin.figures.surface import topography
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "COLUMN",
-    "DEPTH",
-    "PAGE",
-    "curve",
-    "density",
-    "figure4",
-    "journal_style",
-    "log_trace",
-    "map",
-    "profiles",
-    "quality",
-    "raw",
-    "recorded_trace",
-    "referenced",
-    "save",
-    "topography",
-    "violin",
-    "voltammogram",
-]
+_HOME = {
+    "COLUMN": "style",
+    "DEPTH": "map_panels",
+    "PAGE": "style",
+    "curve": "single_curves",
+    "density": "densities",
+    "figure4": "composed",
+    "journal_style": "style",
+    "log_trace": "potentials",
+    "map": "map_panels",
+    "profiles": "averages",
+    "quality": "map_panels",
+    "raw": "single_curves",
+    "recorded_trace": "potentials",
+    "referenced": "single_curves",
+    "save": "output",
+    "topography": "heights",
+    "violin": "distributions",
+    "voltammogram": "potentials",
+}
+
+__all__ = sorted(_HOME)
+
+if TYPE_CHECKING:
+    from nrm_plugin.figures.averages import profiles as profiles
+    from nrm_plugin.figures.composed import figure4 as figure4
+    from nrm_plugin.figures.densities import density as density
+    from nrm_plugin.figures.distributions import violin as violin
+    from nrm_plugin.figures.heights import topography as topography
+    from nrm_plugin.figures.map_panels import DEPTH as DEPTH
+    from nrm_plugin.figures.map_panels import map as map
+    from nrm_plugin.figures.map_panels import quality as quality
+    from nrm_plugin.figures.output import save as save
+    from nrm_plugin.figures.potentials import log_trace as log_trace
+    from nrm_plugin.figures.potentials import recorded_trace as recorded_trace
+    from nrm_plugin.figures.potentials import voltammogram as voltammogram
+    from nrm_plugin.figures.single_curves import curve as curve
+    from nrm_plugin.figures.single_curves import raw as raw
+    from nrm_plugin.figures.single_curves import referenced as referenced
+    from nrm_plugin.figures.style import COLUMN as COLUMN
+    from nrm_plugin.figures.style import PAGE as PAGE
+    from nrm_plugin.figures.style import journal_style as journal_style
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

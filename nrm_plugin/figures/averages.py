@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -42,6 +43,7 @@ def profiles(
     direction: str | None = None,
     to: float | None = None,
     ax: Axes | None = None,
+    figure: Any = None,
     width: float = style.COLUMN,
 ) -> Axes:
     """Mean of a variable against distance for every region, with its interval (Fig. 4b).
@@ -59,8 +61,8 @@ def profiles(
         As for `nrm_plugin.statistics.mean_profile`.
     to : float, optional
         Largest distance that is shown, in m; half as much again as the thickness if not given.
-    ax : Axes, optional
-        Axes to draw on; those of a new figure `width` m wide if not given.
+    ax, figure : Axes, Figure, optional
+        Axes to draw on, or an empty figure to fill; a new one `width` m wide if neither is given.
 
     Returns
     -------
@@ -74,7 +76,7 @@ def profiles(
     """
     shown = regions_of(results, regions)
     to = far(results, direction) if to is None else to
-    ax = style.one(ax, width)
+    ax = style.one(ax, width, figure=figure)
     handles: list[Line2D | Patch] = []
     drawn: list[xr.Dataset] = []
     empty: dict[str, list[str]] = {}

@@ -31,6 +31,7 @@ def figure4(
     log: bool = False,
     trace: tuple[ArrayLike, ArrayLike] | None = None,
     direction: str | None = None,
+    figure: Any = None,
     width: float = style.PAGE,
 ) -> Figure:
     """Potential, mean profiles, densities and violins of every region (Fig. 4).
@@ -52,8 +53,11 @@ def figure4(
         See `voltammogram`.
     direction : str, optional
         The first one if the results hold both.
+    figure : Figure, optional
+        An empty one to fill.
     width : float
-        In m. Panels stand side by side on a page's width, and below each other on a column's.
+        In m, of a new figure. Panels stand side by side on a page's width, and below each other
+        on a column's.
 
     Returns
     -------
@@ -64,6 +68,7 @@ def figure4(
     InvalidInput
     """
     shown = regions_of(results, regions)
+    width = style.width_of(figure, width)
     wide = width > 1.5 * style.COLUMN
     columns = min(len(shown), 4 if wide else 2)
     rows = -(-len(shown) // columns)
@@ -73,7 +78,7 @@ def figure4(
         # Every region more is a line more of the legend.
         above = 0.95 + 0.06 * max(0, len(shown) - 4)
         heights = [above * width, (rows * 0.4 + 0.05) * width, 1.0 * width]
-    figure = style.new_figure(width, sum(heights) + 4e-3)
+    figure = style.filled(figure, width, sum(heights) + 4e-3)
     style.mark_whole(figure, is_simulated(results))
     parts: Any = figure.subfigures(3, 1, height_ratios=heights)
     top, middle, bottom = parts
@@ -98,4 +103,5 @@ def figure4(
     bodies = violin(results, shown, bins, modulus, direction=direction, axes=below, width=width)
     for ax, text in zip([first, second, maps[0], bodies[0]], "abcd", strict=True):
         style.letter(ax, text)
-    return figure
+    filled: Figure = figure
+    return filled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -43,6 +44,7 @@ def density(
     direction: str | None = None,
     to: float | None = None,
     axes: Sequence[Axes] | None = None,
+    figure: Any = None,
     width: float = style.PAGE,
 ) -> list[Axes]:
     """Density of a variable over depth for every region, darker where there is more (Fig. 4c).
@@ -60,8 +62,8 @@ def density(
         As for `nrm_plugin.statistics.density`.
     to : float, optional
         Largest distance that is shown, in m; half as much again as the thickness if not given.
-    axes : one Axes per region, optional
-        Axes to draw on; those of a new figure `width` m wide if not given.
+    axes, figure : one Axes per region, Figure, optional
+        Axes to draw on, or an empty figure to fill; a new one `width` m wide if neither is given.
 
     Returns
     -------
@@ -73,11 +75,13 @@ def density(
     InvalidInput
     """
     shown = regions_of(results, regions)
+    width = style.width_of(figure, width)
     columns = min(len(shown), 4 if width > 1.5 * style.COLUMN else 2)
     axes = style.several(
         axes,
         len(shown),
         width,
+        figure=figure,
         columns=columns,
         simulated=is_simulated(results),
         row_height=max(0.95 * width / max(columns, 2), 38e-3),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -27,6 +28,7 @@ def violin(
     *,
     direction: str | None = None,
     axes: Sequence[Axes] | None = None,
+    figure: Any = None,
     width: float = style.PAGE,
 ) -> list[Axes]:
     """Distribution over the curves of every region, one panel per bin of depth (Fig. 4d).
@@ -43,8 +45,8 @@ def violin(
     variable : str
     direction
         As for `nrm_plugin.statistics.violins`.
-    axes : one Axes per bin, optional
-        Axes to draw on; those of a new figure `width` m wide if not given.
+    axes, figure : one Axes per bin, Figure, optional
+        Axes to draw on, or an empty figure to fill; a new one `width` m wide if neither is given.
 
     Returns
     -------
@@ -56,11 +58,13 @@ def violin(
     InvalidInput
     """
     shown = regions_of(results, regions)
+    width = style.width_of(figure, width)
     columns = len(bins) if width > 1.5 * style.COLUMN else 1
     axes = style.several(
         axes,
         len(bins),
         width,
+        figure=figure,
         columns=columns,
         row_height=52e-3,
         simulated=is_simulated(results),

@@ -35,6 +35,7 @@ def voltammogram(
     *,
     trace: tuple[ArrayLike, ArrayLike] | None = None,
     ax: Axes | None = None,
+    figure: Any = None,
     width: float = style.COLUMN,
 ) -> Axes:
     """Current against potential, or potential against time, with the regions shaded (Fig. 4a).
@@ -48,8 +49,8 @@ def voltammogram(
     trace : (potential, current), optional
         As the potentiostat recorded them, V and A. Without it, the potential of every curve is
         shown against the time at which it was taken.
-    ax : Axes, optional
-        Axes to draw on; those of a new figure `width` m wide if not given.
+    ax, figure : Axes, Figure, optional
+        Axes to draw on, or an empty figure to fill; a new one `width` m wide if neither is given.
 
     Returns
     -------
@@ -61,7 +62,7 @@ def voltammogram(
     InvalidInput
         If potential and current are not as long as each other.
     """
-    ax = style.one(ax, width)
+    ax = style.one(ax, width, figure=figure)
     if not has_potential(results):
         return style.words(
             ax,

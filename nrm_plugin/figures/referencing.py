@@ -10,7 +10,6 @@ import numpy as np
 import xarray as xr
 
 from nrm_plugin.columns import FloatArray, IntArray
-from nrm_plugin.engine import kernels
 from nrm_plugin.engine.contact import find_contacts
 from nrm_plugin.engine.signals import Plan, parts, plan, read_block
 from nrm_plugin.engine.survey import chosen, survey
@@ -63,6 +62,11 @@ class Recorded:
     def referenced(self) -> bool:
         """Whether its solid contact is known."""
         return bool(np.isfinite(self.contact) and np.isfinite(self.baseline)) and self.unit == "m"
+
+    @property
+    def lines(self) -> bool:
+        """Whether two lines cross at the contact: a method may find it without any."""
+        return self.referenced and bool(np.isfinite(self.wall_slope))
 
     def baseline_at(self, height: FloatArray) -> FloatArray:
         """Deflection of the baseline at heights, in m."""
@@ -182,7 +186,6 @@ def _found(
         spikes=contact.spikes,
     )
     block = read_block(curves, how, ranges, numbers, "approach")
-    rows = find_contacts(block, how, contact, shared, None).rows.T
-    at, slope = rows[kernels.CONTACT], rows[kernels.BASELINE_SLOPE]
-    level = rows[kernels.BASELINE_AT] + slope * at
-    return at, rows[kernels.WALL_SLOPE], slope, level
+    found = find_contacts(block, how, contact, shared).contacts
+    at, slope = found["contact"], found["baseline_slope"]
+    return at, found["wall_slope"], slope, found["baseline_at"] + slope * at

@@ -288,7 +288,7 @@ def _surface(
 
 def everywhere(fields: Fields) -> Displacement:
     """Amplitude of the displacement in nm as a function of x, y and the height in nm."""
-    from nrm_plugin.fea.fields import largest
+    from nrm_plugin.fea.stress_field import largest
 
     mesh = Triangulation(fields.r * _NM, fields.z * _NM, fields.triangles)
     rim, surface = fields.r.max() * _NM, fields.layer.thickness * _NM

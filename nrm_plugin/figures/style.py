@@ -136,9 +136,23 @@ def new_figure(width: float = COLUMN, height: float | None = None) -> Figure:
     return Figure(figsize=(width / _INCH, height / _INCH), layout="constrained", dpi=150)
 
 
-def one(ax: Axes | None, width: float, height: float | None = None) -> Axes:
-    """Return the axes given, or those of a new figure."""
-    return new_figure(width, height).add_subplot() if ax is None else ax
+def filled(figure: Any, width: float, height: float | None = None) -> Any:
+    """Return a new figure of this size in m, or the empty one given, made as high."""
+    if figure is None:
+        return new_figure(width, height)
+    if isinstance(figure, Figure) and height is not None:
+        figure.set_figheight(height / _INCH)
+    return figure
+
+
+def width_of(figure: Any, width: float) -> float:
+    """Width in m of the figure given, to the nm, or the one asked for."""
+    return width if figure is None else round(figure.bbox.width / figure.dpi * _INCH, 9)
+
+
+def one(ax: Axes | None, width: float, height: float | None = None, figure: Any = None) -> Axes:
+    """Return the axes given, or those of a figure."""
+    return filled(figure, width, height).add_subplot() if ax is None else ax
 
 
 def several(
@@ -146,12 +160,13 @@ def several(
     n: int,
     width: float,
     *,
+    figure: Any = None,
     columns: int,
     row_height: float,
     simulated: bool,
     **options: Any,
 ) -> list[Axes]:
-    """Return the axes given, or `n` of a new figure; the last of them, or it, is marked.
+    """Return the axes given, or `n` of a figure; the last of them, or it, is marked.
 
     Raises
     ------
@@ -165,7 +180,7 @@ def several(
         mark(given[n - 1], simulated)
         return given[:n]
     rows = max(1, -(-n // columns))
-    figure = new_figure(width, min(rows * row_height + 8e-3, TALLEST))
+    figure = filled(figure, width, min(rows * row_height + 8e-3, TALLEST))
     mark_whole(figure, simulated)
     made = figure.subplots(rows, columns, squeeze=False, **options).ravel().tolist()
     for spare in made[n:]:
@@ -211,7 +226,7 @@ def title(ax: Axes, text: str) -> None:
     ax.set_title(text + "\n" if above else text, loc="left")
 
 
-def mark_whole(figure: Figure, simulated: bool) -> None:
+def mark_whole(figure: Any, simulated: bool) -> None:
     """Say once on the figure that its data are simulated."""
     if simulated:
         said = {"fontsize": SMALL, "color": MUTED, "style": "italic"}

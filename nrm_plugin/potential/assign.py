@@ -12,21 +12,21 @@ import xarray as xr
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
+from nrm_plugin.potential.from_curves import from_channel, from_column
+from nrm_plugin.potential.from_logs import from_logs
 from nrm_plugin.potential.log import Log, moment
-from nrm_plugin.potential.matched import from_logs
 from nrm_plugin.potential.reading import read_log
-from nrm_plugin.potential.recorded import from_channel, from_column
-from nrm_plugin.potential.settings import Found, Settings
+from nrm_plugin.potential.settings import CurvePotentials, PotentialSettings
 from nrm_plugin.tables import complete_table
 from nrm_plugin.vocabulary import COLUMNS
 
 Data = TypeVar("Data", bound=CurveSet | xr.Dataset)
-Source = str | PathLike[str] | Log
+LogSource = str | PathLike[str] | Log
 
 
 def with_potential(
     data: Data,
-    source: Source | Iterable[Source] | None = None,
+    source: LogSource | Iterable[LogSource] | None = None,
     *,
     gain: float | None = None,
     offset: float | None = None,
@@ -80,27 +80,31 @@ def with_potential(
     MissingFile, CorruptFile
         From the log.
     """
-    given = {
+    arguments = {
         "gain": gain,
         "offset": offset,
         "reference": reference,
         "clock_offset": clock_offset,
         "time_zone": time_zone,
     }
-    held: CurveSet | xr.Dataset = data
-    settings = Settings.of(held, {k: v for k, v in given.items() if v is not None})
+    container: CurveSet | xr.Dataset = data
+    settings = PotentialSettings.of(
+        container, {k: v for k, v in arguments.items() if v is not None}
+    )
     if source is not None:
-        found = from_logs(held, _logs(source), settings, None if start is None else moment(start))
-    elif isinstance(held, CurveSet) and "potential" in held.channels:
-        found = from_channel(held, settings)
+        potentials = from_logs(
+            container, _logs(source), settings, None if start is None else moment(start)
+        )
+    elif isinstance(container, CurveSet) and "potential" in container.channels:
+        potentials = from_channel(container, settings)
     else:
-        found = from_column(held, settings)
-    if isinstance(held, CurveSet):
-        return cast(Data, _beside_curves(held, found, settings))
-    return cast(Data, _beside_results(held, found))
+        potentials = from_column(container, settings)
+    if isinstance(container, CurveSet):
+        return cast(Data, _beside_curves(container, potentials, settings))
+    return cast(Data, _beside_results(container, potentials))
 
 
-def _logs(source: Source | Iterable[Source]) -> list[Log]:
+def _logs(source: LogSource | Iterable[LogSource]) -> list[Log]:
     if isinstance(source, str | PathLike | Log):
         source = [source]
     try:
@@ -112,21 +116,23 @@ def _logs(source: Source | Iterable[Source]) -> list[Log]:
     return logs
 
 
-def _beside_curves(curves: CurveSet, found: Found, settings: Settings) -> CurveSet:
-    table = complete_table({**curves.curve_table, **found.columns}, curves.n_curves)
-    warnings = tuple(dict.fromkeys((*curves.warnings, *found.warnings)))
+def _beside_curves(
+    curves: CurveSet, potentials: CurvePotentials, settings: PotentialSettings
+) -> CurveSet:
+    table = complete_table({**curves.curve_table, **potentials.columns}, curves.n_curves)
+    warnings = tuple(dict.fromkeys((*curves.warnings, *potentials.warnings)))
     changed = replace(curves, table_from=lambda: table, warnings=warnings)
-    named = changed.with_metadata(settings.given, "given")
-    return named.with_metadata({"potential_source": found.source}, "potential")
+    named = changed.with_metadata(settings.arguments, "given")
+    return named.with_metadata({"potential_source": potentials.source}, "potential")
 
 
-def _beside_results(results: xr.Dataset, found: Found) -> xr.Dataset:
+def _beside_results(results: xr.Dataset, potentials: CurvePotentials) -> xr.Dataset:
     coordinates: dict[str, Any] = {}
-    for name, values in found.columns.items():
+    for name, values in potentials.columns.items():
         about = {"units": COLUMNS[name].units[0], "long_name": COLUMNS[name].meaning}
         coordinates[name] = ("curve", values, about)
     before = [line for line in str(results.attrs.get("warnings", "")).splitlines() if line]
-    warnings = "\n".join(dict.fromkeys((*before, *found.warnings)))
+    warnings = "\n".join(dict.fromkeys((*before, *potentials.warnings)))
     return results.assign_coords(coordinates).assign_attrs(
-        potential_source=found.source, warnings=warnings
+        potential_source=potentials.source, warnings=warnings
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.text import as_html, listed
 from nrm_plugin.vocabulary import COLUMNS
 
 #: A log is not longer, in s.
@@ -54,6 +55,7 @@ class Log:
     current: FloatArray | None = None
     cycle: IntArray | None = None
     start: np.datetime64 | None = None
+    _: KW_ONLY
     time_zone: str = ""
     start_uncertainty: float = 0.0
     notes: tuple[str, ...] = ()
@@ -67,10 +69,10 @@ class Log:
         potential = _numbers("potential", self.potential)
         if time.shape != potential.shape or time.ndim != 1:
             raise InvalidInput("a log has as many times as potentials")
-        there = np.isfinite(time) & np.isfinite(potential)
-        if there.sum() < 2:
+        finite = np.isfinite(time) & np.isfinite(potential)
+        if finite.sum() < 2:
             raise InvalidInput("a log has at least two points with time and potential")
-        time, potential = time[there], potential[there]
+        time, potential = time[finite], potential[finite]
         back = np.flatnonzero(np.diff(time) < 0)
         if len(back):
             raise InvalidInput(
@@ -90,20 +92,43 @@ class Log:
         self._set("potential", potential)
         self._set("start", start)
         if self.current is not None:
-            self._set("current", self._beside("current", there))
+            self._set("current", self._beside("current", finite))
         if self.cycle is not None:
-            numbers = self._beside("cycle", there)
-            known = np.isfinite(numbers) & (np.abs(numbers) < 1e9)
-            self._set("cycle", np.where(known, numbers, -1).astype(np.int64))
+            numbers = self._beside("cycle", finite)
+            valid = np.isfinite(numbers) & (np.abs(numbers) < 1e9)
+            self._set("cycle", np.where(valid, numbers, -1).astype(np.int64))
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
-    def _beside(self, name: str, there: np.ndarray) -> FloatArray:
+    def _beside(self, name: str, finite: np.ndarray) -> FloatArray:
         values = _numbers(name, getattr(self, name))
-        if values.shape != there.shape:
+        if values.shape != finite.shape:
             raise InvalidInput(f"a log has as many values of {name} as of the potential")
-        return np.asarray(values[there])
+        return np.asarray(values[finite])
+
+    @property
+    def _extent(self) -> str:
+        name = f" {self.name}" if self.name else ""
+        return f"Log{name}: {len(self.time)} points over {self.duration:.6g} s"
+
+    def __repr__(self) -> str:
+        return f"<{self._extent}, {self.potential.min():.4g} to {self.potential.max():.4g} V>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        zone = f" ({self.time_zone})" if self.time_zone else ""
+        rows = [
+            ("begins", f"{self.start}{zone}" if self.start is not None else "not in the file"),
+            ("potential", f"{self.potential.min():.4g} to {self.potential.max():.4g} V"),
+        ]
+        if self.current is not None:
+            low, high = np.nanmin(self.current), np.nanmax(self.current)
+            rows.append(("current", f"{low:.4g} to {high:.4g} A"))
+        if self.cycle is not None:
+            rows.append(("cycles", f"{self.cycle.min()} to {self.cycle.max()}"))
+        rows += [("read by", self.reader), ("notes", listed(self.notes))]
+        return as_html(self._extent, rows)
 
     @property
     def duration(self) -> float:
@@ -126,12 +151,12 @@ def moment(date: Any) -> np.datetime64:
     InvalidInput
     """
     try:
-        found: Any = np.array(date, "M8[us]")
+        date_time: Any = np.array(date, "M8[us]")
     except (TypeError, ValueError):
-        found = np.array("NaT", "M8[us]")
-    if found.shape != () or np.isnat(found):
+        date_time = np.array("NaT", "M8[us]")
+    if date_time.shape != () or np.isnat(date_time):
         raise InvalidInput(f"{str(date)[:60]!r} is no date: write it as 2025-03-04T09:41:07")
-    return np.datetime64(found[()], "us")
+    return np.datetime64(date_time[()], "us")
 
 
 def _seconds(
@@ -142,8 +167,8 @@ def _seconds(
     if values.dtype.kind != "M":
         return _numbers("time", values), None if start is None else moment(start)
     dates = values.astype("M8[us]")
-    known = dates[~np.isnat(dates)]
-    if not known.size:
+    valid = dates[~np.isnat(dates)]
+    if not valid.size:
         raise InvalidInput("a log has at least two points with time and potential")
-    seconds = (dates - known.flat[0]) / np.timedelta64(1, "s")
-    return np.asarray(seconds, np.float64), moment(known.flat[0])
+    seconds = (dates - valid.flat[0]) / np.timedelta64(1, "s")
+    return np.asarray(seconds, np.float64), moment(valid.flat[0])

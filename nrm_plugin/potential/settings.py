@@ -1,4 +1,4 @@
-"""What is known about the potential besides the numbers, and what is found for every curve."""
+"""Gain, offset, reference and clock of the potential, and the columns that every curve gets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import xarray as xr
 
 from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.model import CurveSet
-from nrm_plugin.potential.clocks import zone
+from nrm_plugin.potential.alignment import zone
 from nrm_plugin.vocabulary import METADATA
 
 #: Settings that are kept as metadata, by the names of the arguments.
@@ -26,52 +26,51 @@ _KEYS = {
 
 
 @dataclass(frozen=True)
-class Settings:
+class PotentialSettings:
     """Arguments, and metadata where there are none.
 
     Attributes
     ----------
-    given : dict
-        Arguments under the names of metadata.
-    known : dict
-        Metadata of the curves.
+    arguments : dict
+        Under the names of metadata.
+    metadata : dict
+        Of the curves.
     """
 
-    given: dict[str, Any]
-    known: Mapping[str, Any]
+    arguments: dict[str, Any]
+    metadata: Mapping[str, Any]
 
     @classmethod
-    def of(cls, data: CurveSet | xr.Dataset, given: Mapping[str, Any]) -> Settings:
+    def of(cls, data: CurveSet | xr.Dataset, arguments: Mapping[str, Any]) -> PotentialSettings:
         """Check the arguments.
 
         Raises
         ------
         InvalidInput
         """
-        named = {_KEYS[k]: METADATA[_KEYS[k]].check(_KEYS[k], v) for k, v in given.items()}
-        known = data.metadata if isinstance(data, CurveSet) else {}
-        settings = cls(named, known)
+        named = {_KEYS[k]: METADATA[_KEYS[k]].check(_KEYS[k], v) for k, v in arguments.items()}
+        settings = cls(named, data.metadata if isinstance(data, CurveSet) else {})
         if settings.text("time_zone"):
             zone(settings.text("time_zone"))
         return settings
 
     def number(self, key: str) -> float | None:
         """Value of a number, None if nobody gave it."""
-        value = self.given.get(key, self.known.get(key))
+        value = self.arguments.get(key, self.metadata.get(key))
         return None if value is None else float(value)
 
     def text(self, key: str) -> str:
         """Value of a text, empty if nobody gave it."""
-        return str(self.given.get(key, self.known.get(key, "")))
+        return str(self.arguments.get(key, self.metadata.get(key, "")))
 
     def scale(self, *, monitor: bool) -> tuple[float, float, str]:
         """Gain and offset of all together, and both in words.
 
         Metadata of the monitor are for the recorded channel, and not for a log.
         """
-        known = self if monitor else replace(self, known={})
-        gain = known.number("potential_gain")
-        offset = known.number("potential_offset") or 0.0
+        applicable = self if monitor else replace(self, metadata={})
+        gain = applicable.number("potential_gain")
+        offset = applicable.number("potential_offset") or 0.0
         reference = self.number("reference_potential") or 0.0
         gain = 1.0 if gain is None else gain
         words = f"gain {gain:g}, offset {offset:g} V, " if monitor or self._scaled else ""
@@ -79,12 +78,12 @@ class Settings:
 
     @property
     def _scaled(self) -> bool:
-        return bool({"potential_gain", "potential_offset"} & set(self.given))
+        return bool({"potential_gain", "potential_offset"} & set(self.arguments))
 
 
 @dataclass
-class Found:
-    """Columns, where they come from, and warnings."""
+class CurvePotentials:
+    """Potential, sweep and cycle of every curve, where they come from, and warnings."""
 
     columns: dict[str, AnyArray]
     source: str
@@ -105,8 +104,8 @@ def starts(data: CurveSet | xr.Dataset) -> tuple[AnyArray, FloatArray]:
     )
 
 
-def empty(n: int) -> dict[str, AnyArray]:
-    """Columns of curves of which nothing is known."""
+def empty_columns(n: int) -> dict[str, AnyArray]:
+    """Columns of n curves without potentials."""
     return {
         "potential": np.full(n, math.nan),
         "potential_uncertainty": np.full(n, math.nan),

@@ -25,7 +25,9 @@ def regions_or_all(results: xr.Dataset, edges: Sequence[float]) -> Regions:
     """Regions of the potential; all curves as one where no curve has a potential."""
     if has_potential(results):
         return regions(results, edges)
-    return Regions((everything(results),), 0, results.sizes["curve"])
+    return Regions(
+        inside=(everything(results),), outside=0, without_potential=results.sizes["curve"]
+    )
 
 
 def title_of(label: str) -> str:

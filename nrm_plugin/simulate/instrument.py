@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from math import inf, sqrt
+from dataclasses import KW_ONLY, dataclass, field
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import FloatArray
 
 ComplexArray = NDArray[np.complex128]
@@ -36,6 +37,7 @@ class LockIn:
 
     time_constant: float = 0.0
     poles: int = 1
+    _: KW_ONLY
     phase: float = 0.0
     convention: str = "rms"
     sensitivity: float | None = None
@@ -47,7 +49,7 @@ class LockIn:
     @property
     def per_peak(self) -> float:
         """What it shows for a sine of peak 1."""
-        return 1.0 / sqrt(2.0) if self.convention == "rms" else 1.0
+        return 1.0 / lockin.peak_factor(self.convention)
 
     def filtered(self, values: ComplexArray, step: float) -> ComplexArray:
         """Pass samples `step` seconds apart through the filter, settled on the first."""
@@ -62,7 +64,7 @@ class LockIn:
     def output(self, volts: FloatArray, expand: float, offset: float) -> FloatArray:
         """Volts at an output of the back, for X or Y at the input."""
         assert self.sensitivity is not None
-        return np.clip((volts / self.sensitivity - offset) * expand * 10.0, -10.9, 10.9)
+        return lockin.output_volts(volts, self.sensitivity, expand, offset)
 
 
 def _one_pole(values: ComplexArray, keep: float) -> ComplexArray:
@@ -105,6 +107,7 @@ class Detector:
 
     deflection_noise: float = 0.1e-9
     lateral_noise: float = 10e-12
+    _: KW_ONLY
     flicker: float = 0.0
     tilt: float = 0.0
     fringe: float = 0.0
@@ -156,6 +159,7 @@ class Instrument:
 
     spring_constant: float = 0.3
     lateral_stiffness: float = inf
+    _: KW_ONLY
     deflection_sensitivity: float = 30e-9
     lateral_sensitivity: float = 300e-9
     dither_amplitude: float = 1e-9

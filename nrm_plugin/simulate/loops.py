@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class Scan:
     """
 
     length: float = 200e-9
+    _: KW_ONLY
     samples: int = 128
     lines: int = 32
     load: float = 20e-9
@@ -39,7 +40,7 @@ class Scan:
     slope: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LoopTruth:
     """What is behind simulated loops.
 
@@ -110,10 +111,10 @@ def friction_loops(
     """
     truth = _truth(electrode, instrument, scan, output_gain, detector_offset)
     series = 2.0 * truth.half_width / truth.stick_length  # V/m while it sticks
-    way = np.arange(scan.samples) * scan.length / scan.samples
+    distance = np.arange(scan.samples) * scan.length / scan.samples
     low, high = truth.offset - truth.half_width, truth.offset + truth.half_width
-    trace = np.minimum(low + series * way, high)
-    retrace = np.maximum(high - series * way, low)
+    trace = np.minimum(low + series * distance, high)
+    retrace = np.maximum(high - series * distance, low)
     rng = np.random.default_rng(seed)
     shape = (scan.lines, scan.samples)
     size = (scan.length, scan.length * scan.lines / scan.samples)
@@ -154,12 +155,12 @@ def _truth(
     contact = electrode.lateral_stiffness * float(np.cbrt((scan.load + scan.adhesion) / 1e-9))
     per_volt = k * instrument.lateral_sensitivity / output_gain
     return LoopTruth(
-        instrument.lateral_sensitivity / output_gain,
-        per_volt,
-        contact,
-        (up - down) / 2.0 / per_volt,
-        (up + down) / 2.0 / per_volt + detector_offset,
-        (up - down) * (k + contact) / (k * contact),
+        static_sensitivity=instrument.lateral_sensitivity / output_gain,
+        force_per_volt=per_volt,
+        contact_stiffness=contact,
+        half_width=(up - down) / 2.0 / per_volt,
+        offset=(up + down) / 2.0 / per_volt + detector_offset,
+        stick_length=(up - down) * (k + contact) / (k * contact),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
-from nrm_plugin.simulate.contact import lateral_stiffness, normal_equilibrium
+from nrm_plugin.simulate.equilibrium import lateral_stiffness, normal_equilibrium
 from nrm_plugin.simulate.instrument import Instrument
 from nrm_plugin.simulate.sample import Interphase, Sample, Voltammogram
 
@@ -43,6 +43,7 @@ class Ramp:
 
     length: float = 300e-9
     samples: int = 1024
+    _: KW_ONLY
     speed: float = 300e-9
     trigger: float = 50e-9
     stop_inside: float = 0.0
@@ -55,7 +56,7 @@ class Ramp:
         return self.length / self.samples / self.speed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Truth:
     """What is behind simulated curves; arrays have one value per curve.
 
@@ -169,7 +170,14 @@ def simulate(
     if voltammogram is not None:
         table["potential"] = potential
     curves = _as_recorded(columns, instrument, ramp, table, volts)
-    truth = Truth(contact, interphases, through, slips, glitched, potential)
+    truth = Truth(
+        contact_height=contact,
+        interphases=interphases,
+        came_through=through,
+        slips=slips,
+        glitched=glitched,
+        potential=potential,
+    )
     return curves, truth
 
 
@@ -202,8 +210,8 @@ def _field(
     return values[:rows, :columns].reshape(-1)
 
 
-@dataclass(frozen=True)
-class _Curve:
+@dataclass(frozen=True, kw_only=True)
+class _SimulatedCurve:
     """One curve as the detectors see it, with the surface at height 0."""
 
     height: FloatArray
@@ -222,7 +230,7 @@ def _curve(
     ramp: Ramp,
     stops: bool,
     glitched: bool,
-) -> _Curve:
+) -> _SimulatedCurve:
     k = instrument.spring_constant
     force = ramp.trigger * k
     if stops and interphase.force:
@@ -238,13 +246,13 @@ def _curve(
     lateral = instrument.lock_in.filtered(lateral, ramp.interval) * instrument.lock_in.per_peak
     lateral = lateral + _lateral_noise(rng, instrument, ramp, len(height))
     deflection = _deflection(rng, normal / k, height, instrument, ramp, glitched)
-    return _Curve(
-        _scanned(height, instrument, ramp),
-        deflection,
-        lateral,
-        state.contact,
-        bool(state.came_through),
-        bool(slipping),
+    return _SimulatedCurve(
+        height=_scanned(height, instrument, ramp),
+        deflection=deflection,
+        lateral=lateral,
+        contact=state.contact,
+        came_through=bool(state.came_through),
+        slips=bool(slipping),
     )
 
 

@@ -6,7 +6,7 @@ frequency of the dither.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +121,7 @@ class Electrode:
     """
 
     stiffness: float = np.inf
+    _: KW_ONLY
     modulus: float = np.inf
     tip_radius: float = 10e-9
     lateral_stiffness: float = 50.0
@@ -158,6 +159,7 @@ class Sample:
 
     interphase: Interphase = Interphase()
     electrode: Electrode = Electrode()
+    _: KW_ONLY
     thickness_spread: float = 0.0
     modulus_spread: float = 0.0
     onset: float = 1.5
@@ -187,5 +189,5 @@ class Voltammogram:
         """Potential in V at times in s since the start."""
         span = abs(self.start - self.turn)
         swept = np.mod(self.rate * np.asarray(time), 2.0 * span)
-        way = np.where(swept <= span, swept, 2.0 * span - swept)
-        return np.asarray(self.start + np.sign(self.turn - self.start) * way)
+        passed = np.where(swept <= span, swept, 2.0 * span - swept)
+        return np.asarray(self.start + np.sign(self.turn - self.start) * passed)

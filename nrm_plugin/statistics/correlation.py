@@ -30,7 +30,7 @@ _BINS = 16
 _WORTH = 1.0 / 8.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lags:
     """Pairs of points by their distance in space or time.
 
@@ -88,7 +88,14 @@ def lags(points: FloatArray, seed: int = 0) -> Lags | None:
     counts = np.diff(np.append(begin, len(order)))
     lag = np.add.reduceat(away[order], begin) / counts
     lengths = np.geomspace(0.3 * spacing, _LONGEST * extent, _LENGTHS)
-    return Lags(first[order], second[order], begin, lag, lengths, _pair_means(points, lengths, rng))
+    return Lags(
+        first=first[order],
+        second=second[order],
+        begin=begin,
+        lag=lag,
+        lengths=lengths,
+        pair_mean=_pair_means(points, lengths, rng),
+    )
 
 
 def _distance(points: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
@@ -105,8 +112,8 @@ def _pairs(
         return first, second
     neighbours = min(24, n - 1)
     some = rng.choice(n, min(n, _NEAR // neighbours), replace=False)
-    found = tree.query(points[some], neighbours + 1)
-    away, other = np.asarray(found[0]), np.asarray(found[1], np.int64)
+    nearby = tree.query(points[some], neighbours + 1)
+    away, other = np.asarray(nearby[0]), np.asarray(nearby[1], np.int64)
     reach = float(np.median(away[:, -1]))
     near = (away > 0) & (away <= reach)
     first, second = np.broadcast_to(some[:, None], other.shape)[near], other[near]
@@ -161,12 +168,12 @@ def pair_correlation(values: FloatArray, pairs: Lags) -> FloatArray:
 
 def normal_scores(values: FloatArray) -> FloatArray:
     """Normal quantiles of the ranks in each column, scaled to variance 1."""
-    there = np.isfinite(values)
-    n = there.sum(0)
-    ranks = rankdata(np.where(there, values, np.inf), axis=0)
+    finite = np.isfinite(values)
+    n = finite.sum(0)
+    ranks = rankdata(np.where(finite, values, np.inf), axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         scores = ndtri((ranks - 0.5) / n)
-        scores[~there] = np.nan
+        scores[~finite] = np.nan
         scores /= np.sqrt(np.nanmean(scores**2, axis=0)) if len(scores) else 1.0
     return np.asarray(scores)
 
@@ -183,9 +190,9 @@ def variogram(scores: FloatArray, pairs: Lags) -> tuple[FloatArray, FloatArray]:
         if whole:
             gamma[b], counts[b] = np.einsum("ij,ij->j", differ, differ) / (2 * (e - a)), e - a
             continue
-        there = np.isfinite(differ)
-        counts[b] = there.sum(0)
-        differ[~there] = 0.0
+        finite = np.isfinite(differ)
+        counts[b] = finite.sum(0)
+        differ[~finite] = 0.0
         with np.errstate(invalid="ignore", divide="ignore"):
             gamma[b] = np.einsum("ij,ij->j", differ, differ) / (2.0 * counts[b])
     return gamma, counts
@@ -199,7 +206,7 @@ def _fitted(gamma: FloatArray, counts: FloatArray, pairs: Lags) -> FloatArray:
     total[total == 0] = 1.0
     level = (weight * y).sum(0) / total
     flat = (weight * (y - level) ** 2).sum(0)
-    best, found = (1.0 - _WORTH) * flat, np.zeros(gamma.shape[1])
+    best, correlation = (1.0 - _WORTH) * flat, np.zeros(gamma.shape[1])
     for length, mean in zip(pairs.lengths, pairs.pair_mean, strict=True):
         f = (1.0 - np.exp(-pairs.lag / length))[:, None]
         f_mean = (weight * f).sum(0) / total
@@ -216,5 +223,5 @@ def _fitted(gamma: FloatArray, counts: FloatArray, pairs: Lags) -> FloatArray:
             share = slope / (slope + nugget)
         better = left < best
         best = np.where(better, left, best)
-        found = np.where(better, np.nan_to_num(share * mean), found)
-    return found
+        correlation = np.where(better, np.nan_to_num(share * mean), correlation)
+    return correlation

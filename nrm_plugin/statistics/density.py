@@ -19,7 +19,13 @@ from nrm_plugin.statistics.bandwidth import (
     smoothed,
     without_binning,
 )
-from nrm_plugin.statistics.selection import LEFT_OUT, half_width, one_direction, select, signal
+from nrm_plugin.statistics.selection import (
+    LEFT_OUT,
+    half_width,
+    one_direction,
+    profile_variable,
+    select,
+)
 
 #: Signal over noise below which a value is weak.
 WEAK = 3.0
@@ -46,7 +52,7 @@ _NOTHING = 1e-7
 _ENOUGH = 100_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Density:
     """Density of a variable over depth, on a grid.
 
@@ -149,29 +155,29 @@ def density(
         of a variable that can be negative.
     """
     results = one_direction(results, direction)
-    chosen = signal(results, variable)
+    chosen = profile_variable(results, variable)
     if log and not chosen.magnitude:
         raise InvalidInput(f"{variable} can be negative and has no logarithm: take a magnitude")
     _check(size, bandwidth)
     numbers, left_out = select(results, curves, quality)
-    words = [f"{left_out} curves are left out for their flags"] if left_out else []
+    messages = [f"{left_out} curves are left out for their flags"] if left_out else []
     depth = np.asarray(results["depth"].values, np.float64)
     values = chosen.sizes(results, numbers)
     noise = chosen.noise(results, numbers)
     with np.errstate(invalid="ignore", divide="ignore"):
         weak = (values if chosen.magnitude else np.abs(values)) < WEAK * noise
         values = np.log10(values) if log else values
-    there = np.isfinite(values)
-    if not there.any():
-        words.append("there are no values")
+    finite = np.isfinite(values)
+    if not finite.any():
+        messages.append("there are no values")
     step = float(np.diff(depth).min()) if len(depth) > 1 else 1e-9
     if bandwidth is None:
-        bandwidth = _bandwidths(values, there, weak, depth, step, half_width(results))
+        bandwidth = _bandwidths(values, finite, weak, depth, step, half_width(results))
     bounded = chosen.magnitude and not log and reflect
-    low, high = _range(_some(values, there), bandwidth[1], bounded)
-    first, last = _ends(there)
+    low, high = _range(_some(values, finite), bandwidth[1], bounded)
+    first, last = _ends(finite)
     edges = depth[0] - step / 2, depth[-1] + step / 2
-    if there.any():
+    if finite.any():
         edges = depth[first.min()] - step / 2, depth[last.max()] + step / 2
     grid = _centres(*edges, size[0])
     value = _centres(low, high, size[1])
@@ -189,34 +195,34 @@ def density(
         for sums, table in zip(both, tables, strict=True):
             sums += kernel @ table
     total, weak_part = both
-    n = int(there.sum())
+    n = int(finite.sum())
     scale = max(n, 1) * cell
     with np.errstate(invalid="ignore", divide="ignore"):
         hatched = weak_part > 0.5 * total
-        found = total / scale
+        scaled = total / scale
         if conditional:
             margin = total.sum(1, keepdims=True) * (value[1] - value[0])
-            found = total / np.where(margin > 0, margin, np.nan)
+            scaled = total / np.where(margin > 0, margin, np.nan)
     floor = np.full(len(depth), np.nan)
     if chosen.magnitude and len(numbers):
         floor = FLOOR * _quadratic_mean(noise)
     return Density(
-        grid,
-        10.0**value if log else value,
-        found,
-        bandwidth,
-        np.interp(grid, depth, floor),
-        hatched,
-        len(numbers),
-        n,
-        int((weak & there).sum()),
-        float(np.median(depth[first[last >= first]])) if n else float("nan"),
-        chosen.unit,
-        chosen.meaning,
-        variable,
-        conditional,
-        log,
-        tuple(words),
+        depth=grid,
+        value=10.0**value if log else value,
+        values=scaled,
+        bandwidth=bandwidth,
+        floor=np.interp(grid, depth, floor),
+        hatched=hatched,
+        n=len(numbers),
+        n_values=n,
+        n_weak=int((weak & finite).sum()),
+        valid=float(np.median(depth[first[last >= first]])) if n else float("nan"),
+        unit=chosen.unit,
+        meaning=chosen.meaning,
+        variable=variable,
+        conditional=conditional,
+        log=log,
+        warnings=tuple(messages),
     )
 
 
@@ -231,26 +237,26 @@ def _quadratic_mean(noise: FloatArray) -> FloatArray:
     """Root mean square over the curves, nan where there are none."""
     if np.isfinite(noise).all():
         return np.asarray(np.sqrt(np.einsum("ij,ij->j", noise, noise) / len(noise)))
-    known = np.isfinite(noise)
+    finite = np.isfinite(noise)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.sqrt(np.where(known, noise**2, 0.0).sum(0) / known.sum(0)))
+        return np.asarray(np.sqrt(np.where(finite, noise**2, 0.0).sum(0) / finite.sum(0)))
 
 
 def _centres(low: float, high: float, count: int) -> FloatArray:
     return np.asarray(low + (high - low) * (np.arange(count) + 0.5) / count)
 
 
-def _ends(there: NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
+def _ends(finite: NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
     """First and last depth with a value, by curve; first after last where there is none."""
-    first = there.argmax(1)
-    last = there.shape[1] - 1 - there[:, ::-1].argmax(1)
-    return first, np.where(there.any(1), last, first - 1)
+    first = finite.argmax(1)
+    last = finite.shape[1] - 1 - finite[:, ::-1].argmax(1)
+    return first, np.where(finite.any(1), last, first - 1)
 
 
-def _some(values: FloatArray, there: NDArray[np.bool_]) -> FloatArray:
+def _some(values: FloatArray, finite: NDArray[np.bool_]) -> FloatArray:
     """Values of so many curves that one sees how they are spread."""
     every = max(1, values.size // _ENOUGH)
-    return np.asarray(values[::every][there[::every]])
+    return np.asarray(values[::every][finite[::every]])
 
 
 def _range(values: FloatArray, bandwidth: float, bounded: bool) -> tuple[float, float]:
@@ -264,23 +270,23 @@ def _range(values: FloatArray, bandwidth: float, bounded: bool) -> tuple[float, 
 
 def _bandwidths(
     values: FloatArray,
-    there: NDArray[np.bool_],
+    finite: NDArray[np.bool_],
     weak: NDArray[np.bool_],
     depth: FloatArray,
     step: float,
     window: float,
 ) -> tuple[float, float]:
     """Plug-in bandwidths in depth and value, see `density`."""
-    if not there.any():
+    if not finite.any():
         return step, 1.0
-    strong = (there & ~weak).sum(0)
-    per_curve = step * there.sum() / len(there) / (2.0 * window)
-    n = len(there) * max(per_curve, 1.0)
+    strong = (finite & ~weak).sum(0)
+    per_curve = step * finite.sum() / len(finite) / (2.0 * window)
+    n = len(finite) * max(per_curve, 1.0)
     to_plane = n ** (1.0 / 5.0 - 1.0 / 6.0)
     in_depth = plug_in(strong, step, n) * to_plane
     in_depth = window if not np.isfinite(in_depth) else in_depth
     # Noise far from the electrode is narrow: a bandwidth made for it leaves stripes elsewhere.
-    telling = there & ~weak if 2 * strong.sum() > len(there) else there
+    telling = finite & ~weak if 2 * strong.sum() > len(finite) else finite
     some = _some(values, telling)
     low, high = np.quantile(some, [_BEYOND, 1.0 - _BEYOND])
     cell = (high - low) / CELLS

@@ -17,7 +17,7 @@ def dip(values: FloatArray) -> float:
     Parameters
     ----------
     values : (n,) array
-        Finite, at least one.
+        Finite, at least one; they may be tied.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def dip(values: FloatArray) -> float:
     n = len(x)
     rank = np.arange(n, dtype=np.float64)  # the distribution jumps from rank to rank + 1
     first, last = 0, n - 1
-    found = 1.0
+    widest_gap = 1.0
     while last > first:
         part = slice(first, last + 1)
         lower = _hull(x[part], rank[part]) + first
@@ -36,6 +36,11 @@ def dip(values: FloatArray) -> float:
         upper = (last - upper)[::-1]
         convex = np.interp(x[part], x[lower], rank[lower])
         concave = np.interp(x[part], x[upper], rank[upper] + 1.0)
+        # At ties that end the interval the curves rise upright, by one rank per value.
+        tied = x[part] == x[last]
+        convex[tied] = rank[part][tied]
+        tied = x[part] == x[first]
+        concave[tied] = rank[part][tied] + 1.0
         gap = concave - convex
         touches = np.union1d(lower, upper)
         widest = int(touches[np.argmax(gap[touches - first])])
@@ -46,19 +51,19 @@ def dip(values: FloatArray) -> float:
         else:
             new_first = int(lower[np.searchsorted(lower, widest, side="right") - 1])
             new_last = widest
-        if float(gap[widest - first]) <= found:
+        if float(gap[widest - first]) <= widest_gap:
             break
         left = slice(0, new_first - first + 1)
         right = slice(new_last - first, None)
-        found = max(
-            found,
+        widest_gap = max(
+            widest_gap,
             float(np.max(rank[part][left] + 1.0 - convex[left])),
             float(np.max(concave[right] - rank[part][right])),
         )
         if (new_first, new_last) == (first, last):
             break
         first, last = new_first, new_last
-    return found / (2.0 * n)
+    return widest_gap / (2.0 * n)
 
 
 def _hull(x: FloatArray, y: FloatArray) -> IntArray:

@@ -13,7 +13,7 @@ from scipy.ndimage import median_filter
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.statistics.correlation import Lags, lags, pair_correlation
-from nrm_plugin.statistics.places import per_place, places, positions, times
+from nrm_plugin.statistics.repeats import per_place, places, positions, times
 from nrm_plugin.statistics.selection import column
 
 #: Below this effective number an interval deserves a warning.
@@ -69,9 +69,9 @@ def sampling(results: xr.Dataset, curves: IntArray) -> Sampling:
     pairs = []
     for points in (table[:, :2], table[:, 2:3]):
         if len(points) and np.isfinite(points).all():
-            found = lags(points)
-            if found is not None:
-                pairs.append(found)
+            sorted_pairs = lags(points)
+            if sorted_pairs is not None:
+                pairs.append(sorted_pairs)
     return Sampling(place, one_place, _powers(table[:, 3]), tuple(pairs))
 
 
@@ -86,7 +86,7 @@ def _powers(x: FloatArray) -> FloatArray:
     return np.asarray(q[:, sound][:, 1:])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mean:
     """Means with their intervals, an entry per column.
 
@@ -110,7 +110,7 @@ class Mean:
 
 def mean_interval(
     values: AnyArray,
-    how: Sampling,
+    sample: Sampling,
     interval: str = "effective",
     level: float = 0.95,
     every: int = 1,
@@ -132,7 +132,7 @@ def mean_interval(
     ----------
     values : (n, m) array
         Real or complex; nan where there is none.
-    how : Sampling
+    sample : Sampling
         Of the same n curves.
     interval : {"effective", "naive"}
         "naive" takes all curves as independent.
@@ -152,21 +152,21 @@ def mean_interval(
         raise InvalidInput("the level of an interval lies between 0 and 1, as 0.95")
     n = np.isfinite(values).sum(0)
     naive = interval == "naive"
-    units = values if naive else per_place(values, how.place)
-    there = np.isfinite(units)
-    count = there.sum(0)
+    units = values if naive else per_place(values, sample.place)
+    finite = np.isfinite(units)
+    count = finite.sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(there, units, 0.0).sum(0) / count
+        mean = np.where(finite, units, 0.0).sum(0) / count
         around = units - mean
         size = np.abs(mean)
         if np.iscomplexobj(values):
             around = np.real(around * np.conj(mean) / np.where(size > 0, size, 1.0))
-        left, powers = (around, 0) if naive else _without_trend(around, there, how.trend)
+        left, powers = (around, 0) if naive else _without_trend(around, finite, sample.trend)
         together = np.zeros(values.shape[1])
         if not naive:
-            together = _together(left, there, how.pairs, every, neighbours)
+            together = _together(left, finite, sample.pairs, every, neighbours)
         freedom = count - 1 - powers
-        scatter = np.where(there, left, 0.0)
+        scatter = np.where(finite, left, 0.0)
         variance = np.einsum("ij,ij->j", scatter, scatter) / np.where(freedom > 0, freedom, np.nan)
         effective = 1.0 / (1.0 / count + together * (count - 1) / count)
         stderr = np.sqrt(variance / (1.0 - together) / effective)
@@ -174,19 +174,29 @@ def mean_interval(
     effective = np.where(count > 0, effective, 0.0)
     if np.iscomplexobj(values):
         low, high = _rice(size, stderr, t, level)
-        return Mean(size, stderr, low, high, n, count, effective)
-    return Mean(mean.real, stderr, mean - t * stderr, mean + t * stderr, n, count, effective)
+        return Mean(
+            mean=size, stderr=stderr, low=low, high=high, n=n, n_places=count, n_effective=effective
+        )
+    return Mean(
+        mean=mean.real,
+        stderr=stderr,
+        low=mean - t * stderr,
+        high=mean + t * stderr,
+        n=n,
+        n_places=count,
+        n_effective=effective,
+    )
 
 
 def _without_trend(
-    around: FloatArray, there: AnyArray, trend: FloatArray
+    around: FloatArray, finite: AnyArray, trend: FloatArray
 ) -> tuple[FloatArray, int]:
     """Residuals of least squares on the trend, and how many functions it has."""
     powers = trend.shape[1]
     if not powers:
         return around, 0
     left = np.array(around)
-    patterns, which = np.unique(there, axis=1, return_inverse=True)
+    patterns, which = np.unique(finite, axis=1, return_inverse=True)
     for k in range(patterns.shape[1]):
         rows, columns = patterns[:, k], np.flatnonzero(which.reshape(-1) == k)
         if rows.sum() <= powers + 1:
@@ -198,16 +208,16 @@ def _without_trend(
 
 
 def _together(
-    left: FloatArray, there: AnyArray, pairs: tuple[Lags, ...], every: int, neighbours: int
+    left: FloatArray, finite: AnyArray, pairs: tuple[Lags, ...], every: int, neighbours: int
 ) -> FloatArray:
     """Mean correlation between two places, by column: the larger of that in space and time."""
     m = left.shape[1]
-    found = np.zeros(m)
+    together = np.zeros(m)
     some = np.unique(np.append(np.arange(0, m, max(every, 1)), m - 1)) if m else np.arange(0)
-    some = some[there[:, some].sum(0) >= 8]
+    some = some[finite[:, some].sum(0) >= 8]
     if not pairs or not len(some):
-        return found
-    part = np.where(there[:, some], left[:, some], np.nan)
+        return together
+    part = np.where(finite[:, some], left[:, some], np.nan)
     at_some = np.max([pair_correlation(part, one) for one in pairs], axis=0)
     # One column alone is a rough estimate; its neighbours see the same places.
     at_some = median_filter(at_some, neighbours, mode="nearest")
@@ -224,8 +234,8 @@ def _rice(
     unit = stderr * t / normal
     with np.errstate(invalid="ignore", divide="ignore"):
         x = size / unit
-    known = np.isfinite(x)
-    x = np.where(known, np.minimum(x, ratio[-1]), 0.0)
+    finite = np.isfinite(x)
+    x = np.where(finite, np.minimum(x, ratio[-1]), 0.0)
     far = size / np.where(unit > 0, unit, np.nan) >= ratio[-1]
     below, above = np.interp(x, ratio, low) * unit, np.interp(x, ratio, high) * unit
     reach = normal * unit

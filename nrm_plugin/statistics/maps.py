@@ -14,15 +14,15 @@ from nrm_plugin.statistics.selection import (
     LEFT_OUT,
     column,
     one_direction,
+    profile_variable,
     select,
-    signal,
     step,
 )
 from nrm_plugin.statistics.thickness import thickness
 from nrm_plugin.variables import FLAGS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Map:
     """Values of curves at their places.
 
@@ -85,14 +85,14 @@ def map_of(
     results = one_direction(results, direction)
     n = results.sizes["curve"]
     values, unit, label = _values(results, what, depth)
-    words: list[str] = []
+    messages: list[str] = []
     meanings: tuple[str, ...] = ()
     if what == "quality":
         meanings = FLAGS
     else:
         kept, left_out = select(results, None, quality)
         if left_out:
-            words.append(f"{left_out} curves are left out for their flags")
+            messages.append(f"{left_out} curves are left out for their flags")
         shown = np.full(n, np.nan)
         shown[kept] = values[kept]
         values = shown
@@ -102,23 +102,43 @@ def map_of(
     y = np.full(n, np.nan) if y is None else y.astype(np.float64)
     if row is None or col is None or not n or min(row.min(), col.min()) < 0:
         if not np.isfinite(x + y).any():
-            words.append("the curves have no positions")
-        return Map(x, y, values, unit, label, False, missing, meanings, tuple(words))
+            messages.append("the curves have no positions")
+        return Map(
+            x=x,
+            y=y,
+            values=values,
+            unit=unit,
+            label=label,
+            grid=False,
+            missing=missing,
+            meanings=meanings,
+            warnings=tuple(messages),
+        )
     table, repeated = _table(values, row, col, what == "quality")
     if repeated:
-        words.append(
+        messages.append(
             f"{repeated} places have several curves: "
             + ("flags of all are shown" if what == "quality" else "their mean is shown")
         )
     xs, ys = _axis(x, col, table.shape[1]), _axis(y, row, table.shape[0])
-    return Map(xs, ys, table, unit, label, True, missing, meanings, tuple(words))
+    return Map(
+        x=xs,
+        y=ys,
+        values=table,
+        unit=unit,
+        label=label,
+        grid=True,
+        missing=missing,
+        meanings=meanings,
+        warnings=tuple(messages),
+    )
 
 
 def _values(results: xr.Dataset, what: str, depth: float | None) -> tuple[AnyArray, str, str]:
     """Value of every curve, its unit, and what it is."""
     if what == "thickness":
-        found = thickness(results)["thickness"]
-        return found.values, "m", str(found.attrs["long_name"])
+        onset = thickness(results)["thickness"]
+        return onset.values, "m", str(onset.attrs["long_name"])
     if what in results and results[what].dims == ("curve",):
         array = results[what]
         return (
@@ -126,7 +146,7 @@ def _values(results: xr.Dataset, what: str, depth: float | None) -> tuple[AnyArr
             str(array.attrs.get("units", "")),
             str(array.attrs.get("long_name", what)),
         )
-    chosen = signal(results, what)
+    chosen = profile_variable(results, what)
     depths = np.asarray(results["depth"].values, np.float64)
     if depth is None:
         raise InvalidInput(f"a map of {what} needs a depth in m")
@@ -136,8 +156,8 @@ def _values(results: xr.Dataset, what: str, depth: float | None) -> tuple[AnyArr
             f"there are no results at {depth * 1e9:g} nm, but from {depths[0] * 1e9:g} to "
             f"{depths[-1] * 1e9:g} nm"
         )
-    one = results.isel(depth=slice(at, at + 1))
-    values = chosen.sizes(one, np.arange(results.sizes["curve"]))[:, 0]
+    level = results.isel(depth=slice(at, at + 1))
+    values = chosen.sizes(level, np.arange(results.sizes["curve"]))[:, 0]
     return values, chosen.unit, f"{chosen.meaning} at {depths[at] * 1e9:.3g} nm"
 
 
@@ -152,24 +172,24 @@ def _table(values: AnyArray, row: IntArray, col: IntArray, flags: bool) -> tuple
         np.bitwise_or.at(bits, place, values.astype(np.int64))
         table = np.where(count > 0, bits.astype(np.float64), np.nan)
         return table.reshape(shape), repeated
-    there = np.isfinite(values)
-    total = np.bincount(place[there], values[there], len(count))
+    finite = np.isfinite(values)
+    total = np.bincount(place[finite], values[finite], len(count))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (total / np.bincount(place[there], minlength=len(count))).reshape(shape), repeated
+        return (total / np.bincount(place[finite], minlength=len(count))).reshape(shape), repeated
 
 
 def _axis(positions: FloatArray, numbers: IntArray, count: int) -> FloatArray:
     """Position of every column or row; those without curves go by their neighbours."""
-    there = np.isfinite(positions)
-    total = np.bincount(numbers[there], positions[there], count)
-    n = np.bincount(numbers[there], minlength=count)
-    known = np.flatnonzero(n)
-    if not len(known):
+    finite = np.isfinite(positions)
+    total = np.bincount(numbers[finite], positions[finite], count)
+    n = np.bincount(numbers[finite], minlength=count)
+    present = np.flatnonzero(n)
+    if not len(present):
         return np.full(count, np.nan)
-    mean = total[known] / n[known]
-    if len(known) == 1:
+    mean = total[present] / n[present]
+    if len(present) == 1:
         return np.where(n > 0, mean[0], np.nan)
-    slope, start = np.polyfit(known, mean, 1)
+    slope, start = np.polyfit(present, mean, 1)
     axis = start + slope * np.arange(count)
-    axis[known] = mean
+    axis[present] = mean
     return np.asarray(axis)

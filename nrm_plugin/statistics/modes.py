@@ -77,8 +77,8 @@ def _modes(data: bytes, draws: int, seed: int) -> Modes:
     x = (x - x.mean()) / x.std()
     x = rng.choice(x, _ENOUGH, replace=False) if len(x) > _ENOUGH else x
     _, drawn = _drawn(x, 1, draws, rng)
-    own = dip(x)
-    p = (1.0 + sum(dip(one) >= own for one in drawn)) / (1.0 + draws)
+    measured = dip(x)
+    p = (1.0 + sum(dip(one) >= measured for one in drawn)) / (1.0 + draws)
     count = 1
     if p <= LEVEL:
         count = 2

@@ -13,8 +13,8 @@ from nrm_plugin.statistics.selection import (
     LEFT_OUT,
     half_width,
     one_direction,
+    profile_variable,
     select,
-    signal,
     step,
 )
 
@@ -72,25 +72,29 @@ def mean_profile(
         For an unknown variable, curve, flag, direction or interval.
     """
     results = one_direction(results, direction)
-    chosen = signal(results, variable)
+    chosen = profile_variable(results, variable)
     numbers, left_out = select(results, curves, quality)
     values = chosen.values(results, numbers)
-    how = sampling(results, numbers)
+    sample = sampling(results, numbers)
     every = max(1, round(half_width(results) / step(results)))
-    found = mean_interval(values, how, interval, level, every, _NEIGHBOURS)
+    result = mean_interval(values, sample, interval, level, every, _NEIGHBOURS)
     depth = results["depth"].values
-    words = warnings(found, depth, len(numbers), left_out, how.one_place)
+    messages = warnings(result, depth, len(numbers), left_out, sample.one_place)
     dims = ("depth",)
-    about = {"units": chosen.unit}
+    attributes = {"units": chosen.unit}
     return xr.Dataset(
         {
-            "mean": (dims, found.mean, about | {"long_name": f"mean {chosen.meaning}"}),
-            "low": (dims, found.low, about | {"long_name": "lower end of the interval"}),
-            "high": (dims, found.high, about | {"long_name": "upper end of the interval"}),
-            "stderr": (dims, found.stderr, about | {"long_name": "standard error of the mean"}),
-            "n": (dims, found.n, {"long_name": "curves"}),
-            "n_places": (dims, found.n_places, {"long_name": "places"}),
-            "n_effective": (dims, found.n_effective, {"long_name": "effective number of places"}),
+            "mean": (dims, result.mean, attributes | {"long_name": f"mean {chosen.meaning}"}),
+            "low": (dims, result.low, attributes | {"long_name": "lower end of the interval"}),
+            "high": (dims, result.high, attributes | {"long_name": "upper end of the interval"}),
+            "stderr": (
+                dims,
+                result.stderr,
+                attributes | {"long_name": "standard error of the mean"},
+            ),
+            "n": (dims, result.n, {"long_name": "curves"}),
+            "n_places": (dims, result.n_places, {"long_name": "places"}),
+            "n_effective": (dims, result.n_effective, {"long_name": "effective number of places"}),
         },
         {"depth": results["depth"]},
         {
@@ -101,32 +105,32 @@ def mean_profile(
             "level": level,
             "n_curves": len(numbers),
             "left_out": left_out,
-            "warnings": "\n".join(words),
+            "warnings": "\n".join(messages),
         },
     )
 
 
 def warnings(
-    found: Mean, depth: FloatArray, n_curves: int, left_out: int, one_place: bool
+    result: Mean, depth: FloatArray, n_curves: int, left_out: int, one_place: bool
 ) -> list[str]:
     """Sentences about a mean that should not be taken at face value."""
     if not n_curves:
         flagged = f": all {left_out} are flagged" if left_out else ""
         return [f"there are no curves{flagged}"]
-    words = []
+    messages = []
     if n_curves == 1:
-        words.append("there is one curve: the mean has no interval")
+        messages.append("there is one curve: the mean has no interval")
     elif one_place:
-        words.append(
+        messages.append(
             "all curves are of one place: the interval tells of its repeats, not of the sample"
         )
-    few = (found.n_effective < FEW) & (found.n > 1)
+    few = (result.n_effective < FEW) & (result.n > 1)
     if n_curves > 1 and few.any():
         where = depth[few] * 1e9
-        words.append(
+        messages.append(
             f"fewer than {FEW:.0f} effective places from {where.min():.1f} to {where.max():.1f} nm "
-            f"(least {found.n_effective[few].min():.1f}): the interval is a rough one"
+            f"(least {result.n_effective[few].min():.1f}): the interval is a rough one"
         )
-    if not np.isfinite(found.mean).any():
-        words.append("no curve has a value at any distance")
-    return words
+    if not np.isfinite(result.mean).any():
+        messages.append("no curve has a value at any distance")
+    return messages

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.statistics.places import times
+from nrm_plugin.statistics.repeats import times
 from nrm_plugin.statistics.selection import column
 
 #: Potentials in V between which the paper's regions lie (Fig. 4).
@@ -47,7 +47,7 @@ class Region:
         return len(self.curves)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Regions:
     """All regions, highest potential first.
 
@@ -122,52 +122,54 @@ def regions(
     if column_of_potential is None:
         column_of_potential = np.full(n, np.nan)
     potential = column_of_potential.astype(np.float64)
-    known = np.isfinite(potential)
-    words = []
+    has_potential = np.isfinite(potential)
+    messages = []
     if not n:
-        words.append("there are no curves")
-    elif not known.any():
-        words.append("no curve has a potential: give it with nrm process --potential LOG")
-    elif not known.all():
-        words.append(f"{n - int(known.sum())} of {n} curves have no potential")
-    sweeps, cycles = _passes(results, potential, known)
-    here, way = _of_sweep(sweeps, known, sweep, words)
-    here, number = _of_cycle(cycles, here, cycle, words)
+        messages.append("there are no curves")
+    elif not has_potential.any():
+        messages.append("no curve has a potential: give it with nrm process --potential LOG")
+    elif not has_potential.all():
+        messages.append(f"{n - int(has_potential.sum())} of {n} curves have no potential")
+    sweeps, cycles = _passes(results, potential, has_potential)
+    chosen_curves, pass_name = _of_sweep(sweeps, has_potential, sweep, messages)
+    chosen_curves, number = _of_cycle(cycles, chosen_curves, cycle, messages)
     inside = tuple(
-        Region(label(low, high), low, high, _within(potential, here, low, high, bounds[0]))
+        Region(label(low, high), low, high, _within(potential, chosen_curves, low, high, bounds[0]))
         for high, low in itertools.pairwise(bounds)
     )
-    there = sum(len(region) for region in inside)
-    words += [f"there are no curves in {r.label}" for r in inside if known.any() and not len(r)]
-    words += _uncertain(results, potential, here, bounds)
-    chosen = int(here.sum())
+    n_inside = sum(len(region) for region in inside)
+    messages += [
+        f"there are no curves in {r.label}" for r in inside if has_potential.any() and not len(r)
+    ]
+    messages += _uncertain(results, potential, chosen_curves, bounds)
+    chosen = int(chosen_curves.sum())
     return Regions(
-        inside,
-        chosen - there,
-        n - int(known.sum()),
-        int(known.sum()) - chosen,
-        way,
-        number,
-        tuple(words),
+        inside=inside,
+        outside=chosen - n_inside,
+        without_potential=n - int(has_potential.sum()),
+        other_pass=int(has_potential.sum()) - chosen,
+        sweep=pass_name,
+        cycle=number,
+        warnings=tuple(messages),
     )
 
 
 def _passes(
-    results: xr.Dataset, potential: FloatArray, known: NDArray[np.bool_]
+    results: xr.Dataset, potential: FloatArray, has_potential: NDArray[np.bool_]
 ) -> tuple[IntArray, IntArray]:
     """Sweep and cycle of every curve: from their columns, else from the course of the potential."""
     n = len(potential)
     sweeps, cycles = column(results, "sweep"), column(results, "cycle")
     if sweeps is None or (cycles is None and not (sweeps == 0).all()):
-        from nrm_plugin.potential.passes import find_passes
+        from nrm_plugin.potential.sweeps import find_sweeps
 
         time = times(results, np.arange(n))
-        order = np.flatnonzero(known)
+        order = np.flatnonzero(has_potential)
         if np.isfinite(time[order]).all():
             order = order[np.argsort(time[order], kind="stable")]
-        found = find_passes(potential[order])
+        passes = find_sweeps(potential[order])
         own_sweeps, own_cycles = np.zeros(n, np.int64), np.full(n, -1)
-        own_sweeps[order], own_cycles[order] = found.sweep, found.cycle
+        own_sweeps[order], own_cycles[order] = passes.sweep, passes.cycle
         sweeps = own_sweeps if sweeps is None else sweeps
         cycles = own_cycles if cycles is None else cycles
     if cycles is None:
@@ -176,54 +178,57 @@ def _passes(
 
 
 def _of_sweep(
-    sweeps: IntArray, known: NDArray[np.bool_], wanted: int | str | None, words: list[str]
+    sweeps: IntArray,
+    has_potential: NDArray[np.bool_],
+    wanted: int | str | None,
+    messages: list[str],
 ) -> tuple[NDArray[np.bool_], str]:
     """Curves of the pass that is wanted, and its name."""
-    there = sorted({int(s) for s in sweeps[known] if s in (CATHODIC, ANODIC)})
+    present = sorted({int(s) for s in sweeps[has_potential] if s in (CATHODIC, ANODIC)})
     if wanted is None:
-        if len(there) < 2:
-            return known, _NAMES[there[0]] if there else "unknown"
-        here = known & (sweeps == CATHODIC)
-        words.append(
-            f"there are both passes: the cathodic one is used, {int(known.sum() - here.sum())} "
-            "curves of the other are left out"
+        if len(present) < 2:
+            return has_potential, _NAMES[present[0]] if present else "unknown"
+        chosen = has_potential & (sweeps == CATHODIC)
+        messages.append(
+            "there are both passes: the cathodic one is used, "
+            f"{int(has_potential.sum() - chosen.sum())} curves of the other are left out"
         )
-        return here, "cathodic"
+        return chosen, "cathodic"
     if wanted == ANY:
-        if len(there) == 2:
-            words.append("cathodic and anodic pass are mixed")
-        return known, ANY
-    number = {name: way for way, name in _NAMES.items()}.get(str(wanted), wanted)
+        if len(present) == 2:
+            messages.append("cathodic and anodic pass are mixed")
+        return has_potential, ANY
+    number = {name: sign for sign, name in _NAMES.items()}.get(str(wanted), wanted)
     if number not in (CATHODIC, ANODIC):
         raise InvalidInput(f"there is no sweep {wanted!r}: cathodic (-1), anodic (+1) or any")
-    return known & (sweeps == number), _NAMES[int(number)]
+    return has_potential & (sweeps == number), _NAMES[int(number)]
 
 
 def _of_cycle(
-    cycles: IntArray, here: NDArray[np.bool_], wanted: int | str | None, words: list[str]
+    cycles: IntArray, chosen: NDArray[np.bool_], wanted: int | str | None, messages: list[str]
 ) -> tuple[NDArray[np.bool_], int | None]:
     """Curves of the cycle that is wanted, and its number; None for all."""
-    there = sorted({int(c) for c in cycles[here] if c >= 0})
+    present = sorted({int(c) for c in cycles[chosen] if c >= 0})
     if wanted == ANY:
-        if len(there) > 1:
-            words.append(f"{len(there)} cycles are mixed")
-        return here, None
+        if len(present) > 1:
+            messages.append(f"{len(present)} cycles are mixed")
+        return chosen, None
     if wanted is None:
-        if len(there) < 2:
-            return here, there[0] if there else None
-        wanted = there[0]
-        rest = int(np.sum(here & (cycles != wanted)))
-        words.append(
-            f"there are {len(there)} cycles: cycle {wanted} is used, {rest} curves of others are "
+        if len(present) < 2:
+            return chosen, present[0] if present else None
+        wanted = present[0]
+        rest = int(np.sum(chosen & (cycles != wanted)))
+        messages.append(
+            f"there are {len(present)} cycles: cycle {wanted} is used, {rest} curves of others are "
             "left out"
         )
     if not isinstance(wanted, int | np.integer):
         raise InvalidInput(f"a cycle is a number or any, not {wanted!r}")
-    return here & (cycles == wanted), int(wanted)
+    return chosen & (cycles == wanted), int(wanted)
 
 
 def _uncertain(
-    results: xr.Dataset, potential: FloatArray, here: NDArray[np.bool_], bounds: list[float]
+    results: xr.Dataset, potential: FloatArray, chosen: NDArray[np.bool_], bounds: list[float]
 ) -> list[str]:
     """Say how many curves might belong to the next region."""
     error = column(results, "potential_uncertainty")
@@ -231,7 +236,7 @@ def _uncertain(
         return []
     away = np.abs(potential[:, None] - np.array(bounds[1:-1])).min(1, initial=np.inf)
     with np.errstate(invalid="ignore"):
-        near = int(np.sum(here & (away < error)))
+        near = int(np.sum(chosen & (away < error)))
     if not near:
         return []
     return [f"{near} curves are nearer to an edge than the uncertainty of their potential"]
@@ -258,7 +263,7 @@ def _bounds(edges: Iterable[float]) -> list[float]:
 
 
 def _within(
-    values: FloatArray, here: NDArray[np.bool_], low: float, high: float, highest: float
+    values: FloatArray, chosen: NDArray[np.bool_], low: float, high: float, highest: float
 ) -> IntArray:
     below = values <= high if high == highest else values < high
-    return np.flatnonzero(here & (values >= low) & below)
+    return np.flatnonzero(chosen & (values >= low) & below)

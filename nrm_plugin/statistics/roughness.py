@@ -14,7 +14,7 @@ from nrm_plugin.errors import InvalidInput
 _ROUNDING = 1e-12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Roughness:
     """Roughness of a levelled surface, in the unit of its heights.
 
@@ -50,26 +50,26 @@ def roughness(heights: ArrayLike) -> Roughness:
         If there are fewer than three heights, or they are no table.
     """
     z = np.asarray(heights, np.float64)
-    there = np.isfinite(z)
-    if z.ndim != 2 or there.sum() < 3:
+    finite = np.isfinite(z)
+    if z.ndim != 2 or finite.sum() < 3:
         raise InvalidInput("roughness needs a table of at least three heights")
     levelled = np.full(z.shape, np.nan)
-    row, column = np.nonzero(there)
-    levelled[there] = _without(z[there], np.stack([row, column], axis=1).astype(np.float64))
-    if np.ptp(levelled[there]) < _ROUNDING * np.max(np.abs(z[there])):
-        levelled[there] = 0.0
+    row, column = np.nonzero(finite)
+    levelled[finite] = _without(z[finite], np.stack([row, column], axis=1).astype(np.float64))
+    if np.ptp(levelled[finite]) < _ROUNDING * np.max(np.abs(z[finite])):
+        levelled[finite] = 0.0
     of_rows = [
         _without(line[known], np.flatnonzero(known)[:, None].astype(np.float64))
         for line in levelled
         if (known := np.isfinite(line)).sum() > 2
     ]
-    flat = levelled[there]
+    flat = levelled[finite]
     return Roughness(
-        float(np.mean(np.abs(flat))),
-        float(np.sqrt(np.mean(flat**2))),
-        float(np.ptp(flat)),
-        float(np.sqrt(np.mean([np.mean(line**2) for line in of_rows]))) if of_rows else np.nan,
-        levelled,
+        sa=float(np.mean(np.abs(flat))),
+        sq=float(np.sqrt(np.mean(flat**2))),
+        sz=float(np.ptp(flat)),
+        rq=float(np.sqrt(np.mean([np.mean(line**2) for line in of_rows]))) if of_rows else np.nan,
+        levelled=levelled,
     )
 
 

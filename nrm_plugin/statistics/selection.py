@@ -18,8 +18,8 @@ from nrm_plugin.vocabulary import nearest
 LEFT_OUT = ("no_hard_contact", "saturated")
 
 
-@dataclass(frozen=True)
-class Signal:
+@dataclass(frozen=True, kw_only=True)
+class ProfileVariable:
     """A variable with two parts, or one, that are read from the results.
 
     Attributes
@@ -68,8 +68,8 @@ class Signal:
 
     def _read(self, results: xr.Dataset, curves: AnyArray, ending: str) -> list[FloatArray]:
         whole = len(curves) == results.sizes["curve"] and bool(np.all(np.diff(curves) == 1))
-        found = (results[f"{part}{ending}"] for part in self.parts)
-        return [_finite((one if whole else one.isel(curve=curves)).values) for one in found]
+        arrays = (results[f"{part}{ending}"] for part in self.parts)
+        return [_finite((one if whole else one.isel(curve=curves)).values) for one in arrays]
 
     def _divisor(self, results: xr.Dataset) -> float:
         return 2.0 * (1.0 + float(results.attrs.get("poisson_ratio", 0.5))) if self.shear else 1.0
@@ -77,9 +77,9 @@ class Signal:
 
 def _finite(values: AnyArray) -> FloatArray:
     """Values in double precision, nan for what is infinite."""
-    found = np.asarray(values, np.float64)
-    infinite = np.isinf(found)
-    return np.where(infinite, np.nan, found) if infinite.any() else found
+    finite = np.asarray(values, np.float64)
+    infinite = np.isinf(finite)
+    return np.where(infinite, np.nan, finite) if infinite.any() else finite
 
 
 _YOUNG = ("storage_modulus", "loss_modulus")
@@ -87,20 +87,46 @@ _GRADIENT = ("force_gradient_in_phase", "force_gradient_quadrature")
 
 #: Quantities that the results hold only in parts.
 _MADE = {
-    signal.name: signal
-    for signal in (
-        Signal("force_gradient_magnitude", "N/m", "magnitude of the force gradient", _GRADIENT),
-        Signal("modulus_magnitude", "Pa", "magnitude of the modulus |E*|", _YOUNG),
-        Signal(
-            "shear_modulus_magnitude", "Pa", "magnitude of the shear modulus |G*|", _YOUNG, True
+    made.name: made
+    for made in (
+        ProfileVariable(
+            name="force_gradient_magnitude",
+            unit="N/m",
+            meaning="magnitude of the force gradient",
+            parts=_GRADIENT,
         ),
-        Signal("shear_storage_modulus", "Pa", "shear storage modulus G'", _YOUNG[:1], True),
-        Signal("shear_loss_modulus", "Pa", "shear loss modulus G''", _YOUNG[1:], True),
+        ProfileVariable(
+            name="modulus_magnitude",
+            unit="Pa",
+            meaning="magnitude of the modulus |E*|",
+            parts=_YOUNG,
+        ),
+        ProfileVariable(
+            name="shear_modulus_magnitude",
+            unit="Pa",
+            meaning="magnitude of the shear modulus |G*|",
+            parts=_YOUNG,
+            shear=True,
+        ),
+        ProfileVariable(
+            name="shear_storage_modulus",
+            unit="Pa",
+            meaning="shear storage modulus G'",
+            parts=_YOUNG[:1],
+            shear=True,
+        ),
+        ProfileVariable(
+            name="shear_loss_modulus",
+            unit="Pa",
+            meaning="shear loss modulus G''",
+            parts=_YOUNG[1:],
+            shear=True,
+        ),
     )
 }
 
 
-def signal(results: xr.Dataset, variable: str) -> Signal:
+def profile_variable(results: xr.Dataset, variable: str) -> ProfileVariable:
     """Find a variable over depth by its name.
 
     Raises
@@ -109,9 +135,9 @@ def signal(results: xr.Dataset, variable: str) -> Signal:
         If there is no such variable, or the results don't hold what it is made of.
     """
     if variable in _MADE:
-        found = _MADE[variable]
-        if all(part in results for part in found.parts):
-            return found
+        made = _MADE[variable]
+        if all(part in results for part in made.parts):
+            return made
         raise InvalidInput(
             f"the results have no {variable}: they were made without a lateral signal"
         )
@@ -120,8 +146,11 @@ def signal(results: xr.Dataset, variable: str) -> Signal:
         if "curve" in array.dims:
             about = LATERAL.get(variable, Variable("", variable))
             unit = str(array.attrs.get("units", about.unit))
-            return Signal(
-                variable, unit, str(array.attrs.get("long_name", about.meaning)), (variable,)
+            return ProfileVariable(
+                name=variable,
+                unit=unit,
+                meaning=str(array.attrs.get("long_name", about.meaning)),
+                parts=(variable,),
             )
     profiles = [str(n) for n, a in results.data_vars.items() if {"curve", "depth"} <= set(a.dims)]
     raise InvalidInput(
@@ -141,10 +170,12 @@ def one_direction(results: xr.Dataset, direction: str | None = None) -> xr.Datas
         raise InvalidInput("these are no results: they have no dimensions curve and depth")
     if "direction" not in results.dims:
         return results
-    ways = [str(way) for way in results["direction"].values]
-    if direction is not None and direction not in ways:
-        raise InvalidInput(f"the results have no direction {direction!r}: {', '.join(ways)}")
-    return results.isel(direction=0 if direction is None else ways.index(direction), drop=True)
+    directions = [str(name) for name in results["direction"].values]
+    if direction is not None and direction not in directions:
+        raise InvalidInput(f"the results have no direction {direction!r}: {', '.join(directions)}")
+    return results.isel(
+        direction=0 if direction is None else directions.index(direction), drop=True
+    )
 
 
 def select(
@@ -189,10 +220,10 @@ def select(
 
 def column(results: xr.Dataset, name: str) -> AnyArray | None:
     """Column of the curve table, if there is one."""
-    found: Any = results.coords.get(name)
-    if found is None and name in results and results[name].dims == ("curve",):
-        found = results[name]
-    return None if found is None else np.asarray(found.values)
+    array: Any = results.coords.get(name)
+    if array is None and name in results and results[name].dims == ("curve",):
+        array = results[name]
+    return None if array is None else np.asarray(array.values)
 
 
 def half_width(results: xr.Dataset) -> float:

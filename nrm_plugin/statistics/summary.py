@@ -12,10 +12,11 @@ from typing import Any
 import xarray as xr
 
 from nrm_plugin.errors import OutputError
+from nrm_plugin.statistics.depth_bins import bins_of
 from nrm_plugin.statistics.intervals import FEW, mean_interval, sampling
 from nrm_plugin.statistics.regions import Region
-from nrm_plugin.statistics.selection import LEFT_OUT, one_direction, signal
-from nrm_plugin.statistics.violins import DEFAULT_BINS, bins_of, violins
+from nrm_plugin.statistics.selection import LEFT_OUT, one_direction, profile_variable
+from nrm_plugin.statistics.violins import DEFAULT_BINS, violins
 
 #: Columns of the table, in this order.
 COLUMNS = (
@@ -66,15 +67,15 @@ def summary(
         those of the violin.
     """
     results = one_direction(results, direction)
-    chosen = signal(results, variable)
+    chosen = profile_variable(results, variable)
     rows = []
     for violin in violins(results, regions, bins, variable, quality=quality):
         one = bins_of(results, chosen, violin.curves, [(violin.low, violin.high)], violin.low)[0]
         mean = mean_interval(one.values[:, None], sampling(results, one.curves))
-        words = list(violin.warnings)
+        messages = list(violin.warnings)
         effective = float(mean.n_effective[0])
         if violin.n > 1 and effective < FEW:
-            words.append(f"fewer than {FEW:.0f} effective places")
+            messages.append(f"fewer than {FEW:.0f} effective places")
         rows.append(
             dict(
                 zip(
@@ -99,7 +100,7 @@ def summary(
                         violin.floor,
                         violin.modes,
                         violin.p,
-                        "; ".join(words),
+                        "; ".join(messages),
                     ),
                     strict=True,
                 )

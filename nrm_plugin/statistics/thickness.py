@@ -15,8 +15,8 @@ from nrm_plugin.statistics.selection import (
     LEFT_OUT,
     half_width,
     one_direction,
+    profile_variable,
     select,
-    signal,
     step,
 )
 
@@ -71,30 +71,34 @@ def thickness(results: xr.Dataset, direction: str | None = None) -> xr.Dataset:
         Without moduli in the results.
     """
     results = one_direction(results, direction)
-    chosen = signal(results, "modulus_magnitude")
+    chosen = profile_variable(results, "modulus_magnitude")
     every = np.arange(results.sizes["curve"])
     values, noise = chosen.values(results, every), chosen.noise(results, every)
     depth = np.asarray(results["depth"].values, np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         relative = values / noise
     relative[~np.isfinite(relative)] = np.nan
-    found, error = _onsets(relative, depth, step(results), half_width(results))
+    onset, error = _onsets(relative, depth, step(results), half_width(results))
     measured = int(np.isfinite(relative).any(1).sum())
-    detected = int(np.isfinite(found).sum())
-    words = []
+    detected = int(np.isfinite(onset).sum())
+    messages = []
     if detected < measured:
-        words.append(f"nothing is detected in {measured - detected} of {measured} curves")
+        messages.append(f"nothing is detected in {measured - detected} of {measured} curves")
     last = depth[-1] - half_width(results)
-    cut = int(np.sum(found > last))
+    cut = int(np.sum(onset > last))
     if cut:
-        words.append(f"{cut} curves feel something as far as profiles reach: they are thicker")
-    about = {"units": "m"}
+        messages.append(f"{cut} curves feel something as far as profiles reach: they are thicker")
+    attributes = {"units": "m"}
     return xr.Dataset(
         {
-            "thickness": ("curve", found, about | {"long_name": "distance of detectable onset"}),
-            "thickness_stderr": ("curve", error, about | {"long_name": "its standard error"}),
+            "thickness": (
+                "curve",
+                onset,
+                attributes | {"long_name": "distance of detectable onset"},
+            ),
+            "thickness_stderr": ("curve", error, attributes | {"long_name": "its standard error"}),
         },
-        attrs={"n_measured": measured, "n_detected": detected, "warnings": "\n".join(words)},
+        attrs={"n_measured": measured, "n_detected": detected, "warnings": "\n".join(messages)},
     )
 
 
@@ -103,14 +107,14 @@ def _onsets(
 ) -> tuple[FloatArray, FloatArray]:
     """Onset of every curve and its error, m, from profiles in units of their noise."""
     n, m = relative.shape
-    found, error = np.full(n, np.nan), np.full(n, np.nan)
+    onset, error = np.full(n, np.nan), np.full(n, np.nan)
     points = max(2, round(_WINDOW * width / spacing))
     if not n or m < 2 * points:
-        return found, error
+        return onset, error
     means = _window_means(relative, points)
     sigma = _far_noise(means)
     if not np.isfinite(sigma):
-        return found, error
+        return onset, error
     chances = _CHANCES * max(m / points, 1.0)
     strong = np.abs(means) ** 2 > 2.0 * sigma**2 * np.log(chances / _FALSE)
     some = np.flatnonzero(strong.any(1))
@@ -122,23 +126,23 @@ def _onsets(
         begin, end = max(0, at - shape.inward), min(m, at + shape.outward + 1)
         part = np.real(relative[curves, begin:end] * phase[:, None])
         place, height = shape.fit(part, depth[begin:end], depth[at], sigma)
-        found[curves] = place
+        onset[curves] = place
         # Both the plateau and where it ends are uncertain; steps are seen as wide ones.
         with np.errstate(invalid="ignore", divide="ignore"):
             error[curves] = np.hypot(_PLATEAU * points * spacing * sigma / height, width / 8.0)
-    return found, error
+    return onset, error
 
 
 def _window_means(relative: AnyArray, points: int) -> AnyArray:
     """Mean over each depth and those next to it towards the electrode, as far as there are any."""
-    there = np.isfinite(relative)
-    total = np.cumsum(np.where(there, relative, 0.0), axis=1)
-    count = np.cumsum(there, axis=1)
+    finite = np.isfinite(relative)
+    total = np.cumsum(np.where(finite, relative, 0.0), axis=1)
+    count = np.cumsum(finite, axis=1)
     total[:, points:] = total[:, points:] - total[:, :-points]
     count[:, points:] = count[:, points:] - count[:, :-points]
     with np.errstate(invalid="ignore", divide="ignore"):
         means = total / count
-    means[(count * 4 < points) | ~there] = np.nan
+    means[(count * 4 < points) | ~finite] = np.nan
     # Means of fewer values are less sure.
     return np.asarray(means * np.sqrt(np.minimum(count / points, 1.0)))
 
@@ -265,33 +269,33 @@ def region_thickness(
     regions = list(regions)
     names = ("mean", "low", "high", "stderr", "spread", "n", "n_detected", "n_effective")
     table = np.full((len(regions), len(names)), np.nan)
-    words = []
+    messages = []
     for row, region in enumerate(regions):
         numbers, _ = select(results, region.curves, quality)
-        there = numbers[np.isfinite(onset[numbers])]
-        table[row, -3:] = len(numbers), len(there), 0.0
-        if not len(there):
-            words.append(f"{region.label}: nothing is detected in any of {len(numbers)} curves")
+        detected = numbers[np.isfinite(onset[numbers])]
+        table[row, -3:] = len(numbers), len(detected), 0.0
+        if not len(detected):
+            messages.append(f"{region.label}: nothing is detected in any of {len(numbers)} curves")
             continue
-        found = mean_interval(onset[there][:, None], sampling(results, there), level=level)
-        spread = onset[there].std(ddof=1) if len(there) > 1 else np.nan
+        result = mean_interval(onset[detected][:, None], sampling(results, detected), level=level)
+        spread = onset[detected].std(ddof=1) if len(detected) > 1 else np.nan
         table[row] = (
-            found.mean[0],
-            found.low[0],
-            found.high[0],
-            found.stderr[0],
+            result.mean[0],
+            result.low[0],
+            result.high[0],
+            result.stderr[0],
             spread,
             len(numbers),
-            len(there),
-            found.n_effective[0],
+            len(detected),
+            result.n_effective[0],
         )
-        if 10 * len(there) < 9 * len(numbers):
-            words.append(
-                f"{region.label}: something is detected in {len(there)} of {len(numbers)} curves, "
-                "thin ones are missing from the mean"
+        if 10 * len(detected) < 9 * len(numbers):
+            messages.append(
+                f"{region.label}: something is detected in {len(detected)} of {len(numbers)} "
+                "curves, thin ones are missing from the mean"
             )
-        if found.n_effective[0] < FEW:
-            words.append(f"{region.label}: fewer than {FEW:.0f} effective places")
+        if result.n_effective[0] < FEW:
+            messages.append(f"{region.label}: fewer than {FEW:.0f} effective places")
     units = dict.fromkeys(names[:5], "m")
     kinds = dict.fromkeys(names[5:7], int)
     return xr.Dataset(
@@ -300,5 +304,5 @@ def region_thickness(
             for name, column in zip(names, table.T, strict=True)
         },
         {"region": [region.label for region in regions]},
-        {"level": level, "warnings": "\n".join(words)},
+        {"level": level, "warnings": "\n".join(messages)},
     )

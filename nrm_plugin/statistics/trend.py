@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import nan
 
 import numpy as np
 import xarray as xr
@@ -11,17 +12,23 @@ from scipy import stats
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.statistics.depth_bins import bins_of, first_depth
 from nrm_plugin.statistics.intervals import FEW
-from nrm_plugin.statistics.places import per_place, places, times
-from nrm_plugin.statistics.selection import LEFT_OUT, column, one_direction, select, signal
+from nrm_plugin.statistics.repeats import per_place, places, times
+from nrm_plugin.statistics.selection import (
+    LEFT_OUT,
+    column,
+    one_direction,
+    profile_variable,
+    select,
+)
 from nrm_plugin.statistics.thickness import thickness
-from nrm_plugin.statistics.violins import bins_of, first_depth
 
 #: A potential that changes by less (V) is held.
 _STEADY = 0.02
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trend:
     """Change per ramp at one and the same place.
 
@@ -43,17 +50,17 @@ class Trend:
     warnings : tuple of str
     """
 
-    per_ramp: float
-    stderr: float
-    low: float
-    high: float
-    relative: float
-    p: float
-    ramp: FloatArray
-    mean: FloatArray
-    mean_stderr: FloatArray
-    n_places: int
-    n_curves: int
+    per_ramp: float = nan
+    stderr: float = nan
+    low: float = nan
+    high: float = nan
+    relative: float = nan
+    p: float = nan
+    ramp: FloatArray = field(default_factory=lambda: np.empty(0))
+    mean: FloatArray = field(default_factory=lambda: np.empty(0))
+    mean_stderr: FloatArray = field(default_factory=lambda: np.empty(0))
+    n_places: int = 0
+    n_curves: int = 0
     unit: str
     meaning: str
     variable: str
@@ -108,73 +115,52 @@ def trend(
     results = one_direction(results, direction)
     numbers, left_out = select(results, curves, quality)
     values, unit, meaning = _values(results, numbers, variable, between)
-    there = np.isfinite(values)
-    numbers, values = numbers[there], values[there]
+    finite = np.isfinite(values)
+    numbers, values = numbers[finite], values[finite]
     place = places(results, numbers)
     ramp = _ramps(place, times(results, numbers))
     repeats = np.bincount(place)[place] > 1 if len(place) else np.zeros(0, bool)
-    words = [f"{left_out} curves are left out for their flags"] if left_out else []
+    messages = [f"{left_out} curves are left out for their flags"] if left_out else []
     numbers, values, ramp = numbers[repeats], values[repeats], ramp[repeats]
     _, place = np.unique(place[repeats], return_inverse=True)
     if not len(values):
-        words.append("no place has two ramps: there is no trend")
-        none, empty = float("nan"), np.empty(0)
-        return Trend(
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            empty,
-            empty,
-            empty,
-            0,
-            0,
-            unit,
-            meaning,
-            variable,
-            tuple(words),
-        )
-    words += _of_potential(results, numbers, place)
-    own = per_place(values[:, None], place)[place, 0]
+        messages.append("no place has two ramps: there is no trend")
+        return Trend(unit=unit, meaning=meaning, variable=variable, warnings=tuple(messages))
+    messages += _of_potential(results, numbers, place)
+    level_of_place = per_place(values[:, None], place)[place, 0]
     along = ramp - per_place(ramp[:, None], place)[place, 0]
     square = float(along @ along)
-    slope = float(along @ (values - own)) / square
-    left = values - own - slope * along
+    slope = float(along @ (values - level_of_place)) / square
+    left = values - level_of_place - slope * along
     count = int(place.max()) + 1
     stderr, freedom = _error(along * left, left, square, place, count)
     if freedom < FEW - 1:
-        words.append(
+        messages.append(
             f"the error of the trend has {max(freedom, 0)} degrees of freedom: a rough one"
         )
     reach = stderr * float(stats.t.ppf(0.5 + level / 2.0, max(freedom, 1)))
-    p = (
-        float(2.0 * stats.t.sf(abs(slope) / stderr, max(freedom, 1)))
-        if stderr > 0
-        else float("nan")
-    )
+    p = float(2.0 * stats.t.sf(abs(slope) / stderr, max(freedom, 1))) if stderr > 0 else nan
     first = float(values[ramp == 0].mean())
     levels = np.unique(ramp)
-    moved = values - own + values.mean() - slope * (along - ramp + ramp.mean())
+    moved = values - level_of_place + values.mean() - slope * (along - ramp + ramp.mean())
     mean = np.array([moved[ramp == k].mean() for k in levels])
     errors = np.array([_stderr(moved[ramp == k]) for k in levels])
     return Trend(
-        slope,
-        stderr,
-        slope - reach,
-        slope + reach,
-        slope / first if first else float("nan"),
-        p,
-        levels,
-        mean,
-        errors,
-        count,
-        len(values),
-        unit,
-        meaning,
-        variable,
-        tuple(words),
+        per_ramp=slope,
+        stderr=stderr,
+        low=slope - reach,
+        high=slope + reach,
+        relative=slope / first if first else nan,
+        p=p,
+        ramp=levels,
+        mean=mean,
+        mean_stderr=errors,
+        n_places=count,
+        n_curves=len(values),
+        unit=unit,
+        meaning=meaning,
+        variable=variable,
+        warnings=tuple(messages),
     )
 
 
@@ -188,7 +174,7 @@ def _values(
         array = results[variable]
         name = str(array.attrs.get("long_name", variable))
         return array.values[numbers].astype(np.float64), str(array.attrs.get("units", "")), name
-    chosen = signal(results, variable)
+    chosen = profile_variable(results, variable)
     valid = first_depth(results, chosen, numbers)
     one = bins_of(results, chosen, numbers, [between], valid)[0]
     values = np.full(results.sizes["curve"], np.nan, one.values.dtype)
@@ -229,9 +215,9 @@ def _error(
         return float(np.sqrt(count / (count - 1.0) * (sums @ sums))) / square, count - 1
     freedom = len(left) - 2
     if freedom < 1:
-        return float("nan"), 0
+        return nan, 0
     return float(np.sqrt(left @ left / freedom / square)), freedom
 
 
 def _stderr(values: FloatArray) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else nan

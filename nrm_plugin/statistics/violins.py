@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.statistics.bandwidth import (
     CELLS,
@@ -18,16 +18,15 @@ from nrm_plugin.statistics.bandwidth import (
     without_binning,
 )
 from nrm_plugin.statistics.density import FLOOR
+from nrm_plugin.statistics.depth_bins import DepthBin, bins_of, first_depth
 from nrm_plugin.statistics.modes import LEAST, modes
-from nrm_plugin.statistics.noise import noise_of_mean
 from nrm_plugin.statistics.regions import Region
 from nrm_plugin.statistics.selection import (
     LEFT_OUT,
-    Signal,
-    half_width,
+    ProfileVariable,
     one_direction,
+    profile_variable,
     select,
-    signal,
 )
 
 #: Bins of depth in m, as in the paper's Fig. 4d.
@@ -37,7 +36,7 @@ DEFAULT_BINS = ((0.0, 5e-9), (5e-9, 10e-9), (10e-9, 20e-9))
 _POINTS = 256
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Violin:
     """Distribution of a variable over the curves of a region, within a bin of depth.
 
@@ -99,88 +98,6 @@ class Violin:
         return self.quartiles[1]
 
 
-@dataclass(frozen=True)
-class Bin:
-    """A range of depth, and one value per curve in it.
-
-    Attributes
-    ----------
-    low, high : float
-        In m.
-    label : str
-    curves : (n,) array of int
-        Curves with values in at least half of it.
-    values : (n,) array
-        Mean over the bin, complex for a magnitude.
-    noise : (n,) array
-        Standard error of one part of it.
-    too_few_depths : int
-    """
-
-    low: float
-    high: float
-    label: str
-    curves: IntArray
-    values: AnyArray
-    noise: FloatArray
-    too_few_depths: int
-
-
-def first_depth(results: xr.Dataset, chosen: Signal, curves: IntArray) -> float:
-    """Depth in m from which on most curves have values; nan without any."""
-    there = np.isfinite(chosen.sizes(results, curves))
-    some = there.any(1)
-    if not some.any():
-        return float("nan")
-    return float(np.median(results["depth"].values[there[some].argmax(1)]))
-
-
-def bins_of(
-    results: xr.Dataset,
-    chosen: Signal,
-    curves: IntArray,
-    bins: Sequence[tuple[float, float]],
-    valid: float,
-) -> list[Bin]:
-    """Means of curves over ranges of depth.
-
-    Parameters
-    ----------
-    results : Dataset
-        Of one direction.
-    chosen : Signal
-    curves : array of int
-    bins : sequence of (float, float)
-        In m; the upper end does not belong to a bin.
-    valid : float
-        From `first_depth`: what lies below is no part of a bin.
-    """
-    depth = np.asarray(results["depth"].values, np.float64)
-    values, noise = chosen.values(results, curves), chosen.noise(results, curves)
-    window = half_width(results)
-    made = []
-    for low, high in bins:
-        low = max(low, valid) if valid < high else low
-        here = (depth >= low * (1 - 1e-9)) & (depth < high * (1 - 1e-9))
-        there = np.isfinite(values[:, here])
-        enough = there.any(1) & (2 * there.sum(1) >= here.sum())
-        part, there = values[enough][:, here], there[enough]
-        mean = np.where(there, part, 0.0).sum(1) / np.maximum(there.sum(1), 1)
-        error = np.where(there, noise[enough][:, here], np.nan)
-        made.append(
-            Bin(
-                low,
-                high,
-                f"{low * 1e9:.3g}-{high * 1e9:.3g} nm",
-                curves[enough],
-                mean,
-                noise_of_mean(error, depth[here], window),
-                int((~enough).sum()),
-            )
-        )
-    return made
-
-
 def violins(
     results: xr.Dataset,
     regions: Iterable[Region],
@@ -215,30 +132,30 @@ def violins(
         For an unknown variable or flag, or a bin that is none.
     """
     results = one_direction(results, direction)
-    chosen = signal(results, variable)
+    chosen = profile_variable(results, variable)
     if any(not 0.0 <= low < high for low, high in bins):
         raise InvalidInput("bins are pairs of depths in m, the smaller one first")
-    found = [(region, select(results, region.curves, quality)) for region in regions]
-    every = np.concatenate([numbers for _, (numbers, _) in found] or [np.arange(0)])
+    selected = [(region, select(results, region.curves, quality)) for region in regions]
+    every = np.concatenate([numbers for _, (numbers, _) in selected] or [np.arange(0)])
     valid = first_depth(results, chosen, every) if len(every) else float("nan")
     return [
         _violin(region, one, chosen, left_out)
-        for region, (numbers, left_out) in found
+        for region, (numbers, left_out) in selected
         for one in bins_of(results, chosen, numbers, bins, valid)
     ]
 
 
-def _violin(region: Region, one: Bin, chosen: Signal, left_out: int) -> Violin:
+def _violin(region: Region, one: DepthBin, chosen: ProfileVariable, left_out: int) -> Violin:
     values = np.abs(one.values) if chosen.magnitude else one.values
     n = len(values)
-    words = []
+    messages = []
     if not n:
         flagged = f": {left_out} are flagged" if left_out else ""
-        words.append(f"there are no curves{flagged}")
+        messages.append(f"there are no curves{flagged}")
     elif n < LEAST:
-        words.append(f"{n} curve{'s' * (n > 1)}: too few to count modes")
+        messages.append(f"{n} curve{'s' * (n > 1)}: too few to count modes")
     if one.too_few_depths:
-        words.append(
+        messages.append(
             f"{one.too_few_depths} curves have values in less than half of the bin and are left out"
         )
     grid, shape, bandwidth = _outline(values, chosen.magnitude)
@@ -248,24 +165,24 @@ def _violin(region: Region, one: Bin, chosen: Signal, left_out: int) -> Violin:
     if chosen.magnitude and np.isfinite(one.noise).any():
         floor = FLOOR * float(np.sqrt(np.nanmean(one.noise**2)))
     return Violin(
-        region,
-        one.low,
-        one.high,
-        one.label,
-        one.curves,
-        values,
-        grid,
-        shape,
-        bandwidth,
-        (float(quartiles[0]), float(quartiles[1]), float(quartiles[2])),
-        tested.count,
-        tested.p,
-        floor,
-        one.too_few_depths,
-        chosen.unit,
-        chosen.meaning,
-        chosen.name,
-        tuple(words),
+        region=region,
+        low=one.low,
+        high=one.high,
+        label=one.label,
+        curves=one.curves,
+        values=values,
+        value=grid,
+        density=shape,
+        bandwidth=bandwidth,
+        quartiles=(float(quartiles[0]), float(quartiles[1]), float(quartiles[2])),
+        modes=tested.count,
+        p=tested.p,
+        floor=floor,
+        too_few_depths=one.too_few_depths,
+        unit=chosen.unit,
+        meaning=chosen.meaning,
+        variable=chosen.name,
+        warnings=tuple(messages),
     )
 
 

@@ -23,6 +23,7 @@ import xarray as xr
 
 from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.errors import InvalidInput, NrmError, OutputError
+from nrm_plugin.files import check_output
 from nrm_plugin.store.layout import BLOCK
 from nrm_plugin.store.rows import FileRows, MemoryRows, Place
 from nrm_plugin.tables import Table
@@ -52,6 +53,8 @@ class Results:
         May be changed until the block ends.
     fingerprint : str
         Tells whether a half-finished file is of the same curves and recipe.
+    overwrite : bool
+        Whether a file that is there may be replaced, once this one is complete.
 
     Attributes
     ----------
@@ -72,12 +75,13 @@ class Results:
         directions: Sequence[str] | None,
         attributes: dict[str, Any],
         fingerprint: str = "",
+        overwrite: bool = True,
     ) -> None:
         self.path, self.n_curves, self.depth = path, n_curves, depth
         self.variables, self.directions, self.attributes = variables, directions, attributes
         self.coordinates: Table = {}
         self.means = {name: np.full((self._ways, n_curves), np.nan) for name in _MEANS}
-        self._fingerprint = fingerprint
+        self._fingerprint, self._overwrite = fingerprint, overwrite
         self._rows: MemoryRows | FileRows
 
     @property
@@ -107,9 +111,8 @@ class Results:
             self._rows = MemoryRows(places)
             return self
         with self._trouble():
-            if self.path.exists() and not self.path.is_file():
-                raise OutputError(self.path, "it is not a regular file")
-            self._rows = FileRows(self.path, places, self._fingerprint)
+            check_output(self.path, overwrite=self._overwrite)
+            self._rows = FileRows(self.path, places, self._fingerprint, overwrite=self._overwrite)
             self._rows.begin(self)
             self._recall()
         return self

@@ -8,6 +8,7 @@ by whatever, can be read and finished.
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import os
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ import numpy as np
 
 from nrm_plugin import __version__
 from nrm_plugin.columns import AnyArray
+from nrm_plugin.errors import OutputError
+from nrm_plugin.files import HEAD, check_output, close_after, open_locked, read_start
 from nrm_plugin.store import fields
 from nrm_plugin.store.disk import Disk
 from nrm_plugin.store.layout import RESULTS_FORMAT, RESULTS_VERSION
@@ -30,7 +33,23 @@ from nrm_plugin.vocabulary import COLUMNS
 if TYPE_CHECKING:
     from nrm_plugin.store.results import Results
 
+log = logging.getLogger("nrm")
+
 GROUP = "entry/results"
+
+#: What a journal begins with until HDF5 has laid it out.
+_MARK = f"{RESULTS_FORMAT} journal\n".encode()
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+_BUSY = (
+    "another nrm process is writing these results: wait until it has ended, or give the results "
+    "of this one another name"
+)
+
+
+def _of_results(head: bytes) -> bool:
+    """Whether a file that begins so is one of results, complete or not, readable or damaged."""
+    return head.startswith(_MARK) or (head.startswith(_HDF5) and RESULTS_FORMAT.encode() in head)
 
 
 @dataclass(frozen=True)
@@ -73,41 +92,82 @@ class MemoryRows:
 
 
 class FileRows:
-    """Variables in a file with a temporary name beside the final one.
+    """Variables in a journal beside the final file, which it becomes when it is complete.
 
-    A half-finished file of the same variables and fingerprint is gone on with.
+    One writer at a time. A half-finished journal of the same variables and fingerprint is gone on
+    with, one of other results begun anew; a file of another kind is left alone.
+
+    Raises
+    ------
+    OutputError
+        If the journal is being written, or something else is in its place.
     """
 
-    def __init__(self, path: Path, places: Mapping[str, Place], fingerprint: str) -> None:
+    def __init__(
+        self, path: Path, places: Mapping[str, Place], fingerprint: str, *, overwrite: bool
+    ) -> None:
         self.path, self._places, self._fingerprint = path, places, fingerprint
-        self.part = path.with_name(f"{path.name}.part")
+        self.journal = path.with_name(f"{path.name}.process")
         self._offsets: dict[str, int] = {}
-        self._disk = self._reopened() or Disk(self.part, "w+")
-        self._done = int(self._read("done", 0, 1)[0]) if self._offsets else 0
-
-    def begin(self, results: Results) -> None:
-        """Lay out a new file, unless there is a half-finished one."""
-        if self._offsets:
-            return
-        with h5py.File(self._disk, "w", libver=("earliest", "v110"), track_order=True) as file:
-            _lay_out(file, results, self._places, self._fingerprint)
-            self._offsets = _offsets(file, self._places)
-        self._disk.check()
-        self.done = 0
-
-    def _reopened(self) -> Disk | None:
-        if not self._fingerprint or not self.part.is_file():
-            return None
-        disk = Disk(self.part, "r+")
+        self._done = 0
+        self._disk = open_locked(self.journal, _BUSY, Disk)
+        self._new = not self._disk.seek(0, os.SEEK_END)
         try:
-            with h5py.File(disk, "r") as file:
+            self._recognise()
+            self._recall()
+            check_output(path, overwrite=overwrite)  # another writer may just have finished it
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _recognise(self) -> None:
+        """Refuse a file that is no journal; nothing is written before."""
+        self._disk.seek(0)
+        if not self._new and not _of_results(self._disk.read(HEAD)):
+            raise OutputError(
+                self.path,
+                f"{self.journal} is in the way, which nrm process did not write: rename or "
+                "remove it, or give the results another name",
+            )
+        earlier = self.path.with_name(f"{self.path.name}.part")
+        with contextlib.suppress(OSError):
+            if self._new and earlier.is_file() and _of_results(read_start(earlier, HEAD)):
+                log.warning(
+                    "%s holds unfinished results of an earlier version, which are not gone on "
+                    "with: all curves are processed again. Remove it.",
+                    earlier,
+                )
+
+    def _recall(self) -> None:
+        """Find where the variables lie in a journal of the same results."""
+        if not self._fingerprint:
+            return
+        try:
+            with h5py.File(self._disk, "r") as file:
                 if file[GROUP].attrs["fingerprint"] == self._fingerprint:
                     self._offsets = _offsets(file, self._places)
-                    return disk
-        except (OSError, KeyError, RuntimeError, ValueError):  # whatever was left there
+                    self._done = int(self._read("done", 0, 1)[0])
+        except (OSError, KeyError, RuntimeError, ValueError):  # killed while it was laid out
             self._offsets = {}
-        disk.close()
-        return None
+
+    def begin(self, results: Results) -> None:
+        """Lay out a new journal, unless there is a half-finished one."""
+        if self._offsets:
+            return
+        self._new = True
+        try:
+            self._disk.truncate(0)
+            with h5py.File(self._disk, "w", libver=("earliest", "v110"), track_order=True) as file:
+                self._disk.seek(0)
+                self._disk.write(_MARK)  # HDF5 writes its own first bytes last
+                self._disk.check()
+                _lay_out(file, results, self._places, self._fingerprint)
+                self._offsets = _offsets(file, self._places)
+            self._disk.check()
+            self.done = 0
+        except BaseException:
+            self.abandon()
+            raise
 
     @property
     def done(self) -> int:
@@ -147,20 +207,21 @@ class FileRows:
 
     def finish(self, results: Results) -> None:
         """Write what is known at the end, and give the file its name."""
-        with h5py.File(self._disk, "r+") as file:
-            _complete(file, results)
-        self._disk.close()
-        self._disk.check()
-        with self.part.open("rb+") as file:
-            os.fsync(file.fileno())
-        self.part.replace(self.path)
+        try:
+            with h5py.File(self._disk, "r+") as file:
+                _complete(file, results)
+            self._disk.check()
+            os.fsync(self._disk.fileno())
+            close_after(self._disk, lambda: self.journal.replace(self.path))
+        finally:
+            self._disk.close()
 
     def abandon(self) -> None:
-        """Close the file; what was written stays."""
+        """Close the journal; what was written stays."""
+        with contextlib.suppress(OSError):
+            if self._new and not self._done:
+                close_after(self._disk, self.journal.unlink)
         self._disk.close()
-        if not self._done:
-            with contextlib.suppress(OSError):
-                self.part.unlink(missing_ok=True)
 
 
 _DONE = Place((), (), np.dtype("<i8"))

@@ -1,12 +1,12 @@
 """A simulated NI-DAQmx board that NI's own client talks to, for use and for tests without one."""
 
 from nrm_daq.device.board import Board, Signal
-from nrm_daq.device.clocks import Clock, InstantClock, ManualClock, WallClock
+from nrm_daq.device.board_clocks import BoardClock, InstantClock, ManualClock, WallClock
 from nrm_daq.device.server import SimulatedDaq
 
 __all__ = [
     "Board",
-    "Clock",
+    "BoardClock",
     "InstantClock",
     "ManualClock",
     "Signal",

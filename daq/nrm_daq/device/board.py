@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from nidaqmx.constants import AcquisitionType, TaskMode
-from nidaqmx.error_codes import DAQmxErrors
 
-from nrm_daq.device.clocks import Clock, WallClock
+from nrm_daq.device.board_clocks import BoardClock, WallClock
+from nrm_daq.driver import AcquisitionType, DAQmxErrors, TaskMode
 from nrm_plugin.columns import FloatArray
 
 #: Volts at an input, for sample numbers (those of multiplexed channels lie in between) and the
@@ -292,7 +291,7 @@ class Task:
 class Rack:
     """The boards of a computer and the tasks on them."""
 
-    def __init__(self, boards: Iterable[Board], clock: Clock | None = None) -> None:
+    def __init__(self, boards: Iterable[Board], clock: BoardClock | None = None) -> None:
         self.boards = {board.name: board for board in boards}
         self.clock = clock or WallClock()
         self.lost = threading.Event()

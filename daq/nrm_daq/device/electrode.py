@@ -18,7 +18,7 @@ from nrm_plugin import simulate as sim
 from nrm_plugin.calibration.lockin import noise_bandwidth
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.simulate.contact import Equilibrium, lateral_stiffness, normal_equilibrium
+from nrm_plugin.simulate.equilibrium import Equilibrium, lateral_stiffness, normal_equilibrium
 
 #: Inputs of the board, and what is connected to them.
 WIRING = {

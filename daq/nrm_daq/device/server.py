@@ -12,13 +12,11 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-import grpc
 import numpy as np
-from nidaqmx._stubs import nidaqmx_pb2 as messages
-from nidaqmx.error_codes import DAQmxErrors
 
 from nrm_daq.device.board import Board, Rack, Refused, Task
-from nrm_daq.device.clocks import Clock
+from nrm_daq.device.board_clocks import BoardClock
+from nrm_daq.driver import DAQmxErrors, grpc, messages
 from nrm_plugin.columns import FloatArray
 
 _SERVICE = "nidaqmx_grpc.NiDAQmx"
@@ -38,7 +36,7 @@ class SimulatedDaq:
     Parameters
     ----------
     boards : Board or iterable of Board
-    clock : Clock, optional
+    clock : BoardClock, optional
         By default real time.
 
     Attributes
@@ -49,7 +47,7 @@ class SimulatedDaq:
         Host and port, once it runs.
     """
 
-    def __init__(self, boards: Board | Iterable[Board], clock: Clock | None = None) -> None:
+    def __init__(self, boards: Board | Iterable[Board], clock: BoardClock | None = None) -> None:
         self.rack = Rack([boards] if isinstance(boards, Board) else boards, clock)
         self.address = ""
         self._workers = ThreadPoolExecutor(16, "simulated board")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nrm_importers.bruker.header import Header, Section
+from nrm_importers.bruker.header import BrukerHeader, HeaderSection
 from nrm_plugin.columns import FileStamp
 from nrm_plugin.errors import CorruptFile
 
@@ -29,10 +29,10 @@ _LONGEST_EDIT = 256
 
 
 @dataclass(frozen=True)
-class Block:
+class DataBlock:
     """One data block as the header announces it, checked against the file's length."""
 
-    section: Section
+    section: HeaderSection
     offset: int
     length: int
     steps: int
@@ -53,7 +53,7 @@ def integers(width: int) -> np.dtype[np.signedinteger]:
     return np.dtype("<i4" if width == 4 else "<i2")
 
 
-def blocks(stamp: FileStamp, header: Header, title: str) -> list[Block]:
+def blocks(stamp: FileStamp, header: BrukerHeader, title: str) -> list[DataBlock]:
     """Blocks that the lists of this title announce.
 
     Raises
@@ -64,7 +64,7 @@ def blocks(stamp: FileStamp, header: Header, title: str) -> list[Block]:
     sections = header.all(title)
     if len(sections) > _MOST_CHANNELS:
         raise CorruptFile(stamp.path, None, f"up to {_MOST_CHANNELS} channels", len(sections))
-    found = []
+    blocks = []
     for section in sections:
         offset, length = section.integer("data offset"), section.integer("data length")
         if offset is None or length is None:
@@ -82,13 +82,13 @@ def blocks(stamp: FileStamp, header: Header, title: str) -> list[Block]:
                 f"{offset + length - stamp.size} bytes more of data",
                 "the end of the file",
             )
-        found.append(Block(section, offset, length, section.integer("bytes/pixel") or 2))
-    return found
+        blocks.append(DataBlock(section, offset, length, section.integer("bytes/pixel") or 2))
+    return blocks
 
 
 def aligned(
-    stamp: FileStamp, header: Header, force: list[Block], maps: list[Block]
-) -> tuple[list[Block], str]:
+    stamp: FileStamp, header: BrukerHeader, force: list[DataBlock], maps: list[DataBlock]
+) -> tuple[list[DataBlock], str]:
     """Check that the blocks begin where the header says, as far as can be told.
 
     A header into which bytes were inserted or lost shifts all data, and shifted integers are off
@@ -105,23 +105,23 @@ def aligned(
     CorruptFile
         If no shift by up to three bytes gives sensible numbers.
     """
-    found = force + maps
+    blocks = force + maps
     damaged = header.damaged_values()
     where = f" (the value of {damaged[0]} is overwritten)" if damaged else ""
-    told = [b for b in found if b.steps == 2 and header.version >= WIDE and not b.length % 4]
+    told = [b for b in blocks if b.steps == 2 and header.version >= WIDE and not b.length % 4]
     inserted = _inserted(stamp, force, maps)
     if inserted and (not told or _magnitude(stamp, told, inserted)[0] <= _LARGEST_16_BIT):
-        return _moved(found, inserted, where)
+        return _moved(blocks, inserted, where)
     if not told:
         if damaged:
             raise CorruptFile(
                 stamp.path, None, "a number as hard scale of each value", f"a damaged {damaged[0]}"
             )
-        return found, ""
+        return blocks, ""
     largest, _ = _magnitude(stamp, told, 0)
     if largest <= _LARGEST_16_BIT and not damaged:
-        return found, ""
-    end = max(b.end for b in found)
+        return blocks, ""
+    end = max(b.end for b in blocks)
     shifts = [s for s in (0, 1, -1, 2, -2, 3, -3) if end + s <= stamp.size]
     sizes = {s: _magnitude(stamp, told, s) for s in shifts}
     # Shifts that are whole samples apart do equally well: the smallest is meant.
@@ -129,22 +129,25 @@ def aligned(
     best = next(s for s in shifts if sizes[s][1] <= least)
     if sizes[best][0] > _LARGEST_16_BIT:
         raise CorruptFile(
-            stamp.path, found[0].offset, "samples within 16 bits", f"samples up to {largest:.3g}"
+            stamp.path,
+            blocks[0].offset,
+            "samples within 16 bits",
+            f"samples up to {largest:.3g}",
         )
     if not best:
-        return found, f"the header is damaged{where}; the data are where it says"
-    return _moved(found, best, where)
+        return blocks, f"the header is damaged{where}; the data are where it says"
+    return _moved(blocks, best, where)
 
 
-def _moved(found: list[Block], shift: int, where: str) -> tuple[list[Block], str]:
-    moved = [replace(b, offset=b.offset + shift) for b in found]
+def _moved(blocks: list[DataBlock], shift: int, where: str) -> tuple[list[DataBlock], str]:
+    moved = [replace(b, offset=b.offset + shift) for b in blocks]
     return moved, (
         f"the header is damaged{where} and all data begin {shift:+d} "
         f"{'byte' if abs(shift) == 1 else 'bytes'} from where it says; read from there"
     )
 
 
-def _inserted(stamp: FileStamp, force: list[Block], maps: list[Block]) -> int:
+def _inserted(stamp: FileStamp, force: list[DataBlock], maps: list[DataBlock]) -> int:
     """How many bytes were inserted into the header, as the rest of the file tells.
 
     Behind a volume there may be maps that no list announces, and `check_tail` looks at them.
@@ -156,7 +159,7 @@ def _inserted(stamp: FileStamp, force: list[Block], maps: list[Block]) -> int:
     return 0 if begin.any() else tail
 
 
-def _magnitude(stamp: FileStamp, told: list[Block], shift: int) -> tuple[float, float]:
+def _magnitude(stamp: FileStamp, told: list[DataBlock], shift: int) -> tuple[float, float]:
     """Largest and mean magnitude of some samples of the blocks, read `shift` bytes off."""
     largest, total, n = 0.0, 0.0, 0
     for block in told:
@@ -169,7 +172,7 @@ def _magnitude(stamp: FileStamp, told: list[Block], shift: int) -> tuple[float, 
     return largest, total / n
 
 
-def check_tail(stamp: FileStamp, found: list[Block], maps: list[Block]) -> str:
+def check_tail(stamp: FileStamp, blocks: list[DataBlock], maps: list[DataBlock]) -> str:
     """Look at what lies behind the announced blocks of a force volume.
 
     NanoScope appends maps that no list announces, as long as the announced ones. A part of a map
@@ -185,7 +188,7 @@ def check_tail(stamp: FileStamp, found: list[Block], maps: list[Block]) -> str:
     CorruptFile
         If the last map is cut.
     """
-    tail = stamp.size - max((b.end for b in found), default=stamp.size)
+    tail = stamp.size - max((b.end for b in blocks), default=stamp.size)
     if not maps or tail <= 0:
         return ""
     length = maps[0].length

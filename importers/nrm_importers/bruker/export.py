@@ -13,13 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from nrm_importers.bruker import metadata
-from nrm_importers.bruker.force import choose_height
+from nrm_importers.bruker.force import choose_height, read_ramp_settings
+from nrm_importers.bruker.force_layout import ForceLayout, durations
 from nrm_importers.bruker.header import parse
-from nrm_importers.bruker.layout import Layout, durations
-from nrm_importers.bruker.places import curve_table
-from nrm_importers.bruker.read import finished
-from nrm_importers.found import Found
+from nrm_importers.bruker.positions import curve_table
+from nrm_importers.bruker.read import read_general
+from nrm_importers.metadata import Metadata
 from nrm_plugin import units
 from nrm_plugin.columns import ArrayColumn, FloatArray, Rows
 from nrm_plugin.errors import CorruptFile
@@ -52,8 +51,8 @@ def open_export(path: Path) -> CurveSet:
     head, titles, lines = _split(path)
     plain = [line.strip().removeprefix('"').removesuffix('"') for line in head.splitlines()]
     header = replace(parse(path, "\n".join(plain)), text=head)
-    found = Found()
-    metadata.general(header, found)
+    metadata = Metadata()
+    read_general(header, metadata)
     halves = _columns(path, titles, lines)
     chosen = {key: halves[key] for key in _one_unit_each(list(halves))}
     if not chosen:
@@ -63,7 +62,9 @@ def open_export(path: Path) -> CurveSet:
     if not announced or (n_ext, n_ret)[: len(announced[:2])] != tuple(announced[:2]):
         raise CorruptFile(path, None, f"{announced[:2]} samples per half", f"{[n_ext, n_ret]}")
     down, up = durations(header)
-    layout = Layout([("approach", n_ext, down), ("retract", n_ret, up)], [], n_ext + n_ret)
+    layout = ForceLayout(
+        parts=[("approach", n_ext, down), ("retract", n_ret, up)], runs=[], on_disk=n_ext + n_ret
+    )
     rows = Rows.uniform(1, n_ext + n_ret)
     channels: dict[str, Channel] = {}
     for (signal, unit), (extend, retract) in chosen.items():
@@ -81,16 +82,16 @@ def open_export(path: Path) -> CurveSet:
         channels[name] = Channel(
             name, si_unit, column, gain, 0.0, signal, f"Bruker export, column {signal}"
         )
-    _put_in_order(channels, n_ext, rows, found)
-    choose_height(channels, layout, found)
-    metadata.of_ramp(header, next(iter(header.all("Ciao force image list")), None), found)
+    _put_in_order(channels, n_ext, rows, metadata)
+    choose_height(channels, layout, metadata)
+    read_ramp_settings(header, next(iter(header.all("Ciao force image list")), None), metadata)
     curves = CurveSet(
         rows,
         channels,
         segments_from=lambda: regular_segments(1, [("approach", n_ext), ("retract", n_ret)]),
         table_from=curve_table(header, layout),
     )
-    return finished(curves, header, found, [])
+    return metadata.attached(curves, path, "bruker", header.text)
 
 
 def _split(path: Path) -> tuple[str, list[str], list[str]]:
@@ -165,7 +166,7 @@ def _rank(unit: str, preferred: tuple[str, ...]) -> float:
     return preferred.index(unit) if unit in preferred else math.inf
 
 
-def _put_in_order(channels: dict[str, Channel], n_ext: int, rows: Rows, found: Found) -> None:
+def _put_in_order(channels: dict[str, Channel], n_ext: int, rows: Rows, metadata: Metadata) -> None:
     """Turn a half around that was exported against time.
 
     The approach ends where it is pressed hardest and the retract begins there. Some versions of
@@ -197,4 +198,4 @@ def _put_in_order(channels: dict[str, Channel], n_ext: int, rows: Rows, found: F
             channel.original,
             channel.source,
         )
-    found.warn("both halves were exported in one direction of z; the retract is turned around")
+    metadata.warn("both halves were exported in one direction of z; the retract is turned around")

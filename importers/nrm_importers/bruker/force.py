@@ -11,19 +11,17 @@ What readers trip over, all met in real files:
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from nrm_importers.bruker import metadata
-from nrm_importers.bruker.blocks import Block, integers
-from nrm_importers.bruker.header import Header
-from nrm_importers.bruker.layout import Layout, find_layout
-from nrm_importers.bruker.places import curve_table, directions
-from nrm_importers.found import Found
+from nrm_importers.bruker.blocks import DataBlock, integers
+from nrm_importers.bruker.force_layout import ForceLayout, find_layout
+from nrm_importers.bruker.header import BrukerHeader, HeaderSection, SoftScale
+from nrm_importers.bruker.positions import curve_table, directions
+from nrm_importers.metadata import Metadata
 from nrm_plugin import units
 from nrm_plugin.columns import (
     AnyArray,
@@ -57,7 +55,9 @@ CANONICAL = {
 _FOLLOWS = 0.1
 
 
-def read_force(stamp: FileStamp, header: Header, force: list[Block], found: Found) -> CurveSet:
+def read_force(
+    stamp: FileStamp, header: BrukerHeader, force: list[DataBlock], metadata: Metadata
+) -> CurveSet:
     """Make curves of the force lists; only the first curve is read, to see what z does.
 
     Raises
@@ -67,15 +67,15 @@ def read_force(stamp: FileStamp, header: Header, force: list[Block], found: Foun
     """
     layout = find_layout(stamp, header, force[0])
     for warning in layout.warnings:
-        found.warn(warning)
-    channels = _recorded(stamp, header, force, layout, found)
+        metadata.warn(warning)
+    channels = _recorded(stamp, header, force, layout, metadata)
     rows = Rows.uniform(layout.n_curves, layout.n_samples)
-    _add_ramp(channels, header, layout, rows, found)
-    choose_height(channels, layout, found)
+    _add_ramp(channels, header, layout, rows, metadata)
+    choose_height(channels, layout, metadata)
     if layout.grid is not None and directions(header)[1] == "bidirection":
-        found.warn("the rows were taken to and fro: the first one is taken to run forward")
+        metadata.warn("the rows were taken to and fro: the first one is taken to run forward")
     deflection = next((b.section for b in force if _name_of(b)[0] == "deflection"), None)
-    metadata.of_ramp(header, deflection, found)
+    read_ramp_settings(header, deflection, metadata)
     parts = [(kind, count) for kind, count, _ in layout.parts]
     return CurveSet(
         rows,
@@ -86,7 +86,7 @@ def read_force(stamp: FileStamp, header: Header, force: list[Block], found: Foun
     )
 
 
-def _name_of(block: Block) -> tuple[str, str, str]:
+def _name_of(block: DataBlock) -> tuple[str, str, str]:
     """Channel name, unit that it must have (or empty), and the vendor's name."""
     internal, shown = block.section.selection("image data")
     original = shown or internal or "unnamed"
@@ -97,10 +97,14 @@ def _name_of(block: Block) -> tuple[str, str, str]:
 
 
 def _recorded(
-    stamp: FileStamp, header: Header, force: list[Block], layout: Layout, found: Found
+    stamp: FileStamp,
+    header: BrukerHeader,
+    force: list[DataBlock],
+    layout: ForceLayout,
+    metadata: Metadata,
 ) -> dict[str, Channel]:
     channels: dict[str, Channel] = {}
-    seen: list[tuple[str, Block]] = []
+    seen: list[tuple[str, DataBlock]] = []
     for block in force:
         name, wanted, original = _name_of(block)
         if any(n == name and _same_bytes(stamp, b, block) for n, b in seen):
@@ -108,7 +112,7 @@ def _recorded(
         seen.append((name, block))
         width = layout.width(block)
         if not width:
-            found.warn(f"{original} has other samples than the first channel and is left out")
+            metadata.warn(f"{original} has other samples than the first channel and is left out")
             continue
         column = FileColumn.regular(
             stamp,
@@ -118,22 +122,18 @@ def _recorded(
             layout.runs,
             width * layout.on_disk,
         )
-        gain, unit = _scale(stamp, header, block, original, wanted, found)
+        gain, unit = _scale(stamp, header, block, original, wanted, metadata)
         if wanted and unit != wanted:
             name = own_slug(original, "bruker")
-            found.warn(f"{original} cannot be given in {wanted} and is kept as {name} in {unit}")
-        channel = Channel(name, unit, column, gain, 0.0, original, f"Bruker {original}")
-        if name in channels:
-            number = next(i for i in itertools.count(2) if f"{name}_{i}" not in channels)
-            channel = replace(channel, name=f"{name}_{number}")
-            found.warn(f"there are two channels {original}; the second is {channel.name}")
-        channels[channel.name] = channel
+            metadata.warn(f"{original} cannot be given in {wanted} and is kept as {name} in {unit}")
+        name = metadata.free_name(name, original, channels)
+        channels[name] = Channel(name, unit, column, gain, 0.0, original, f"Bruker {original}")
     if not channels:
         raise CorruptFile(stamp.path, None, "at least one channel with samples", "none")
     return channels
 
 
-def _same_bytes(stamp: FileStamp, a: Block, b: Block) -> bool:
+def _same_bytes(stamp: FileStamp, a: DataBlock, b: DataBlock) -> bool:
     """Whether two blocks hold the same bytes, looked at in up to 64 places."""
     if a.length != b.length:
         return False
@@ -147,7 +147,12 @@ def _same_bytes(stamp: FileStamp, a: Block, b: Block) -> bool:
 
 
 def _scale(
-    stamp: FileStamp, header: Header, block: Block, original: str, wanted: str, found: Found
+    stamp: FileStamp,
+    header: BrukerHeader,
+    block: DataBlock,
+    original: str,
+    wanted: str,
+    metadata: Metadata,
 ) -> tuple[float, str]:
     """Gain and unit of a force channel."""
     value = block.section.value("z scale", "fv scale")
@@ -159,14 +164,18 @@ def _scale(
         return gain, unit
     soft = header.sensitivity(value.scale)
     if wanted:
-        found.warn(soft.warning)
+        metadata.warn(soft.warning)
     if soft.value is None or (not wanted and soft.warning):
         return gain, unit
     return gain * soft.value, soft.unit
 
 
 def _add_ramp(
-    channels: dict[str, Channel], header: Header, layout: Layout, rows: Rows, found: Found
+    channels: dict[str, Channel],
+    header: BrukerHeader,
+    layout: ForceLayout,
+    rows: Rows,
+    metadata: Metadata,
 ) -> None:
     """Add what was commanded and when: the same for every curve."""
     times = _times(layout)
@@ -176,7 +185,7 @@ def _add_ramp(
     if "height_commanded" in channels:
         return
     make = _line if layout.phase is None else _sine
-    height, source = make(header, layout, found)
+    height, source = make(header, layout, metadata)
     if height is not None:
         channels["height_commanded"] = _repeated(
             "height_commanded", "m", height, rows, "ramp", source
@@ -190,23 +199,25 @@ def _repeated(
     return Channel(name, unit, RepeatedColumn(numbers, rows), step, 0.0, original, source)
 
 
-def _times(layout: Layout) -> AnyArray | None:
+def _times(layout: ForceLayout) -> AnyArray | None:
     if not all(math.isfinite(s) for _, n, s in layout.parts if n):
         return None
     steps = [np.full(n, s / n) for _, n, s in layout.parts if n]
     return np.concatenate([[0.0], np.cumsum(np.concatenate(steps))[:-1]])
 
 
-def _line(header: Header, layout: Layout, found: Found) -> tuple[AnyArray | None, str]:
+def _line(
+    header: BrukerHeader, layout: ForceLayout, metadata: Metadata
+) -> tuple[AnyArray | None, str]:
     """Commanded ramp: down over the approach, up over the retract, level while it holds."""
     force = header.first("Ciao force list")
     image = header.first("Ciao force image list")
     _, driven = force.selection("ramp channel")
     if driven and driven != "Z":
-        found.warn(f"the ramp drives {driven}, not z: there is no commanded height")
+        metadata.warn(f"the ramp drives {driven}, not z: there is no commanded height")
         return None, ""
     if layout.scripted:
-        found.warn("the ramp is scripted: there is no commanded height")
+        metadata.warn("the ramp is scripted: there is no commanded height")
         return None, ""
     if any(kind == "other" for kind, _, _ in layout.parts):
         return None, ""
@@ -214,18 +225,18 @@ def _line(header: Header, layout: Layout, found: Found) -> tuple[AnyArray | None
     if value is None and header.version < 0x07000000:
         value = force.value("z scan size")
     if value is None or not value.soft:
-        found.warn("the header gives no ramp size: there is no commanded height")
+        metadata.warn("the header gives no ramp size: there is no commanded height")
         return None, ""
     z = header.sensitivity(value.scale)
-    found.warn(z.warning)
+    metadata.warn(z.warning)
     if z.value is None or z.unit != "m":
-        found.warn(f"{value.scale or 'z'} is not calibrated: there is no commanded height")
+        metadata.warn(f"{value.scale or 'z'} is not calibrated: there is no commanded height")
         return None, ""
     size = abs(value.soft * z.value)
-    found.add("ramp_size", size, f"Ramp Size x {value.scale}")
+    metadata.add("ramp_size", size, f"Ramp Size x {value.scale}")
     speeds = {kind: size / s for kind, _, s in layout.parts if s > 0}
-    found.add("approach_speed", speeds.get("approach"), "Ramp Size, Forward vel.")
-    found.add("retract_speed", speeds.get("retract"), "Ramp Size, Reverse vel.")
+    metadata.add("approach_speed", speeds.get("approach"), "Ramp Size, Forward vel.")
+    metadata.add("retract_speed", speeds.get("retract"), "Ramp Size, Reverse vel.")
     # As NanoScope's own export has it: n steps of size / n, an approach begins before its first
     # and a retract after its first, so that they mirror each other.
     ramps: dict[str, Callable[[int], AnyArray]] = {
@@ -237,21 +248,58 @@ def _line(header: Header, layout: Layout, found: Found) -> tuple[AnyArray | None
     return height, "commanded ramp (Ramp Size x Sens. Zsens), zero where it was to end"
 
 
-def _sine(header: Header, layout: Layout, found: Found) -> tuple[AnyArray | None, str]:
+def _sine(
+    header: BrukerHeader, layout: ForceLayout, metadata: Metadata
+) -> tuple[AnyArray | None, str]:
     """Motion of PeakForce Tapping: a sine whose lowest point the sync distance gives."""
     scan = header.first("Ciao scan list")
-    found.add("peakforce_frequency", (scan.number("pft freq") or 0.0) * 1e3, "PFT Freq")
+    metadata.add("peakforce_frequency", (scan.number("pft freq") or 0.0) * 1e3, "PFT Freq")
     amplitude = (scan.number("peak force amplitude") or 0.0) * 1e-9
     if not amplitude:
-        found.warn("Peak Force Amplitude is missing: there is no commanded height")
+        metadata.warn("Peak Force Amplitude is missing: there is no commanded height")
         return None, ""
-    found.add("peakforce_amplitude", amplitude, "Peak Force Amplitude")
+    metadata.add("peakforce_amplitude", amplitude, "Peak Force Amplitude")
     assert layout.phase is not None
     height = amplitude * (1.0 - np.cos(layout.phase))
     return height, "commanded PeakForce sine, zero at its lowest point"
 
 
-def choose_height(channels: dict[str, Channel], layout: Layout, found: Found) -> None:
+def read_ramp_settings(
+    header: BrukerHeader, deflection: HeaderSection | None, metadata: Metadata
+) -> None:
+    """What files with curves have: cantilever, ramp, trigger."""
+    force, scan = header.first("Ciao force list"), header.first("Ciao scan list")
+    if deflection is not None:
+        constant = deflection.number("spring constant")
+        metadata.add("spring_constant", constant or None, "Spring Constant of the deflection list")
+        value = deflection.value("z scale")
+        scale = deflection_sensitivity(header, value.scale if value else "")
+        given = "; give it with --set deflection_sensitivity=...nm/V"
+        metadata.warn(scale.warning + (given if scale.warning and scale.value is None else ""))
+        if scale.unit == "m":
+            metadata.add("deflection_sensitivity", scale.value, scale.name)
+    metadata.add("ramp_rate", force.number("scan rate") or None, "Scan rate")
+    if force.integer("hold samples"):
+        metadata.add("hold_time", force.number("hold time") or None, "Hold Time")
+    trigger = force.value("trig threshold deflection")
+    metadata.add(
+        "trigger_threshold", trigger.soft if trigger else None, "Trig Threshold Deflection"
+    )
+    metadata.add("trigger_mode", (force.text("trigger mode") or "").lower(), "Trigger mode")
+    angle = metadata.values.get("scan_angle") or scan.number("rotate ang.")
+    if angle:
+        metadata.warn(
+            "the scan is turned: x and y are along its axes, turned by scan_angle against the "
+            "scanner's"
+        )
+
+
+def deflection_sensitivity(header: BrukerHeader, scale: str) -> SoftScale:
+    """Sensitivity of the deflection, under the name that its list gives."""
+    return header.sensitivity(scale or "Sens. DeflSens")
+
+
+def choose_height(channels: dict[str, Channel], layout: ForceLayout, metadata: Metadata) -> None:
     """Give ``height``: the sensor if it varies with the ramp, else what was commanded.
 
     Either is turned so that it falls during the approach.
@@ -259,7 +307,7 @@ def choose_height(channels: dict[str, Channel], layout: Layout, found: Found) ->
     approach = _approach(layout)
     for name in ("height_sensor", "height_commanded"):
         if name in channels and not isinstance(channels[name].column, RepeatedColumn):
-            channels[name] = _upward(channels[name], layout, approach, found)
+            channels[name] = _upward(channels[name], layout, approach, metadata)
     sensor, commanded = channels.get("height_sensor"), channels.get("height_commanded")
     chosen, what = commanded, "commanded"
     if sensor is not None:
@@ -268,15 +316,15 @@ def choose_height(channels: dict[str, Channel], layout: Layout, found: Found) ->
         if span > 0 and span >= _FOLLOWS * ramp:
             chosen, what = sensor, "sensor"
         else:
-            found.warn("the height sensor does not follow the ramp and is not used as height")
+            metadata.warn("the height sensor does not follow the ramp and is not used as height")
     if chosen is None:
-        found.warn("there is no height: neither a z sensor nor a commanded ramp is known")
+        metadata.warn("there is no height: neither a z sensor nor a commanded ramp is known")
         return
     channels["height"] = replace(chosen, name="height")
-    found.values["height_source"], found.sources["height_source"] = what, chosen.source
+    metadata.values["height_source"], metadata.sources["height_source"] = what, chosen.source
 
 
-def _approach(layout: Layout) -> slice:
+def _approach(layout: ForceLayout) -> slice:
     """Samples of the longest approach of a curve; all of them where there is none."""
     best, at = slice(0, layout.n_samples), 0
     longest = 0
@@ -287,25 +335,25 @@ def _approach(layout: Layout) -> slice:
     return best
 
 
-def _first_curve(channel: Channel, layout: Layout, part: slice) -> AnyArray:
+def _first_curve(channel: Channel, layout: ForceLayout, part: slice) -> AnyArray:
     values = np.empty(layout.n_samples)
     channel.fill(0, 1, values)
     return values[part]
 
 
-def _span(channel: Channel, layout: Layout, part: slice) -> float:
+def _span(channel: Channel, layout: ForceLayout, part: slice) -> float:
     """How far the height falls over a part of the first curve."""
     values = _first_curve(channel, layout, part)
     end = max(1, len(values) // 20)
     return float(values[:end].mean() - values[-end:].mean()) if len(values) else 0.0
 
 
-def _upward(channel: Channel, layout: Layout, approach: slice, found: Found) -> Channel:
+def _upward(channel: Channel, layout: ForceLayout, approach: slice, metadata: Metadata) -> Channel:
     """A recorded z with the sign that makes it a height."""
     turned = replace(
         channel, gain=-channel.gain, source=f"{channel.source}, sign turned: larger = farther"
     )
     if _span(turned, layout, approach) >= 0:
         return turned
-    found.warn(f"{channel.original} falls where other files' rises; its sign is left as it is")
+    metadata.warn(f"{channel.original} falls where other files' rises; its sign is left as it is")
     return channel

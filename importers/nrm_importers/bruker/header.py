@@ -46,8 +46,8 @@ def _finite(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CiaoValue:
     """A CIAO value: ``V [scale] (hard hard_unit/LSB) soft unit``; absent parts are None or ''."""
 
     scale: str
@@ -57,7 +57,7 @@ class Value:
     unit: str
 
     @classmethod
-    def parse(cls, text: str) -> Value | None:
+    def parse(cls, text: str) -> CiaoValue | None:
         """Take a value apart; None if it is of another type."""
         match = _VALUE.match(text.strip())
         if match is None:
@@ -65,15 +65,15 @@ class Value:
         _, scale, bracket, soft, unit = match.groups()
         step, _, per = (bracket or "").partition(" ")
         return cls(
-            scale or "",
-            _finite(step),
-            per.strip().removesuffix("/LSB"),
-            _finite(soft),
-            unit.strip(),
+            scale=scale or "",
+            hard=_finite(step),
+            hard_unit=per.strip().removesuffix("/LSB"),
+            soft=_finite(soft),
+            unit=unit.strip(),
         )
 
 
-class Section:
+class HeaderSection:
     r"""One list of the header. Keys are found in any case; the first of equal keys counts.
 
     Nothing is taken apart before it is asked for: headers have a thousand lines, and some twenty
@@ -126,10 +126,10 @@ class Section:
         found = [_finite(n) for n in _NUMBER.findall(text)]
         return [n * per_unit[0] for n in found if n is not None]
 
-    def value(self, *keys: str) -> Value | None:
+    def value(self, *keys: str) -> CiaoValue | None:
         """CIAO value under the first of these keys that is there."""
         text = self.text(*(f"@{key}" for key in keys))
-        return None if text is None else Value.parse(text)
+        return None if text is None else CiaoValue.parse(text)
 
     def selection(self, key: str) -> tuple[str, str]:
         """Internal and shown name of a CIAO selection; empty where there is none."""
@@ -138,7 +138,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Sensitivity:
+class SoftScale:
     """A soft scale: how many `unit` there are in a volt; None where it was never calibrated."""
 
     name: str
@@ -148,23 +148,23 @@ class Sensitivity:
 
 
 @dataclass
-class Header:
+class BrukerHeader:
     """All sections of a file in their order."""
 
     path: Path
     text: str
-    sections: list[Section]
+    sections: list[HeaderSection]
 
-    def all(self, name: str) -> list[Section]:
+    def all(self, name: str) -> list[HeaderSection]:
         """Return every section of that title."""
         return [s for s in self.sections if s.name.lower() == name.lower()]
 
-    def first(self, *names: str) -> Section:
+    def first(self, *names: str) -> HeaderSection:
         """Return the first section with one of these titles, an empty one if there is none."""
         for name in names:
             for section in self.all(name):
                 return section
-        return Section(names[0])
+        return HeaderSection(names[0])
 
     @property
     def version(self) -> int:
@@ -194,7 +194,7 @@ class Header:
         ]
         return [line.partition(": V")[0].lstrip("\\@0123456789:") for line in lines]
 
-    def sensitivity(self, name: str) -> Sensitivity:
+    def sensitivity(self, name: str) -> SoftScale:
         """Soft scale by its name, ``Sens. DeflSens``.
 
         A scale of exactly 1 without a unit was never calibrated; another one without a unit is
@@ -209,22 +209,22 @@ class Header:
                 above, _, below = value.unit.partition("/")
                 known = units.si(above)
                 if known is None or below.strip() != "V":
-                    return Sensitivity(name, None, value.unit)
-                return Sensitivity(name, value.soft * known[0], known[1])
+                    return SoftScale(name, None, value.unit)
+                return SoftScale(name, value.soft * known[0], known[1])
             if value.soft == 1.0:
-                return Sensitivity(
+                return SoftScale(
                     name, None, "", f"{name} is 1 without a unit: taken as not calibrated"
                 )
-            return Sensitivity(
+            return SoftScale(
                 name,
                 value.soft * 1e-9,
                 "m",
                 f"{name} is {value.soft:g} without a unit: taken as nm/V",
             )
-        return Sensitivity(name, None, "")
+        return SoftScale(name, None, "")
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path) -> BrukerHeader:
     """Read and take apart the header of a binary file.
 
     Raises
@@ -249,11 +249,11 @@ def _end(head: bytes) -> int:
     return min(ends, default=-1)
 
 
-def parse(path: Path, text: str) -> Header:
+def parse(path: Path, text: str) -> BrukerHeader:
     """Divide the text of a header into its sections."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     parts = f"\n{lines}".replace("\n\\?", "\n\\*").split("\n\\*")[1:]
     if not 0 < len(parts) <= _MOST_LISTS:
         raise CorruptFile(path, 0, f"a header with 1 to {_MOST_LISTS} lists", len(parts))
-    sections = [Section(*part.partition("\n")[::2]) for part in parts]
-    return Header(path, text, sections)
+    sections = [HeaderSection(*part.partition("\n")[::2]) for part in parts]
+    return BrukerHeader(path, text, sections)

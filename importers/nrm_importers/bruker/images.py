@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from nrm_importers.bruker.blocks import Block, integers, widths
-from nrm_importers.bruker.header import Header
-from nrm_importers.found import Found
+from nrm_importers.bruker.blocks import DataBlock, integers, widths
+from nrm_importers.bruker.header import BrukerHeader
+from nrm_importers.metadata import Metadata
 from nrm_plugin import units
 from nrm_plugin.columns import FileColumn, FileStamp
 from nrm_plugin.errors import CorruptFile
 from nrm_plugin.images import Image
 
 
-def read_image(stamp: FileStamp, header: Header, block: Block, found: Found) -> Image:
+def read_image(
+    stamp: FileStamp, header: BrukerHeader, block: DataBlock, metadata: Metadata
+) -> Image:
     """Make an image of a block, without reading it.
 
     Images lie in the file with the bottom row, the smallest y, first.
@@ -35,10 +37,10 @@ def read_image(stamp: FileStamp, header: Header, block: Block, found: Found) -> 
                 stamp.path, block.offset, f"an image of {rows} x {columns}", f"{block.length} bytes"
             )
         there = block.length // (width * columns)
-        found.warn(f"image {name}: {there} rows are there, the header says {rows}")
+        metadata.warn(f"image {name}: {there} rows are there, the header says {rows}")
         rows = there
     gain, unit, note = _scale(header, block)
-    found.warn(note)
+    metadata.warn(note)
     x, y = _size(header, block, rows, columns)
     direction = (section.text("line direction") or "").lower()
     column = FileColumn.regular(
@@ -56,7 +58,7 @@ def read_image(stamp: FileStamp, header: Header, block: Block, found: Found) -> 
     )
 
 
-def _scale(header: Header, block: Block) -> tuple[float, str, str]:
+def _scale(header: BrukerHeader, block: DataBlock) -> tuple[float, str, str]:
     """Gain and unit: the full range divided by the steps it is cut into, times the sensitivity."""
     value = block.section.value("z scale")
     if value is None or value.soft is None:
@@ -76,7 +78,7 @@ def _matters(scale: str) -> bool:
     return "defl" in scale.lower() or "zs" in scale.lower()
 
 
-def _size(header: Header, block: Block, rows: int, columns: int) -> tuple[float, float]:
+def _size(header: BrukerHeader, block: DataBlock, rows: int, columns: int) -> tuple[float, float]:
     sizes = block.section.length("scan size") or header.first("Ciao scan list").length("scan size")
     if not sizes:
         return np.nan, np.nan

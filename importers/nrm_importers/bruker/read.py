@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from nrm_importers.bruker import blocks as data
-from nrm_importers.bruker import metadata
 from nrm_importers.bruker.force import read_force
-from nrm_importers.bruker.header import Header, read_header
+from nrm_importers.bruker.header import BrukerHeader, read_header
 from nrm_importers.bruker.images import read_image
-from nrm_importers.found import Found
+from nrm_importers.metadata import Metadata
 from nrm_plugin.columns import FileStamp, Rows
 from nrm_plugin.errors import CorruptFile, MissingFile
-from nrm_plugin.images import Image
-from nrm_plugin.model import CurveSet, Origin
+from nrm_plugin.model import CurveSet
 
 
 def open_binary(path: Path) -> CurveSet:
@@ -36,24 +33,26 @@ def open_binary(path: Path) -> CurveSet:
         raise CorruptFile(path, None, "lists of curves or images with data", "none")
     blocks, mended = data.aligned(stamp, header, force, maps)
     force, maps = blocks[: len(force)], blocks[len(force) :]
-    found = Found()
-    found.warn(mended)
-    metadata.general(header, found)
+    metadata = Metadata()
+    metadata.warn(mended)
+    read_general(header, metadata)
     curves = CurveSet(Rows.uniform(0, 0), {})
     if force:
-        found.warn(data.check_tail(stamp, blocks, maps))
-        curves = read_force(stamp, header, force, found)
-    return finished(curves, header, found, [read_image(stamp, header, b, found) for b in maps])
+        metadata.warn(data.check_tail(stamp, blocks, maps))
+        curves = read_force(stamp, header, force, metadata)
+    images = [read_image(stamp, header, block, metadata) for block in maps]
+    return metadata.attached(curves, path, "bruker", header.text, images)
 
 
-def finished(curves: CurveSet, header: Header, found: Found, images: list[Image]) -> CurveSet:
-    """Put what was found in a file to its curves."""
-    path = header.path
-    return replace(
-        curves,
-        metadata=found.values,
-        metadata_source=found.sources,
-        images=tuple(images),
-        warnings=tuple(found.warnings),
-        origins=(Origin(path.name, "bruker", header=header.text, path=str(path.absolute())),),
-    )
+def read_general(header: BrukerHeader, metadata: Metadata) -> None:
+    """What files of all kinds have: when, with what, in which mode."""
+    equipment, scanner = header.first("Equipment list"), header.first("Scanner list")
+    scan = header.first("Ciao scan list")
+    metadata.add("start_time", header.date, "Date")
+    metadata.add("instrument", equipment.text("microscope", "description"), "Microscope")
+    metadata.add("scanner", scanner.text("scanner type"), "Scanner type")
+    metadata.add("software_version", f"{header.version:#010x}", "Version")
+    metadata.add("operating_mode", scan.text("operating mode"), "Operating mode")
+    size = scan.length("scan size")
+    metadata.add("scan_size", size[0] if size else None, "Scan Size")
+    metadata.add("scan_angle", scan.number("rotate ang."), "Rotate Ang.")

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nrm_importers.gwyddion.candidate import Candidate, Signal
-from nrm_importers.gwyddion.columns import Piece, PiecesColumn
+from nrm_importers.gwyddion.curve_group import CurveGroup, GwySignal
 from nrm_importers.gwyddion.heights import turn_around
 from nrm_importers.gwyddion.names import (
     channel_name,
@@ -20,7 +19,8 @@ from nrm_importers.gwyddion.names import (
     si_unit,
     unit_text,
 )
-from nrm_importers.gwyddion.parse import Node, Numbers
+from nrm_importers.gwyddion.stored_columns import Piece, PiecesColumn
+from nrm_importers.gwyddion.tree import Node, Numbers
 from nrm_plugin.columns import AnyArray, FileStamp, FloatArray
 from nrm_plugin.tables import SEGMENT
 from nrm_plugin.vocabulary import CHANNELS, SegmentKind
@@ -30,7 +30,7 @@ _EMPTY = frozenset({"", "x", "y", "distance", "calibrated", "nominal", "sample n
 
 
 @dataclass(frozen=True)
-class Trace:
+class GraphCurve:
     """One curve of a graph."""
 
     text: str
@@ -38,7 +38,7 @@ class Trace:
     y: Numbers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Graph:
     """One graph."""
 
@@ -48,7 +48,7 @@ class Graph:
     left: str
     x_unit: str
     y_unit: str
-    traces: list[Trace]
+    traces: list[GraphCurve]
     stamp: FileStamp
 
     @property
@@ -97,18 +97,18 @@ def read_graph(node: Node, what: str) -> Graph | None:
             continue
         if x.count != y.count:
             raise node.source.corrupt(curve.start, f"{x.count} ordinates", y.count)
-        traces.append(Trace(curve.text("description").strip(), x, y))
+        traces.append(GraphCurve(curve.text("description").strip(), x, y))
     if not traces:
         return None
     return Graph(
-        what,
-        node.text("title").strip(),
-        node.text("bottom_label").strip(),
-        node.text("left_label").strip(),
-        unit_text(node.child("x_unit")),
-        unit_text(node.child("y_unit")),
-        traces,
-        node.source.stamp,
+        what=what,
+        title=node.text("title").strip(),
+        bottom=node.text("bottom_label").strip(),
+        left=node.text("left_label").strip(),
+        x_unit=unit_text(node.child("x_unit")),
+        y_unit=unit_text(node.child("y_unit")),
+        traces=traces,
+        stamp=node.source.stamp,
     )
 
 
@@ -123,7 +123,7 @@ def is_force_curve(graph: Graph) -> bool:
     return graph.segmented or not named.isdisjoint(telling)
 
 
-def graph_curves(graphs: list[Graph]) -> list[Candidate]:
+def graph_curves(graphs: list[Graph]) -> list[CurveGroup]:
     """Put graphs together that show signals of the same curves."""
     titles = [g.title for g in graphs]
     shared = (
@@ -144,10 +144,10 @@ def graph_curves(graphs: list[Graph]) -> list[Candidate]:
     for one in sets:
         first = next(iter(one.values()))
         alike.setdefault((*one, first.x_unit, first.bottom, first.segmented), []).append(one)
-    return [_candidate(some) for some in alike.values()]
+    return [_curve_group(some) for some in alike.values()]
 
 
-def _candidate(sets: list[dict[tuple[str, str], Graph]]) -> Candidate:
+def _curve_group(sets: list[dict[tuple[str, str], Graph]]) -> CurveGroup:
     """Curves of graphs that show the same signals."""
     keys = list(sets[0])
     first = sets[0][keys[0]]
@@ -169,24 +169,24 @@ def _candidate(sets: list[dict[tuple[str, str], Graph]]) -> Candidate:
             curves["x"].append(
                 [Piece(lead.traces[i].x, t) for i, t in zip(group, turned, strict=True)]
             )
-    signals = [Signal(*key, PiecesColumn(stamp, curves[key])) for key in keys]
+    signals = [GwySignal(*key, PiecesColumn(stamp, curves[key])) for key in keys]
     x_name = {"m": "height_commanded", "s": "time"}.get(symbol, "")
     if x_label.lower() not in _EMPTY:
         told = channel_name(x_label, symbol)
         x_name = told if told in CHANNELS or x_name == "height_commanded" else x_name
     if x_unit or x_label.lower() not in ("", "x", "sample number"):
         column = PiecesColumn(stamp, curves["x"])
-        signals.append(Signal(x_label or "abscissa", x_unit, column, x_name, sign))
+        signals.append(GwySignal(x_label or "abscissa", x_unit, column, name=x_name, sign=sign))
     rows = signals[0].column.rows
     segments = None
     if first.segmented:
         named = [kinds[i] or "other" for i in order]
         counts = np.array([[p.numbers.count for p in c] for c in curves[keys[0]]], np.int64)
         segments = segments_of(counts, named)
-    return Candidate(
-        first.what if len(sets) * len(keys) == 1 else f"{first.what} and those with it",
-        rows,
-        signals,
+    return CurveGroup(
+        what=first.what if len(sets) * len(keys) == 1 else f"{first.what} and those with it",
+        rows=rows,
+        signals=signals,
         segments=segments,
         known=any(is_force_curve(g) for one in sets for g in one.values()),
         warnings=warnings,

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from nrm_importers.found import Found
 from nrm_importers.gwyddion import names
-from nrm_importers.gwyddion.candidate import Candidate, first_curve
+from nrm_importers.gwyddion.curve_group import CurveGroup, first_curve
+from nrm_importers.metadata import Metadata
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.model import Channel
 from nrm_plugin.vocabulary import SegmentKind
@@ -29,33 +29,33 @@ _BY_NUMBER: dict[int, list[SegmentKind]] = {
 
 
 def settle(
-    candidate: Candidate, channels: dict[str, Channel], found: Found
+    group: CurveGroup, channels: dict[str, Channel], metadata: Metadata
 ) -> list[SegmentKind] | None:
-    """Add ``height`` to the channels, and return the kinds of the candidate's segments."""
-    curve = first_curve(candidate.rows)
+    """Add ``height`` to the channels, and return the kinds of the segments."""
+    curve = first_curve(group.rows)
     kinds: list[SegmentKind | None] = []
-    if candidate.bounds is not None:
-        kinds = [names.segment_kind(label) for label in candidate.bounds.labels]
+    if group.bounds is not None:
+        kinds = [names.segment_kind(label) for label in group.bounds.labels]
     if curve is None:
-        return _finished(kinds, found)
-    approach = _approach(candidate, kinds, curve)
-    _name_plain_height(channels, found)
-    if not candidate.literal:
+        return _finished(kinds, metadata)
+    approach = _approach(group, kinds, curve)
+    _name_plain_height(channels, metadata)
+    if not group.literal:
         contact = _contact(channels, curve)
         for name in ("height_sensor", "height_commanded", "height"):
             if name in channels:
                 channels[name] = _falling(channels[name], curve, approach, contact)
-    _choose(channels, curve, found)
-    if candidate.bounds is not None and "height" in channels:
+    _choose(channels, curve, metadata)
+    if group.bounds is not None and "height" in channels:
         height = _values(channels["height"], curve)
-        moves = [_moves(height, a, b) for a, b in candidate.bounds.edges[curve]]
+        moves = [_moves(height, a, b) for a, b in group.bounds.edges[curve]]
         kinds = [kind or moved for kind, moved in zip(kinds, moves, strict=True)]
-    return _finished(kinds, found)
+    return _finished(kinds, metadata)
 
 
-def _name_plain_height(channels: dict[str, Channel], found: Found) -> None:
+def _name_plain_height(channels: dict[str, Channel], metadata: Metadata) -> None:
     """A signal called no more than height is the commanded one where a sensor lies beside it."""
-    known = found.values.get("height_source")
+    known = metadata.values.get("height_source")
     if "height" in channels and known != "given" and "height_sensor" in channels:
         channels.setdefault(
             "height_commanded", replace(channels["height"], name="height_commanded")
@@ -63,13 +63,13 @@ def _name_plain_height(channels: dict[str, Channel], found: Found) -> None:
         del channels["height"]
 
 
-def _choose(channels: dict[str, Channel], curve: int, found: Found) -> None:
+def _choose(channels: dict[str, Channel], curve: int, metadata: Metadata) -> None:
     if "height" in channels:
-        found.values.setdefault("height_source", "given")
-        found.sources.setdefault("height_source", channels["height"].source)
+        metadata.values.setdefault("height_source", "given")
+        metadata.sources.setdefault("height_source", channels["height"].source)
         return
     sensor, commanded = channels.get("height_sensor"), channels.get("height_commanded")
-    told = found.values.get("height_source")
+    told = metadata.values.get("height_source")
     best, what = commanded, "commanded"
     if sensor is not None and (told != "commanded" or commanded is None):
         ramp = float(np.ptp(_values(commanded, curve))) if commanded is not None else 0.0
@@ -77,16 +77,16 @@ def _choose(channels: dict[str, Channel], curve: int, found: Found) -> None:
         if told == "sensor" or (span > 0 and span >= _FOLLOWS * ramp):
             best, what = sensor, "sensor"
         else:
-            found.warn("the height sensor does not follow the ramp and is not used as height")
+            metadata.warn("the height sensor does not follow the ramp and is not used as height")
     if best is None:
-        found.warn(
+        metadata.warn(
             "there is no height among the signals; if one of them is, say so: --map LABEL=height"
         )
-        found.values.pop("height_source", None)
+        metadata.values.pop("height_source", None)
         return
     channels["height"] = replace(best, name="height")
-    found.values["height_source"] = what
-    found.sources.setdefault("height_source", best.source)
+    metadata.values["height_source"] = what
+    metadata.sources.setdefault("height_source", best.source)
 
 
 def _values(channel: Channel, curve: int) -> FloatArray:
@@ -96,11 +96,11 @@ def _values(channel: Channel, curve: int) -> FloatArray:
     return out
 
 
-def _approach(candidate: Candidate, kinds: list[SegmentKind | None], curve: int) -> slice | None:
+def _approach(group: CurveGroup, kinds: list[SegmentKind | None], curve: int) -> slice | None:
     """Samples of the first segment that is called an approach; None if none is."""
-    if candidate.bounds is None or "approach" not in kinds:
+    if group.bounds is None or "approach" not in kinds:
         return None
-    begin, end = candidate.bounds.edges[curve, kinds.index("approach")].tolist()
+    begin, end = group.bounds.edges[curve, kinds.index("approach")].tolist()
     return slice(begin, end) if end - begin > 1 else None
 
 
@@ -155,14 +155,14 @@ def _moves(height: FloatArray, begin: int, end: int) -> SegmentKind:
     return "approach" if rise < 0 else "retract"
 
 
-def _finished(kinds: list[SegmentKind | None], found: Found) -> list[SegmentKind] | None:
+def _finished(kinds: list[SegmentKind | None], metadata: Metadata) -> list[SegmentKind] | None:
     """Kinds of all segments; without names and height, the usual ones of so many."""
     if not kinds:
         return None
     if all(kind is None for kind in kinds):
         usual = _BY_NUMBER.get(len(kinds))
         if usual is not None:
-            found.warn(
+            metadata.warn(
                 f"the segments have no names and there is no height to tell them by: taken as "
                 f"{', '.join(usual)}"
             )

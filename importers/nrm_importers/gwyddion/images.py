@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 
-from nrm_importers.found import Found
-from nrm_importers.gwyddion.columns import ImageColumn
 from nrm_importers.gwyddion.names import si_unit, split_title, unit_text
-from nrm_importers.gwyddion.parse import Node
-from nrm_importers.gwyddion.places import is_length
+from nrm_importers.gwyddion.positions import is_length
+from nrm_importers.gwyddion.stored_columns import ImageColumn
+from nrm_importers.gwyddion.tree import Node
+from nrm_importers.metadata import Metadata
 from nrm_plugin.images import Image
 
 
-def read_image(node: Node, title: str, number: int, meta: dict[str, str], found: Found) -> Image:
+def read_image(
+    node: Node, title: str, number: int, meta: dict[str, str], metadata: Metadata
+) -> Image:
     """Make an image of a data field, without reading it.
 
     Raises
@@ -25,7 +27,7 @@ def read_image(node: Node, title: str, number: int, meta: dict[str, str], found:
         there = "none" if data is None else data.count
         raise node.source.corrupt(node.start, f"an image of {rows} x {columns}", there)
     gain, unit, warning = si_unit(unit_text(node.child("si_unit_z") or node.child("unit_z")))
-    found.warn(warning)
+    metadata.warn(warning)
     name, direction = split_title(title)
     if direction.lower() not in ("trace", "retrace"):
         name, direction = title, meta.get("Line Direction", "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from nrm_importers.gwyddion.parse import Node
+from nrm_importers.gwyddion.tree import Node
 from nrm_plugin import units
 from nrm_plugin.vocabulary import CHANNELS, SegmentKind, own_slug, slug
 

@@ -9,19 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from nrm_importers.found import Found
-from nrm_importers.gwyddion import graphs, texts, volumes
-from nrm_importers.gwyddion.candidate import Candidate, channels_of, chosen, segment_table
+from nrm_importers.gwyddion import graphs, metadata_texts
+from nrm_importers.gwyddion.curve_group import CurveGroup, channels_of, choose, segment_table
+from nrm_importers.gwyddion.curve_maps import read_curve_map
 from nrm_importers.gwyddion.heights import settle
 from nrm_importers.gwyddion.images import read_image
-from nrm_importers.gwyddion.lawns import read_lawn
 from nrm_importers.gwyddion.names import MARK
-from nrm_importers.gwyddion.parse import Node, opened
-from nrm_importers.gwyddion.records import own_curves
+from nrm_importers.gwyddion.own_graphs import own_curves
 from nrm_importers.gwyddion.spectra import read_spectra
+from nrm_importers.gwyddion.tree import Node, open_tree
+from nrm_importers.gwyddion.volumes import read_volume, volume_curves
+from nrm_importers.metadata import Metadata
 from nrm_plugin.columns import AnyArray, Rows
 from nrm_plugin.images import Image
-from nrm_plugin.model import CurveSet, Origin
+from nrm_plugin.model import CurveSet
 
 #: Keys of objects in Gwyddion 2 and 3, with the classes that they hold.
 _KINDS = {
@@ -38,8 +39,8 @@ _MASK = re.compile(r"/\d{1,9}/mask|/image/\d{1,9}/mask")
 _LONGEST_HEADER = 1 << 24
 
 
-@dataclass(frozen=True)
-class Thing:
+@dataclass(frozen=True, kw_only=True)
+class FileObject:
     """One object of a file, with what lies beside it."""
 
     kind: str
@@ -64,38 +65,28 @@ def open_gwy(path: Path) -> CurveSet:
     CorruptFile
         If its objects contradict themselves or each other, or the file is cut short.
     """
-    found = Found()
+    metadata = Metadata()
     # Numbers of a damaged file may be anything.
-    with opened(path) as (root, warning), np.errstate(over="ignore", invalid="ignore"):
-        found.warn(warning)
-        things = _things(root)
-        best = chosen(_candidates(things, found), found)
-        images = _images(root, things, found)
-        header = _header(things)
-        own = _own_texts(things)
-        texts.restore(own, found)
+    with open_tree(path) as (root, warning), np.errstate(over="ignore", invalid="ignore"):
+        metadata.warn(warning)
+        objects = _objects(root)
+        best = choose(_curve_groups(objects, metadata), metadata)
+        images = _images(root, objects, metadata)
+        header = _header(objects)
+        own = _own_texts(objects)
+        metadata_texts.restore(own, metadata)
         if best is not None:
-            texts.calibrate(best.meta, found)
-        texts.describe([t.meta for t in things], found)
-        curves = CurveSet(Rows.uniform(0, 0), {}) if best is None else _curves(best, found)
+            metadata_texts.calibrate(best.meta, metadata)
+        metadata_texts.describe([t.meta for t in objects], metadata)
+        curves = CurveSet(Rows.uniform(0, 0), {}) if best is None else _curves(best, metadata)
     if best is None and not images:
-        found.warn("there are neither curves nor images in this file")
-    found.values.pop("height_source", None) if "height" not in curves.channels else None
-    return CurveSet(
-        curves.rows,
-        curves.channels,
-        found.values,
-        found.sources,
-        tuple(images),
-        tuple(found.warnings),
-        (Origin(path.name, "gwyddion", header=header, path=str(path.absolute())),),
-        curves.grid,
-        segments_from=curves.segments_from,
-        table_from=curves.table_from,
-    )
+        metadata.warn("there are neither curves nor images in this file")
+    if "height" not in curves.channels:
+        metadata.values.pop("height_source", None)
+    return metadata.attached(curves, path, "gwyddion", header, images)
 
 
-def _things(root: Node) -> list[Thing]:
+def _objects(root: Node) -> list[FileObject]:
     """Objects of a file that are of use, kind by kind and in the order of their numbers."""
     out = []
     for key, item in root.items.items():
@@ -111,14 +102,14 @@ def _things(root: Node) -> list[Thing]:
             meta, log = root.child(f"{base}/meta"), root.child(f"{key}/log")
             title = root.text(f"{key}/title") or node.text("title")
             out.append(
-                Thing(
-                    kind,
-                    number,
-                    key,
-                    node,
-                    title.strip(),
-                    _texts(meta),
-                    log.texts("strings")[:1] if log is not None else [],
+                FileObject(
+                    kind=kind,
+                    number=number,
+                    key=key,
+                    node=node,
+                    title=title.strip(),
+                    meta=_texts(meta),
+                    log=log.texts("strings")[:1] if log is not None else [],
                 )
             )
     order = list(_KINDS)
@@ -131,74 +122,76 @@ def _texts(meta: Node | None) -> dict[str, str]:
     return {key: meta.text(key) for key, item in meta.items.items() if item.code == "s"}
 
 
-def _own_texts(things: list[Thing]) -> dict[str, str]:
+def _own_texts(objects: list[FileObject]) -> dict[str, str]:
     """Metadata that this package wrote; empty if it did not write the file."""
-    return next((t.meta for t in things if MARK in t.meta), {})
+    return next((t.meta for t in objects if MARK in t.meta), {})
 
 
-def _candidates(things: list[Thing], found: Found) -> list[Candidate]:
+def _curve_groups(objects: list[FileObject], metadata: Metadata) -> list[CurveGroup]:
     """Everything in the file that could be read as curves."""
     out = []
-    bricks = []
-    for thing in things:
-        made: Candidate | None = None
-        if thing.kind == "curve map":
-            made = read_lawn(thing.node, thing.what)
-        elif thing.kind == "spectra":
-            made = read_spectra(thing.node, thing.title, thing.what)
-        elif thing.kind == "volume data":
-            bricks.append(volumes.read_brick(thing.node, thing.title, thing.what))
+    volumes = []
+    for entry in objects:
+        made: CurveGroup | None = None
+        if entry.kind == "curve map":
+            made = read_curve_map(entry.node, entry.what)
+        elif entry.kind == "spectra":
+            made = read_spectra(entry.node, entry.title, entry.what)
+        elif entry.kind == "volume data":
+            volumes.append(read_volume(entry.node, entry.title, entry.what))
         if made is not None:
-            made.meta, made.literal = thing.meta, MARK in thing.meta
-            if any(line.startswith("file::nanoscope(") for line in thing.log):
+            made.meta, made.literal = entry.meta, MARK in entry.meta
+            if any(line.startswith("file::nanoscope(") for line in entry.log):
                 made.warnings.append(
                     "Gwyddion imported these curves from a NanoScope file; some of its versions "
                     "scale the deflection of force volumes wrongly: better open the original"
                 )
             out.append(made)
-    out += volumes.volumes(bricks)
-    return out + _of_graphs(things, found, others=bool(out))
+    out += volume_curves(volumes)
+    return out + _of_graphs(objects, metadata, others=bool(out))
 
 
-def _of_graphs(things: list[Thing], found: Found, *, others: bool) -> list[Candidate]:
+def _of_graphs(objects: list[FileObject], metadata: Metadata, *, others: bool) -> list[CurveGroup]:
     """Curves of the file's graphs.
 
     Profiles and histograms beside images or a map are left out.
     """
-    made = [graphs.read_graph(t.node, t.what) for t in things if t.kind == "graph"]
+    made = [graphs.read_graph(t.node, t.what) for t in objects if t.kind == "graph"]
     readable = [g for g in made if g is not None]
     if not readable:
         return []
-    points = next((t for t in things if t.kind == "points" and MARK in t.meta), None)
+    points = next((t for t in objects if t.kind == "points" and MARK in t.meta), None)
     if points is not None:
         own = own_curves(readable, points.node)
         if own is not None:
             return [own]
-    candidates = graphs.graph_curves(readable)
-    if others or any(t.kind == "image" for t in things):
-        left = [c.what for c in candidates if not c.known]
+    groups = graphs.graph_curves(readable)
+    if others or any(t.kind == "image" for t in objects):
+        left = [c.what for c in groups if not c.known]
         if left:
-            found.warn(
+            metadata.warn(
                 f"left out, since nothing shows that they are force curves: {left[0]}"
                 + (f" and {len(left) - 1} more" if len(left) > 1 else "")
             )
-        candidates = [c for c in candidates if c.known]
-    return candidates
+        groups = [c for c in groups if c.known]
+    return groups
 
 
-def _images(root: Node, things: list[Thing], found: Found) -> list[Image]:
+def _images(root: Node, objects: list[FileObject], metadata: Metadata) -> list[Image]:
     masks = sum(_MASK.fullmatch(key) is not None for key in root.items)
     if masks:
-        found.warn(f"{masks} {'mask is' if masks == 1 else 'masks are'} left out")
+        metadata.warn(f"{masks} {'mask is' if masks == 1 else 'masks are'} left out")
     return [
-        read_image(t.node, t.title, t.number, t.meta, found) for t in things if t.kind == "image"
+        read_image(t.node, t.title, t.number, t.meta, metadata)
+        for t in objects
+        if t.kind == "image"
     ]
 
 
-def _curves(best: Candidate, found: Found) -> CurveSet:
+def _curves(best: CurveGroup, metadata: Metadata) -> CurveSet:
     """Make curves of a candidate."""
-    channels = channels_of(best, found)
-    kinds = settle(best, channels, found)
+    channels = channels_of(best, metadata)
+    kinds = settle(best, channels, metadata)
     segments: Callable[[], AnyArray] | None = None
     if best.segments is not None:
         known = best.segments
@@ -211,19 +204,19 @@ def _curves(best: Candidate, found: Found) -> CurveSet:
     )
 
 
-def _header(things: list[Thing]) -> str:
+def _header(objects: list[FileObject]) -> str:
     """Texts and plain numbers of all objects but graphs, object by object."""
     parts, length = [], 0
-    for thing in things:
-        if thing.kind == "graph":
+    for entry in objects:
+        if entry.kind == "graph":
             continue
         numbers = (
-            f"{key}: {thing.node.number(key):.17g}"
-            for key, item in thing.node.items.items()
+            f"{key}: {entry.node.number(key):.17g}"
+            for key, item in entry.node.items.items()
             if item.code in "ihqfd"
         )
-        lines = [f"[{thing.key}]", f"title: {thing.title}", *numbers]
-        lines += [f"{key}: {text}" for key, text in thing.meta.items()]
+        lines = [f"[{entry.key}]", f"title: {entry.title}", *numbers]
+        lines += [f"{key}: {text}" for key, text in entry.meta.items()]
         parts.append("\n".join(lines) + "\n")
         length += len(parts[-1])
         if length > _LONGEST_HEADER:

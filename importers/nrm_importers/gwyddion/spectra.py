@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nrm_importers.gwyddion.candidate import Candidate, Signal
-from nrm_importers.gwyddion.columns import LinesColumn, Piece, PiecesColumn
+from nrm_importers.gwyddion.curve_group import CurveGroup, GwySignal
 from nrm_importers.gwyddion.names import channel_name, si_unit, unit_text
-from nrm_importers.gwyddion.parse import Node, Numbers
-from nrm_importers.gwyddion.places import is_length
+from nrm_importers.gwyddion.positions import is_length
+from nrm_importers.gwyddion.stored_columns import LinesColumn, Piece, PiecesColumn
+from nrm_importers.gwyddion.tree import Node, Numbers
 from nrm_plugin.columns import FloatArray, Rows
 from nrm_plugin.tables import Table
 from nrm_plugin.vocabulary import CHANNELS
@@ -18,12 +18,12 @@ from nrm_plugin.vocabulary import CHANNELS
 _LINES = ("GwyDataLine", "GwyLine")
 
 
-def read_spectra(node: Node, title: str, what: str) -> Candidate | None:
-    """Make a candidate of a set of spectra.
+def read_spectra(node: Node, title: str, what: str) -> CurveGroup | None:
+    """Make a group of curves from a set of spectra.
 
     Returns
     -------
-    Candidate or None
+    CurveGroup or None
         None where there are none.
 
     Raises
@@ -53,24 +53,28 @@ def read_spectra(node: Node, title: str, what: str) -> Candidate | None:
         unit_text(lines[0].child(f"si_unit_{a}") or lines[0].child(f"unit_{a}")) for a in "xy"
     )
     signals = [
-        Signal(title or node.text("spec_ylabel") or "value", y_unit, column),
+        GwySignal(title or node.text("spec_ylabel") or "value", y_unit, column),
         _abscissa(node.text("spec_xlabel"), x_unit, column.rows, starts, steps),
     ]
-    return Candidate(
-        what,
-        column.rows,
-        signals,
-        ("spectra", *(a.tobytes() for a in (coords, starts, steps, column.rows.sizes))),
+    return CurveGroup(
+        what=what,
+        rows=column.rows,
+        signals=signals,
+        geometry=("spectra", *(a.tobytes() for a in (coords, starts, steps, column.rows.sizes))),
         table=_table(node, coords),
     )
 
 
-def _abscissa(label: str, unit: str, rows: Rows, starts: FloatArray, steps: FloatArray) -> Signal:
+def _abscissa(
+    label: str, unit: str, rows: Rows, starts: FloatArray, steps: FloatArray
+) -> GwySignal:
     symbol = si_unit(unit)[1]
     name = channel_name(label, symbol) if label else ""
     if name not in CHANNELS:
         name = {"m": "height_commanded", "s": "time"}.get(symbol, name)
-    return Signal(label or "abscissa", unit, LinesColumn(rows, starts, steps), name, shared=True)
+    return GwySignal(
+        label or "abscissa", unit, LinesColumn(rows, starts, steps), name=name, shared=True
+    )
 
 
 def _table(node: Node, coords: FloatArray) -> Callable[[], Table] | None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nrm_importers.gwyddion.candidate import MOST_SIGNALS, Bounds, Candidate, Signal
-from nrm_importers.gwyddion.columns import Piece, VolumeColumn
+from nrm_importers.gwyddion.curve_group import MOST_SIGNALS, CurveGroup, GwySignal, SegmentBounds
 from nrm_importers.gwyddion.heights import turn_around
 from nrm_importers.gwyddion.names import (
     channel_name,
@@ -17,8 +16,9 @@ from nrm_importers.gwyddion.names import (
     split_title,
     unit_text,
 )
-from nrm_importers.gwyddion.parse import Node, Numbers
-from nrm_importers.gwyddion.places import grid_table
+from nrm_importers.gwyddion.positions import grid_table
+from nrm_importers.gwyddion.stored_columns import Piece, VolumeColumn
+from nrm_importers.gwyddion.tree import Node, Numbers
 from nrm_plugin.columns import FloatArray, RepeatedColumn, Rows
 from nrm_plugin.vocabulary import CHANNELS, SegmentKind
 
@@ -26,8 +26,8 @@ from nrm_plugin.vocabulary import CHANNELS, SegmentKind
 _ORDER: list[SegmentKind] = ["approach", "hold", "modulation", "other", "retract"]
 
 
-@dataclass(frozen=True)
-class Brick:
+@dataclass(frozen=True, kw_only=True)
+class Volume:
     """One volume."""
 
     node: Node
@@ -51,7 +51,7 @@ class Brick:
         return (self.node.integer("xres"), self.node.integer("yres"), *sizes)
 
 
-def read_brick(node: Node, title: str, what: str) -> Brick:
+def read_volume(node: Node, title: str, what: str) -> Volume:
     """Locate a volume; its z axis is read.
 
     Raises
@@ -79,47 +79,56 @@ def read_brick(node: Node, title: str, what: str) -> Brick:
     label, part = split_title(title)
     if segment_kind(part) is None:
         label, part = title, ""
-    return Brick(node, what, label or "value", part, unit, z_unit, z, data)
+    return Volume(
+        node=node,
+        what=what,
+        label=label or "value",
+        part=part,
+        unit=unit,
+        z_unit=z_unit,
+        z=z,
+        data=data,
+    )
 
 
-def volumes(bricks: list[Brick]) -> list[Candidate]:
+def volume_curves(volumes: list[Volume]) -> list[CurveGroup]:
     """Put volumes together that are signals and segments of the same curves."""
-    groups: dict[tuple[object, ...], list[Brick]] = {}
-    for brick in bricks:
-        groups.setdefault(brick.plane, []).append(brick)
+    groups: dict[tuple[object, ...], list[Volume]] = {}
+    for volume in volumes:
+        groups.setdefault(volume.plane, []).append(volume)
     out = []
     for group in groups.values():
         out += _of_one_plane(group)
     return out
 
 
-def _of_one_plane(group: list[Brick]) -> list[Candidate]:
-    """Candidates of volumes of the same pixels: one if their names and z axes allow it."""
+def _of_one_plane(group: list[Volume]) -> list[CurveGroup]:
+    """Curve groups of volumes of the same pixels: one if their names and z axes allow it."""
     parts: dict[SegmentKind | None, FloatArray] = {}
-    signals: dict[tuple[str, str], dict[SegmentKind | None, Brick]] = {}
-    left: list[Brick] = []
-    for brick in group:
-        z = parts.setdefault(brick.kind, brick.z)
-        row = signals.setdefault((brick.label, brick.unit), {})
-        if not np.array_equal(z, brick.z) or brick.kind in row or len(signals) > MOST_SIGNALS:
-            left.append(brick)
+    signals: dict[tuple[str, str], dict[SegmentKind | None, Volume]] = {}
+    left: list[Volume] = []
+    for volume in group:
+        z = parts.setdefault(volume.kind, volume.z)
+        row = signals.setdefault((volume.label, volume.unit), {})
+        if not np.array_equal(z, volume.z) or volume.kind in row or len(signals) > MOST_SIGNALS:
+            left.append(volume)
             continue
-        row[brick.kind] = brick
+        row[volume.kind] = volume
     kinds = sorted(parts, key=lambda k: -1 if k is None else _ORDER.index(k))
     whole = {key: row for key, row in signals.items() if set(row) == set(parts)}
     if not whole or (len(kinds) > 1 and None in kinds):
         first, *rest = group
-        return [_candidate([first.kind], {(first.label, first.unit): {first.kind: first}})] + (
+        return [_curve_group([first.kind], {(first.label, first.unit): {first.kind: first}})] + (
             [c for b in rest for c in _of_one_plane([b])]
         )
     left += [b for key, row in signals.items() if key not in whole for b in row.values()]
-    return [_candidate(kinds, whole), *(c for b in left for c in _of_one_plane([b]))]
+    return [_curve_group(kinds, whole), *(c for b in left for c in _of_one_plane([b]))]
 
 
-def _candidate(
+def _curve_group(
     kinds: list[SegmentKind | None],
-    signals: dict[tuple[str, str], dict[SegmentKind | None, Brick]],
-) -> Candidate:
+    signals: dict[tuple[str, str], dict[SegmentKind | None, Volume]],
+) -> CurveGroup:
     rows = list(signals.values())
     first = rows[0][kinds[0]]
     stamp, node = first.node.source.stamp, first.node
@@ -138,18 +147,18 @@ def _candidate(
     made = []
     for (label, unit), row in signals.items():
         pieces = [Piece(row[k].data, r) for k, r in zip(kinds, reverse, strict=True)]
-        made.append(Signal(label, unit, VolumeColumn(stamp, columns * lines, pieces)))
+        made.append(GwySignal(label, unit, VolumeColumn(stamp, columns * lines, pieces)))
     axis = np.concatenate([z[::-1] if r else z for z, r in zip(x, reverse, strict=True)]) * factor
     n = columns * lines
     curves = Rows.uniform(n, len(axis))
     name = {"m": "height_commanded", "s": "time"}.get(z_unit, "z_axis")
     made.append(
-        Signal(
+        GwySignal(
             "z",
             z_unit if name != "z_axis" else first.z_unit,
             RepeatedColumn(axis, curves),
-            name,
-            sign,
+            name=name,
+            sign=sign,
             shared=True,
         )
     )
@@ -157,32 +166,32 @@ def _candidate(
     if any(kinds):
         edges = np.cumsum([0] + [len(z) for z in x])
         pairs = np.stack([edges[:-1], edges[1:]], axis=1)
-        bounds = Bounds(np.broadcast_to(pairs, (n, *pairs.shape)), [k or "" for k in kinds])
-    return Candidate(
-        first.what if len(signals) * len(kinds) == 1 else f"{first.what} and those with it",
-        curves,
-        made,
-        ("volume", *first.plane, axis.tobytes()),
-        (lines, columns),
-        grid_table(node, lines, columns),
+        bounds = SegmentBounds(np.broadcast_to(pairs, (n, *pairs.shape)), [k or "" for k in kinds])
+    return CurveGroup(
+        what=first.what if len(signals) * len(kinds) == 1 else f"{first.what} and those with it",
+        rows=curves,
+        signals=made,
+        geometry=("volume", *first.plane, axis.tobytes()),
+        grid=(lines, columns),
+        table=grid_table(node, lines, columns),
         bounds=bounds,
         warnings=warnings,
     )
 
 
 def _forces(
-    rows: list[dict[SegmentKind | None, Brick]], kinds: list[SegmentKind | None]
+    rows: list[dict[SegmentKind | None, Volume]], kinds: list[SegmentKind | None]
 ) -> list[FloatArray] | None:
     """Forces or deflections of the first pixel, part by part."""
     for row in rows:
-        brick = next(iter(row.values()))
-        name = channel_name(brick.label, si_unit(brick.unit)[1])
+        volume = next(iter(row.values()))
+        name = channel_name(volume.label, si_unit(volume.unit)[1])
         if name not in ("force_normal", "deflection") or name not in CHANNELS:
             continue
-        pixels = brick.node.integer("xres") * brick.node.integer("yres")
+        pixels = volume.node.integer("xres") * volume.node.integer("yres")
         out = []
         for kind in kinds:
-            column = VolumeColumn(brick.node.source.stamp, pixels, [Piece(row[kind].data)])
+            column = VolumeColumn(volume.node.source.stamp, pixels, [Piece(row[kind].data)])
             values = np.empty(len(row[kind].z))
             column.fill(0, 1, values)
             out.append(values)

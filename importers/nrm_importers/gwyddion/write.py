@@ -17,9 +17,9 @@ import numpy as np
 
 from nrm_importers.gwyddion import stream
 from nrm_importers.gwyddion.names import MARK, NO_UNIT
-from nrm_importers.gwyddion.stream import LIMIT, Part
+from nrm_importers.gwyddion.stream import LIMIT, FilePart
+from nrm_importers.gwyddion.write_curve_map import curve_map, map_pixels
 from nrm_importers.gwyddion.write_graphs import graphs
-from nrm_importers.gwyddion.write_lawn import cells, lawn
 from nrm_plugin import __version__
 from nrm_plugin.errors import InvalidInput, OutputError
 from nrm_plugin.images import Image
@@ -42,12 +42,12 @@ def write_gwy(data: Any, path: Path) -> None:
     if not data.n_samples and not data.images:
         raise InvalidInput("there is nothing to write: neither samples nor images")
     meta = texts(data)
-    parts: list[Part] = []
+    parts: list[FilePart] = []
     if data.n_samples:
         channels = ordered(data)
-        where = cells(data)
+        where = map_pixels(data)
         if where is not None:
-            parts += lawn(data, channels, where, meta)
+            parts += curve_map(data, channels, where, meta)
         else:
             parts += graphs(data, channels, meta)
     for number, image in enumerate(data.images):
@@ -108,7 +108,7 @@ def texts(curves: CurveSet) -> dict[str, str]:
     return out
 
 
-def _image(image: Image, number: int, meta: dict[str, str]) -> list[Part]:
+def _image(image: Image, number: int, meta: dict[str, str]) -> list[FilePart]:
     """Components of one image; Gwyddion has the topmost row first, an `Image` the lowest."""
     rows, columns = image.shape
     known = all(np.isfinite(s) and s > 0 for s in image.size)

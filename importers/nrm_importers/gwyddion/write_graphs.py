@@ -1,7 +1,7 @@
 """Curves that lie on no grid as graphs: single curves, point lists, repeats at one place.
 
 The first graph is for the eye: force or deflection over height, sorted as Gwyddion's functions
-need it. The others hold everything in the order of time, as `records` describes, so that nothing
+need it. The others hold everything in the order of time, as `own_graphs` describes, so that nothing
 is lost.
 """
 
@@ -14,8 +14,8 @@ import numpy as np
 
 from nrm_importers.gwyddion import stream
 from nrm_importers.gwyddion.names import NO_UNIT
-from nrm_importers.gwyddion.records import COPY, NO_SEGMENT
-from nrm_importers.gwyddion.stream import Part
+from nrm_importers.gwyddion.own_graphs import COPY, NO_SEGMENT
+from nrm_importers.gwyddion.stream import FilePart
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.model import Channel, CurveSet
 
@@ -24,14 +24,14 @@ _MOST_SHOWN = 100
 
 _COLOURS = {"approach": (0.0, 0.2, 0.7), "retract": (0.8, 0.1, 0.0), "hold": (0.0, 0.5, 0.1)}
 
-Trace = tuple[int, str, int, int]
+GraphCurve = tuple[int, str, int, int]
 
 
-def graphs(curves: CurveSet, channels: list[Channel], meta: dict[str, str]) -> list[Part]:
+def graphs(curves: CurveSet, channels: list[Channel], meta: dict[str, str]) -> list[FilePart]:
     """Components of the graphs, and of the points where the curves were taken."""
     traces = list(_traces(curves))
     time = _clock(curves)
-    made: list[tuple[str, Part]] = []
+    made: list[tuple[str, FilePart]] = []
     shown = next((n for n in ("force_normal", "deflection") if n in curves.channels), "")
     if shown and "height" in curves.channels:
         made.append((f"{shown} over height {COPY}", _sorted_copy(curves, shown, traces)))
@@ -48,7 +48,7 @@ def graphs(curves: CurveSet, channels: list[Channel], meta: dict[str, str]) -> l
     return out + _points(curves, meta)
 
 
-def _traces(curves: CurveSet) -> Iterator[Trace]:
+def _traces(curves: CurveSet) -> Iterator[GraphCurve]:
     """Each stretch of each curve with its kind, without gaps."""
     segments = curves.segments
     edges = np.searchsorted(segments["curve"], np.arange(curves.n_curves + 1))
@@ -75,13 +75,15 @@ def _clock(curves: CurveSet) -> bool:
     return True
 
 
-def _record(curves: CurveSet, channel: Channel, traces: Sequence[Trace], time: bool) -> Part:
+def _record(
+    curves: CurveSet, channel: Channel, traces: Sequence[GraphCurve], time: bool
+) -> FilePart:
     """Graph of a channel in the order of time."""
 
-    def ordinates(trace: Trace) -> Iterator[FloatArray]:
+    def ordinates(trace: GraphCurve) -> Iterator[FloatArray]:
         yield curves.read(channel.name, trace[0])[trace[2] : trace[3]]
 
-    def abscissae(trace: Trace) -> Iterator[FloatArray]:
+    def abscissae(trace: GraphCurve) -> Iterator[FloatArray]:
         curve, _, start, stop = trace
         if time:
             yield curves.read("time", curve)[start:stop]
@@ -101,10 +103,10 @@ def _record(curves: CurveSet, channel: Channel, traces: Sequence[Trace], time: b
     return _graph(channel.name, x, (channel.name, channel.unit or NO_UNIT), parts)
 
 
-def _sorted_copy(curves: CurveSet, name: str, traces: Sequence[Trace]) -> Part:
+def _sorted_copy(curves: CurveSet, name: str, traces: Sequence[GraphCurve]) -> FilePart:
     """Graph of a channel over the height, as Gwyddion's functions for force curves take it."""
 
-    def sorted_by_height(trace: Trace, which: str) -> Iterator[FloatArray]:
+    def sorted_by_height(trace: GraphCurve, which: str) -> Iterator[FloatArray]:
         curve, _, start, stop = trace
         height = curves.read("height", curve)[start:stop]
         order = np.argsort(height, kind="stable")
@@ -131,7 +133,7 @@ def _sorted_copy(curves: CurveSet, name: str, traces: Sequence[Trace]) -> Part:
     return _graph(f"{name} over height {COPY}", ("height", "m"), y, parts)
 
 
-def _curve(trace: Trace, numbered: bool, x: Part, y: Part) -> Part:
+def _curve(trace: GraphCurve, numbered: bool, x: FilePart, y: FilePart) -> FilePart:
     curve, kind, _, _ = trace
     colour = _COLOURS.get(kind, (0.4, 0.4, 0.4))
     return stream.body(
@@ -149,7 +151,7 @@ def _curve(trace: Trace, numbered: bool, x: Part, y: Part) -> Part:
     )
 
 
-def _graph(title: str, x: tuple[str, str], y: tuple[str, str], parts: list[Part]) -> Part:
+def _graph(title: str, x: tuple[str, str], y: tuple[str, str], parts: list[FilePart]) -> FilePart:
     return stream.body(
         "GwyGraphModel",
         [
@@ -163,7 +165,7 @@ def _graph(title: str, x: tuple[str, str], y: tuple[str, str], parts: list[Part]
     )
 
 
-def _points(curves: CurveSet, meta: dict[str, str]) -> list[Part]:
+def _points(curves: CurveSet, meta: dict[str, str]) -> list[FilePart]:
     """Points where the curves were taken, each with the curve's number; with the metadata.
 
     Graphs have no metadata in Gwyddion, points do. Without positions the points stand in a row.

@@ -25,8 +25,8 @@ _LONGEST = 1 << 22
 _MOST_PARTS = 1 << 14
 
 
-@dataclass(frozen=True)
-class Table:
+@dataclass(frozen=True, kw_only=True)
+class FrameTable:
     """Frames in the order of the file.
 
     Attributes
@@ -72,7 +72,7 @@ class Table:
         return data, content
 
 
-def read_table(stamp: FileStamp) -> Table:
+def read_frame_table(stamp: FileStamp) -> FrameTable:
     """Read the table of frames; unused places are left out.
 
     Raises
@@ -97,7 +97,9 @@ def read_table(stamp: FileStamp) -> Table:
         raise CorruptFile(
             stamp.path, _HEAD, "frames that follow each other within the file", "others"
         )
-    return Table(stamp, entries[:, 0] >> 24, offsets, lengths, further)
+    return FrameTable(
+        stamp=stamp, kinds=entries[:, 0] >> 24, offsets=offsets, lengths=lengths, further=further
+    )
 
 
 def part(content: Any, *names: str) -> Any:

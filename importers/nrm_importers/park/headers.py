@@ -136,7 +136,7 @@ SPECTROSCOPY = {V1: np.dtype(_SPECTROSCOPY_1), V2: np.dtype(_SPECTROSCOPY_2)}
 POINT = np.dtype([("x_um", "<f4"), ("y_um", "<f4"), ("time", "<f4")])
 
 
-class Header:
+class ParkHeader:
     """One binary header, whose fields are asked for by name.
 
     Parameters
@@ -207,7 +207,7 @@ def plain(value: Any) -> Any:
     return value.tolist()
 
 
-def as_text(tiff: Tiff, headers: dict[str, Header]) -> str:
+def as_text(tiff: Tiff, headers: dict[str, ParkHeader]) -> str:
     """Return the headers and the texts among the tags as JSON: the file's own are binary."""
     texts = {"software": tiff.text(305), "date_time": tiff.text(306), "comments": tiff.text(50436)}
     parts: dict[str, Any] = {"tags": {name: text for name, text in texts.items() if text}}

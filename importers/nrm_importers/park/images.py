@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 
-from nrm_importers.found import Found
-from nrm_importers.park import units
-from nrm_importers.park.headers import Header, believable
+from nrm_importers.metadata import Metadata
+from nrm_importers.park.headers import ParkHeader, believable
+from nrm_importers.park.names import si_unit
 from nrm_importers.park.tiff import IMAGE_DATA, Tiff
 from nrm_plugin.columns import FileColumn, FileStamp
 from nrm_plugin.errors import CorruptFile
 from nrm_plugin.images import Image
 
 
-def read_image(stamp: FileStamp, tiff: Tiff, header: Header, found: Found) -> Image | None:
+def read_image(
+    stamp: FileStamp, tiff: Tiff, header: ParkHeader, metadata: Metadata
+) -> Image | None:
     """Make an image, without reading it; None where the file has none.
 
     The row with the smallest y comes first. That was seen by the thumbnails, which show the last
@@ -36,7 +38,7 @@ def read_image(stamp: FileStamp, tiff: Tiff, header: Header, found: Found) -> Im
             f"an image of {rows} x {columns} numbers of {dtype.itemsize} bytes",
             f"{field.length} bytes",
         )
-    gain, unit = units.si(header["unit"])
+    gain, unit = si_unit(header["unit"])
     scale = header["gain"] * header["z_scale"] * gain
     offset = header["z_offset"] * gain
     if not (believable(scale) and abs(offset) < 1e30):
@@ -44,9 +46,9 @@ def read_image(stamp: FileStamp, tiff: Tiff, header: Header, found: Found) -> Im
     name = header["source"] or "image"
     for key, what in (("log_scale", "logarithms"), ("square", "squares")):
         if header[key]:
-            found.warn(f"image {name}: its numbers are {what}, as the file has them")
+            metadata.warn(f"image {name}: its numbers are {what}, as the file has them")
     if header["swap_xy"]:
-        found.warn(f"image {name}: x and y are swapped in it; which way is not known")
+        metadata.warn(f"image {name}: x and y are swapped in it; which way is not known")
     return Image(
         name,
         FileColumn.regular(stamp, dtype, field.offset, 1, [(0, rows * columns, False)]),

@@ -15,16 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from nrm_importers.found import Found
-from nrm_importers.park import frames, units
-from nrm_importers.park.encoded import EncodedColumn, Index, build_index
-from nrm_importers.park.frames import PARAMETERS, SCAN_START, SCAN_STOP, Table, read_table
+from nrm_importers.metadata import Metadata
+from nrm_importers.park import frames
+from nrm_importers.park.base64_columns import CurveIndex, EncodedColumn, build_index
+from nrm_importers.park.frames import (
+    PARAMETERS,
+    SCAN_START,
+    SCAN_STOP,
+    FrameTable,
+    read_frame_table,
+)
+from nrm_importers.park.names import name_of, si_unit
 from nrm_importers.park.probe import upward
-from nrm_importers.park.spectroscopy import free_name, name_of
 from nrm_plugin.columns import AnyArray, FileStamp, FloatArray, IntArray, Rows
 from nrm_plugin.errors import CorruptFile, MissingFile
-from nrm_plugin.model import Channel, CurveSet, Origin
-from nrm_plugin.tables import Table as CurveTable
+from nrm_plugin.model import Channel, CurveSet
+from nrm_plugin.tables import Table
 
 #: So many curves are looked at to see which way z runs.
 _LOOKED_AT = 9
@@ -46,7 +52,7 @@ def open_pinpoint(path: Path) -> CurveSet:
     try:
         stamp = FileStamp.of(path)
         with path.open("rb") as file:
-            table = read_table(stamp)
+            table = read_frame_table(stamp)
             start = _single(table, file, SCAN_START)
             stop = _single(table, file, SCAN_STOP)
             parameters = [table.load(file, i) for i in table.numbers(PARAMETERS)[:_MOST_PARAMETERS]]
@@ -55,34 +61,27 @@ def open_pinpoint(path: Path) -> CurveSet:
         raise MissingFile(path, str(error)) from None
     if start is None:
         raise CorruptFile(path, None, "a frame scan.start", "none")
-    found = Found()
+    metadata = Metadata()
     if table.further:
-        found.warn("the file has a further table of frames, which is not read")
+        metadata.warn("the file has a further table of frames, which is not read")
     if stop is None:
-        found.warn("the scan was stopped: the file has no frame scan.stop")
+        metadata.warn("the scan was stopped: the file has no frame scan.stop")
     if index.padded:
-        found.warn(f"padding was removed from {index.padded} curves")
+        metadata.warn(f"padding was removed from {index.padded} curves")
     order = np.lexsort((index.fast, index.slow))
     rows = Rows(index.sizes[order])
-    channels = _channels(stamp, index, order, rows, found)
-    _settle_height(channels, rows, found)
-    _metadata(start[1], parameters[0][1] if parameters else {}, found)
-    grid = _grid(start[1], index, order, found)
+    channels = _channels(stamp, index, order, rows, metadata)
+    _settle_height(channels, rows, metadata)
+    _metadata(start[1], parameters[0][1] if parameters else {}, metadata)
+    grid = _grid(start[1], index, order, metadata)
     texts = [start[0], *(data for data, _ in parameters), stop[0] if stop else b""]
     header = "\n".join(t.decode("utf-8", "replace").rstrip("\0\n ") for t in texts if t)
-    return CurveSet(
-        rows,
-        channels,
-        metadata=found.values,
-        metadata_source=found.sources,
-        warnings=tuple(found.warnings),
-        origins=(Origin(path.name, "park", header=header, path=str(path.absolute())),),
-        grid=grid,
-        table_from=_places(start[1], stop[1] if stop else {}, index, order),
-    )
+    table_from = _curve_table(start[1], stop[1] if stop else {}, index, order)
+    curves = CurveSet(rows, channels, grid=grid, table_from=table_from)
+    return metadata.attached(curves, path, "park", header)
 
 
-def _single(table: Table, file: Any, kind: int) -> tuple[bytes, dict[str, Any]] | None:
+def _single(table: FrameTable, file: Any, kind: int) -> tuple[bytes, dict[str, Any]] | None:
     """Read the one frame of a kind, or None."""
     numbers = table.numbers(kind)
     if not numbers:
@@ -96,12 +95,12 @@ def _single(table: Table, file: Any, kind: int) -> tuple[bytes, dict[str, Any]] 
 
 
 def _channels(
-    stamp: FileStamp, index: Index, order: IntArray, rows: Rows, found: Found
+    stamp: FileStamp, index: CurveIndex, order: IntArray, rows: Rows, metadata: Metadata
 ) -> dict[str, Channel]:
     channels: dict[str, Channel] = {}
     for number, (original, unit) in enumerate(zip(index.ids, index.units, strict=True)):
-        name = free_name(name_of(original, unit, found), original, channels, found)
-        gain, symbol = units.si(unit)
+        name = metadata.free_name(name_of(original, unit, metadata), original, channels)
+        gain, symbol = si_unit(unit)
         starts, lengths = (a[order, number] for a in (index.starts, index.lengths))
         column = EncodedColumn(stamp, starts, lengths, rows)
         channels[name] = Channel(
@@ -110,21 +109,21 @@ def _channels(
     return channels
 
 
-def _settle_height(channels: dict[str, Channel], rows: Rows, found: Found) -> None:
+def _settle_height(channels: dict[str, Channel], rows: Rows, metadata: Metadata) -> None:
     """Give ``height``, and turn it if z is largest where the tip is at the sample."""
     with np.errstate(all="ignore"):
-        _settle(channels, rows, found)
+        _settle(channels, rows, metadata)
 
 
-def _settle(channels: dict[str, Channel], rows: Rows, found: Found) -> None:
+def _settle(channels: dict[str, Channel], rows: Rows, metadata: Metadata) -> None:
     name = next((n for n in ("height_sensor", "height_commanded") if n in channels), None)
     for one, channel in channels.items():
         looked_at = np.concatenate([np.zeros(0), *_some(channel, rows)])
         if len(looked_at) > 1 and (looked_at == looked_at[0]).all():
-            found.warn(f"{channel.original} is dead: it is {looked_at[0]:g} {channel.unit}")
+            metadata.warn(f"{channel.original} is dead: it is {looked_at[0]:g} {channel.unit}")
             name = None if one == name else name
     if name is None:
-        found.warn("there is no height: no z was recorded that changes")
+        metadata.warn("there is no height: no z was recorded that changes")
         return
     dips = []
     for values in _some(channels[name], rows):
@@ -133,8 +132,8 @@ def _settle(channels: dict[str, Channel], rows: Rows, found: Found) -> None:
     if dips and np.median(dips) < 0:
         channels[name] = upward(channels[name])
     channels["height"] = replace(channels[name], name="height")
-    found.values["height_source"] = name.removeprefix("height_")
-    found.sources["height_source"] = channels[name].source
+    metadata.values["height_source"] = name.removeprefix("height_")
+    metadata.sources["height_source"] = channels[name].source
 
 
 def _some(channel: Channel, rows: Rows) -> list[FloatArray]:
@@ -151,23 +150,23 @@ def _some(channel: Channel, rows: Rows) -> list[FloatArray]:
     return out
 
 
-def _metadata(start: dict[str, Any], parameters: dict[str, Any], found: Found) -> None:
-    found.add("operating_mode", "PinPoint", "format of the file")
+def _metadata(start: dict[str, Any], parameters: dict[str, Any], metadata: Metadata) -> None:
+    metadata.add("operating_mode", "PinPoint", "format of the file")
     date = _date(start)
-    found.add("start_time", date.isoformat() if date else None, "scan.start time")
+    metadata.add("start_time", date.isoformat() if date else None, "scan.start time")
     width = frames.number(start, "geometry", "width")
-    found.add("scan_size", width * 1e-6 if width else None, "geometry.width")
+    metadata.add("scan_size", width * 1e-6 if width else None, "geometry.width")
     angle = frames.number(start, "geometry", "rotation")
     if angle is not None:
-        found.add("scan_angle", math.radians(angle), "geometry.rotation")
+        metadata.add("scan_angle", math.radians(angle), "geometry.rotation")
         if angle:
-            found.warn("the scan is turned: x and y are along its axes, turned by scan_angle")
+            metadata.warn("the scan is turned: x and y are along its axes, turned by scan_angle")
     calibration = frames.part(parameters, "cantilever", "cal")
     constant = frames.number(calibration, "forceConstant")
-    found.add("spring_constant", constant or None, "cantilever.cal.forceConstant")
+    metadata.add("spring_constant", constant or None, "cantilever.cal.forceConstant")
     slope = frames.number(calibration, "forceSlope")
     if slope:
-        found.warn(
+        metadata.warn(
             f"cantilever.cal.forceSlope is {slope:g} without a unit: there is no "
             f"deflection_sensitivity (if it counts V/nm, it is {1 / slope:.4g} nm/V)"
         )
@@ -181,7 +180,7 @@ def _date(frame: dict[str, Any]) -> datetime | None:
 
 
 def _grid(
-    start: dict[str, Any], index: Index, order: IntArray, found: Found
+    start: dict[str, Any], index: CurveIndex, order: IntArray, metadata: Metadata
 ) -> tuple[int, int] | None:
     """Rows and columns, where each pixel has one curve."""
     columns = frames.number(start, "geometry", "pixelWidth") or 0
@@ -191,16 +190,16 @@ def _grid(
         (index.slow[order] * int(columns) + index.fast[order] == np.arange(n)).all()
     ):
         return int(rows), int(columns)
-    found.warn(f"{n} curves do not fill a map of {rows:g} x {columns:g} pixels")
+    metadata.warn(f"{n} curves do not fill a map of {rows:g} x {columns:g} pixels")
     return None
 
 
-def _places(
-    start: dict[str, Any], stop: dict[str, Any], index: Index, order: IntArray
-) -> Callable[[], CurveTable]:
+def _curve_table(
+    start: dict[str, Any], stop: dict[str, Any], index: CurveIndex, order: IntArray
+) -> Callable[[], Table]:
     """Positions, order and start times, worked out when they are asked for."""
 
-    def table() -> CurveTable:
+    def table() -> Table:
         n = len(order)
         column, row = index.fast[order], index.slow[order]
         out: dict[str, AnyArray] = {"row": row, "column": column, "acquisition_order": order}

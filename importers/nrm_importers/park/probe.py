@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nrm_importers.found import Found
+from nrm_importers.metadata import Metadata
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.model import Channel
 
@@ -58,7 +58,7 @@ def fall(values: FloatArray) -> float:
     return float(values[:end].mean() - values[-end:].mean()) if len(values) else 0.0
 
 
-def settle(channels: dict[str, Channel], counts: IntArray, found: Found) -> tuple[str, str]:
+def settle(channels: dict[str, Channel], counts: IntArray, metadata: Metadata) -> tuple[str, str]:
     """Choose the height, and report what is wrong with the channels.
 
     Returns
@@ -67,27 +67,27 @@ def settle(channels: dict[str, Channel], counts: IntArray, found: Found) -> tupl
         Kinds of the two halves.
     """
     with np.errstate(all="ignore"):
-        return _settle(channels, counts, found)
+        return _settle(channels, counts, metadata)
 
 
-def _settle(channels: dict[str, Channel], counts: IntArray, found: Found) -> tuple[str, str]:
+def _settle(channels: dict[str, Channel], counts: IntArray, metadata: Metadata) -> tuple[str, str]:
     probes = {name: Probe(channel, counts) for name, channel in channels.items() if name != "time"}
     for name, one in probes.items():
         constant = one.constant()
         if constant is not None:
             channel = channels[name]
-            found.warn(
+            metadata.warn(
                 f"{channel.original} is dead: it is {constant:g} {channel.unit}".rstrip()
                 + " in all samples that were looked at"
             )
-    kinds = _choose_height(channels, probes, found)
+    kinds = _choose_height(channels, probes, metadata)
     if "deflection" in probes and "force_normal" in probes:
-        _compare_force(probes["deflection"], probes["force_normal"], found)
+        _compare_force(probes["deflection"], probes["force_normal"], metadata)
     return kinds
 
 
 def _choose_height(
-    channels: dict[str, Channel], probes: dict[str, Probe], found: Found
+    channels: dict[str, Channel], probes: dict[str, Probe], metadata: Metadata
 ) -> tuple[str, str]:
     """Give ``height``: the sensor if it varies with the ramp, else what was commanded."""
     falls: dict[str, float] = {}
@@ -105,16 +105,16 @@ def _choose_height(
         chosen = "height_sensor"
     elif "height_sensor" in channels and probes["height_sensor"].constant() is None:
         what = channels["height_sensor"].original
-        found.warn(f"{what} does not follow the ramp and is not used as height")
+        metadata.warn(f"{what} does not follow the ramp and is not used as height")
     if chosen not in channels:
-        found.warn("there is no height: neither a z sensor nor a commanded ramp was recorded")
+        metadata.warn("there is no height: neither a z sensor nor a commanded ramp was recorded")
         return "other", "other"
     channels["height"] = replace(channels[chosen], name="height")
-    found.values["height_source"] = chosen.removeprefix("height_")
-    found.sources["height_source"] = channels[chosen].source
+    metadata.values["height_source"] = chosen.removeprefix("height_")
+    metadata.sources["height_source"] = channels[chosen].source
     rises = probes[chosen].median(fall, 1) * (1.0 if falls[chosen] >= 0 else -1.0) < 0
     if not falls[chosen] or not rises:
-        found.warn("the height does not fall and rise again: approach and retract are not told")
+        metadata.warn("the height does not fall and rise again: approach and retract are not told")
         return "other", "other"
     return "approach", "retract"
 
@@ -129,7 +129,7 @@ def upward(channel: Channel) -> Channel:
     )
 
 
-def _compare_force(deflection: Probe, force: Probe, found: Found) -> None:
+def _compare_force(deflection: Probe, force: Probe, metadata: Metadata) -> None:
     """Report a Force that was made with another sensitivity than the header's."""
     slopes = []
     for volts, newtons in zip(deflection.halves, force.halves, strict=True):
@@ -142,14 +142,14 @@ def _compare_force(deflection: Probe, force: Probe, found: Found) -> None:
         return
     slope = float(np.median(slopes))
     if slope < 0:
-        found.warn("Force falls as Vertical (A-B) rises: one of the two has the wrong sign")
-    stiffness = found.values.get("spring_constant")
-    sensitivity = found.values.get("deflection_sensitivity")
+        metadata.warn("Force falls as Vertical (A-B) rises: one of the two has the wrong sign")
+    stiffness = metadata.values.get("spring_constant")
+    sensitivity = metadata.values.get("deflection_sensitivity")
     if stiffness is None or sensitivity is None:
         return
     expected = stiffness * sensitivity
     if abs(slope - expected) > _AGREES * abs(expected):
-        found.warn(
+        metadata.warn(
             f"the stored Force was made with {slope * 1e9:.6g} nN/V, but force constant and "
             f"sensitivity in the header give {expected * 1e9:.6g} nN/V "
             f"({100 * (slope / expected - 1):+.1f} %): Force is kept as it is stored"

@@ -63,15 +63,15 @@ class TextLog:
         """Look for a line of titles with a time and a potential."""
         if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
             return 0
-        from nrm_importers.potentiostat import text
+        from nrm_importers.potentiostat import log_table
 
-        return text.sniff(head)
+        return log_table.sniff(head)
 
     def read(self, path: Path) -> Log:
         """Read a table."""
-        from nrm_importers.potentiostat import text
+        from nrm_importers.potentiostat import log_table
 
-        return text.read(path)
+        return log_table.read(path)
 
 
 @hookimpl

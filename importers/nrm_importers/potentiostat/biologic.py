@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nrm_importers.potentiostat.text import find_titles, load, read_table
+from nrm_importers.potentiostat.log_table import find_titles, read_table
 from nrm_plugin.columns import FloatArray
+from nrm_plugin.delimited import load
 from nrm_plugin.errors import CorruptFile, InvalidInput, MissingPackage
 from nrm_plugin.potential import Log
 

@@ -80,12 +80,12 @@ def parse(texts: Sequence[str], *, month_first: bool | None = None) -> Dates:
         series.str.replace(",", ".", regex=False), format=_format(match), errors="coerce", utc=True
     )
     values = moments.dt.tz_localize(None).to_numpy("M8[us]")
-    known = values[~np.isnat(values)]
-    if not len(known):
+    valid = values[~np.isnat(values)]
+    if not len(valid):
         raise InvalidInput(f"{first!r} is no date")
     step = 1.0 if match[6] else 60.0
-    seconds = (values - known[0]) / np.timedelta64(1, "s")
-    return Dates(seconds, known[0], zone, 10.0 ** (1 - len(match[7])) if match[7] else step)
+    seconds = (values - valid[0]) / np.timedelta64(1, "s")
+    return Dates(seconds, valid[0], zone, 10.0 ** (1 - len(match[7])) if match[7] else step)
 
 
 def _format(match: re.Match[str]) -> str:

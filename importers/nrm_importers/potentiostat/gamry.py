@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from nrm_importers.potentiostat import dates
-from nrm_importers.potentiostat.text import load, numbers, read_columns
+from nrm_importers.potentiostat.log_table import numbers, read_columns
 from nrm_importers.potentiostat.titles import Role, Title, complete, roles, title
 from nrm_plugin.columns import FloatArray
+from nrm_plugin.delimited import load
 from nrm_plugin.errors import CorruptFile, InvalidInput
 from nrm_plugin.potential import Log
 
@@ -24,8 +25,8 @@ _TABLE = re.compile(r"(\w+)\tTABLE(?:\t(\d+))?\s*")
 _OPEN_CIRCUIT = "OCVCURVE"
 
 
-@dataclass(frozen=True)
-class _Curve:
+@dataclass(frozen=True, kw_only=True)
+class GamryCurve:
     """A table: its name, how many points it announces, and its numbers."""
 
     name: str
@@ -36,6 +37,7 @@ class _Curve:
 
     @property
     def open_circuit(self) -> bool:
+        """Whether it is the record of the open circuit before the numbered curves."""
         return self.name == _OPEN_CIRCUIT
 
 
@@ -77,8 +79,8 @@ def read(path: Path) -> Log:
     )
 
 
-def _curves(path: Path, lines: list[str], encoding: str) -> list[_Curve]:
-    found = []
+def _curves(path: Path, lines: list[str], encoding: str) -> list[GamryCurve]:
+    curves = []
     for number, line in enumerate(lines):
         match = _TABLE.fullmatch(line)
         if match is None:
@@ -90,48 +92,48 @@ def _curves(path: Path, lines: list[str], encoding: str) -> list[_Curve]:
             end -= 1  # no line break follows: the last line may be cut
         curve = _curve(path, match, lines[number + 1 : end], encoding)
         if curve is not None:
-            found.append(curve)
-    return found
+            curves.append(curve)
+    return curves
 
 
-def _curve(path: Path, match: re.Match[str], lines: list[str], encoding: str) -> _Curve | None:
+def _curve(path: Path, match: re.Match[str], lines: list[str], encoding: str) -> GamryCurve | None:
     """Read a table; None if it has no potential over time, or no points."""
     if len(lines) < 3:
         return None
     names, units = lines[0].strip().split("\t"), lines[1].strip().split("\t")
-    known = roles([title(n, u) for n, u in zip(names, units, strict=False)])
-    if not complete(known) or "time" not in known:
+    titles = roles([title(n, u) for n, u in zip(names, units, strict=False)])
+    if not complete(titles) or "time" not in titles:
         return None
     body = "\n".join(line.strip() for line in lines[2:]).encode(encoding, "replace")
-    frame = read_columns(path, body, "\t", known, encoding)
-    columns = {role: numbers(frame[role]) * _factor(known, role) for role in frame}
-    there = np.isfinite(columns["time"]) & np.isfinite(columns["potential"])
-    if not there.any():
+    frame = read_columns(path, body, "\t", titles, encoding)
+    columns = {role: numbers(frame[role]) * _factor(titles, role) for role in frame}
+    finite = np.isfinite(columns["time"]) & np.isfinite(columns["potential"])
+    if not finite.any():
         raise CorruptFile(path, None, f"points in {match[1]}", "none")
-    current = columns.get("current", np.full(len(there), np.nan))
-    return _Curve(
-        match[1],
-        int(match[2]) if match[2] and len(match[2]) < 10 else None,
-        columns["time"][there],
-        columns["potential"][there],
-        current[there],
+    current = columns.get("current", np.full(len(finite), np.nan))
+    return GamryCurve(
+        name=match[1],
+        announced=int(match[2]) if match[2] and len(match[2]) < 10 else None,
+        time=columns["time"][finite],
+        potential=columns["potential"][finite],
+        current=current[finite],
     )
 
 
-def _factor(known: dict[Role, Title], role: str) -> float:
-    for name, one in known.items():
+def _factor(titles: dict[Role, Title], role: str) -> float:
+    for name, one in titles.items():
         if name == role and name != "cycle":
             return one.factor(name)
     return 1.0
 
 
-def _number(curve: _Curve) -> int:
+def _number(curve: GamryCurve) -> int:
     """Number of a cycle from the table's name; -1 for the open circuit before."""
     match = re.search(r"(\d+)$", curve.name)
     return -1 if curve.open_circuit or match is None else min(int(match[1][:9]), 10**9)
 
 
-def _on_one_axis(curves: list[_Curve], lead: float) -> list[FloatArray]:
+def _on_one_axis(curves: list[GamryCurve], lead: float) -> list[FloatArray]:
     """Times since the file's date: open circuit ends where the curves begin.
 
     Raises
@@ -159,7 +161,7 @@ class _Lead:
     words: str
 
 
-def _lead(settings: dict[str, list[str]], curves: list[_Curve]) -> _Lead:
+def _lead(settings: dict[str, list[str]], curves: list[GamryCurve]) -> _Lead:
     """Add up what comes before the first curve."""
     parts: list[tuple[str, float]] = []
     conditioning = settings.get("CONDIT", [])
@@ -190,11 +192,11 @@ def _start(
     if not dates.looks_like(text):
         return None, 0.0, ["the file has no date and time that can be read"]
     try:
-        found = dates.parse([text])
+        date = dates.parse([text])
     except InvalidInput:  # 3/4/2025: the program writes what Windows is set to
-        found = dates.parse([text], month_first=True)
+        date = dates.parse([text], month_first=True)
         a, b = re.split(r"[/-]", day)[:2]
         same = int(a) == int(b)
         doubt = [] if same else [f"its date {day} is taken as month/day/year"]
-        return found.start, found.step, doubt
-    return found.start, found.step, []
+        return date.start, date.step, doubt
+    return date.start, date.step, []

@@ -104,13 +104,13 @@ class Title:
         if not self.unit:
             raise InvalidInput(f"{self.name} has no unit: call it '{self.name} ({usual})'")
         if usual == "s":
-            found = _SECONDS.get(self.unit.lower())
+            factor = _SECONDS.get(self.unit.lower())
         else:
-            known = units.si(self.unit)
-            found = known[0] if known is not None and known[1] == usual else None
-        if found is None:
+            si = units.si(self.unit)
+            factor = si[0] if si is not None and si[1] == usual else None
+        if factor is None:
             raise InvalidInput(f"{self.name} is in {self.unit[:40]!r}, and must be in {usual}")
-        return found
+        return factor
 
 
 def title(cell: str, unit: str | None = None) -> Title:
@@ -129,9 +129,9 @@ def title(cell: str, unit: str | None = None) -> Title:
         match = pattern.fullmatch(cell)
         if match is None or not match[1]:
             continue
-        name, found = match[1], _plain(match[2])
-        if found.lower() in _SECONDS or units.si(found) or pattern is _BRACKETS:
-            return Title(name, found)
+        name, inside = match[1], _plain(match[2])
+        if inside.lower() in _SECONDS or units.si(inside) or pattern is _BRACKETS:
+            return Title(name, inside)
     return Title(cell, "")
 
 
@@ -141,16 +141,16 @@ def _plain(unit: str) -> str:
 
 
 def roles(titles: Sequence[Title]) -> dict[Role, Title]:
-    """Find the columns that are known; of several that could be the same, the first."""
-    found: dict[Role, Title] = {}
+    """Columns by what they hold; of several that could be the same, the first."""
+    columns: dict[Role, Title] = {}
     for number, one in enumerate(titles):
         name = " ".join(re.sub(r"[\W_]+", " ", one.name.lower()).split())
         for role, names in _NAMES.items():
-            if name in names and role not in found:
-                found[role] = Title(one.name, one.unit, number)
-    return found
+            if name in names and role not in columns:
+                columns[role] = Title(one.name, one.unit, number)
+    return columns
 
 
-def complete(found: dict[Role, Title]) -> bool:
+def complete(columns: dict[Role, Title]) -> bool:
     """Whether there is a potential over time."""
-    return "potential" in found and ("time" in found or "date" in found)
+    return "potential" in columns and ("time" in columns or "date" in columns)

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from nrm_plugin.cli.calibrate.inputs import Quantity
+from nrm_plugin.cli.options import WithUnit
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.text import with_unit
 
@@ -25,7 +25,7 @@ _COMMANDS = {
 }
 
 #: Values with a unit on the command line.
-LENGTH, MODULUS, FORCE = Quantity("m", "nm"), Quantity("Pa", "MPa"), Quantity("N", "nN")
+LENGTH, MODULUS, FORCE = WithUnit("m", "nm"), WithUnit("Pa", "MPa"), WithUnit("N", "nN")
 
 
 class Calculations(click.Group):
@@ -40,8 +40,8 @@ class Calculations(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(f"nrm_plugin.cli.fea.{cmd_name.replace('-', '_')}")
-        found: click.Command = module.command
-        return found
+        loaded: click.Command = module.command
+        return loaded
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List them in the help text without importing them."""
@@ -51,7 +51,7 @@ class Calculations(click.Group):
 
 @click.group("fea", cls=Calculations)
 def command() -> None:
-    """Compute with finite elements: forces, the shape factor, layers, and the way back.
+    """Compute with finite elements: forces, the shape factor, layers, and the inversion.
 
     Lengths, forces and moduli are given with their units: 10nm, 1MPa.
     """
@@ -65,7 +65,7 @@ def with_tip(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     @click.option(
         "--half-angle",
-        type=Quantity("rad", "deg"),
+        type=WithUnit("rad", "deg"),
         default="0deg",
         metavar="ANGLE",
         help="Half the angle of a conical tip; a cylinder if not given.",
@@ -145,7 +145,9 @@ def positive(what: str, value: float, unit: str) -> float:
     InvalidInput
     """
     if not (isfinite(value) and value > 0.0):
-        raise InvalidInput(f"{what} {with_unit(value, unit)} makes no sense: give a value above 0")
+        raise InvalidInput(
+            f"{what} {with_unit(value, unit)} is not possible: give a finite value above 0"
+        )
     return value
 
 
@@ -158,8 +160,8 @@ def moduli(storage: float, loss: float) -> complex:
     """
     if not loss >= 0.0:
         raise InvalidInput(
-            f"a loss modulus of {with_unit(loss, 'Pa')} makes no sense: a layer takes energy from "
-            "the tip, and gives it none"
+            f"a loss modulus of {with_unit(loss, 'Pa')} would give energy to the tip: "
+            "give 0 or more"
         )
     return complex(storage, loss)
 

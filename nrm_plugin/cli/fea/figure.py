@@ -10,6 +10,7 @@ import click
 
 from nrm_plugin.cli.fea import LENGTH, MODULUS, with_poisson, with_tip
 from nrm_plugin.cli.plot import SUFFIXES
+from nrm_plugin.text import with_unit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -100,18 +101,18 @@ def _drawn(tip: Tip, layer: Layer, modulus: float, amplitude: float) -> Figure:
     ]
     margin = max(0.02 * thickness, 2.0 * SMALLEST * tip.radius)
     depths = crowded(margin, thickness, 29)
-    found = {}
+    forces = {}
     for size in (1.0, 2.0):
         other = replace(tip, radius=size * tip.radius)
         force = lateral_force(other, layer, depths, amplitude, **numerics)
         for times in (1.0, _STIFFER):
-            name = f"R = {other.radius * 1e9:.4g} nm, E = {times * modulus * 1e-6:.4g} MPa"
-            found[name] = replace(force, force=times * force.force)
+            name = f"R = {with_unit(other.radius, 'm')}, E = {with_unit(times * modulus, 'Pa')}"
+            forces[name] = replace(force, force=times * force.force)
     factor = shape_factor(tip, layer, **numerics)
     edges = np.array(_SKIN) * thickness
     stack = replace(layer, modulus=Steps(edges, [modulus, _STIFFER * modulus, modulus]))
     even = np.linspace(margin, thickness - margin, 49)
     force = lateral_force(tip, stack, even, amplitude, **numerics)
     apparent = apparent_modulus(force, factor).real
-    line = (next(iter(found)), factor, modulus)
-    return figure2(sections, found, line, (force, stack, apparent))
+    line = (next(iter(forces)), factor, modulus)
+    return figure2(sections, forces, line, (force, stack, apparent))

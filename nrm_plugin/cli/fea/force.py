@@ -73,18 +73,18 @@ def command(
 
     layer = Layer(thickness, moduli(modulus, loss), poisson, domain)
     with progress(ctx):
-        found = lateral_force(tip, layer, depths, amplitude, workers=workers)
-    in_phase, quadrature = found.force.real.tolist(), found.force.imag.tolist()
+        result = lateral_force(tip, layer, depths, amplitude, workers=workers)
+    in_phase, quadrature = result.force.real.tolist(), result.force.imag.tolist()
     if as_json:
         values = {
-            "depth": found.depth.tolist(),
+            "depth": result.depth.tolist(),
             "force_in_phase": in_phase,
             "force_quadrature": quadrature,
         }
         click.echo(json.dumps(values, indent=2))
         return
     shown = [
-        ("depth", "m", found.depth.tolist()),
+        ("depth", "m", result.depth.tolist()),
         ("force in phase", "N", in_phase),
         ("quadrature", "N", quadrature),
     ]

@@ -22,7 +22,7 @@ from nrm_plugin.text import columns
 
 if TYPE_CHECKING:
     from nrm_plugin.fea import Inverted, Tip
-    from nrm_plugin.fea.measured import Measured
+    from nrm_plugin.fea.force_profile import ForceProfile
 
 
 @click.command("invert")
@@ -97,20 +97,20 @@ def command(
     layer = Layer(thickness, 1.0, poisson, domain)
     width = 0.2 * tip.radius if step is None else positive("--step", step, "m")
     nearest = 0.2 * tip.radius if low is None else positive("--from", low, "m")
-    measured, known = _measured(file, curve, edges)
-    amplitude = amplitude if amplitude is not None else known
+    measured, recorded = _measured(file, curve, edges)
+    amplitude = amplitude if amplitude is not None else recorded
     if amplitude is None:
         raise click.UsageError(
             f"{file} does not say the amplitude of the lateral motion: "
             "give --amplitude, such as 1nm"
         )
-    found: list[dict[str, Any]] = []
-    for given in measured:
+    reports: list[dict[str, Any]] = []
+    for profile in measured:
         if noise is not None:
             sigma = positive("--noise", noise, "N")
-            given = replace(given, noise=complex(sigma, sigma))
+            profile = replace(profile, noise=complex(sigma, sigma))
         try:
-            data = given.binned(width, nearest, thickness - 0.1 * tip.radius)
+            data = profile.binned(width, nearest, thickness - 0.1 * tip.radius)
             with progress(ctx):
                 result = invert(
                     tip,
@@ -122,23 +122,23 @@ def command(
                     workers=workers,
                 )
         except NrmError as error:  # the others go on
-            found.append({"of": given.label, "failed": str(error)})
-            click.echo(f"nrm: {given.label}: {error}", err=True)
+            reports.append({"of": profile.label, "failed": str(error)})
+            click.echo(f"nrm: {profile.label}: {error}", err=True)
             continue
         if not as_json:
-            click.echo(_text(data, result, thickness) + "\n" * (given is not measured[-1]))
-        found.append({"of": data.label, "failed": None, **_plain(result)})
+            click.echo(_text(data, result, thickness) + "\n" * (profile is not measured[-1]))
+        reports.append({"of": data.label, "failed": None, **_plain(result)})
     if as_json:
-        click.echo(json.dumps(found, indent=2))
-    ctx.exit(1 if any(one["failed"] for one in found) else 0)
+        click.echo(json.dumps(reports, indent=2))
+    ctx.exit(1 if any(one["failed"] for one in reports) else 0)
 
 
 def _measured(
     file: str, curve: int | None, edges: str | None
-) -> tuple[list[Measured], float | None]:
+) -> tuple[list[ForceProfile], float | None]:
     """Forces of a file, and the amplitude if it says so."""
     from nrm_plugin.cli.plot import edges_given
-    from nrm_plugin.fea.measured import from_results, from_table
+    from nrm_plugin.fea.force_profile import from_results, from_table
     from nrm_plugin.store.opened import holds_results, open_results
 
     if curve is not None and edges is not None:
@@ -153,7 +153,7 @@ def _measured(
     return forces, None if amplitude is None else float(amplitude)
 
 
-def _plain(found: Inverted) -> dict[str, Any]:
+def _plain(inverted: Inverted) -> dict[str, Any]:
     """What was found in types that JSON has; what is not known is null."""
     import numpy as np
 
@@ -161,56 +161,56 @@ def _plain(found: Inverted) -> dict[str, Any]:
         return [float(v) if np.isfinite(v) else None for v in values]
 
     layers = None
-    if found.layers is not None:
+    if inverted.layers is not None:
         names = ("from", "to", "storage_modulus", "loss_modulus")
-        rows = zip(*_layers(found, float(found.cells[-1])), strict=True)
+        rows = zip(*_layers(inverted, float(inverted.cells[-1])), strict=True)
         layers = [dict(zip(names, row, strict=True)) for row in rows]
     return {
-        "height": listed(found.heights),
-        "storage_modulus": listed(found.modulus.real),
-        "storage_low": listed(found.storage_low),
-        "storage_high": listed(found.storage_high),
-        "loss_modulus": listed(found.modulus.imag),
-        "loss_low": listed(found.loss_low),
-        "loss_high": listed(found.loss_high),
+        "height": listed(inverted.heights),
+        "storage_modulus": listed(inverted.modulus.real),
+        "storage_low": listed(inverted.storage_low),
+        "storage_high": listed(inverted.storage_high),
+        "loss_modulus": listed(inverted.modulus.imag),
+        "loss_low": listed(inverted.loss_low),
+        "loss_high": listed(inverted.loss_high),
         "layers": layers,
-        "misfit": found.misfit,
-        "noise": list(found.noise),
+        "misfit": inverted.misfit,
+        "noise": list(inverted.noise),
     }
 
 
 def _layers(
-    found: Inverted, thickness: float
+    inverted: Inverted, thickness: float
 ) -> tuple[list[float], list[float], list[float], list[float]]:
     """Where each layer begins and ends, and its two moduli."""
     import numpy as np
 
-    assert found.layers is not None
-    bounds = [0.0, *np.asarray(found.layers.edges).tolist(), thickness]
-    moduli = np.asarray(found.layers.moduli)
+    assert inverted.layers is not None
+    bounds = [0.0, *np.asarray(inverted.layers.edges).tolist(), thickness]
+    moduli = np.asarray(inverted.layers.moduli)
     return bounds[:-1], bounds[1:], moduli.real.tolist(), moduli.imag.tolist()
 
 
-def _text(data: Measured, found: Inverted, thickness: float) -> str:
+def _text(data: ForceProfile, inverted: Inverted, thickness: float) -> str:
     """The layers, if there are such, and the profile with its bands."""
     import numpy as np
 
-    lossy = bool(np.isfinite(found.loss_low).any())
-    lines = [f"{data.label}: misfit {found.misfit:.2f} (1 is the noise), bands of 95 %", ""]
-    if found.layers is not None:
-        start, stop, storage, loss = _layers(found, thickness)
+    lossy = bool(np.isfinite(inverted.loss_low).any())
+    lines = [f"{data.label}: misfit {inverted.misfit:.2f} (1 is the noise), bands of 95 %", ""]
+    if inverted.layers is not None:
+        start, stop, storage, loss = _layers(inverted, thickness)
         shown = [("from", "m", start), ("to", "m", stop), ("E'", "Pa", storage)]
         lines += [columns([*shown, *[("E''", "Pa", loss)] * lossy]), ""]
     shown = [
-        ("height", "m", found.heights.tolist()),
-        ("E'", "Pa", found.modulus.real.tolist()),
-        ("low", "Pa", found.storage_low.tolist()),
-        ("high", "Pa", found.storage_high.tolist()),
+        ("height", "m", inverted.heights.tolist()),
+        ("E'", "Pa", inverted.modulus.real.tolist()),
+        ("low", "Pa", inverted.storage_low.tolist()),
+        ("high", "Pa", inverted.storage_high.tolist()),
     ]
     if lossy:
         shown += [
-            ("E''", "Pa", found.modulus.imag.tolist()),
-            ("low", "Pa", found.loss_low.tolist()),
-            ("high", "Pa", found.loss_high.tolist()),
+            ("E''", "Pa", inverted.modulus.imag.tolist()),
+            ("low", "Pa", inverted.loss_low.tolist()),
+            ("high", "Pa", inverted.loss_high.tolist()),
         ]
     return "\n".join([*lines, columns(shown)])

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nrm_plugin.cli.calibrate.inputs import quantity
 from nrm_plugin.cli.fea import (
     LENGTH,
     amplitude,
@@ -19,7 +18,8 @@ from nrm_plugin.cli.fea import (
     with_workers,
 )
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.text import columns
+from nrm_plugin.text import columns, with_unit
+from nrm_plugin.units import quantity
 
 if TYPE_CHECKING:
     from nrm_plugin.fea import Layer, ShapeFactor, Tip
@@ -38,8 +38,8 @@ class Slab(click.ParamType):  # type: ignore[type-arg]
         """See click."""
         if isinstance(value, tuple):
             return value
-        thickness, equals, given = str(value).partition("=")
-        storage, _, loss = given.partition(",")
+        thickness, equals, modulus = str(value).partition("=")
+        storage, _, loss = modulus.partition(",")
         try:
             if not equals:
                 raise InvalidInput(f"{value!r}: write THICKNESS=MODULUS, such as 10nm=10MPa")
@@ -103,8 +103,8 @@ def command(
     count = int(min(np.ceil(layer.thickness / spacing - 0.5), _MOST + 2.0)) - 1
     if not 3 <= count <= _MOST:
         raise InvalidInput(
-            f"--step {spacing * 1e9:.4g} nm: 3 to {_MOST} steps must fit into the "
-            f"{layer.thickness * 1e9:.4g} nm of the layers"
+            f"--step {with_unit(spacing, 'm')}: 3 to {_MOST} steps must fit into the "
+            f"{with_unit(layer.thickness, 'm')} of the layers"
         )
     with progress(ctx):
         factor = _factor(tip, layer, workers) if constant is None else constant
@@ -114,7 +114,7 @@ def command(
         depths = depths[(depths >= near) & (layer.thickness - depths >= near)]
         force = lateral_force(tip, layer, depths, amplitude, workers=workers)
     apparent, true = apparent_modulus(force, factor), layer.moduli(force.distance)
-    found = {
+    values_of = {
         "depth": force.depth,
         "distance": force.distance,
         "force_in_phase": force.force.real,
@@ -127,7 +127,7 @@ def command(
     if as_json:
         plain = {
             name: [value if np.isfinite(value) else None for value in values.tolist()]
-            for name, values in found.items()
+            for name, values in values_of.items()
         }
         click.echo(json.dumps(plain, indent=2))
         return
@@ -144,7 +144,7 @@ def command(
     lossy = bool(np.any(true.imag != 0.0))
     shown = [
         (name, unit, values.tolist())
-        for (name, unit), values in zip(heads, found.values(), strict=True)
+        for (name, unit), values in zip(heads, values_of.values(), strict=True)
         if lossy or "''" not in name
     ]
     click.echo(columns(shown, indent=0))

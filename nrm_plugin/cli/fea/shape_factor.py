@@ -57,41 +57,41 @@ def command(
         check_output(Path(output), overwrite=overwrite)
     layer = Layer(thickness, 1.0, poisson, domain)
     with progress(ctx):
-        found = shape_factor(tip, layer, table=from_table, workers=workers)
+        factor = shape_factor(tip, layer, table=from_table, workers=workers)
     if output is not None:
-        write_shape_factor(found, output, overwrite=overwrite)
-    click.echo(json.dumps(_plain(found), indent=2) if as_json else _text(found))
+        write_shape_factor(factor, output, overwrite=overwrite)
+    click.echo(json.dumps(_plain(factor), indent=2) if as_json else _text(factor))
     if output is not None and not (ctx.obj and ctx.obj["quiet"]):
         click.echo(f"nrm: {output} written", err=True)
 
 
-def _plain(found: ShapeFactor) -> dict[str, Any]:
+def _plain(factor: ShapeFactor) -> dict[str, Any]:
     """What was found in types that JSON has."""
     return {
-        "shape_factor": found.constant,
+        "shape_factor": factor.constant,
         "fit": {
-            "from": found.window[0],
-            "to": found.window[1],
-            "r_squared": found.r_squared,
+            "from": factor.window[0],
+            "to": factor.window[1],
+            "r_squared": factor.r_squared,
         },
         "curve": {
-            "distance": found.distance.tolist(),
-            "shape_factor": found.curve.tolist(),
+            "distance": factor.distance.tolist(),
+            "shape_factor": factor.curve.tolist(),
         },
-        "radius_sensitivity": found.radius_sensitivity,
-        "source": found.source,
+        "radius_sensitivity": factor.radius_sensitivity,
+        "source": factor.source,
     }
 
 
-def _text(found: ShapeFactor) -> str:
-    start, stop = (with_unit(depth, "m") for depth in found.window)
-    change = 100.0 * (1.1**found.radius_sensitivity - 1.0)
-    at = _round_distances(found)
-    inside = [min(max(z, found.distance[0]), found.distance[-1]) for z in at]  # but for rounding
-    shown = [("distance", "m", at), ("local r_g", "", found.at(inside).tolist())]
+def _text(factor: ShapeFactor) -> str:
+    start, stop = (with_unit(depth, "m") for depth in factor.window)
+    change = 100.0 * (1.1**factor.radius_sensitivity - 1.0)
+    at = _round_distances(factor)
+    inside = [min(max(z, factor.distance[0]), factor.distance[-1]) for z in at]  # but for rounding
+    shown = [("distance", "m", at), ("local r_g", "", factor.at(inside).tolist())]
     lines = [
-        f"shape factor {found.constant:#.4g}  ({found.source})",
-        f"  line through penetrations from {start} to {stop}, R^2 = {found.r_squared:.4f}",
+        f"shape factor {factor.constant:#.4g}  ({factor.source})",
+        f"  line through penetrations from {start} to {stop}, R^2 = {factor.r_squared:.4f}",
         f"  a tip radius 10 % larger changes it by {change:+.1f} %",
         "",
         columns(shown, indent=0),
@@ -99,10 +99,10 @@ def _text(found: ShapeFactor) -> str:
     return "\n".join(lines)
 
 
-def _round_distances(found: ShapeFactor) -> list[float]:
+def _round_distances(factor: ShapeFactor) -> list[float]:
     """1, 2, 5, 10, ... nm from either end of the curve to the middle of the layer."""
-    thickness = found.layer.thickness
-    low, high = found.distance[0] * (1.0 - 1e-9), found.distance[-1] * (1.0 + 1e-9)
+    thickness = factor.layer.thickness
+    low, high = factor.distance[0] * (1.0 - 1e-9), factor.distance[-1] * (1.0 + 1e-9)
     steps = [digit * 10.0**power for power in range(-12, 0) for digit in (1.0, 2.0, 5.0)]
     near = list(takewhile(lambda z: z < 0.5 * thickness, steps))
     mirrored = [0.5 * thickness, *(thickness - z for z in reversed(near))]

@@ -1,0 +1,115 @@
+"""What is known about a recording: when it began, and the metadata of its curves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from nrm_daq.config import DaqConfig
+from nrm_daq.lockin_settings import FREQUENCY_TOLERANCE, as_metadata, changed
+from nrm_daq.recording import RecordingContents
+from nrm_plugin.errors import NrmError
+from nrm_plugin.hookspecs import LockInSettings
+from nrm_plugin.model import CurveSet
+
+#: Blocks from whose arrival the time of a triggered start is told.
+_FIRST_BLOCKS = 50
+
+
+@dataclass(frozen=True)
+class Start:
+    """When the first sample was taken: s since 1970, and how sure that is."""
+
+    time: float
+    uncertainty: float
+
+    @classmethod
+    def of(cls, recorded: RecordingContents, notes: Mapping[str, Any], rate: float) -> Start:
+        """From the clock around the start, or from when blocks arrived after a trigger."""
+        before, after = (1e-9 * t for t in notes.get("began", (0, 0)))
+        if before and not recorded.header.get("triggered"):
+            return cls(0.5 * (before + after), 0.5 * (after - before))
+        part = slice(0, _FIRST_BLOCKS)
+        ends = (recorded.firsts + recorded.counts + recorded.backlog)[part] / rate
+        began = 1e-9 * recorded.arrived[part] - ends
+        # A block comes late, never early.
+        return cls(float(began.min()), float(np.ptp(began)))
+
+    @property
+    def local(self) -> datetime:
+        """The time by this computer's clock, without its zone."""
+        aware = datetime.fromtimestamp(0, UTC) + timedelta(seconds=self.time)
+        return aware.astimezone().replace(tzinfo=None)
+
+
+def with_metadata(
+    curves: CurveSet,
+    config: DaqConfig,
+    header: Mapping[str, Any],
+    notes: Mapping[str, Any],
+    start: Start,
+) -> CurveSet:
+    """Add metadata: of the configuration, of the lock-in, of the experiment file."""
+    own: dict[str, Any] = {"start_time": start.local.isoformat(timespec="microseconds")}
+    if "height" in curves.channels:
+        own["height_source"] = "sensor"
+    if header["simulated"]:
+        own["simulated"] = True
+    curves = curves.with_metadata(own, "recorded")
+    curves = curves.with_metadata(config.known(), "configuration")
+    before = LockInSettings(**header["lock_in"])
+    read = as_metadata(before)
+    if "lock_in_after" in notes:
+        after = LockInSettings(**notes["lock_in_after"])
+        for name, (old, new) in changed(before, after).items():
+            curves = curves.with_warning(
+                f"the lock-in's {name.replace('_', ' ')} changed from {old} to {new} while it was "
+                "recorded"
+            )
+        later = as_metadata(after)
+        read = {key: value for key, value in read.items() if _same(value, later.get(key))}
+    curves = curves.with_metadata(read, before.identity or "configuration")
+    return _with_experiment(curves, header)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return bool(np.isclose(one, other, rtol=FREQUENCY_TOLERANCE))
+    return bool(one == other)
+
+
+def _with_experiment(curves: CurveSet, header: Mapping[str, Any]) -> CurveSet:
+    given = header.get("experiment")
+    if not given:
+        return curves
+    from nrm_plugin.experiment import check
+
+    try:
+        applied = check(given["text"], given["name"]).apply(curves)
+    except NrmError as error:  # nothing recorded is lost for it
+        return curves.with_warning(f"the experiment file was not applied: {error}")
+    for key, value in applied.metadata.items():
+        there = curves.metadata.get(key, value)
+        if not _same(there, value):
+            applied = applied.with_warning(
+                f"{key} = {value} of {given['name']} replaces {there} "
+                f"({curves.metadata_source[key]})"
+            )
+    return applied
+
+
+def header_text(recorded: RecordingContents) -> str:
+    """What describes the recording, with a summary of its block table, as JSON."""
+    header = {
+        **recorded.header,
+        "notes": recorded.notes,
+        "blocks": len(recorded.counts),
+        "largest_backlog": int(recorded.backlog.max(initial=0)),
+        "last_block_arrived": int(recorded.arrived[-1]),
+    }
+    return json.dumps(header, indent=1)

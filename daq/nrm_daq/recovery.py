@@ -1,0 +1,273 @@
+"""A recording as curves: cut into ramps, scaled, and with all that is known about it.
+
+Every sample of the recording belongs to a curve: what lies behind a ramp goes with it, and what
+comes before the first one with that. Segments say which samples are the ramp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nrm_daq.config import DaqConfig
+from nrm_daq.recording import RecordingContents, read
+from nrm_daq.recording_metadata import Start, header_text, with_metadata
+from nrm_daq.segmentation import Curve, Segmentation, segmented
+from nrm_plugin import __version__
+from nrm_plugin.columns import AnyArray, Rows, scaled_copy
+from nrm_plugin.errors import CorruptFile, NrmError
+from nrm_plugin.model import Channel, CurveSet, Origin
+from nrm_plugin.store import save_curves
+from nrm_plugin.tables import SEGMENT
+
+#: Samples between ramps that go with a curve; more of them are rows of their own.
+LONGEST_GAP = 1 << 22
+
+_OUTPUTS = ("lockin_output_x", "lockin_output_y")
+
+
+class VoltColumn:
+    """Volts of one channel in a recording.
+
+    Parameters
+    ----------
+    lag : float
+        How long behind the first channel it was sampled, in samples. It is shifted back by as
+        much, linearly between neighbours.
+    spoilt : sequence of (int, int)
+        Samples (start, stop) that mean nothing and read as NaN.
+    """
+
+    dtype: np.dtype[Any] = np.dtype("<f4")
+
+    def __init__(
+        self,
+        recorded: RecordingContents,
+        channel: int,
+        rows: Rows,
+        lag: float = 0.0,
+        spoilt: tuple[tuple[int, int], ...] = (),
+    ) -> None:
+        self.recorded, self.channel, self.rows = recorded, channel, rows
+        self.lag, self.spoilt = lag, spoilt
+
+    def fill(
+        self, first: int, stop: int, out: AnyArray, gain: float = 1.0, offset: float = 0.0
+    ) -> None:
+        """See `Column.fill`."""
+        start, end = self.rows.start(first), self.rows.start(stop)
+        before = min(start, 1) if self.lag else 0
+        volts = self.recorded.volts(self.channel, start - before, end)
+        if self.lag and len(volts) > 1:
+            steps = np.diff(volts)
+            volts = volts[before:].copy()
+            volts[1 - before :] -= np.float32(self.lag) * steps
+        for a, b in self.spoilt:
+            volts[max(0, a - start) : max(0, b - start)] = np.nan
+        scaled_copy(out, volts, gain, offset)
+
+
+class ClockColumn:
+    """Number of each sample in its curve."""
+
+    dtype: np.dtype[Any] = np.dtype("<i4")
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    def fill(
+        self, first: int, stop: int, out: AnyArray, gain: float = 1.0, offset: float = 0.0
+    ) -> None:
+        """See `Column.fill`."""
+        starts = np.array([self.rows.start(i) for i in range(first, stop)], np.int64)
+        number = np.arange(self.rows.start(first), self.rows.start(stop))
+        number -= np.repeat(starts, self.rows.sizes[first:stop])
+        scaled_copy(out, number.astype(np.int32), gain, offset)
+
+
+def recover(part: Path, out: Path, *, overwrite: bool = False) -> CurveSet:
+    """Turn a recording, finished or not, into a common file.
+
+    Returns
+    -------
+    CurveSet
+        What was written.
+
+    Raises
+    ------
+    MissingFile, CorruptFile
+        If there is no recording, or nothing in it.
+    OutputError
+    """
+    try:
+        curves = as_curves(read(part))
+    except NrmError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise CorruptFile(part, None, "what describes the recording", repr(error)) from error
+    save_curves(curves, out, overwrite=overwrite)
+    return curves
+
+
+def as_curves(recorded: RecordingContents) -> CurveSet:
+    """Return a recording as curves whose samples stay in it.
+
+    Raises
+    ------
+    CorruptFile
+        If there are no samples.
+    """
+    path, header = recorded.stamp.path, recorded.header
+    if not recorded.n_samples:
+        raise CorruptFile(path, None, "samples", "none: nothing was recorded")
+    notes = {key: value for note in recorded.notes for key, value in note.items()}
+    # What the lock-in was set to has an entry of its own; the plugin that asked it may be gone.
+    config = DaqConfig.from_values({**header["config"], "lock_in": {}})
+    setup, described = header["setup"], header["channels"]
+    rate = float(setup["rate"])
+    segmentation = segmented(recorded, config)
+    ramps = segmentation.curves
+    pieces = list(_pieces(ramps, recorded.n_samples))
+    rows = Rows(np.array([stop - start for start, stop, _ in pieces], np.int64))
+    start = Start.of(recorded, notes, rate)
+    spoilt = _spoilt(notes, start, rate, recorded.n_samples)
+    channels = {
+        "time": Channel(
+            "time", "s", ClockColumn(rows), 1.0 / rate, 0.0, "", "the board's sample clock"
+        )
+    }
+    for number, one in enumerate(described):
+        name = one["name"]
+        lag = setup["delays"][number] * rate if config.skew == "correct" else 0.0
+        column = VoltColumn(recorded, number, rows, lag, spoilt if name in _OUTPUTS else ())
+        source = f"{one['terminal']}, {one['range']:g} V range"
+        channels[name] = Channel(
+            name, one["unit"], column, one["gain"], one["offset"], one["terminal"], source
+        )
+    segments = _segments(pieces, ramps)
+    curves = CurveSet(
+        rows,
+        channels,
+        warnings=(*segmentation.warnings, *_warnings(recorded, notes, segmentation, spoilt)),
+        origins=(
+            Origin(path.name, "daq", f"nrm-plugin {__version__}", header_text(recorded), str(path)),
+        ),
+        segments_from=lambda: segments,
+        table_from=lambda: _table(rows, pieces, ramps, start, rate),
+    )
+    return with_metadata(curves, config, header, notes, start)
+
+
+def report_of(curves: CurveSet, path: Path, stopped: str = "") -> dict[str, Any]:
+    """Return what became of a recording, for people and programs."""
+    with_ramp = {int(s["curve"]) for s in curves.segments if s["kind"] != "other"}
+    interval = curves.channels["time"].gain
+    return {
+        "path": str(path),
+        "n_curves": curves.n_curves,
+        "curves_found": len(with_ramp),
+        "n_samples": curves.n_samples,
+        "duration": curves.n_samples * interval,
+        "rate": round(1.0 / interval, 6),
+        "channels": list(curves.channels),
+        "simulated": bool(curves.metadata.get("simulated", False)),
+        "stopped": stopped,
+        "warnings": list(curves.warnings),
+    }
+
+
+def _pieces(ramps: list[Curve], n_samples: int) -> Iterator[tuple[int, int, int]]:
+    """Rows as (start, stop, number of the curve or -1); together they are the recording."""
+
+    def gap(start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        for at in range(start, stop, LONGEST_GAP):
+            yield at, min(stop, at + LONGEST_GAP), -1
+
+    starts = [curve.start for curve in ramps]
+    if not ramps or starts[0] > LONGEST_GAP:
+        yield from gap(0, starts[0] if ramps else n_samples)
+    elif ramps:
+        starts[0] = 0
+    for number, curve in enumerate(ramps):
+        stop = starts[number + 1] if number + 1 < len(ramps) else n_samples
+        if stop - curve.stop > LONGEST_GAP:
+            yield starts[number], curve.stop, number
+            yield from gap(curve.stop, stop)
+        else:
+            yield starts[number], stop, number
+
+
+def _segments(pieces: list[tuple[int, int, int]], ramps: list[Curve]) -> AnyArray:
+    rows: list[tuple[int, int, int, str]] = []
+    for row, (start, stop, number) in enumerate(pieces):
+        if number < 0:
+            rows.append((row, 0, stop - start, "other"))
+            continue
+        lead = ramps[number].start - start
+        for segment in ramps[number].segments:
+            rows.append((row, lead + segment.start, lead + segment.stop, segment.kind))
+    return np.array(rows, SEGMENT)
+
+
+def _table(
+    rows: Rows,
+    pieces: list[tuple[int, int, int]],
+    ramps: list[Curve],
+    start: Start,
+    rate: float,
+) -> dict[str, AnyArray]:
+    n = len(rows)
+    since = np.array([piece[0] for piece in pieces]) / rate
+    table: dict[str, AnyArray] = {
+        "start_time": np.datetime64(start.local, "us") + np.round(since * 1e6).astype("m8[us]"),
+        "start_time_source": np.full(n, "time_channel"),
+        "start_time_uncertainty": np.full(n, start.uncertainty),
+    }
+    potential = np.array([ramps[i].potential if i >= 0 else np.nan for _, _, i in pieces])
+    if np.isfinite(potential).any():
+        table["potential"] = potential
+    return table
+
+
+def _spoilt(
+    notes: Mapping[str, Any], start: Start, rate: float, n_samples: int
+) -> tuple[tuple[int, int], ...]:
+    """Samples during which the lock-in's outputs could not be trusted."""
+    stretches = []
+    for begin, end, _ in notes.get("spoilt", ()):
+        first = max(0, int((begin - start.time) * rate))
+        last = min(n_samples, int((end - start.time) * rate) + 1)
+        if first < last:
+            stretches.append((first, last))
+    return tuple(stretches)
+
+
+def _warnings(
+    recorded: RecordingContents,
+    notes: Mapping[str, Any],
+    segmentation: Segmentation,
+    spoilt: tuple[tuple[int, int], ...],
+) -> Iterator[str]:
+    yield from recorded.header.get("warnings", ())
+    if "ended" not in notes:
+        yield "the recording was not ended: it holds what was on the disk when it broke off"
+    elif notes["ended"]:
+        yield str(notes["ended"])
+    if "not_asked" in notes:
+        yield str(notes["not_asked"])
+    if recorded.cut:
+        yield f"{recorded.cut} bytes at the end of the recording are no whole block"
+    for name, blocks in segmentation.clipped.items():
+        yield f"{name} reaches the end of the board's range in {blocks} blocks"
+    if spoilt:
+        faults = dict.fromkeys(f for _, _, words in notes["spoilt"] for f in words)
+        hit = [
+            i
+            for i, c in enumerate(segmentation.curves)
+            if any(a < c.stop and c.start < b for a, b in spoilt)
+        ]
+        curves = f"curves {', '.join(map(str, hit))}" if hit else "no curve"
+        yield f"the lock-in's outputs are NaN where it reported {', '.join(faults)}: in {curves}"

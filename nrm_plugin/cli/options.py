@@ -1,0 +1,150 @@
+"""Options of commands: numbers with units, KEY=VALUE, and those that a settings model has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+import click
+
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.text import exact
+from nrm_plugin.units import Unit, quantity
+from nrm_plugin.vocabulary import METADATA, nearest
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
+
+#: Put before the names of a model's options, so that they are not taken for a command's own.
+_OF_SETTINGS = "setting_"
+
+
+class WithUnit(click.ParamType):  # type: ignore[type-arg]
+    """A number with its unit, in SI. Without a unit it is refused, unless it has none.
+
+    Parameters
+    ----------
+    unit : str
+        SI unit.
+    usual : str, optional
+        Unit that people would write, for the example in the error.
+    """
+
+    def __init__(self, unit: str, usual: str = "") -> None:
+        self.unit, self.usual = unit, usual
+        self.name = unit or "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """See click."""
+        if isinstance(value, float):
+            return value
+        try:
+            return quantity(str(value), self.unit, self.usual)
+        except InvalidInput as error:
+            self.fail(str(error), param, ctx)
+
+
+def metadata_of(settings: Sequence[str]) -> dict[str, Any]:
+    """Metadata from ``--set KEY=VALUE``, in SI; a number without its unit is refused.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = (part.strip() for part in setting.partition("="))
+        key = METADATA.get(name)
+        if not equals or key is None:
+            hint = nearest(name, METADATA)
+            raise click.UsageError(f"--set {setting!r}: write KEY=VALUE with a known key.{hint}")
+        try:
+            plain = key.text or key.words or name == "simulated"
+            values[name] = key.check(name, text if plain else quantity(text, key.unit))
+        except InvalidInput as error:
+            raise click.UsageError(f"--set {name}: {error}") from None
+    return values
+
+
+def options_of(settings: type[BaseModel]) -> list[click.Option]:
+    """One option for each field of a settings model.
+
+    A field is called as its alias is, or as it is itself, with dashes; its description is the
+    help, and without a default the option must be given. Words to choose from (`Literal`), flags
+    (`bool`), lists (an option that may be repeated) and mappings (KEY=VALUE, repeated) are known;
+    any other value is a text that the model checks.
+    """
+    return [_option(field.alias or name, field) for name, field in settings.model_fields.items()]
+
+
+def _option(name: str, field: FieldInfo) -> click.Option:
+    kind, unit = _kind(field.annotation, field.metadata)
+    origin = get_origin(kind) or kind
+    flag, default = f"--{name.replace('_', '-')}", field.default
+    about: dict[str, Any] = {"help": field.description, "required": field.is_required()}
+    if origin is bool:
+        flag = f"{flag}/--no-{flag[2:]}" if default is True else flag
+        about |= {"is_flag": True, "default": None}
+    elif origin in (list, tuple, set, frozenset, dict):
+        about |= {"multiple": True, "metavar": "KEY=VALUE" if origin is dict else "VALUE"}
+    elif origin is Literal:
+        about["type"] = click.Choice(get_args(kind))
+    elif unit and unit.unit:
+        about["metavar"] = "VALUE"
+    else:
+        about["metavar"] = "NUMBER" if kind in (int, float) else "TEXT"
+    if isinstance(default, str | int | float) and default and origin is not bool:
+        text = exact(default, unit.unit) if unit and not isinstance(default, str) else default
+        about |= {"default": str(text), "show_default": True}
+    return click.Option([flag, _OF_SETTINGS + name], **about)
+
+
+def _kind(annotation: Any, marks: Sequence[Any]) -> tuple[Any, Unit | None]:
+    """Type of a field without None, and its unit if it has one."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation, *marks = get_args(annotation)
+        elif get_origin(annotation) in (Union, UnionType):
+            annotation = next(a for a in get_args(annotation) if a is not type(None))
+        else:
+            return annotation, next((m for m in marks if isinstance(m, Unit)), None)
+
+
+def settings_from(model: type[BaseModel], options: Mapping[str, Any]) -> BaseModel:
+    """Make settings of what was given for the options of `options_of`, and take the defaults.
+
+    Raises
+    ------
+    click.UsageError
+        Naming the option and what is wrong with it.
+    """
+    from pydantic import ValidationError
+
+    values: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        value = options[_OF_SETTINGS + key]
+        if value is None or value == ():
+            continue
+        is_mapping = get_origin(_kind(field.annotation, ())[0]) is dict
+        values[key] = _pairs(key, value) if is_mapping else value
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = f"--{str(first['loc'][0]).replace('_', '-')}: " if first["loc"] else ""
+        raise click.UsageError(where + first["msg"].removeprefix("Value error, ")) from None
+
+
+def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals:
+            raise click.UsageError(f"--{option} {text!r}: write KEY=VALUE")
+        pairs[name] = value
+    return pairs

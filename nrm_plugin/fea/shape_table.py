@@ -1,0 +1,107 @@
+"""The shape factor from a table that ships with the package.
+
+The table holds r_g of a bonded cylindrical tip with a spherical end over the distance from the
+electrode and the thickness in tip radii, and the Poisson ratio. `nrm_plugin.fea.tabulate` makes
+it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import as_file, files
+
+import numpy as np
+from scipy.interpolate import CubicSpline, RegularGridInterpolator
+
+from nrm_plugin.columns import FloatArray
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.fea.geometry import Layer, Tip
+from nrm_plugin.fea.shape import MARGIN, ShapeFactor, crowded, line, penetrations
+from nrm_plugin.text import with_unit
+
+_STEP = 0.02  # of the logarithm of the radius, for the sensitivity
+
+
+def look_up(tip: Tip, layer: Layer) -> ShapeFactor:
+    """Shape factor from the table.
+
+    Raises
+    ------
+    InvalidInput
+        If the table does not hold it.
+    """
+    thickness = layer.thickness / tip.radius
+    _check(tip, layer, thickness)
+    distance, curve = _curve(thickness, layer.poisson_ratio)
+    depth = penetrations(layer.thickness)
+    constant, r_squared = _constant(thickness, layer.poisson_ratio)
+    low, high = _range("thickness")
+    edges = np.clip(thickness * np.exp([_STEP, -_STEP]), low, high)
+    others = [_constant(float(edge), layer.poisson_ratio)[0] for edge in edges]
+    return ShapeFactor(
+        distance=distance * tip.radius,
+        curve=curve,
+        constant=constant,
+        window=(float(depth[0]), float(depth[-1])),
+        r_squared=r_squared,
+        radius_sensitivity=float(np.log(others[1] / others[0]) / np.log(edges[0] / edges[1])),
+        tip=tip,
+        layer=layer,
+        source="table",
+    )
+
+
+def _check(tip: Tip, layer: Layer, thickness: float) -> None:
+    if tip.half_angle or not tip.bonded:
+        raise InvalidInput(
+            "the table holds bonded cylindrical tips only: solve for this tip, without the table"
+        )
+    low, high = _range("thickness")
+    if not low <= thickness <= high:
+        raise InvalidInput(
+            f"the table holds layers of {low:g} to {high:g} tip radii, and this one has "
+            f"{thickness:.4g}: solve for it, without the table"
+        )
+    if layer.domain is not None and layer.domain < 4.0 * layer.thickness + tip.radius:
+        raise InvalidInput(
+            f"the table holds wide layers, and this one is held at a radius of "
+            f"{with_unit(layer.domain, 'm')}, less than 4 thicknesses beyond the tip: solve for it"
+        )
+
+
+def _curve(thickness: float, poisson_ratio: float) -> tuple[FloatArray, FloatArray]:
+    """Distances in tip radii, and r_g there."""
+    data = _data()
+    interpolator = RegularGridInterpolator(
+        (np.log(data["thickness"]), data["poisson_ratio"], np.arange(data["curve"].shape[2])),
+        np.log(data["curve"]),
+        method="cubic",
+    )
+    n = data["curve"].shape[2]
+    places = np.full((n, 3), [np.log(thickness), poisson_ratio, 0.0])
+    places[:, 2] = np.arange(n)
+    return crowded(MARGIN, thickness, n), np.exp(interpolator(places))
+
+
+def _constant(thickness: float, poisson_ratio: float) -> tuple[float, float]:
+    """Line through the integral of the curve, as through the force of which it is the slope."""
+    distance, curve = _curve(thickness, poisson_ratio)
+    logit = np.log(distance / (thickness - distance))
+    slope = CubicSpline(logit, curve * distance * (thickness - distance) / thickness)
+    depth = penetrations(thickness)
+    return line(depth, -4.0 * slope.antiderivative()(np.log((thickness - depth) / depth)))
+
+
+def _range(name: str) -> tuple[float, float]:
+    values = _data()[name]
+    return float(values[0]), float(values[-1])
+
+
+@cache
+def _data() -> dict[str, FloatArray]:
+    """Contents of the file: thickness (in tip radii), poisson_ratio, curve of these and places."""
+    with (
+        as_file(files("nrm_plugin.fea") / "data" / "shape_factor.npz") as path,
+        np.load(path) as file,
+    ):
+        return {name: file[name].astype(float) for name in file.files}

@@ -1,0 +1,231 @@
+"""The kinds of figures of ``nrm plot``, each with its settings.
+
+Their names and descriptions are where they are registered, in `nrm_plugin.builtin`. matplotlib is
+imported when the first is drawn.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt
+
+from nrm_plugin import figures, units
+from nrm_plugin.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from nrm_plugin.statistics import Regions
+
+
+def potentials(given: Any) -> Any:
+    """Potentials in V of a text with commas between them, or of several such texts."""
+    if isinstance(given, str):
+        return [units.parse(part, "V") for part in given.split(",")]
+    if isinstance(given, list | tuple) and all(isinstance(part, str) for part in given):
+        return [value for part in given for value in potentials(part)]
+    return given
+
+
+def length(given: Any) -> Any:
+    """Length in m of a text; one without a unit is refused, since 5 m and 5 nm are both a 5."""
+    if not isinstance(given, str):
+        return given
+    if given.strip()[-1:].isdigit():
+        raise InvalidInput(f"{given!r} has no unit: write 5nm or 85mm")
+    return units.parse(given, "m")
+
+
+Length = Annotated[float, BeforeValidator(length)]
+Potentials = Annotated[tuple[float, ...], BeforeValidator(potentials)]
+Numbers = tuple[NonNegativeInt, ...]
+
+_NUMBER = "number of a curve, from 0; may be repeated"
+_VARIABLE = "what is drawn: storage_modulus, shear_modulus_magnitude, viscosity, ..."
+_MODULUS, _GRADIENT = "shear_modulus_magnitude", "force_gradient_in_phase"
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class _OfCurves(_Settings):
+    curve: Numbers = Field((), description=_NUMBER)
+    results: Any = Field(None, description="results of these curves, for their contacts")
+
+
+class _OfOneCurve(_Settings):
+    curve: Numbers = Field((), description=_NUMBER)
+
+
+class _OfMap(_Settings):
+    variable: str = Field(_MODULUS, description="the same, or thickness, contact_height")
+    depth: Length = Field(5e-9, description="distance from the electrode, in m, or as 5nm")
+
+
+class _OfTopography(_Settings):
+    variable: str | None = Field(None, description="name of the image")
+
+
+class _ByRegion(_Settings):
+    edges: Potentials = Field(
+        (), description="potentials in V between which the regions lie, 2,1.5,1,0.5,0.005"
+    )
+    potential: Any = Field(None, description="the potentiostat's log")
+
+
+class _OfVoltammogram(_ByRegion):
+    curves: Any = Field(None, description="curves with a channel of the current")
+
+
+class _OfProfiles(_ByRegion):
+    variable: str = Field(_GRADIENT, description=_VARIABLE)
+
+
+class _OfViolin(_ByRegion):
+    variable: str = Field(_MODULUS, description=_VARIABLE)
+
+
+class _Densities(_Settings):
+    log: bool = Field(False, description="densities over the logarithm of the modulus")
+    conditional: bool = Field(False, description="densities at each distance, not over all")
+
+
+class _OfDensity(_Densities, _OfViolin):
+    pass
+
+
+class _OfFigure4(_Densities, _OfProfiles, _OfVoltammogram):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureKind:
+    """A kind of figure that a function draws: see `nrm_plugin.hookspecs.Figure`.
+
+    Attributes
+    ----------
+    needs : str
+    function : callable
+        Of data and settings, and of ``ax`` or ``figure``, on which it draws.
+    Settings : type
+    wide, several : bool
+        Whether it is as wide as a page; whether it has several panels.
+    """
+
+    needs: str
+    function: Callable[..., Any]
+    Settings: type[BaseModel] = _Settings
+    wide: bool = False
+    several: bool = False
+
+    def draw(self, data: Any, ax: Any, settings: Any = None) -> Any:
+        """Draw on axes; several panels share the place of the axes."""
+        if not self.several:
+            return self.function(data, settings or self.Settings(), ax=ax)
+        place = ax.get_subplotspec()
+        if place is None:
+            raise InvalidInput("this figure has several panels: give axes of a grid (subplots)")
+        part = ax.figure.add_subfigure(place)
+        ax.remove()
+        return self.draw_figure(data, part, settings)
+
+    def draw_figure(self, data: Any, figure: Any, settings: Any = None) -> Any:
+        """Fill an empty figure, and set its height."""
+        return self.function(data, settings or self.Settings(), figure=figure)
+
+
+def _regions(results: xr.Dataset, settings: Any) -> Regions | None:
+    """Regions between the edges; None where no curve has a potential."""
+    from nrm_plugin.figures.panels import has_potential
+    from nrm_plugin.statistics import DEFAULT_EDGES, regions
+
+    if not has_potential(results):
+        return None
+    found = regions(results, settings.edges or DEFAULT_EDGES)
+    for text in found.warnings:
+        warnings.warn(text, stacklevel=2)
+    if found.outside:
+        warnings.warn(f"curves outside the edges: {found.outside}", stacklevel=2)
+    return found
+
+
+def _trace(results: xr.Dataset, settings: Any) -> Any:
+    """Potential and current of the log, or else of the curves."""
+    trace = None
+    if settings.potential is not None:
+        trace = figures.log_trace(settings.potential, results)
+    elif settings.curves is not None:
+        trace = figures.recorded_trace(settings.curves, results)
+    asked = settings.potential is not None or settings.curves is not None
+    if trace is None and asked:
+        warnings.warn("there is no current: potentials are shown over time", stacklevel=2)
+    return trace
+
+
+def _raw(curves: Any, of: Any, **on: Any) -> Any:
+    return figures.raw(curves, of.curve or None, results=of.results, **on)
+
+
+def _referenced(curves: Any, of: Any, **on: Any) -> Any:
+    return figures.referenced(curves, of.curve or None, results=of.results, **on)
+
+
+def _curve(results: Any, of: Any, **on: Any) -> Any:
+    return figures.curve(results, of.curve[0] if of.curve else None, **on)
+
+
+def _voltammogram(results: Any, of: Any, **on: Any) -> Any:
+    return figures.voltammogram(results, _regions(results, of), trace=_trace(results, of), **on)
+
+
+def _profiles(results: Any, of: Any, **on: Any) -> Any:
+    return figures.profiles(results, _regions(results, of), of.variable, **on)
+
+
+def _density(results: Any, of: Any, **on: Any) -> Any:
+    how = {"log": of.log, "conditional": of.conditional}
+    return figures.density(results, _regions(results, of), of.variable, **how, **on)
+
+
+def _violin(results: Any, of: Any, **on: Any) -> Any:
+    return figures.violin(results, _regions(results, of), variable=of.variable, **on)
+
+
+def _map(results: Any, of: Any, **on: Any) -> Any:
+    return figures.map(results, of.variable, of.depth, **on)
+
+
+def _quality(results: Any, of: Any, **on: Any) -> Any:
+    return figures.quality(results, **on)
+
+
+def _topography(source: Any, of: Any, **on: Any) -> Any:
+    return figures.topography(source, of.variable, **on)
+
+
+def _figure4(results: Any, of: Any, **on: Any) -> Any:
+    shown, trace = _regions(results, of), _trace(results, of)
+    how = {"variable": of.variable, "log": of.log, "conditional": of.conditional}
+    return figures.figure4(results, shown, trace=trace, **how, **on)
+
+
+RAW = FigureKind(needs="curves", function=_raw, Settings=_OfCurves)
+REFERENCED = FigureKind(needs="curves", function=_referenced, Settings=_OfCurves)
+CURVE = FigureKind(needs="results", function=_curve, Settings=_OfOneCurve, several=True)
+VOLTAMMOGRAM = FigureKind(needs="results", function=_voltammogram, Settings=_OfVoltammogram)
+PROFILES = FigureKind(needs="results", function=_profiles, Settings=_OfProfiles)
+DENSITY = FigureKind(
+    needs="results", function=_density, Settings=_OfDensity, wide=True, several=True
+)
+VIOLIN = FigureKind(needs="results", function=_violin, Settings=_OfViolin, wide=True, several=True)
+MAP = FigureKind(needs="results", function=_map, Settings=_OfMap)
+QUALITY = FigureKind(needs="results", function=_quality, wide=True, several=True)
+TOPOGRAPHY = FigureKind(needs="either", function=_topography, Settings=_OfTopography)
+FIGURE4 = FigureKind(
+    needs="results", function=_figure4, Settings=_OfFigure4, wide=True, several=True
+)

@@ -1,0 +1,239 @@
+"""A potentiostat's times by the microscope's clock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+import numpy as np
+
+from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.potential.log import Log
+from nrm_plugin.vocabulary import nearest
+
+#: Differences between time zones in s: whole hours first, then half ones, the smallest first.
+_ZONES = sorted((k * 1800.0 for k in range(-52, 53)), key=lambda s: (s % 3600.0, abs(s)))
+
+
+@dataclass
+class MicroscopeClock:
+    """How the potentiostat's clock is related to the microscope's.
+
+    Attributes
+    ----------
+    offset : float or None
+        Added to the potentiostat's times in s; None if nobody said.
+    zone : str
+        Time zone of the microscope's clock; empty if nobody said.
+    start : datetime64 or None
+        When the log began by the microscope's clock, before the offset; None to believe the log.
+    warnings : list of str
+        Filled by `begin`.
+    """
+
+    offset: float | None = None
+    zone: str = ""
+    start: np.datetime64 | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def words(self) -> list[str]:
+        """The settings in words, as the results keep them."""
+        words = [f"clock offset {self.offset or 0.0:g} s"]
+        if self.zone:
+            words.append(f"time zone {self.zone}")
+        if self.start is not None:
+            words.append(f"start {self.start}")
+        return words
+
+    def begin(self, log: Log) -> np.datetime64:
+        """When the log's time 0 was by the microscope's clock.
+
+        Raises
+        ------
+        InvalidInput
+            If the log does not say, or its zone is known and the microscope's is not.
+        """
+        return self._local(log) + microseconds(self.offset or 0.0)
+
+    def _local(self, log: Log) -> np.datetime64:
+        if self.start is not None:
+            return self.start
+        if log.start is None:
+            raise InvalidInput(
+                f"{_name_of(log)} does not say when it began: give the date and time by the "
+                "microscope's clock (start, --log-start 2025-03-04T09:41:07)"
+            )
+        if log.time_zone:
+            return self._from_utc(log)
+        if self.offset is None and not self.zone:
+            self._warn(
+                f"neither {_name_of(log)} nor the curves say their time zone: both clocks are "
+                "taken to show the same time (clock_offset says that, or another difference)"
+            )
+        return log.start
+
+    def _from_utc(self, log: Log) -> np.datetime64:
+        assert log.start is not None
+        if self.zone:
+            known = zone(self.zone)
+            moment: datetime = log.start.astype("M8[us]").item()
+            ahead = known.utcoffset(moment.replace(tzinfo=UTC).astimezone(known)) or timedelta()
+            return log.start + microseconds(ahead.total_seconds())
+        match = re.fullmatch(r"([+-])(\d\d):?(\d\d)", log.time_zone)
+        if match is None:
+            raise InvalidInput(
+                f"the times of {_name_of(log)} are in {log.time_zone}: give the time zone of the "
+                "microscope's clock (time_zone, --time-zone Europe/London)"
+            )
+        ahead_s = (-1 if match[1] == "-" else 1) * (int(match[2]) * 3600.0 + int(match[3]) * 60.0)
+        self._warn(
+            f"the microscope's clock is taken to show the time of {_name_of(log)}, which is "
+            f"{log.time_zone} of UTC (time_zone says that, or another)"
+        )
+        return log.start + microseconds(ahead_s)
+
+    def _warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class JoinedLogs:
+    """Logs one after the other, by the microscope's clock.
+
+    Attributes
+    ----------
+    origin : datetime64
+        When `time` is 0.
+    time, potential : (n,) arrays
+        In s and V.
+    cycle : (n,) array of int or None
+        As the potentiostat counted, where one log did; -1 elsewhere.
+    last : (m,) array of int
+        Last point of each stretch without a gap.
+    start_uncertainty : float
+        The largest of the logs', in s.
+    """
+
+    origin: np.datetime64
+    time: FloatArray
+    potential: FloatArray
+    cycle: IntArray | None
+    last: IntArray
+    start_uncertainty: float
+
+    @property
+    def end(self) -> np.datetime64:
+        """When the last point was taken."""
+        return self.origin + microseconds(float(self.time[-1]))
+
+
+def join_logs(logs: Sequence[Log], clock: MicroscopeClock) -> JoinedLogs:
+    """Put logs on the microscope's clock, in order of time.
+
+    A gap between two logs is one if it is longer than twice the usual step within them.
+
+    Raises
+    ------
+    InvalidInput
+        If two of them cover the same time, or see `MicroscopeClock.begin`.
+    """
+    if clock.start is not None and len(logs) > 1:
+        raise InvalidInput("start says when one log began: give one log with it")
+    began = [clock.begin(log) for log in logs]
+    origin = min(b + microseconds(float(o.time[0])) for b, o in zip(began, logs, strict=True))
+    shifts = [(b - origin) / np.timedelta64(1, "s") for b in began]
+    parts = sorted(zip(shifts, logs, strict=True), key=lambda part: part[0] + part[1].time[0])
+    times = [log.time + shift for shift, log in parts]
+    ordered = [log for _, log in parts]
+    gaps = []
+    for i in range(1, len(times)):
+        gap = float(times[i][0] - times[i - 1][-1])
+        if gap < 0:
+            raise InvalidInput(
+                f"{_name_of(ordered[i - 1])} and {_name_of(ordered[i])} cover the same time"
+            )
+        steps = max(float(np.median(np.diff(t))) for t in (times[i - 1], times[i]))
+        if gap > 2.0 * steps:
+            gaps.append(i)
+    ends = np.cumsum([len(t) for t in times]) - 1
+    return JoinedLogs(
+        origin=origin,
+        time=np.concatenate(times),
+        potential=np.concatenate([log.potential for log in ordered]),
+        cycle=_cycles(ordered),
+        last=ends[[*(i - 1 for i in gaps), len(times) - 1]],
+        start_uncertainty=max(log.start_uncertainty for log in logs),
+    )
+
+
+def _cycles(logs: Sequence[Log]) -> IntArray | None:
+    """Cycles as they were counted, if one log did: counts of several begin anew."""
+    if sum(log.cycle is not None for log in logs) != 1:
+        return None
+    return np.concatenate([np.full(len(o.time), -1) if o.cycle is None else o.cycle for o in logs])
+
+
+def zone(name: str) -> ZoneInfo:
+    """Return a time zone by its name.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        near = nearest(name, available_timezones())
+        raise InvalidInput(
+            f"there is no time zone {name[:60]!r}; names are as Europe/London or UTC.{near}"
+        ) from None
+
+
+def no_overlap(began: Any, joined: JoinedLogs, clock: MicroscopeClock) -> InvalidInput:
+    """Say that no curve was taken while the log ran, and which offset would make them meet.
+
+    Parameters
+    ----------
+    began : (n,) array of datetime64
+        When the curves began; some are known.
+    joined : JoinedLogs
+    clock : MicroscopeClock
+    """
+    known = began[~np.isnat(began)]
+    first, last = known.min(), known.max()
+    seconds = (known - joined.origin) / np.timedelta64(1, "s")
+    end = joined.time[-1]
+    counts = [int(((seconds >= s) & (seconds <= s + end)).sum()) for s in _ZONES]
+    best = int(np.argmax(counts))
+    if counts[best]:
+        shift = _ZONES[best]
+        hint = f" ({shift / 3600.0:+g} h, as between time zones) they would meet"
+    else:
+        shift = float(seconds.min())
+        hint = " they would begin together"
+    total = (clock.offset or 0.0) + shift
+    return InvalidInput(
+        f"no curve was taken while the potentiostat's log ran: the curves began from "
+        f"{_shown(first)} to {_shown(last)}, the log is from {_shown(joined.origin)} to "
+        f"{_shown(joined.end)} by the microscope's clock. With a clock_offset of "
+        f"{total:.10g} s{hint}"
+    )
+
+
+def microseconds(seconds: float) -> np.timedelta64:
+    """Seconds as whole microseconds, in which dates are counted."""
+    return np.timedelta64(round(seconds * 1e6), "us")
+
+
+def _shown(moment: Any) -> str:
+    return str(np.datetime64(moment, "s")).replace("T", " ")
+
+
+def _name_of(log: Log) -> str:
+    return log.name or "the log"

@@ -1,0 +1,155 @@
+"""What the tip feels: normal equilibrium, and the lateral stiffness it meets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nrm_plugin.columns import FloatArray
+from nrm_plugin.simulate.instrument import Instrument
+from nrm_plugin.simulate.sample import Electrode, Interphase
+
+ComplexArray = NDArray[np.complex128]
+
+_POINTS = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equilibrium:
+    """Where cantilever and sample balance, with the solid surface at height 0.
+
+    Attributes
+    ----------
+    base, gap, force : arrays
+        Height of the cantilever's base (rising), the tip's distance from the surface, and the
+        normal force, in m and N.
+    turn : float
+        Height at which the force asked for is reached.
+    contact : float
+        Height at which the asymptote of the wall meets the baseline.
+    came_through : bool
+        Whether the tip touches the electrode there.
+    spring_constant : float
+    """
+
+    base: FloatArray
+    gap: FloatArray
+    force: FloatArray
+    turn: float
+    contact: float
+    came_through: bool
+    spring_constant: float
+
+    def at(self, height: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Gap and force at heights of the base."""
+        gap = np.interp(height, self.base, self.gap)
+        force = np.interp(height, self.base, self.force)
+        far = height > self.base[-1]
+        gap[far] = height[far]
+        force[far] = 0.0
+        near = height < self.base[0]  # a rigid wall: the tip stays, the cantilever bends
+        gap[near] = self.gap[0]
+        force[near] = self.force[0] + self.spring_constant * (self.base[0] - height[near])
+        return gap, force
+
+
+def normal_equilibrium(
+    interphase: Interphase, electrode: Electrode, spring_constant: float, force: float
+) -> Equilibrium:
+    """Balance cantilever against interphase and electrode up to a force.
+
+    The base's height follows from the gap, ``h = g - F(g) / k``, and rises with it, so that a
+    table turned around gives gap and force for any height.
+    """
+    reach = max(interphase.reach, 1e-9)
+    gap = np.linspace(0.0, reach, _POINTS)
+    pushed = interphase.normal_force(gap)
+    at_wall = float(pushed[0])
+    contact = 0.0
+    if not electrode.rigid:
+        deepest = 1e-9
+        while at_wall + float(electrode.normal_force(np.array(deepest))) < 1.5 * force:
+            deepest *= 1.5
+        inside = np.linspace(-deepest, 0.0, _POINTS)[:-1]
+        gap = np.concatenate([inside, gap])
+        pushed = np.concatenate([at_wall + electrode.normal_force(-inside), pushed])
+    base = gap - pushed / spring_constant
+    came_through = force > at_wall
+    if came_through and electrode.rigid:
+        turn = -force / spring_constant
+    else:
+        turn = float(np.interp(-force, -pushed, base))
+    if not electrode.rigid and came_through:
+        contact = _asymptote(base, pushed, turn)
+    return Equilibrium(
+        base=base,
+        gap=gap,
+        force=pushed,
+        turn=turn,
+        contact=contact,
+        came_through=came_through,
+        spring_constant=spring_constant,
+    )
+
+
+def _asymptote(base: FloatArray, force: FloatArray, turn: float) -> float:
+    """Where the tangent at the turn meets zero force."""
+    slope = np.gradient(force, base)
+    here = np.interp(turn, base, force)
+    return float(turn - here / np.interp(turn, base, slope))
+
+
+def lateral_stiffness(
+    gap: FloatArray,
+    normal: FloatArray,
+    interphase: Interphase,
+    electrode: Electrode,
+    instrument: Instrument,
+) -> tuple[ComplexArray, bool]:
+    """Lateral force per dither amplitude that the lever shows, N/m, and whether the tip slips.
+
+    Layer and lever are springs in series: ``K k / (K + k)``. On the electrode the solid contact
+    is added to the layer: an elastic spring that grows as the cube root of the load, with a slider
+    that gives way at friction times load. Its answer is that of an elastic-plastic (Jenkins)
+    element, whose first harmonic is partly out of phase: a slipping tip looks like loss.
+    """
+    soft = interphase.stiffness(np.maximum(gap, 0.0), instrument.shape_factor)
+    k = instrument.lateral_stiffness
+    load = np.maximum(normal - float(interphase.normal_force(np.array(0.0))), 0.0)
+    solid = (gap <= 0.0) & (load > 0.0)
+    contact = electrode.lateral_stiffness * np.cbrt(load / 1e-9)
+    with_lever = contact * k / (contact + k) if np.isfinite(k) else contact
+    wall: ComplexArray = with_lever.astype(complex)
+    slips = False
+    if np.isfinite(electrode.friction):
+        limit = electrode.friction * normal
+        wall = slipping_stiffness(with_lever, limit, instrument.dither_amplitude)
+        slips = bool(np.any(solid & (with_lever * instrument.dither_amplitude > limit)))
+    if not np.isfinite(k):
+        return soft + np.where(solid, wall, 0.0), slips
+    # The spring that gives this answer behind the lever; the layer lies beside it.
+    behind = soft + np.where(solid, wall * k / (k - wall), 0.0)
+    return behind * k / (behind + k), slips
+
+
+def slipping_stiffness(stiffness: FloatArray, limit: FloatArray, amplitude: float) -> ComplexArray:
+    """First harmonic of a spring with a slider, per amplitude, in N/m.
+
+    Parameters
+    ----------
+    stiffness : array
+        Of the spring in N/m.
+    limit : array
+        Force in N at which it slips.
+    amplitude : float
+        Of the motion, peak, in m.
+    """
+    reached = stiffness * amplitude
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(reached > 0, np.clip(limit / reached, 0.0, 1.0), 1.0)
+    angle = np.arccos(1.0 - 2.0 * ratio)
+    in_phase = stiffness / np.pi * (angle - np.sin(angle) * np.cos(angle))
+    loss = 4.0 / np.pi * stiffness * ratio * (1.0 - ratio)
+    return np.asarray(in_phase + 1j * loss)
