@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from nrm_plugin import simulate as sim
-from nrm_plugin.engine import kernels
 from nrm_plugin.engine.contact import Referenced, find_contacts
+from nrm_plugin.engine.loops import Crossing, reference
 from nrm_plugin.engine.signals import Block, parts, plan, read_block
 from nrm_plugin.engine.survey import survey
 from nrm_plugin.errors import MissingCalibration
@@ -152,14 +152,13 @@ def test_two_exact_lines_reach_the_cramer_rao_bound() -> None:
     exact = np.where(x < 0, -x, 0.0)
     begin = np.arange(curves + 1) * n
     y = (exact + sigma * rng.standard_normal((curves, n))).reshape(-1)
-    rows, clean = np.empty((curves, kernels.N_COLUMNS)), np.empty_like(y)
-    settings = np.array([1.0, 0.8, 0.2, -1.0, np.inf, 0.0, 0.0, -1.0, 0.003])
-    kernels.reference(begin, np.tile(x, curves), y, settings, clean, rows)
+    crossing = Crossing(two_lines=True, baseline=0.8, wall=0.2, spikes=False)
+    contacts, _ = reference(begin, np.tile(x, curves), y, crossing)
     base, wall = x[:800], x[exact > 0.2 * exact.max()]
     bound = sum(1 / len(w) + w.mean() ** 2 / np.sum((w - w.mean()) ** 2) for w in (base, wall))
-    std = rows[:, kernels.CONTACT].std()
+    std = contacts["contact"].std()
     assert std == pytest.approx(sigma * np.sqrt(bound), rel=0.05)
-    assert np.median(rows[:, kernels.STDERR]) == pytest.approx(sigma * np.sqrt(bound), rel=0.05)
+    assert np.median(contacts["stderr"]) == pytest.approx(sigma * np.sqrt(bound), rel=0.05)
 
 
 def test_a_shift_of_everything_changes_nothing() -> None:
@@ -173,20 +172,6 @@ def test_a_shift_of_everything_changes_nothing() -> None:
     here = find_contacts(block, plan(curves)[1], contact, found).contacts["contact"]
     there = find_contacts(moved, plan(curves)[1], contact, found).contacts["contact"]
     np.testing.assert_allclose(there - here, 500 * NM, atol=1e-15)
-
-
-def test_compiled_and_plain_agree() -> None:
-    curves, _ = sim.simulate(
-        sim.Sample(layer(20, 3)), sim.Instrument(detector=noise(0.2)), ramp(), n_curves=2
-    )
-    block = block_of(curves)
-    settings = np.array([0.0, 0.4, 0.3, -1.0, 0.003, 0.0, 1.0, -1.0, 0.003])
-    results = []
-    for function in (kernels.reference, kernels.reference.py_func):
-        rows, clean = np.empty((2, kernels.N_COLUMNS)), np.empty_like(block.deflection)
-        function(block.begin, block.height, block.deflection, settings, clean, rows)
-        results.append(rows)
-    np.testing.assert_allclose(results[0], results[1], rtol=1e-9)
 
 
 @pytest.mark.parametrize(

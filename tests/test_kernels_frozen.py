@@ -15,14 +15,14 @@ from nrm_plugin.engine.signals import Block, parts, plan, read_block
 from nrm_plugin.engine.survey import survey
 from nrm_plugin.recipe import Recipe
 
-from .frozen.make_frozen import METHODS, built
+from .frozen.curves import built
 
 FROZEN = Path(__file__).parent / "frozen"
 CASES = sorted(path.stem for path in FROZEN.glob("*.npz") if path.stem != "small_kernels")
 #: Columns of the frozen rows, in their order.
 ROWS = (
-    "height",
-    "height_stderr",
+    "contact",
+    "stderr",
     "baseline_end",
     "baseline_slope",
     "baseline_at",
@@ -32,10 +32,10 @@ ROWS = (
     "wall_length",
     "wall_samples",
     "noise",
-    "long_run_noise",
+    "long_run",
     "spikes",
     "saturated",
-    "other_height",
+    "other_contact",
 )
 COUNTS = ("baseline_end", "wall_begin", "wall_samples", "spikes", "saturated")
 #: A contact may differ by this much (m).
@@ -59,13 +59,13 @@ class Frozen:
         ranges = parts(self.curves, direction)
         return read_block(self.curves, self.plan, ranges, slice(None), direction)
 
-    def contact_settings(self, direction: str) -> kernels.Records:
+    def contact_settings(self, direction: str) -> kernels.RecordArray:
         two_lines, *others = self(direction, "contact_settings")
         order = ("baseline", "wall", "slope", "slope_stderr", "wave", "spikes")
         named = dict(zip((*order, "other_slope", "other_slope_stderr"), others, strict=True))
         return kernels.record(kernels.CONTACT_SETTINGS, two_lines=two_lines, **named)
 
-    def profile_settings(self, direction: str, method: str) -> kernels.Records:
+    def profile_settings(self, direction: str, method: str) -> kernels.RecordArray:
         half_width, amplitude, stiffness, spring_constant = self(direction, "settings")
         return kernels.record(
             kernels.PROFILE_SETTINGS,
@@ -76,10 +76,10 @@ class Frozen:
             spring_constant=spring_constant,
         )
 
-    def own(self, direction: str) -> kernels.Records:
-        return np.ascontiguousarray(self(direction, "own")).view(kernels.CURVE_SETTINGS)[:, 0]
+    def own(self, direction: str) -> kernels.RecordArray:
+        return np.ascontiguousarray(self(direction, "own")).view(kernels.CURVE)[:, 0]
 
-    def rows(self, direction: str) -> kernels.Records:
+    def rows(self, direction: str) -> kernels.RecordArray:
         return np.ascontiguousarray(self(direction, "rows")).view(kernels.CONTACT)[:, 0]
 
 
@@ -92,12 +92,12 @@ def lateral(block: Block) -> tuple[np.ndarray, np.ndarray] | None:
     return (block.in_phase, block.quadrature) if len(block.in_phase) else None
 
 
-def same_contacts(found: kernels.Records, expected: np.ndarray) -> None:
+def same_contacts(found: kernels.RecordArray, expected: np.ndarray) -> None:
     assert kernels.CONTACT.names == ROWS
     for column, name in zip(expected.T, ROWS, strict=True):
         if name in COUNTS:
             np.testing.assert_array_equal(found[name], column, err_msg=name)
-        elif name in ("height", "other_height"):
+        elif name in ("contact", "other_contact"):
             np.testing.assert_allclose(found[name], column, rtol=0.0, atol=TINY, err_msg=name)
         elif name == "baseline_slope":
             np.testing.assert_allclose(found[name], column, rtol=1e-9, atol=1e-14, err_msg=name)
@@ -130,9 +130,7 @@ def test_contacts(frozen: Frozen) -> None:
     for direction in frozen.directions:
         block = frozen.block(direction)
         settings = frozen.contact_settings(direction)
-        found, clean = kernels.find_contacts(
-            block.begin, block.height, block.deflection, settings
-        )
+        found, clean = kernels.find_contacts(block.begin, block.height, block.deflection, settings)
         same_contacts(found, frozen(direction, "rows"))
         expected = frozen(direction, "clean")
         if expected.ndim:  # a fringe was taken out
@@ -156,13 +154,13 @@ def test_lateral_checks(frozen: Frozen) -> None:
             block.begin, clean, block.in_phase, block.quadrature, contacts
         )
         for column, name in zip(
-            frozen(direction, "slip").T, ("exponent", "exponent_stderr", "straight"), strict=True
+            frozen(direction, "slip").T, ("exponent", "stderr", "straight"), strict=True
         ):
             np.testing.assert_allclose(found[name], column, rtol=1e-9, atol=1e-15)
         np.testing.assert_array_equal(found["missing"], frozen(direction, "dead"))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", kernels.METHODS)
 def test_profiles(frozen: Frozen, method: str) -> None:
     """Of the frozen contacts, so that nothing but the profiles differs."""
     for direction in frozen.directions:

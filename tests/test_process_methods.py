@@ -12,7 +12,7 @@ import xarray as xr
 import nrm_plugin as nrm
 from nrm_plugin import figures, plugins
 from nrm_plugin import simulate as sim
-from nrm_plugin.engine import kernels, loops, methods
+from nrm_plugin.engine import methods
 from nrm_plugin.hookspecs import ContactFound
 from nrm_plugin.parameters import Field, Fraction, Length, MethodSettings
 from nrm_plugin.recipe import Recipe
@@ -228,19 +228,6 @@ def test_our_methods_alone(curves: nrm.CurveSet) -> None:
     for other in (methods.LOCAL_LINEAR, methods.SAVITZKY_GOLAY, methods.TOTAL_VARIATION):
         gradient, _ = other.gradient(z, force, at)
         np.testing.assert_allclose(gradient, -0.05, rtol=1e-6)
-
-
-def test_records_are_the_columns_of_the_kernels() -> None:
-    assert len(loops.CONTACT.names) == kernels.N_COLUMNS
-    for name, column in (
-        ("contact", kernels.CONTACT),
-        ("baseline_at", kernels.BASELINE_AT),
-        ("wall_begin", kernels.WALL_BEGIN),
-        ("wall_samples", kernels.WALL_SAMPLES),
-        ("saturated", kernels.SATURATED),
-        ("other_contact", kernels.OTHER_CONTACT),
-    ):
-        assert loops.CONTACT.names.index(name) == column
 
 
 def test_what_is_registered_is_what_is_there(registry: plugins.Plugins) -> None:

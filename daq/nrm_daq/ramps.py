@@ -12,10 +12,11 @@ from typing import Protocol
 
 import numpy as np
 
-from nrm_daq import stream
-from nrm_daq.stream import ENTERED, FALLING, LEFT, LIMIT, NOTHING, RISING, Bins
+from nrm_daq.stream import Bins
 from nrm_daq.turning_points import Corner, corner, cuts
+from nrm_plugin import kernels
 from nrm_plugin.columns import FloatArray
+from nrm_plugin.kernels import ENTERED, FALLING, LEFT, LIMIT, NOTHING, RISING
 from nrm_plugin.vocabulary import SegmentKind
 
 #: Noise of the height above which a warning is given, as a part of the travel that makes a ramp.
@@ -103,8 +104,9 @@ class RampsByHeight:
     def __init__(self, bins: Bins, warnings: list[str], rate: float, travel: float) -> None:
         self._bins, self._warnings, self._rate, self._travel = bins, warnings, rate, travel
         self._at = self._begin = self._keep = 0
-        # Direction; lowest and highest value and where: see `stream.next_turn`.
-        self._state = np.array([0.0, inf, 0.0, -inf, 0.0])
+        self._state = kernels.record(
+            kernels.TURN_STATE, direction=0.0, low=inf, low_at=0.0, high=-inf, high_at=0.0
+        )
         self._fall: float | None = None  # where it began; at the begin of what is known if unseen
         self._fall_seen = False
         self._bottom: tuple[float, float] | None = None
@@ -117,7 +119,7 @@ class RampsByHeight:
         bins.add(channels)
         while True:
             heights, limit = bins.of("height"), self._keep + bins.most
-            event, self._at = stream.next_turn(
+            event, self._at = kernels.next_turn(
                 heights, bins.first, self._at, limit, self._travel, self._state
             )
             if event == NOTHING:
@@ -153,7 +155,7 @@ class RampsByHeight:
 
     def _corner(self, sign: float, stop: int, *, before: bool = True, after: bool = True) -> Corner:
         """Corner at the lowest (sign 1) or highest (-1) place since the turn before."""
-        extreme = int(self._state[stream.LOW_AT if sign > 0 else stream.HIGH_AT])
+        extreme = int(self._state["low_at" if sign > 0 else "high_at"])
         begin = self._begin
         y = sign * self._bins.of("height", begin, stop)
         found = corner(y, extreme - begin, before=before, after=after)
@@ -207,15 +209,16 @@ class RampsByHeight:
                 curves.append(self._curve(found.stop))
         elif self._fall is not None:
             self._warn(self._fall, "does not turn within `longest`, and was dropped")
-            self._state[:] = 0.0, inf, self._at, -inf, self._at
+            self._state[...] = 0.0, inf, self._at, -inf, self._at
         self._fall = self._bottom = None
         self._rises = False
-        falling = self._state[stream.LOW] == inf
+        falling = self._state["low"] == inf
         self._begin = self._keep = self._at if falling else self._at - self._bins.most // 2
         if not falling:
             kept = self._bins.of("height", self._keep, self._at)
             low, high = int(np.argmin(kept)), int(np.argmax(kept))
-            self._state[1:] = kept[low], self._keep + low, kept[high], self._keep + high
+            self._state["low"], self._state["low_at"] = kept[low], self._keep + low
+            self._state["high"], self._state["high_at"] = kept[high], self._keep + high
         return curves
 
     def _curve(self, stop: float | None) -> Curve:
@@ -258,7 +261,9 @@ class RampsByDeflection:
         self._bins, self._warnings, self._rate = bins, warnings, rate
         self._threshold, self._settle = threshold, SETTLE * per_bin
         self._pre, self._post = max(1, round(pre * per_bin)), max(1, round(post * per_bin))
-        self._state = np.array([0.0, nan, 0.0, 0.0, 0.0])
+        self._state = kernels.record(
+            kernels.CONTACT_STATE, inside=0.0, baseline=nan, seen=0.0, below=0.0, dropped=0.0
+        )
         self._at = self._start = 0
         self._entered: int | None = None
         self._left: int | None = None
@@ -268,7 +273,7 @@ class RampsByDeflection:
         bins, curves = self._bins, list[Curve]()
         bins.add(channels)
         while True:
-            event, self._at = stream.next_contact(
+            event, self._at = kernels.next_contact(
                 bins.of("deflection"),
                 bins.first,
                 self._at,
@@ -289,8 +294,8 @@ class RampsByDeflection:
                 curves.append(self._curve(self._left + self._post))
             else:
                 self._stuck()
-        if self._state[stream.DROPPED] == 1.0:
-            self._state[stream.DROPPED] = 2.0
+        if self._state["dropped"] == 1.0:
+            self._state["dropped"] = 2.0
             self._warnings.append("the recording began in contact: what was cut was dropped")
         waiting = self._entered is None and self._left is None
         bins.forget(self._at - self._pre if waiting else self._start)
@@ -335,7 +340,7 @@ class RampsByDeflection:
             "within `longest`, and was dropped"
         )
         self._entered = None
-        self._state[stream.INSIDE], self._state[stream.BASELINE] = 0.0, nan
+        self._state["inside"], self._state["baseline"] = 0.0, nan
 
     def _curve(self, stop: int, *, complete: bool = True) -> Curve:
         bins, start = self._bins, max(self._start, 0)
@@ -379,7 +384,7 @@ class RampsByMarker:
         begin, at = bins.samples, 0
         bins.add(channels)
         while True:
-            event, at = stream.next_edge(marker, at, self._high, self._low, self._state)
+            event, at = kernels.next_edge(marker, at, self._high, self._low, self._state)
             if event == NOTHING:
                 break
             sample = begin + at - 1

@@ -14,7 +14,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nrm_daq import stream
 from nrm_daq.config import DaqConfig, Split
 from nrm_daq.ramps import (
     Curve,
@@ -114,7 +113,6 @@ class Splitter:
             self._finder = RampsByMarker(self._bins, self.warnings, rate, high, low, pulses)
         else:
             raise InvalidInput(f"curves are found by height, deflection or marker, not {by!r}")
-        stream.prepare()
 
     @property
     def samples(self) -> int:

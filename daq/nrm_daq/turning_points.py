@@ -13,8 +13,8 @@ from math import ceil, sqrt
 
 import numpy as np
 
+from nrm_plugin import kernels
 from nrm_plugin.columns import FloatArray
-from nrm_plugin.engine.kernels import second_difference_noise
 
 #: A ramp's speed is taken between these parts of its travel, away from the extreme.
 _NEAR, _FAR = 0.4, 0.9
@@ -60,7 +60,7 @@ def corner(y: FloatArray, extreme: int, *, before: bool = True, after: bool = Tr
     """
     fall = _ramp(y[extreme::-1]) if before else None
     rise = _ramp(y[extreme:]) if after else None
-    noise = float(second_difference_noise(y))
+    noise = kernels.noise(y)
     speeds = [ramp.speed for ramp in (fall, rise) if ramp is not None]
     if not speeds or len(y) < 3:
         return Corner(None, None, noise)

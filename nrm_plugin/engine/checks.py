@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import FloatArray, IntArray
-from nrm_plugin.engine import loops
 from nrm_plugin.engine.contact import STEEPEST, Referenced
 from nrm_plugin.engine.shape import ShapeFactor
 from nrm_plugin.engine.signals import Block, Plan
 from nrm_plugin.engine.survey import LEAST_SLOPE, RIGID, Survey
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.kernels import RecordArray
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.store.results import Results
@@ -83,14 +83,17 @@ def refuse_output_volts(curves: CurveSet, how: Plan, numbers: IntArray) -> None:
             lockin.refuse_output_volts(curves, curves.read(source.channel, numbers[:64]))
 
 
-def lateral_flags(block: Block, referenced: Referenced) -> NDArray[np.int64]:
-    """Flags that the lateral signal raises: it slips on the wall, or is missing."""
-    signals = (block.in_phase, block.quadrature)
-    found = loops.slip(block.begin, referenced.clean, *signals, referenced.contacts)
+def lateral_flags(found: RecordArray) -> NDArray[np.int64]:
+    """Flags that the lateral signal raises: it slips on the wall, or is missing.
+
+    Parameters
+    ----------
+    found : array of `kernels.LATERAL_CHECK`
+    """
     with np.errstate(invalid="ignore"):
         slips = found["exponent"] - 3.0 * found["stderr"] > SLIPS
         slips &= found["straight"] > 0.0
-    gone = loops.dead(block.begin, *signals)
+    gone = found["missing"] > 0.0
     return slips * np.int64(BIT["slip"]) | gone * np.int64(BIT["missing_lateral"])
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.engine import loops
 from nrm_plugin.engine.loops import Crossing, RecordArray
-from nrm_plugin.engine.signals import Block, Plan
+from nrm_plugin.engine.signals import Block, Plan, RawBlock
 from nrm_plugin.engine.survey import LEAST_SLOPE, RIGID, Survey
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.hookspecs import ContactFound, ContactMethod, with_settings
@@ -107,10 +107,11 @@ class Referenced:
     @property
     def systematic(self) -> FloatArray:
         """How far the contact moves if the wall's slope is taken as calibrated instead, in m."""
-        return _systematic(self.contacts)
+        return systematic(self.contacts)
 
 
-def _systematic(contacts: RecordArray) -> FloatArray:
+def systematic(contacts: RecordArray) -> FloatArray:
+    """How far the contact moves if the wall's slope is taken as calibrated instead, in m."""
     moved: FloatArray = np.abs(contacts["other_contact"] - contacts["contact"])
     return moved
 
@@ -166,7 +167,7 @@ def find_contacts(block: Block, how: Plan, contact: Contact, found: Survey) -> R
         raise InvalidInput(
             f"the contact method {method.name} failed ({type(error).__name__}: {error})"
         ) from error
-    return Referenced(contacts, clean, _flags(block, how, contacts, found))
+    return Referenced(contacts, clean, flags(block, how, contacts, found))
 
 
 def _curve_by_curve(
@@ -222,9 +223,10 @@ def details(record: Any, height: FloatArray) -> ContactFound:
     )
 
 
-def _flags(block: Block, how: Plan, contacts: RecordArray, found: Survey) -> NDArray[np.int64]:
+def flags(
+    block: Block | RawBlock, how: Plan, contacts: RecordArray, found: Survey
+) -> NDArray[np.int64]:
     """Flags of every curve; 0 for a curve without flags."""
-    lengths = np.diff(block.begin)
     missing = ~np.isfinite(contacts["contact"])
     slope = contacts["wall_slope"]  # what a method says nothing of is nan, and raises no flag
     off = np.abs(slope - found.slope)
@@ -233,12 +235,10 @@ def _flags(block: Block, how: Plan, contacts: RecordArray, found: Survey) -> NDA
     baseline = contacts["baseline_end"]
     noise = np.maximum(contacts["noise"], 1e-15)
     spread = max(5.0 * found.slope_spread, 0.02)
-    dragged = np.zeros(len(lengths), bool)
+    dragged = np.zeros(len(block), bool)
     if how.lag:
-        ends = np.maximum(block.begin[1:] - 1, 0)
-        far = np.abs(block.height[ends] - block.height[np.minimum(block.begin[:-1], ends)])
         with np.errstate(invalid="ignore", divide="ignore"):
-            speed = far / np.maximum(lengths - 1, 1) / block.interval
+            speed = block.travel / np.maximum(block.lengths - 1, 1) / block.interval
             dragged = ~(speed * how.lag <= MOST_LAG)  # also where the clock stands
     raised = {
         "no_hard_contact": soft,
@@ -249,10 +249,10 @@ def _flags(block: Block, how: Plan, contacts: RecordArray, found: Survey) -> NDA
         "structure": contacts["long_run"] > 3.0 * noise,
         "spikes": contacts["spikes"] > 0,
         "lag": dragged,
-        "prior_conflict": _systematic(contacts) > 0.5e-9,
-        "missing_lateral": np.full(len(lengths), not how.lateral),
+        "prior_conflict": systematic(contacts) > 0.5e-9,
+        "missing_lateral": np.full(len(block), not how.lateral),
     }
-    quality = np.zeros(len(lengths), np.int64)
+    quality = np.zeros(len(block), np.int64)
     for name, where in raised.items():
         quality |= np.where(where, BIT[name], 0)
     return quality

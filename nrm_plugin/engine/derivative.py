@@ -51,7 +51,7 @@ def _curve_by_curve(
     block: ReferencedBlock, method: DerivativeMethod, settings: tuple[Any, ...]
 ) -> Profiles:
     """Gradients from the method; forces, which it says nothing of, from lines around distances."""
-    found = loops.local_linear(block)
+    found = loops.profiles(block, "local-linear")
     if not len(block.in_phase):
         return found
     slopes = (found.gradient_in_phase, found.gradient_quadrature)

@@ -5,10 +5,9 @@ Recipes look here for settings: numpy and the compiled loops are imported when t
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from nrm_plugin.hookspecs import ContactFound
+from nrm_plugin.hookspecs import ContactFound, Deferred
 from nrm_plugin.parameters import Field, Fraction, MethodSettings
 
 if TYPE_CHECKING:
@@ -16,21 +15,19 @@ if TYPE_CHECKING:
     from nrm_plugin.engine.contact import ContactBlock
     from nrm_plugin.engine.loops import Profiles, RecordArray, ReferencedBlock
 
-#: Savitzky and Golay's window: points, degree of the polynomial, and length in half-widths. With
-#: this length a step of the gradient gets as wide as from the local line, one half-width.
-POINTS, DEGREE, LENGTH = 11, 2, 1.64
 
-#: Total variation: bins in a half-width, and the price of a change of slope, twice the standard
-#: deviation of its multiplier in the middle of two half-widths of noise around a straight line:
-#: L^3 / 192 is the variance of a bend there, once a line through all is taken out.
-BINS, PRICE = 10, 2.0 * (2.0**3 / 192.0) ** 0.5
+class OwnContactMethod:
+    """A contact method that the compiled loops know: what `crossing` says chooses it."""
 
+    def crossing(self, settings: Any = None) -> dict[str, Any]:
+        """Fields of `loops.Crossing` that the method sets."""
+        return {}
 
-class _ContactMethod:
     def find_block(
         self, block: ContactBlock, settings: Any = None
     ) -> tuple[RecordArray, FloatArray]:
-        raise NotImplementedError
+        """Contacts of a block of curves, and their deflection without spikes and fringe."""
+        return block.crossed(**self.crossing(settings))
 
     def find(self, height: Any, deflection: Any, settings: Any = None) -> ContactFound:
         """Contact of one curve alone: nothing is known of the slope of its wall."""
@@ -41,20 +38,14 @@ class _ContactMethod:
         return details(contacts[0], block.height)
 
 
-class Grown(_ContactMethod):
+class Grown(OwnContactMethod):
     """Windows of baseline and wall that grow as long as the data agree with a line."""
 
     name = "grown"
     description = "windows that grow as long as the data agree with a line"
 
-    def find_block(
-        self, block: ContactBlock, settings: Any = None
-    ) -> tuple[RecordArray, FloatArray]:
-        """Contacts of a block of curves, and their deflection without spikes and fringe."""
-        return block.crossed()
 
-
-class TwoLine(_ContactMethod):
+class TwoLine(OwnContactMethod):
     """The paper's rule (section 5), with the window of the wall by force."""
 
     name = "two-line"
@@ -68,17 +59,22 @@ class TwoLine(_ContactMethod):
             default=0.3, description="part of the largest force above which is wall"
         )
 
-    def find_block(
-        self, block: ContactBlock, settings: Any = None
-    ) -> tuple[RecordArray, FloatArray]:
-        """Contacts of a block of curves, and their deflection without spikes and fringe."""
+    def crossing(self, settings: Any = None) -> dict[str, Any]:
+        """Fields of `loops.Crossing` that the method sets."""
         settings = settings or self.Settings()
-        return block.crossed(two_lines=True, baseline=settings.baseline, wall=settings.wall)
+        return {"two_lines": True, "baseline": settings.baseline, "wall": settings.wall}
 
 
-class _DerivativeMethod:
+class OwnDerivativeMethod:
+    """A derivative method that the compiled loops know by its name."""
+
+    name: str
+
     def gradient_block(self, block: ReferencedBlock, settings: Any = None) -> Profiles:
-        raise NotImplementedError
+        """Forces and gradients of a block of curves."""
+        from nrm_plugin.engine import loops
+
+        return loops.profiles(block, self.name)
 
     def gradient(
         self, z: Any, force: Any, at: Any, settings: Any = None
@@ -90,20 +86,14 @@ class _DerivativeMethod:
         return -found.gradient_in_phase[0], found.stderr_in_phase[0]
 
 
-class LocalLinear(_DerivativeMethod):
+class LocalLinear(OwnDerivativeMethod):
     """A line around each distance, weighted by nearness."""
 
     name = "local-linear"
     description = "a line around each distance"
 
-    def gradient_block(self, block: ReferencedBlock, settings: Any = None) -> Profiles:
-        """Forces and gradients of a block of curves."""
-        from nrm_plugin.engine import loops
 
-        return loops.local_linear(block)
-
-
-class SavitzkyGolay(_DerivativeMethod):
+class SavitzkyGolay(OwnDerivativeMethod):
     """A parabola (Anal. Chem. 36, 1627 (1964)) through bin means on a regular grid.
 
     The same resolution as from the local line, and next to the electrode, where its window is
@@ -113,16 +103,8 @@ class SavitzkyGolay(_DerivativeMethod):
     name = "savitzky-golay"
     description = "parabolas on a regular grid, at the same resolution"
 
-    def gradient_block(self, block: ReferencedBlock, settings: Any = None) -> Profiles:
-        """Forces and gradients of a block of curves."""
-        from nrm_plugin.engine import loops
 
-        level, slope = _window()
-        step = LENGTH * block.lever.half_width / POINTS
-        return loops.savitzky_golay(block, level, slope / step, step)
-
-
-class TotalVariation(_DerivativeMethod):
+class TotalVariation(OwnDerivativeMethod):
     """Layers, each of one gradient: sharper edges and less noise where there are layers.
 
     Where there are none it gives stairs. It has no standard error: those are nan.
@@ -131,23 +113,13 @@ class TotalVariation(_DerivativeMethod):
     name = "total-variation"
     description = "layers, each of one gradient (no standard errors)"
 
-    def gradient_block(self, block: ReferencedBlock, settings: Any = None) -> Profiles:
-        """Forces and gradients of a block of curves."""
-        from nrm_plugin.engine import loops
-
-        return loops.layered(block, block.lever.half_width / BINS, PRICE)
-
-
-@cache
-def _window() -> tuple[FloatArray, FloatArray]:
-    """Weights of the points of a window in value and derivative at each of them, 1 apart."""
-    import numpy as np
-    from scipy.signal import savgol_coeffs
-
-    level = [savgol_coeffs(POINTS, DEGREE, pos=p, use="dot") for p in range(POINTS)]
-    slope = [savgol_coeffs(POINTS, DEGREE, deriv=1, pos=p, use="dot") for p in range(POINTS)]
-    return np.array(level), np.array(slope)
-
 
 GROWN, TWO_LINE = Grown(), TwoLine()
 LOCAL_LINEAR, SAVITZKY_GOLAY, TOTAL_VARIATION = LocalLinear(), SavitzkyGolay(), TotalVariation()
+_OWN = (GROWN, TWO_LINE, LOCAL_LINEAR, SAVITZKY_GOLAY, TOTAL_VARIATION)
+
+
+def own(method: Any) -> Any:
+    """Return a method if the compiled loops know it, None if it is a plugin's."""
+    method = method.target() if isinstance(method, Deferred) else method
+    return method if any(method is one for one in _OWN) else None

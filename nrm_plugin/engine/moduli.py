@@ -5,9 +5,20 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from nrm_plugin import kernels
 from nrm_plugin.columns import AnyArray, FloatArray
-from nrm_plugin.engine.loops import Profiles
+from nrm_plugin.engine.loops import PROFILES, Profiles
 from nrm_plugin.engine.signals import Plan
+
+
+def modulus_settings(how: Plan) -> kernels.RecordArray:
+    """What moduli are made with, as the library takes it."""
+    return kernels.record(
+        kernels.MODULUS_SETTINGS,
+        amplitude=how.amplitude,
+        poisson_ratio=how.poisson_ratio,
+        frequency=how.frequency,
+    )
 
 
 def moduli(profiles: Profiles, how: Plan, shape: FloatArray) -> dict[str, AnyArray]:
@@ -27,41 +38,9 @@ def moduli(profiles: Profiles, how: Plan, shape: FloatArray) -> dict[str, AnyArr
     -------
     mapping of str to (n, m) array of float32
     """
-    found = {name: values.astype(np.float32) for name, values in vars(profiles).items()}
-    shape = shape.astype(np.float32)
-    values = {"force_normal": found["force_normal"]}
-    if not how.lateral:
-        return values
-    per_gradient = 1.0 / (4.0 * shape * how.amplitude)
-    shear = 2.0 * (1.0 + how.poisson_ratio)
-    storage, loss = (
-        found["gradient_in_phase"] * per_gradient,
-        found["gradient_quadrature"] * per_gradient,
-    )
-    storage_error, loss_error = (
-        found["stderr_in_phase"] * per_gradient,
-        found["stderr_quadrature"] * per_gradient,
-    )
-    size = np.hypot(storage, loss)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        size_error = np.hypot(storage * storage_error, loss * loss_error) / size
-    per_loss = 1.0 / (shear * 2.0 * np.pi * how.frequency)
-    return values | {
-        "lateral_force_in_phase": found["force_in_phase"],
-        "lateral_force_quadrature": found["force_quadrature"],
-        "force_gradient_in_phase": found["gradient_in_phase"],
-        "force_gradient_in_phase_stderr": found["stderr_in_phase"],
-        "force_gradient_quadrature": found["gradient_quadrature"],
-        "force_gradient_quadrature_stderr": found["stderr_quadrature"],
-        "storage_modulus": storage,
-        "storage_modulus_stderr": storage_error,
-        "loss_modulus": loss,
-        "loss_modulus_stderr": loss_error,
-        "shear_modulus_magnitude": size / shear,
-        "shear_modulus_magnitude_stderr": size_error / shear,
-        "viscosity": loss * per_loss,
-        "viscosity_stderr": loss_error * per_loss,
-    }
+    found = np.stack([getattr(profiles, name) for name in PROFILES], axis=1)
+    rows = kernels.moduli(modulus_settings(how), found, shape, lateral=how.lateral)
+    return dict(zip(kernels.RESULTS, rows, strict=False))
 
 
 def sample_stiffness(results: xr.Dataset) -> xr.Dataset:

@@ -16,15 +16,22 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from nrm_plugin import kernels
 from nrm_plugin.calibration import lockin
-from nrm_plugin.columns import AnyArray, FloatArray
-from nrm_plugin.engine import checks, provenance
-from nrm_plugin.engine.contact import Referenced, find_contacts
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.engine import checks, methods, provenance
+from nrm_plugin.engine.contact import (
+    Referenced,
+    crossing_for,
+    find_contacts,
+    flags,
+    systematic,
+)
 from nrm_plugin.engine.derivative import profiles
-from nrm_plugin.engine.loops import CURVE, Lever, ReferencedBlock
-from nrm_plugin.engine.moduli import moduli
+from nrm_plugin.engine.loops import CURVE, Crossing, Lever, RecordArray, ReferencedBlock
+from nrm_plugin.engine.moduli import moduli, modulus_settings
 from nrm_plugin.engine.shape import ShapeFactor, shape_factor
-from nrm_plugin.engine.signals import Block, Plan, parts, plan, read_block
+from nrm_plugin.engine.signals import Block, Plan, RawBlock, parts, plan, read_block, read_raw_block
 from nrm_plugin.engine.surface import STEEP, surface_slope
 from nrm_plugin.engine.survey import Survey, chosen, survey
 from nrm_plugin.errors import InvalidInput, OutputError
@@ -71,19 +78,22 @@ class _Work:
         self, direction: _Direction, cosine: FloatArray, first: int, stop: int
     ) -> dict[str, AnyArray]:
         """Process some curves: everything that the results hold of them."""
-        block, referenced = self.referenced(direction, first, stop)
-        layer = self._layer(direction, cosine[first:stop], block, referenced)
-        found = profiles(layer, self.recipe.derivative)
-        quality, contacts = referenced.quality, referenced.contacts
-        if self.plan.lateral:
-            quality = quality | checks.lateral_flags(block, referenced)
+        raw = read_raw_block(
+            self.curves, self.plan, direction.ranges, slice(first, stop), direction.name
+        )
+        own = self._own(raw, cosine[first:stop])
+        crossing = self._own_crossing(direction)
+        if crossing is None:
+            contacts, quality, valid, profiles = self._by_methods(direction, raw, own)
+        else:
+            contacts, quality, valid, profiles = self._in_one_pass(direction, raw, own, crossing)
         slope, at = contacts["baseline_slope"], contacts["baseline_at"]
-        return moduli(found, self.plan, self.shape.values) | {
+        return profiles | {
             "contact_height": contacts["contact"],
             "contact_height_stderr": contacts["stderr"],
-            "contact_height_systematic": referenced.systematic,
+            "contact_height_systematic": systematic(contacts),
             "quality": quality,
-            "depth_valid_min": found.depth_valid_min,
+            "depth_valid_min": valid,
             "wall_slope": contacts["wall_slope"],
             "wall_length": contacts["wall_length"],
             "baseline_slope": slope,
@@ -91,15 +101,47 @@ class _Work:
             "deflection_noise": contacts["noise"],
         }
 
-    def _layer(
-        self, direction: _Direction, cosine: FloatArray, block: Block, referenced: Referenced
-    ) -> ReferencedBlock:
-        """What the derivative needs of a block."""
-        curves = np.empty(len(block), CURVE)
-        curves["delay"], curves["settling"] = self._delays(block)
-        curves["cosine"] = cosine
-        stiff = self.recipe.lateral.series_compliance
-        return ReferencedBlock(
+    def _own_crossing(self, direction: _Direction) -> Crossing | None:
+        """How the compiled loops find contacts; None if a method of the recipe is a plugin's."""
+        contact = self.recipe.contact
+        method = methods.own(contact.chosen)
+        if method is None or methods.own(self.recipe.derivative.chosen) is None:
+            return None
+        found: Crossing = crossing_for(contact, direction.survey)._replace(
+            **method.crossing(contact.settings)
+        )
+        return found
+
+    def _in_one_pass(
+        self, direction: _Direction, raw: RawBlock, own: RecordArray, crossing: Crossing
+    ) -> tuple[RecordArray, IntArray, FloatArray, dict[str, AnyArray]]:
+        """Contacts, flags, smallest distances and profiles by our own methods."""
+        turn = np.exp(-1j * raw.phase) if raw.phase else 1.0
+        job = kernels.Job(
+            turn=complex(turn),
+            backwards=raw.backwards,
+            contact=crossing.record(),
+            profile=self._lever.record(self.recipe.derivative.method),
+            modulus=modulus_settings(self.plan),
+            correlation=direction.survey.correlation,
+            depth=self.depth,
+            shape=self.shape.values.astype(np.float32),
+        )
+        signals = raw.height, raw.deflection, raw.lateral
+        made = kernels.process(job, *signals, raw.first, raw.lengths, own)
+        quality = flags(raw, self.plan, made.contacts, direction.survey)
+        if self.plan.lateral:
+            quality = quality | checks.lateral_flags(made.checks)
+        profiles = dict(zip(kernels.RESULTS, made.rows, strict=False))
+        return made.contacts, quality, made.valid, profiles
+
+    def _by_methods(
+        self, direction: _Direction, raw: RawBlock, own: RecordArray
+    ) -> tuple[RecordArray, IntArray, FloatArray, dict[str, AnyArray]]:
+        """Contacts, flags, smallest distances and profiles by the methods of plugins."""
+        block = raw.gathered()
+        referenced = find_contacts(block, self.plan, self.recipe.contact, direction.survey)
+        layer = ReferencedBlock(
             begin=block.begin,
             height=block.height,
             deflection=referenced.clean,
@@ -107,27 +149,43 @@ class _Work:
             quadrature=block.quadrature,
             contacts=referenced.contacts,
             depth=self.depth,
-            lever=Lever(
-                half_width=self.recipe.derivative.half_width,
-                amplitude=self.plan.amplitude,
-                lateral_stiffness=self.plan.lateral_stiffness if stiff else 0.0,
-                spring_constant=self.plan.spring_constant,
-            ),
-            curves=curves,
+            lever=self._lever,
+            curves=own,
             correlation=direction.survey.correlation,
         )
+        found = profiles(layer, self.recipe.derivative)
+        quality = referenced.quality
+        if self.plan.lateral:
+            lateral = kernels.check_lateral(
+                block.begin, referenced.clean, block.in_phase, block.quadrature, layer.contacts
+            )
+            quality = quality | checks.lateral_flags(lateral)
+        rows = moduli(found, self.plan, self.shape.values)
+        return referenced.contacts, quality, found.depth_valid_min, rows
 
-    def _delays(self, block: Block) -> tuple[FloatArray, FloatArray]:
-        """Delay of the lock-in, and how long it feels the hard contact, in samples."""
-        none = np.zeros(len(block))
+    @property
+    def _lever(self) -> Lever:
+        stiff = self.recipe.lateral.series_compliance
+        return Lever(
+            half_width=self.recipe.derivative.half_width,
+            amplitude=self.plan.amplitude,
+            lateral_stiffness=self.plan.lateral_stiffness if stiff else 0.0,
+            spring_constant=self.plan.spring_constant,
+        )
+
+    def _own(self, block: RawBlock, cosine: FloatArray) -> RecordArray:
+        """What differs from curve to curve: delay of the lock-in, how long it feels the contact."""
+        curves = np.zeros(len(block), CURVE)
+        curves["cosine"] = cosine
         if not (self.plan.lag and self.recipe.lateral.lag):
-            return none, none
+            return curves
         with np.errstate(invalid="ignore", divide="ignore"):
-            delay = np.nan_to_num(self.plan.lag / block.interval, posinf=0.0)
-            if block.direction == "approach":
-                return delay, none
-            settling = lockin.settling(self.plan.time_constant, self.plan.poles)
-            return -delay, np.ceil(np.nan_to_num(settling / block.interval, posinf=0.0))
+            curves["delay"] = np.nan_to_num(self.plan.lag / block.interval, posinf=0.0)
+            if block.backwards:
+                settling = lockin.settling(self.plan.time_constant, self.plan.poles)
+                curves["delay"] *= -1.0
+                curves["settling"] = np.ceil(np.nan_to_num(settling / block.interval, posinf=0.0))
+        return curves
 
 
 def process(

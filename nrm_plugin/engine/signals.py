@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nrm_plugin.calibration import lockin
-from nrm_plugin.columns import AnyArray, FloatArray, IntArray
-from nrm_plugin.engine import kernels
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray, RepeatedColumn
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.kernels import RawSignal, gather
 from nrm_plugin.model import CurveSet
 from nrm_plugin.vocabulary import LATERAL_PAIRS, missing_calibration
 
@@ -155,7 +155,7 @@ def _lateral(curves: CurveSet, name: str, peak: float, missing: list[str]) -> So
     return Source(name, peak * float(per_volt))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Block:
     """Signals of some curves in one direction, flat, from far away to the surface.
 
@@ -167,6 +167,8 @@ class Block:
         In m; the deflection is positive where it is repulsive.
     in_phase, quadrature : flat arrays
         Peak force in N, with the instrument's phase taken out; empty without lateral signals.
+    travel : (n,) array
+        Height between first and last sample, in m.
     interval : (n,) array
         Time between samples in s; nan where it is not known or not needed.
     direction : str
@@ -177,11 +179,73 @@ class Block:
     deflection: FloatArray
     in_phase: FloatArray
     quadrature: FloatArray
+    travel: FloatArray
     interval: FloatArray
     direction: str
 
     def __len__(self) -> int:
         return len(self.begin) - 1
+
+    @property
+    def lengths(self) -> IntArray:
+        """Samples of each curve."""
+        return np.diff(self.begin)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawBlock:
+    """The same as it was recorded: numbers, and what makes signals of them.
+
+    Attributes
+    ----------
+    height, deflection : RawSignal
+    lateral : (in phase, quadrature) or None
+    first, lengths : (n,) arrays of int
+        Samples of each curve's part in the signals.
+    phase : float
+        The instrument's, in rad, still in the lateral signal.
+    travel, interval, direction
+        As in `Block`.
+    """
+
+    height: RawSignal
+    deflection: RawSignal
+    lateral: tuple[RawSignal, RawSignal] | None
+    first: IntArray
+    lengths: IntArray
+    phase: float
+    travel: FloatArray
+    interval: FloatArray
+    direction: str
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    @property
+    def backwards(self) -> bool:
+        """Whether samples were recorded from the surface on."""
+        return self.direction == "retract"
+
+    def gathered(self) -> Block:
+        """Return the signals in their units."""
+        begin = np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
+
+        def signal(raw: RawSignal) -> FloatArray:
+            return gather(raw, self.first, begin, backwards=self.backwards)
+
+        x, y = map(signal, self.lateral) if self.lateral else (np.empty(0), np.empty(0))
+        if self.phase:
+            x, y = lockin.turned(x, y, self.phase)
+        return Block(
+            begin=begin,
+            height=signal(self.height),
+            deflection=signal(self.deflection),
+            in_phase=x,
+            quadrature=y,
+            travel=self.travel,
+            interval=self.interval,
+            direction=self.direction,
+        )
 
 
 def parts(curves: CurveSet, direction: str) -> AnyArray:
@@ -196,37 +260,64 @@ def parts(curves: CurveSet, direction: str) -> AnyArray:
     return found
 
 
+def read_raw_block(
+    curves: CurveSet, how: Plan, ranges: AnyArray, chosen: slice | IntArray, direction: str
+) -> RawBlock:
+    """Read the numbers of some curves."""
+    numbers = np.arange(curves.n_curves)[chosen]
+    ends = np.cumsum(curves.row_size[numbers], dtype=np.int64)
+    spans = ranges[numbers]
+    lengths = np.ascontiguousarray(spans[:, 1] - spans[:, 0])
+    first = np.concatenate([[0], ends[:-1]]).astype(np.int64) + spans[:, 0]
+    last = first + np.maximum(lengths - 1, 0)
+
+    def signal(source: Source, limit: float) -> RawSignal:
+        channel = curves.channels[source.channel]
+        return RawSignal(
+            numbers=curves.read_raw(source.channel, chosen),
+            gain=channel.gain * source.factor,
+            offset=channel.offset * source.factor,
+            limit=limit,
+        )
+
+    lateral = None
+    if how.in_phase is not None and how.quadrature is not None:
+        lateral = signal(how.in_phase, MOST_FORCE), signal(how.quadrature, MOST_FORCE)
+    interval = np.full(len(lengths), np.nan)
+    if how.lag:
+        span = np.abs(_times(curves, chosen, spans, first, last))
+        long = lengths > 1
+        interval[long] = span[long] / (lengths[long] - 1)
+    height = signal(Source("height", 1.0), MOST_LENGTH)
+    return RawBlock(
+        height=height,
+        deflection=signal(how.deflection, MOST_LENGTH),
+        lateral=lateral,
+        first=first,
+        lengths=lengths,
+        phase=how.phase,
+        travel=np.abs(height.at(last) - height.at(first)),
+        interval=interval,
+        direction=direction,
+    )
+
+
+def _times(
+    curves: CurveSet, chosen: slice | IntArray, spans: AnyArray, first: IntArray, last: IntArray
+) -> FloatArray:
+    """Time from the first to the last sample of each curve's part, in s."""
+    channel = curves.channels["time"]
+    if isinstance(channel.column, RepeatedColumn):  # one clock for all
+        numbers = channel.column.values
+        first, last = spans[:, 0], np.maximum(spans[:, 1] - 1, spans[:, 0])
+    else:
+        numbers = curves.read_raw("time", chosen)
+    time = RawSignal(numbers=numbers, gain=channel.gain, offset=channel.offset, limit=math.inf)
+    return time.at(last) - time.at(first)
+
+
 def read_block(
     curves: CurveSet, how: Plan, ranges: AnyArray, chosen: slice | IntArray, direction: str
 ) -> Block:
     """Read signals of some curves and turn them so that they run towards the surface."""
-    numbers = np.arange(curves.n_curves)[chosen]
-    ends = np.cumsum(curves.row_size[numbers], dtype=np.int64)
-    spans = ranges[numbers]
-    lengths = spans[:, 1] - spans[:, 0]
-    begin = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    first = np.concatenate([[0], ends[:-1]]).astype(np.int64) + spans[:, 0]
-    backwards = direction == "retract"
-
-    def signal(source: Source | None, limit: float) -> FloatArray:
-        if source is None:
-            return np.empty(0)
-        channel = curves.channels[source.channel]
-        gain, offset = channel.gain * source.factor, channel.offset * source.factor
-        out = np.empty(begin[-1])
-        raw = curves.read_raw(source.channel, chosen)
-        kernels.gather(raw, first, begin, backwards, gain, offset, limit, out)
-        return out
-
-    x, y = signal(how.in_phase, MOST_FORCE), signal(how.quadrature, MOST_FORCE)
-    if how.lateral and how.phase:
-        x, y = lockin.turned(x, y, how.phase)
-    interval = np.full(len(lengths), np.nan)
-    if how.lag:
-        time = signal(Source("time", 1.0), math.inf)
-        long = lengths > 1
-        span = time[begin[1:][long] - 1] - time[begin[:-1][long]]
-        interval[long] = np.abs(span) / (lengths[long] - 1)
-    height = signal(Source("height", 1.0), MOST_LENGTH)
-    bent = signal(how.deflection, MOST_LENGTH)
-    return Block(begin, height, bent, x, y, interval, direction)
+    return read_raw_block(curves, how, ranges, chosen, direction).gathered()

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nrm_plugin import kernels
 from nrm_plugin.columns import FloatArray, IntArray
-from nrm_plugin.engine import kernels
-from nrm_plugin.engine.loops import Crossing, reference, tail_slopes
+from nrm_plugin.engine.loops import Crossing, reference
 from nrm_plugin.engine.signals import Block
 
 #: Curves that are looked at, and how many neighbours at a time.
@@ -35,6 +35,9 @@ _TOO_UNSURE = 0.05
 #: A fringe is removed only if it is as unlikely as this to be noise, and as large (m).
 _LARGEST_P = 1e-6
 _SMALLEST_FRINGE = 0.02e-9
+
+#: Part of a baseline that a fringe is fitted to: its end may already feel a layer.
+_FRINGE_PART = 0.9
 
 #: Light that interferes does so alike in all curves, or at one period only; slow noise has another
 #: amplitude in each and is everywhere.
@@ -78,7 +81,7 @@ def survey(block: Block, *, interference: bool, spikes: bool) -> Survey:
     """Learn from some curves."""
     clean, wave = block.deflection, 0.0
     if interference:
-        ends = rough_ends(block)
+        ends = kernels.rough_baselines(block.begin, block.height, block.deflection)
         # With the fringe gone, more of the baseline shows, and the period better.
         for _ in range(3):
             found = fringe(block, ends)
@@ -107,7 +110,7 @@ def pooled_slope(block: Block, deflection: FloatArray) -> tuple[float, float, fl
         sizes.append(int(size))
         size *= 1.15
     windows = np.array(sizes, np.int64)
-    slopes, errors = tail_slopes(block.begin, block.height, deflection, windows)
+    slopes, errors = kernels.tail_slopes(block.begin, block.height, deflection, windows)
     low, high = -np.inf, np.inf
     best = None
     for column, error in zip(slopes.T, errors.T, strict=True):
@@ -205,19 +208,6 @@ def fringe(block: Block, ends: IntArray) -> float:
     return float(2 * np.pi * fine[int(np.argmin(left(fine)))] / length)
 
 
-def rough_ends(block: Block) -> IntArray:
-    """Ends of the baselines, as far as straight lines can tell."""
-    ends = np.zeros(len(block.begin) - 1, np.int64)
-    for curve in range(len(ends)):
-        a, b = int(block.begin[curve]), int(block.begin[curve + 1])
-        x, y = block.height[a:b], block.deflection[a:b]
-        if b - a >= 256 and np.isfinite(x).all() and np.isfinite(y).all():
-            noise = kernels.second_difference_noise(y)
-            rough = max(noise, kernels.long_run_noise(x, y, (b - a) // 4), 1e-18)
-            ends[curve] = kernels.baseline_end(x, y, rough, b - a)
-    return ends
-
-
 def _baselines(
     block: Block, ends: IntArray, points: int = 64, most: int = 128
 ) -> tuple[float, FloatArray]:
@@ -225,7 +215,7 @@ def _baselines(
     found: list[tuple[FloatArray, FloatArray]] = []
     for curve in range(min(most, len(block.begin) - 1)):
         a = int(block.begin[curve])
-        end = int(kernels.FRINGE_PART * ends[curve]) // 4 * 4
+        end = int(_FRINGE_PART * ends[curve]) // 4 * 4
         if end >= 64:
             x, y = block.height[a : a + end], block.deflection[a : a + end]
             away = np.abs(x - x[0]).reshape(-1, 4).mean(1)

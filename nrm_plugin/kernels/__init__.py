@@ -21,7 +21,8 @@ from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import LibraryError
 from nrm_plugin.kernels.build import library_path, sources_hash
 
-Records = NDArray[np.void]
+#: Records: arrays of one of the types below.
+RecordArray = NDArray[np.void]
 
 
 def _numbers(*names: str) -> np.dtype[np.void]:
@@ -53,8 +54,8 @@ CONTACT_SETTINGS = _numbers(
     "other_slope_stderr",
 )
 CONTACT = _numbers(
-    "height",
-    "height_stderr",
+    "contact",
+    "stderr",
     "baseline_end",
     "baseline_slope",
     "baseline_at",
@@ -64,16 +65,16 @@ CONTACT = _numbers(
     "wall_length",
     "wall_samples",
     "noise",
-    "long_run_noise",
+    "long_run",
     "spikes",
     "saturated",
-    "other_height",
+    "other_contact",
 )
-LATERAL_CHECK = _numbers("exponent", "exponent_stderr", "straight", "missing")
+LATERAL_CHECK = _numbers("exponent", "stderr", "straight", "missing")
 PROFILE_SETTINGS = _numbers(
     "method", "half_width", "amplitude", "lateral_stiffness", "spring_constant"
 )
-CURVE_SETTINGS = _numbers("delay", "settled", "stretch")
+CURVE = _numbers("delay", "settling", "cosine")
 MODULUS_SETTINGS = _numbers("amplitude", "poisson_ratio", "frequency")
 JOB = np.dtype(
     [
@@ -105,7 +106,7 @@ _RECORDS = (
     CONTACT,
     LATERAL_CHECK,
     PROFILE_SETTINGS,
-    CURVE_SETTINGS,
+    CURVE,
     MODULUS_SETTINGS,
     JOB,
     OPEN_BIN,
@@ -114,7 +115,9 @@ _RECORDS = (
 )
 
 #: Kinds of recorded numbers, in the header's order.
-_KINDS = tuple(np.dtype(kind) for kind in ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"))
+_KINDS = tuple(
+    np.dtype(kind) for kind in ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8")
+)
 
 #: Derivative methods, in the header's order.
 METHODS = ("local-linear", "savitzky-golay", "total-variation")
@@ -186,6 +189,7 @@ def _declare(library: ctypes.CDLL) -> None:
         "rough_baselines": "npppnp",
         "check_lateral": "nppppnpp",
         "profiles": "pnpppppnpppnpnpp",
+        "samples_above": "pnpppppppnpppp",
         "trend_filter": "npppppp",
         "moduli": "pnnnppp",
         "process": "pnppppppp",
@@ -232,7 +236,12 @@ def _doubles(values: AnyArray | None, size: int) -> int | None:
     return _pointer(values, np.float64, size)
 
 
-def record(dtype: np.dtype[np.void], **values: Any) -> Records:
+def _whole(values: AnyArray) -> FloatArray:
+    """The same as float64 in one piece."""
+    return np.ascontiguousarray(values, np.float64)
+
+
+def record(dtype: np.dtype[np.void], **values: Any) -> RecordArray:
     """Make a record of a kind, of shape (); every field is named."""
     if set(values) != set(dtype.names or ()):
         raise ValueError(f"fields are {', '.join(dtype.names or ())}")
@@ -263,7 +272,15 @@ class RawSignal:
     offset: float
     limit: float
 
-    def record(self, known: AnyArray) -> Records:
+    def at(self, samples: IntArray) -> FloatArray:
+        """Values of some samples in SI; nan where there are no numbers at all."""
+        if not self.numbers.size:
+            return np.full(len(samples), np.nan)
+        values = self.numbers[samples].astype(np.float64) * self.gain + self.offset
+        values[~(np.abs(values) <= self.limit)] = np.nan
+        return values
+
+    def record(self, known: AnyArray) -> RecordArray:
         """Return the signal as the library takes it; `known` is kept alive meanwhile."""
         return record(
             SIGNAL,
@@ -276,7 +293,7 @@ class RawSignal:
         )
 
     def known(self) -> AnyArray:
-        """Return the numbers in one piece, as float64 where the library does not know their type."""
+        """Return the numbers in one piece, float64 where the library does not know their type."""
         numbers = np.ascontiguousarray(self.numbers)
         return numbers if numbers.dtype in _KINDS else numbers.astype(np.float64)
 
@@ -311,13 +328,13 @@ def gather(signal: RawSignal, first: IntArray, begin: IntArray, *, backwards: bo
 
 def noise(values: FloatArray) -> float:
     """Standard deviation of white noise from second differences; slopes do not count."""
-    values = np.ascontiguousarray(values, np.float64)
+    values = _whole(values)
     return float(_library.nrm_noise(_doubles(values, 0), values.size))
 
 
 def find_contacts(
-    begin: IntArray, height: FloatArray, deflection: FloatArray, settings: Records
-) -> tuple[Records, FloatArray]:
+    begin: IntArray, height: FloatArray, deflection: FloatArray, settings: RecordArray
+) -> tuple[RecordArray, FloatArray]:
     """Find the solid contacts of curves.
 
     Parameters
@@ -335,6 +352,8 @@ def find_contacts(
     clean : flat array
         Deflection without spikes and fringe.
     """
+    begin, height = np.ascontiguousarray(begin, np.int64), _whole(height)
+    deflection = _whole(deflection)
     n, size = len(begin) - 1, deflection.size
     contacts, clean = np.empty(n, CONTACT), np.empty(size)
     _check(
@@ -362,6 +381,8 @@ def tail_slopes(
     slopes, errors : (n, k) arrays
         For windows of `sizes` samples; nan where a curve is too short.
     """
+    begin, height = np.ascontiguousarray(begin, np.int64), _whole(height)
+    deflection = _whole(deflection)
     n, size = len(begin) - 1, deflection.size
     slopes, errors = np.empty((n, len(sizes))), np.empty((n, len(sizes)))
     _check(
@@ -382,6 +403,8 @@ def tail_slopes(
 
 def rough_baselines(begin: IntArray, height: FloatArray, deflection: FloatArray) -> IntArray:
     """Samples of the baselines, (n,), as far as straight lines can tell."""
+    begin, height = np.ascontiguousarray(begin, np.int64), _whole(height)
+    deflection = _whole(deflection)
     n, size = len(begin) - 1, deflection.size
     ends = np.empty(n, np.int64)
     _check(
@@ -402,9 +425,12 @@ def check_lateral(
     clean: FloatArray,
     in_phase: FloatArray,
     quadrature: FloatArray,
-    contacts: Records,
-) -> Records:
-    """Return what the lateral signal of each curve says of itself, (n,) array of `LATERAL_CHECK`."""
+    contacts: RecordArray,
+) -> RecordArray:
+    """Return what each curve's lateral signal says of itself, (n,) array of `LATERAL_CHECK`."""
+    begin, clean = np.ascontiguousarray(begin, np.int64), _whole(clean)
+    in_phase, quadrature = _whole(in_phase), _whole(quadrature)
+    contacts = np.ascontiguousarray(contacts, CONTACT)
     n, size = len(begin) - 1, clean.size
     checks = np.empty(n, LATERAL_CHECK)
     _check(
@@ -423,13 +449,13 @@ def check_lateral(
 
 
 def profiles(
-    settings: Records,
+    settings: RecordArray,
     begin: IntArray,
     height: FloatArray,
     clean: FloatArray,
     lateral: tuple[FloatArray, FloatArray] | None,
-    contacts: Records,
-    own: Records,
+    contacts: RecordArray,
+    own: RecordArray,
     correlation: FloatArray,
     depth: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
@@ -443,7 +469,7 @@ def profiles(
     lateral : (in phase, quadrature) or None
         Peak force in N.
     contacts : (n,) array of `CONTACT`
-    own : (n,) array of `CURVE_SETTINGS`
+    own : (n,) array of `CURVE`
     correlation : (k,) array
         Autocorrelation of the lateral noise, from lag 0 on.
     depth : (m,) array
@@ -457,8 +483,11 @@ def profiles(
     valid : (n,) array
         The smallest distance with an estimate, in m.
     """
+    begin, height, clean = np.ascontiguousarray(begin, np.int64), _whole(height), _whole(clean)
+    in_phase, quadrature = map(_whole, lateral) if lateral else (None, None)
+    contacts, own = np.ascontiguousarray(contacts, CONTACT), np.ascontiguousarray(own, CURVE)
+    correlation, depth = _whole(correlation), _whole(depth)
     n, size = len(begin) - 1, clean.size
-    in_phase, quadrature = lateral or (None, None)
     found, valid = np.empty((n, N_COLUMNS, len(depth))), np.empty(n)
     _check(
         _library.nrm_profiles(
@@ -471,7 +500,7 @@ def profiles(
             _doubles(quadrature, size),
             size,
             _pointer(contacts, CONTACT, n),
-            _pointer(own, CURVE_SETTINGS, n),
+            _pointer(own, CURVE, n),
             _doubles(correlation, 1),
             len(correlation),
             _doubles(depth, 0),
@@ -483,8 +512,58 @@ def profiles(
     return found, valid
 
 
+def samples_above(
+    settings: RecordArray,
+    height: FloatArray,
+    clean: FloatArray,
+    lateral: tuple[FloatArray, FloatArray],
+    contact: RecordArray,
+    own: RecordArray,
+    depth: FloatArray,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Distances and lateral forces of the samples of one curve above the hard contact.
+
+    Parameters
+    ----------
+    settings, height, clean, lateral, depth
+        As in `profiles`, of one curve.
+    contact, own : records
+        Of `CONTACT` and `CURVE`.
+
+    Returns
+    -------
+    z, in_phase, quadrature : arrays
+        In m and N, in the order of the samples.
+    """
+    height, clean, depth = _whole(height), _whole(clean), _whole(depth)
+    in_phase, quadrature = map(_whole, lateral)
+    contact, own = np.ascontiguousarray(contact, CONTACT), np.ascontiguousarray(own, CURVE)
+    n, count = height.size, ctypes.c_int64()
+    found = np.empty((3, n))
+    z, x, y = found
+    _check(
+        _library.nrm_samples_above(
+            _pointer(settings, PROFILE_SETTINGS, 1),
+            n,
+            _doubles(height, n),
+            _doubles(clean, n),
+            _doubles(in_phase, n),
+            _doubles(quadrature, n),
+            _pointer(contact, CONTACT, 1),
+            _pointer(own, CURVE, 1),
+            _doubles(depth, 1),
+            len(depth),
+            _doubles(z, n),
+            _doubles(x, n),
+            _doubles(y, n),
+            ctypes.byref(count),
+        )
+    )
+    return z[: count.value], x[: count.value], y[: count.value]
+
+
 def moduli(
-    settings: Records, found: FloatArray, shape: FloatArray, *, lateral: bool
+    settings: RecordArray, found: FloatArray, shape: FloatArray, *, lateral: bool
 ) -> NDArray[np.float32]:
     """Rows of results of what `profiles` finds.
 
@@ -500,6 +579,7 @@ def moduli(
     (rows, n, m) array
         Named by `RESULTS`; a single row without a lateral signal.
     """
+    found = _whole(found)
     n, _, m = found.shape
     rows = np.empty((len(RESULTS) if lateral else 1, n, m), np.float32)
     factor = np.ascontiguousarray(shape, np.float32)
@@ -539,9 +619,9 @@ class Job:
 
     turn: complex
     backwards: bool
-    contact: Records
-    profile: Records
-    modulus: Records
+    contact: RecordArray
+    profile: RecordArray
+    modulus: RecordArray
     correlation: FloatArray
     depth: FloatArray
     shape: NDArray[np.float32]
@@ -561,8 +641,8 @@ class Processed:
         Named by `RESULTS`; a single row without a lateral signal.
     """
 
-    contacts: Records
-    checks: Records
+    contacts: RecordArray
+    checks: RecordArray
     valid: FloatArray
     rows: NDArray[np.float32]
 
@@ -574,7 +654,7 @@ def process(
     lateral: tuple[RawSignal, RawSignal] | None,
     first: IntArray,
     length: IntArray,
-    own: Records,
+    own: RecordArray,
 ) -> Processed:
     """Process curves from recorded numbers to results, one after the other.
 
@@ -587,8 +667,9 @@ def process(
         To N, peak.
     first, length : (n,) arrays of int
         Samples of each curve's part in the signals.
-    own : (n,) array of `CURVE_SETTINGS`
+    own : (n,) array of `CURVE`
     """
+    first, length = (np.ascontiguousarray(part, np.int64) for part in (first, length))
     n, m = len(first), len(job.depth)
     signals = {"height": height, "deflection": deflection}
     if lateral is not None:
@@ -615,7 +696,7 @@ def process(
             n,
             _pointer(first, np.int64, n),
             _pointer(length, np.int64, n),
-            _pointer(own, CURVE_SETTINGS, n),
+            _pointer(own, CURVE, n),
             _pointer(made.contacts, CONTACT, n),
             _pointer(made.checks, LATERAL_CHECK, n),
             _doubles(made.valid, n),
@@ -643,6 +724,7 @@ def trend_filter(
     gap : float
         Bound on how much larger the sum is than the smallest one.
     """
+    z, values, weight, limit = map(_whole, (z, values, weight, limit))
     n, gap = len(z), np.empty(1)
     fit = np.empty(n)
     _check(
@@ -662,7 +744,7 @@ def trend_filter(
 # ---------------------------------------------------------------- streams
 
 
-def bin_means(values: FloatArray, width: int, carry: Records, out: FloatArray) -> int:
+def bin_means(values: FloatArray, width: int, carry: RecordArray, out: FloatArray) -> int:
     """Write the mean of every full bin of `width` samples; return how many.
 
     Parameters
@@ -670,6 +752,7 @@ def bin_means(values: FloatArray, width: int, carry: Records, out: FloatArray) -
     carry : record of `OPEN_BIN`
         Of the bin that is not full; from one call to the next.
     """
+    values = _whole(values)
     count = _library.nrm_bin_means(
         _doubles(values, 0),
         values.size,
@@ -684,13 +767,14 @@ def bin_means(values: FloatArray, width: int, carry: Records, out: FloatArray) -
 
 
 def next_turn(
-    values: FloatArray, first: int, at: int, limit: int, travel: float, state: Records
+    values: FloatArray, first: int, at: int, limit: int, travel: float, state: RecordArray
 ) -> tuple[int, int]:
     """Find where a fall or a rise by `travel` after an extreme is complete.
 
     ``values[0]`` has the position `first`; the search begins at position `at` and ends before
     `limit`. Returns what was met and the position after it. `state` is a record of `TURN_STATE`.
     """
+    values = _whole(values)
     position = ctypes.c_int64(at)
     met = _library.nrm_next_turn(
         _doubles(values, 0),
@@ -712,7 +796,7 @@ def next_contact(
     threshold: float,
     release: float,
     settle: float,
-    state: Records,
+    state: RecordArray,
 ) -> tuple[int, int]:
     """Find where the signal rises above its baseline by `threshold`, or is back within `release`.
 
@@ -721,6 +805,7 @@ def next_contact(
     signal that has stayed far below it for `settle` values: the stream began in contact.
     Positions as in `next_turn`; `state` is a record of `CONTACT_STATE`.
     """
+    values = _whole(values)
     position = ctypes.c_int64(at)
     met = _library.nrm_next_contact(
         _doubles(values, 0),
@@ -739,7 +824,8 @@ def next_contact(
 def next_edge(
     values: FloatArray, at: int, high: float, low: float, level: FloatArray
 ) -> tuple[int, int]:
-    """Find where a marker goes above `high` or below `low`; ``level[0]`` is 1, 0, or nan at first."""
+    """Find where a marker goes above `high` or below `low`; ``level[0]`` is its level, or nan."""
+    values = _whole(values)
     position = ctypes.c_int64(at)
     met = _library.nrm_next_edge(
         _doubles(values, 0), values.size, high, low, _doubles(level, 1), ctypes.byref(position)

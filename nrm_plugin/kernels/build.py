@@ -28,11 +28,12 @@ HERE = Path(__file__).resolve().parent
 ZIG = "ziglang==0.17.1"
 
 #: Nothing that lets a compiler change the order or the rounding of operations.
-FLAGS = (
-    "-std=c11 -O3 -ffp-contract=off -fno-math-errno -fvisibility=hidden -shared -g0 "
-    "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Werror"
-).split()
-SANITIZE = "-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all".split()
+OPTIONS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-g0"]
+WARNINGS = [
+    *("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wstrict-prototypes"),
+    "-Werror",
+]
+SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,13 @@ def compile_library(out: Path, target: Target | None = None, *, sanitize: bool =
             raise SystemExit(f"there is no C compiler; install one, or: pip install {ZIG}")
         compiler = [sys.executable, "-m", "ziglang", "cc", "-mcpu=baseline"]
         compiler += ["-target", target.zig] if target else []
-    flags = [*FLAGS, f'-DNRM_SOURCES="{sources_hash()}"', *(SANITIZE if sanitize else [])]
+    flags = [
+        *OPTIONS,
+        "-shared",
+        *WARNINGS,
+        f'-DNRM_SOURCES="{sources_hash()}"',
+        *(SANITIZE if sanitize else []),
+    ]
     if suffix == ".so":
         flags += ["-fPIC", "-Wl,-z,noexecstack"] + ([] if sanitize else ["-Wl,-s"])
     elif suffix == ".dylib":

@@ -496,7 +496,7 @@ void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
         long_run = long_run_noise(height, clean, end, &baseline);
     }
     contact->noise = noise;
-    contact->long_run_noise = long_run;
+    contact->long_run = long_run;
     contact->baseline_end = (double)end;
     const double total = larger(noise, long_run);
     nrm_contact other = NO_CONTACT;

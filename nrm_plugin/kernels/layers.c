@@ -105,7 +105,7 @@ static double between(double value, double low, double high) {
  * neighbouring bins. The window is centred where the samples allow it, and ends where they end. */
 void nrm_savitzky_golay(const nrm_curve *curve, double *work, double *found, double *valid) {
     const int64_t n = curve->n, m = curve->n_depths;
-    const nrm_layer layer = nrm_layer_samples(curve, work);
+    const nrm_layer layer = nrm_layer_samples(curve, true, work);
     if (layer.n < 5) return;
     const double half_width = curve->settings->half_width, step = LENGTH * half_width / (double)POINTS;
     double *room = work + 12 * n;
@@ -126,7 +126,7 @@ void nrm_savitzky_golay(const nrm_curve *curve, double *work, double *found, dou
                                sum.quadrature / count};
     }
     for (int64_t g = 0; g < m; g++) {
-        const double here = curve->depth[g] / curve->own.stretch;
+        const double here = curve->depth[g] / curve->own.cosine;
         const double before = (here - b.at[0]) / step, after = (b.at[b.n - 1] - here) / step;
         if (!(before >= 0.0 && after * step >= 0.5 * half_width)) continue;
         int64_t place = (int64_t)between(before, 0.0, (double)(POINTS / 2));
@@ -328,7 +328,7 @@ static int64_t next_known(const double *found, int64_t m, int64_t g) {
 static void gradient_at_bins(const nrm_curve *curve, const double *found, const double *gradient,
                              const bins *b, double *out) {
     const int64_t m = curve->n_depths;
-    const double stretch = curve->own.stretch;
+    const double stretch = curve->own.cosine;
     int64_t left = next_known(found, m, 0), right = next_known(found, m, left + 1);
     for (int64_t k = 0; k < b->n; k++) {
         while (right < m && b->at[k] >= curve->depth[right] / stretch) {
@@ -429,7 +429,7 @@ void nrm_total_variation(const nrm_curve *curve, nrm_layer *layer, double *work,
                   part ? fit_y : fit_x, room);
     }
     for (int64_t g = next_known(found, m, 0); g < m; g = next_known(found, m, g + 1)) {
-        const double here = curve->depth[g] / curve->own.stretch;
+        const double here = curve->depth[g] / curve->own.cosine;
         double slope_x, slope_y;
         along_pieces(&b, fit_x, here, &found[NRM_IN_PHASE * m + g], &slope_x);
         along_pieces(&b, fit_y, here, &found[NRM_QUADRATURE * m + g], &slope_y);

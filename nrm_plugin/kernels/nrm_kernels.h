@@ -83,7 +83,7 @@ typedef struct {
     double wall_length;       /* in height, m */
     double wall_samples;
     double noise;             /* of one sample of the deflection, m */
-    double long_run_noise;    /* the same as means of 16 samples show it, m */
+    double long_run;          /* the same as means of 16 samples show it, m */
     double spikes;            /* samples replaced */
     double saturated;         /* samples in a row at the largest value, from 4 on */
     double other_height;      /* contact with the other slope, m */
@@ -136,8 +136,8 @@ typedef struct {
 /* What differs from curve to curve. */
 typedef struct {
     double delay;   /* of the lock-in in samples; negative where samples run against the time */
-    double settled; /* samples before the hard contact in which the lock-in feels it */
-    double stretch; /* cosine of the surface's slope: a layer is thinner than its vertical extent */
+    double settling; /* samples before the hard contact in which the lock-in feels it */
+    double cosine; /* of the surface's slope: a layer is thinner than its vertical extent */
 } nrm_curve_settings;
 
 /* Columns of profiles. */
@@ -161,6 +161,16 @@ NRM_EXPORT int nrm_profiles(const nrm_profile_settings *settings, int64_t n_curv
                             const nrm_contact *contacts, const nrm_curve_settings *own,
                             const double *correlation, int64_t n_lags, const double *depth,
                             int64_t n_depths, double *found, double *valid);
+
+/* Distances and lateral forces of the samples of one curve of n samples that lie above the hard
+ * contact and within reach of the depths, in the order of the samples: z (m), x and y (N) have room
+ * for n. *count receives how many there are. */
+NRM_EXPORT int nrm_samples_above(const nrm_profile_settings *settings, int64_t n,
+                                 const double *height, const double *clean,
+                                 const double *in_phase, const double *quadrature,
+                                 const nrm_contact *contact, const nrm_curve_settings *own,
+                                 const double *depth, int64_t n_depths, double *z, double *x,
+                                 double *y, int64_t *count);
 
 /* Straight pieces through values: least squares with a price on the changes of slope.
  *
@@ -360,7 +370,7 @@ typedef struct {
     double one, normal, in_phase, quadrature;
 } nrm_forces;
 
-/* Samples of a curve by rising distance from the electrode. */
+/* Samples of a curve, by rising distance from the electrode unless it is said otherwise. */
 typedef struct {
     int64_t n;
     double *z;           /* m */
@@ -370,7 +380,7 @@ typedef struct {
 
 int64_t nrm_profile_work(const nrm_profile_settings *settings);
 void nrm_profile_of(const nrm_curve *curve, double *work, double *found, double *valid);
-nrm_layer nrm_layer_samples(const nrm_curve *curve, double *work);
+nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *work);
 void nrm_weight_variances(const double *weights, int64_t n, const double *correlation,
                           int64_t n_lags, double *correlated, double *smoothed);
 void nrm_savitzky_golay(const nrm_curve *curve, double *work, double *found, double *valid);

@@ -132,9 +132,17 @@ typedef struct {
     int64_t sample;
 } ranked;
 
+static void turn_around(ranked *samples, int64_t n) {
+    for (int64_t i = 0; i < n / 2; i++) {
+        const ranked one = samples[i];
+        samples[i] = samples[n - 1 - i];
+        samples[n - 1 - i] = one;
+    }
+}
+
 /* Sort by rising distance: runs of sixteen by insertion, then merges, of which those in order
- * already cost nothing. Samples come nearly sorted. Returns where they are. */
-static ranked *sort_ranked(ranked *samples, ranked *spare, int64_t n) {
+ * already cost nothing. Samples come nearly sorted. */
+static void sort_ranked(ranked *samples, ranked *spare, int64_t n) {
     enum { RUN = 16 };
     for (int64_t a = 0; a < n; a += RUN) {
         const int64_t b = a + RUN < n ? a + RUN : n;
@@ -162,16 +170,16 @@ static ranked *sort_ranked(ranked *samples, ranked *spare, int64_t n) {
             memcpy(samples + at, spare + i, (size_t)(kept - i) * sizeof *spare);
         }
     }
-    return samples;
 }
 
-/* Samples of a curve above the hard contact and within reach of the depths, by rising distance.
+/* Samples of a curve above the hard contact and within reach of the depths, by rising distance, or
+ * in their own order.
  *
  * The lateral force is that of the delay later, since the lock-in lags, and is corrected for the
  * lever, which gives way by F / k: F / A becomes F / (A - F / k). Room in work: 12 n. */
-nrm_layer nrm_layer_samples(const nrm_curve *curve, double *work) {
+nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *work) {
     const int64_t n = curve->n;
-    const double stretch = curve->own.stretch;
+    const double stretch = curve->own.cosine;
     const double reach = curve->depth[curve->n_depths - 1] / stretch + curve->settings->half_width;
     nrm_forces *forces = (nrm_forces *)work;       /* 4 n */
     ranked *samples = (ranked *)(work + 4 * n);    /* 2 n */
@@ -190,7 +198,7 @@ nrm_layer nrm_layer_samples(const nrm_curve *curve, double *work) {
     const bool sane = fabs(delay) < (double)n + 1.0;
     const int64_t whole = sane ? (int64_t)floor(delay) : 0;
     const double part = sane ? delay - (double)whole : 0.0;
-    const int64_t felt = last - nrm_count(curve->own.settled, n); /* the hard contact, from there */
+    const int64_t felt = last - nrm_count(curve->own.settling, n); /* the hard contact, from there */
     int64_t kept = 0;
     for (int64_t i = last - 1; i >= 0; i--) { /* backwards: nearly sorted */
         if (z[i] > reach) continue;
@@ -198,7 +206,8 @@ nrm_layer nrm_layer_samples(const nrm_curve *curve, double *work) {
         if (lateral && (!sane || j + 1 >= felt || j < 0)) continue;
         samples[kept++] = (ranked){z[i], i};
     }
-    samples = sort_ranked(samples, spare, kept);
+    if (by_distance) sort_ranked(samples, spare, kept);
+    else turn_around(samples, kept);
 
     const double spring_constant = curve->settings->spring_constant;
     const double amplitude = curve->settings->amplitude;
@@ -328,7 +337,7 @@ static void local_lines(const nrm_curve *curve, const nrm_layer *layer, double *
     const double *z = layer->z;
     int64_t a = 0, b = 0, middle = 0;
     for (int64_t g = 0; g < m; g++) {
-        const double at = curve->depth[g] / curve->own.stretch;
+        const double at = curve->depth[g] / curve->own.cosine;
         while (a < layer->n && z[a] <= at - h) a++;
         if (b < a) b = a;
         while (b < layer->n && z[b] < at + h) b++;
@@ -383,7 +392,7 @@ void nrm_profile_of(const nrm_curve *curve, double *work, double *found, double 
         nrm_savitzky_golay(curve, work, found, valid);
         return;
     }
-    nrm_layer layer = nrm_layer_samples(curve, work);
+    nrm_layer layer = nrm_layer_samples(curve, true, work);
     if (layer.n < 5) return;
     local_lines(curve, &layer, work + 12 * curve->n, found, valid);
     if (curve->settings->method == (double)NRM_TOTAL_VARIATION && curve->in_phase)
@@ -411,6 +420,30 @@ int nrm_profiles(const nrm_profile_settings *settings, int64_t n_curves, const i
         };
         nrm_profile_of(&curve, scratch.work, found + i * NRM_N_COLUMNS * n_depths, valid + i);
     }
+    nrm_scratch_free(&scratch);
+    return NRM_OK;
+}
+
+int nrm_samples_above(const nrm_profile_settings *settings, int64_t n, const double *height,
+                      const double *clean, const double *in_phase, const double *quadrature,
+                      const nrm_contact *contact, const nrm_curve_settings *own,
+                      const double *depth, int64_t n_depths, double *z, double *x, double *y,
+                      int64_t *count) {
+    static const double white = 1.0;
+    *count = 0;
+    if (n < 0 || n_depths < 1 || !in_phase || !quadrature) return NRM_LENGTHS;
+    if (n == 0 || !isfinite(contact->height)) return NRM_OK;
+    nrm_scratch scratch;
+    if (nrm_scratch_make(&scratch, n, NRM_LINES_WORK)) return NRM_MEMORY;
+    const nrm_curve curve = {height, clean, in_phase, quadrature, n, contact, settings, *own,
+                             &white, 1, depth, n_depths};
+    const nrm_layer layer = nrm_layer_samples(&curve, false, scratch.work);
+    for (int64_t i = 0; i < layer.n; i++) {
+        z[i] = layer.z[i];
+        x[i] = layer.forces[i].in_phase;
+        y[i] = layer.forces[i].quadrature;
+    }
+    *count = layer.n;
     nrm_scratch_free(&scratch);
     return NRM_OK;
 }

@@ -18,17 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from curves import built
 
 from nrm_plugin import Recipe, process
 from nrm_plugin import simulate as sim
-from nrm_plugin.columns import ArrayColumn, Rows
 from nrm_plugin.engine import kernels
 from nrm_plugin.engine.contact import find_contacts, settings_for
 from nrm_plugin.engine.derivative import profiles
 from nrm_plugin.engine.signals import parts, plan, read_block
 from nrm_plugin.engine.survey import survey
-from nrm_plugin.model import Channel, CurveSet
-from nrm_plugin.tables import SEGMENT
+from nrm_plugin.model import CurveSet
 
 HERE = Path(__file__).parent
 NM = 1e-9
@@ -166,23 +165,6 @@ def stored(case: Case) -> tuple[dict[str, Any], CurveSet]:
         about["gains"][name] = gain
     held["about"] = json.dumps(about)
     return held, built(held)
-
-
-def built(held: dict[str, Any]) -> CurveSet:
-    """Curves of a case's file."""
-    about = json.loads(str(held["about"]))
-    n, samples = held["raw_height"].shape
-    rows = Rows.uniform(n, samples)
-    clock = np.tile(np.arange(samples) * about["interval"], n)
-    channels = {"time": Channel("time", "s", ArrayColumn(clock, rows))}
-    for name, unit in about["units"].items():
-        column = ArrayColumn(held[f"raw_{name}"].ravel(), rows)
-        channels[name] = Channel(name, unit, column, about["gains"][name], original=name)
-    table = np.zeros(n * len(about["segments"]), SEGMENT)
-    table["curve"] = np.repeat(np.arange(n), len(about["segments"]))
-    for k, key in enumerate(("start", "stop", "kind")):
-        table[key] = np.tile([s[k] for s in about["segments"]], n)
-    return CurveSet(rows, channels, about["metadata"], segments_from=lambda: table)
 
 
 def kernels_found(curves: CurveSet, recipe: Recipe, direction: str) -> dict[str, Any]:
