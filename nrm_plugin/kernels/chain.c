@@ -13,6 +13,16 @@ static float root_of_squares(float a, float b) {
     return (float)sqrt((double)a * (double)a + (double)b * (double)b);
 }
 
+/* A gradient in single precision, and the modulus that it stands for. */
+static void scaled(const double *gradient, int64_t m, const float *shape, float amplitude,
+                   float *NRM_RESTRICT single, float *NRM_RESTRICT modulus) {
+    for (int64_t g = 0; g < m; g++) {
+        const float per_gradient = 1.0f / (4.0f * shape[g] * amplitude);
+        single[g] = (float)gradient[g];
+        modulus[g] = single[g] * per_gradient;
+    }
+}
+
 /* Eq. 5: E* = dF* / dz_l / (4 r_g A) with z_l = -z_p; Eq. 6: G* = E* / 2 (1 + nu); Eq. 7, for any
  * Poisson ratio: eta = G'' / (2 pi f). Row v of this curve begins at row + v * apart. */
 static void moduli_of(const nrm_modulus_settings *settings, bool lateral, int64_t m,
@@ -23,32 +33,32 @@ static void moduli_of(const nrm_modulus_settings *settings, bool lateral, int64_
     const float amplitude = (float)settings->amplitude, shear = (float)per_shear;
     const float per_loss =
         (float)(1.0 / (per_shear * 2.0 * 3.141592653589793 * settings->frequency));
+    const double *gradient_x = found + NRM_GRADIENT_X * m, *gradient_y = gradient_x + m;
+    const double *stderr_x = found + NRM_STDERR_X * m, *stderr_y = stderr_x + m;
     for (int64_t g = 0; g < m; g++) {
-        const float per_gradient = 1.0f / (4.0f * shape[g] * amplitude);
-        const float gradient_x = (float)found[NRM_GRADIENT_X * m + g];
-        const float gradient_y = (float)found[NRM_GRADIENT_Y * m + g];
-        const float stderr_x = (float)found[NRM_STDERR_X * m + g];
-        const float stderr_y = (float)found[NRM_STDERR_Y * m + g];
-        const float storage = gradient_x * per_gradient, loss = gradient_y * per_gradient;
-        const float storage_stderr = stderr_x * per_gradient, loss_stderr = stderr_y * per_gradient;
-        const float size = root_of_squares(storage, loss);
-        const float size_stderr =
-            root_of_squares(storage * storage_stderr, loss * loss_stderr) / size;
-        float *at = row + g;
-        at[NRM_FORCE_IN_PHASE * apart] = (float)found[NRM_IN_PHASE * m + g];
-        at[NRM_FORCE_QUADRATURE * apart] = (float)found[NRM_QUADRATURE * m + g];
-        at[NRM_FORCE_GRADIENT_IN_PHASE * apart] = gradient_x;
-        at[NRM_FORCE_GRADIENT_IN_PHASE_STDERR * apart] = stderr_x;
-        at[NRM_FORCE_GRADIENT_QUADRATURE * apart] = gradient_y;
-        at[NRM_FORCE_GRADIENT_QUADRATURE_STDERR * apart] = stderr_y;
-        at[NRM_STORAGE_MODULUS * apart] = storage;
-        at[NRM_STORAGE_MODULUS_STDERR * apart] = storage_stderr;
-        at[NRM_LOSS_MODULUS * apart] = loss;
-        at[NRM_LOSS_MODULUS_STDERR * apart] = loss_stderr;
-        at[NRM_SHEAR_MODULUS * apart] = size / shear;
-        at[NRM_SHEAR_MODULUS_STDERR * apart] = size_stderr / shear;
-        at[NRM_VISCOSITY * apart] = loss * per_loss;
-        at[NRM_VISCOSITY_STDERR * apart] = loss_stderr * per_loss;
+        row[NRM_FORCE_IN_PHASE * apart + g] = (float)found[NRM_IN_PHASE * m + g];
+        row[NRM_FORCE_QUADRATURE * apart + g] = (float)found[NRM_QUADRATURE * m + g];
+    }
+    scaled(gradient_x, m, shape, amplitude, row + NRM_FORCE_GRADIENT_IN_PHASE * apart,
+           row + NRM_STORAGE_MODULUS * apart);
+    scaled(stderr_x, m, shape, amplitude, row + NRM_FORCE_GRADIENT_IN_PHASE_STDERR * apart,
+           row + NRM_STORAGE_MODULUS_STDERR * apart);
+    scaled(gradient_y, m, shape, amplitude, row + NRM_FORCE_GRADIENT_QUADRATURE * apart,
+           row + NRM_LOSS_MODULUS * apart);
+    scaled(stderr_y, m, shape, amplitude, row + NRM_FORCE_GRADIENT_QUADRATURE_STDERR * apart,
+           row + NRM_LOSS_MODULUS_STDERR * apart);
+    const float *storage = row + NRM_STORAGE_MODULUS * apart;
+    const float *storage_stderr = row + NRM_STORAGE_MODULUS_STDERR * apart;
+    const float *loss = row + NRM_LOSS_MODULUS * apart;
+    const float *loss_stderr = row + NRM_LOSS_MODULUS_STDERR * apart;
+    for (int64_t g = 0; g < m; g++) {
+        const float size = root_of_squares(storage[g], loss[g]);
+        const float error = root_of_squares(storage[g] * storage_stderr[g],
+                                            loss[g] * loss_stderr[g]);
+        row[NRM_SHEAR_MODULUS * apart + g] = size / shear;
+        row[NRM_SHEAR_MODULUS_STDERR * apart + g] = error / size / shear;
+        row[NRM_VISCOSITY * apart + g] = loss[g] * per_loss;
+        row[NRM_VISCOSITY_STDERR * apart + g] = loss_stderr[g] * per_loss;
     }
 }
 

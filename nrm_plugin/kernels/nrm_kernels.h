@@ -326,7 +326,7 @@ typedef struct {
 } nrm_scratch;
 
 /* Arrays that finding contacts, lines in a layer, and the other derivatives need. */
-enum { NRM_CONTACT_WORK = 4, NRM_LINES_WORK = 13, NRM_LAYERS_WORK = 40 };
+enum { NRM_CONTACT_WORK = 4, NRM_LINES_WORK = 15, NRM_LAYERS_WORK = 40 };
 
 int nrm_scratch_make(nrm_scratch *scratch, int64_t longest, int64_t arrays);
 void nrm_scratch_free(nrm_scratch *scratch);

@@ -303,9 +303,10 @@ typedef struct {
     double square; /* q dz^2 */
 } moments;
 
-/* Epanechnikov's kernel, q = 1 - (dz / h)^2. */
+/* Epanechnikov's kernel, q = 1 - (dz / h)^2; q and q dz of every sample are kept. */
 static moments moments_around(const nrm_layer *layer, int64_t a, int64_t b, double at,
-                              double half_width) {
+                              double half_width, double *NRM_RESTRICT q_of,
+                              double *NRM_RESTRICT q_dz_of) {
     const double over = 1.0 / half_width;
     nrm_pair level[2] = {{0.0, 0.0}, {0.0, 0.0}}, slope[2] = {{0.0, 0.0}, {0.0, 0.0}};
     double square = 0.0;
@@ -320,6 +321,8 @@ static moments moments_around(const nrm_layer *layer, int64_t a, int64_t b, doub
         slope[0] += both_q_dz * first;
         slope[1] += both_q_dz * second;
         square += q_dz * dz;
+        q_of[i - a] = q;
+        q_dz_of[i - a] = q_dz;
     }
     return (moments){{level[0][0], level[0][1], level[1][0], level[1][1]},
                      {slope[0][0], slope[0][1], slope[1][0], slope[1][1]},
@@ -329,12 +332,15 @@ static moments moments_around(const nrm_layer *layer, int64_t a, int64_t b, doub
 /* Profiles by a weighted line around each distance, F = level + slope dz:
  *     level = (S2 sum qF - S1 sum q dz F) / det,   slope = (S0 sum q dz F - S1 sum qF) / det,
  * with S_k = sum q dz^k and det = S0 S2 - S1^2. The gradient towards the electrode is -slope; its
- * variance that of the lateral noise, and of the distance's noise on the slope. */
-static void local_lines(const nrm_curve *curve, const nrm_layer *layer, double *weights,
+ * variance that of the lateral noise, and of the distance's noise on the slope. Room in work: 3 n
+ * and 18. */
+static void local_lines(const nrm_curve *curve, const nrm_layer *layer, double *work,
                         double *found, double *valid) {
     const double h = curve->settings->half_width, noise = curve->contact->noise;
     const int64_t m = curve->n_depths;
     const double *z = layer->z;
+    double *NRM_RESTRICT weights = work, *NRM_RESTRICT q = work + layer->n + 18;
+    double *NRM_RESTRICT q_dz = q + layer->n;
     int64_t a = 0, b = 0, middle = 0;
     for (int64_t g = 0; g < m; g++) {
         const double at = curve->depth[g] / curve->own.cosine;
@@ -346,7 +352,7 @@ static void local_lines(const nrm_curve *curve, const nrm_layer *layer, double *
         if (z[b - 1] < at + 0.5 * h) continue;
         while (middle < b && z[middle] < at) middle++;
         if (a < middle && middle < b && z[middle] - z[middle - 1] > h) continue; /* never here */
-        const moments sum = moments_around(layer, a, b, at, h);
+        const moments sum = moments_around(layer, a, b, at, h, q, q_dz);
         const double s0 = sum.level.one, s1 = sum.slope.one, s2 = sum.square;
         const double det = s0 * s2 - s1 * s1;
         if (det <= 1e-9 * s0 * s0 * h * h) continue;
@@ -356,11 +362,7 @@ static void local_lines(const nrm_curve *curve, const nrm_layer *layer, double *
         if (!curve->in_phase) continue;
         const double slope_x = (s0 * sum.slope.in_phase - s1 * sum.level.in_phase) * over;
         const double slope_y = (s0 * sum.slope.quadrature - s1 * sum.level.quadrature) * over;
-        const double over_h = 1.0 / h;
-        for (int64_t i = a; i < b; i++) {
-            const double dz = z[i] - at, u = dz * over_h;
-            weights[i - a] = (1.0 - u * u) * (s0 * dz - s1);
-        }
+        for (int64_t i = 0; i < b - a; i++) weights[i] = s0 * q_dz[i] - s1 * q[i];
         memset(weights + (b - a), 0, 18 * sizeof(double));
         double correlated, smoothed;
         nrm_weight_variances(weights, b - a, curve->correlation, curve->n_lags, &correlated,

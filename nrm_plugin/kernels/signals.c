@@ -40,19 +40,34 @@ int64_t nrm_count(double value, int64_t most) {
     return value < (double)most ? (int64_t)value : most;
 }
 
+/* Largest size that a number of a kind has; floats may be anything. */
+static double largest_number(int64_t kind) {
+    switch (kind) {
+    case NRM_INT8: case NRM_UINT8: return 256.0;
+    case NRM_INT16: case NRM_UINT16: return 65536.0;
+    case NRM_INT32: case NRM_UINT32: return 4294967296.0;
+    case NRM_INT64: case NRM_UINT64: return 18446744073709551616.0;
+    default: return INFINITY;
+    }
+}
+
 /* One loop per kind of number: scale, and make nan of what is absurdly large. */
-#define SCALED(type)                                                        \
-    do {                                                                    \
-        const type *number = (const type *)signal->numbers + first;         \
-        for (int64_t i = 0; i < n; i++) {                                   \
-            double value = (double)number[i] * gain + offset;               \
-            out[i] = fabs(value) <= limit ? value : (double)NAN;            \
-        }                                                                   \
+#define SCALED(type)                                                                          \
+    do {                                                                                      \
+        const type *number = (const type *)signal->numbers + first;                           \
+        if (fits)                                                                             \
+            for (int64_t i = 0; i < n; i++) out[i] = (double)number[i] * gain + offset;       \
+        else                                                                                  \
+            for (int64_t i = 0; i < n; i++) {                                                 \
+                double value = (double)number[i] * gain + offset;                             \
+                out[i] = fabs(value) <= limit ? value : (double)NAN;                          \
+            }                                                                                 \
     } while (0)
 
 void nrm_gather_part(const nrm_signal *signal, int64_t first, int64_t n, bool backwards,
                      double *NRM_RESTRICT out) {
     const double gain = signal->gain, offset = signal->offset, limit = signal->limit;
+    const bool fits = largest_number(signal->kind) * fabs(gain) + fabs(offset) <= limit;
     switch (signal->kind) {
     case NRM_INT8: SCALED(int8_t); break;
     case NRM_UINT8: SCALED(uint8_t); break;
@@ -187,25 +202,18 @@ double nrm_second_differences(const double *y, int64_t n, double *work) {
 }
 
 /* Noise, no smaller than what the smallest step between neighbours, that of the converter, stands
- * for. */
+ * for: step / sqrt(12). One step below the noise's own is enough to know. */
 double nrm_noise_of(const double *y, int64_t n, double *work) {
-    double least[4] = {INFINITY, INFINITY, INFINITY, INFINITY};
-    int64_t i = 0;
-    for (; i + 5 <= n; i += 4)
-        for (int k = 0; k < 4; k++) {
-            double step = fabs(y[i + k + 1] - y[i + k]);
-            step = step > 0.0 ? step : (double)INFINITY;
-            least[k] = step < least[k] ? step : least[k];
+    const double noise = nrm_second_differences(y, n, work), enough = noise * sqrt(12.0);
+    double least = INFINITY;
+    for (int64_t i = 0; i + 1 < n; i++) {
+        const double step = fabs(y[i + 1] - y[i]);
+        if (step > 0.0 && step < least) {
+            if (step <= enough) return noise;
+            least = step;
         }
-    for (; i + 1 < n; i++) {
-        double step = fabs(y[i + 1] - y[i]);
-        if (step > 0.0 && step < least[0]) least[0] = step;
     }
-    for (int k = 1; k < 4; k++) least[0] = least[k] < least[0] ? least[k] : least[0];
-    double noise = nrm_second_differences(y, n, work);
-    if (!(least[0] < (double)INFINITY)) return noise;
-    double step_noise = least[0] / sqrt(12.0);
-    return noise > step_noise ? noise : step_noise;
+    return least < (double)INFINITY ? least / sqrt(12.0) : noise;
 }
 
 double nrm_noise(const double *values, int64_t n) {
