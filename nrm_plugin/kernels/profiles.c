@@ -341,7 +341,8 @@ static void local_lines(const nrm_curve *curve, const nrm_layer *layer, double *
     const double *z = layer->z;
     double *NRM_RESTRICT weights = work, *NRM_RESTRICT q = work + layer->n + 18;
     double *NRM_RESTRICT q_dz = q + layer->n;
-    int64_t a = 0, b = 0, middle = 0;
+    int64_t a = 0, b = 0, middle = 0, filled = 0;
+    memset(weights, 0, (size_t)(layer->n + 18) * sizeof(double));
     for (int64_t g = 0; g < m; g++) {
         const double at = curve->depth[g] / curve->own.cosine;
         while (a < layer->n && z[a] <= at - h) a++;
@@ -363,7 +364,8 @@ static void local_lines(const nrm_curve *curve, const nrm_layer *layer, double *
         const double slope_x = (s0 * sum.slope.in_phase - s1 * sum.level.in_phase) * over;
         const double slope_y = (s0 * sum.slope.quadrature - s1 * sum.level.quadrature) * over;
         for (int64_t i = 0; i < b - a; i++) weights[i] = s0 * q_dz[i] - s1 * q[i];
-        memset(weights + (b - a), 0, 18 * sizeof(double));
+        for (int64_t i = b - a; i < filled; i++) weights[i] = 0.0; /* left by a longer window */
+        filled = b - a;
         double correlated, smoothed;
         nrm_weight_variances(weights, b - a, curve->correlation, curve->n_lags, &correlated,
                              &smoothed);
