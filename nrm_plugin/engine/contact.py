@@ -174,6 +174,8 @@ def _curve_by_curve(
 ) -> tuple[RecordArray, FloatArray]:
     contacts, clean = block.prepared()
     for i, (a, b) in enumerate(pairwise(block.begin)):
+        if a == b:
+            continue
         found = method.find(block.height[a:b], clean[a:b], *settings)
         if not isinstance(found, ContactFound):
             height, stderr = found
