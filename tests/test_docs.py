@@ -187,7 +187,10 @@ def test_examples_run(page, example_files, request):
             continue
         elif block.language == "python":
             with contextlib.redirect_stdout(io.StringIO()) as out:
-                exec(compile("\n" * block.line + block.text, block.where, "exec", dont_inherit=True), namespace)
+                exec(
+                    compile("\n" * block.line + block.text, block.where, "exec", dont_inherit=True),
+                    namespace,
+                )
             printed = out.getvalue()
         elif block.language == "console":
             run_console(block)
