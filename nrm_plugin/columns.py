@@ -25,6 +25,7 @@ from nrm_plugin.errors import ChangedFile, CorruptFile
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
 AnyArray = NDArray[Any]
 
 

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial import Polynomial
-from numpy.typing import NDArray
 
 from nrm_plugin.calibration import CalibrationFailed, lockin
-from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.columns import ComplexArray, FloatArray, IntArray
 from nrm_plugin.model import CurveSet
 from nrm_plugin.vocabulary import missing_calibration
-
-ComplexArray = NDArray[np.complex128]
 
 #: More curves than this teach nothing new; they are then chosen evenly.
 MOST_CURVES = 512
