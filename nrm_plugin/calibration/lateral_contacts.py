@@ -182,8 +182,8 @@ def _interval(curves: CurveSet, curve: int, part: slice, height: FloatArray) -> 
         time = curves.read("time", curve)[part]
         return float(time[-1] - time[0]) / (len(time) - 1)
     if "approach_speed" in curves.metadata:
-        way = abs(float(height[-1] - height[0])) / (len(height) - 1)
-        return way / float(curves.metadata["approach_speed"])
+        step = abs(float(height[-1] - height[0])) / (len(height) - 1)
+        return step / float(curves.metadata["approach_speed"])
     raise missing_calibration(["approach_speed"])
 
 
