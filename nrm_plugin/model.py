@@ -30,7 +30,7 @@ from nrm_plugin.columns import (
 from nrm_plugin.errors import InvalidInput, NoSuchCurve, UnknownChannel
 from nrm_plugin.files import replacing
 from nrm_plugin.tables import (
-    Table,
+    CurveTable,
     complete_table,
     part_of_grid,
     part_of_segments,
@@ -150,7 +150,7 @@ class CurveSet:
     grid: tuple[int, int] | None = None
     importer: str = ""
     segments_from: Callable[[], AnyArray] | None = None
-    table_from: Callable[[], Table] | None = None
+    table_from: Callable[[], CurveTable] | None = None
 
     @property
     def n_curves(self) -> int:
@@ -232,7 +232,7 @@ class CurveSet:
         return turning_segments(self)
 
     @cached_property
-    def curve_table(self) -> Table:
+    def curve_table(self) -> CurveTable:
         """Per curve, shape (n_curves,): x, y (m), row, column, location, start_time and so on."""
         return complete_table(self.table_from() if self.table_from else {}, self.n_curves)
 
@@ -589,7 +589,7 @@ def _canonical_unit(name: str, unit: str) -> tuple[float, str]:
     raise InvalidInput(f"channel {name!r} is in {' or '.join(allowed)}, not {unit or 'no unit'}")
 
 
-def _grid_of(table: Table) -> tuple[int, int] | None:
+def _grid_of(table: CurveTable) -> tuple[int, int] | None:
     """Rows and columns where every cell of the grid has one curve, row by row."""
     row, column = table["row"], table["column"]
     if not len(row) or row.min() < 0 or column.min() < 0:

@@ -11,7 +11,7 @@ import click
 import nrm_plugin
 from nrm_plugin import plugins
 from nrm_plugin.cli import results as said
-from nrm_plugin.cli.batch import Known
+from nrm_plugin.cli.batch import CurveOptions
 from nrm_plugin.cli.convert import Conversion
 from nrm_plugin.errors import MissingFile, OutputError
 from nrm_plugin.figures.quantities import counted
@@ -78,7 +78,7 @@ def command(ctx: click.Context, output: str) -> None:
 def convert_samples(folder: Path, quiet: bool) -> int:
     """Convert the vendors' sample files, say what is in them, and return the exit code."""
     click.echo("Sample files of vendors, made by a script, become one kind of file:")
-    batch = Conversion(samples(), Known(), overwrite=True, quiet=quiet)
+    batch = Conversion(samples(), CurveOptions(), overwrite=True, quiet=quiet)
     batch.each(folder, ".h5")
     rows = []
     for path in batch.written:

@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 from nrm_plugin.cli import results as said
-from nrm_plugin.cli.batch import Batch, Known, files_and_output, is_folder, what_is_known
+from nrm_plugin.cli.batch import Batch, CurveOptions, files_and_output, is_folder, what_is_known
 from nrm_plugin.cli.potential import PotentialOptions
 from nrm_plugin.engine import provenance
 from nrm_plugin.engine.pipeline import process
@@ -22,7 +22,7 @@ from nrm_plugin.engine.signals import plan
 from nrm_plugin.errors import InvalidInput, NrmError, OutputError
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe, as_recipe
-from nrm_plugin.store.opened import open_results
+from nrm_plugin.store.read_results import open_results
 
 STOPPED = 130
 
@@ -82,7 +82,7 @@ def command(
     Going on after an interruption: call it again. Results in a folder that were made of the same
     original by the same recipe, settings and version are skipped.
     """
-    known = Known.given(experiment, settings, names)
+    known = CurveOptions.given(experiment, settings, names)
     chosen = as_recipe(recipe)
     folder = is_folder(output)
     if not folder and Path(output).suffix.lower() != ".h5":

@@ -18,7 +18,7 @@ from nrm_plugin.engine.survey import LEAST_SLOPE, RIGID, Survey
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
-from nrm_plugin.store.results import Results
+from nrm_plugin.store.write_results import Results
 from nrm_plugin.variables import BIT
 from nrm_plugin.vocabulary import LATERAL_PAIRS
 

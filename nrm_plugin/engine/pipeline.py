@@ -31,8 +31,8 @@ from nrm_plugin.errors import InvalidInput, OutputError
 from nrm_plugin.formats import open as open_curves
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Contact, Recipe, as_recipe
-from nrm_plugin.store.opened import open_results
-from nrm_plugin.store.results import Results
+from nrm_plugin.store.read_results import open_results
+from nrm_plugin.store.write_results import Results
 from nrm_plugin.variables import BIT, CONTACT, LATERAL, Variable
 
 #: Samples in work at once, all threads together.

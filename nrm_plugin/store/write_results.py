@@ -24,9 +24,9 @@ import xarray as xr
 from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.errors import InvalidInput, NrmError, OutputError
 from nrm_plugin.files import check_output
-from nrm_plugin.store.layout import BLOCK
-from nrm_plugin.store.rows import FileRows, MemoryRows, Place
-from nrm_plugin.tables import Table
+from nrm_plugin.store.journal import FileRows, MemoryRows, Place
+from nrm_plugin.store.nexus import BLOCK
+from nrm_plugin.tables import CurveTable
 from nrm_plugin.variables import DISTANCE, Variable
 from nrm_plugin.vocabulary import COLUMNS
 
@@ -79,7 +79,7 @@ class Results:
     ) -> None:
         self.path, self.n_curves, self.depth = path, n_curves, depth
         self.variables, self.directions, self.attributes = variables, directions, attributes
-        self.coordinates: Table = {}
+        self.coordinates: CurveTable = {}
         self.means = {name: np.full((self._ways, n_curves), np.nan) for name in _MEANS}
         self._fingerprint, self._overwrite = fingerprint, overwrite
         self._rows: MemoryRows | FileRows
