@@ -14,8 +14,7 @@ from nrm_plugin.cli import results as said
 from nrm_plugin.cli.batch import CurveOptions
 from nrm_plugin.cli.convert import Conversion
 from nrm_plugin.errors import MissingFile, OutputError
-from nrm_plugin.figures.quantities import counted
-from nrm_plugin.text import table
+from nrm_plugin.text import counted, table
 
 #: The same seed gives the same curves.
 SEED = 20

@@ -122,7 +122,7 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 
 def _pascals(value: float | None) -> str:
-    return "-" if value is None else with_unit(float(f"{value:.3g}"), "Pa")
+    return "-" if value is None else with_unit(value, "Pa", 3)
 
 
 def describe(path: str, results: xr.Dataset) -> dict[str, Any]:
