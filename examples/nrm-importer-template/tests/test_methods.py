@@ -17,10 +17,6 @@ def curve(contact, noise=0.0):
     return height, deflection
 
 
-def test_they_are_good_methods():
-    pass
-
-
 def test_contact_without_noise_is_exact():
     found = FixedWall().find(*curve(12.3 * NM))
     assert found.height == pytest.approx(12.3 * NM, abs=1e-15)
