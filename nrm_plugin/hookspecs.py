@@ -395,7 +395,7 @@ class ConnectedLockIn(Protocol):
 
 
 @runtime_checkable
-class LockIn(Protocol):
+class LockInModel(Protocol):
     """A model of lock-in amplifier; a DAQ configuration names it as ``lock_in.model``.
 
     Attributes
@@ -489,7 +489,7 @@ def nrm_calibrations() -> Sequence[Calibration]:
 
 
 @hookspec
-def nrm_lockins() -> Sequence[LockIn]:
+def nrm_lockins() -> Sequence[LockInModel]:
     """Return lock-in amplifiers."""
     raise NotImplementedError
 

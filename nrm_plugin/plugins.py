@@ -107,7 +107,7 @@ class Plugins:
     derivative_methods: dict[str, hookspecs.DerivativeMethod] = field(default_factory=dict)
     figures: dict[str, hookspecs.Figure] = field(default_factory=dict)
     calibrations: dict[str, hookspecs.Calibration] = field(default_factory=dict)
-    lockins: dict[str, hookspecs.LockIn] = field(default_factory=dict)
+    lockins: dict[str, hookspecs.LockInModel] = field(default_factory=dict)
     potential_logs: dict[str, hookspecs.PotentialLog] = field(default_factory=dict)
 
     def all(self, kind: str) -> dict[str, Any]:

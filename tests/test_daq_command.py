@@ -194,7 +194,7 @@ def test_check_says_what_is_missing(tmp_path: Path) -> None:
         result,
         0,
         "one after the other",
-        "nothing tells ramps apart",
+        "will not be cut into curves",
         "lockin_sensitivity",
         "samples at 30003.0003 Hz",
     )

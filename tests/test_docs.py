@@ -255,7 +255,7 @@ FUNCTIONS = [
     hookspecs.Importer.open,
     hookspecs.Exporter.write,
     hookspecs.ContactMethod.find,
-    hookspecs.LockIn.connect,
+    hookspecs.LockInModel.connect,
     hookspecs.PotentialLog.read,
     testing.check_importer,
     testing.check_calibration,

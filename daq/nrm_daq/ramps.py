@@ -12,8 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
-from nrm_daq import stream
-from nrm_daq.stream import ENTERED, FALLING, LEFT, LIMIT, NOTHING, RISING, Bins
+from nrm_daq import sample_stream
+from nrm_daq.sample_stream import ENTERED, FALLING, LEFT, LIMIT, NOTHING, RISING, Bins
 from nrm_daq.turning_points import Corner, corner, cuts
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.vocabulary import SegmentKind
@@ -40,7 +40,7 @@ class Segment:
     stop: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
     """A force curve found in the stream.
 
@@ -83,7 +83,13 @@ def curve_of(bins: Bins, begin: int, a: int, b: int, end: int, complete: bool) -
         ("retract", b, end),
     )
     segments = tuple(Segment(k, i - begin, j - begin) for k, i, j in parts if j > i)
-    return Curve(begin, end, segments, complete, potential(bins, begin, end))
+    return Curve(
+        start=begin,
+        stop=end,
+        segments=segments,
+        complete=complete,
+        potential=potential(bins, begin, end),
+    )
 
 
 def potential(bins: Bins, begin: int, end: int) -> float:
@@ -103,7 +109,7 @@ class RampsByHeight:
     def __init__(self, bins: Bins, warnings: list[str], rate: float, travel: float) -> None:
         self._bins, self._warnings, self._rate, self._travel = bins, warnings, rate, travel
         self._at = self._begin = self._keep = 0
-        # Direction; lowest and highest value and where: see `stream.next_turn`.
+        # Direction; lowest and highest value and where: see `sample_stream.next_turn`.
         self._state = np.array([0.0, inf, 0.0, -inf, 0.0])
         self._fall: float | None = None  # where it began; at the begin of what is known if unseen
         self._fall_seen = False
@@ -117,7 +123,7 @@ class RampsByHeight:
         bins.add(channels)
         while True:
             heights, limit = bins.of("height"), self._keep + bins.most
-            event, self._at = stream.next_turn(
+            event, self._at = sample_stream.next_turn(
                 heights, bins.first, self._at, limit, self._travel, self._state
             )
             if event == NOTHING:
@@ -153,64 +159,64 @@ class RampsByHeight:
 
     def _corner(self, sign: float, stop: int, *, before: bool = True, after: bool = True) -> Corner:
         """Corner at the lowest (sign 1) or highest (-1) place since the turn before."""
-        extreme = int(self._state[stream.LOW_AT if sign > 0 else stream.HIGH_AT])
+        extreme = int(self._state[sample_stream.LOW_AT if sign > 0 else sample_stream.HIGH_AT])
         begin = self._begin
         y = sign * self._bins.of("height", begin, stop)
-        found = corner(y, extreme - begin, before=before, after=after)
-        if found.noise > NOISY * self._travel and not self._noisy:
+        turn = corner(y, extreme - begin, before=before, after=after)
+        if turn.noise > NOISY * self._travel and not self._noisy:
             self._noisy = True
             self._warnings.append(
-                f"the height's noise of {1e9 * found.noise:.2g} nm is large against travel "
+                f"the height's noise of {1e9 * turn.noise:.2g} nm is large against travel "
                 f"({1e9 * self._travel:g} nm): give a larger travel"
             )
         self._begin = extreme
         return Corner(
-            None if found.stop is None else begin + found.stop,
-            None if found.start is None else begin + found.start,
-            found.noise,
+            None if turn.stop is None else begin + turn.stop,
+            None if turn.start is None else begin + turn.start,
+            turn.noise,
         )
 
     def _top(self) -> list[Curve]:
         """A fall has begun: finish the curve before."""
         begin = self._begin
-        found = self._corner(-1.0, self._at, before=self._rises)
+        turn = self._corner(-1.0, self._at, before=self._rises)
         curves = []
         if self._bottom is not None:
-            stop = self._begin if found.stop is None else found.stop
+            stop = self._begin if turn.stop is None else turn.stop
             curves.append(self._curve(stop))
         elif self._rises:
             self._warn(begin, "is a retract without an approach, and was dropped")
-        self._fall_seen = found.start is not None
-        self._fall = begin - 0.5 if found.start is None else found.start
+        self._fall_seen = turn.start is not None
+        self._fall = begin - 0.5 if turn.start is None else turn.start
         self._bottom, self._rises = None, False
         self._begin = self._keep = max(begin, floor(self._fall))
         return curves
 
     def _low(self) -> None:
         """A rise has begun."""
-        found = self._corner(1.0, self._at, before=self._fall is not None)
+        turn = self._corner(1.0, self._at, before=self._fall is not None)
         self._rises = True
         if self._fall is None:
             self._keep = self._begin
             return
-        stop = self._begin if found.stop is None else found.stop
-        self._bottom = stop, max(stop, self._begin if found.start is None else found.start)
+        stop = self._begin if turn.stop is None else turn.stop
+        self._bottom = stop, max(stop, self._begin if turn.start is None else turn.start)
 
     def _overlong(self) -> list[Curve]:
         """Nothing has turned for the time of the longest curve."""
         curves: list[Curve] = []
         if self._bottom is not None:
-            found = self._corner(-1.0, self._at, after=False)
-            if found.stop is None:
+            turn = self._corner(-1.0, self._at, after=False)
+            if turn.stop is None:
                 self._warn(self._fall, "takes longer than `longest`, and was dropped")
             else:
-                curves.append(self._curve(found.stop))
+                curves.append(self._curve(turn.stop))
         elif self._fall is not None:
             self._warn(self._fall, "does not turn within `longest`, and was dropped")
             self._state[:] = 0.0, inf, self._at, -inf, self._at
         self._fall = self._bottom = None
         self._rises = False
-        falling = self._state[stream.LOW] == inf
+        falling = self._state[sample_stream.LOW] == inf
         self._begin = self._keep = self._at if falling else self._at - self._bins.most // 2
         if not falling:
             kept = self._bins.of("height", self._keep, self._at)
@@ -268,7 +274,7 @@ class RampsByDeflection:
         bins, curves = self._bins, list[Curve]()
         bins.add(channels)
         while True:
-            event, self._at = stream.next_contact(
+            event, self._at = sample_stream.next_contact(
                 bins.of("deflection"),
                 bins.first,
                 self._at,
@@ -289,8 +295,8 @@ class RampsByDeflection:
                 curves.append(self._curve(self._left + self._post))
             else:
                 self._stuck()
-        if self._state[stream.DROPPED] == 1.0:
-            self._state[stream.DROPPED] = 2.0
+        if self._state[sample_stream.DROPPED] == 1.0:
+            self._state[sample_stream.DROPPED] = 2.0
             self._warnings.append("the recording began in contact: what was cut was dropped")
         waiting = self._entered is None and self._left is None
         bins.forget(self._at - self._pre if waiting else self._start)
@@ -335,7 +341,7 @@ class RampsByDeflection:
             "within `longest`, and was dropped"
         )
         self._entered = None
-        self._state[stream.INSIDE], self._state[stream.BASELINE] = 0.0, nan
+        self._state[sample_stream.INSIDE], self._state[sample_stream.BASELINE] = 0.0, nan
 
     def _curve(self, stop: int, *, complete: bool = True) -> Curve:
         bins, start = self._bins, max(self._start, 0)
@@ -379,7 +385,7 @@ class RampsByMarker:
         begin, at = bins.samples, 0
         bins.add(channels)
         while True:
-            event, at = stream.next_edge(marker, at, self._high, self._low, self._state)
+            event, at = sample_stream.next_edge(marker, at, self._high, self._low, self._state)
             if event == NOTHING:
                 break
             sample = begin + at - 1
@@ -413,7 +419,15 @@ class RampsByMarker:
         first, last = -(-start // bins.width), stop // bins.width
         if name is None or last - first < SHORTEST:
             whole = (Segment("other", 0, stop - start),)
-            return [Curve(start, stop, whole, complete, potential(bins, start, stop))]
+            return [
+                Curve(
+                    start=start,
+                    stop=stop,
+                    segments=whole,
+                    complete=complete,
+                    potential=potential(bins, start, stop),
+                )
+            ]
         sign = 1.0 if name == "height" else -1.0
         a, b = (first + cut for cut in cuts(sign * bins.of(name, first, last)))
         a, b = (start if x == first else stop if x == last else x * bins.width for x in (a, b))

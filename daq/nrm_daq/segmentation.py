@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nrm_daq import stream
+from nrm_daq import sample_stream
 from nrm_daq.config import DaqConfig, Split
 from nrm_daq.ramps import (
     Curve,
@@ -25,7 +25,7 @@ from nrm_daq.ramps import (
     Segment,
 )
 from nrm_daq.recording import RecordingContents
-from nrm_daq.stream import Bins
+from nrm_daq.sample_stream import Bins
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput, NrmError
 
@@ -114,7 +114,7 @@ class Splitter:
             self._finder = RampsByMarker(self._bins, self.warnings, rate, high, low, pulses)
         else:
             raise InvalidInput(f"curves are found by height, deflection or marker, not {by!r}")
-        stream.prepare()
+        sample_stream.prepare()
 
     @property
     def samples(self) -> int:

@@ -95,10 +95,10 @@ def cuts(y: FloatArray) -> tuple[int, int]:
     extreme = int(np.argmin(y))
     fall, rise = float(y[: extreme + 1].max() - y[extreme]), float(y[extreme:].max() - y[extreme])
     before, after = fall > _SHORTEST * rise, rise > _SHORTEST * fall
-    found = corner(y, extreme, before=before, after=after)
+    turn = corner(y, extreme, before=before, after=after)
     # A bin belongs to what comes after the corner if more than half of it does.
-    stop = 0 if not before else len(y) if found.stop is None else round(found.stop + 0.5)
-    start = len(y) if not after else stop if found.start is None else round(found.start + 0.5)
+    stop = 0 if not before else len(y) if turn.stop is None else round(turn.stop + 0.5)
+    start = len(y) if not after else stop if turn.start is None else round(turn.start + 0.5)
     return min(stop, start), start
 
 
