@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 import numpy as np
+from scipy.signal import savgol_filter  # here, and not while samples are waiting
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.engine.kernels import second_difference_noise
@@ -69,8 +70,6 @@ def corner(y: FloatArray, extreme: int, *, before: bool = True, after: bool = Tr
     wanted = (sqrt(12.0) * noise / (_PRECISION * min(speeds))) ** (2.0 / 3.0)
     window = max(3, min(ceil(wanted) | 1, min(lengths), len(y)))
     window -= 1 - window % 2
-    from scipy.signal import savgol_filter
-
     v = np.asarray(savgol_filter(y, window, 1, deriv=1), np.float64)
     stop = start = None
     if fall is not None:
