@@ -209,7 +209,7 @@ class DerivativeMethod(Protocol):
 
     Its ``Settings``, where it has some, stand in a recipe under ``[derivative.NAME]``. A method may
     also have ``gradient_block(block, settings)``, which is then called instead of `gradient`, with
-    many curves in an `nrm_plugin.engine.loops.ReferencedBlock`; it returns `Profiles` of them.
+    many curves in an `nrm_plugin.engine.compiled.ReferencedBlock`; it returns `Profiles` of them.
 
     Attributes
     ----------

@@ -13,7 +13,7 @@ import xarray as xr
 import nrm_plugin as nrm
 from nrm_plugin import figures, plugins
 from nrm_plugin import simulate as sim
-from nrm_plugin.engine import kernels, loops, methods
+from nrm_plugin.engine import compiled, kernels, methods
 from nrm_plugin.hookspecs import ContactFound
 from nrm_plugin.parameters import Field, Fraction, Length, MethodSettings
 from nrm_plugin.recipe import Contact, Derivative, Recipe
@@ -234,7 +234,7 @@ def test_our_methods_alone(curves: nrm.CurveSet) -> None:
 
 
 def test_records_are_the_columns_of_the_kernels() -> None:
-    assert len(loops.CONTACT.names) == kernels.N_COLUMNS
+    assert len(compiled.CONTACT.names) == kernels.N_COLUMNS
     for name, column in (
         ("contact", kernels.CONTACT),
         ("baseline_at", kernels.BASELINE_AT),
@@ -243,7 +243,7 @@ def test_records_are_the_columns_of_the_kernels() -> None:
         ("saturated", kernels.SATURATED),
         ("other_contact", kernels.OTHER_CONTACT),
     ):
-        assert loops.CONTACT.names.index(name) == column
+        assert compiled.CONTACT.names.index(name) == column
 
 
 def test_what_is_registered_is_what_is_there(registry: plugins.Plugins) -> None:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import FloatArray, IntArray
-from nrm_plugin.engine import loops
+from nrm_plugin.engine import compiled
 from nrm_plugin.engine.contact import STEEPEST, Referenced
-from nrm_plugin.engine.shape import ShapeFactor
+from nrm_plugin.engine.shape_factor import ShapeFactorValues
 from nrm_plugin.engine.signals import Block, Plan
 from nrm_plugin.engine.survey import LEAST_SLOPE, RIGID, Survey
 from nrm_plugin.errors import InvalidInput
@@ -86,11 +86,11 @@ def refuse_output_volts(curves: CurveSet, how: Plan, numbers: IntArray) -> None:
 def lateral_flags(block: Block, referenced: Referenced) -> NDArray[np.int64]:
     """Flags that the lateral signal raises: it slips on the wall, or is missing."""
     signals = (block.in_phase, block.quadrature)
-    found = loops.slip(block.begin, referenced.clean, *signals, referenced.contacts)
+    found = compiled.slip(block.begin, referenced.clean, *signals, referenced.contacts)
     with np.errstate(invalid="ignore"):
         slips = found["exponent"] - 3.0 * found["stderr"] > SLIPS
         slips &= found["straight"] > 0.0
-    gone = loops.dead(block.begin, *signals)
+    gone = compiled.dead(block.begin, *signals)
     return slips * np.int64(BIT["slip"]) | gone * np.int64(BIT["missing_lateral"])
 
 
@@ -98,7 +98,7 @@ def warnings(
     curves: CurveSet,
     recipe: Recipe,
     how: Plan,
-    shape: ShapeFactor,
+    shape: ShapeFactorValues,
     surveys: Sequence[Survey],
     results: Results,
 ) -> list[str]:

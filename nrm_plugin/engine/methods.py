@@ -13,8 +13,8 @@ from nrm_plugin.parameters import Field, Fraction, MethodSettings
 
 if TYPE_CHECKING:
     from nrm_plugin.columns import FloatArray
+    from nrm_plugin.engine.compiled import Profiles, RecordArray, ReferencedBlock
     from nrm_plugin.engine.contact import ContactBlock
-    from nrm_plugin.engine.loops import Profiles, RecordArray, ReferencedBlock
 
 #: Savitzky and Golay's window: points, degree of the polynomial, and length in half-widths. With
 #: this length a step of the gradient gets as wide as from the local line, one half-width.
@@ -98,9 +98,9 @@ class LocalLinear(_DerivativeMethod):
 
     def gradient_block(self, block: ReferencedBlock, settings: Any = None) -> Profiles:
         """Forces and gradients of a block of curves."""
-        from nrm_plugin.engine import loops
+        from nrm_plugin.engine import compiled
 
-        return loops.local_linear(block)
+        return compiled.local_linear(block)
 
 
 class SavitzkyGolay(_DerivativeMethod):
@@ -115,11 +115,11 @@ class SavitzkyGolay(_DerivativeMethod):
 
     def gradient_block(self, block: ReferencedBlock, settings: Any = None) -> Profiles:
         """Forces and gradients of a block of curves."""
-        from nrm_plugin.engine import loops
+        from nrm_plugin.engine import compiled
 
         level, slope = _window()
         step = LENGTH * block.lever.half_width / POINTS
-        return loops.savitzky_golay(block, level, slope / step, step)
+        return compiled.savitzky_golay(block, level, slope / step, step)
 
 
 class TotalVariation(_DerivativeMethod):
@@ -133,9 +133,9 @@ class TotalVariation(_DerivativeMethod):
 
     def gradient_block(self, block: ReferencedBlock, settings: Any = None) -> Profiles:
         """Forces and gradients of a block of curves."""
-        from nrm_plugin.engine import loops
+        from nrm_plugin.engine import compiled
 
-        return loops.layered(block, block.lever.half_width / BINS, PRICE)
+        return compiled.layered(block, block.lever.half_width / BINS, PRICE)
 
 
 @cache

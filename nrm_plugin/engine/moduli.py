@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from nrm_plugin.columns import AnyArray, FloatArray
-from nrm_plugin.engine.loops import Profiles
+from nrm_plugin.engine.compiled import Profiles
 from nrm_plugin.engine.signals import Plan
 
 

@@ -19,11 +19,11 @@ import xarray as xr
 from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.engine import checks, provenance
+from nrm_plugin.engine.compiled import CURVE, Lever, ReferencedBlock
 from nrm_plugin.engine.contact import Referenced, find_contacts
 from nrm_plugin.engine.derivative import profiles
-from nrm_plugin.engine.loops import CURVE, Lever, ReferencedBlock
 from nrm_plugin.engine.moduli import moduli
-from nrm_plugin.engine.shape import ShapeFactor, shape_factor
+from nrm_plugin.engine.shape_factor import ShapeFactorValues, shape_factor
 from nrm_plugin.engine.signals import Block, Plan, parts, plan, read_block
 from nrm_plugin.engine.surface import STEEP, surface_slope
 from nrm_plugin.engine.survey import Survey, chosen, survey
@@ -58,7 +58,7 @@ class _Work:
     recipe: Recipe
     plan: Plan
     depth: FloatArray
-    shape: ShapeFactor
+    shape: ShapeFactorValues
 
     def referenced(self, direction: _Direction, first: int, stop: int) -> tuple[Block, Referenced]:
         """Read some curves and find their contacts."""

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from nrm_plugin.columns import FloatArray
-from nrm_plugin.engine.shape import PAPER
+from nrm_plugin.engine.shape_factor import PAPER
 from nrm_plugin.errors import NrmError
 from nrm_plugin.report import regional
 from nrm_plugin.report.elements import (
