@@ -100,8 +100,8 @@ def merge(sets: Sequence[CurveSet]) -> CurveSet:
     return CurveSet(
         _joined_rows(rows),
         channels,
-        metadata,
-        sources_of,
+        metadata=metadata,
+        metadata_source=sources_of,
         images=tuple(i for s in sets for i in s.images),
         warnings=tuple(warnings),
         origins=tuple(o for s in sets for o in s.origins),

@@ -7,7 +7,7 @@ of samples of each curve beside them. Nothing is read before it is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -142,6 +142,7 @@ class CurveSet:
 
     rows: Rows
     channels: Mapping[str, Channel]
+    _: KW_ONLY
     metadata: dict[str, Any] = field(default_factory=dict)
     metadata_source: dict[str, str] = field(default_factory=dict)
     images: tuple[Image, ...] = ()
@@ -193,18 +194,19 @@ class CurveSet:
         return CurveSet(
             rows,
             {name: c.with_column(parts[id(c.column)]) for name, c in self.channels.items()},
-            self.metadata,
-            self.metadata_source,
-            self.images,
-            self.warnings,
-            self.origins,
-            part_of_grid(self.grid, chosen),
-            self.importer,
-            None
-            if self.segments_from is None
-            else lambda: part_of_segments(self.segments, self._segment_bounds, chosen),
-            lambda: {name: values[chosen] for name, values in self.curve_table.items()},
+            metadata=self.metadata,
+            metadata_source=self.metadata_source,
+            images=self.images,
+            warnings=self.warnings,
+            origins=self.origins,
+            grid=part_of_grid(self.grid, chosen),
+            importer=self.importer,
+            segments_from=None if self.segments_from is None else lambda: self._segments_of(chosen),
+            table_from=lambda: {name: v[chosen] for name, v in self.curve_table.items()},
         )
+
+    def _segments_of(self, chosen: IntArray) -> AnyArray:
+        return part_of_segments(self.segments, self._segment_bounds, chosen)
 
     @cached_property
     def _segment_bounds(self) -> IntArray:

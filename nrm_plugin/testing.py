@@ -271,8 +271,24 @@ def check_curves(curves: CurveSet, name: str = "curves") -> None:
     AssertionError
     """
     assert isinstance(curves, CurveSet), f"{name}: open returned {type(curves).__name__}"
+    check_lengths(curves, name)
+    check_channels(curves, name)
+    check_parts(curves, name)
+    check_segments(curves, name)
+    check_table(curves, name)
+    check_metadata(curves, name)
+    check_images(curves, name)
+
+
+def check_lengths(curves: CurveSet, name: str = "curves") -> None:
+    """Check that the numbers of curves and samples agree."""
+    assert len(curves) == curves.n_curves, f"{name}: its length is not the number of curves"
     assert curves.row_size.shape == (curves.n_curves,), f"{name}: row_size is not one per curve"
     assert curves.row_size.sum() == curves.n_samples, f"{name}: row_size and n_samples disagree"
+
+
+def check_channels(curves: CurveSet, name: str = "curves") -> None:
+    """Check names, units, sources and the believable range of every channel."""
     for channel_name, channel in curves.channels.items():
         where = f"{name}, channel {channel_name}"
         assert channel.name == channel_name, f"{where}: listed under another name"
@@ -288,14 +304,62 @@ def check_curves(curves: CurveSet, name: str = "curves") -> None:
         if known is not None and len(values):
             largest = np.abs(values).max()
             assert largest <= known.limit, f"{where}: {largest:g} {channel.unit} is not believable"
-        _check_parts(curves, channel_name, values, where)
-    _check_segments(curves, name)
-    _check_table(curves, name)
+
+
+def check_parts(curves: CurveSet, name: str = "curves") -> None:
+    """Check that some curves read alone are what they are among all."""
+    n = curves.n_curves
+    some = np.arange(n)[::-2]
+    for channel in curves.channels:
+        where, values = f"{name}, channel {channel}", curves.read(channel)
+        pieces = np.split(values, np.cumsum(curves.row_size)[:-1]) if n else []
+        for curve in {0, n // 2, n - 1} if n else set():
+            np.testing.assert_array_equal(curves.read(channel, curve), pieces[curve], where)
+        joined = np.concatenate([pieces[i] for i in some]) if n else np.empty(0)
+        np.testing.assert_array_equal(curves.read(channel, some), joined, where)
+        np.testing.assert_array_equal(curves[some].read(channel), joined, where)
+
+
+def check_segments(curves: CurveSet, name: str = "curves") -> None:
+    """Check the bounds and kinds of segments, and that the height runs as the kind says."""
+    segments = curves.segments
+    assert segments.dtype == SEGMENT, f"{name}: segments are of type {segments.dtype}"
+    with _refused_as_mistake(name):
+        np.testing.assert_array_equal(segment_array(segments, curves.rows), segments)
+    if "height" not in curves.channels:
+        return
+    for segment in segments[segments["curve"] == 0]:
+        height = curves.read("height", 0)[segment["start"] : segment["stop"]]
+        if segment["kind"] in ("approach", "retract") and len(height) > 1:
+            fall = height[0] - height[-1]
+            fine = fall >= 0 if segment["kind"] == "approach" else fall <= 0
+            assert fine, f"{name}: height runs the wrong way in {segment['kind']}"
+
+
+def check_table(curves: CurveSet, name: str = "curves") -> None:
+    """Check the columns of the curve table, and the grid."""
+    for column, values in curves.curve_table.items():
+        assert column in COLUMNS, f"{name}: column {column!r} is not in the vocabulary"
+        assert values.shape == (curves.n_curves,), f"{name}: column {column} has {values.shape}"
+        if values.dtype.kind == "f":
+            largest = np.nanmax(np.abs(values), initial=0.0)
+            assert largest <= COLUMNS[column].limit, f"{name}: {column} reaches {largest:g}"
+    if curves.grid is not None:
+        rows, columns = curves.grid
+        assert rows * columns == curves.n_curves, f"{name}: a grid of {rows} x {columns}"
+
+
+def check_metadata(curves: CurveSet, name: str = "curves") -> None:
+    """Check keys, values and sources of the metadata."""
     for key, value in curves.metadata.items():
         assert key in METADATA, f"{name}: metadata key {key!r} is not in the vocabulary"
         with _refused_as_mistake(name):
             METADATA[key].check(key, value)
         assert curves.metadata_source.get(key), f"{name}: {key} does not say where it comes from"
+
+
+def check_images(curves: CurveSet, name: str = "curves") -> None:
+    """Check shapes, numbers, directions and sizes of images."""
     for image in curves.images:
         where = f"{name}, image {image.name}"
         assert image.data.shape == image.raw.shape == image.shape, f"{where}: shapes disagree"
@@ -365,46 +429,6 @@ def _refused_as_mistake(name: str) -> Iterator[None]:
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(HEAD)
-
-
-def _check_parts(curves: CurveSet, name: str, values: np.ndarray, where: str) -> None:
-    """Some curves read alone must be what they are among all."""
-    n = curves.n_curves
-    for curve in {0, n // 2, n - 1} if n else set():
-        begin, end = curves.rows.start(curve), curves.rows.start(curve + 1)
-        np.testing.assert_array_equal(curves.read(name, curve), values[begin:end], err_msg=where)
-    some = np.arange(n)[::-2]
-    parts = [values[curves.rows.start(i) : curves.rows.start(i + 1)] for i in some]
-    joined = np.concatenate(parts) if parts else np.empty(0)
-    np.testing.assert_array_equal(curves.read(name, some), joined, err_msg=where)
-    np.testing.assert_array_equal(curves[some].read(name), joined, err_msg=where)
-
-
-def _check_segments(curves: CurveSet, name: str) -> None:
-    segments = curves.segments
-    assert segments.dtype == SEGMENT, f"{name}: segments are of type {segments.dtype}"
-    with _refused_as_mistake(name):
-        np.testing.assert_array_equal(segment_array(segments, curves.rows), segments)
-    if "height" not in curves.channels:
-        return
-    for segment in segments[segments["curve"] == 0]:
-        height = curves.read("height", 0)[segment["start"] : segment["stop"]]
-        if segment["kind"] in ("approach", "retract") and len(height) > 1:
-            fall = height[0] - height[-1]
-            fine = fall >= 0 if segment["kind"] == "approach" else fall <= 0
-            assert fine, f"{name}: height runs the wrong way in {segment['kind']}"
-
-
-def _check_table(curves: CurveSet, name: str) -> None:
-    for column, values in curves.curve_table.items():
-        assert column in COLUMNS, f"{name}: column {column!r} is not in the vocabulary"
-        assert values.shape == (curves.n_curves,), f"{name}: column {column} has {values.shape}"
-        if values.dtype.kind == "f":
-            largest = np.nanmax(np.abs(values), initial=0.0)
-            assert largest <= COLUMNS[column].limit, f"{name}: {column} reaches {largest:g}"
-    if curves.grid is not None:
-        rows, columns = curves.grid
-        assert rows * columns == curves.n_curves, f"{name}: a grid of {rows} x {columns}"
 
 
 def _check_cuts(importer: Importer, path: Path, data: bytes, cuts: Iterable[float]) -> None:

@@ -113,8 +113,8 @@ def open_curves(path: str | PathLike[str]) -> CurveSet:
         curves = CurveSet(
             rows,
             channels,
-            metadata,
-            sources,
+            metadata=metadata,
+            metadata_source=sources,
             images=tuple(_read_images(stamp, entry)),
             warnings=(*stored, *warnings),
             origins=_read_origins(entry),
