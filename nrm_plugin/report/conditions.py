@@ -44,7 +44,7 @@ _LEAK = 2.5
 _FEW = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Condition:
     """One condition.
 
@@ -79,7 +79,14 @@ class _Wanted:
     by: str = "the paper"
 
     def is_(self, verdict: str, effect: str, value: str = "") -> Condition:
-        return Condition(self.name, self.wanted, self.by, verdict, effect, value)
+        return Condition(
+            name=self.name,
+            wanted=self.wanted,
+            by=self.by,
+            verdict=verdict,
+            effect=effect,
+            value=value,
+        )
 
 
 _OURS = "this package"
@@ -335,4 +342,6 @@ def conditions_section(judged: list[Condition]) -> Section:
         "the derivative and the lock-in. Outside of them results are not wrong by themselves: the "
         "last column says what to expect."
     )
-    return Section("Conditions of the experiment", [intro], tables=[table], anchor="conditions")
+    return Section(
+        title="Conditions of the experiment", words=[intro], tables=[table], anchor="conditions"
+    )

@@ -104,7 +104,7 @@ def interval(mean: float, low: float, high: float, factor: float = 1.0) -> Cell:
     return Cell(f"{mid} ({below} to {above})", mean * factor)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Part:
     """Words, tables, pictures and texts under one heading.
 
@@ -132,7 +132,7 @@ class Part:
     download: str = ""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Section(Part):
     """A section with an anchor, and parts below it."""
 
@@ -142,4 +142,4 @@ class Section(Part):
 
 def missing(title: str, *words: str) -> Part:
     """Part that says why it is empty."""
-    return Part(title, list(words), missing=True)
+    return Part(title=title, words=list(words), missing=True)

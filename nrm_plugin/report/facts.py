@@ -130,7 +130,7 @@ _SHOWN_ABOVE = ("title", "simulated", "potential_source")
 
 def experiment_section(results: xr.Dataset) -> Section:
     """Sample, instrument, settings and signals."""
-    section = Section("What was measured", anchor="measured")
+    section = Section(title="What was measured", anchor="measured")
     facts = facts_of(results)
     if len(facts):
         section.tables.append(_facts_table(facts))
@@ -205,7 +205,7 @@ def provenance_section(results: xr.Dataset, own: dict[str, str]) -> Section:
     own : dict
         Name and hash of the file of results, if there is one.
     """
-    section = Section("How the results were made", anchor="made")
+    section = Section(title="How the results were made", anchor="made")
     version = str(results.attrs.get("nrm_plugin_version", ""))
     section.words.append(
         f"Processed by nrm-plugin {version or 'of an unknown version'}. The recipe and the "

@@ -58,7 +58,7 @@ def potential_section(
     """Figure 4 and its tables; all curves as one where there is no potential."""
     potential = has_potential(results)
     title = "Results by potential" if potential else "Results"
-    section = Section(title, anchor="results")
+    section = Section(title=title, anchor="results")
     section.words += _sorted_into(found) if potential else [_NO_POTENTIAL]
     if "storage_modulus" not in results or not _used(results, found):
         section.missing = True
@@ -69,7 +69,7 @@ def potential_section(
         return section
     section.pictures += _main(results, found, trace, potential)
     numbers = Part(
-        "Numbers",
+        title="Numbers",
         download=regional.as_download(rows),
         tables=[
             regional.thickness_table(results, found, thickness),
@@ -184,7 +184,7 @@ def _more_profiles(results: xr.Dataset, found: Regions) -> Part:
         "and loss modulus" + (", viscosity at the dither's frequency." if len(names) > 3 else "."),
         "Mean profiles by region: " + ", ".join(n.replace("_", " ") for n in names) + ".",
     )
-    return Part("Loss, moduli and viscosity", pictures=[one])
+    return Part(title="Loss, moduli and viscosity", pictures=[one])
 
 
 def _profile(results: xr.Dataset, found: Regions, name: str, ax: Any) -> None:
@@ -200,7 +200,7 @@ def _more_densities(results: xr.Dataset, found: Regions) -> Part:
         "Conditional densities of the logarithm of the shear modulus over depth, one panel per "
         "region.",
     )
-    return Part("Densities at each distance", pictures=[one])
+    return Part(title="Densities at each distance", pictures=[one])
 
 
 def _single(results: xr.Dataset, curves: CurveSet | None) -> Part:
@@ -229,12 +229,12 @@ def _single(results: xr.Dataset, curves: CurveSet | None) -> Part:
             "Lateral force rises towards the electrode; its derivative shows the layers.",
         )
     )
-    return Part("Single curves", pictures=shown)
+    return Part(title="Single curves", pictures=shown)
 
 
 def sample_section(results: xr.Dataset, curves: CurveSet | None) -> Section:
     """Maps, topography, and what repeated ramps do."""
-    section = Section("Over the sample", anchor="sample")
+    section = Section(title="Over the sample", anchor="sample")
     x, y = column(results, "x"), column(results, "y")
     if x is None or y is None or not np.isfinite(np.asarray(x) + np.asarray(y)).any():
         section.words.append("The curves have no positions: there are no maps.")
@@ -319,4 +319,4 @@ def _repeats(results: xr.Dataset) -> Part:
     tables = (
         [HtmlTable("What one more ramp at the same place changes", columns, rows)] if rows else []
     )
-    return Part(title, list(dict.fromkeys(notes)), tables=tables)
+    return Part(title=title, words=list(dict.fromkeys(notes)), tables=tables)

@@ -168,9 +168,14 @@ def quality_section(
     results: xr.Dataset, quality: Quality, curves: CurveSet | None, why_no_curves: str
 ) -> Section:
     """How many curves are flagged and why, where they are, and what some of them look like."""
-    section = Section("Quality of the curves", anchor="quality")
+    section = Section(title="Quality of the curves", anchor="quality")
     if not quality.n:
-        return Section("Quality of the curves", ["There are no curves."], True, anchor="quality")
+        return Section(
+            title="Quality of the curves",
+            words=["There are no curves."],
+            missing=True,
+            anchor="quality",
+        )
     section.words.append(
         f"A solid contact was found in {quality.contacts} of {counted(quality.n)}; "
         f"{quality.unflagged} without flags; left out of averages and distributions: "
@@ -228,7 +233,7 @@ def _examples_part(
 ) -> Part:
     title = "Examples to look at"
     if not quality.flags:
-        return Part(title, ["No curve is flagged."])
+        return Part(title=title, words=["No curve is flagged."])
     if curves is None:
         return missing(title, why_no_curves)
     shown = _chosen(quality.flags)
@@ -244,7 +249,7 @@ def _examples_part(
         f"solid contact where they were found. {captions[:1].upper()}{captions[1:]}.",
         f"Force curves with a flag: {captions}.",
     )
-    return Part(title, pictures=[one])
+    return Part(title=title, pictures=[one])
 
 
 def _chosen(flags: list[Flag]) -> list[tuple[int, str]]:

@@ -251,7 +251,7 @@ def errors_section(
     results: xr.Dataset, common: Systematic, compared: Comparison | None, found: Regions
 ) -> Section:
     """What is in the intervals, and what is not."""
-    section = Section("What the errors contain", anchor="errors")
+    section = Section(title="What the errors contain", anchor="errors")
     section.words.append(
         "Intervals are those of the mean over curves, with the noise and the spread of the sample "
         "in them; neighbouring curves that resemble each other count for less than one each. What "
@@ -267,7 +267,7 @@ def errors_section(
 
 
 def _calibrations(common: Systematic) -> Part:
-    part = Part("Calibrations")
+    part = Part(title="Calibrations")
     if common.relative is None:
         part.missing = True
         part.words.append(
@@ -309,8 +309,8 @@ def _shape(compared: Comparison | None, found: Regions) -> Part:
     if compared is None:
         return missing(title, "Without moduli there is no shape factor.")
     part = Part(
-        title,
-        [
+        title=title,
+        words=[
             f"E* is inversely proportional to the shape factor r_g. Used here: "
             f"{compared.source or 'one of unknown origin'}. It comes from a model of tip and "
             "layer, and its choice is in none of the intervals."
@@ -352,7 +352,9 @@ def _origin(results: xr.Dataset) -> Part:
         HtmlColumn("Median over curves", True),
         HtmlColumn("What it does"),
     ]
-    return Part("Distances", tables=[HtmlTable("How well distances are known", columns, rows)])
+    return Part(
+        title="Distances", tables=[HtmlTable("How well distances are known", columns, rows)]
+    )
 
 
 def _median(results: xr.Dataset, name: str) -> float:
