@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,7 @@ class Plugins:
     """
 
     manager: pluggy.PluginManager
+    _: KW_ONLY
     found: list[Plugin] = field(default_factory=list)
     importers: dict[str, hookspecs.Importer] = field(default_factory=dict)
     exporters: dict[str, hookspecs.Exporter] = field(default_factory=dict)

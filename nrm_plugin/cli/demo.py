@@ -10,7 +10,7 @@ import click
 
 import nrm_plugin
 from nrm_plugin import plugins
-from nrm_plugin.cli import summary
+from nrm_plugin.cli import results_summary
 from nrm_plugin.cli.batch import CurveOptions
 from nrm_plugin.cli.convert import Conversion
 from nrm_plugin.errors import MissingFile, OutputError
@@ -119,7 +119,9 @@ def simulate_and_report(folder: Path) -> None:
     curves = with_potential(nrm_plugin.open(folder / CURVES), folder / LOG, clock_offset=0.0)
     results = nrm_plugin.process(curves, out=folder / RESULTS)
     say(f"processed   {RESULTS}")
-    click.echo(textwrap.indent("\n".join(summary.lines(summary.summarize(results))), "  "))
+    click.echo(
+        textwrap.indent("\n".join(results_summary.lines(results_summary.summarize(results))), "  ")
+    )
 
     regions = statistics.regions(results)
     recorded = read_log(folder / LOG)

@@ -46,11 +46,11 @@ def command(ctx: click.Context, files: tuple[str, ...], as_json: bool) -> None:
 def _looked_at(path: str) -> tuple[dict[str, Any], Callable[[], str]]:
     """What is in a file, curves or results, for programs and for people."""
     if _holds_results(path):
-        from nrm_plugin.cli import summary
+        from nrm_plugin.cli import results_summary
         from nrm_plugin.store.read_results import open_results
 
         found = open_results(path)
-        return summary.describe(path, found), lambda: summary.as_text(path, found)
+        return results_summary.describe(path, found), lambda: results_summary.as_text(path, found)
     curves = formats.open(path)
     return describe(path, curves), lambda: as_text(path, curves)
 

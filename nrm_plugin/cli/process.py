@@ -12,7 +12,7 @@ from typing import Any
 import click
 import numpy as np
 
-from nrm_plugin.cli import summary
+from nrm_plugin.cli import results_summary
 from nrm_plugin.cli.batch import Batch, CurveOptions, files_and_output, is_folder, what_is_known
 from nrm_plugin.cli.potential import PotentialOptions
 from nrm_plugin.engine import provenance
@@ -142,11 +142,11 @@ class Processing(Batch):
         self.say(out, [w for w in curves.warnings if w not in known])
         with self.progress(out, "curves") as progress, _unlogged():
             results = process(curves, self.recipe, out, progress=progress, overwrite=self.overwrite)
-        found = self._found[str(out)] = summary.summarize(results)
+        found = self._found[str(out)] = results_summary.summarize(results)
         self.say(out, [w for w in found["warnings"] if w not in curves.warnings])
         if self.shown and not self.quiet:
             names = ", ".join(results.attrs["source_name"][:3]) or "nothing with a name"
-            click.echo("\n".join([f"{out}  (from {names})", *summary.lines(found)]))
+            click.echo("\n".join([f"{out}  (from {names})", *results_summary.lines(found)]))
 
     def up_to_date(self, curves: CurveSet, path: Path, out: Path) -> bool:
         """Whether results say of themselves what those of `curves` would say."""

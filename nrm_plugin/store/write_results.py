@@ -251,4 +251,4 @@ def _variable(array: xr.DataArray) -> Variable:
             f"{array.name} has dimensions {array.dims} of {array.dtype}; "
             "results are numbers over direction, curve and depth"
         )
-    return Variable(unit, meaning, dims, array.dtype.str[1:], about)
+    return Variable(unit, meaning, dims, array.dtype.str[1:], about=about)
