@@ -26,7 +26,7 @@ _HOME = {
     "with_potential": "nrm_plugin.potential",
     "read_log": "nrm_plugin.potential",
     "Log": "nrm_plugin.potential",
-    "open_results": "nrm_plugin.store.opened",
+    "open_results": "nrm_plugin.store.read_results",
     "hookimpl": "nrm_plugin.hookspecs",
     "NrmError": "nrm_plugin.errors",
     "MissingFile": "nrm_plugin.errors",
@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from nrm_plugin.potential import read_log as read_log
     from nrm_plugin.potential import with_potential as with_potential
     from nrm_plugin.recipe import Recipe as Recipe
-    from nrm_plugin.store.opened import open_results as open_results
+    from nrm_plugin.store.read_results import open_results as open_results
 
 
 def __getattr__(name: str) -> Any:

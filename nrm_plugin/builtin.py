@@ -38,7 +38,7 @@ class _CommonFile:
         if isinstance(data, CurveSet):
             write_curves(data, path)
             return
-        from nrm_plugin.store.results import write_results
+        from nrm_plugin.store.write_results import write_results
 
         write_results(data, path)
 
@@ -49,7 +49,7 @@ class _Csv:
     suffix = ".csv"
 
     def write(self, data: Any, path: Path) -> None:
-        from nrm_plugin.textual import write_csv
+        from nrm_plugin.store.write_csv import write_csv
 
         write_csv(data, path)
 

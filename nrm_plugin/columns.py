@@ -25,6 +25,7 @@ from nrm_plugin.errors import ChangedFile, CorruptFile
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
 AnyArray = NDArray[Any]
 
 
@@ -176,7 +177,7 @@ def part_of(column: Column, chosen: IntArray, rows: Rows) -> Column:
     return PartColumn(column, chosen, rows)
 
 
-class Source(Protocol):
+class ValueSource(Protocol):
     """Values of all curves that a derived column is made of: a channel, or a column."""
 
     def fill(self, first: int, stop: int, out: FloatArray) -> None:
@@ -197,12 +198,14 @@ class DerivedColumn:
     function : callable
         Takes one flat float64 array per source and returns one of the same length. A sample of
         its result depends on nothing but the same sample of the sources.
-    sources : Source
+    sources : ValueSource
     """
 
     dtype: np.dtype[Any] = np.dtype(np.float64)
 
-    def __init__(self, rows: Rows, function: Callable[..., FloatArray], *sources: Source) -> None:
+    def __init__(
+        self, rows: Rows, function: Callable[..., FloatArray], *sources: ValueSource
+    ) -> None:
         self.rows, self.function, self.sources = rows, function, sources
 
     def fill(

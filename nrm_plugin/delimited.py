@@ -15,7 +15,12 @@ from nrm_plugin.errors import CorruptFile, InvalidInput, MissingFile, StrPath
 #: Larger files are not a table that somebody exported.
 _LARGEST = 1 << 30
 
-_TITLE = re.compile(r"\s*(.*?)\s*(?:\(([^()]*(?:\([^()]*\))?[^()]*)\)|\[(.*)\]|,\s*(\S+))?\s*$")
+#: A title without blanks around it, and its unit in (...), [...] or behind a comma. Quantifiers are
+#: possessive, so that a title of thousands of blanks takes no time.
+_TITLE = re.compile(
+    r"(.*?)(?:(?<!\s)|^)\s*+"
+    r"(?:\(([^()]*+(?:\([^()]*+\)[^()]*+)?)\)|\[(.*)\]|,\s*+(\S++))?\s*+$"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,6 +191,6 @@ def _titles(above: list[str], width: int, separator: str | None) -> list[tuple[s
 
 
 def _title(cell: str) -> tuple[str, str]:
-    match = _TITLE.match(cell.strip().strip('"'))
+    match = _TITLE.match(cell.strip().strip('"').strip())
     assert match is not None
     return match[1], (match[2] or match[3] or match[4] or "").strip()

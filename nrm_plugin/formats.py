@@ -49,7 +49,10 @@ def open(path: str | PathLike[str], importer: str | None = None) -> CurveSet:
     if importer is not None:
         chosen: Importer = found.choose("importers", importer)
     else:
-        chosen, doubts = _choose(path, head, found)
+        name, scores, doubts = found.surest("importers", head, path)
+        if name is None:
+            raise UnknownFormat(path, scores, _hint(path, found))
+        chosen = found.importers[name]
     try:
         curves = chosen.open(path)
         if not isinstance(curves, CurveSet):
@@ -104,21 +107,11 @@ def save(data: Any, path: str | PathLike[str], *, overwrite: bool = True) -> Non
         exporter.write(data, part)
 
 
-def _choose(path: Path, head: bytes, found: plugins.Plugins) -> tuple[Importer, list[str]]:
-    scores: dict[str, int] = {}
-    doubts = []
-    for name, importer in found.importers.items():
-        try:
-            scores[name] = min(100, int(importer.sniff(head, path)))
-        except Exception as error:  # a stranger's sniff must not keep others from reading
-            scores[name] = 0
-            doubts.append(f"importer {name} failed to look at the file: {error}")
-    best = max(scores, key=lambda name: scores[name], default=None)
-    if best is None or scores[best] <= 0:
-        near = [n for n, i in found.importers.items() if path.suffix.lower() in i.suffixes]
-        hint = f"By its suffix it may be a damaged file of: {', '.join(near)}." if near else ""
-        broken = [p.name for p in found.found if p.failure]
-        if broken:
-            hint += f" Plugins that are not loaded: {', '.join(broken)} (see nrm plugins)."
-        raise UnknownFormat(path, scores, hint)
-    return found.importers[best], doubts
+def _hint(path: Path, found: plugins.Plugins) -> str:
+    """What may help with a file that nobody knows."""
+    near = [n for n, i in found.importers.items() if path.suffix.lower() in i.suffixes]
+    hint = f"By its suffix it may be a damaged file of: {', '.join(near)}." if near else ""
+    broken = [p.name for p in found.found if p.failure]
+    if broken:
+        hint += f" Plugins that are not loaded: {', '.join(broken)} (see nrm plugins)."
+    return hint

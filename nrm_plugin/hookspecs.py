@@ -209,7 +209,7 @@ class DerivativeMethod(Protocol):
 
     Its ``Settings``, where it has some, stand in a recipe under ``[derivative.NAME]``. A method may
     also have ``gradient_block(block, settings)``, which is then called instead of `gradient`, with
-    many curves in an `nrm_plugin.engine.loops.ReferencedBlock`; it returns `Profiles` of them.
+    many curves in an `nrm_plugin.engine.compiled.ReferencedBlock`; it returns `Profiles` of them.
 
     Attributes
     ----------
@@ -395,7 +395,7 @@ class ConnectedLockIn(Protocol):
 
 
 @runtime_checkable
-class LockIn(Protocol):
+class LockInModel(Protocol):
     """A model of lock-in amplifier; a DAQ configuration names it as ``lock_in.model``.
 
     Attributes
@@ -489,7 +489,7 @@ def nrm_calibrations() -> Sequence[Calibration]:
 
 
 @hookspec
-def nrm_lockins() -> Sequence[LockIn]:
+def nrm_lockins() -> Sequence[LockInModel]:
     """Return lock-in amplifiers."""
     raise NotImplementedError
 

@@ -11,7 +11,7 @@ import numpy as np
 from nrm_plugin.columns import AnyArray, Column, Rows
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import Channel, CurveSet
-from nrm_plugin.tables import Table, complete_table
+from nrm_plugin.tables import CurveTable, complete_table
 
 #: Keys that differ from file to file as a matter of course.
 _OF_THE_FILE = frozenset({"start_time", "title", "comment"})
@@ -100,8 +100,8 @@ def merge(sets: Sequence[CurveSet]) -> CurveSet:
     return CurveSet(
         _joined_rows(rows),
         channels,
-        metadata,
-        sources_of,
+        metadata=metadata,
+        metadata_source=sources_of,
         images=tuple(i for s in sets for i in s.images),
         warnings=tuple(warnings),
         origins=tuple(o for s in sets for o in s.origins),
@@ -152,7 +152,7 @@ def _joined_segments(sets: Sequence[CurveSet]) -> AnyArray:
     return np.concatenate(parts)
 
 
-def _joined_table(sets: Sequence[CurveSet], tables: Sequence[Table]) -> Table:
+def _joined_table(sets: Sequence[CurveSet], tables: Sequence[CurveTable]) -> CurveTable:
     n = [s.n_curves for s in sets]
     out: dict[str, AnyArray] = {}
     for name in dict.fromkeys(name for t in tables for name in t if name != "location"):

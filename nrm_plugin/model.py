@@ -7,7 +7,7 @@ of samples of each curve beside them. Nothing is read before it is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -30,7 +30,7 @@ from nrm_plugin.columns import (
 from nrm_plugin.errors import InvalidInput, NoSuchCurve, UnknownChannel
 from nrm_plugin.files import replacing
 from nrm_plugin.tables import (
-    Table,
+    CurveTable,
     complete_table,
     part_of_grid,
     part_of_segments,
@@ -142,6 +142,7 @@ class CurveSet:
 
     rows: Rows
     channels: Mapping[str, Channel]
+    _: KW_ONLY
     metadata: dict[str, Any] = field(default_factory=dict)
     metadata_source: dict[str, str] = field(default_factory=dict)
     images: tuple[Image, ...] = ()
@@ -150,7 +151,7 @@ class CurveSet:
     grid: tuple[int, int] | None = None
     importer: str = ""
     segments_from: Callable[[], AnyArray] | None = None
-    table_from: Callable[[], Table] | None = None
+    table_from: Callable[[], CurveTable] | None = None
 
     @property
     def n_curves(self) -> int:
@@ -193,18 +194,19 @@ class CurveSet:
         return CurveSet(
             rows,
             {name: c.with_column(parts[id(c.column)]) for name, c in self.channels.items()},
-            self.metadata,
-            self.metadata_source,
-            self.images,
-            self.warnings,
-            self.origins,
-            part_of_grid(self.grid, chosen),
-            self.importer,
-            None
-            if self.segments_from is None
-            else lambda: part_of_segments(self.segments, self._segment_bounds, chosen),
-            lambda: {name: values[chosen] for name, values in self.curve_table.items()},
+            metadata=self.metadata,
+            metadata_source=self.metadata_source,
+            images=self.images,
+            warnings=self.warnings,
+            origins=self.origins,
+            grid=part_of_grid(self.grid, chosen),
+            importer=self.importer,
+            segments_from=None if self.segments_from is None else lambda: self._segments_of(chosen),
+            table_from=lambda: {name: v[chosen] for name, v in self.curve_table.items()},
         )
+
+    def _segments_of(self, chosen: IntArray) -> AnyArray:
+        return part_of_segments(self.segments, self._segment_bounds, chosen)
 
     @cached_property
     def _segment_bounds(self) -> IntArray:
@@ -232,7 +234,7 @@ class CurveSet:
         return turning_segments(self)
 
     @cached_property
-    def curve_table(self) -> Table:
+    def curve_table(self) -> CurveTable:
         """Per curve, shape (n_curves,): x, y (m), row, column, location, start_time and so on."""
         return complete_table(self.table_from() if self.table_from else {}, self.n_curves)
 
@@ -589,7 +591,7 @@ def _canonical_unit(name: str, unit: str) -> tuple[float, str]:
     raise InvalidInput(f"channel {name!r} is in {' or '.join(allowed)}, not {unit or 'no unit'}")
 
 
-def _grid_of(table: Table) -> tuple[int, int] | None:
+def _grid_of(table: CurveTable) -> tuple[int, int] | None:
     """Rows and columns where every cell of the grid has one curve, row by row."""
     row, column = table["row"], table["column"]
     if not len(row) or row.min() < 0 or column.min() < 0:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -99,6 +100,7 @@ class Plugins:
     """
 
     manager: pluggy.PluginManager
+    _: KW_ONLY
     found: list[Plugin] = field(default_factory=list)
     importers: dict[str, hookspecs.Importer] = field(default_factory=dict)
     exporters: dict[str, hookspecs.Exporter] = field(default_factory=dict)
@@ -106,7 +108,7 @@ class Plugins:
     derivative_methods: dict[str, hookspecs.DerivativeMethod] = field(default_factory=dict)
     figures: dict[str, hookspecs.Figure] = field(default_factory=dict)
     calibrations: dict[str, hookspecs.Calibration] = field(default_factory=dict)
-    lockins: dict[str, hookspecs.LockIn] = field(default_factory=dict)
+    lockins: dict[str, hookspecs.LockInModel] = field(default_factory=dict)
     potential_logs: dict[str, hookspecs.PotentialLog] = field(default_factory=dict)
 
     def all(self, kind: str) -> dict[str, Any]:
@@ -128,6 +130,38 @@ class Plugins:
             hint = nearest(name, objects)
             raise error(f"there is no {KINDS[kind].noun} {name!r}; there are: {known}.{hint}")
         return objects[name]
+
+    def surest(
+        self, kind: str, head: bytes, path: Path
+    ) -> tuple[str | None, dict[str, int], list[str]]:
+        """Ask every object of a kind whether it knows a file.
+
+        Parameters
+        ----------
+        kind : str
+            ``"importers"`` or ``"potential_logs"``.
+        head : bytes
+            Beginning of the file.
+        path : Path
+
+        Returns
+        -------
+        name : str or None
+            Whose score is highest; None where nobody knows the file.
+        scores : dict of str to int
+        doubts : list of str
+            Which of them failed to look at the file, and why.
+        """
+        scores: dict[str, int] = {}
+        doubts = []
+        for name, candidate in self.all(kind).items():
+            try:
+                scores[name] = min(100, int(candidate.sniff(head, path)))
+            except Exception as error:  # a stranger's sniff must not keep others from reading
+                scores[name] = 0
+                doubts.append(f"{KINDS[kind].noun} {name} failed to look at the file: {error}")
+        best = max(scores, key=lambda name: scores[name], default="")
+        return (best if scores.get(best, 0) > 0 else None), scores, doubts
 
     def version_of(self, importer: str) -> str:
         """Distribution and version that brought an importer."""

@@ -14,7 +14,7 @@ from nrm_plugin.vocabulary import COLUMNS, SEGMENT_KINDS, START_TIME_SOURCES, ne
 if TYPE_CHECKING:
     from nrm_plugin.model import CurveSet
 
-Table = Mapping[str, AnyArray]
+CurveTable = Mapping[str, AnyArray]
 
 SEGMENT = np.dtype([("curve", "i8"), ("start", "i8"), ("stop", "i8"), ("kind", "U10")])
 
@@ -22,7 +22,7 @@ SEGMENT = np.dtype([("curve", "i8"), ("start", "i8"), ("stop", "i8"), ("kind", "
 TURN = 0.05
 
 
-def complete_table(given: Table, n_curves: int) -> Table:
+def complete_table(given: CurveTable, n_curves: int) -> CurveTable:
     """Return the curve table with its usual columns filled in and checked.
 
     Raises

@@ -1,4 +1,4 @@
-"""Checks for importers and calibrations, for the authors of plugins and for our own.
+"""Checks for importers, calibrations and methods, for the authors of plugins and for our own.
 
 >>> from nrm_plugin.testing import check_importer
 >>> check_importer(MyImporter(), ["tests/data/one.xyz"])           # doctest: +SKIP
@@ -22,7 +22,15 @@ from nrm_plugin.calibration import Estimate
 from nrm_plugin.delimited import TextTable
 from nrm_plugin.errors import CorruptFile, InvalidInput, NrmError, UnknownFormat
 from nrm_plugin.files import HEAD
-from nrm_plugin.hookspecs import Calibration, Importer
+from nrm_plugin.hookspecs import (
+    Calibration,
+    ContactFound,
+    ContactMethod,
+    DerivativeMethod,
+    Importer,
+    settings_model,
+    with_settings,
+)
 from nrm_plugin.model import CurveSet
 from nrm_plugin.tables import SEGMENT, segment_array
 from nrm_plugin.vocabulary import CHANNELS, COLUMNS, METADATA, slug
@@ -146,6 +154,115 @@ def _estimates(calibration: Calibration, inputs: Sequence[Any], settings: Any) -
     return [found] if isinstance(found, Estimate) else list(found)
 
 
+def check_contact_method(
+    method: ContactMethod, settings: Any = None, *, within: float = 1e-9
+) -> None:
+    """Check a contact method on curves of two straight lines that cross at known heights.
+
+    Parameters
+    ----------
+    method : ContactMethod
+    settings : Settings, optional
+        By default those that recipes have.
+    within : float
+        How far from the crossing its contact may lie, in m; the noise is 0.1 nm.
+
+    Raises
+    ------
+    AssertionError
+        With what is wrong: name or settings, a contact that is elsewhere or does not move with the
+        heights, a wrong standard error, details that are not of this curve, arrays that were
+        changed, or an exception for a curve without a contact.
+    """
+    assert isinstance(method, ContactMethod), f"{method!r} lacks something of a ContactMethod"
+    _check_offer(method)
+    given = with_settings(method, settings)
+    rng = np.random.default_rng(1)
+    for n, at in ((400, 0.0), (2000, 5e-7), (2000, -2e-6)):
+        height = at + np.linspace(300e-9, -50e-9, n)
+        deflection = np.maximum(at - height, 0.0) + 1e-10 * rng.standard_normal(n)
+        where = f"{method.name}, {n} samples"
+        before = height.copy(), deflection.copy()
+        found = method.find(height, deflection, *given)
+        np.testing.assert_array_equal((height, deflection), before, f"{where}: arrays were changed")
+        if not isinstance(found, ContactFound):
+            found = ContactFound(height=found[0], stderr=found[1])
+        off = abs(found.height - at)
+        assert off <= within, f"{where}: the contact is {off * 1e9:.3g} nm off"
+        assert not found.stderr < 0.0, f"{where}: a standard error of {found.stderr}"
+        for window in (found.baseline, found.wall):
+            inside = window is None or height.min() <= min(window) <= max(window) <= height.max()
+            assert inside, f"{where}: a window from {window} m, where there are no samples"
+        if found.lines is not None:
+            slopes = found.lines[1], found.lines[3]
+            np.testing.assert_allclose(slopes, (0, -1), atol=0.1, err_msg=f"{where}: slopes")
+    for n in (1, 3, 400):
+        with _raises_nothing(f"{method.name}, {n} samples of constant deflection"):
+            method.find(np.linspace(3e-7, 0.0, n), np.zeros(n), *given)
+
+
+def check_derivative_method(
+    method: DerivativeMethod, settings: Any = None, *, within: float = 0.05
+) -> None:
+    """Check a derivative method on straight forces.
+
+    Parameters
+    ----------
+    method : DerivativeMethod
+    settings : Settings, optional
+        By default those that recipes have.
+    within : float
+        How far its mean derivative may be off, relative.
+
+    Raises
+    ------
+    AssertionError
+        With what is wrong: name or settings, shapes, a derivative of another size or sign, wrong
+        standard errors, arrays that were changed, or an exception for few samples.
+    """
+    assert isinstance(method, DerivativeMethod), f"{method!r} lacks something of a DerivativeMethod"
+    _check_offer(method)
+    given = with_settings(method, settings)
+    at = np.arange(121) * 0.5e-9
+    rng = np.random.default_rng(1)
+    for slope in (0.05, -0.02):
+        z = np.linspace(100e-9, 0.5e-9, 2000) + 0.05e-9 * rng.standard_normal(2000)
+        force = slope * z + 1e-13 * rng.standard_normal(2000)
+        before = z.copy(), force.copy()
+        gradient, stderr = (np.asarray(part) for part in method.gradient(z, force, at, *given))
+        np.testing.assert_array_equal((z, force), before, f"{method.name}: arrays were changed")
+        shapes = gradient.shape, stderr.shape
+        assert shapes == (at.shape,) * 2, f"{method.name}: shapes {shapes}, not twice {at.shape}"
+        assert np.isfinite(gradient[20:-20]).all(), f"{method.name}: no estimate where samples are"
+        mean = float(np.nanmean(gradient))
+        assert abs(mean / slope - 1.0) <= within, f"{method.name}: {mean:g} instead of {slope:g}"
+        assert not (stderr < 0.0).any(), f"{method.name}: negative standard errors"
+    for n in (5, 6):
+        with _raises_nothing(f"{method.name}, {n} samples"):
+            method.gradient(np.linspace(5e-9, 4e-9, n), np.zeros(n), at, *given)
+
+
+def _check_offer(offer: Any) -> None:
+    """Name, description and settings of what is chosen by name."""
+    name = offer.name
+    assert name == slug(name).replace("_", "-") or name == slug(name), (
+        f"{name!r} is not one lower-case word"
+    )
+    assert "\n" not in offer.description, f"{name}: the description has more than one line"
+    model = settings_model(offer)
+    for key, field in ({} if model is None else model.model_fields).items():
+        assert not field.is_required(), f"{name}: {key} has no default"
+        assert field.description, f"{name}: {key} has no description"
+
+
+@contextmanager
+def _raises_nothing(where: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise AssertionError(f"{where}: {type(error).__name__}: {error}, and not nan") from error
+
+
 def check_curves(curves: CurveSet, name: str = "curves") -> None:
     """Check that curves keep the model's promises.
 
@@ -154,8 +271,24 @@ def check_curves(curves: CurveSet, name: str = "curves") -> None:
     AssertionError
     """
     assert isinstance(curves, CurveSet), f"{name}: open returned {type(curves).__name__}"
+    check_lengths(curves, name)
+    check_channels(curves, name)
+    check_parts(curves, name)
+    check_segments(curves, name)
+    check_table(curves, name)
+    check_metadata(curves, name)
+    check_images(curves, name)
+
+
+def check_lengths(curves: CurveSet, name: str = "curves") -> None:
+    """Check that the numbers of curves and samples agree."""
+    assert len(curves) == curves.n_curves, f"{name}: its length is not the number of curves"
     assert curves.row_size.shape == (curves.n_curves,), f"{name}: row_size is not one per curve"
     assert curves.row_size.sum() == curves.n_samples, f"{name}: row_size and n_samples disagree"
+
+
+def check_channels(curves: CurveSet, name: str = "curves") -> None:
+    """Check names, units, sources and the believable range of every channel."""
     for channel_name, channel in curves.channels.items():
         where = f"{name}, channel {channel_name}"
         assert channel.name == channel_name, f"{where}: listed under another name"
@@ -171,14 +304,62 @@ def check_curves(curves: CurveSet, name: str = "curves") -> None:
         if known is not None and len(values):
             largest = np.abs(values).max()
             assert largest <= known.limit, f"{where}: {largest:g} {channel.unit} is not believable"
-        _check_parts(curves, channel_name, values, where)
-    _check_segments(curves, name)
-    _check_table(curves, name)
+
+
+def check_parts(curves: CurveSet, name: str = "curves") -> None:
+    """Check that some curves read alone are what they are among all."""
+    n = curves.n_curves
+    some = np.arange(n)[::-2]
+    for channel in curves.channels:
+        where, values = f"{name}, channel {channel}", curves.read(channel)
+        pieces = np.split(values, np.cumsum(curves.row_size)[:-1]) if n else []
+        for curve in {0, n // 2, n - 1} if n else set():
+            np.testing.assert_array_equal(curves.read(channel, curve), pieces[curve], where)
+        joined = np.concatenate([pieces[i] for i in some]) if n else np.empty(0)
+        np.testing.assert_array_equal(curves.read(channel, some), joined, where)
+        np.testing.assert_array_equal(curves[some].read(channel), joined, where)
+
+
+def check_segments(curves: CurveSet, name: str = "curves") -> None:
+    """Check the bounds and kinds of segments, and that the height runs as the kind says."""
+    segments = curves.segments
+    assert segments.dtype == SEGMENT, f"{name}: segments are of type {segments.dtype}"
+    with _refused_as_mistake(name):
+        np.testing.assert_array_equal(segment_array(segments, curves.rows), segments)
+    if "height" not in curves.channels:
+        return
+    for segment in segments[segments["curve"] == 0]:
+        height = curves.read("height", 0)[segment["start"] : segment["stop"]]
+        if segment["kind"] in ("approach", "retract") and len(height) > 1:
+            fall = height[0] - height[-1]
+            fine = fall >= 0 if segment["kind"] == "approach" else fall <= 0
+            assert fine, f"{name}: height runs the wrong way in {segment['kind']}"
+
+
+def check_table(curves: CurveSet, name: str = "curves") -> None:
+    """Check the columns of the curve table, and the grid."""
+    for column, values in curves.curve_table.items():
+        assert column in COLUMNS, f"{name}: column {column!r} is not in the vocabulary"
+        assert values.shape == (curves.n_curves,), f"{name}: column {column} has {values.shape}"
+        if values.dtype.kind == "f":
+            largest = np.nanmax(np.abs(values), initial=0.0)
+            assert largest <= COLUMNS[column].limit, f"{name}: {column} reaches {largest:g}"
+    if curves.grid is not None:
+        rows, columns = curves.grid
+        assert rows * columns == curves.n_curves, f"{name}: a grid of {rows} x {columns}"
+
+
+def check_metadata(curves: CurveSet, name: str = "curves") -> None:
+    """Check keys, values and sources of the metadata."""
     for key, value in curves.metadata.items():
         assert key in METADATA, f"{name}: metadata key {key!r} is not in the vocabulary"
         with _refused_as_mistake(name):
             METADATA[key].check(key, value)
         assert curves.metadata_source.get(key), f"{name}: {key} does not say where it comes from"
+
+
+def check_images(curves: CurveSet, name: str = "curves") -> None:
+    """Check shapes, numbers, directions and sizes of images."""
     for image in curves.images:
         where = f"{name}, image {image.name}"
         assert image.data.shape == image.raw.shape == image.shape, f"{where}: shapes disagree"
@@ -248,46 +429,6 @@ def _refused_as_mistake(name: str) -> Iterator[None]:
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(HEAD)
-
-
-def _check_parts(curves: CurveSet, name: str, values: np.ndarray, where: str) -> None:
-    """Some curves read alone must be what they are among all."""
-    n = curves.n_curves
-    for curve in {0, n // 2, n - 1} if n else set():
-        begin, end = curves.rows.start(curve), curves.rows.start(curve + 1)
-        np.testing.assert_array_equal(curves.read(name, curve), values[begin:end], err_msg=where)
-    some = np.arange(n)[::-2]
-    parts = [values[curves.rows.start(i) : curves.rows.start(i + 1)] for i in some]
-    joined = np.concatenate(parts) if parts else np.empty(0)
-    np.testing.assert_array_equal(curves.read(name, some), joined, err_msg=where)
-    np.testing.assert_array_equal(curves[some].read(name), joined, err_msg=where)
-
-
-def _check_segments(curves: CurveSet, name: str) -> None:
-    segments = curves.segments
-    assert segments.dtype == SEGMENT, f"{name}: segments are of type {segments.dtype}"
-    with _refused_as_mistake(name):
-        np.testing.assert_array_equal(segment_array(segments, curves.rows), segments)
-    if "height" not in curves.channels:
-        return
-    for segment in segments[segments["curve"] == 0]:
-        height = curves.read("height", 0)[segment["start"] : segment["stop"]]
-        if segment["kind"] in ("approach", "retract") and len(height) > 1:
-            fall = height[0] - height[-1]
-            fine = fall >= 0 if segment["kind"] == "approach" else fall <= 0
-            assert fine, f"{name}: height runs the wrong way in {segment['kind']}"
-
-
-def _check_table(curves: CurveSet, name: str) -> None:
-    for column, values in curves.curve_table.items():
-        assert column in COLUMNS, f"{name}: column {column!r} is not in the vocabulary"
-        assert values.shape == (curves.n_curves,), f"{name}: column {column} has {values.shape}"
-        if values.dtype.kind == "f":
-            largest = np.nanmax(np.abs(values), initial=0.0)
-            assert largest <= COLUMNS[column].limit, f"{name}: {column} reaches {largest:g}"
-    if curves.grid is not None:
-        rows, columns = curves.grid
-        assert rows * columns == curves.n_curves, f"{name}: a grid of {rows} x {columns}"
 
 
 def _check_cuts(importer: Importer, path: Path, data: bytes, cuts: Iterable[float]) -> None:

@@ -8,14 +8,17 @@ from collections.abc import Iterable, Sequence
 
 #: Prefixes of units by their power of ten.
 PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
+#: Shown for what is not known.
+NOTHING = "–"
+
 #: Units that have no prefix.
 _PLAIN = ("", "rad", "1")
 #: Units that have one in files that people edit.
 _PREFIXED = ("m", "m/V", "m/s", "V", "Hz", "s")
 
 
-def with_unit(value: object, unit: str) -> str:
-    """Return a value in a unit with a suitable prefix, to six digits.
+def with_unit(value: object, unit: str, digits: int = 6) -> str:
+    """Return a value in a unit with a suitable prefix, to so many significant digits.
 
     Examples
     --------
@@ -24,13 +27,14 @@ def with_unit(value: object, unit: str) -> str:
     """
     if not isinstance(value, float) or not math.isfinite(value):
         return f"{value} {unit}".rstrip()
+    value = float(f"{value:.{digits}g}")
     if unit in _PLAIN or value == 0 or (unit in ("N/m", "m/s") and 1e-3 <= abs(value) < 1e3):
         return f"{value:.6g} {unit}".rstrip()
-    power = _power(value)
+    power = power_of(value)
     return f"{value / 10.0**power:.6g} {PREFIXES[power]}{unit}"
 
 
-def _power(value: float) -> int:
+def power_of(value: float) -> int:
     """Power of ten of the prefix that suits a value."""
     return min(9, max(-15, 3 * math.floor(math.log10(abs(value) * 1.0000001) / 3)))
 
@@ -59,7 +63,7 @@ def _common_power(columns: Iterable[tuple[str, str, list[float]]], unit: str) ->
     sizes = [abs(v) for _, u, values in columns if u == unit for v in values if math.isfinite(v)]
     if unit == "m":
         return -9
-    return _power(max(sizes)) if unit not in _PLAIN and any(sizes) else 0
+    return power_of(max(sizes)) if unit not in _PLAIN and any(sizes) else 0
 
 
 def _decimals(values: list[float], digits: int) -> list[str]:
@@ -71,6 +75,43 @@ def _decimals(values: list[float], digits: int) -> list[str]:
     while decimals and all(f"{v:.{decimals}f}".endswith("0") for v in finite):
         decimals -= 1
     return [f"{v:.{decimals}f}" if math.isfinite(v) else "-" for v in values]
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Return significant digits without an exponent, as far as that is readable.
+
+    Examples
+    --------
+    >>> significant(12.345), significant(0.0), significant(1234.5), significant(-0.01234)
+    ('12.3', '0', '1230', '−0.0123')
+    """
+    if not math.isfinite(value):
+        return NOTHING
+    if value and not 1e-4 <= abs(value) < 1e7:
+        return f"{value:.{digits - 1}e}"
+    places = 0 if not value else digits - 1 - math.floor(math.log10(abs(value)))
+    text = f"{round(value, places):.{max(places, 0)}f}" if value else "0"
+    return text.replace("-", "−")
+
+
+def measure(value: float, unit: str, digits: int = 3) -> str:
+    """Return significant digits with a unit that stays on their line; the value is in the unit.
+
+    Examples
+    --------
+    >>> measure(0.5, "nm").split()
+    ['0.500', 'nm']
+    """
+    return (
+        f"{significant(value, digits)}\N{NO-BREAK SPACE}{unit}"
+        if unit
+        else significant(value, digits)
+    )
+
+
+def counted(n: int, noun: str = "curve") -> str:
+    """Return a count with its noun: ``1 curve``, ``2 curves``, ``no curves``."""
+    return f"{n or 'no'} {noun}{'' if n == 1 else 's'}"
 
 
 def table(rows: Iterable[Sequence[str]], indent: int = 2) -> str:

@@ -12,22 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.text import PREFIXES
 
-_PREFIXES = {
-    "": 1.0,
-    "f": 1e-15,
-    "p": 1e-12,
-    "n": 1e-9,
-    "u": 1e-6,
-    "µ": 1e-6,
-    "μ": 1e-6,
-    "~": 1e-6,
-    "m": 1e-3,
-    "c": 1e-2,
-    "k": 1e3,
-    "K": 1e3,
-    "M": 1e6,
-    "G": 1e9,
+#: Prefixes as people and instruments spell them: micro is a letter of two alphabets, or neither.
+_SPELT = {"u": -6, "μ": -6, "~": -6, "c": -2, "K": 3}
+_PREFIXES = {prefix: float(f"1e{power}") for power, prefix in PREFIXES.items()} | {
+    prefix: float(f"1e{power}") for prefix, power in _SPELT.items()
 }
 _SYMBOLS = ("V", "A", "m", "N", "Pa", "Hz", "s", "rad", "W", "J", "C", "F", "Ohm")
 _TABLE = {p + s: (f, s) for s in _SYMBOLS for p, f in _PREFIXES.items()} | {
@@ -45,7 +35,7 @@ _CELSIUS = ("°C", "ºC", "° C", "℃", "degC", "deg C", "celsius")
 #: Symbols with at most a one-digit power: what a unit looks like, and nothing to compute for long.
 _SYMBOL = r"(?:[^\W\d_]+|[%°º])(?:(?:\*\*|\^)?-?\d)?"
 _UNIT = re.compile(rf"(?:1|{_SYMBOL})?(?:(?:\s*[*/·]\s*|\s+){_SYMBOL})*")
-_NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|nan)\s*(.*?)\s*$")
+_NUMBER = re.compile(r"([-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d+)?|[-+]?inf|nan)\s*+(.*)$")
 
 
 def si(unit: str) -> tuple[float, str] | None:
@@ -112,7 +102,7 @@ def parse(text: str, target: str) -> float:
     InvalidInput
         If there is no number, or the unit does not fit.
     """
-    match = _NUMBER.match(text)
+    match = _NUMBER.match(text.strip())
     if match is None:
         raise InvalidInput(f"{text!r} is not a number with a unit such as '1 {target}'")
     number, unit = float(match[1]), match[2]

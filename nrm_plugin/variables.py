@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 CURVE = ("curve",)
@@ -46,6 +46,7 @@ class Variable:
     meaning: str
     dims: tuple[str, ...] = PROFILE
     dtype: str = "f4"
+    _: KW_ONLY
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -76,7 +77,7 @@ CONTACT = {
     "contact_height_systematic": Variable(
         "m", "how far another slope of the wall moves the solid contact", CURVE, "f8"
     ),
-    "quality": Variable("", "what is doubtful about the curve", CURVE, "i4", _FLAGS),
+    "quality": Variable("", "what is doubtful about the curve", CURVE, "i4", about=_FLAGS),
     "depth_valid_min": Variable(
         "m", "smallest distance from the electrode with an estimate", CURVE, "f8"
     ),

@@ -9,7 +9,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from nrm_plugin.errors import InvalidInput, MissingCalibration
@@ -98,6 +98,7 @@ class Key:
     meaning: str
     low: float = -math.inf
     high: float = math.inf
+    _: KW_ONLY
     words: tuple[str, ...] = ()
     text: bool = False
     signed: bool = False

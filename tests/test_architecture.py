@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,24 @@ sys.path.insert(0, str(ROOT))
 import run  # noqa: E402
 
 PACKAGES = ("nrm_plugin", "importers/nrm_importers", "daq/nrm_daq")
+
+#: File names that stand for the same role in rooms beside each other, and why.
+SAME_ROLE = {
+    "__init__.py": "every package has one",
+    "read.py": "opens a file of the format",
+    "images.py": "images of the format; and the model's",
+    "names.py": "the vendor's names, and ours",
+    "positions.py": "where the format says that curves lie",
+}
+
+#: Class names that stand in two places, and why.
+SAME_CLASS = {
+    "Layer": "public in both nrm.fea and nrm.simulate since the first version",
+    "Settings": "every object that can be tuned has its own, by the rules of the hooks",
+}
+
+#: Public since the first version: plugins may give all their fields by position.
+POSITIONAL = {"Channel", "Origin", "Log"}
 
 
 def modules() -> Iterator[Path]:
@@ -78,6 +98,62 @@ def test_the_page_draws_the_floors_that_are_held() -> None:
     command = [sys.executable, str(ROOT / "docs" / "draw_architecture.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_no_module_name_stands_for_two_things() -> None:
+    homes = defaultdict(list)
+    for path in modules():
+        if "cli" not in path.parts:  # there a module has its command's name
+            homes[path.name].append(path.relative_to(ROOT).as_posix())
+    doubled = {name: where for name, where in homes.items() if len(where) > 1}
+    assert {name: where for name, where in doubled.items() if name not in SAME_ROLE} == {}
+    assert set(SAME_ROLE) <= set(doubled), "an exception that is not needed any more"
+
+
+def test_no_class_name_stands_for_two_things() -> None:
+    homes = defaultdict(list)
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                homes[node.name].append(path.relative_to(ROOT).as_posix())
+    doubled = {name: where for name, where in homes.items() if len(where) > 1}
+    assert {name: where for name, where in doubled.items() if name not in SAME_CLASS} == {}
+    assert set(SAME_CLASS) <= set(doubled), "an exception that is not needed any more"
+
+
+def is_positional_dataclass(node: ast.ClassDef) -> bool:
+    for decorator in node.decorator_list:
+        call = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if getattr(call, "id", getattr(call, "attr", "")) != "dataclass":
+            continue
+        options = decorator.keywords if isinstance(decorator, ast.Call) else []
+        return not any(option.arg == "kw_only" for option in options)
+    return False
+
+
+def positional_fields(node: ast.ClassDef) -> int:
+    count = 0
+    for line in node.body:
+        if not isinstance(line, ast.AnnAssign):
+            continue
+        annotation = ast.unparse(line.annotation)
+        if annotation == "KW_ONLY":
+            break
+        count += not annotation.startswith("ClassVar") and "kw_only=True" not in ast.unparse(line)
+    return count
+
+
+def test_dataclasses_of_many_fields_name_them() -> None:
+    unnamed = [
+        f"{path.relative_to(ROOT).as_posix()}: {node.name}"
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+        and is_positional_dataclass(node)
+        and positional_fields(node) > 4
+        and node.name not in POSITIONAL
+    ]
+    assert unnamed == []
 
 
 def test_the_formatter_decides() -> None:

@@ -175,7 +175,7 @@ def test_jenkins_element_of_the_simulator():
     """Half of the force it takes to stick: known fractions of k in phase and out of phase."""
     k, amplitude = 20.0, 1e-9
     for part in (0.0, 0.3, 0.5, 1.0, 2.0):
-        z = sim.contact.slipping_stiffness(
+        z = sim.equilibrium.slipping_stiffness(
             np.array([k]), np.array([part * k * amplitude]), amplitude
         )
         t = np.linspace(0, 2 * np.pi, 2001)

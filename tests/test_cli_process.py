@@ -21,7 +21,7 @@ import nrm_plugin as nrm
 from nrm_plugin import plugins
 from nrm_plugin import simulate as sim
 from nrm_plugin.cli import main
-from nrm_plugin.cli.batch import Known
+from nrm_plugin.cli.batch import CurveOptions
 from nrm_plugin.cli.process import Processing
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.variables import BIT
@@ -205,7 +205,7 @@ class Terminal(io.StringIO):
 def test_a_bar_on_a_terminal_only(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = Processing([made], Known(), True, recipe=Recipe(), shown=False)
+    batch = Processing([made], CurveOptions(), True, recipe=Recipe(), shown=False)
     monkeypatch.setattr(sys, "stderr", Terminal())
     batch.all(tmp_path / "out.h5")
     assert "\rout.h5: " in sys.stderr.getvalue()

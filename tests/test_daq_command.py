@@ -133,6 +133,21 @@ def test_recover(tmp_path: Path) -> None:
     assert_no_traceback(run("--recover", part), 1, "--overwrite")
 
 
+def test_a_second_recorder_leaves_the_first_alone(tmp_path: Path) -> None:
+    """The second ends with a sentence; the first has every sample."""
+    process = started(
+        tmp_path, "--simulate", "--duration", "9s", "-o", "out.h5", "--json", stdout=subprocess.PIPE
+    )
+    wait_for(tmp_path / "out.h5.part", 100)
+    second = run("--simulate", "--duration", "1s", "-o", tmp_path / "out.h5", "--overwrite")
+    assert_no_traceback(second, 1, "another nrm acquire is recording to it")
+    stdout, _ = process.communicate(timeout=120.0)
+    told = json.loads(stdout)
+    assert (process.returncode, told["n_samples"], told["stopped"]) == (0, 450_000, "")
+    assert nrm.open(tmp_path / "out.h5").n_samples == 450_000
+    assert not (tmp_path / "out.h5.part").exists()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminal")
 def test_display(tmp_path: Path) -> None:
     """On a terminal: rate, ring, overload, potential, curves; and nothing of it elsewhere."""
@@ -194,7 +209,7 @@ def test_check_says_what_is_missing(tmp_path: Path) -> None:
         result,
         0,
         "one after the other",
-        "nothing tells ramps apart",
+        "will not be cut into curves",
         "lockin_sensitivity",
         "samples at 30003.0003 Hz",
     )

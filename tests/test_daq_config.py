@@ -72,7 +72,7 @@ electrode = "HOPG"
         10.0,
         4,
     )
-    assert config.known() == {"dither_amplitude": 1.2e-9, "electrode": "HOPG"}
+    assert config.known_metadata() == {"dither_amplitude": 1.2e-9, "electrode": "HOPG"}
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,8 @@ def test_scales(name: str, scale: float | str, gain: float, unit: str) -> None:
         ({"split": {"by": "marker"}}, "needs a channel of that name"),
         ({"channels": {"height": {"terminal": "a"}}}, "channels.height needs a scale in m/V"),
         ({"channels": {"height": {"terminal": "a", "scale": "3 V/V"}}}, "not in m/V"),
-        ({"channels": {"height": {"terminal": "a", "scale": "0 m/V"}}}, "make no sense"),
-        ({"channels": {"height": {"terminal": "a", "scale": "nan m/V"}}}, "make no sense"),
+        ({"channels": {"height": {"terminal": "a", "scale": "0 m/V"}}}, "cannot be used"),
+        ({"channels": {"height": {"terminal": "a", "scale": "nan m/V"}}}, "cannot be used"),
         ({"channels": {"deflection": {"terminal": ""}}}, "terminal"),
         ({"channels": {"deflection": {"terminal": "a", "range": -1}}}, "range"),
         ({"channels": {"deflection": {"terminal": "a", "wiring": "fancy"}}}, "wiring"),

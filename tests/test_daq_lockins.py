@@ -121,7 +121,7 @@ def test_it_is_listed(stranger: Any) -> None:
 def test_check_asks_it(stranger: Any, acquire: Callable[..., Result]) -> None:
     result = acquire(ACME, "--check")
     assert (result.exit_code, stranger.asked, stranger.closed) == (0, 1, 1), result.output
-    assert "not known, and needed later: dither_amplitude\n" in result.output
+    assert "missing, and needed for moduli: dither_amplitude\n" in result.output
     absent = acquire('model = "acme"\naddress = "nobody:1"', "--check")
     assert (absent.exit_code, absent.stderr) == (4, "nrm: no ACME answers at nobody:1\n")
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from nrm_plugin import simulate as sim
+from nrm_plugin.engine.compiled import Crossing, reference
 from nrm_plugin.engine.contact import Referenced, find_contacts
-from nrm_plugin.engine.loops import Crossing, reference
 from nrm_plugin.engine.signals import Block, parts, plan, read_block
 from nrm_plugin.engine.survey import survey
 from nrm_plugin.errors import MissingCalibration

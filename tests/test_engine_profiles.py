@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from nrm_plugin import simulate as sim
+from nrm_plugin.engine.compiled import CURVE, Lever, ReferencedBlock
 from nrm_plugin.engine.contact import find_contacts
 from nrm_plugin.engine.derivative import profiles
-from nrm_plugin.engine.loops import CURVE, Lever, ReferencedBlock
 from nrm_plugin.engine.signals import parts, plan, read_block
 from nrm_plugin.engine.survey import survey
 from nrm_plugin.recipe import Recipe

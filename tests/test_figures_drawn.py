@@ -518,3 +518,77 @@ def test_places_that_cannot_be_written(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == b"mine"
     with pytest.raises(OutputError):
         figures.save(ax, tmp_path / "nowhere" / "a.png")
+
+
+# Several data on the same axes
+
+
+def legend(ax: Axes) -> dict[str, str]:
+    """Colours by the words beside them."""
+    found = ax.get_legend()
+    return {
+        text.get_text(): mpl.colors.to_hex(handle.get_color())
+        for handle, text in zip(found.legend_handles, found.get_texts(), strict=True)
+        if hasattr(handle, "get_color")
+    }
+
+
+def bare(entries: dict[str, str]) -> list[str]:
+    """Words of entries without the numbers of curves."""
+    return [name.partition(" (n = 48")[0] for name in entries]
+
+
+def test_profiles_of_two_data_have_two_colours_and_two_entries():
+    first = made_results(potential=None, title="at rest")
+    second = made_results(potential=None, seed=5, source_name=["cycled.spm"])
+    ax = Figure(figsize=(4, 3)).subplots()
+    figures.profiles(first, ax)
+    assert bare(legend(ax)) == ["all curves"]
+    figures.profiles(second, ax)
+    both = legend(ax)
+    assert bare(both) == ["at rest: all curves", "cycled.spm: all curves"]
+    assert len(set(both.values())) == 2
+    for name, results in zip(both, (first, second), strict=True):
+        mean = results["force_gradient_in_phase"].mean("curve").values * 1e3
+        drawn = lines(ax)[name][1]
+        np.testing.assert_allclose(drawn[2:], mean[2:], rtol=1e-5)
+    top = max(np.nanmax(lines(ax)[name][1]) for name in both)
+    assert ax.get_ylim()[1] > top
+
+
+def test_data_without_a_name_are_numbered_and_those_of_one_name_too():
+    nameless = made_results(potential=None)
+    ax = Figure(figsize=(4, 3)).subplots()
+    for _ in range(3):
+        figures.profiles(nameless, ax=ax)
+    assert [name[:2] for name in legend(ax)] == ["1:", "2:", "3:"]
+    same = made_results(potential=None, title="cell")
+    ax = Figure(figsize=(4, 3)).subplots()
+    figures.profiles(same, ax)
+    figures.profiles(same, ax)
+    assert [name[:9] for name in legend(ax)] == ["cell (1):", "cell (2):"]
+    alone = figures.profiles(same, label="mine")
+    assert bare(legend(alone)) == ["mine: all curves"]
+
+
+def test_axes_that_were_cleared_begin_anew():
+    ax = figures.profiles(made_results(potential=None))
+    colour = next(iter(legend(ax).values()))
+    ax.clear()
+    figures.profiles(made_results(potential=None), ax)
+    assert bare(legend(ax)) == ["all curves"]
+    assert list(legend(ax).values()) == [colour]
+
+
+def test_raw_curves_of_two_data(measured):
+    curves, _ = measured
+    ax = Figure(figsize=(4, 3)).subplots()
+    figures.raw(curves, 1, ax=ax, label="before")
+    figures.raw(curves, 3, ax=ax, label="after")
+    both = legend(ax)
+    assert list(both)[:2] == ["before: curve 1", "after: curve 3"]
+    assert len(set(list(both.values())[:2])) == 2
+    assert list(both)[2:] == ["baseline, wall", "solid contact"]
+    ax = figures.referenced(curves, 1, show="deflection", label="a")
+    figures.referenced(curves, 2, show="deflection", label="b", ax=ax)
+    assert list(legend(ax)) == ["a: curve 1", "b: curve 2"]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from writers import gwyddion
-from writers.gwyddion import CONTAINERS, data_field, graph, texts, unit, write
+from writers.gwyddion import CONTAINERS, assert_saved, data_field, graph, texts, unit, write
 
 import nrm_plugin as nrm
 from nrm_importers.gwyddion import GwyddionImporter
@@ -476,29 +476,6 @@ def test_sniff() -> None:
 # ------------------------------------------------------------------ writing
 
 
-def same(a: nrm.CurveSet, b: nrm.CurveSet) -> None:
-    """Everything that a .gwy file can hold is equal, numbers bit for bit."""
-    np.testing.assert_array_equal(a.row_size, b.row_size)
-    assert set(a.channels) == set(b.channels)
-    for name, channel in a.channels.items():
-        assert channel.unit == b.channels[name].unit
-        np.testing.assert_array_equal(
-            a.read(name).view("i8"), b.read(name).view("i8"), err_msg=name
-        )
-    np.testing.assert_array_equal(a.segments, b.segments)
-    assert a.grid == b.grid
-    for column in ("x", "y"):
-        np.testing.assert_allclose(
-            a.curve_table[column], b.curve_table[column], rtol=1e-12, atol=1e-20
-        )
-    assert a.metadata.items() <= b.metadata.items()
-    assert len(a.images) == len(b.images)
-    for one, two in zip(a.images, b.images, strict=True):
-        assert (one.name, one.unit, one.direction) == (two.name, two.unit, two.direction)
-        np.testing.assert_array_equal(one.size, two.size)
-        np.testing.assert_array_equal(one.data, two.data)
-
-
 def written(curves: nrm.CurveSet, path: Path) -> nrm.CurveSet:
     formats.save(curves, path)
     return nrm.open(path)
@@ -538,7 +515,7 @@ def a_map(sizes: list[int] | None = None, **options: Any) -> nrm.CurveSet:
 @pytest.mark.parametrize("sizes", [[30] * 6, [30, 0, 31, 12, 0, 0], [0, 0, 0, 0, 0, 8]])
 def test_map_comes_back(tmp_path: Path, sizes: list[int]) -> None:
     curves = a_map(sizes)
-    same(curves, written(curves, tmp_path / "a.gwy"))
+    assert_saved(curves, written(curves, tmp_path / "a.gwy"))
 
 
 def test_map_as_gwyfile_sees_it(tmp_path: Path) -> None:
@@ -588,7 +565,7 @@ def test_segments_of_any_kind_come_back(tmp_path: Path) -> None:
         [("curve", "i8"), ("start", "i8"), ("stop", "i8"), ("kind", "U10")],
     )
     for number, curves in enumerate((a_map(segments=segments), points(segments=segments))):
-        same(curves, written(curves, tmp_path / f"{number}.gwy"))
+        assert_saved(curves, written(curves, tmp_path / f"{number}.gwy"))
 
 
 def test_incomplete_grid_gets_empty_pixels(tmp_path: Path) -> None:
@@ -630,7 +607,7 @@ def points(sizes: list[int] | None = None, *, time: bool = True, **options: Any)
 @pytest.mark.parametrize("sizes", [[30] * 6, [30, 0, 31, 12, 0, 0]])
 def test_points_come_back(tmp_path: Path, sizes: list[int], time: bool) -> None:
     curves = points(sizes, time=time)
-    same(curves, written(curves, tmp_path / "a.gwy"))
+    assert_saved(curves, written(curves, tmp_path / "a.gwy"))
 
 
 def test_one_curve_comes_back(tmp_path: Path) -> None:
@@ -642,7 +619,7 @@ def test_one_curve_comes_back(tmp_path: Path) -> None:
             curve_table=table,
             metadata={"deflection_sensitivity": 27.39e-9},
         )
-        same(curves, written(curves, tmp_path / f"{number}.gwy"))
+        assert_saved(curves, written(curves, tmp_path / f"{number}.gwy"))
 
 
 def test_repeats_at_one_place_are_graphs(tmp_path: Path) -> None:
@@ -651,7 +628,7 @@ def test_repeats_at_one_place_are_graphs(tmp_path: Path) -> None:
     twice = nrm.CurveSet.from_arrays(
         {"height": (curves.read("height"), "m")}, row_size=[30] * 6, curve_table=table
     )
-    same(twice, written(twice, tmp_path / "a.gwy"))
+    assert_saved(twice, written(twice, tmp_path / "a.gwy"))
     assert "/lawn/0" not in gwyfile.load(str(tmp_path / "a.gwy"))
 
 
@@ -674,13 +651,13 @@ def test_first_graph_is_for_the_eye(tmp_path: Path) -> None:
 def test_images_alone_come_back_with_their_metadata(tmp_path: Path) -> None:
     gwyddion.example_images(tmp_path / "a.gwy")
     curves = nrm.open(tmp_path / "a.gwy")
-    same(curves, written(curves, tmp_path / "b.gwy"))
+    assert_saved(curves, written(curves, tmp_path / "b.gwy"))
 
 
 def test_the_height_is_written_once(tmp_path: Path, samples: Any) -> None:
     curves = nrm.open(samples.volume(height_sensor=True).path)
     back = written(curves, tmp_path / "a.gwy")
-    same(curves, back)
+    assert_saved(curves, back)
     labels = gwyfile.load(str(tmp_path / "a.gwy"))["/lawn/0"]["curve_labels"]
     assert labels[0] == "height_sensor"
     assert "height" not in labels
@@ -691,7 +668,7 @@ def test_vendor_samples_come_back(tmp_path: Path, samples: Any) -> None:
         (samples.volume(), samples.single(), samples.peakforce(), samples.images())
     ):
         curves = nrm.open(truth.path)
-        same(curves, written(curves, tmp_path / f"{number}.gwy"))
+        assert_saved(curves, written(curves, tmp_path / f"{number}.gwy"))
 
 
 def test_not_a_number_comes_back(tmp_path: Path) -> None:
@@ -700,14 +677,14 @@ def test_not_a_number_comes_back(tmp_path: Path) -> None:
     curves = nrm.CurveSet.from_arrays(
         {"input": (values, "V")}, curve_table={"row": 0 * number, "column": number}
     )
-    same(curves, written(curves, tmp_path / "a.gwy"))
+    assert_saved(curves, written(curves, tmp_path / "a.gwy"))
 
 
 def test_convert_writes_it(tmp_path: Path, samples: Any) -> None:
     source, out = samples.volume().path, tmp_path / "out.gwy"
     ran = CliRunner().invoke(main, ["convert", str(source), "-o", str(out)])
     assert ran.exit_code == 0, ran.output
-    same(nrm.open(source), nrm.open(out))
+    assert_saved(nrm.open(source), nrm.open(out))
     ran = CliRunner().invoke(main, ["info", "--json", str(out)])
     (report,) = json.loads(ran.stdout)
     assert report["importer"] == "gwyddion"

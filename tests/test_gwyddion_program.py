@@ -15,6 +15,7 @@ import gwyfile
 import numpy as np
 import pytest
 from writers import gwyddion
+from writers.gwyddion import assert_saved
 
 import nrm_plugin as nrm
 from nrm_plugin import formats
@@ -59,35 +60,12 @@ def resaved(tmp_path: Path) -> Any:
     return run
 
 
-def same(a: nrm.CurveSet, b: nrm.CurveSet) -> None:
-    """Equal, numbers bit for bit."""
-    np.testing.assert_array_equal(a.row_size, b.row_size)
-    assert set(a.channels) == set(b.channels)
-    for name, channel in a.channels.items():
-        assert channel.unit == b.channels[name].unit
-        np.testing.assert_array_equal(
-            a.read(name).view("i8"), b.read(name).view("i8"), err_msg=name
-        )
-    np.testing.assert_array_equal(a.segments, b.segments)
-    assert a.grid == b.grid
-    for column in ("x", "y"):
-        np.testing.assert_allclose(
-            a.curve_table[column], b.curve_table[column], rtol=1e-12, atol=1e-20
-        )
-    assert a.metadata.items() <= b.metadata.items()
-    assert len(a.images) == len(b.images)
-    for one, two in zip(a.images, b.images, strict=True):
-        assert (one.name, one.unit, one.direction) == (two.name, two.unit, two.direction)
-        np.testing.assert_array_equal(one.size, two.size)
-        np.testing.assert_array_equal(one.data.view("i8"), two.data.view("i8"))
-
-
 def round_trip(curves: nrm.CurveSet, folder: Path, resaved: Any) -> None:
     """What we write, we read; what Gwyddion makes of it, too."""
     path = folder / "ours.gwy"
     formats.save(curves, path)
-    same(curves, nrm.open(path))
-    same(curves, nrm.open(resaved(path)))
+    assert_saved(curves, nrm.open(path))
+    assert_saved(curves, nrm.open(resaved(path)))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
@@ -166,7 +144,7 @@ def test_gwyddion_reads_what_the_tests_write(container: str, tmp_path: Path, res
         path = tmp_path / f"{number}.gwy"
         make(path, container=container)
         ours, theirs = nrm.open(path), nrm.open(resaved(path))
-        same(ours, theirs)
+        assert_saved(ours, theirs)
         assert ours.n_samples or ours.images
         assert ours.warnings == theirs.warnings
 

@@ -17,7 +17,7 @@ from nrm_generator import Generator, parts_of
 
 import nrm_plugin as nrm
 from nrm_plugin.files import open_locked
-from nrm_plugin.store import rows
+from nrm_plugin.store import journal
 
 HERE = Path(__file__).resolve().parent
 
@@ -65,6 +65,27 @@ def test_a_file_is_what_is_in_memory(
     lazy.close()
     equal(out, nrm.process(curves, recipe))
     assert leftovers(tmp_path) == ["out.h5"]
+
+
+def test_xarray_opens_results_by_its_engine(
+    curves: nrm.CurveSet, reference: xr.Dataset, tmp_path: Path
+) -> None:
+    nrm.save(reference, tmp_path / "out.h5")
+    with xr.open_dataset(tmp_path / "out.h5", engine="nrm") as found:
+        assert not found["storage_modulus"].variable._in_memory
+        xr.testing.assert_identical(found.load(), nrm.open_results(tmp_path / "out.h5").load())
+    dropped = xr.open_dataset(
+        tmp_path / "out.h5", engine="nrm", drop_variables=["quality", "storage_modulus"]
+    )
+    assert "loss_modulus" in dropped
+    assert not {"quality", "storage_modulus"} & set(dropped)
+    some = dropped["loss_modulus"].isel(curve=[7, 3], depth=slice(None, None, -5))
+    np.testing.assert_array_equal(some, reference["loss_modulus"].values[[7, 3], ::-5].astype("f4"))
+    curves.save(tmp_path / "curves.h5")
+    with pytest.raises(nrm.InvalidInput, match="holds no results"):
+        xr.open_dataset(tmp_path / "curves.h5", engine="nrm")
+    with pytest.raises(nrm.MissingFile):
+        xr.open_dataset(tmp_path / "none.h5", engine="nrm")
 
 
 def test_saved_results_are_what_was_streamed(
@@ -243,14 +264,14 @@ def test_a_file_that_another_writer_finished_meanwhile_is_not_replaced(
 ) -> None:
     """The second begins after the first has let go of the journal; it looks again."""
     out = tmp_path / "out.h5"
-    straight = rows.open_locked
+    straight = journal.open_locked
 
     def later(*given: Any) -> Any:
         monkeypatch.undo()
         nrm.process(curves, None, out).close()
         return straight(*given)
 
-    monkeypatch.setattr(rows, "open_locked", later)
+    monkeypatch.setattr(journal, "open_locked", later)
     other = nrm.Recipe().replace(half_width=4e-9)
     with pytest.raises(nrm.OutputError, match="--overwrite"):
         nrm.process(curves, other, out, overwrite=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from nrm_plugin import simulate as sim
 from nrm_plugin.engine import methods
 from nrm_plugin.hookspecs import ContactFound
 from nrm_plugin.parameters import Field, Fraction, Length, MethodSettings
-from nrm_plugin.recipe import Recipe
+from nrm_plugin.recipe import Contact, Derivative, Recipe
+from nrm_plugin.testing import check_contact_method, check_derivative_method
 from nrm_plugin.variables import BIT
 
 NM = 1e-9
+OURS = [p for p in entry_points(group="nrm_plugin") if p.name == "nrm"]
 
 
 class Off:
@@ -237,3 +240,61 @@ def test_what_is_registered_is_what_is_there(registry: plugins.Plugins) -> None:
         registered = registry.all(kind)[method.name]
         assert registered.target() is method
         assert registered.description == method.description
+
+
+def test_good_methods_pass_the_checks() -> None:
+    for method in (methods.GROWN, methods.TWO_LINE, Off(), Detailed()):
+        check_contact_method(method)
+    for other in (methods.LOCAL_LINEAR, methods.SAVITZKY_GOLAY, methods.TOTAL_VARIATION, Slope()):
+        check_derivative_method(other)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "Two Words"}, "not one lower-case word"),
+        ({"description": "a\nb"}, "more than one line"),
+        ({"find": lambda self, h, d: (0.0, 0.0)}, "500 nm off"),
+        ({"find": lambda self, h, d: (h[np.argmax(d > 1e-9)], -1e-9)}, "standard error of -1e-09"),
+        ({"find": lambda self, h, d: (h.sort(), 0.0)}, "arrays were changed"),
+        (
+            {"find": lambda self, h, d: ContactFound(height=h[d < 1e-9][-1], wall=(1.0, 2.0))},
+            "window",
+        ),
+        ({"find": lambda self, h, d: (h[np.flatnonzero(d > 1e-9)[0]], 0.0)}, "IndexError"),
+    ],
+)
+def test_bad_contact_methods_are_told(changes: dict[str, Any], message: str) -> None:
+    bad = type("Bad", (Off,), changes)()
+    with pytest.raises(AssertionError, match=message):
+        check_contact_method(bad, within=2e-9)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "message"),
+    [
+        (lambda self, z, f, at: (np.zeros(3), np.zeros(3)), "shapes"),
+        (lambda self, z, f, at: (np.gradient(-f, z).mean() + 0 * at, 0 * at), "instead of 0.05"),
+        (lambda self, z, f, at: (at + np.nan, at), "no estimate"),
+        (lambda self, z, f, at: (np.polyfit(z, f, 1)[0] + 0 * at, at - 1), "negative"),
+        (lambda self, z, f, at: (np.polyfit(z, f, 1)[0] + 0 * at, at + 0 * z[9]), "5 samples"),
+    ],
+)
+def test_bad_derivative_methods_are_told(gradient: Any, message: str) -> None:
+    bad = type("Bad", (), {"name": "bad", "description": "bad", "gradient": gradient})()
+    with pytest.raises(AssertionError, match=message):
+        check_derivative_method(bad)
+
+
+def test_the_table_of_methods_is_that_of_the_registry() -> None:
+    """Page and registry name the same methods, with the same words and settings."""
+    rows = []
+    for kind, section in (("contact_methods", Contact), ("derivative_methods", Derivative)):
+        for name, method in plugins.load(OURS).all(kind).items():
+            model = section.model_of(name)
+            settings = ", ".join(f"`{key}`" for key in (model.model_fields if model else ()))
+            key = f"`{kind.split('_')[0]}.method`"
+            rows.append(f"| {key} | `{name}` | {method.description} | {settings} |")
+    page = (Path(__file__).parent.parent / "docs" / "processing.md").read_text(encoding="utf-8")
+    table = [line for line in page.splitlines() if line.startswith(("| `contact.m", "| `deriv"))]
+    assert table == rows

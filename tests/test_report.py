@@ -21,12 +21,13 @@ from nrm_plugin.errors import InvalidInput, OutputError
 from nrm_plugin.potential import read_log, with_potential
 from nrm_plugin.report import conditions, render, write_report
 from nrm_plugin.report.conditions import BAD, DOUBTFUL, GOOD, UNKNOWN
-from nrm_plugin.report.known import Known
+from nrm_plugin.report.elements import count, interval, number
+from nrm_plugin.report.facts import Facts
 from nrm_plugin.report.quality import FLAG_WORDS, quality_of
-from nrm_plugin.report.tables import count, interval, number, rounded
 from nrm_plugin.report.uncertainty import compare, systematic
 from nrm_plugin.simulate.sodiation import sodiation, write_log
 from nrm_plugin.statistics import Region, mean_profile
+from nrm_plugin.text import significant
 from nrm_plugin.variables import BIT, FLAGS
 
 POTENTIAL = ("potential", "potential_uncertainty", "sweep", "cycle")
@@ -102,8 +103,8 @@ def text_of(html: str) -> str:
         (math.inf, 3, "–"),
     ],
 )
-def test_rounded(value, digits, text):
-    assert rounded(value, digits) == text
+def test_significant_digits(value, digits, text):
+    assert significant(value, digits) == text
 
 
 def test_an_interval_has_two_digits_of_its_half_width():
@@ -125,7 +126,7 @@ def test_cells_sort_by_their_number_and_nothing_goes_last():
 
 def test_facts_are_those_of_the_curves(experiment):
     curves, _, results = experiment
-    known = Known(results.attrs["experiment"])
+    known = Facts(results.attrs["experiment"])
     assert known.readable
     for key, value in curves.metadata.items():
         assert known[key].value == pytest.approx(value) if isinstance(value, float) else True
@@ -149,7 +150,7 @@ def test_facts_are_those_of_the_curves(experiment):
     ],
 )
 def test_an_experiment_that_nobody_can_read_is_no_number(text):
-    assert Known(text).number("dither_amplitude") is None
+    assert Facts(text).number("dither_amplitude") is None
 
 
 # Conditions
@@ -292,7 +293,7 @@ def test_calibrations_and_their_errors(experiment):
     found = systematic(experiment[2])
     # 5 % of the dither and 10 % of the stiffness, in quadrature
     assert found.relative == pytest.approx(math.hypot(0.05, 0.10), rel=1e-6)
-    assert {p.name: p.relative for p in found.parts} == {
+    assert {p.name: p.relative for p in found.terms} == {
         "lateral stiffness": pytest.approx(0.1),
         "dither amplitude": pytest.approx(0.05),
     }

@@ -91,3 +91,9 @@ def test_parse_refuses(text: str, target: str) -> None:
 def test_factor_needs_a_unit() -> None:
     with pytest.raises(InvalidInput, match="no unit cannot be turned into m"):
         factor("", "m")
+
+
+def test_hostile_numbers_take_no_time() -> None:
+    for text in ("1" + " " * 200_000 + "\nx", "1" * 200_000 + "\nx", " " * 200_000):
+        with pytest.raises(InvalidInput):
+            parse(text, "m")

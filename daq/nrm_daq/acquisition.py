@@ -12,7 +12,6 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -109,12 +108,7 @@ class Acquisition:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._ending.set()
         while self._thread.is_alive():  # it may be waiting for room in the queue
             self._take(0.05)
@@ -173,7 +167,7 @@ class Acquisition:
                 continue
 
     def _wait_for_trigger(self) -> bool:
-        """Wait for the first sample; False if told to stop before."""
+        """Wait for the first sample; False where the recording was ended before."""
         while not self._task.in_stream.total_samp_per_chan_acquired:
             if self._ending.wait(0.02):
                 return False
@@ -190,14 +184,14 @@ class Acquisition:
             if self._total is not None and self._total - self.position < n:
                 n = self._total - self.position
                 buffer = np.empty((n_channels, n))
-            got = reader.read_many_sample(buffer, n, n / self._setup.rate + LATE)
+            n_read = reader.read_many_sample(buffer, n, n / self._setup.rate + LATE)
             arrived = time.time_ns()
             self.backlog = int(stream.avail_samp_per_chan)
             reached = int(stream.curr_read_pos)
-            if got != n or reached != self.position + n:
+            if n_read != n or reached != self.position + n:
                 raise AcquisitionStopped(
                     self.position,
-                    f"the driver gave {got} of {n} samples and stands at sample {reached}: "
+                    f"the driver gave {n_read} of {n} samples and stands at sample {reached}: "
                     "samples are missing",
                 )
             self._hand_on(SampleBlock(self.position, buffer.astype("<f4"), arrived, self.backlog))
@@ -215,14 +209,14 @@ class Acquisition:
 
     def _why(self, error: Exception) -> str:
         seconds = self._setup.ring / self._setup.rate
-        known: Any = error.error_type if isinstance(error, DaqError) else None
-        if known is DAQmxErrors.SAMPLES_NO_LONGER_AVAILABLE:
+        code: Any = error.error_type if isinstance(error, DaqError) else None
+        if code is DAQmxErrors.SAMPLES_NO_LONGER_AVAILABLE:
             return (
                 f"this computer did not fetch samples for {seconds:.3g} s, and the ring ran over: "
                 "close other programs, or make the ring longer"
             )
-        if known is DAQmxErrors.SAMPLES_NOT_YET_AVAILABLE:
+        if code is DAQmxErrors.SAMPLES_NOT_YET_AVAILABLE:
             return "the board gives no samples any more"
-        if known in (DAQmxErrors.INPUT_FIFO_OVERFLOW, DAQmxErrors.INPUT_FIFO_OVERFLOW_2):
+        if code in (DAQmxErrors.INPUT_FIFO_OVERFLOW, DAQmxErrors.INPUT_FIFO_OVERFLOW_2):
             return "the board's own memory ran over before the computer fetched it: sample slower"
         return explained(error)

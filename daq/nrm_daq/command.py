@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     metavar="PART",
     help="Turn what a broken recording left (OUT.h5.part) into a file.",
 )
-@click.option("--list-devices", is_flag=True, help="List the boards that are there.")
+@click.option("--list-devices", is_flag=True, help="List the boards that can be used.")
 @click.option("--check", is_flag=True, help="Check the configuration with the board, and stop.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done, for programs.")
@@ -55,7 +55,7 @@ def command(
     """
     quiet = bool(ctx.obj and ctx.obj["quiet"])
     if part is not None:
-        _say(_recovered(Path(part), output, overwrite), as_json, quiet)
+        _print_report(_recovered(Path(part), output, overwrite), as_json, quiet)
         return
     if list_devices:
         _list_devices(config_path, simulate, as_json)
@@ -71,7 +71,7 @@ def command(
     from nrm_daq.run import record
 
     report = record(config, Path(output), _seconds(duration), overwrite=overwrite, quiet=quiet)
-    _say(report, as_json, quiet)
+    _print_report(report, as_json, quiet)
     if report["stopped"]:
         click.echo(f"nrm: {report['stopped']}", err=True)
         ctx.exit(1)
@@ -87,9 +87,9 @@ def _config(path: str | None, simulate: bool) -> DaqConfig:
     from nrm_daq.config import DaqConfig
 
     if path is None and not simulate:
-        there = ", ".join(device.name for device in _devices(None, False)) or "none"
+        boards = ", ".join(device.name for device in _devices(None, False)) or "none"
         raise click.UsageError(
-            f"say what to record with --config DAQ.toml, or try --simulate; the boards: {there}"
+            f"say what to record with --config DAQ.toml, or try --simulate; the boards: {boards}"
         )
     if path is None:
         return DaqConfig.simulated()
@@ -105,7 +105,7 @@ def _seconds(duration: str | None) -> float | None:
     except InvalidInput as error:
         raise click.UsageError(f"--duration: {error}") from None
     if not 0.0 < seconds < float("inf"):
-        raise click.UsageError(f"--duration: {duration} is no time to record for")
+        raise click.UsageError(f"--duration: {duration} is no length of time")
     return seconds
 
 
@@ -139,11 +139,11 @@ def _devices(path: str | None, simulate: bool) -> list[Device]:
 
 
 def _list_devices(path: str | None, simulate: bool, as_json: bool) -> None:
-    found = _devices(path, simulate)
+    devices = _devices(path, simulate)
     if as_json:
-        click.echo(json.dumps([vars(device) for device in found], indent=2))
+        click.echo(json.dumps([vars(device) for device in devices], indent=2))
         return
-    for device in found:
+    for device in devices:
         kind = "simulated, " if device.simulated else ""
         at_once = "all at once" if device.simultaneous else "one after the other"
         click.echo(
@@ -152,8 +152,8 @@ def _list_devices(path: str | None, simulate: bool, as_json: bool) -> None:
             f"  up to {device.largest_rate:g} samples per second, {at_once}; ranges "
             f"{', '.join(f'{r:g}' for r in device.ranges)} V"
         )
-    if not found:
-        click.echo("there are no boards")
+    if not devices:
+        click.echo("no boards were found")
 
 
 def _check(config: DaqConfig, as_json: bool) -> None:
@@ -168,7 +168,7 @@ def _check(config: DaqConfig, as_json: bool) -> None:
         click.echo(line)
 
 
-def _say(report: dict[str, Any], as_json: bool, quiet: bool) -> None:
+def _print_report(report: dict[str, Any], as_json: bool, quiet: bool) -> None:
     if as_json:
         click.echo(json.dumps(report, indent=2))
         return

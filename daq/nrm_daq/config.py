@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from nrm_daq.lockin_settings import FIELDS, given
 from nrm_plugin import plugins, units
 from nrm_plugin.errors import InvalidInput, RecipeError
-from nrm_plugin.hookspecs import ConnectedLockIn, LockIn, LockInSettings
+from nrm_plugin.hookspecs import ConnectedLockIn, LockInModel, LockInSettings
 from nrm_plugin.vocabulary import CHANNELS, METADATA, check_name, nearest
 
 #: A channel that only marks the ramps, in V.
@@ -147,8 +147,8 @@ class LockInTable(_ConfigTable):
             keys = type(self).model_fields | kind.Settings.model_fields
             raise InvalidInput(_sentence(error, lambda place: keys, "lock_in.")) from None
 
-    def _kind(self) -> LockIn:
-        kind: LockIn = plugins.installed().choose("lockins", self.model)
+    def _kind(self) -> LockInModel:
+        kind: LockInModel = plugins.installed().choose("lockins", self.model)
         return kind
 
 
@@ -191,8 +191,8 @@ class DaqConfig(_ConfigTable):
         """
         path = Path(path)
         try:
-            given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-            config = cls.from_values(given)
+            values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+            config = cls.from_values(values)
         except OSError as error:
             raise RecipeError(f"{path}: {error.strerror or error}") from None
         except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecipeError) as error:
@@ -260,7 +260,7 @@ class DaqConfig(_ConfigTable):
         if self.lock_in.model_fields_set:
             self.lock_in.connection()
             self.lock_in.given()
-        self.known()
+        self.known_metadata()
         return self
 
     @property
@@ -270,14 +270,14 @@ class DaqConfig(_ConfigTable):
         host, _, port = address.strip().rpartition(":")
         return address.strip() if word == "remote" and host and port.isdecimal() else ""
 
-    def known(self) -> dict[str, float | str | bool]:
+    def known_metadata(self) -> dict[str, float | str | bool]:
         """Metadata in SI, checked.
 
         Raises
         ------
         InvalidInput
         """
-        found = {}
+        metadata = {}
         for name, value in self.metadata.items():
             key = METADATA.get(name)
             if key is None:
@@ -286,8 +286,8 @@ class DaqConfig(_ConfigTable):
                 )
             if isinstance(value, str) and not (key.text or key.words):
                 value = units.parse(value, key.unit)
-            found[name] = key.check(name, value)
-        return found
+            metadata[name] = key.check(name, value)
+        return metadata
 
 
 def scaling(name: str, channel: AnalogInput) -> tuple[float, float, str]:
@@ -313,7 +313,7 @@ def scaling(name: str, channel: AnalogInput) -> tuple[float, float, str]:
     gain = -gain if channel.polarity == "inverted" else gain
     if not (0.0 < abs(gain) < float("inf") and abs(offset) < float("inf")):
         raise InvalidInput(
-            f"channels.{name}: a scale of {gain:g} and an offset of {offset:g} make no sense"
+            f"channels.{name}: a scale of {gain:g} and an offset of {offset:g} cannot be used"
         )
     return gain, offset, unit
 

@@ -50,7 +50,7 @@ _CHANNEL_OPTIONS = (
 
 @dataclass(frozen=True)
 class Connection:
-    """A way to NI-DAQmx.
+    """A connection to NI-DAQmx.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Connection:
         return System.remote(self.options) if self.options else System.local()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Device:
     """A board as it describes itself.
 
@@ -98,7 +98,7 @@ class Device:
     terminals: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Setup:
     """How a board is going to sample.
 
@@ -153,7 +153,7 @@ def connected(config: DaqConfig, clock: BoardClock | None = None) -> Iterator[Co
 
 
 def devices(connection: Connection) -> list[Device]:
-    """List the boards that are there.
+    """List the boards of a connection.
 
     Raises
     ------
@@ -165,22 +165,23 @@ def devices(connection: Connection) -> list[Device]:
 
 def _described(device: Any) -> Device:
     def asked(name: str, otherwise: Any) -> Any:
-        """Not every board answers every question."""
+        # Not every board answers every question.
         try:
             return getattr(device, name)
         except DaqError:
             return otherwise
 
     inputs = tuple(str(name) for name in device.ai_physical_chans.channel_names)
+    ranges = {float(v) for v in asked("ai_voltage_rngs", ()) if v > 0}
     return Device(
-        device.name,
-        str(asked("product_type", "unknown board")),
-        f"{asked('serial_num', 0):X}",
-        bool(asked("is_simulated", False)),
-        bool(asked("ai_simultaneous_sampling_supported", False)),
-        float(asked("ai_max_multi_chan_rate", 0.0)),
-        tuple(sorted({float(v) for v in asked("ai_voltage_rngs", ()) if v > 0})),
-        inputs,
+        name=device.name,
+        product=str(asked("product_type", "unknown board")),
+        serial=f"{asked('serial_num', 0):X}",
+        simulated=bool(asked("is_simulated", False)),
+        simultaneous=bool(asked("ai_simultaneous_sampling_supported", False)),
+        largest_rate=float(asked("ai_max_multi_chan_rate", 0.0)),
+        ranges=tuple(sorted(ranges)),
+        terminals=inputs,
     )
 
 
@@ -233,8 +234,8 @@ def _add(task: nidaqmx.Task, connection: Connection, name: str, channel: AnalogI
         what = explained(error)
         missing = (DAQmxErrors.PHYSICAL_CHAN_DOES_NOT_EXIST, DAQmxErrors.INVALID_DEVICE_ID)
         if error.error_type in missing:
-            there = [t for device in devices(connection) for t in device.terminals]
-            what = f"there is no such input; there are: {', '.join(there) or 'none'}"
+            inputs = [t for device in devices(connection) for t in device.terminals]
+            what = f"there is no such input; there are: {', '.join(inputs) or 'none'}"
         elif error.error_type is DAQmxErrors.INVALID_ATTRIBUTE_VALUE:
             what = f"it cannot have a range of {channel.range:g} V or this wiring ({what})"
         raise DaqUnavailable(f"channels.{name}, terminal {channel.terminal}: {what}") from None
@@ -246,19 +247,20 @@ def _setup(task: nidaqmx.Task, connection: Connection, config: DaqConfig) -> Set
     names = {c.terminal.strip("/").partition("/")[0] for c in config.channels.values()}
     if len(names) > 1:
         raise InvalidInput(
-            f"the channels are on several boards ({', '.join(sorted(names))}), whose clocks are "
-            "not one: use the inputs of a single board"
+            f"the channels are on several boards ({', '.join(sorted(names))}), which do not "
+            "share a clock: use the inputs of a single board"
         )
     system = connection.system()
     device = _described(system.devices[next(iter(names))])
     version = system.driver_version
+    numbers = (version.major_version, version.minor_version, version.update_version)
     return Setup(
-        device,
-        f"NI-DAQmx {version.major_version}.{version.minor_version}.{version.update_version}",
-        connection.place,
-        float(task.timing.samp_clk_rate),
-        int(task.in_stream.input_buf_size),
-        _delays(task, device, config),
+        device=device,
+        driver=f"NI-DAQmx {'.'.join(map(str, numbers))}",
+        place=connection.place,
+        rate=float(task.timing.samp_clk_rate),
+        ring=int(task.in_stream.input_buf_size),
+        delays=_delays(task, device, config),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from nrm_daq.stream import Bins
+from nrm_daq.sample_stream import Bins
 from nrm_daq.turning_points import Corner, corner, cuts
 from nrm_plugin import kernels
 from nrm_plugin.columns import FloatArray
@@ -41,7 +41,7 @@ class Segment:
     stop: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
     """A force curve found in the stream.
 
@@ -84,7 +84,13 @@ def curve_of(bins: Bins, begin: int, a: int, b: int, end: int, complete: bool) -
         ("retract", b, end),
     )
     segments = tuple(Segment(k, i - begin, j - begin) for k, i, j in parts if j > i)
-    return Curve(begin, end, segments, complete, potential(bins, begin, end))
+    return Curve(
+        start=begin,
+        stop=end,
+        segments=segments,
+        complete=complete,
+        potential=potential(bins, begin, end),
+    )
 
 
 def potential(bins: Bins, begin: int, end: int) -> float:
@@ -158,55 +164,55 @@ class RampsByHeight:
         extreme = int(self._state["low_at" if sign > 0 else "high_at"])
         begin = self._begin
         y = sign * self._bins.of("height", begin, stop)
-        found = corner(y, extreme - begin, before=before, after=after)
-        if found.noise > NOISY * self._travel and not self._noisy:
+        turn = corner(y, extreme - begin, before=before, after=after)
+        if turn.noise > NOISY * self._travel and not self._noisy:
             self._noisy = True
             self._warnings.append(
-                f"the height's noise of {1e9 * found.noise:.2g} nm is large against travel "
+                f"the height's noise of {1e9 * turn.noise:.2g} nm is large against travel "
                 f"({1e9 * self._travel:g} nm): give a larger travel"
             )
         self._begin = extreme
         return Corner(
-            None if found.stop is None else begin + found.stop,
-            None if found.start is None else begin + found.start,
-            found.noise,
+            None if turn.stop is None else begin + turn.stop,
+            None if turn.start is None else begin + turn.start,
+            turn.noise,
         )
 
     def _top(self) -> list[Curve]:
         """A fall has begun: finish the curve before."""
         begin = self._begin
-        found = self._corner(-1.0, self._at, before=self._rises)
+        turn = self._corner(-1.0, self._at, before=self._rises)
         curves = []
         if self._bottom is not None:
-            stop = self._begin if found.stop is None else found.stop
+            stop = self._begin if turn.stop is None else turn.stop
             curves.append(self._curve(stop))
         elif self._rises:
             self._warn(begin, "is a retract without an approach, and was dropped")
-        self._fall_seen = found.start is not None
-        self._fall = begin - 0.5 if found.start is None else found.start
+        self._fall_seen = turn.start is not None
+        self._fall = begin - 0.5 if turn.start is None else turn.start
         self._bottom, self._rises = None, False
         self._begin = self._keep = max(begin, floor(self._fall))
         return curves
 
     def _low(self) -> None:
         """A rise has begun."""
-        found = self._corner(1.0, self._at, before=self._fall is not None)
+        turn = self._corner(1.0, self._at, before=self._fall is not None)
         self._rises = True
         if self._fall is None:
             self._keep = self._begin
             return
-        stop = self._begin if found.stop is None else found.stop
-        self._bottom = stop, max(stop, self._begin if found.start is None else found.start)
+        stop = self._begin if turn.stop is None else turn.stop
+        self._bottom = stop, max(stop, self._begin if turn.start is None else turn.start)
 
     def _overlong(self) -> list[Curve]:
         """Nothing has turned for the time of the longest curve."""
         curves: list[Curve] = []
         if self._bottom is not None:
-            found = self._corner(-1.0, self._at, after=False)
-            if found.stop is None:
+            turn = self._corner(-1.0, self._at, after=False)
+            if turn.stop is None:
                 self._warn(self._fall, "takes longer than `longest`, and was dropped")
             else:
-                curves.append(self._curve(found.stop))
+                curves.append(self._curve(turn.stop))
         elif self._fall is not None:
             self._warn(self._fall, "does not turn within `longest`, and was dropped")
             self._state[...] = 0.0, inf, self._at, -inf, self._at
@@ -418,7 +424,15 @@ class RampsByMarker:
         first, last = -(-start // bins.width), stop // bins.width
         if name is None or last - first < SHORTEST:
             whole = (Segment("other", 0, stop - start),)
-            return [Curve(start, stop, whole, complete, potential(bins, start, stop))]
+            return [
+                Curve(
+                    start=start,
+                    stop=stop,
+                    segments=whole,
+                    complete=complete,
+                    potential=potential(bins, start, stop),
+                )
+            ]
         sign = 1.0 if name == "height" else -1.0
         a, b = (first + cut for cut in cuts(sign * bins.of(name, first, last)))
         a, b = (start if x == first else stop if x == last else x * bins.width for x in (a, b))

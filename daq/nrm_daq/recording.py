@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -102,12 +101,7 @@ class Recording:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -154,7 +148,7 @@ class Recording:
             raise OutputError(self.path, error.strerror or error) from error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RecordingContents:
     """What a recording holds.
 
@@ -256,19 +250,18 @@ def read(path: Path) -> RecordingContents:
             next_sample = first + n
     if not notes or "channels" not in notes[0]:
         raise CorruptFile(path, len(MAGIC), "what describes the recording", "nothing")
-    columns = np.array(table, np.int64).reshape(-1, 5).T
-    firsts, counts, arrived_at, backlogs, offsets = columns
+    firsts, counts, arrivals, backlogs, offsets = np.array(table, np.int64).reshape(-1, 5).T
     return RecordingContents(
-        stamp,
-        notes[0],
-        tuple(notes[1:]),
-        firsts,
-        counts,
-        arrived_at,
-        backlogs,
-        offsets,
-        n_channels,
-        stamp.size - end,
+        stamp=stamp,
+        header=notes[0],
+        notes=tuple(notes[1:]),
+        firsts=firsts,
+        counts=counts,
+        arrived=arrivals,
+        backlog=backlogs,
+        offsets=offsets,
+        n_channels=n_channels,
+        cut=stamp.size - end,
     )
 
 

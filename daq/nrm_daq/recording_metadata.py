@@ -17,7 +17,7 @@ from nrm_plugin.errors import NrmError
 from nrm_plugin.hookspecs import LockInSettings
 from nrm_plugin.model import CurveSet
 
-#: Blocks from whose arrival the time of a triggered start is told.
+#: Blocks from whose arrival the time of a triggered start is estimated.
 _FIRST_BLOCKS = 50
 
 
@@ -55,13 +55,13 @@ def with_metadata(
     start: Start,
 ) -> CurveSet:
     """Add metadata: of the configuration, of the lock-in, of the experiment file."""
-    own: dict[str, Any] = {"start_time": start.local.isoformat(timespec="microseconds")}
+    recorded: dict[str, Any] = {"start_time": start.local.isoformat(timespec="microseconds")}
     if "height" in curves.channels:
-        own["height_source"] = "sensor"
+        recorded["height_source"] = "sensor"
     if header["simulated"]:
-        own["simulated"] = True
-    curves = curves.with_metadata(own, "recorded")
-    curves = curves.with_metadata(config.known(), "configuration")
+        recorded["simulated"] = True
+    curves = curves.with_metadata(recorded, "recorded")
+    curves = curves.with_metadata(config.known_metadata(), "configuration")
     before = LockInSettings(**header["lock_in"])
     read = as_metadata(before)
     if "lock_in_after" in notes:
@@ -84,20 +84,20 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _with_experiment(curves: CurveSet, header: Mapping[str, Any]) -> CurveSet:
-    given = header.get("experiment")
-    if not given:
+    file = header.get("experiment")
+    if not file:
         return curves
     from nrm_plugin.experiment import check
 
     try:
-        applied = check(given["text"], given["name"]).apply(curves)
+        applied = check(file["text"], file["name"]).apply(curves)
     except NrmError as error:  # nothing recorded is lost for it
         return curves.with_warning(f"the experiment file was not applied: {error}")
     for key, value in applied.metadata.items():
-        there = curves.metadata.get(key, value)
-        if not _same(there, value):
+        before = curves.metadata.get(key, value)
+        if not _same(before, value):
             applied = applied.with_warning(
-                f"{key} = {value} of {given['name']} replaces {there} "
+                f"{key} = {value} of {file['name']} replaces {before} "
                 f"({curves.metadata_source[key]})"
             )
     return applied

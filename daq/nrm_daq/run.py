@@ -129,8 +129,8 @@ def described(config: DaqConfig, setup: Setup, settings: LockInSettings) -> dict
     if config.experiment:
         from nrm_plugin.experiment import read
 
-        given = read(config.experiment)
-        experiment = {"name": given.name, "text": given.text}
+        file = read(config.experiment)
+        experiment = {"name": file.name, "text": file.text}
     warnings = warnings_of(settings)
     if abs(setup.rate / config.rate - 1.0) > 1e-6:
         warnings.append(f"the board samples at {setup.rate:.9g} Hz, not at {config.rate:.9g} Hz")
@@ -160,32 +160,36 @@ def checked(config: DaqConfig) -> dict[str, Any]:
         _, setup = stack.enter_context(prepared(connection, config))
         header = described(config, setup, settings)
     device = setup.device
-    said = [
+    lines = [
         f"{device.name}: {device.product} at {setup.place}, {setup.driver}",
         f"{setup.rate:.9g} samples per second of {len(header['channels'])} channels, "
         f"ring {setup.ring / setup.rate:g} s",
     ]
     if any(setup.delays):
         what = {"correct": "corrected", "keep": "not corrected"}[config.skew]
-        said.append(
+        lines.append(
             f"sampled one after the other, the last {1e6 * max(setup.delays):.3g} us after the "
             f"first: {what}"
         )
-    said += [
+    lines += [
         f"{c['name']}: {c['terminal']}, {c['gain']:g} {c['unit']}/V" for c in header["channels"]
     ]
     splitter = splitter_for(setup.rate, config.split, config.channels)
-    said.append(f"ramps are found by {splitter.by}" if splitter else "nothing tells ramps apart")
-    known = {**config.known(), **as_metadata(settings)}
+    lines.append(
+        f"ramps are found by {splitter.by}"
+        if splitter
+        else "no channel shows where ramps begin and end: the recording will not be cut into curves"
+    )
+    metadata = {**config.known_metadata(), **as_metadata(settings)}
     lacking = [
         k
         for k in ("lockin_sensitivity", "lockin_time_constant", "dither_amplitude")
-        if k not in known
+        if k not in metadata
     ]
     if "lockin_output_x" in config.channels and lacking and not config.experiment:
-        said.append(f"not known, and needed later: {', '.join(lacking)}")
-    said += header["warnings"]
-    return {"setup": setup.values(), "channels": header["channels"], "said": said}
+        lines.append(f"missing, and needed for moduli: {', '.join(lacking)}")
+    lines += header["warnings"]
+    return {"setup": setup.values(), "channels": header["channels"], "said": lines}
 
 
 def _forget_empty(recording: Recording) -> None:

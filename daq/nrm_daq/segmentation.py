@@ -24,7 +24,7 @@ from nrm_daq.ramps import (
     Segment,
 )
 from nrm_daq.recording import RecordingContents
-from nrm_daq.stream import Bins
+from nrm_daq.sample_stream import Bins
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput, NrmError
 

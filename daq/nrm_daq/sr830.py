@@ -9,7 +9,6 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -81,7 +80,7 @@ class SR830:
 
     @classmethod
     def connect(cls, settings: SR830Settings) -> SR830:
-        """See `nrm_plugin.hookspecs.LockIn`."""
+        """See `nrm_plugin.hookspecs.LockInModel`."""
         return cls(settings.address, library=settings.library, baud_rate=settings.baud_rate)
 
     @staticmethod
@@ -153,12 +152,7 @@ class SR830:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -300,12 +294,12 @@ class SR830:
 
     def _nobody(self, manager: Any, error: Exception) -> DaqUnavailable:
         try:
-            there = ", ".join(manager.list_resources("?*"))
+            listed = ", ".join(manager.list_resources("?*"))
         except self._errors:
-            there = ""
+            listed = ""
         return DaqUnavailable(
             f"no lock-in answers at {self.address!r} ({_brief(error)}): check address, cable and "
-            f"power, and that no other program uses it; VISA lists {there or 'nothing'}"
+            f"power, and that no other program uses it; VISA lists {listed or 'nothing'}"
         )
 
     def _odd(self, question: str, answer: str) -> DaqUnavailable:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -43,12 +42,7 @@ class StatusLine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         if self._shown:
             sys.stderr.write("\n")
 
@@ -84,7 +78,7 @@ class StatusLine:
             return
         try:
             self.curves += len(self._splitter.push(values))
-        except NrmError:  # said when the file is made; the recording goes on
+        except NrmError:  # reported when the file is made; the recording goes on
             self._splitter = None
 
     def _overload(self, block: SampleBlock, watch: LockInWatch | None) -> str:

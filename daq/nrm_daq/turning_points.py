@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 import numpy as np
+from scipy.signal import savgol_filter  # here, and not while samples are waiting
 
 from nrm_plugin import kernels
 from nrm_plugin.columns import FloatArray
@@ -69,8 +70,6 @@ def corner(y: FloatArray, extreme: int, *, before: bool = True, after: bool = Tr
     wanted = (sqrt(12.0) * noise / (_PRECISION * min(speeds))) ** (2.0 / 3.0)
     window = max(3, min(ceil(wanted) | 1, min(lengths), len(y)))
     window -= 1 - window % 2
-    from scipy.signal import savgol_filter
-
     v = np.asarray(savgol_filter(y, window, 1, deriv=1), np.float64)
     stop = start = None
     if fall is not None:
@@ -95,10 +94,10 @@ def cuts(y: FloatArray) -> tuple[int, int]:
     extreme = int(np.argmin(y))
     fall, rise = float(y[: extreme + 1].max() - y[extreme]), float(y[extreme:].max() - y[extreme])
     before, after = fall > _SHORTEST * rise, rise > _SHORTEST * fall
-    found = corner(y, extreme, before=before, after=after)
+    turn = corner(y, extreme, before=before, after=after)
     # A bin belongs to what comes after the corner if more than half of it does.
-    stop = 0 if not before else len(y) if found.stop is None else round(found.stop + 0.5)
-    start = len(y) if not after else stop if found.start is None else round(found.start + 0.5)
+    stop = 0 if not before else len(y) if turn.stop is None else round(turn.stop + 0.5)
+    start = len(y) if not after else stop if turn.start is None else round(turn.start + 0.5)
     return min(stop, start), start
 
 

@@ -116,8 +116,8 @@ def _wrong_unit(deflection: str, height: str) -> str:
 
 def _directions(curves: CurveSet, direction: Direction) -> tuple[str, ...]:
     wanted = ("approach", "retract") if direction == "both" else (direction,)
-    there = set(curves.segments["kind"])
-    kinds = tuple(kind for kind in wanted if kind in there)
+    present = set(curves.segments["kind"])
+    kinds = tuple(kind for kind in wanted if kind in present)
     if not kinds:
         raise CalibrationFailed(f"the curves have no {' or '.join(wanted)} segment")
     return kinds

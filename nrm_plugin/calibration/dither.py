@@ -12,9 +12,9 @@ from nrm_plugin.calibration.inputs import merged, require, stderr_of
 from nrm_plugin.calibration.lockin import needed
 from nrm_plugin.calibration.shared_settings import (
     CalibrationSettings,
+    HardContactSettings,
     PerVolt,
     Pure,
-    ThirdHarmonic,
     or_defaults,
 )
 from nrm_plugin.calibration.stick import bare, plateau
@@ -164,13 +164,10 @@ class HardContactDither:
     name = "dither hard"
     description = "Amplitude of the dither, from a tip that sticks to a hard sample."
 
-    class Settings(CalibrationSettings):
-        """What else was recorded."""
-
-        third_harmonic: ThirdHarmonic = None
+    Settings = HardContactSettings
 
     def estimate(
-        self, inputs: Sequence[CurveSet], settings: HardContactDither.Settings | None = None
+        self, inputs: Sequence[CurveSet], settings: HardContactSettings | None = None
     ) -> Estimate:
         """See `from_hard_contact`."""
         chosen = or_defaults(settings, self.Settings)

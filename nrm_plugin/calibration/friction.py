@@ -116,7 +116,7 @@ def loops_from_curves(curves: CurveSet, position: str, signal: str = "lateral") 
     if curves.channel(position).unit != "m":
         unit = curves.channels[position].unit or "no unit"
         raise InvalidInput(f"{position} is in {unit}; a position is a length")
-    ways: list[tuple[FloatArray, FloatArray]] = []
+    passes: list[tuple[FloatArray, FloatArray]] = []
     steps = []
     for i in range(curves.n_curves):
         x, volts = curves.read(position, i), curves.read(signal, i)
@@ -124,12 +124,12 @@ def loops_from_curves(curves: CurveSet, position: str, signal: str = "lateral") 
         half = min(turn, len(x) - turn)
         if half < 8:
             raise InvalidInput(f"curve {i}: {position} does not go there and back")
-        ways.append((volts[turn - half : turn], volts[turn : turn + half]))
+        passes.append((volts[turn - half : turn], volts[turn : turn + half]))
         steps.append(abs(float(x[turn - 1] - x[turn - half])) / (half - 1))
-    if not ways:
+    if not passes:
         raise InvalidInput("there are no curves")
-    length = min(len(a) for a, _ in ways)
-    trace, retrace = (np.array([way[k][:length] for way in ways]) for k in (0, 1))
+    length = min(len(a) for a, _ in passes)
+    trace, retrace = (np.array([both[k][:length] for both in passes]) for k in (0, 1))
     if np.ptp(steps) > 0.01 * np.mean(steps):
         raise InvalidInput(f"{position} has different steps from curve to curve")
     return Loops(float(np.mean(steps)), trace, retrace)
@@ -221,10 +221,10 @@ def refuse_clipped(loops: Loops, limit: float | None = None) -> None:
 
 def _is_flat(values: FloatArray, extreme: float, smallest: float) -> bool:
     """Whether many lines have many samples exactly at an extreme value, and few just beside it."""
-    there = values == extreme
-    beside = ~there & (np.abs(values - extreme) < 3.0 * smallest)
-    lines = there.mean(axis=1) > _CLIPPED
-    return bool(lines.mean() > 0.25 and beside.sum() < 0.2 * there.sum())
+    extremes = values == extreme
+    beside = ~extremes & (np.abs(values - extreme) < 3.0 * smallest)
+    lines = extremes.mean(axis=1) > _CLIPPED
+    return bool(lines.mean() > 0.25 and beside.sum() < 0.2 * extremes.sum())
 
 
 @dataclass(frozen=True)

@@ -172,14 +172,14 @@ def stiffness_from_geometry(
     missing = [key for key in NEEDED if key not in metadata]
     if missing:
         raise missing_calibration(missing)
-    given = {"spring_constant": float(metadata.get("spring_constant_stderr", 0.0))}
-    given |= dict(errors or {})
-    for key, error in given.items():
+    stderrs = {"spring_constant": float(metadata.get("spring_constant_stderr", 0.0))}
+    stderrs |= dict(errors or {})
+    for key, error in stderrs.items():
         if key not in _ERRORS or not (np.isfinite(error) and error >= 0.0):
             raise InvalidInput(f"{error!r} is no standard error of {key}")
     material = moduli(str(metadata["cantilever_orientation"]), poisson_ratio)
     means = np.array([float(metadata.get(key, 0.0)) for key in _ERRORS])
-    spreads = np.array([given.get(key, 0.0) for key in _ERRORS])
+    spreads = np.array([stderrs.get(key, 0.0) for key in _ERRORS])
     length, width, thickness, setback = means[1], means[2], means[3], means[5]
     if setback >= length or thickness >= width or width >= length:
         raise InvalidInput("a beam is longer than wide, wider than thick, and carries its tip")

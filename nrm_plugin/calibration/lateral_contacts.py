@@ -7,14 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial import Polynomial
-from numpy.typing import NDArray
 
 from nrm_plugin.calibration import CalibrationFailed, lockin
-from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.columns import ComplexArray, FloatArray, IntArray
 from nrm_plugin.model import CurveSet
 from nrm_plugin.vocabulary import missing_calibration
-
-ComplexArray = NDArray[np.complex128]
 
 #: More curves than this teach nothing new; they are then chosen evenly.
 MOST_CURVES = 512
@@ -185,8 +182,8 @@ def _interval(curves: CurveSet, curve: int, part: slice, height: FloatArray) -> 
         time = curves.read("time", curve)[part]
         return float(time[-1] - time[0]) / (len(time) - 1)
     if "approach_speed" in curves.metadata:
-        way = abs(float(height[-1] - height[0])) / (len(height) - 1)
-        return way / float(curves.metadata["approach_speed"])
+        step = abs(float(height[-1] - height[0])) / (len(height) - 1)
+        return step / float(curves.metadata["approach_speed"])
     raise missing_calibration(["approach_speed"])
 
 

@@ -32,9 +32,9 @@ from nrm_plugin.calibration.lockin import needed
 from nrm_plugin.calibration.shared_settings import (
     CalibrationSettings,
     ContactError,
+    HardContactSettings,
     PerVolt,
     Stiffness,
-    ThirdHarmonic,
     or_defaults,
 )
 from nrm_plugin.calibration.stick import bare, plateau
@@ -298,7 +298,7 @@ class LockInCalibration:
     name = "lateral lock-in"
     description = "Lateral sensitivity, from the dither on a hard sample."
 
-    class Settings(CalibrationSettings):
+    class Settings(HardContactSettings):
         """What is known of the contact."""
 
         contact_stiffness: Stiffness | None = Field(
@@ -307,7 +307,6 @@ class LockInCalibration:
             "away.",
         )
         contact_stiffness_error: ContactError = 0.0
-        third_harmonic: ThirdHarmonic = None
 
     def estimate(
         self, inputs: Sequence[CurveSet], settings: LockInCalibration.Settings | None = None

@@ -20,8 +20,8 @@ from nrm_plugin.calibration.pooling import mean_and_error
 from nrm_plugin.calibration.shared_settings import (
     Angle,
     CalibrationSettings,
+    HardContactSettings,
     Pure,
-    ThirdHarmonic,
     or_defaults,
 )
 from nrm_plugin.calibration.stick import TURN, plateau
@@ -200,13 +200,10 @@ class HardContactPhase:
     name = "phase hard"
     description = "Phase of the instrument, from a tip that sticks to a hard sample."
 
-    class Settings(CalibrationSettings):
-        """What else was recorded."""
-
-        third_harmonic: ThirdHarmonic = None
+    Settings = HardContactSettings
 
     def estimate(
-        self, inputs: Sequence[CurveSet], settings: HardContactPhase.Settings | None = None
+        self, inputs: Sequence[CurveSet], settings: HardContactSettings | None = None
     ) -> Estimate:
         """See `from_hard_contact`."""
         chosen = or_defaults(settings, self.Settings)

@@ -273,12 +273,12 @@ def response(
     InvalidInput
         For amplitudes that are not above 0, or lengths that do not fit.
     """
-    given = [np.asarray(a, np.float64).reshape(-1) for a in (frequency, amplitude)]
-    given.append(np.zeros_like(given[0]) if phase is None else np.asarray(phase, np.float64))
-    if len({len(a) for a in given}) != 1:
+    columns = [np.asarray(a, np.float64).reshape(-1) for a in (frequency, amplitude)]
+    columns.append(np.zeros_like(columns[0]) if phase is None else np.asarray(phase, np.float64))
+    if len({len(a) for a in columns}) != 1:
         raise InvalidInput("frequency, amplitude and phase have different lengths")
-    good = np.isfinite(given).all(axis=0) & (given[0] > 0.0)
-    f, a, p = (values[good] for values in given)
+    good = np.isfinite(columns).all(axis=0) & (columns[0] > 0.0)
+    f, a, p = (values[good] for values in columns)
     if (a <= 0.0).any():
         raise InvalidInput("amplitudes are above 0; are they in decibels, or X and Y of a lock-in?")
     f, log, p = _averaged(f, np.log(a), p)

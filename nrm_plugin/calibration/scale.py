@@ -141,20 +141,20 @@ def scale_of(
     )
 
 
-def _relative_errors(metadata: Mapping[str, Any], given: dict[str, float]) -> dict[str, float]:
-    for name, error in given.items():
+def _relative_errors(metadata: Mapping[str, Any], relative: dict[str, float]) -> dict[str, float]:
+    for name, error in relative.items():
         if name not in MEANING:
             raise InvalidInput(f"{name!r} does not scale E*; there are: {', '.join(MEANING)}")
         if not (np.isfinite(error) and error >= 0.0):
             raise InvalidInput(f"the relative error of {name} is a number of 0 or more: {error}")
-    found = {}
+    errors = {}
     for name in MEANING:
-        own, value = metadata.get(f"{name}_stderr"), metadata.get(name)
-        if isinstance(own, float) and isinstance(value, float) and value != 0.0 and own > 0.0:
-            found[name] = abs(own / value)
-    if any(name in given for name in _INSIDE):
-        found.pop("lateral_stiffness", None)
-    return found | given
+        stderr, value = metadata.get(f"{name}_stderr"), metadata.get(name)
+        if isinstance(stderr, float) and isinstance(value, float) and value != 0.0 and stderr > 0.0:
+            errors[name] = abs(stderr / value)
+    if any(name in relative for name in _INSIDE):
+        errors.pop("lateral_stiffness", None)
+    return errors | relative
 
 
 def _simulated(

@@ -17,9 +17,6 @@ Stiffness = Annotated[float, Unit("N/m")]
 Angle = Annotated[float, Unit("rad", "deg")]
 PerVolt = Annotated[float, Unit("m/V", "nm/V")]
 
-ThirdHarmonic = Annotated[
-    str | None, Field(description="Channel with the third harmonic's amplitude, if recorded.")
-]
 ContactError = Annotated[Stiffness, Field(description="Standard error of the contact's stiffness.")]
 
 
@@ -27,6 +24,14 @@ class CalibrationSettings(MethodSettings):
     """Settings of a calibration; a default may be a text with its unit, too."""
 
     model_config = ConfigDict(validate_default=True)
+
+
+class HardContactSettings(CalibrationSettings):
+    """What else was recorded of a tip that sticks to a hard sample."""
+
+    third_harmonic: str | None = Field(
+        None, description="Channel with the third harmonic's amplitude, if recorded."
+    )
 
 
 def _in_si(values: Any) -> Any:

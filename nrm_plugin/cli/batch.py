@@ -69,7 +69,7 @@ def what_is_known(command: Command) -> Command:
 
 
 @dataclass(frozen=True)
-class Known:
+class CurveOptions:
     """What the command line says about curves.
 
     Attributes
@@ -88,7 +88,7 @@ class Known:
     @classmethod
     def given(
         cls, experiment: str | None, settings: tuple[str, ...], names: tuple[str, ...]
-    ) -> Known:
+    ) -> CurveOptions:
         """Read the options of `what_is_known`.
 
         Raises
@@ -162,7 +162,7 @@ class Batch:
     Parameters
     ----------
     files : iterable of path
-    known : Known
+    known : CurveOptions
         What is applied to each.
     overwrite, quiet : bool
 
@@ -176,7 +176,7 @@ class Batch:
     """
 
     def __init__(
-        self, files: Iterable[str | Path], known: Known, overwrite: bool, quiet: bool = False
+        self, files: Iterable[str | Path], known: CurveOptions, overwrite: bool, quiet: bool = False
     ) -> None:
         self.files = list(dict.fromkeys(Path(f) for f in files))
         self.known, self.overwrite, self.quiet = known, overwrite, quiet

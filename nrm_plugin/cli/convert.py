@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from nrm_plugin import formats, plugins
-from nrm_plugin.cli.batch import Batch, Known, files_and_output, is_folder, what_is_known
+from nrm_plugin.cli.batch import Batch, CurveOptions, files_and_output, is_folder, what_is_known
 from nrm_plugin.errors import NrmError
 from nrm_plugin.model import CurveSet
 
@@ -43,7 +43,7 @@ def command(
     Going on after an interruption: call it again. Files in a folder that are already converted
     to .h5 from the same original with the same settings are skipped.
     """
-    known = Known.given(experiment, settings, names)
+    known = CurveOptions.given(experiment, settings, names)
     batch = Conversion(files, known, overwrite, quiet=bool(ctx.obj and ctx.obj["quiet"]))
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     wanted = suffix if is_folder(output) else Path(output).suffix.lower()

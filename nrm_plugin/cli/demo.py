@@ -10,12 +10,11 @@ import click
 
 import nrm_plugin
 from nrm_plugin import plugins
-from nrm_plugin.cli import results as said
-from nrm_plugin.cli.batch import Known
+from nrm_plugin.cli import results_summary
+from nrm_plugin.cli.batch import CurveOptions
 from nrm_plugin.cli.convert import Conversion
 from nrm_plugin.errors import MissingFile, OutputError
-from nrm_plugin.figures.quantities import counted
-from nrm_plugin.text import table
+from nrm_plugin.text import counted, table
 
 #: The same seed gives the same curves.
 SEED = 20
@@ -78,7 +77,7 @@ def command(ctx: click.Context, output: str) -> None:
 def convert_samples(folder: Path, quiet: bool) -> int:
     """Convert the vendors' sample files, say what is in them, and return the exit code."""
     click.echo("Sample files of vendors, made by a script, become one kind of file:")
-    batch = Conversion(samples(), Known(), overwrite=True, quiet=quiet)
+    batch = Conversion(samples(), CurveOptions(), overwrite=True, quiet=quiet)
     batch.each(folder, ".h5")
     rows = []
     for path in batch.written:
@@ -120,7 +119,9 @@ def simulate_and_report(folder: Path) -> None:
     curves = with_potential(nrm_plugin.open(folder / CURVES), folder / LOG, clock_offset=0.0)
     results = nrm_plugin.process(curves, out=folder / RESULTS)
     say(f"processed   {RESULTS}")
-    click.echo(textwrap.indent("\n".join(said.lines(said.summary(results))), "  "))
+    click.echo(
+        textwrap.indent("\n".join(results_summary.lines(results_summary.summarize(results))), "  ")
+    )
 
     regions = statistics.regions(results)
     recorded = read_log(folder / LOG)

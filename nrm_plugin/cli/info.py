@@ -46,11 +46,11 @@ def command(ctx: click.Context, files: tuple[str, ...], as_json: bool) -> None:
 def _looked_at(path: str) -> tuple[dict[str, Any], Callable[[], str]]:
     """What is in a file, curves or results, for programs and for people."""
     if _holds_results(path):
-        from nrm_plugin.cli import results
-        from nrm_plugin.store.opened import open_results
+        from nrm_plugin.cli import results_summary
+        from nrm_plugin.store.read_results import open_results
 
         found = open_results(path)
-        return results.describe(path, found), lambda: results.as_text(path, found)
+        return results_summary.describe(path, found), lambda: results_summary.as_text(path, found)
     curves = formats.open(path)
     return describe(path, curves), lambda: as_text(path, curves)
 
@@ -58,8 +58,8 @@ def _looked_at(path: str) -> tuple[dict[str, Any], Callable[[], str]]:
 def _holds_results(path: str) -> bool:
     import h5py
 
-    from nrm_plugin.store.layout import RESULTS_FORMAT
-    from nrm_plugin.store.read import text
+    from nrm_plugin.store.nexus import RESULTS_FORMAT
+    from nrm_plugin.store.read_curves import text
 
     try:
         if not h5py.is_hdf5(path):

@@ -12,17 +12,17 @@ from typing import Any
 import click
 import numpy as np
 
-from nrm_plugin.cli import results as said
-from nrm_plugin.cli.batch import Batch, Known, files_and_output, is_folder, what_is_known
+from nrm_plugin.cli import results_summary
+from nrm_plugin.cli.batch import Batch, CurveOptions, files_and_output, is_folder, what_is_known
 from nrm_plugin.cli.potential import PotentialOptions
 from nrm_plugin.engine import provenance
 from nrm_plugin.engine.pipeline import process
-from nrm_plugin.engine.shape import shape_factor
+from nrm_plugin.engine.shape_factor import shape_factor
 from nrm_plugin.engine.signals import plan
 from nrm_plugin.errors import InvalidInput, NrmError, OutputError
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe, as_recipe
-from nrm_plugin.store.opened import open_results
+from nrm_plugin.store.read_results import open_results
 
 STOPPED = 130
 
@@ -82,7 +82,7 @@ def command(
     Going on after an interruption: call it again. Results in a folder that were made of the same
     original by the same recipe, settings and version are skipped.
     """
-    known = Known.given(experiment, settings, names)
+    known = CurveOptions.given(experiment, settings, names)
     chosen = as_recipe(recipe)
     folder = is_folder(output)
     if not folder and Path(output).suffix.lower() != ".h5":
@@ -142,11 +142,11 @@ class Processing(Batch):
         self.say(out, [w for w in curves.warnings if w not in known])
         with self.progress(out, "curves") as progress, _unlogged():
             results = process(curves, self.recipe, out, progress=progress, overwrite=self.overwrite)
-        found = self._found[str(out)] = said.summary(results)
+        found = self._found[str(out)] = results_summary.summarize(results)
         self.say(out, [w for w in found["warnings"] if w not in curves.warnings])
         if self.shown and not self.quiet:
             names = ", ".join(results.attrs["source_name"][:3]) or "nothing with a name"
-            click.echo("\n".join([f"{out}  (from {names})", *said.lines(found)]))
+            click.echo("\n".join([f"{out}  (from {names})", *results_summary.lines(found)]))
 
     def up_to_date(self, curves: CurveSet, path: Path, out: Path) -> bool:
         """Whether results say of themselves what those of `curves` would say."""

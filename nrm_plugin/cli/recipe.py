@@ -38,6 +38,6 @@ def recipe_of(path: str) -> Recipe:
         If there are no results in the file.
     MissingFile, CorruptFile, RecipeError
     """
-    from nrm_plugin.store.opened import open_results
+    from nrm_plugin.store.read_results import open_results
 
     return Recipe.from_text(open_results(path).attrs["recipe"])

@@ -9,7 +9,7 @@ import click
 from nrm_plugin import formats
 from nrm_plugin.cli.plot import edges_given
 from nrm_plugin.files import check_output
-from nrm_plugin.store.opened import open_results
+from nrm_plugin.store.read_results import open_results
 
 
 @click.command("report")

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.engine.contact import STEEPEST, Referenced
-from nrm_plugin.engine.shape import ShapeFactor
+from nrm_plugin.engine.shape_factor import ShapeFactorValues
 from nrm_plugin.engine.signals import Block, Plan
 from nrm_plugin.engine.survey import LEAST_SLOPE, RIGID, Survey
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.kernels import RecordArray
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
-from nrm_plugin.store.results import Results
+from nrm_plugin.store.write_results import Results
 from nrm_plugin.variables import BIT
 from nrm_plugin.vocabulary import LATERAL_PAIRS
 
@@ -101,7 +101,7 @@ def warnings(
     curves: CurveSet,
     recipe: Recipe,
     how: Plan,
-    shape: ShapeFactor,
+    shape: ShapeFactorValues,
     surveys: Sequence[Survey],
     results: Results,
 ) -> list[str]:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nrm_plugin.columns import FloatArray, IntArray
-from nrm_plugin.engine import loops
-from nrm_plugin.engine.loops import Crossing, RecordArray
+from nrm_plugin.engine import compiled
+from nrm_plugin.engine.compiled import Crossing, RecordArray
 from nrm_plugin.engine.signals import Block, Plan, RawBlock
 from nrm_plugin.engine.survey import LEAST_SLOPE, RIGID, Survey
 from nrm_plugin.errors import InvalidInput, NrmError
@@ -77,7 +77,7 @@ class ContactBlock:
             Fields of `Crossing`.
         """
         crossing = self.crossing._replace(**changes)
-        return loops.reference(self.begin, self.height, self.deflection, crossing)
+        return compiled.reference(self.begin, self.height, self.deflection, crossing)
 
     def prepared(self) -> tuple[RecordArray, FloatArray]:
         """Curves without spikes and fringe, with noise and baseline, but no contact and no wall."""
@@ -93,7 +93,7 @@ class Referenced:
 
     Attributes
     ----------
-    contacts : array of `loops.CONTACT`
+    contacts : array of `compiled.CONTACT`
     clean : flat array
         Deflection without spikes and fringe.
     quality : array of int
@@ -175,6 +175,8 @@ def _curve_by_curve(
 ) -> tuple[RecordArray, FloatArray]:
     contacts, clean = block.prepared()
     for i, (a, b) in enumerate(pairwise(block.begin)):
+        if a == b:
+            continue
         found = method.find(block.height[a:b], clean[a:b], *settings)
         if not isinstance(found, ContactFound):
             height, stderr = found

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from nrm_plugin.engine import loops
-from nrm_plugin.engine.loops import CONTACT, CURVE, Lever, Profiles, ReferencedBlock
+from nrm_plugin.engine import compiled
+from nrm_plugin.engine.compiled import CONTACT, CURVE, Lever, Profiles, ReferencedBlock
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.hookspecs import DerivativeMethod, with_settings
 from nrm_plugin.recipe import Derivative
@@ -51,7 +51,7 @@ def _curve_by_curve(
     block: ReferencedBlock, method: DerivativeMethod, settings: tuple[Any, ...]
 ) -> Profiles:
     """Gradients from the method; forces, which it says nothing of, from lines around distances."""
-    found = loops.profiles(block, "local-linear")
+    found = compiled.profiles(block, "local-linear")
     if not len(block.in_phase):
         return found
     slopes = (found.gradient_in_phase, found.gradient_quadrature)
@@ -59,7 +59,7 @@ def _curve_by_curve(
     for array in (*slopes, *errors, found.depth_valid_min):
         array[:] = np.nan
     for curve in np.flatnonzero(np.isfinite(block.contacts["contact"])).tolist():
-        z, *forces = loops.layer_samples(block, curve)
+        z, *forces = compiled.layer_samples(block, curve)
         if len(z) < _FEWEST:
             continue
         at = block.depth / block.curves["cosine"][curve]

@@ -12,15 +12,15 @@ from nrm_plugin.parameters import Field, Fraction, MethodSettings
 
 if TYPE_CHECKING:
     from nrm_plugin.columns import FloatArray
+    from nrm_plugin.engine.compiled import Profiles, RecordArray, ReferencedBlock
     from nrm_plugin.engine.contact import ContactBlock
-    from nrm_plugin.engine.loops import Profiles, RecordArray, ReferencedBlock
 
 
 class OwnContactMethod:
     """A contact method that the compiled loops know: what `crossing` says chooses it."""
 
     def crossing(self, settings: Any = None) -> dict[str, Any]:
-        """Fields of `loops.Crossing` that the method sets."""
+        """Fields of `compiled.Crossing` that the method sets."""
         return {}
 
     def find_block(
@@ -60,7 +60,7 @@ class TwoLine(OwnContactMethod):
         )
 
     def crossing(self, settings: Any = None) -> dict[str, Any]:
-        """Fields of `loops.Crossing` that the method sets."""
+        """Fields of `compiled.Crossing` that the method sets."""
         settings = settings or self.Settings()
         return {"two_lines": True, "baseline": settings.baseline, "wall": settings.wall}
 
@@ -72,9 +72,9 @@ class OwnDerivativeMethod:
 
     def gradient_block(self, block: ReferencedBlock, settings: Any = None) -> Profiles:
         """Forces and gradients of a block of curves."""
-        from nrm_plugin.engine import loops
+        from nrm_plugin.engine import compiled
 
-        return loops.profiles(block, self.name)
+        return compiled.profiles(block, self.name)
 
     def gradient(
         self, z: Any, force: Any, at: Any, settings: Any = None

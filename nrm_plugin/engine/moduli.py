@@ -7,7 +7,7 @@ import xarray as xr
 
 from nrm_plugin import kernels
 from nrm_plugin.columns import AnyArray, FloatArray
-from nrm_plugin.engine.loops import PROFILES, Profiles
+from nrm_plugin.engine.compiled import PROFILES, Profiles
 from nrm_plugin.engine.signals import Plan
 
 

@@ -20,6 +20,7 @@ from nrm_plugin import kernels
 from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.engine import checks, methods, provenance
+from nrm_plugin.engine.compiled import CURVE, Crossing, Lever, RecordArray, ReferencedBlock
 from nrm_plugin.engine.contact import (
     Referenced,
     crossing_for,
@@ -28,9 +29,8 @@ from nrm_plugin.engine.contact import (
     systematic,
 )
 from nrm_plugin.engine.derivative import profiles
-from nrm_plugin.engine.loops import CURVE, Crossing, Lever, RecordArray, ReferencedBlock
 from nrm_plugin.engine.moduli import moduli, modulus_settings
-from nrm_plugin.engine.shape import ShapeFactor, shape_factor
+from nrm_plugin.engine.shape_factor import ShapeFactorValues, shape_factor
 from nrm_plugin.engine.signals import Block, Plan, RawBlock, parts, plan, read_block, read_raw_block
 from nrm_plugin.engine.surface import STEEP, surface_slope
 from nrm_plugin.engine.survey import Survey, chosen, survey
@@ -38,8 +38,8 @@ from nrm_plugin.errors import InvalidInput, OutputError
 from nrm_plugin.formats import open as open_curves
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Contact, Recipe, as_recipe
-from nrm_plugin.store.opened import open_results
-from nrm_plugin.store.results import Results
+from nrm_plugin.store.read_results import open_results
+from nrm_plugin.store.write_results import Results
 from nrm_plugin.variables import BIT, CONTACT, LATERAL, Variable
 
 #: Samples in work at once, all threads together.
@@ -65,7 +65,7 @@ class _Work:
     recipe: Recipe
     plan: Plan
     depth: FloatArray
-    shape: ShapeFactor
+    shape: ShapeFactorValues
 
     def referenced(self, direction: _Direction, first: int, stop: int) -> tuple[Block, Referenced]:
         """Read some curves and find their contacts."""

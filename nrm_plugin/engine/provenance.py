@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nrm_plugin import __version__
-from nrm_plugin.engine.shape import ShapeFactor
+from nrm_plugin.engine.shape_factor import ShapeFactorValues
 from nrm_plugin.engine.signals import Plan
 from nrm_plugin.files import sha256
 from nrm_plugin.model import CurveSet
@@ -24,7 +24,9 @@ NOT_IN_ERRORS = (
 )
 
 
-def attributes(curves: CurveSet, recipe: Recipe, how: Plan, shape: ShapeFactor) -> dict[str, Any]:
+def attributes(
+    curves: CurveSet, recipe: Recipe, how: Plan, shape: ShapeFactorValues
+) -> dict[str, Any]:
     """Return the attributes of the results, but for the hashes of the original files.
 
     Parameters
@@ -32,7 +34,7 @@ def attributes(curves: CurveSet, recipe: Recipe, how: Plan, shape: ShapeFactor) 
     curves : CurveSet
     recipe : Recipe
     how : Plan
-    shape : ShapeFactor
+    shape : ShapeFactorValues
     """
     origins = curves.origins
     found: dict[str, Any] = {

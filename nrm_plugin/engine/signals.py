@@ -19,22 +19,22 @@ MOST_LENGTH, MOST_FORCE = 1e-2, 1.0
 
 
 @dataclass(frozen=True)
-class Source:
+class ScaledChannel:
     """A channel and the factor that brings it to the engine's unit."""
 
     channel: str
     factor: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Where each signal comes from, and what the metadata say about it.
 
     Attributes
     ----------
-    deflection : Source
+    deflection : ScaledChannel
         To m, positive where it is repulsive.
-    in_phase, quadrature : Source or None
+    in_phase, quadrature : ScaledChannel or None
         To N, peak.
     amplitude : float
         Dither in m, peak; nan without lateral signals.
@@ -53,9 +53,9 @@ class Plan:
     poisson_ratio : float
     """
 
-    deflection: Source
-    in_phase: Source | None
-    quadrature: Source | None
+    deflection: ScaledChannel
+    in_phase: ScaledChannel | None
+    quadrature: ScaledChannel | None
     amplitude: float
     frequency: float
     time_constant: float
@@ -94,7 +94,7 @@ def plan(curves: CurveSet) -> tuple[CurveSet, Plan]:
     MissingCalibration
         With every key that is missing.
     """
-    known = curves.metadata
+    metadata = curves.metadata
     if "height" not in curves.channels:
         raise InvalidInput("the curves have no height: nothing can be referenced to the surface")
     missing: list[str] = []
@@ -102,57 +102,59 @@ def plan(curves: CurveSet) -> tuple[CurveSet, Plan]:
     in_phase = quadrature = None
     amplitude = math.nan
     if curves.lateral_pair is not None:
-        missing += [k for k in lockin.needed(curves) if k not in known]
-        missing += [k for k in ("dither_amplitude", "lockin_convention") if k not in known]
+        missing += [k for k in lockin.needed(curves) if k not in metadata]
+        missing += [k for k in ("dither_amplitude", "lockin_convention") if k not in metadata]
         if not missing:
             curves = lockin.at_the_lockin(curves)
-        peak = lockin.peak_factor(str(known.get("lockin_convention")))
-        amplitude = float(known.get("dither_amplitude", math.nan))
+        peak = lockin.peak_factor(str(metadata.get("lockin_convention")))
+        amplitude = float(metadata.get("dither_amplitude", math.nan))
         in_phase = _lateral(curves, "lateral_in_phase", peak, missing)
         quadrature = _lateral(curves, "lateral_quadrature", peak, missing)
     if missing:
         raise missing_calibration(dict.fromkeys(missing))
     return curves, Plan(
-        deflection,
-        in_phase,
-        quadrature,
-        amplitude,
-        float(known.get("dither_frequency", math.nan)),
-        float(known.get("lockin_time_constant", 0.0)),
-        float(known.get("lockin_poles", math.nan)),
-        "time" in curves.channels,
-        float(known.get("lockin_phase", 0.0)),
-        float(known.get("spring_constant", math.nan)),
-        float(known.get("lateral_stiffness", 0.0)),
-        float(known.get("poisson_ratio", 0.5)),
+        deflection=deflection,
+        in_phase=in_phase,
+        quadrature=quadrature,
+        amplitude=amplitude,
+        frequency=float(metadata.get("dither_frequency", math.nan)),
+        time_constant=float(metadata.get("lockin_time_constant", 0.0)),
+        poles=float(metadata.get("lockin_poles", math.nan)),
+        timed="time" in curves.channels,
+        phase=float(metadata.get("lockin_phase", 0.0)),
+        spring_constant=float(metadata.get("spring_constant", math.nan)),
+        lateral_stiffness=float(metadata.get("lateral_stiffness", 0.0)),
+        poisson_ratio=float(metadata.get("poisson_ratio", 0.5)),
     )
 
 
-def _deflection(curves: CurveSet, missing: list[str]) -> Source:
-    known = curves.metadata
+def _deflection(curves: CurveSet, missing: list[str]) -> ScaledChannel:
+    metadata = curves.metadata
     if "deflection" in curves.channels:
         if curves.channels["deflection"].unit == "m":
-            return Source("deflection", 1.0)
-        if "deflection_sensitivity" not in known:
+            return ScaledChannel("deflection", 1.0)
+        if "deflection_sensitivity" not in metadata:
             missing.append("deflection_sensitivity")
-        return Source("deflection", float(known.get("deflection_sensitivity", math.nan)))
+        return ScaledChannel("deflection", float(metadata.get("deflection_sensitivity", math.nan)))
     if "force_normal" not in curves.channels:
         raise InvalidInput("the curves have neither deflection nor normal force")
-    if "spring_constant" not in known:
+    if "spring_constant" not in metadata:
         missing.append("spring_constant")
-    return Source("force_normal", 1.0 / float(known.get("spring_constant", math.nan)))
+    return ScaledChannel("force_normal", 1.0 / float(metadata.get("spring_constant", math.nan)))
 
 
-def _lateral(curves: CurveSet, name: str, peak: float, missing: list[str]) -> Source:
+def _lateral(curves: CurveSet, name: str, peak: float, missing: list[str]) -> ScaledChannel:
     recorded = name if name in curves.channels else (curves.lateral_pair or LATERAL_PAIRS[0])[0]
     if curves.channels[recorded].unit == "N":
-        return Source(name, peak)
-    known = curves.metadata
+        return ScaledChannel(name, peak)
+    metadata = curves.metadata
     for key in ("lateral_sensitivity", "lateral_stiffness"):
-        if key not in known:
+        if key not in metadata:
             missing.append(key)
-    per_volt = known.get("lateral_sensitivity", math.nan) * known.get("lateral_stiffness", math.nan)
-    return Source(name, peak * float(per_volt))
+    per_volt = metadata.get("lateral_sensitivity", math.nan) * metadata.get(
+        "lateral_stiffness", math.nan
+    )
+    return ScaledChannel(name, peak * float(per_volt))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,7 +273,7 @@ def read_raw_block(
     first = np.concatenate([[0], ends[:-1]]).astype(np.int64) + spans[:, 0]
     last = first + np.maximum(lengths - 1, 0)
 
-    def signal(source: Source, limit: float) -> RawSignal:
+    def signal(source: ScaledChannel, limit: float) -> RawSignal:
         channel = curves.channels[source.channel]
         return RawSignal(
             numbers=curves.read_raw(source.channel, chosen),
@@ -288,7 +290,7 @@ def read_raw_block(
         span = np.abs(_times(curves, chosen, spans, first, last))
         long = lengths > 1
         interval[long] = span[long] / (lengths[long] - 1)
-    height = signal(Source("height", 1.0), MOST_LENGTH)
+    height = signal(ScaledChannel("height", 1.0), MOST_LENGTH)
     return RawBlock(
         height=height,
         deflection=signal(how.deflection, MOST_LENGTH),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nrm_plugin import kernels
 from nrm_plugin.columns import FloatArray, IntArray
-from nrm_plugin.engine.loops import Crossing, reference
+from nrm_plugin.engine.compiled import Crossing, reference
 from nrm_plugin.engine.signals import Block
 
 #: Curves that are looked at, and how many neighbours at a time.
@@ -45,7 +45,7 @@ _MOST_UNEVEN = 0.35
 _SHARP = 3.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Survey:
     """What curves share.
 
@@ -94,7 +94,14 @@ def survey(block: Block, *, interference: bool, spikes: bool) -> Survey:
     pooled = pooled_slope(block, clean)
     walls = pooled is not None
     slope, stderr, spread = pooled or (*RIGID, 0.0)
-    return Survey(walls, slope, max(stderr, _SPREAD), spread, wave, correlation(block))
+    return Survey(
+        walls=walls,
+        slope=slope,
+        slope_stderr=max(stderr, _SPREAD),
+        slope_spread=spread,
+        wave=wave,
+        correlation=correlation(block),
+    )
 
 
 def pooled_slope(block: Block, deflection: FloatArray) -> tuple[float, float, float] | None:

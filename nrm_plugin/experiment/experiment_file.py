@@ -72,10 +72,10 @@ class Experiment:
         for key, value in self.metadata.items():
             if curves.metadata_source.get(key) == COMMAND_LINE:
                 del values[key]
-                there = curves.metadata[key]
-                if there != value:
+                current = curves.metadata[key]
+                if current != value:
                     curves = curves.with_warning(
-                        f"{key} = {value} in {self.source} is not used: {there} was given with "
+                        f"{key} = {value} in {self.source} is not used: {current} was given with "
                         f"{COMMAND_LINE}"
                     )
         return curves.with_metadata(values, self.source)

@@ -106,19 +106,19 @@ def _only_in_the_file(curves: CurveSet) -> list[str]:
 def _line(entry: Entry, curves: CurveSet | None, needed: dict[str, str]) -> list[str]:
     """The line of a key: its value, or a place for it."""
     if curves is not None and entry.key in curves.metadata:
-        return [_given(entry, curves)]
+        return [_value_line(entry, curves)]
     if (entry.varies and entry.key != "comment") or entry.key.endswith("_stderr"):
         return []
     key = METADATA[entry.key]
     wanted = " or ".join(key.words) or entry.unit
     when = when_needed(entry.key)
-    said = needed.get(entry.key) or (f"needed {when}" if when else "optional")
-    text = "; ".join(part for part in (said, entry.use) if part)
+    need = needed.get(entry.key) or (f"needed {when}" if when else "optional")
+    text = "; ".join(part for part in (need, entry.use) if part)
     blank = f"{UNFILLED} {wanted}".rstrip()
     return [f'# {entry.name} = "{blank}"  # {key.meaning}. {text}']
 
 
-def _given(entry: Entry, curves: CurveSet) -> str:
+def _value_line(entry: Entry, curves: CurveSet) -> str:
     """A value of the files. One that may differ from file to file is shown only."""
     value, unit = curves.metadata[entry.key], METADATA[entry.key].unit
     mark = "# " if entry.varies else ""

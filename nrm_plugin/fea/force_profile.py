@@ -9,10 +9,9 @@ from os import PathLike
 import numpy as np
 import xarray as xr
 
-from nrm_plugin.columns import FloatArray
+from nrm_plugin.columns import ComplexArray, FloatArray
 from nrm_plugin.delimited import read_table
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.fea.geometry import ComplexArray
 from nrm_plugin.text import with_unit
 
 _PARTS = ("lateral_force_in_phase", "lateral_force_quadrature")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nrm_plugin.columns import FloatArray
+from nrm_plugin.columns import ComplexArray, FloatArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
+from nrm_plugin.fea.arguments import number, positive
+from nrm_plugin.fea.geometry import Layer, Tip, check
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import Numerics, stiffness
-from nrm_plugin.fea.validation import number, positive
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nrm_plugin.columns import FloatArray
+from nrm_plugin.columns import ComplexArray, FloatArray
 from nrm_plugin.errors import InvalidInput, NrmError
-from nrm_plugin.fea.geometry import ComplexArray, Layer, ModulusProfile, Steps, Tip
+from nrm_plugin.fea.geometry import Layer, ModulusProfile, Steps, Tip
 from nrm_plugin.fea.inversion_data import InversionData
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import (

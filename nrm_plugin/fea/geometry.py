@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from nrm_plugin.columns import FloatArray
+from nrm_plugin.columns import ComplexArray, FloatArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.fea.validation import (
+from nrm_plugin.fea.arguments import (
     ascending,
     complex_number,
     complex_numbers,
@@ -20,8 +20,6 @@ from nrm_plugin.fea.validation import (
     row,
 )
 from nrm_plugin.text import with_unit
-
-ComplexArray = NDArray[np.complex128]
 
 #: Young's modulus (Pa) at heights above the electrode (m).
 ModulusProfile = Callable[[FloatArray], ComplexArray]

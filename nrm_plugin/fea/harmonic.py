@@ -20,9 +20,8 @@ from scipy.sparse import coo_array, csc_array
 from scipy.sparse.linalg import splu
 from skfem import Basis, ElementQuad1, ElementQuad2, MeshQuad2
 
-from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.columns import AnyArray, ComplexArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.fea.geometry import ComplexArray
 
 FREE = np.nan
 # The rows of a strain: rr, tt, zz (times cos t), rz (cos t), rt, tz (sin t), the last three
@@ -320,7 +319,7 @@ def edge_influence(
         return np.full(len(heights), complex(np.nan, np.nan))
     edge = np.repeat(np.arange(len(heights)), [part.size for part in on_interface])[:, None]
     below, above = moduli[edge], moduli[edge + 1]
-    place, weight = _GAUSS
+    position, weight = _GAUSS
     ends = space.mesh.facets[:, facets]
     ends = np.take_along_axis(ends, np.argsort(space.mesh.doflocs[0][ends], axis=0), axis=0)
     r_start, r_stop = space.mesh.doflocs[0][ends][..., None]
@@ -330,7 +329,7 @@ def edge_influence(
     if poisson_ratio > 0.0:
         p = [_pressure(space, solution, facets, ends, side) for side in (0, 1)]
         density = density + _compressibility(poisson_ratio) * p[0] * p[1] / (below * above)
-    r = r_start + (r_stop - r_start) * place
+    r = r_start + (r_stop - r_start) * position
     area = np.pi * r * weight * (r_stop - r_start)
     parts = np.sum(area * (below - above) * density, axis=1)
     total = np.array([parts[edge[:, 0] == k].sum() for k in range(len(heights))], complex)
@@ -348,9 +347,9 @@ def _trace(
     strain = np.empty((facets.size, _GAUSS[0].size, 6), solution.displacement.dtype)
     for edge, backwards in {*zip(local.tolist(), turned.tolist(), strict=True)}:
         here = np.flatnonzero((local == edge) & (turned == backwards))
-        place = 1.0 - _GAUSS[0] if backwards else _GAUSS[0]
+        position = 1.0 - _GAUSS[0] if backwards else _GAUSS[0]
         first, last = _CORNERS[:, edge, None], _CORNERS[:, (edge + 1) % 4, None]
-        quadrature = first + (last - first) * place, _GAUSS[1]
+        quadrature = first + (last - first) * position, _GAUSS[1]
         basis = Basis(
             space.mesh,
             ElementQuad2(),
@@ -391,8 +390,10 @@ def strain_at_nodes(space: Space, solution: Solution) -> tuple[ComplexArray, Com
     strain : ndarray of shape (elements, 9, 6)
     pressure : ndarray of shape (elements, 9)
     """
-    places = ElementQuad2.doflocs.T
-    basis = Basis(space.mesh, ElementQuad2(), quadrature=(places, np.ones(9)), disable_doflocs=True)
+    positions = ElementQuad2.doflocs.T
+    basis = Basis(
+        space.mesh, ElementQuad2(), quadrature=(positions, np.ones(9)), disable_doflocs=True
+    )
     r = np.asarray(basis.global_coordinates())[0]
     values, gradients = _shapes(basis, r)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nrm_plugin.columns import FloatArray
+from nrm_plugin.columns import ComplexArray, FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.forces import numerics_of
 from nrm_plugin.fea.forward import Forward, InversionFailed
-from nrm_plugin.fea.geometry import ComplexArray, Layer, Steps, Tip
+from nrm_plugin.fea.geometry import Layer, Steps, Tip
 from nrm_plugin.fea.inversion_data import InversionData
 from nrm_plugin.fea.layered_media import cells_of
 from nrm_plugin.fea.pool import Workers

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nrm_plugin.columns import FloatArray
+from nrm_plugin.columns import ComplexArray, FloatArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.fea.arguments import complex_number, complex_numbers
 from nrm_plugin.fea.forces import amplitude_of
-from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
-from nrm_plugin.fea.validation import complex_number, complex_numbers
+from nrm_plugin.fea.geometry import Layer, Tip, check
 
 _ACCURACY = 0.002  # of the solver, next to the noise of the force
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nrm_plugin.columns import FloatArray
+from nrm_plugin.columns import ComplexArray, FloatArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.fea.arguments import ascending, number
 from nrm_plugin.fea.forces import LateralForce, amplitude_of, numerics_of
-from nrm_plugin.fea.geometry import MOST, ComplexArray, Layer, Tip, check
+from nrm_plugin.fea.geometry import MOST, Layer, Tip, check
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import stiffness_and_influence
 from nrm_plugin.fea.shape import ShapeFactor
-from nrm_plugin.fea.validation import ascending, number
 
 
 @dataclass(frozen=True, eq=False)

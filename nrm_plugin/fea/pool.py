@@ -18,7 +18,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.fea.validation import whole
+from nrm_plugin.fea.arguments import whole
 
 _LOG = logging.getLogger(__name__)
 _START = 2.0  # s until a process has imported what it needs

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nrm_plugin.columns import ComplexArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.fea.geometry import MOST, ComplexArray, Layer, Steps, Tip
+from nrm_plugin.fea.geometry import MOST, Layer, Steps, Tip
 from nrm_plugin.fea.harmonic import FREE, Solution, Space, edge_influence, solve
 from nrm_plugin.fea.mesh import TipMesh, around_tip
 from nrm_plugin.text import with_unit

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from scipy.interpolate import CubicSpline
 
 from nrm_plugin.columns import FloatArray
+from nrm_plugin.fea.arguments import numbers
 from nrm_plugin.fea.geometry import Layer, Tip
-from nrm_plugin.fea.validation import numbers
 
 #: The constant is a line through this many penetrations, in these parts of the thickness.
 POINTS, WINDOW = 7, (0.2, 0.8)

@@ -16,9 +16,9 @@ import numpy as np
 
 from nrm_plugin import __version__
 from nrm_plugin.errors import CorruptFile, InvalidInput, MissingFile
+from nrm_plugin.fea.arguments import ascending, numbers
 from nrm_plugin.fea.geometry import Layer, Tip
 from nrm_plugin.fea.shape import MARGIN, ShapeFactor, crowded
-from nrm_plugin.fea.validation import ascending, numbers
 from nrm_plugin.files import replacing
 
 FORMAT, FORMAT_VERSION = "nrm-shape-factor", "1.0"
@@ -34,7 +34,7 @@ def write_shape_factor(
     Raises
     ------
     OutputError
-        If the file exists and may not be replaced, or the place cannot be written.
+        If the file exists and may not be replaced, or the file cannot be written.
     """
     thickness = factor.layer.thickness
     distance = crowded(MARGIN * factor.tip.radius, thickness, _POINTS)[1:-1]

@@ -78,9 +78,9 @@ def _curve(thickness: float, poisson_ratio: float) -> tuple[FloatArray, FloatArr
         method="cubic",
     )
     n = data["curve"].shape[2]
-    places = np.full((n, 3), [np.log(thickness), poisson_ratio, 0.0])
-    places[:, 2] = np.arange(n)
-    return crowded(MARGIN, thickness, n), np.exp(interpolator(places))
+    points = np.full((n, 3), [np.log(thickness), poisson_ratio, 0.0])
+    points[:, 2] = np.arange(n)
+    return crowded(MARGIN, thickness, n), np.exp(interpolator(points))
 
 
 def _constant(thickness: float, poisson_ratio: float) -> tuple[float, float]:
@@ -99,7 +99,7 @@ def _range(name: str) -> tuple[float, float]:
 
 @cache
 def _data() -> dict[str, FloatArray]:
-    """Contents of the file: thickness (in tip radii), poisson_ratio, curve of these and places."""
+    """Contents of the file: thickness (tip radii), poisson_ratio, curve (of these, positions)."""
     with (
         as_file(files("nrm_plugin.fea") / "data" / "shape_factor.npz") as path,
         np.load(path) as file,

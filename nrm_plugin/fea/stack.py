@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.columns import ComplexArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.forward import Forward
-from nrm_plugin.fea.geometry import ComplexArray, Steps
+from nrm_plugin.fea.geometry import Steps
 from nrm_plugin.fea.problem import Numerics
 from nrm_plugin.fea.variation import Profile, Search
 

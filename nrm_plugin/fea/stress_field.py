@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.columns import ComplexArray, FloatArray, IntArray
+from nrm_plugin.fea.arguments import number
 from nrm_plugin.fea.forces import amplitude_of, numerics_of
-from nrm_plugin.fea.geometry import ComplexArray, Layer, Tip, check
+from nrm_plugin.fea.geometry import Layer, Tip, check
 from nrm_plugin.fea.harmonic import strain_at_nodes
 from nrm_plugin.fea.pool import one_thread
 from nrm_plugin.fea.problem import at_depth
-from nrm_plugin.fea.validation import number
 
 _COMPONENTS = ("rr", "tt", "zz", "rz", "rt", "tz")  # in the order of the strain
 

@@ -15,14 +15,14 @@ from nrm_plugin.fea.shape import MARGIN, crowded
 
 THICKNESS = np.geomspace(0.5, 50.0, 15)
 POISSON_RATIO = np.array([0.0, 0.15, 0.3, 0.4, 0.45, 0.475, 0.49, 0.495, 0.5])
-PLACES = 33
+POSITIONS = 33
 _FINE = Numerics(fineness=1.3)
 
 
 def curve(thickness: float, poisson_ratio: float) -> list[float]:
-    """r_g at the places of the table, for a tip of radius 1."""
+    """r_g at the positions of the table, for a tip of radius 1."""
     tip, layer = Tip(1.0), Layer(thickness, 1.0, poisson_ratio)
-    distance = crowded(MARGIN, thickness, PLACES)
+    distance = crowded(MARGIN, thickness, POSITIONS)
     force = [stiffness(tip, layer, thickness - z, _FINE).real for z in distance.tolist()]
     logit = np.log(distance / (thickness - distance))
     per_distance = thickness / (distance * (thickness - distance))
@@ -38,7 +38,7 @@ def main(path: Path) -> None:
         path,
         thickness=THICKNESS,
         poisson_ratio=POISSON_RATIO,
-        curve=curves.reshape(THICKNESS.size, POISSON_RATIO.size, PLACES).astype(np.float32),
+        curve=curves.reshape(THICKNESS.size, POISSON_RATIO.size, POSITIONS).astype(np.float32),
     )
 
 

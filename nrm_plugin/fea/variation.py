@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nrm_plugin.columns import FloatArray
+from nrm_plugin.columns import ComplexArray, FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.forward import Forward
-from nrm_plugin.fea.geometry import ComplexArray, ModulusProfile
+from nrm_plugin.fea.geometry import ModulusProfile
 from nrm_plugin.fea.problem import Numerics
 
 _ITERATIONS = 12
@@ -24,7 +24,7 @@ _JUMP = 0.5  # of the logarithm, that the mesh follows
 _ROUNDED = 0.03  # differences of the logarithm well above this count as edges
 _LOOSE = 0.3  # the same for bands: a slope as steep may well be an edge
 _LARGEST = 1.0  # change of the logarithm in one iteration
-_PLACES = 20  # in a cell, for means
+_SAMPLES = 20  # in a cell, for means
 
 
 class CellModulus:
@@ -105,8 +105,8 @@ class Search:
     def of(self, modulus: ModulusProfile) -> Profile:
         """Solve for any modulus; the unknowns are the means of its logarithm in the cells."""
         force, rows = self.forward.influence(modulus, self.numerics)
-        places = (np.arange(_PLACES) + 0.5) / _PLACES
-        inside = self.cells[:-1, None] + np.diff(self.cells)[:, None] * places
+        positions = (np.arange(_SAMPLES) + 0.5) / _SAMPLES
+        inside = self.cells[:-1, None] + np.diff(self.cells)[:, None] * positions
         values = np.exp(np.log(modulus(inside)).mean(axis=1))
         jacobian = self.derivative(rows * values)
         return Profile(self.unknowns(values), force, jacobian, self.forward.data.misfit(force))

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from nrm_plugin.columns import IntArray
-from nrm_plugin.figures import style
+from nrm_plugin.figures import overlays, style
 from nrm_plugin.figures.panels import (
     colour_of,
     far,
@@ -42,6 +42,7 @@ def profiles(
     level: float = 0.95,
     direction: str | None = None,
     to: float | None = None,
+    label: str | None = None,
     ax: Axes | None = None,
     figure: Any = None,
     width: float = style.COLUMN,
@@ -61,6 +62,9 @@ def profiles(
         As for `nrm_plugin.statistics.mean_profile`.
     to : float, optional
         Largest distance that is shown, in m; half as much again as the thickness if not given.
+    label : str, optional
+        What the data are called in the legend; their title or file if not given, where profiles of
+        several data are drawn on the same axes.
     ax, figure : Axes, Figure, optional
         Axes to draw on, or an empty figure to fill; a new one `width` m wide if neither is given.
 
@@ -77,31 +81,52 @@ def profiles(
     shown = regions_of(results, regions)
     to = far(results, direction) if to is None else to
     ax = style.one(ax, width, figure=figure)
-    handles: list[Line2D | Patch] = []
+    earlier = overlays.overlays(ax)
+    taken = sum(one.colours for one in earlier)
+    lines: list[Line2D] = []
     drawn: list[xr.Dataset] = []
     empty: dict[str, list[str]] = {}
     for number, region in enumerate(shown):
         profile = mean_profile(
             results, variable, region.curves, interval=interval, level=level, direction=direction
         )
-        name, colour = title_of(region), colour_of(number)
+        name, colour = title_of(region), colour_of(taken + number)
         if not np.isfinite(profile["mean"].values).any():
             empty.setdefault(why_empty(results, region), []).append(name)
             continue
         drawn.append(profile)
-        handles.append(_one(ax, profile, colour, name, to))
-    said = [f"{together(names)}: {why}" for why, names in empty.items()]
+        lines.append(_one(ax, profile, colour, name, to))
+    reasons = [f"{together(names)}: {why}" for why, names in empty.items()]
     if not drawn:
-        return style.words(ax, f"Nothing to average. {'; '.join(said) or 'No regions.'}")
-    handles += [
+        return (
+            ax
+            if earlier
+            else style.words(ax, f"Nothing to average. {'; '.join(reasons) or 'No regions.'}")
+        )
+    remarks = [
         Patch(facecolor="none", edgecolor="none", label=line)
-        for text in said
+        for text in reasons
         for line in textwrap.wrap(text, 44)
     ]
-    ax.axhline(0.0, color=style.MUTED, lw=0.5, zorder=0)
+    if not earlier:
+        ax.axhline(0.0, color=style.MUTED, lw=0.5, zorder=0)
     about = drawn[0].attrs
-    ax.set_xlim(0.0, to * NANO)
     low, high = _range(drawn, scale(str(about["units"])).factor)
+    data = overlays.label_of(results) if label is None else label
+    now = overlays.Overlay(
+        label=data,
+        always=label is not None,
+        lines=lines,
+        names=[str(line.get_label()) for line in lines],
+        colours=len(shown),
+        low=low,
+        high=high,
+        far=to * NANO,
+    )
+    every = overlays.add(ax, now)
+    ax.set_xlim(0.0, max(one.far for one in every))
+    low, high = min(one.low for one in every), max(one.high for one in every)
+    handles = overlays.handles(every, *remarks)
     style.legend_above(ax, handles, low, high, f"mean with its {level:.0%} interval")
     ax.set_xlabel(DISTANCE)
     ax.set_ylabel(axis_label(variable, str(about["units"]), str(about["long_name"])))

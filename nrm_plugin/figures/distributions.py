@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 
 from nrm_plugin.figures import style
 from nrm_plugin.figures.panels import ALL, colour_of, is_simulated, regions_of, title_of
-from nrm_plugin.figures.quantities import axis_label, counted, scale
+from nrm_plugin.figures.quantities import axis_label, scale
 from nrm_plugin.statistics.regions import Region
 from nrm_plugin.statistics.violins import DEFAULT_BINS, Violin, violins
+from nrm_plugin.text import counted
 
 #: Half of a violin's largest width; violins are 1 apart.
 _HALF = 0.4

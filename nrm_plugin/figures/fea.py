@@ -22,9 +22,8 @@ from nrm_plugin.figures.sections import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from nrm_plugin.columns import FloatArray
+    from nrm_plugin.columns import ComplexArray, FloatArray
     from nrm_plugin.fea import Fields, Inverted, LateralForce, Layer, ShapeFactor
-    from nrm_plugin.fea.geometry import ComplexArray
 
 __all__ = [
     "displacement",

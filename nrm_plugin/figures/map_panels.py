@@ -18,9 +18,10 @@ from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
 from nrm_plugin.figures.panels import is_simulated
-from nrm_plugin.figures.quantities import NANO, Scale, axis_label, counted, length_scale, scale
+from nrm_plugin.figures.quantities import NANO, Scale, axis_label, length_scale, scale
 from nrm_plugin.statistics.maps import Map, map_of
 from nrm_plugin.statistics.selection import LEFT_OUT, one_direction
+from nrm_plugin.text import counted
 from nrm_plugin.variables import BIT, FLAGS
 
 #: A depth at which all but the thinnest interphases are felt, in m.

@@ -9,10 +9,10 @@ import xarray as xr
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
-from nrm_plugin.figures.quantities import counted
 from nrm_plugin.statistics.regions import Region, regions
 from nrm_plugin.statistics.selection import LEFT_OUT, column, one_direction, select
 from nrm_plugin.statistics.thickness import thickness
+from nrm_plugin.text import counted
 
 #: Profiles are shown at least as far as the first; the end is a multiple of the second (m).
 _LEAST, _ROUND = 20e-9, 5e-9

@@ -15,7 +15,7 @@ from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
 from nrm_plugin.figures.panels import colour_of, has_potential, is_simulated, regions_of
-from nrm_plugin.figures.quantities import readable_scale, with_unit
+from nrm_plugin.figures.quantities import readable_scale
 from nrm_plugin.model import CurveSet
 from nrm_plugin.potential import Log
 from nrm_plugin.statistics.regions import Region
@@ -146,7 +146,7 @@ def _current(
         gid="curves",
     )
     ax.set_xlabel("potential (V)")
-    ax.set_ylabel(with_unit("current", scale.unit))
+    ax.set_ylabel(f"current ({scale.unit})")
     style.with_headroom(ax, *ax.get_ylim(), lines=1)
     _name_regions(ax, shown, across=True)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-_PREFIXES = ((1.0, ""), (1e3, "m"), (1e6, "µ"), (1e9, "n"), (1e12, "p"))
+from nrm_plugin.text import PREFIXES
 
 #: Units of results, and what is shown instead.
 _SHOWN = {
@@ -75,30 +74,13 @@ def readable_scale(values: ArrayLike, unit: str) -> Scale:
     """Scale with a prefix so that the largest value has one to three digits before the point."""
     size = np.abs(np.asarray(values, np.float64))
     largest = float(np.max(size[np.isfinite(size)], initial=0.0))
-    for factor, prefix in _PREFIXES:
-        if largest * factor >= 1.0:
-            return Scale(factor, prefix + unit)
-    factor, prefix = _PREFIXES[-1 if largest else 0]
-    return Scale(factor, prefix + unit)
+    powers = (0, -3, -6, -9, -12)
+    power = next((p for p in powers if largest * 10.0**-p >= 1.0), powers[-1 if largest else 0])
+    return Scale(10.0**-power, PREFIXES[power] + unit)
 
 
 def axis_label(name: str, unit: str, meaning: str = "") -> str:
     """Words on an axis: symbol or meaning, and the unit that is shown."""
-    said = _SYMBOLS.get(name) or meaning or name.replace("_", " ")
-    return with_unit(said, scale(unit).unit)
-
-
-def with_unit(said: str, unit: str) -> str:
-    """Words with a unit in brackets, where there is one."""
-    return f"{said} ({unit})" if unit else said
-
-
-def counted(n: int, noun: str = "curve") -> str:
-    """Count with its noun: ``1 curve``, ``2 curves``, ``no curves``."""
-    return f"{n or 'no'} {noun}{'' if n == 1 else 's'}"
-
-
-def listed(numbers: Sequence[int]) -> str:
-    """Numbers of curves in words, the first few of them."""
-    few = ", ".join(str(n) for n in numbers[:4])
-    return few + (" …" if len(numbers) > 4 else "")
+    words = _SYMBOLS.get(name) or meaning or name.replace("_", " ")
+    shown = scale(unit).unit
+    return f"{words} ({shown})" if shown else words

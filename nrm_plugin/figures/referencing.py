@@ -27,7 +27,7 @@ _NEEDED = ("time", "height", "deflection", "force_normal")
 _LINES = ("contact_height", "wall_slope", "baseline_slope", "baseline_deflection")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recorded:
     """One curve, in the order in which it was recorded.
 
@@ -143,12 +143,12 @@ def _one(
     factor = 1.0 if how is None else how.deflection.factor
     begin, end = (int(v) for v in ranges[number])
     return Recorded(
-        number,
-        curves.read("height", number),
-        curves.read(name, number) * factor,
-        "deflection" if how is not None else name.replace("_", " "),
-        curves.channels[name].unit if how is None else "m",
-        slice(begin, end) if end > begin else slice(None),
+        number=number,
+        height=curves.read("height", number),
+        deflection=curves.read(name, number) * factor,
+        signal="deflection" if how is not None else name.replace("_", " "),
+        unit=curves.channels[name].unit if how is None else "m",
+        approach=slice(begin, end) if end > begin else slice(None),
         **lines,
     )
 

@@ -14,6 +14,7 @@ from matplotlib.tri import LinearTriInterpolator, Triangulation
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
+from nrm_plugin.text import PREFIXES, power_of
 
 if TYPE_CHECKING:
     from nrm_plugin.columns import FloatArray
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     Displacement = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 
 _NM = 1e9
-_UNITS = ((1e9, "GPa"), (1e6, "MPa"), (1e3, "kPa"), (1.0, "Pa"))
 _TIP, _EDGE = "#BDBDBD", "#4D4D4D"
 _STICKS_OUT = 0.2  # of the tip above the layer, in thicknesses
 _BEYOND = 0.002  # part of a section's area whose stress is off the colours, at either end
@@ -84,12 +84,12 @@ def stress(
     limits = stress_limits([fields], reach) if limits is None else limits
     low, high = limits.vmin or 0.0, limits.vmax or 1.0
     values = np.maximum(fields.von_mises, low)  # a logarithm of 0 has no colour
-    unit, name = next((u for u in _UNITS if high >= u[0]), _UNITS[-1])
+    power = max(0, power_of(high))
     shown = _section(ax, fields, values, limits, reach)
-    bar = _bar(ax, shown, f"von Mises stress ({name})", "both")
+    bar = _bar(ax, shown, f"von Mises stress ({PREFIXES[power]}Pa)", "both")
     bar.ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     bar.ax.yaxis.set_minor_locator(NullLocator())
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / unit:g}"))
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 10.0**power:g}"))
     return ax
 
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.figures import style
+from nrm_plugin.figures import overlays, style
 from nrm_plugin.figures.quantities import DISTANCE, NANO, Scale, readable_scale, scale
 from nrm_plugin.figures.referencing import Recorded, checked, recorded
 from nrm_plugin.model import CurveSet
@@ -32,6 +32,7 @@ def raw(
     numbers: Sequence[int] | int | None = None,
     *,
     results: xr.Dataset | None = None,
+    label: str | None = None,
     ax: Axes | None = None,
     figure: Any = None,
     width: float = style.COLUMN,
@@ -45,6 +46,9 @@ def raw(
         Curves to draw; three that are spread evenly if not given.
     results : Dataset, optional
         Of these curves; without them, contacts are found by the default recipe.
+    label : str, optional
+        What the data are called in the legend; their title or file if not given, where curves of
+        several data are drawn on the same axes.
     ax, figure : Axes, Figure, optional
         Axes to draw on, or an empty figure to fill; a new one `width` m wide if neither is given.
 
@@ -61,19 +65,20 @@ def raw(
     ax = style.one(ax, width, figure=figure)
     unit = some[0].unit
     shown = scale(unit)
-    for one, colour in zip(some, _colours(len(some)), strict=True):
-        label = f"curve {one.number}" if len(some) <= _NAMED else None
+    lines = []
+    for one, colour in zip(some, _colours(len(some), ax), strict=True):
         down = one.approach
         _line(ax, one.height * NANO, shown(one.deflection), color=colour, alpha=0.35, lw=0.5)
-        _line(ax, one.height[down] * NANO, shown(one.deflection[down]), color=colour, label=label)
+        lines.append(_line(ax, one.height[down] * NANO, shown(one.deflection[down]), color=colour))
         if one.referenced:
             _draw_contact(ax, one)
     ax.set_xlabel("height (nm)")
     ax.set_ylabel(f"{some[0].signal} ({shown.unit})")
-    handles, _ = ax.get_legend_handles_labels()
-    if any(one.lines for one in some):
+    handles = overlays.handles(_added(ax, curves, some, lines, label))
+    marks = {line.get_gid() for line in ax.get_lines()}
+    if "baseline" in marks:
         handles.append(Line2D([], [], color=style.MARK, lw=0.6, ls="--", label="baseline, wall"))
-    if any(one.referenced for one in some):
+    if "contact" in marks:
         handles += [
             Line2D(
                 [],
@@ -86,7 +91,7 @@ def raw(
                 label="solid contact",
             ),
         ]
-    style.legend_above(ax, handles, *ax.get_ylim())
+    style.legend_above(ax, handles, *_limits(ax))
     if len(some) > _NAMED:
         style.title(ax, f"{len(some)} curves")
     style.mark(ax, bool(curves.metadata.get("simulated", False)))
@@ -130,6 +135,7 @@ def referenced(
     *,
     results: xr.Dataset | None = None,
     show: Literal["distance", "deflection"] = "distance",
+    label: str | None = None,
     ax: Axes | None = None,
     figure: Any = None,
     width: float = style.COLUMN,
@@ -146,6 +152,8 @@ def referenced(
     show : {"distance", "deflection"}
         The distance of the tip from the electrode over the samples of one curve after the other,
         or deflection against that distance.
+    label : str, optional
+        As for `raw`, of deflections.
     ax, figure : Axes, Figure, optional
         Axes to draw on, or an empty figure to fill; a new one `width` m wide if neither is given.
 
@@ -170,19 +178,15 @@ def referenced(
     if show == "distance":
         _one_after_the_other(ax, some)
     else:
-        for one, colour in zip(some, _colours(len(some)), strict=True):
-            bent = one.deflection - one.baseline_at(one.height)
-            _line(
-                ax,
-                one.distance[one.approach] * NANO,
-                bent[one.approach] * NANO,
-                color=colour,
-                label=f"curve {one.number}" if len(some) <= _NAMED else None,
-            )
+        lines = []
+        for one, colour in zip(some, _colours(len(some), ax), strict=True):
+            bent = (one.deflection - one.baseline_at(one.height))[one.approach]
+            lines.append(_line(ax, one.distance[one.approach] * NANO, bent * NANO, color=colour))
         ax.axvline(0.0, color=style.MARK, lw=0.6, ls="--", zorder=0)
         ax.set_xlabel(DISTANCE)
         ax.set_ylabel("deflection (nm)")
-        style.legend_above(ax, ax.get_legend_handles_labels()[0], *ax.get_ylim())
+        every = _added(ax, curves, some, lines, label)
+        style.legend_above(ax, overlays.handles(every), *_limits(ax))
         if len(some) > _NAMED:
             style.title(ax, f"{len(some)} curves")
     style.mark(ax, bool(curves.metadata.get("simulated", False)))
@@ -191,7 +195,7 @@ def referenced(
 
 def _one_after_the_other(ax: Axes, some: Sequence[Recorded]) -> None:
     begin, middles = 0, []
-    for one, colour in zip(some, _colours(len(some)), strict=True):
+    for one, colour in zip(some, _colours(len(some), ax), strict=True):
         sample = np.arange(begin, begin + len(one.height))
         _line(ax, sample, one.distance * NANO, color=colour, label=f"curve {one.number}")
         middles.append(begin + len(sample) / 2)
@@ -315,10 +319,34 @@ def _good_one(results: xr.Dataset) -> int:
     return int(checked(None, len(quality))[0])
 
 
-def _colours(n: int) -> list[str]:
-    return [style.COLOURS[i % len(style.COLOURS)] for i in range(n)]
+def _colours(n: int, ax: Axes) -> list[str]:
+    """Colours after those that are taken on the axes."""
+    taken = sum(one.colours for one in overlays.overlays(ax))
+    return [style.COLOURS[(taken + i) % len(style.COLOURS)] for i in range(n)]
 
 
-def _line(ax: Axes, x: AnyArray, y: FloatArray, **options: Any) -> None:
+def _added(
+    ax: Axes, curves: CurveSet, some: Sequence[Recorded], lines: list[Line2D], label: str | None
+) -> list[overlays.Overlay]:
+    """Add curves to what stands on the axes; many of them have one name together."""
+    named = len(some) <= _NAMED
+    overlay = overlays.Overlay(
+        label=overlays.label_of(curves) if label is None else label,
+        always=label is not None,
+        lines=lines if named else lines[:1],
+        names=[f"curve {one.number}" for one in some] if named else [""],
+        colours=len(some),
+    )
+    return overlays.add(ax, overlay)
+
+
+def _limits(ax: Axes) -> tuple[float, float]:
+    """Vertical limits that hold all lines, also where there are limits already."""
+    ax.autoscale(True, axis="y")
+    return ax.get_ylim()
+
+
+def _line(ax: Axes, x: AnyArray, y: FloatArray, **options: Any) -> Line2D:
     """Draw a line; as pixels if it has very many samples."""
-    ax.plot(x, y, rasterized=len(x) > style.MANY, **options)
+    (line,) = ax.plot(x, y, rasterized=len(x) > style.MANY, **options)
+    return line

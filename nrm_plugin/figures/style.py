@@ -95,10 +95,15 @@ R = TypeVar("R")
 
 
 def styled(function: Callable[P, R]) -> Callable[P, R]:
-    """Draw in this style, and leave matplotlib's settings as they were."""
+    """Draw in this style, and leave matplotlib's settings as they were.
+
+    Axes may be given second, behind the data: ``profiles(results, ax)``.
+    """
 
     @wraps(function)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
+        if len(args) > 1 and isinstance(args[1], Axes):
+            kwargs["ax"], args = args[1], (args[0], *args[2:])  # type: ignore[assignment]
         with journal_style():
             return function(*args, **kwargs)
 

@@ -61,23 +61,15 @@ def read_log(path: StrPath, reader: str | None = None) -> Log:
 
 
 def _chosen(path: Path, head: bytes, name: str | None) -> PotentialLog:
-    readers = plugins.installed().potential_logs
-    if name is not None:
-        log: PotentialLog = plugins.installed().choose("potential_logs", name)
-        return log
-    scores = {name: _score(reader, head, path) for name, reader in readers.items()}
-    best = max(scores, key=lambda name: scores[name], default="")
-    if not scores.get(best):
-        asked = ", ".join(sorted(scores)) or "nobody"
-        raise InvalidInput(
-            f"{path}: no reader of potentiostats' files knows this kind of file (asked: {asked}). "
-            "A table as text with titles such as 'time (s)' and 'E (V)' can be read"
-        )
-    return readers[best]
-
-
-def _score(reader: PotentialLog, head: bytes, path: Path) -> int:
-    try:
-        return min(100, int(reader.sniff(head, path)))
-    except Exception:  # a stranger's sniff must not keep others from reading
-        return 0
+    registry = plugins.installed()
+    if name is None:
+        name, scores, _ = registry.surest("potential_logs", head, path)
+        if name is None:
+            asked = ", ".join(sorted(scores)) or "nobody"
+            raise InvalidInput(
+                f"{path}: no reader of potentiostats' files knows this kind of file "
+                f"(asked: {asked}). "
+                "A table as text with titles such as 'time (s)' and 'E (V)' can be read"
+            )
+    log: PotentialLog = registry.choose("potential_logs", name)
+    return log

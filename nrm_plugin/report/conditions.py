@@ -15,8 +15,9 @@ import xarray as xr
 from nrm_plugin.columns import AnyArray
 from nrm_plugin.engine.signals import parts
 from nrm_plugin.model import CurveSet
-from nrm_plugin.report.known import Known, known_of, recipe_of
-from nrm_plugin.report.tables import rounded, with_unit
+from nrm_plugin.report.elements import Cell, HtmlColumn, HtmlTable, Section, words
+from nrm_plugin.report.facts import Facts, facts_of, recipe_of
+from nrm_plugin.text import NOTHING, measure, significant
 
 GOOD, DOUBTFUL, BAD, UNKNOWN = "good", "doubtful", "bad", "unknown"
 
@@ -43,7 +44,7 @@ _LEAK = 2.5
 _FEW = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Condition:
     """One condition.
 
@@ -70,25 +71,32 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class _Wish:
-    """What is asked for, and by whom."""
+class _Wanted:
+    """A condition before it is judged."""
 
     name: str
     wanted: str
     by: str = "the paper"
 
     def is_(self, verdict: str, effect: str, value: str = "") -> Condition:
-        return Condition(self.name, self.wanted, self.by, verdict, effect, value)
+        return Condition(
+            name=self.name,
+            wanted=self.wanted,
+            by=self.by,
+            verdict=verdict,
+            effect=effect,
+            value=value,
+        )
 
 
 _OURS = "this package"
-_AMPLITUDE = _Wish("Dither amplitude (peak)", "0.5 to 2 nm")
-_STRAIN = _Wish("Dither amplitude over tip radius", "far below 1 (0.2 or less)")
-_FREQUENCY = _Wish("Dither frequency", "away from resonances of the scanner")
-_SPRING = _Wish("Spring constant of the cantilever", "0.1 to 3 N/m")
-_LAG = _Wish("Lag of the lock-in, as depth", "0.5 nm or less", _OURS)
-_SAMPLES = _Wish("Samples per nanometre", "2 or more", _OURS)
-_PHASE = _Wish("Phase of the instrument", "measured")
+_AMPLITUDE = _Wanted("Dither amplitude (peak)", "0.5 to 2 nm")
+_STRAIN = _Wanted("Dither amplitude over tip radius", "far below 1 (0.2 or less)")
+_FREQUENCY = _Wanted("Dither frequency", "away from resonances of the scanner")
+_SPRING = _Wanted("Spring constant of the cantilever", "0.1 to 3 N/m")
+_LAG = _Wanted("Lag of the lock-in, as depth", "0.5 nm or less", _OURS)
+_SAMPLES = _Wanted("Samples per nanometre", "2 or more", _OURS)
+_PHASE = _Wanted("Phase of the instrument", "measured")
 
 
 def conditions(results: xr.Dataset, curves: CurveSet | None = None) -> list[Condition]:
@@ -100,16 +108,16 @@ def conditions(results: xr.Dataset, curves: CurveSet | None = None) -> list[Cond
     curves : CurveSet, optional
         From which the results were made; without them the sampling is not known.
     """
-    known = known_of(results)
-    speed, density = _ramp(known, curves)
+    facts = facts_of(results)
+    speed, density = _ramp(facts, curves)
     return [
-        _amplitude(known.number("dither_amplitude")),
-        _strain(known.number("dither_amplitude"), known.number("tip_radius")),
-        _frequency(known.number("dither_frequency"), known.number("dither_response")),
-        _spring(known.number("spring_constant")),
-        _lag(known, speed, _corrected(results)),
+        _amplitude(facts.number("dither_amplitude")),
+        _strain(facts.number("dither_amplitude"), facts.number("tip_radius")),
+        _frequency(facts.number("dither_frequency"), facts.number("dither_response")),
+        _spring(facts.number("spring_constant")),
+        _lag(facts, speed, _corrected(results)),
         _samples(density, results),
-        _phase(known),
+        _phase(facts),
     ]
 
 
@@ -155,7 +163,7 @@ def _strain(amplitude: float | None, radius: float | None) -> Condition:
             "Equation 4 does not hold for such strains: moduli are no material constants. Use a "
             "smaller amplitude."
         )
-    return _STRAIN.is_(verdict, effect, rounded(ratio, 2))
+    return _STRAIN.is_(verdict, effect, significant(ratio, 2))
 
 
 def _frequency(frequency: float | None, response: float | None) -> Condition:
@@ -170,13 +178,13 @@ def _frequency(frequency: float | None, response: float | None) -> Condition:
             "and loss mix. nrm calibrate response finds them, and gives dither_response."
         )
         return _FREQUENCY.is_(UNKNOWN, effect, shown)
-    shown = f"{shown}, response {rounded(response)}"
+    shown = f"{shown}, response {significant(response)}"
     off = abs(response - 1.0)
     if off <= QUIET:
         effect = "The scanner moves as far as at rest: no resonance is near."
         return _FREQUENCY.is_(GOOD, effect, shown)
     effect = (
-        f"The scanner moves {rounded(response, 2)} times as far as at rest, so a resonance is "
+        f"The scanner moves {significant(response, 2)} times as far as at rest, so a resonance is "
         "near: its phase mixes storage and loss, and it drifts with temperature and load."
     )
     return _FREQUENCY.is_(DOUBTFUL if off <= NEAR else BAD, effect, shown)
@@ -185,7 +193,7 @@ def _frequency(frequency: float | None, response: float | None) -> Condition:
 def _spring(stiffness: float | None) -> Condition:
     if stiffness is None:
         return _SPRING.is_(UNKNOWN, "There is no normal force without it.")
-    shown = with_unit(rounded(stiffness), "N/m")
+    shown = measure(stiffness, "N/m")
     if stiffness < STIFFNESSES[0]:
         effect = (
             "Too soft: the tip may not come through to the electrode, and the origin of depths "
@@ -201,8 +209,8 @@ def _spring(stiffness: float | None) -> Condition:
     return _SPRING.is_(GOOD, "Stiff enough to come through, soft enough in torsion.", shown)
 
 
-def _lag(known: Known, speed: float | None, corrected: bool) -> Condition:
-    constant, poles = known.number("lockin_time_constant"), known.number("lockin_poles")
+def _lag(facts: Facts, speed: float | None, corrected: bool) -> Condition:
+    constant, poles = facts.number("lockin_time_constant"), facts.number("lockin_poles")
     if constant is None or poles is None or speed is None:
         needed = {
             "lockin_time_constant": constant,
@@ -235,8 +243,8 @@ def _lag(known: Known, speed: float | None, corrected: bool) -> Condition:
 def _corrected(results: xr.Dataset) -> bool:
     """Whether the lock-in's lag was taken out."""
     recipe = recipe_of(results)
-    said = str(results.attrs.get("warnings", ""))
-    return (recipe is None or recipe.lateral.lag) and "lag is not corrected" not in said
+    warnings = str(results.attrs.get("warnings", ""))
+    return (recipe is None or recipe.lateral.lag) and "lag is not corrected" not in warnings
 
 
 def _samples(density: float | None, results: xr.Dataset) -> Condition:
@@ -246,7 +254,7 @@ def _samples(density: float | None, results: xr.Dataset) -> Condition:
         )
     recipe = recipe_of(results)
     width = 4e-9 if recipe is None else 2.0 * recipe.derivative.half_width
-    inside = f"{rounded(density * width, 2)} samples lie in the window of the derivative"
+    inside = f"{significant(density * width, 2)} samples lie in the window of the derivative"
     if density >= DENSE:
         verdict, effect = GOOD, f"{inside}."
     elif density >= SPARSE:
@@ -257,36 +265,36 @@ def _samples(density: float | None, results: xr.Dataset) -> Condition:
             f"{inside}: moduli of single curves rest on next to nothing, and the first nanometres "
             "may have no sample at all. Ramp slower, or sample faster."
         )
-    return _SAMPLES.is_(verdict, effect, rounded(density * 1e-9))
+    return _SAMPLES.is_(verdict, effect, significant(density * 1e-9))
 
 
-def _phase(known: Known) -> Condition:
-    if "lockin_phase" not in known:
+def _phase(facts: Facts) -> Condition:
+    if "lockin_phase" not in facts:
         effect = (
             "It was taken as zero. A phase that is off by 2° moves the loss modulus by 3.5 % of "
             "the storage modulus; nrm calibrate phase measures it."
         )
         return _PHASE.is_(UNKNOWN, effect)
-    return _PHASE.is_(GOOD, "Storage and loss are told apart.", known["lockin_phase"].text)
+    return _PHASE.is_(GOOD, "Storage and loss are told apart.", facts["lockin_phase"].text)
 
 
-def _ramp(known: Known, curves: CurveSet | None) -> tuple[float | None, float | None]:
+def _ramp(facts: Facts, curves: CurveSet | None) -> tuple[float | None, float | None]:
     """Speed (m/s) and samples per m of the approach, of the curves where they are given."""
-    said = known.number("approach_speed")
+    told = facts.number("approach_speed")
     if curves is None or not curves.n_curves or "height" not in curves.channels:
-        return said, None
+        return told, None
     ranges = parts(curves, "approach")
-    there = np.flatnonzero(ranges[:, 1] - ranges[:, 0] > 2)
+    usable = np.flatnonzero(ranges[:, 1] - ranges[:, 0] > 2)
     timed = "time" in curves.channels
     densities, speeds = [], []
-    for number in there[:: max(1, len(there) // _FEW)]:
+    for number in usable[:: max(1, len(usable) // _FEW)]:
         begin, end = (int(v) for v in ranges[number])
-        way = _span(curves.read("height", int(number))[begin:end])
-        densities.append((end - begin - 1) / way if way else np.nan)
+        length = _span(curves.read("height", int(number))[begin:end])
+        densities.append((end - begin - 1) / length if length else np.nan)
         if timed:
-            lasted = _span(curves.read("time", int(number))[begin:end])
-            speeds.append(way / lasted if lasted else np.nan)
-    return _middle(speeds) or said, _middle(densities)
+            seconds = _span(curves.read("time", int(number))[begin:end])
+            speeds.append(length / seconds if seconds else np.nan)
+    return _middle(speeds) or told, _middle(densities)
 
 
 def _span(values: AnyArray) -> float:
@@ -295,16 +303,45 @@ def _span(values: AnyArray) -> float:
 
 def _middle(values: Sequence[float]) -> float | None:
     """Median of what is known, None if nothing is."""
-    found = np.asarray(values, np.float64)
-    found = found[np.isfinite(found) & (found > 0.0)]
-    return float(np.median(found)) if len(found) else None
+    finite = np.asarray(values, np.float64)
+    finite = finite[np.isfinite(finite) & (finite > 0.0)]
+    return float(np.median(finite)) if len(finite) else None
 
 
 def _nm(value: float, digits: int = 3) -> str:
-    return with_unit(rounded(value * 1e9, digits), "nm")
+    return measure(value * 1e9, "nm", digits)
 
 
 def _hertz(value: float) -> str:
-    if value >= 1e3:
-        return with_unit(rounded(value * 1e-3), "kHz")
-    return with_unit(rounded(value), "Hz")
+    return measure(value * 1e-3, "kHz") if value >= 1e3 else measure(value, "Hz")
+
+
+def conditions_section(judged: list[Condition]) -> Section:
+    """The conditions with their verdicts."""
+    order = {tone: rank for rank, tone in enumerate(("bad", "doubtful", "unknown", "good"))}
+    rows = [
+        [
+            words(one.name),
+            words(one.value or NOTHING),
+            words(f"{one.wanted} ({one.by})"),
+            Cell(VERDICTS[one.verdict], float(order[one.verdict]), one.verdict),
+            words(one.effect),
+        ]
+        for one in judged
+    ]
+    columns = [
+        HtmlColumn("Condition"),
+        HtmlColumn("Here"),
+        HtmlColumn("Wanted (by)"),
+        HtmlColumn("Verdict"),
+        HtmlColumn("What it does to the result"),
+    ]
+    table = HtmlTable("The conditions against the paper's own ranges", columns, rows)
+    intro = (
+        "Ranges are those in which the paper worked, where it gives one; the others follow from "
+        "the derivative and the lock-in. Outside of them results are not wrong by themselves: the "
+        "last column says what to expect."
+    )
+    return Section(
+        title="Conditions of the experiment", words=[intro], tables=[table], anchor="conditions"
+    )

@@ -23,20 +23,26 @@ from nrm_plugin import __version__, figures
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures.panels import has_potential, is_simulated
-from nrm_plugin.figures.quantities import counted
 from nrm_plugin.files import replacing, sha256
 from nrm_plugin.model import CurveSet
 from nrm_plugin.potential import Log, with_potential
-from nrm_plugin.report import measured, regional, story
-from nrm_plugin.report.conditions import BAD, DOUBTFUL, GOOD, UNKNOWN, Condition, conditions
-from nrm_plugin.report.doubts import quality_section
-from nrm_plugin.report.known import texts
-from nrm_plugin.report.parts import Section
-from nrm_plugin.report.quality import Quality, quality_of
-from nrm_plugin.report.tables import rounded
-from nrm_plugin.report.uncertainty import Systematic, compare, systematic
+from nrm_plugin.report import findings, regional
+from nrm_plugin.report.conditions import (
+    BAD,
+    DOUBTFUL,
+    GOOD,
+    UNKNOWN,
+    Condition,
+    conditions,
+    conditions_section,
+)
+from nrm_plugin.report.elements import Section
+from nrm_plugin.report.facts import experiment_section, provenance_section, texts
+from nrm_plugin.report.quality import Quality, quality_of, quality_section
+from nrm_plugin.report.uncertainty import Systematic, compare, errors_section, systematic
 from nrm_plugin.statistics import DEFAULT_EDGES, Regions, region_thickness, summary
 from nrm_plugin.statistics.selection import column, one_direction
+from nrm_plugin.text import counted, significant
 
 _NO_CURVES = (
     "They can be drawn where the curves are at hand: give the original to `nrm report` with "
@@ -44,7 +50,7 @@ _NO_CURVES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """What the page shows."""
 
@@ -177,38 +183,38 @@ def _report(
     log: Log | None,
     file: str | PathLike[str] | None,
 ) -> Report:
-    way = one_direction(results)
-    found = regional.regions_or_all(way, edges)
+    shown = one_direction(results)
+    regions = regional.regions_or_all(shown, edges)
     quality = quality_of(results)
     judged = conditions(results, curves)
     common = systematic(results)
-    lateral = "storage_modulus" in way
-    rows = summary(way, found) if lateral else []
-    thickness = region_thickness(way, found) if lateral else None
-    thicknesses = _thicknesses(found, thickness)
-    compared = compare(way, found, thicknesses)
-    trace = _trace(way, curves, log)
+    lateral = "storage_modulus" in shown
+    rows = summary(shown, regions) if lateral else []
+    thickness = region_thickness(shown, regions) if lateral else None
+    thicknesses = _thicknesses(regions, thickness)
+    compared = compare(shown, regions, thicknesses)
+    trace = _trace(shown, curves, log)
     sections = [
-        measured.measured(results, curves),
-        measured.conditions_section(judged),
-        quality_section(way, quality, curves, _NO_CURVES),
-        story.by_potential(way, found, thickness, rows, trace, curves),
-        story.over_sample(way, curves),
-        story.errors(way, common, compared, found),
-        measured.made(results, _own(file)),
+        experiment_section(results),
+        conditions_section(judged),
+        quality_section(shown, quality, curves, _NO_CURVES),
+        findings.potential_section(shown, regions, thickness, rows, trace, curves),
+        findings.sample_section(shown, curves),
+        errors_section(shown, common, compared, regions),
+        provenance_section(results, _own(file)),
     ]
     name = Path(file).name if file is not None else ""
     title = " ".join(texts(results, "title")).strip() or name or "Results"
     return Report(
-        title,
-        _about(results, name),
-        is_simulated(results),
-        __version__,
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        _short(way, found, quality, thicknesses, rows, common, judged),
-        _warnings(results, found, way),
-        sections,
-        f"{Path(name).stem or 'results'}-summary.csv",
+        title=title,
+        about=_about(results, name),
+        simulated=is_simulated(results),
+        version=__version__,
+        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        short=_short(shown, regions, quality, thicknesses, rows, common, judged),
+        warnings=_warnings(results, regions, shown),
+        sections=sections,
+        download_name=f"{Path(name).stem or 'results'}-summary.csv",
     )
 
 
@@ -216,10 +222,10 @@ def _trace(
     results: xr.Dataset, curves: CurveSet | None, log: Log | None
 ) -> tuple[FloatArray, FloatArray] | None:
     """Potential and current, where either the log or the curves hold both."""
-    found = None if log is None else figures.log_trace(log, results)
-    if found is None and curves is not None:
+    trace = None if log is None else figures.log_trace(log, results)
+    if trace is None and curves is not None:
         return figures.recorded_trace(curves, results)
-    return found
+    return trace
 
 
 def _own(file: str | PathLike[str] | None) -> dict[str, str]:
@@ -230,30 +236,30 @@ def _own(file: str | PathLike[str] | None) -> dict[str, str]:
 
 def _about(results: xr.Dataset, name: str) -> str:
     sources = texts(results, "source_name")
-    said = [f"Results {name}"] if name else []
+    parts = [f"Results {name}"] if name else []
     if sources:
         more = f" and {len(sources) - 3} more" if len(sources) > 3 else ""
-        said.append(f"from {', '.join(sources[:3])}{more}")
+        parts.append(f"from {', '.join(sources[:3])}{more}")
     began = column(results, "start_time")
     if began is not None and began.dtype.kind == "M" and not np.isnat(began).all():
         first, last = (
             np.datetime_as_string(v, unit="s").replace("T", " ")
             for v in (np.nanmin(began), np.nanmax(began))
         )
-        said.append(f"recorded {first} to {last if last[:10] != first[:10] else last[11:]}")
-    text = ", ".join(said)
+        parts.append(f"recorded {first} to {last if last[:10] != first[:10] else last[11:]}")
+    text = ", ".join(parts)
     return text[:1].upper() + text[1:] + "." if text else "Results in memory."
 
 
-def _thicknesses(found: Regions, thickness: xr.Dataset | None) -> dict[str, float]:
+def _thicknesses(regions: Regions, thickness: xr.Dataset | None) -> dict[str, float]:
     if thickness is None:
         return {}
-    return {r.label: float(thickness["mean"].values[i]) for i, r in enumerate(found)}
+    return {r.label: float(thickness["mean"].values[i]) for i, r in enumerate(regions)}
 
 
 def _short(
     results: xr.Dataset,
-    found: Regions,
+    regions: Regions,
     quality: Quality,
     thicknesses: Mapping[str, float],
     rows: list[dict[str, Any]],
@@ -261,40 +267,40 @@ def _short(
     judged: list[Condition],
 ) -> list[str]:
     """The whole in a few sentences."""
-    said = [_extent(results, found)]
+    sentences = [_extent(results, regions)]
     if quality.n:
-        said.append(
-            f"A solid contact was found in {quality.contacts} of {counted(quality.n)}; with "
-            f"nothing to report: {quality.unflagged}; left out of averages: "
+        sentences.append(
+            f"A solid contact was found in {quality.contacts} of {counted(quality.n)}; "
+            f"{quality.unflagged} without flags; left out of averages: "
             f"{quality.n - quality.used}."
         )
-    felt = [
-        f"{rounded(value * 1e9)} nm {_at(label)}"
+    thick = [
+        f"{significant(value * 1e9)} nm {_at(label)}"
         for label, value in thicknesses.items()
         if np.isfinite(value)
     ]
-    if felt:
-        said.append(f"The interphase is first felt at a distance of {_listed(felt)}.")
+    if thick:
+        sentences.append(f"The interphase is first felt at a distance of {_listed(thick)}.")
     elif rows and any(row["n"] for row in rows):
-        said.append("No interphase is felt at any distance.")
+        sentences.append("No interphase is felt at any distance.")
     nearest = [r for r in rows if np.isfinite(r["mean"]) and r["bin"] == _first_bin(rows, r)]
     if nearest:
-        values = [f"{rounded(r['mean'] * 1e-6)} MPa {_at(r['region'])}" for r in nearest]
-        said.append(f"Next to the electrode the mean |G*| is {_listed(values)}.")
+        values = [f"{significant(r['mean'] * 1e-6)} MPa {_at(r['region'])}" for r in nearest]
+        sentences.append(f"Next to the electrode the mean |G*| is {_listed(values)}.")
     if "storage_modulus" not in results:
-        said.append("There is no lateral signal, and so there are no moduli.")
+        sentences.append("There is no lateral signal, and so there are no moduli.")
     elif common.relative is None:
-        said.append(
+        sentences.append(
             "How far all moduli may be off together is not known: no calibration has a "
             "standard error."
         )
     else:
-        said.append(
+        sentences.append(
             f"All moduli share a factor with a relative standard error of "
-            f"{rounded(100 * common.relative, 2)} %, which is in none of the intervals."
+            f"{significant(100 * common.relative, 2)} %, which is in none of the intervals."
         )
-    said.append(_verdicts(judged))
-    return said
+    sentences.append(_verdicts(judged))
+    return sentences
 
 
 def _first_bin(rows: list[dict[str, Any]], row: dict[str, Any]) -> str:
@@ -310,30 +316,30 @@ def _listed(parts: list[str]) -> str:
     return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
 
 
-def _extent(results: xr.Dataset, found: Regions) -> str:
+def _extent(results: xr.Dataset, regions: Regions) -> str:
     n = results.sizes["curve"]
-    said = counted(n)[:1].upper() + counted(n)[1:]
+    text = counted(n)[:1].upper() + counted(n)[1:]
     row, col = column(results, "row"), column(results, "column")
     if n and row is not None and col is not None and (row >= 0).all() and (col >= 0).all():
-        said += f" on a grid of {row.max() + 1} × {col.max() + 1}"
+        text += f" on a grid of {row.max() + 1} × {col.max() + 1}"
     x, y = column(results, "x"), column(results, "y")
     if n and x is not None and y is not None and np.isfinite(x).any() and np.isfinite(y).any():
-        across, up = (rounded(float(np.nanmax(v) - np.nanmin(v)) * 1e6) for v in (x, y))
-        said += f" over {across} µm × {up} µm"
+        across, up = (significant(float(np.nanmax(v) - np.nanmin(v)) * 1e6) for v in (x, y))
+        text += f" over {across} µm × {up} µm"
     if has_potential(results):
         potential = np.asarray(column(results, "potential"), np.float64)
         low, high = np.nanmin(potential), np.nanmax(potential)
-        said += f"; electrode potential between {high:.3f} V and {low:.3f} V"
-        if found.sweep in ("cathodic", "anodic"):
-            said += f", {found.sweep} pass"
+        text += f"; electrode potential between {high:.3f} V and {low:.3f} V"
+        if regions.sweep in ("cathodic", "anodic"):
+            text += f", {regions.sweep} pass"
     else:
-        said += "; no electrode potential"
-    return said + "."
+        text += "; no electrode potential"
+    return text + "."
 
 
 def _verdicts(judged: list[Condition]) -> str:
     by = {tone: [c for c in judged if c.verdict == tone] for tone in (GOOD, DOUBTFUL, BAD, UNKNOWN)}
-    said = f"Of {len(judged)} conditions of the experiment {len(by[GOOD])} are fine"
+    text = f"Of {len(judged)} conditions of the experiment {len(by[GOOD])} are fine"
     for tone, word in (
         (DOUBTFUL, "doubtful"),
         (BAD, "outside of their range"),
@@ -341,14 +347,14 @@ def _verdicts(judged: list[Condition]) -> str:
     ):
         if by[tone]:
             names = ", ".join(c.name[:1].lower() + c.name[1:] for c in by[tone])
-            said += f"; {word}: {names}"
-    return said + "."
+            text += f"; {word}: {names}"
+    return text + "."
 
 
-def _warnings(results: xr.Dataset, found: Regions, way: xr.Dataset) -> list[str]:
-    said = str(results.attrs.get("warnings", "")).splitlines()
+def _warnings(results: xr.Dataset, regions: Regions, shown: xr.Dataset) -> list[str]:
+    messages = str(results.attrs.get("warnings", "")).splitlines()
     if "direction" in results.dims:
         first = str(results["direction"].values[0])
-        said.append(f"the results hold both directions: this report shows {first}")
-    said += found.warnings if has_potential(way) else ()
-    return list(dict.fromkeys(one[:1].upper() + one[1:] for one in said if one.strip()))
+        messages.append(f"the results hold both directions: this report shows {first}")
+    messages += regions.warnings if has_potential(shown) else ()
+    return list(dict.fromkeys(one[:1].upper() + one[1:] for one in messages if one.strip()))

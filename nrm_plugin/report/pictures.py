@@ -23,7 +23,7 @@ _DPI = 220.0
 _TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Picture:
     """A figure in the page, or the words that stand for it.
 
@@ -58,10 +58,17 @@ def picture(draw: Callable[[], Any], caption: str, alternative: str) -> Picture:
         figure = first if isinstance(first, Figure) else root(first)
         data, kind = _written(figure)
     except NrmError as error:
-        return Picture("", f"{caption} It could not be drawn: {error}.", alternative)
+        caption = f"{caption} It could not be drawn: {error}."
+        return Picture(source="", caption=caption, alternative=alternative)
     width, height = figure.get_size_inches() * 96.0
     source = f"data:{_TYPES[kind]};base64,{base64.b64encode(data).decode('ascii')}"
-    return Picture(source, caption, alternative, round(width), round(height))
+    return Picture(
+        source=source,
+        caption=caption,
+        alternative=alternative,
+        width=round(width),
+        height=round(height),
+    )
 
 
 def _written(figure: Figure) -> tuple[bytes, str]:

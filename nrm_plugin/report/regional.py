@@ -12,11 +12,11 @@ from typing import Any
 import xarray as xr
 
 from nrm_plugin.figures.panels import everything, has_potential
-from nrm_plugin.report.tables import NOTHING, Cell, Column, Table, count, interval, number, rounded
-from nrm_plugin.report.uncertainty import Comparison
+from nrm_plugin.report.elements import Cell, HtmlColumn, HtmlTable, count, interval, number
 from nrm_plugin.statistics import Region, Regions, regions
 from nrm_plugin.statistics.selection import select
 from nrm_plugin.statistics.summary import COLUMNS
+from nrm_plugin.text import NOTHING, significant
 
 NANO, MEGA = 1e9, 1e-6
 
@@ -40,15 +40,15 @@ def region_cell(region: Region) -> Cell:
     return Cell(title_of(region.label), region.high, "name")
 
 
-def thickness_table(results: xr.Dataset, found: Regions, thickness: xr.Dataset | None) -> Table:
+def thickness_table(results: xr.Dataset, found: Regions, thickness: xr.Dataset | None) -> HtmlTable:
     """Curves and thickness of every region."""
-    columns = [Column("Region"), Column("Curves", True), Column("In averages", True)]
+    columns = [HtmlColumn("Region"), HtmlColumn("Curves", True), HtmlColumn("In averages", True)]
     if thickness is not None:
         columns += [
-            Column("Thickness (nm), 95 % interval", True),
-            Column("Spread of curves (nm)", True),
-            Column("Curves with an onset", True),
-            Column("Effective places", True),
+            HtmlColumn("Thickness (nm), 95 % interval", True),
+            HtmlColumn("Spread of curves (nm)", True),
+            HtmlColumn("Curves with an onset", True),
+            HtmlColumn("Effective places", True),
         ]
     rows = []
     for i, region in enumerate(found):
@@ -63,7 +63,7 @@ def thickness_table(results: xr.Dataset, found: Regions, thickness: xr.Dataset |
                 number(of["n_effective"], digits=2),
             ]
         rows.append(row)
-    return Table(
+    return HtmlTable(
         "Regions of the electrode potential and the thickness of the interphase",
         columns,
         rows,
@@ -74,26 +74,26 @@ def thickness_table(results: xr.Dataset, found: Regions, thickness: xr.Dataset |
     )
 
 
-def summary_table(rows: Sequence[Mapping[str, Any]], found: Regions) -> Table:
+def summary_table(rows: Sequence[Mapping[str, Any]], found: Regions) -> HtmlTable:
     """Magnitude of the shear modulus by region and bin."""
     high = {region.label: region.high for region in found}
     columns = [
-        Column("Region"),
-        Column("Distance (nm)"),
-        Column("Curves", True),
-        Column("Effective places", True),
-        Column("Mean |G*| (MPa), 95 % interval", True),
-        Column("Median (MPa)", True),
-        Column("Quartiles (MPa)", True),
-        Column("Noise floor (MPa)", True),
-        Column("Modes", True),
-        Column("p (one mode)", True),
+        HtmlColumn("Region"),
+        HtmlColumn("Distance (nm)"),
+        HtmlColumn("Curves", True),
+        HtmlColumn("Effective places", True),
+        HtmlColumn("Mean |G*| (MPa), 95 % interval", True),
+        HtmlColumn("Median (MPa)", True),
+        HtmlColumn("Quartiles (MPa)", True),
+        HtmlColumn("Noise floor (MPa)", True),
+        HtmlColumn("Modes", True),
+        HtmlColumn("p (one mode)", True),
     ]
     table = []
     for row in rows:
         quartiles = [row["quartile_1"], row["quartile_3"]]
         known = all(math.isfinite(q) for q in quartiles)
-        between = " to ".join(rounded(q * MEGA) for q in quartiles) if known else NOTHING
+        between = " to ".join(significant(q * MEGA) for q in quartiles) if known else NOTHING
         cells = [
             Cell(title_of(row["region"]), high.get(row["region"], math.nan), "name"),
             Cell(title_of(row["bin"].removesuffix(" nm")), row["depth_low"], "name"),
@@ -107,7 +107,7 @@ def summary_table(rows: Sequence[Mapping[str, Any]], found: Regions) -> Table:
             number(row["p_one_mode"], digits=2),
         ]
         table.append(cells)
-    return Table(
+    return HtmlTable(
         "Magnitude of the shear modulus |G*| by region and distance from the electrode",
         columns,
         table,
@@ -116,24 +116,6 @@ def summary_table(rows: Sequence[Mapping[str, Any]], found: Regions) -> Table:
         "with the noise floor. Modes: how many the data hold at a level of 5 %; p is the "
         "probability of such data if there were only one.",
     )
-
-
-def comparison_table(compared: Comparison, found: Regions) -> Table:
-    """Storage modulus under each shape factor."""
-    high = {region.label: region.high for region in found}
-    columns = [Column("Region"), Column("Distance (nm)")]
-    for choice in compared.choices:
-        columns += [Column(f"r_g, {choice}", True), Column(f"E′ (MPa), {choice}", True)]
-    rows = []
-    for one in compared.moduli:
-        row = [
-            Cell(title_of(one.region), high.get(one.region, math.nan), "name"),
-            Cell(f"{one.low * NANO:g}–{one.high * NANO:g}", one.low, "name"),
-        ]
-        for factor, modulus in one.under:
-            row += [number(factor), number(modulus, MEGA)]
-        rows.append(row)
-    return Table("Storage modulus under each shape factor", columns, rows)
 
 
 def as_download(rows: Sequence[Mapping[str, Any]]) -> str:

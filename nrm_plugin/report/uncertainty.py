@@ -1,4 +1,4 @@
-"""What is common to all moduli and in none of their intervals: calibrations and shape factor."""
+"""What is common to all moduli and in none of their intervals, and the section on it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,22 @@ import numpy as np
 import xarray as xr
 
 from nrm_plugin.columns import FloatArray
-from nrm_plugin.engine.shape import PAPER
+from nrm_plugin.engine.shape_factor import PAPER
 from nrm_plugin.errors import NrmError
-from nrm_plugin.report.known import Known, known_of
-from nrm_plugin.report.tables import rounded
-from nrm_plugin.statistics import DEFAULT_BINS, Region, mean_profile
+from nrm_plugin.report import regional
+from nrm_plugin.report.elements import (
+    Cell,
+    HtmlColumn,
+    HtmlTable,
+    Part,
+    Section,
+    missing,
+    number,
+    words,
+)
+from nrm_plugin.report.facts import Facts, facts_of, recipe_of
+from nrm_plugin.statistics import DEFAULT_BINS, Region, Regions, mean_profile
+from nrm_plugin.text import significant
 
 #: Calibrations in which E* is linear, or nearly so.
 CALIBRATIONS = {
@@ -26,7 +37,7 @@ CALIBRATIONS = {
 
 
 @dataclass(frozen=True)
-class Part:
+class CalibrationTerm:
     """A calibration: its value and its relative standard error, None where nobody gave one."""
 
     name: str
@@ -41,35 +52,35 @@ class Systematic:
 
     Attributes
     ----------
-    parts : list of Part
+    terms : list of CalibrationTerm
     relative : float or None
         Relative standard error of the factor; None if no calibration has an error.
     without : list of str
         Calibrations that have a value and no error.
     """
 
-    parts: list[Part]
+    terms: list[CalibrationTerm]
     relative: float | None
     without: list[str]
 
 
 def systematic(results: xr.Dataset) -> Systematic:
     """Calibrations of results with their errors."""
-    known = known_of(results)
-    parts = [_part(known, key, name) for key, name in CALIBRATIONS.items() if key in known]
-    said = results.attrs.get("calibration_relative_stderr")
-    usable = isinstance(said, int | float) and math.isfinite(said) and said >= 0
+    facts = facts_of(results)
+    terms = [_term(facts, key, name) for key, name in CALIBRATIONS.items() if key in facts]
+    told = results.attrs.get("calibration_relative_stderr")
+    usable = isinstance(told, int | float) and math.isfinite(told) and told >= 0
     return Systematic(
-        parts,
-        float(said) if usable and said is not None else None,
-        [part.name for part in parts if part.relative is None],
+        terms,
+        float(told) if usable and told is not None else None,
+        [term.name for term in terms if term.relative is None],
     )
 
 
-def _part(known: Known, key: str, name: str) -> Part:
-    value, error = known.number(key), known.number(f"{key}_stderr")
+def _term(facts: Facts, key: str, name: str) -> CalibrationTerm:
+    value, error = facts.number(key), facts.number(f"{key}_stderr")
     relative = abs(error / value) if value and error is not None else None
-    return Part(name, known[key].text, relative, known[key].source)
+    return CalibrationTerm(name, facts[key].text, relative, facts[key].source)
 
 
 @dataclass(frozen=True)
@@ -160,7 +171,7 @@ def compare(
     if not is_papers:
         flat = np.full(len(depth), PAPER)
         choices.append(Choice(f"the paper's {PAPER}", {r.label: flat for r in shown}))
-    computed, words = _computed(known_of(results), shown, thicknesses, depth)
+    computed, notes = _computed(facts_of(results), shown, thicknesses, depth)
     if computed:
         choices.append(Choice("computed for tip and layer", computed))
     table = [
@@ -169,7 +180,7 @@ def compare(
         for low, high in bins
     ]
     source = str(results.attrs.get("shape_factor_source", ""))
-    return Comparison(source, [choice.name for choice in choices], table, words)
+    return Comparison(source, [choice.name for choice in choices], table, notes)
 
 
 def _moduli(
@@ -187,13 +198,13 @@ def _moduli(
     factors = np.array([choice.values.get(region.label, none)[inside] for choice in choices])
     with np.errstate(invalid="ignore", divide="ignore"):
         values = mean[inside] * used[inside] / factors
-    known = np.isfinite(values)
-    has_any = known.any(axis=1)
+    finite = np.isfinite(values)
+    has_any = finite.any(axis=1)
     # Averages are comparable over the same distances only.
-    there = known[has_any].all(axis=0)
+    common = finite[has_any].all(axis=0)
     under = [
-        (float(factor[there].mean()), float(value[there].mean()))
-        if has and there.any()
+        (float(factor[common].mean()), float(value[common].mean()))
+        if has and common.any()
         else (math.nan, math.nan)
         for factor, value, has in zip(factors, values, has_any, strict=True)
     ]
@@ -201,10 +212,10 @@ def _moduli(
 
 
 def _computed(
-    known: Known, regions: list[Region], thicknesses: Mapping[str, float], depth: FloatArray
+    facts: Facts, regions: list[Region], thicknesses: Mapping[str, float], depth: FloatArray
 ) -> tuple[dict[str, FloatArray], list[str]]:
     """Local shape factor of the tip in the layer of every region, or why there is none."""
-    radius = known.number("tip_radius")
+    radius = facts.number("tip_radius")
     if radius is None:
         return {}, [
             "It could not be computed for this tip: its radius is not known (tip_radius in the "
@@ -212,24 +223,161 @@ def _computed(
         ]
     from nrm_plugin import fea  # here, since a report without a radius needs no solver
 
-    ratio = known.number("poisson_ratio")
+    ratio = facts.number("poisson_ratio")
     poisson = 0.5 if ratio is None else ratio
-    found: dict[str, FloatArray] = {}
-    words = [
-        f"Computed: a bonded cylinder with a spherical end of radius {rounded(radius * 1e9)} nm in "
-        f"a homogeneous layer as thick as the region's mean, Poisson ratio {poisson:g}, at each "
+    factors: dict[str, FloatArray] = {}
+    notes = [
+        "Computed: a bonded cylinder with a spherical end of radius "
+        f"{significant(radius * 1e9)} nm in a homogeneous layer as thick as the region's mean, "
+        f"Poisson ratio {poisson:g}, at each "
         "distance from the electrode. Next to the electrode it is larger, since the layer is held "
         "there: moduli are smaller than under a constant."
     ]
     for region in regions:
         thickness = thicknesses.get(region.label, math.nan)
         if not math.isfinite(thickness):
-            words.append(f"{region.label}: none is computed, the thickness is not known.")
+            notes.append(f"{region.label}: none is computed, the thickness is not known.")
             continue
         try:
             layer = fea.Layer(thickness, poisson_ratio=poisson)
             curve = fea.shape_factor(fea.Tip(radius), layer, table=True)
-            found[region.label] = curve.at(depth)
+            factors[region.label] = curve.at(depth)
         except NrmError as error:
-            words.append(f"{region.label}: {error}.")
-    return found, words
+            notes.append(f"{region.label}: {error}.")
+    return factors, notes
+
+
+def errors_section(
+    results: xr.Dataset, common: Systematic, compared: Comparison | None, found: Regions
+) -> Section:
+    """What is in the intervals, and what is not."""
+    section = Section(title="What the errors contain", anchor="errors")
+    section.words.append(
+        "Intervals are those of the mean over curves, with the noise and the spread of the sample "
+        "in them; neighbouring curves that resemble each other count for less than one each. What "
+        "follows is common to all curves. No number of curves makes it smaller, and it is in no "
+        "interval of this report."
+    )
+    section.parts = [
+        _calibrations(common),
+        _shape(compared, found),
+        _origin(results),
+    ]
+    return section
+
+
+def _calibrations(common: Systematic) -> Part:
+    part = Part(title="Calibrations")
+    if common.relative is None:
+        part.missing = True
+        part.words.append(
+            "No calibration has a standard error, so nobody knows how far all moduli may be off "
+            "together. Calibrations of the lateral force are rarely better than 15 to 20 %. "
+            "`nrm calibrate` gives standard errors with the values; or write KEY_stderr into the "
+            "experiment file."
+        )
+    else:
+        low, high = (math.exp(s * 1.96 * common.relative) for s in (-1, 1))
+        part.words.append(
+            f"All moduli share one unknown factor with a relative standard error of "
+            f"{significant(100 * common.relative, 2)} %: with 95 % probability they are "
+            f"{significant(low, 2)} to {significant(high, 2)} times what is shown, all of them "
+            "together. Ratios between regions, depths and places are free of it."
+        )
+        if common.without:
+            part.words.append(
+                f"Not in that number, since nobody gave a standard error: "
+                f"{', '.join(common.without)}."
+            )
+    if common.terms:
+        rows = [
+            [words(t.name), words(t.value), number(t.relative, 100.0, 2, "%"), words(t.source)]
+            for t in common.terms
+        ]
+        columns = [
+            HtmlColumn("Calibration"),
+            HtmlColumn("Value"),
+            HtmlColumn("Relative standard error", True),
+            HtmlColumn("Where from"),
+        ]
+        part.tables.append(HtmlTable("Calibrations in which moduli are linear", columns, rows))
+    return part
+
+
+def _shape(compared: Comparison | None, found: Regions) -> Part:
+    title = "The shape factor"
+    if compared is None:
+        return missing(title, "Without moduli there is no shape factor.")
+    part = Part(
+        title=title,
+        words=[
+            f"E* is inversely proportional to the shape factor r_g. Used here: "
+            f"{compared.source or 'one of unknown origin'}. It comes from a model of tip and "
+            "layer, and its choice is in none of the intervals."
+        ],
+    )
+    part.words += compared.words
+    if compared.moduli:
+        part.tables.append(_comparison_table(compared, found))
+    return part
+
+
+def _origin(results: xr.Dataset) -> Part:
+    """Blur of the derivative, and how well the origin of distances is known."""
+    noise, choice = (
+        _median(results, name) for name in ("contact_height_stderr", "contact_height_systematic")
+    )
+    recipe = recipe_of(results)
+    width = None if recipe is None else recipe.derivative.half_width
+    valid = _median(results, "depth_valid_min")
+    rows = [
+        [words(name), number(value, 1e9, unit="nm"), words(effect)]
+        for name, value, effect in (
+            (
+                "Standard error of the solid contact",
+                noise,
+                "shifts the whole profile of a curve along the distance",
+            ),
+            ("Shift by another slope of the wall", choice, "the same, for all curves together"),
+            (
+                "Half-width of the derivative's window",
+                width,
+                "edges of layers are blurred over about this distance",
+            ),
+            ("First distance with an estimate", valid, "closer to the electrode nothing is known"),
+        )
+    ]
+    columns = [
+        HtmlColumn("What"),
+        HtmlColumn("Median over curves", True),
+        HtmlColumn("What it does"),
+    ]
+    return Part(
+        title="Distances", tables=[HtmlTable("How well distances are known", columns, rows)]
+    )
+
+
+def _median(results: xr.Dataset, name: str) -> float:
+    if name not in results:
+        return math.nan
+    values = np.abs(results[name].values.astype(np.float64))
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if len(values) else math.nan
+
+
+def _comparison_table(compared: Comparison, found: Regions) -> HtmlTable:
+    """Storage modulus under each shape factor."""
+    high = {region.label: region.high for region in found}
+    columns = [HtmlColumn("Region"), HtmlColumn("Distance (nm)")]
+    for choice in compared.choices:
+        columns += [HtmlColumn(f"r_g, {choice}", True), HtmlColumn(f"E′ (MPa), {choice}", True)]
+    rows = []
+    for one in compared.moduli:
+        row = [
+            Cell(regional.title_of(one.region), high.get(one.region, math.nan), "name"),
+            Cell(f"{one.low * 1e9:g}–{one.high * 1e9:g}", one.low, "name"),
+        ]
+        for factor, modulus in one.under:
+            row += [number(factor), number(modulus, 1e-6)]
+        rows.append(row)
+    return HtmlTable("Storage modulus under each shape factor", columns, rows)

@@ -12,8 +12,8 @@ sample, an instrument and a ramp, and `simulate` returns a `CurveSet` like a rea
 4
 """
 
+from nrm_plugin.simulate.friction_scan import LoopTruth, Scan, friction_loops, wedge_loops
 from nrm_plugin.simulate.instrument import Detector, Instrument, LockIn, Scanner
-from nrm_plugin.simulate.loops import LoopTruth, Scan, friction_loops, wedge_loops
 from nrm_plugin.simulate.measurement import Ramp, Truth, simulate
 from nrm_plugin.simulate.sample import Electrode, Interphase, Layer, Sample, Voltammogram
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nrm_plugin.columns import FloatArray
+from nrm_plugin.columns import ComplexArray, FloatArray
 from nrm_plugin.simulate.instrument import Instrument
 from nrm_plugin.simulate.sample import Electrode, Interphase
-
-ComplexArray = NDArray[np.complex128]
 
 _POINTS = 4096
 

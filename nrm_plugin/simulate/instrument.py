@@ -6,12 +6,9 @@ from dataclasses import KW_ONLY, dataclass, field
 from math import inf
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nrm_plugin.calibration import lockin
-from nrm_plugin.columns import FloatArray
-
-ComplexArray = NDArray[np.complex128]
+from nrm_plugin.columns import ComplexArray, FloatArray
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,12 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nrm_plugin.columns import AnyArray, FloatArray
+from nrm_plugin.columns import AnyArray, ComplexArray, FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
 from nrm_plugin.simulate.equilibrium import lateral_stiffness, normal_equilibrium
 from nrm_plugin.simulate.instrument import Instrument
 from nrm_plugin.simulate.sample import Interphase, Sample, Voltammogram
-
-ComplexArray = NDArray[np.complex128]
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def simulate(
     instrument : Instrument
     ramp : Ramp
     n_curves : int, optional
-        Curves at places of their own; or
+        Curves side by side, `pitch` m apart; or
     grid : (int, int), optional
         rows and columns, `pitch` m apart.
     voltammogram : Voltammogram, optional
@@ -138,7 +136,7 @@ def simulate(
     if ramp.trigger >= ramp.length:
         raise InvalidInput("the ramp is shorter than its trigger deflection")
     rng = np.random.default_rng(seed)
-    place = _places(grid, n, pitch)
+    positions = _positions(grid, n, pitch)
     period = 2 * ramp.samples * ramp.interval
     began = np.arange(n, dtype=np.float64) * period
     potential = np.full(n, np.nan) if voltammogram is None else voltammogram.potential(began)
@@ -166,7 +164,7 @@ def simulate(
         columns["x"][i], columns["y"][i] = one.lateral.real, one.lateral.imag
         if progress is not None:
             progress(i + 1, n)
-    table: dict[str, AnyArray] = {**place, "start_time": began}
+    table: dict[str, AnyArray] = {**positions, "start_time": began}
     if voltammogram is not None:
         table["potential"] = potential
     curves = _as_recorded(columns, instrument, ramp, table, volts)
@@ -185,7 +183,7 @@ def _length(ramp: Ramp) -> int:
     return ramp.samples * (2 if ramp.retract else 1)
 
 
-def _places(grid: tuple[int, int] | None, n: int, pitch: float) -> dict[str, AnyArray]:
+def _positions(grid: tuple[int, int] | None, n: int, pitch: float) -> dict[str, AnyArray]:
     if grid is None:
         return {"x": pitch * np.arange(n), "y": np.zeros(n)}
     row, column = np.divmod(np.arange(n), grid[1])

@@ -9,11 +9,8 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nrm_plugin.columns import FloatArray
-
-ComplexArray = NDArray[np.complex128]
+from nrm_plugin.columns import ComplexArray, FloatArray
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,12 @@ def plug_in(counts: AnyArray, cell: float, n: float) -> float:
     return _silverman(counts, cell, n)
 
 
+def plug_in_of(values: FloatArray, low: float, high: float, n: float) -> float:
+    """Plug-in bandwidth of values between two ends, on a grid of `CELLS` cells; see `plug_in`."""
+    cell = (high - low) / CELLS
+    return plug_in(linear_counts(values[:, None], low, cell, CELLS)[0], cell, n)
+
+
 def _silverman(counts: FloatArray, cell: float, n: float) -> float:
     share = np.cumsum(counts) / counts.sum()
     x = (np.arange(len(counts)) + 0.5) * cell

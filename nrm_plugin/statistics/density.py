@@ -16,6 +16,7 @@ from nrm_plugin.statistics.bandwidth import (
     CELLS,
     linear_counts,
     plug_in,
+    plug_in_of,
     smoothed,
     without_binning,
 )
@@ -292,7 +293,7 @@ def _bandwidths(
     cell = (high - low) / CELLS
     if cell <= 0.0:  # all the same
         return float(np.clip(in_depth, step, max(window, step))), float(abs(high) * 0.01 or 1.0)
-    in_value = plug_in(linear_counts(some[:, None], low, cell, CELLS)[0], cell, n) * to_plane
+    in_value = plug_in_of(some, low, high, n) * to_plane
     return float(np.clip(in_depth, step, max(window, step))), max(in_value, cell)
 
 

@@ -73,7 +73,7 @@ def roughness(heights: ArrayLike) -> Roughness:
     )
 
 
-def _without(z: FloatArray, places: FloatArray) -> FloatArray:
+def _without(z: FloatArray, positions: FloatArray) -> FloatArray:
     """Heights about their least-squares plane or line."""
-    terms = np.column_stack([np.ones(len(z)), places - places.mean(0)])
+    terms = np.column_stack([np.ones(len(z)), positions - positions.mean(0)])
     return np.asarray(z - terms @ np.linalg.lstsq(terms, z, rcond=None)[0], np.float64)

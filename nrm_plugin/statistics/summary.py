@@ -77,34 +77,28 @@ def summary(
         if violin.n > 1 and effective < FEW:
             messages.append(f"fewer than {FEW:.0f} effective places")
         rows.append(
-            dict(
-                zip(
-                    COLUMNS,
-                    (
-                        violin.region.label,
-                        violin.region.low,
-                        violin.region.high,
-                        violin.label,
-                        violin.low,
-                        violin.high,
-                        violin.variable,
-                        violin.unit,
-                        violin.n,
-                        effective,
-                        float(mean.mean[0]),
-                        float(mean.low[0]),
-                        float(mean.high[0]),
-                        violin.median,
-                        violin.quartiles[0],
-                        violin.quartiles[2],
-                        violin.floor,
-                        violin.modes,
-                        violin.p,
-                        "; ".join(messages),
-                    ),
-                    strict=True,
-                )
-            )
+            {
+                "region": violin.region.label,
+                "potential_low": violin.region.low,
+                "potential_high": violin.region.high,
+                "bin": violin.label,
+                "depth_low": violin.low,
+                "depth_high": violin.high,
+                "variable": violin.variable,
+                "unit": violin.unit,
+                "n": violin.n,
+                "n_effective": effective,
+                "mean": float(mean.mean[0]),
+                "low": float(mean.low[0]),
+                "high": float(mean.high[0]),
+                "median": violin.median,
+                "quartile_1": violin.quartiles[0],
+                "quartile_3": violin.quartiles[2],
+                "noise_floor": violin.floor,
+                "modes": violin.modes,
+                "p_one_mode": violin.p,
+                "warnings": "; ".join(messages),
+            }
         )
     return rows
 

@@ -125,8 +125,8 @@ def _onsets(
         phase = np.exp(-1j * np.angle(means[curves, at]))
         begin, end = max(0, at - shape.inward), min(m, at + shape.outward + 1)
         part = np.real(relative[curves, begin:end] * phase[:, None])
-        place, height = shape.fit(part, depth[begin:end], depth[at], sigma)
-        onset[curves] = place
+        edge, height = shape.fit(part, depth[begin:end], depth[at], sigma)
+        onset[curves] = edge
         # Both the plateau and where it ends are uncertain; steps are seen as wide ones.
         with np.errstate(invalid="ignore", divide="ignore"):
             error[curves] = np.hypot(_PLATEAU * points * spacing * sigma / height, width / 8.0)
@@ -193,7 +193,7 @@ class _Shape:
         self, part: FloatArray, depth: FloatArray, detected: float, sigma: float
     ) -> tuple[FloatArray, FloatArray]:
         """Where the outermost step of each curve lies, m, and how high it is."""
-        place, height = np.full(len(part), np.nan), np.full(len(part), np.nan)
+        edge, height = np.full(len(part), np.nan), np.full(len(part), np.nan)
         patterns, which = np.unique(np.isfinite(part), axis=0, return_inverse=True)
         reach = self.points * self.spacing
         outer = np.arange(detected - 1.5 * reach, detected + self.width, self.spacing / 4.0)
@@ -205,8 +205,8 @@ class _Shape:
             tried = outer[outer > z[0] - 0.5 * self.width]
             if len(z) < 3 or not len(tried):
                 continue
-            place[rows], height[rows] = self._fit(y, z, tried, reach, sigma)
-        return place, height
+            edge[rows], height[rows] = self._fit(y, z, tried, reach, sigma)
+        return edge, height
 
     def _fit(
         self, y: FloatArray, z: FloatArray, tried: FloatArray, reach: float, sigma: float
@@ -217,10 +217,10 @@ class _Shape:
         gain = np.where(along > 0.0, along**2 / square, -np.inf)
         best = gain.argmax(1)
         rows = np.arange(len(y))
-        place, height, most = tried[best], (along / square)[rows, best], gain[rows, best]
+        edge, height, most = tried[best], (along / square)[rows, best], gain[rows, best]
         first, second = np.nonzero(tried[:, None] - tried >= reach / 2.0)
         if not len(first):
-            return place, height
+            return edge, height
         cross = np.einsum("ij,ij->i", steps[first], steps[second])
         determinant = square[first] * square[second] - cross**2
         sound = determinant > 1e-3 * square[first] * square[second]
@@ -233,8 +233,8 @@ class _Shape:
         # Noise of neighbouring depths is in common: one variance counts for a whole window.
         worth = _SECOND * sigma**2 * self.points
         better = both[rows, best] > most + worth
-        place = np.where(better, tried[first[best]], place)
-        return place, np.where(better, outer[rows, best], height)
+        edge = np.where(better, tried[first[best]], edge)
+        return edge, np.where(better, outer[rows, best], height)
 
 
 def region_thickness(

@@ -11,9 +11,8 @@ import xarray as xr
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.statistics.bandwidth import (
-    CELLS,
     linear_counts,
-    plug_in,
+    plug_in_of,
     smoothed,
     without_binning,
 )
@@ -193,8 +192,7 @@ def _outline(values: FloatArray, bounded: bool) -> tuple[FloatArray, FloatArray,
     low, high = float(values.min()), float(values.max())
     margin = (high - low) / 2.0
     start = max(low - margin, 0.0) if bounded else low - margin
-    cell = (high + margin - start) / CELLS
-    width = plug_in(linear_counts(values[:, None], start, cell, CELLS)[0], cell, len(values))
+    width = plug_in_of(values, start, high + margin, len(values))
     start = low - 4.0 * width
     start = max(start, 0.0) if bounded else start
     cell = (high + 4.0 * width - start) / _POINTS

@@ -21,9 +21,9 @@ of a newer minor one.
 """
 
 from nrm_plugin.files import sha256
-from nrm_plugin.store.layout import FORMAT, VERSION
-from nrm_plugin.store.read import is_common_file, open_curves
-from nrm_plugin.store.write import save_curves, write_curves
+from nrm_plugin.store.nexus import FORMAT, VERSION
+from nrm_plugin.store.read_curves import is_common_file, open_curves
+from nrm_plugin.store.write_curves import save_curves, write_curves
 
 __all__ = [
     "FORMAT",

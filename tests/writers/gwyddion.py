@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from nrm_plugin.model import CurveSet
+
 CONTAINERS = ("GWYP", "GWYQ", "GWYO")
 
 _OLD = {"b": 20, "c": 16, "i": 24, "q": 40, "d": 60, "s": 64, "o": 80}
@@ -489,3 +491,26 @@ def write_samples(folder: Path) -> None:
     example_volume(folder / "volume-2x3.gwy")
     example_spectra(folder / "spectra.gwy")
     example_images(folder / "images-gwyddion1.gwy", "GWYO")
+
+
+def assert_saved(a: CurveSet, b: CurveSet) -> None:
+    """Everything that a .gwy file can hold is equal, numbers bit for bit."""
+    np.testing.assert_array_equal(a.row_size, b.row_size)
+    assert set(a.channels) == set(b.channels)
+    for name, channel in a.channels.items():
+        assert channel.unit == b.channels[name].unit
+        np.testing.assert_array_equal(
+            a.read(name).view("i8"), b.read(name).view("i8"), err_msg=name
+        )
+    np.testing.assert_array_equal(a.segments, b.segments)
+    assert a.grid == b.grid
+    for column in ("x", "y"):
+        np.testing.assert_allclose(
+            a.curve_table[column], b.curve_table[column], rtol=1e-12, atol=1e-20
+        )
+    assert a.metadata.items() <= b.metadata.items()
+    assert len(a.images) == len(b.images)
+    for one, two in zip(a.images, b.images, strict=True):
+        assert (one.name, one.unit, one.direction) == (two.name, two.unit, two.direction)
+        np.testing.assert_array_equal(one.size, two.size)
+        np.testing.assert_array_equal(one.data.view("i8"), two.data.view("i8"))

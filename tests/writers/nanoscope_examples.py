@@ -46,7 +46,7 @@ WALL = 0.95
 SPRING = 0.1332
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CurveTruth:
     """What is known about a file of curves; arrays are (curve, sample), in the order of time.
 
@@ -135,7 +135,7 @@ def example_force_volume(
     options
         Further arguments of `write_force`.
     """
-    hold_time = 0.05 if n_hold else 0.0
+    parts = _parts(n_ext, n_ret, n_hold, hold_time=0.05)
     ramp, height = _ramp(ramp_size_nm, n_ext, n_hold, n_ret)
     row, column = (index.ravel() for index in np.indices((rows, columns)))
     pattern = 0.06 * ((3 * row + 5 * column) % 7) / 7
@@ -153,10 +153,7 @@ def example_force_volume(
     write_force(
         target,
         channels,
-        n_ext=n_ext,
-        n_ret=n_ret,
-        n_hold=n_hold,
-        hold_time=hold_time,
+        **parts,
         version=version,
         grid=(rows, columns),
         images=images,
@@ -166,8 +163,8 @@ def example_force_volume(
         **{"scan_size": size, **options},
     )
     rate = 1 / (scan_rate * (n_ext + n_ret))
-    parts = (n_ext, n_ret, n_hold, hold_time, (rows, columns))
-    return _truth(target, channels, images, parts, heights, contact, ramp, rate, size)
+    grid = rows, columns
+    return _truth(target, channels, images, parts, grid, heights, contact, ramp, rate, size)
 
 
 def example_single_curve(
@@ -194,7 +191,7 @@ def example_single_curve(
     options
         Further arguments of `write_force`.
     """
-    hold_time = 0.2 if n_hold else 0.0
+    parts = _parts(n_ext, n_ret, n_hold, hold_time=0.2)
     ramp, height = _ramp(ramp_size_nm, n_ext, n_hold, n_ret)
     heights, contact = height[np.newaxis], np.array([0.25 * ramp])
     defl = _deflection(heights, contact, n_ext + n_hold)
@@ -216,10 +213,7 @@ def example_single_curve(
     write_force(
         target,
         channels,
-        n_ext=n_ext,
-        n_ret=n_ret,
-        n_hold=n_hold,
-        hold_time=hold_time,
+        **parts,
         version=version,
         ramp_size_nm=ramp_size_nm,
         z_sens=Z_SENS,
@@ -229,9 +223,8 @@ def example_single_curve(
         **options,
     )
     rate = 1 / (scan_rate * (n_ext + n_ret))
-    parts = (n_ext, n_ret, n_hold, hold_time, None)
     size = options.get("scan_size", (1000.0, 1000.0))
-    return _truth(target, channels, [], parts, heights, contact, ramp, rate, size)
+    return _truth(target, channels, [], parts, None, heights, contact, ramp, rate, size)
 
 
 def example_peakforce(
@@ -252,6 +245,7 @@ def example_peakforce(
     of `write_force`; no real file was met.
     """
     settings = peakforce or PeakForce(50.0, 2.0, 1.1 * n_ext)
+    parts = _parts(n_ext, n_ext, 0)
     phase = np.arange(2 * n_ext) / (2 * n_ext)
     phase -= settings.sync_distance / (settings.sample_points or 2 * n_ext)
     height = settings.amplitude_nm * (1 - np.cos(2 * np.pi * phase))
@@ -265,8 +259,7 @@ def example_peakforce(
     write_force(
         target,
         channels,
-        n_ext=n_ext,
-        n_ret=n_ext,
+        **parts,
         version=version,
         grid=(rows, columns),
         images=images,
@@ -275,9 +268,8 @@ def example_peakforce(
         **{"scan_size": size, **options},
     )
     rate = 1 / (1000 * settings.frequency_khz * 2 * n_ext)
-    parts = (n_ext, n_ext, 0, 0.0, (rows, columns))
-    ramp = 2 * settings.amplitude_nm
-    return _truth(target, channels, images, parts, heights, contact, ramp, rate, size)
+    ramp, grid = 2 * settings.amplitude_nm, (rows, columns)
+    return _truth(target, channels, images, parts, grid, heights, contact, ramp, rate, size)
 
 
 def example_images(
@@ -312,6 +304,12 @@ def example_images(
     write_images(target, images, **{"version": version, "scan_size": size, **options})
     values = tuple(_image_values(image) for image in images)
     return ImageTruth(target, tuple(images), values, (size[0] * 1e-9, size[1] * 1e-9))
+
+
+def _parts(n_ext: int, n_ret: int, n_hold: int, hold_time: float = 0.0) -> dict[str, Any]:
+    """Return the arguments of `write_force` that say of which parts a curve is made."""
+    hold_time = hold_time if n_hold else 0.0
+    return {"n_ext": n_ext, "n_ret": n_ret, "n_hold": n_hold, "hold_time": hold_time}
 
 
 def _ramp(size_nm: float, n_ext: int, n_hold: int, n_ret: int) -> tuple[float, FloatArray]:
@@ -367,7 +365,8 @@ def _truth(
     path: Path,
     channels: list[ForceChannel],
     images: list[ImageChannel],
-    parts: tuple[int, int, int, float, tuple[int, int] | None],
+    parts: dict[str, Any],
+    grid: tuple[int, int] | None,
     heights_nm: FloatArray,
     contact_nm: FloatArray,
     ramp_nm: float,
@@ -378,10 +377,11 @@ def _truth(
         item.internal: item.raw.astype(np.float64) * as_printed(item.hard) for item in channels
     }
     return CurveTruth(
-        path,
-        tuple(channels),
-        tuple(images),
-        *parts,
+        path=path,
+        channels=tuple(channels),
+        images=tuple(images),
+        **parts,
+        grid=grid,
         volts=volts,
         deflection=volts["DeflectionError"] * DEFL_SENS * 1e-9,
         height=heights_nm * 1e-9,

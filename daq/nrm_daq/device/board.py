@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 
@@ -57,6 +57,7 @@ class Board:
     """
 
     inputs: Mapping[str, Signal]
+    _: KW_ONLY
     name: str = "Sim1"
     product: str = "Simulated board"
     serial: int = 0x5EED

@@ -45,7 +45,7 @@ def _instrument() -> sim.Instrument:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RampingElectrode:
     """An AFM that ramps for ever.
 
@@ -99,8 +99,8 @@ class RampingElectrode:
             terminal: self._potential if role == "potential" else _repeated(self, cycle, role)
             for role, terminal in WIRING.items()
         }
-        given = {"product": "Simulated electrode", "edges": {"PFI0": 0.25}} | changes
-        return Board(inputs, **given)
+        options = {"product": "Simulated electrode", "edges": {"PFI0": 0.25}} | changes
+        return Board(inputs, **options)
 
     def _potential(self, numbers: FloatArray, rate: float) -> FloatArray:
         return self.voltammogram.potential(numbers / rate)
@@ -122,9 +122,9 @@ class RampingElectrode:
         n = round(self.period * rate)
         time = np.arange(n) / rate
         turn, top = self.equilibrium(number).turn, self.length - self.trigger
-        way = (top - turn) / self.speed
+        duration = (top - turn) / self.speed
         begin = 0.5 * (self.period - 2.0 * self.length / self.speed - self.hold)
-        moments = np.cumsum([0.0, begin, way, self.hold, way])
+        moments = np.cumsum([0.0, begin, duration, self.hold, duration])
         return np.asarray(np.interp(time, moments, np.array([top, top, turn, turn, top])))
 
     def cycle(self, number: int, rate: float) -> dict[str, FloatArray]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -59,12 +58,7 @@ class SimulatedDaq:
         self.address = f"127.0.0.1:{port}"
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.rack.unplug()  # nobody waits for samples any more
         self._server.stop(grace=0.5).wait()
         self._workers.shutdown()
@@ -86,10 +80,10 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
             try:
                 response = method(request)
             except Refused as error:
-                told = [("ni-error", str(error.code.value))]
+                metadata = [("ni-error", str(error.code.value))]
                 if name.startswith("Read"):
-                    told.append(("ni-samps-per-chan-read", "0"))
-                context.set_trailing_metadata(told)
+                    metadata.append(("ni-samps-per-chan-read", "0"))
+                context.set_trailing_metadata(metadata)
                 context.abort(grpc.StatusCode.UNKNOWN, str(error))
             except NotServed:
                 context.abort(grpc.StatusCode.UNIMPLEMENTED, "the simulated board lacks this")

@@ -1,4 +1,4 @@
-r"""Importer of HFC files for nrm-plugin. Copy it, and make it read your own format.
+r"""The importer of HFC files. Copy it, and make it read your own format.
 
 HFC, *home-built force curves*, is a format made up for this template. A text header ends with the
 line ``end``; lines end with ``\n``::
@@ -6,7 +6,7 @@ line ``end``; lines end with ``\n``::
     HFC 1
     date: 2026-03-14T09:26:53
     curves: 6
-    samples: 120 80                  of the approach and of the retract
+    samples: 1200 800                of the approach and of the retract
     rate_hz: 2000                    samples per second
     z_nm_per_count: 0.01
     deflection_mv_per_count: 0.3
@@ -27,11 +27,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nrm_plugin import CorruptFile, hookimpl
+from nrm_plugin import CorruptFile
 
 if TYPE_CHECKING:
     from nrm_plugin import CurveSet
-    from nrm_plugin.hookspecs import Importer
 
 MAGIC = b"HFC 1\n"
 END = b"\nend\n"
@@ -59,7 +58,7 @@ class HfcImporter:
         from nrm_plugin.tables import regular_segments
 
         stamp = FileStamp.of(path)
-        header = Header(path)
+        header = HfcHeader(path)
         (n_curves,) = header.counts("curves", 1)
         approach, retract = header.counts("samples", 2)
         n = approach + retract
@@ -126,7 +125,7 @@ class HfcImporter:
         return curves.with_metadata(metadata, "header")
 
 
-class Header:
+class HfcHeader:
     """Text in front of the samples, and its size in bytes."""
 
     def __init__(self, path: Path) -> None:
@@ -167,9 +166,3 @@ class Header:
                 self.path, None, f"whole numbers from 1 on in the line {key!r}", self.items[key]
             )
         return [int(value) for value in values]
-
-
-@hookimpl
-def nrm_importers() -> list[Importer]:
-    """Tell nrm-plugin about the importer."""
-    return [HfcImporter()]

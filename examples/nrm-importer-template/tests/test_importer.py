@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from nrm_importer_template import HfcImporter
+from nrm_importer_template.hfc import HfcImporter
 from write_hfc import write_hfc
 
 import nrm_plugin as nrm
@@ -32,7 +32,7 @@ def test_values(tmp_path):
     assert curves.n_curves == 6
     np.testing.assert_allclose(curves.read("height"), height.ravel(), rtol=1e-12)
     np.testing.assert_allclose(curves.read("deflection", 4), deflection[4], rtol=1e-12)
-    assert curves.read("time", 0)[-1] == pytest.approx(199 / 2000)
+    assert curves.read("time", 0)[-1] == pytest.approx(1999 / 2000)
     assert list(curves.segments["kind"][:2]) == ["approach", "retract"]
     np.testing.assert_allclose(curves.curve_table["y"], [0, 0, 0, 1e-6, 1e-6, 1e-6])
     assert curves.metadata["deflection_sensitivity"] == pytest.approx(35e-9)
@@ -50,8 +50,8 @@ def test_what_the_file_does_not_say_is_absent(tmp_path):
     [
         (b"curves: 6", b"curves: 1000000000000"),
         (b"curves: 6", b"curves: 0"),
-        (b"samples: 120 80", b"samples: 120"),
-        (b"samples: 120 80", b"samples: nan 80"),
+        (b"samples: 1200 800", b"samples: 1200"),
+        (b"samples: 1200 800", b"samples: nan 800"),
         (b"rate_hz: 2000", b"rate_hz: fast"),
         (b"z_nm_per_count: 0.01", b"z_nm_per_count: -1"),
         (b"x_um: 0 1 2 0 1 2", b"x_um: 0 1"),

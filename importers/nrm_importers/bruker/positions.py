@@ -10,13 +10,13 @@ import numpy as np
 from nrm_importers.bruker.force_layout import ForceLayout
 from nrm_importers.bruker.header import BrukerHeader
 from nrm_plugin.columns import AnyArray
-from nrm_plugin.tables import Table
+from nrm_plugin.tables import CurveTable
 
 #: No measurement takes as many seconds; a longer one comes from a damaged header.
 _LONGEST = 1e8
 
 
-def curve_table(header: BrukerHeader, layout: ForceLayout) -> Callable[[], Table]:
+def curve_table(header: BrukerHeader, layout: ForceLayout) -> Callable[[], CurveTable]:
     """Positions, order and start times, worked out when they are asked for.
 
     Positions count along the axes of the scan, whose middle lies at its X and Y offset. Rows and
@@ -25,7 +25,7 @@ def curve_table(header: BrukerHeader, layout: ForceLayout) -> Callable[[], Table
     the uncertainty covers both.
     """
 
-    def table() -> Table:
+    def table() -> CurveTable:
         n = layout.n_curves
         scan = header.first("Ciao scan list")
         centre = [(scan.length(key) or [math.nan])[0] for key in ("x offset", "y offset")]
@@ -76,7 +76,7 @@ def directions(header: BrukerHeader) -> tuple[bool, str]:
     return frame.lower() == "down", line.lower()
 
 
-def _times(header: BrukerHeader, layout: ForceLayout, order: AnyArray) -> Table:
+def _times(header: BrukerHeader, layout: ForceLayout, order: AnyArray) -> CurveTable:
     date = header.date
     if date is None:
         return {}

@@ -12,7 +12,7 @@ from nrm_importers.gwyddion import names
 from nrm_importers.metadata import Metadata
 from nrm_plugin.columns import AnyArray, Column, IntArray, Rows
 from nrm_plugin.model import Channel
-from nrm_plugin.tables import Table
+from nrm_plugin.tables import CurveTable
 from nrm_plugin.vocabulary import CHANNELS, SegmentKind, slug
 
 #: No file has as many signals in one set of curves.
@@ -81,7 +81,7 @@ class CurveGroup:
     signals: list[GwySignal]
     geometry: object = None
     grid: tuple[int, int] | None = None
-    table: Callable[[], Table] | None = None
+    table: Callable[[], CurveTable] | None = None
     segments: AnyArray | None = None
     bounds: SegmentBounds | None = None
     literal: bool = False

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nrm_importers.gwyddion.curve_group import CurveGroup, GwySignal
-from nrm_importers.gwyddion.heights import turn_around
+from nrm_importers.gwyddion.height_signal import turn_around
 from nrm_importers.gwyddion.names import (
     channel_name,
     is_canonical,

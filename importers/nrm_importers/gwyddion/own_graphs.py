@@ -18,7 +18,7 @@ from nrm_importers.gwyddion.graphs import Graph, GraphCurve
 from nrm_importers.gwyddion.positions import is_length
 from nrm_importers.gwyddion.stored_columns import Piece, PiecesColumn
 from nrm_importers.gwyddion.tree import Node
-from nrm_plugin.tables import SEGMENT, Table
+from nrm_plugin.tables import SEGMENT, CurveTable
 
 #: Ends the titles of graphs that are there to be looked at only.
 COPY = "(sorted copy)"
@@ -100,7 +100,7 @@ def _positions(points: Node) -> Any:
     return flat.reshape(-1, 3)[:, :2] if flat is not None and not len(flat) % 3 else None
 
 
-def _table(points: Node | None, xy: Any) -> Callable[[], Table] | None:
+def _table(points: Node | None, xy: Any) -> Callable[[], CurveTable] | None:
     if points is None or xy is None or not is_length(points, "si_unit_xy", "unit_xy"):
         return None
     if not (np.abs(xy) < 1.0).all():

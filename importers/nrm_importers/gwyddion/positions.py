@@ -8,7 +8,7 @@ import numpy as np
 
 from nrm_importers.gwyddion.names import si_unit, unit_text
 from nrm_importers.gwyddion.tree import Node
-from nrm_plugin.tables import Table
+from nrm_plugin.tables import CurveTable
 
 #: No scan is as large, in m.
 _LARGEST = 1.0
@@ -23,7 +23,7 @@ def is_length(node: Node, *names: str) -> bool:
     return False
 
 
-def grid_table(node: Node, rows: int, columns: int) -> Callable[[], Table]:
+def grid_table(node: Node, rows: int, columns: int) -> Callable[[], CurveTable]:
     """Rows, columns and the middles of the pixels, as Gwyddion's own coordinates have them.
 
     y counts from the top down: row 0 is Gwyddion's topmost and has the smallest y.
@@ -32,7 +32,7 @@ def grid_table(node: Node, rows: int, columns: int) -> Callable[[], Table]:
     size = [node.number("xreal"), node.number("yreal")]
     offset = [node.number("xoff", 0.0), node.number("yoff", 0.0)]
 
-    def table() -> Table:
+    def table() -> CurveTable:
         row, column = np.divmod(np.arange(rows * columns), columns)
         if not known:
             return {"row": row, "column": column}

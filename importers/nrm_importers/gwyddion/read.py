@@ -12,7 +12,7 @@ import numpy as np
 from nrm_importers.gwyddion import graphs, metadata_texts
 from nrm_importers.gwyddion.curve_group import CurveGroup, channels_of, choose, segment_table
 from nrm_importers.gwyddion.curve_maps import read_curve_map
-from nrm_importers.gwyddion.heights import settle
+from nrm_importers.gwyddion.height_signal import settle
 from nrm_importers.gwyddion.images import read_image
 from nrm_importers.gwyddion.names import MARK
 from nrm_importers.gwyddion.own_graphs import own_curves

@@ -12,7 +12,7 @@ from nrm_importers.gwyddion.positions import is_length
 from nrm_importers.gwyddion.stored_columns import LinesColumn, Piece, PiecesColumn
 from nrm_importers.gwyddion.tree import Node, Numbers
 from nrm_plugin.columns import FloatArray, Rows
-from nrm_plugin.tables import Table
+from nrm_plugin.tables import CurveTable
 from nrm_plugin.vocabulary import CHANNELS
 
 _LINES = ("GwyDataLine", "GwyLine")
@@ -77,7 +77,7 @@ def _abscissa(
     )
 
 
-def _table(node: Node, coords: FloatArray) -> Callable[[], Table] | None:
+def _table(node: Node, coords: FloatArray) -> Callable[[], CurveTable] | None:
     if not is_length(node, "si_unit_xy", "unit_xy") or not (np.abs(coords) < 1.0).all():
         return None
     x, y = coords[0::2].astype(np.float64), coords[1::2].astype(np.float64)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nrm_importers.gwyddion.curve_group import MOST_SIGNALS, CurveGroup, GwySignal, SegmentBounds
-from nrm_importers.gwyddion.heights import turn_around
+from nrm_importers.gwyddion.height_signal import turn_around
 from nrm_importers.gwyddion.names import (
     channel_name,
     segment_kind,

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from nrm_importers.gwyddion import stream
+from nrm_importers.gwyddion import file_parts
+from nrm_importers.gwyddion.file_parts import LIMIT, FilePart
 from nrm_importers.gwyddion.names import MARK, NO_UNIT
-from nrm_importers.gwyddion.stream import LIMIT, FilePart
 from nrm_importers.gwyddion.write_curve_map import curve_map, map_pixels
 from nrm_importers.gwyddion.write_graphs import graphs
 from nrm_plugin import __version__
@@ -52,7 +52,7 @@ def write_gwy(data: Any, path: Path) -> None:
             parts += graphs(data, channels, meta)
     for number, image in enumerate(data.images):
         parts += _image(image, number, meta if not data.n_samples else {})
-    whole = stream.body("GwyContainer", parts)
+    whole = file_parts.body("GwyContainer", parts)
     if whole.size + 4 >= LIMIT:
         raise OutputError(
             path,
@@ -114,18 +114,18 @@ def _image(image: Image, number: int, meta: dict[str, str]) -> list[FilePart]:
     known = all(np.isfinite(s) and s > 0 for s in image.size)
     width, height = image.size if known else (float(columns), float(rows))
     field = [
-        stream.small("xres", columns, "i"),
-        stream.small("yres", rows, "i"),
-        stream.small("xreal", width, "d"),
-        stream.small("yreal", height, "d"),
-        stream.unit("si_unit_xy", "m" if known else ""),
-        stream.unit("si_unit_z", image.unit),
-        stream.numbers("data", rows * columns, lambda: [image.data[::-1]]),
+        file_parts.small("xres", columns, "i"),
+        file_parts.small("yres", rows, "i"),
+        file_parts.small("xreal", width, "d"),
+        file_parts.small("yreal", height, "d"),
+        file_parts.unit("si_unit_xy", "m" if known else ""),
+        file_parts.unit("si_unit_z", image.unit),
+        file_parts.numbers("data", rows * columns, lambda: [image.data[::-1]]),
     ]
     title = f"{image.name} [{image.direction}]" if image.direction else image.name
     out = [
-        stream.item(f"/{number}/data", stream.body("GwyDataField", field)),
-        stream.text(f"/{number}/data/title", title),
-        stream.small(f"/{number}/data/visible", True, "b"),
+        file_parts.item(f"/{number}/data", file_parts.body("GwyDataField", field)),
+        file_parts.text(f"/{number}/data/title", title),
+        file_parts.small(f"/{number}/data/visible", True, "b"),
     ]
-    return out + ([stream.dictionary(f"/{number}/meta", meta)] if meta else [])
+    return out + ([file_parts.dictionary(f"/{number}/meta", meta)] if meta else [])

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nrm_importers.gwyddion import stream
+from nrm_importers.gwyddion import file_parts
+from nrm_importers.gwyddion.file_parts import FilePart
 from nrm_importers.gwyddion.names import NO_UNIT
-from nrm_importers.gwyddion.stream import FilePart
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.model import Channel, CurveSet
 
@@ -57,28 +57,28 @@ def curve_map(
     sizes = np.where(where.curve >= 0, curves.row_size[where.curve], 0)
     kinds, edges = _segments(curves, where)
     parts = [
-        stream.small("xres", where.columns, "i"),
-        stream.small("yres", where.rows, "i"),
+        file_parts.small("xres", where.columns, "i"),
+        file_parts.small("yres", where.rows, "i"),
         *_extent(curves, where),
-        stream.small("ncurves", len(channels), "i"),
-        stream.units("si_units_curves", [c.unit or NO_UNIT for c in channels]),
-        stream.small("curve_labels", [c.name for c in channels], "S"),
-        stream.small("curvelengths", sizes.astype("<i4"), "I"),
+        file_parts.small("ncurves", len(channels), "i"),
+        file_parts.units("si_units_curves", [c.unit or NO_UNIT for c in channels]),
+        file_parts.small("curve_labels", [c.name for c in channels], "S"),
+        file_parts.small("curvelengths", sizes.astype("<i4"), "I"),
     ]
     if kinds:
         parts += [
-            stream.small("nsegments", len(kinds), "i"),
-            stream.small("segments", edges.astype("<i4").reshape(-1), "I"),
-            stream.small("segment_labels", [kind.capitalize() for kind in kinds], "S"),
+            file_parts.small("nsegments", len(kinds), "i"),
+            file_parts.small("segments", edges.astype("<i4").reshape(-1), "I"),
+            file_parts.small("segment_labels", [kind.capitalize() for kind in kinds], "S"),
         ]
     count = int(sizes.sum()) * len(channels)
-    parts.append(stream.numbers("data", count, lambda: _blocks(curves, channels, where)))
+    parts.append(file_parts.numbers("data", count, lambda: _blocks(curves, channels, where)))
     return [
-        stream.item("/lawn/0", stream.body("GwyLawn", parts)),
+        file_parts.item("/lawn/0", file_parts.body("GwyLawn", parts)),
         *_preview(curves, where),
-        stream.text("/lawn/0/title", curves.metadata.get("title") or "Force curves"),
-        stream.small("/lawn/0/visible", True, "b"),
-        stream.dictionary("/lawn/0/meta", meta),
+        file_parts.text("/lawn/0/title", curves.metadata.get("title") or "Force curves"),
+        file_parts.small("/lawn/0/visible", True, "b"),
+        file_parts.dictionary("/lawn/0/meta", meta),
     ]
 
 
@@ -101,13 +101,13 @@ def _preview(curves: CurveSet, where: MapPixels) -> list[FilePart]:
     there = where.curve >= 0
     values[there] = np.where(curves.row_size > 0, largest, lowest)[where.curve[there]]
     field = [
-        stream.small("xres", where.columns, "i"),
-        stream.small("yres", where.rows, "i"),
+        file_parts.small("xres", where.columns, "i"),
+        file_parts.small("yres", where.rows, "i"),
         *_extent(curves, where),
-        stream.unit("si_unit_z", curves.channels[name].unit),
-        stream.numbers("data", len(values), lambda: [values]),
+        file_parts.unit("si_unit_z", curves.channels[name].unit),
+        file_parts.numbers("data", len(values), lambda: [values]),
     ]
-    return [stream.item("/lawn/0/preview", stream.body("GwyDataField", field))]
+    return [file_parts.item("/lawn/0/preview", file_parts.body("GwyDataField", field))]
 
 
 def _blocks(curves: CurveSet, channels: list[Channel], where: MapPixels) -> Iterator[AnyArray]:
@@ -189,15 +189,15 @@ def _extent(curves: CurveSet, where: MapPixels) -> list[FilePart]:
         dy = dx
     if not np.isfinite([left, top, dx, dy]).all():
         return [
-            stream.small("xreal", float(where.columns), "d"),
-            stream.small("yreal", float(where.rows), "d"),
+            file_parts.small("xreal", float(where.columns), "d"),
+            file_parts.small("yreal", float(where.rows), "d"),
         ]
     return [
-        stream.small("xreal", dx * where.columns, "d"),
-        stream.small("yreal", dy * where.rows, "d"),
-        stream.small("xoff", left - 0.5 * dx, "d"),
-        stream.small("yoff", top - 0.5 * dy, "d"),
-        stream.unit("si_unit_xy", "m"),
+        file_parts.small("xreal", dx * where.columns, "d"),
+        file_parts.small("yreal", dy * where.rows, "d"),
+        file_parts.small("xoff", left - 0.5 * dx, "d"),
+        file_parts.small("yoff", top - 0.5 * dy, "d"),
+        file_parts.unit("si_unit_xy", "m"),
     ]
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nrm_importers.gwyddion import stream
+from nrm_importers.gwyddion import file_parts
+from nrm_importers.gwyddion.file_parts import FilePart
 from nrm_importers.gwyddion.names import NO_UNIT
 from nrm_importers.gwyddion.own_graphs import COPY, NO_SEGMENT
-from nrm_importers.gwyddion.stream import FilePart
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.model import Channel, CurveSet
 
@@ -43,8 +43,8 @@ def graphs(curves: CurveSet, channels: list[Channel], meta: dict[str, str]) -> l
         made.append(("time", _record(curves, curves.channels["time"], traces, time)))
     out = []
     for number, (_, graph) in enumerate(made, start=1):
-        out.append(stream.item(f"/0/graph/graph/{number}", graph))
-        out.append(stream.small(f"/0/graph/graph/{number}/visible", number == 1, "b"))
+        out.append(file_parts.item(f"/0/graph/graph/{number}", graph))
+        out.append(file_parts.small(f"/0/graph/graph/{number}/visible", number == 1, "b"))
     return out + _points(curves, meta)
 
 
@@ -94,8 +94,8 @@ def _record(
         _curve(
             trace,
             curves.n_curves > 1,
-            stream.numbers("xdata", trace[3] - trace[2], functools.partial(abscissae, trace)),
-            stream.numbers("ydata", trace[3] - trace[2], functools.partial(ordinates, trace)),
+            file_parts.numbers("xdata", trace[3] - trace[2], functools.partial(abscissae, trace)),
+            file_parts.numbers("ydata", trace[3] - trace[2], functools.partial(ordinates, trace)),
         )
         for trace in traces
     ]
@@ -119,32 +119,25 @@ def _sorted_copy(curves: CurveSet, name: str, traces: Sequence[GraphCurve]) -> F
         if trace[1] == NO_SEGMENT:
             continue
         count = trace[3] - trace[2]
-        parts.append(
-            _curve(
-                trace,
-                curves.n_curves > 1,
-                stream.numbers(
-                    "xdata", count, functools.partial(sorted_by_height, trace, "height")
-                ),
-                stream.numbers("ydata", count, functools.partial(sorted_by_height, trace, name)),
-            )
-        )
-    y = (name, curves.channels[name].unit or NO_UNIT)
-    return _graph(f"{name} over height {COPY}", ("height", "m"), y, parts)
+        x, y = (functools.partial(sorted_by_height, trace, which) for which in ("height", name))
+        made = file_parts.numbers("xdata", count, x), file_parts.numbers("ydata", count, y)
+        parts.append(_curve(trace, curves.n_curves > 1, *made))
+    ordinate = (name, curves.channels[name].unit or NO_UNIT)
+    return _graph(f"{name} over height {COPY}", ("height", "m"), ordinate, parts)
 
 
 def _curve(trace: GraphCurve, numbered: bool, x: FilePart, y: FilePart) -> FilePart:
     curve, kind, _, _ = trace
     colour = _COLOURS.get(kind, (0.4, 0.4, 0.4))
-    return stream.body(
+    return file_parts.body(
         "GwyGraphCurveModel",
         [
-            stream.text("description", f"{curve} {kind}" if numbered else kind),
+            file_parts.text("description", f"{curve} {kind}" if numbered else kind),
             *(
-                stream.small(f"color.{name}", value, "d")
+                file_parts.small(f"color.{name}", value, "d")
                 for name, value in zip(("red", "green", "blue"), colour, strict=True)
             ),
-            stream.small("type", 2, "i"),
+            file_parts.small("type", 2, "i"),
             x,
             y,
         ],
@@ -152,15 +145,15 @@ def _curve(trace: GraphCurve, numbered: bool, x: FilePart, y: FilePart) -> FileP
 
 
 def _graph(title: str, x: tuple[str, str], y: tuple[str, str], parts: list[FilePart]) -> FilePart:
-    return stream.body(
+    return file_parts.body(
         "GwyGraphModel",
         [
-            stream.text("title", title),
-            stream.text("bottom_label", x[0]),
-            stream.text("left_label", y[0]),
-            stream.unit("x_unit", x[1]),
-            stream.unit("y_unit", y[1]),
-            stream.items("curves", parts),
+            file_parts.text("title", title),
+            file_parts.text("bottom_label", x[0]),
+            file_parts.text("left_label", y[0]),
+            file_parts.unit("x_unit", x[1]),
+            file_parts.unit("y_unit", y[1]),
+            file_parts.items("curves", parts),
         ],
     )
 
@@ -175,14 +168,14 @@ def _points(curves: CurveSet, meta: dict[str, str]) -> list[FilePart]:
     number = np.arange(curves.n_curves, dtype=np.float64)
     data = np.stack([x, y, number] if known else [number, 0 * number, number], axis=1)
     parts = [
-        stream.unit("si_unit_xy", "m" if known else ""),
-        stream.unit("si_unit_z", ""),
-        stream.numbers("data", data.size, lambda: [data]),
+        file_parts.unit("si_unit_xy", "m" if known else ""),
+        file_parts.unit("si_unit_z", ""),
+        file_parts.numbers("data", data.size, lambda: [data]),
     ]
     title = "Positions of the curves" if known else "Numbers of the curves (positions not known)"
     return [
-        stream.item("/surface/0", stream.body("GwySurface", parts)),
-        stream.text("/surface/0/title", title),
-        stream.small("/surface/0/visible", False, "b"),
-        stream.dictionary("/surface/0/meta", meta),
+        file_parts.item("/surface/0", file_parts.body("GwySurface", parts)),
+        file_parts.text("/surface/0/title", title),
+        file_parts.small("/surface/0/visible", False, "b"),
+        file_parts.dictionary("/surface/0/meta", meta),
     ]

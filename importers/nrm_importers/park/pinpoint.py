@@ -30,7 +30,7 @@ from nrm_importers.park.probe import upward
 from nrm_plugin.columns import AnyArray, FileStamp, FloatArray, IntArray, Rows
 from nrm_plugin.errors import CorruptFile, MissingFile
 from nrm_plugin.model import Channel, CurveSet
-from nrm_plugin.tables import Table
+from nrm_plugin.tables import CurveTable
 
 #: So many curves are looked at to see which way z runs.
 _LOOKED_AT = 9
@@ -196,10 +196,10 @@ def _grid(
 
 def _curve_table(
     start: dict[str, Any], stop: dict[str, Any], index: CurveIndex, order: IntArray
-) -> Callable[[], Table]:
+) -> Callable[[], CurveTable]:
     """Positions, order and start times, worked out when they are asked for."""
 
-    def table() -> Table:
+    def table() -> CurveTable:
         n = len(order)
         column, row = index.fast[order], index.slow[order]
         out: dict[str, AnyArray] = {"row": row, "column": column, "acquisition_order": order}

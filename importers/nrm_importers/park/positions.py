@@ -14,7 +14,7 @@ from nrm_importers.park.headers import POINT, ParkHeader
 from nrm_importers.park.tiff import DATE_TIME, SPECTROSCOPY_HEADER, Tiff
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import CorruptFile
-from nrm_plugin.tables import Table
+from nrm_plugin.tables import CurveTable
 
 #: No measurement takes as many seconds; a longer one comes from a damaged header.
 _LONGEST = 1e8
@@ -145,7 +145,7 @@ def date_of(tiff: Tiff) -> str | None:
 
 def curve_table(
     points: PointPositions, date: str | None, durations: Callable[[], FloatArray]
-) -> Callable[[], Table]:
+) -> Callable[[], CurveTable]:
     """Positions, order and start times, worked out when they are asked for.
 
     The file has one date. Whether it is that of the first curve or of the saving is not known,
@@ -158,7 +158,7 @@ def curve_table(
         Seconds of each curve, in the order of the curves.
     """
 
-    def table() -> Table:
+    def table() -> CurveTable:
         order, n = points.order, len(points.order)
         out: dict[str, AnyArray] = {
             "x": points.x[order],

@@ -16,12 +16,13 @@ from nrm_plugin.cli.options import WithUnit
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.text import with_unit
 
+#: Calculations: their module in this folder, and what they do.
 _COMMANDS = {
-    "force": "Lateral force on a tip at depths in a layer.",
-    "shape-factor": "Shape factor r_g: curve, constant, and a file for a recipe.",
-    "profile": "Force and apparent modulus of a stack of layers.",
-    "invert": "Modulus at each height from the lateral force.",
-    "figure": "Draw displacement, stress, forces and a stiff skin.",
+    "force": ("lateral_force", "Lateral force on a tip at depths in a layer."),
+    "shape-factor": ("shape_factor", "Shape factor r_g: curve, constant, and a file for a recipe."),
+    "profile": ("profile", "Force and apparent modulus of a stack of layers."),
+    "invert": ("invert", "Modulus at each height from the lateral force."),
+    "figure": ("figure", "Draw displacement, stress, forces and a stiff skin."),
 }
 
 #: Values with a unit on the command line.
@@ -39,14 +40,14 @@ class Calculations(click.Group):
         """Calculation by name."""
         if cmd_name not in _COMMANDS:
             return None
-        module = import_module(f"nrm_plugin.cli.fea.{cmd_name.replace('-', '_')}")
+        module = import_module(f"nrm_plugin.cli.fea.{_COMMANDS[cmd_name][0]}")
         loaded: click.Command = module.command
         return loaded
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List them in the help text without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
 @click.group("fea", cls=Calculations)
@@ -103,11 +104,20 @@ def with_poisson(function: Callable[..., Any]) -> Callable[..., Any]:
     return poisson(domain(function))
 
 
-def with_thickness(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--thickness``."""
-    return click.option(
+def with_layer(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a layer but for its modulus; the function gets ``layer`` of 1 Pa."""
+
+    @click.option(
         "--thickness", type=LENGTH, required=True, metavar="LENGTH", help="Thickness of the layer."
-    )(function)
+    )
+    @with_poisson
+    @functools.wraps(function)
+    def wrapped(thickness: float, poisson: float, domain: float | None, **options: Any) -> Any:
+        from nrm_plugin.fea import Layer
+
+        return function(layer=Layer(thickness, 1.0, poisson, domain), **options)
+
+    return wrapped
 
 
 def with_workers(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -128,7 +138,9 @@ def with_workers(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-amplitude = click.option(
+with_json = click.option("--json", "as_json", is_flag=True, help="Print SI values for programs.")
+
+with_amplitude = click.option(
     "--amplitude",
     type=LENGTH,
     required=True,

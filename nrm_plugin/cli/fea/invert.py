@@ -12,8 +12,8 @@ from nrm_plugin.cli.fea import (
     LENGTH,
     positive,
     progress,
-    with_poisson,
-    with_thickness,
+    with_json,
+    with_layer,
     with_tip,
     with_workers,
 )
@@ -21,15 +21,14 @@ from nrm_plugin.errors import NrmError
 from nrm_plugin.text import columns
 
 if TYPE_CHECKING:
-    from nrm_plugin.fea import Inverted, Tip
+    from nrm_plugin.fea import Inverted, Layer, Tip
     from nrm_plugin.fea.force_profile import ForceProfile
 
 
 @click.command("invert")
 @click.argument("file", metavar="FILE")
 @with_tip
-@with_thickness
-@with_poisson
+@with_layer
 @click.option(
     "--amplitude",
     type=LENGTH,
@@ -66,15 +65,13 @@ if TYPE_CHECKING:
     help="Standard deviation of the force of one sample; from the data if not given.",
 )
 @with_workers
-@click.option("--json", "as_json", is_flag=True, help="Print SI values for programs.")
+@with_json
 @click.pass_context
 def command(
     ctx: click.Context,
     file: str,
     tip: Tip,
-    thickness: float,
-    poisson: float,
-    domain: float | None,
+    layer: Layer,
     amplitude: float | None,
     curve: int | None,
     edges: str | None,
@@ -92,9 +89,9 @@ def command(
     """
     from dataclasses import replace
 
-    from nrm_plugin.fea import Layer, invert
+    from nrm_plugin.fea import invert
 
-    layer = Layer(thickness, 1.0, poisson, domain)
+    thickness = layer.thickness
     width = 0.2 * tip.radius if step is None else positive("--step", step, "m")
     nearest = 0.2 * tip.radius if low is None else positive("--from", low, "m")
     measured, recorded = _measured(file, curve, edges)
@@ -139,7 +136,7 @@ def _measured(
     """Forces of a file, and the amplitude if it says so."""
     from nrm_plugin.cli.plot import edges_given
     from nrm_plugin.fea.force_profile import from_results, from_table
-    from nrm_plugin.store.opened import holds_results, open_results
+    from nrm_plugin.store.read_results import holds_results, open_results
 
     if curve is not None and edges is not None:
         raise click.UsageError("give --curve or --edges: one curve, or means over regions")

@@ -9,10 +9,11 @@ import click
 
 from nrm_plugin.cli.fea import (
     LENGTH,
-    amplitude,
     moduli,
     positive,
     progress,
+    with_amplitude,
+    with_json,
     with_poisson,
     with_tip,
     with_workers,
@@ -61,7 +62,7 @@ class Slab(click.ParamType):  # type: ignore[type-arg]
     help="A layer, from the electrode outwards. May be repeated.",
 )
 @with_poisson
-@amplitude
+@with_amplitude
 @click.option(
     "--step",
     type=LENGTH,
@@ -76,7 +77,7 @@ class Slab(click.ParamType):  # type: ignore[type-arg]
     help="One number for all distances; the local curve if not given.",
 )
 @with_workers
-@click.option("--json", "as_json", is_flag=True, help="Print SI values for programs.")
+@with_json
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nrm_plugin.cli.fea import progress, with_poisson, with_thickness, with_tip, with_workers
+from nrm_plugin.cli.fea import progress, with_json, with_layer, with_tip, with_workers
 from nrm_plugin.files import check_output
 from nrm_plugin.text import columns, with_unit
 
 if TYPE_CHECKING:
-    from nrm_plugin.fea import ShapeFactor, Tip
+    from nrm_plugin.fea import Layer, ShapeFactor, Tip
 
 
 @click.command("shape-factor")
 @with_tip
-@with_thickness
-@with_poisson
+@with_layer
 @click.option(
     "--table",
     "from_table",
@@ -30,14 +29,12 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", metavar="RG.h5", help='File for a recipe: shape_factor = "RG.h5".')
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @with_workers
-@click.option("--json", "as_json", is_flag=True, help="Print SI values for programs.")
+@with_json
 @click.pass_context
 def command(
     ctx: click.Context,
     tip: Tip,
-    thickness: float,
-    poisson: float,
-    domain: float | None,
+    layer: Layer,
     from_table: bool,
     output: str | None,
     overwrite: bool,
@@ -49,13 +46,12 @@ def command(
     The curve is the local r_g at distances from the electrode. The constant is the slope of a
     least-squares line through the forces at 7 penetrations from 0.2 to 0.8 of the thickness.
     """
-    from nrm_plugin.fea import Layer, shape_factor, write_shape_factor
+    from nrm_plugin.fea import shape_factor, write_shape_factor
 
     if output is not None:
         if Path(output).suffix.lower() != ".h5":
             raise click.UsageError(f"-o {output}: the shape factor is written as .h5")
         check_output(Path(output), overwrite=overwrite)
-    layer = Layer(thickness, 1.0, poisson, domain)
     with progress(ctx):
         factor = shape_factor(tip, layer, table=from_table, workers=workers)
     if output is not None:

@@ -21,7 +21,7 @@ EDGES = (0, 5, 10, 20, 40, 60, 100, 200, 500, 1000)
 _AT_ONCE = 1 << 22
 
 
-def summary(results: xr.Dataset) -> dict[str, Any]:
+def summarize(results: xr.Dataset) -> dict[str, Any]:
     """Curves, contacts, flags, first depth and moduli, in types that JSON has.
 
     A flag counts once for a curve, whatever the direction. Moduli are the median over curves with
@@ -55,17 +55,17 @@ def _median(values: AnyArray) -> float | None:
 def _moduli(results: xr.Dataset, contact: AnyArray) -> Iterator[dict[str, Any]]:
     """Medians of both moduli by direction and distance, where there are any."""
     depth = results["depth"].values * 1e9
-    ways = results["direction"].values.tolist() if "direction" in results.dims else [None]
-    contact = contact.reshape(len(ways), -1)
-    for number, way in enumerate(ways):
-        part = results if way is None else results.isel(direction=number)
+    directions = results["direction"].values.tolist() if "direction" in results.dims else [None]
+    contact = contact.reshape(len(directions), -1)
+    for number, direction in enumerate(directions):
+        part = results if direction is None else results.isel(direction=number)
         means = {
             name: _means(part[name], depth, contact[number])
             for name in ("storage_modulus", "loss_modulus")
         }
         for (low, high), storage, loss in zip(pairwise(EDGES), *means.values(), strict=True):
             if storage is not None:
-                about = {} if way is None else {"direction": way}
+                about = {} if direction is None else {"direction": direction}
                 yield about | {
                     "from": low * 1e-9,
                     "to": high * 1e-9,
@@ -82,26 +82,26 @@ def _means(profiles: xr.DataArray, depth: AnyArray, contact: AnyArray) -> list[f
     for first in range(0, n, step):
         some = slice(first, min(first + step, n))
         values = profiles.isel(curve=some).values
-        for place, (low, high) in enumerate(pairwise(EDGES)):
+        for i, (low, high) in enumerate(pairwise(EDGES)):
             inside = values[:, (depth > low + 1e-6) & (depth <= high + 1e-6)]
-            there = np.isfinite(inside)
-            count = there.sum(1)
-            total = np.where(there, inside, 0.0).sum(1, dtype=np.float64)
-            found[place, some] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+            finite = np.isfinite(inside)
+            count = finite.sum(1)
+            total = np.where(finite, inside, 0.0).sum(1, dtype=np.float64)
+            found[i, some] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return [_median(row[contact]) for row in found]
 
 
 def lines(found: dict[str, Any]) -> list[str]:
     """Write a summary for people, one indented line after the other."""
     n = found["n_curves"]
-    said = [
+    text = [
         f"  {n} curve{'' if n == 1 else 's'}: contact found in {found['n_contacts']}, "
         f"{found['n_unflagged']} without flags"
     ]
     if found["flags"]:
-        said.append("  flags: " + ", ".join(f"{k} {v}" for k, v in found["flags"].items()))
+        text.append("  flags: " + ", ".join(f"{k} {v}" for k, v in found["flags"].items()))
     if found["moduli"]:
-        said.append("  median over the curves with contact")
+        text.append("  median over the curves with contact")
         rows = [
             (
                 *([row["direction"]] if "direction" in row else []),
@@ -111,23 +111,23 @@ def lines(found: dict[str, Any]) -> list[str]:
             )
             for row in found["moduli"]
         ]
-        said.append(table(rows, 4))
+        text.append(table(rows, 4))
         if found["depth_valid_min"] is not None:
-            said.append(f"  first estimate at {found['depth_valid_min'] * 1e9:.3g} nm (median)")
+            text.append(f"  first estimate at {found['depth_valid_min'] * 1e9:.3g} nm (median)")
     if found["shape_factor"]:
-        said.append(f"  shape factor {found['shape_factor']}")
+        text.append(f"  shape factor {found['shape_factor']}")
     if found["simulated"]:
-        said.append("  simulated: no instrument recorded these curves")
-    return said
+        text.append("  simulated: no instrument recorded these curves")
+    return text
 
 
 def _pascals(value: float | None) -> str:
-    return "-" if value is None else with_unit(float(f"{value:.3g}"), "Pa")
+    return "-" if value is None else with_unit(value, "Pa", 3)
 
 
 def describe(path: str, results: xr.Dataset) -> dict[str, Any]:
     """Everything about results but their numbers, in types that JSON has."""
-    found = summary(results)
+    found = summarize(results)
     return {
         "path": path,
         "kind": "results",
@@ -161,24 +161,24 @@ def _grid(results: xr.Dataset) -> dict[str, Any]:
 def as_text(path: str, results: xr.Dataset) -> str:
     """The same for people."""
     attributes, grid = results.attrs, _grid(results)
-    said = [f"{path}  (results of nrm process {attributes.get('nrm_plugin_version', '')})"]
+    text = [f"{path}  (results of nrm process {attributes.get('nrm_plugin_version', '')})"]
     sources = attributes.get("source_name", [])
     if sources:
         more = f" and {len(sources) - 3} more" if len(sources) > 3 else ""
-        said.append(f"  from {', '.join(sources[:3])}{more}")
-    said += lines(summary(results))
+        text.append(f"  from {', '.join(sources[:3])}{more}")
+    text += lines(summarize(results))
     steps = f" in steps of {grid['step'] * 1e9:.6g} nm" if grid["step"] else ""
-    said.append(f"  {grid['count']} distances up to {grid['stop'] * 1e9:.6g} nm{steps}")
-    said.append("  variables")
+    text.append(f"  {grid['count']} distances up to {grid['stop'] * 1e9:.6g} nm{steps}")
+    text.append("  variables")
     rows = [
         (str(name), array.attrs.get("units", "") or "-", array.attrs.get("long_name", ""))
         for name, array in results.data_vars.items()
     ]
-    said.append(table(rows, 4))
-    said.append("  recipe")
-    said += [f"    {line}".rstrip() for line in attributes.get("recipe", "").splitlines()]
+    text.append(table(rows, 4))
+    text.append("  recipe")
+    text += [f"    {line}".rstrip() for line in attributes.get("recipe", "").splitlines()]
     warnings = attributes.get("warnings", "").splitlines()
     if warnings:
-        said.append("  warnings")
-        said += [f"    - {warning}" for warning in warnings]
-    return "\n".join(said) + "\n"
+        text.append("  warnings")
+        text += [f"    - {warning}" for warning in warnings]
+    return "\n".join(text) + "\n"

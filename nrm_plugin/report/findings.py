@@ -1,8 +1,7 @@
-"""Sections with results: by potential, over the sample, and what their errors contain."""
+"""The sections with results: by potential, and over the sample."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -13,16 +12,23 @@ import xarray as xr
 from nrm_plugin import figures
 from nrm_plugin.errors import NrmError
 from nrm_plugin.figures.panels import has_potential
-from nrm_plugin.figures.quantities import counted
 from nrm_plugin.model import CurveSet
 from nrm_plugin.report import regional
-from nrm_plugin.report.known import recipe_of
-from nrm_plugin.report.parts import Part, Section, missing
+from nrm_plugin.report.elements import (
+    HtmlColumn,
+    HtmlTable,
+    Part,
+    Section,
+    count,
+    interval,
+    missing,
+    number,
+    words,
+)
 from nrm_plugin.report.pictures import Picture, panels, picture
-from nrm_plugin.report.tables import Column, Table, count, interval, number, rounded, words
-from nrm_plugin.report.uncertainty import Comparison, Systematic
 from nrm_plugin.statistics import Regions, trend
 from nrm_plugin.statistics.selection import column, select
+from nrm_plugin.text import counted
 
 _NO_LATERAL = (
     "The curves have no lateral signal: contacts and heights are given, moduli are not. Say which "
@@ -41,7 +47,7 @@ _NO_POTENTIAL = (
 )
 
 
-def by_potential(
+def potential_section(
     results: xr.Dataset,
     found: Regions,
     thickness: xr.Dataset | None,
@@ -52,7 +58,7 @@ def by_potential(
     """Figure 4 and its tables; all curves as one where there is no potential."""
     potential = has_potential(results)
     title = "Results by potential" if potential else "Results"
-    section = Section(title, anchor="results")
+    section = Section(title=title, anchor="results")
     section.words += _sorted_into(found) if potential else [_NO_POTENTIAL]
     if "storage_modulus" not in results or not _used(results, found):
         section.missing = True
@@ -63,7 +69,7 @@ def by_potential(
         return section
     section.pictures += _main(results, found, trace, potential)
     numbers = Part(
-        "Numbers",
+        title="Numbers",
         download=regional.as_download(rows),
         tables=[
             regional.thickness_table(results, found, thickness),
@@ -103,15 +109,15 @@ def _nothing(results: xr.Dataset, found: Regions) -> str:
 
 def _sorted_into(found: Regions) -> list[str]:
     inside = sum(len(region) for region in found)
-    way = f" ({found.sweep} pass)" if found.sweep in ("cathodic", "anodic") else ""
-    said = [f"In the {len(found)} regions below{way}: {counted(inside)}"]
+    direction = f" ({found.sweep} pass)" if found.sweep in ("cathodic", "anodic") else ""
+    parts = [f"In the {len(found)} regions below{direction}: {counted(inside)}"]
     if found.outside:
-        said.append(f"outside of all regions: {found.outside}")
+        parts.append(f"outside of all regions: {found.outside}")
     if found.other_pass:
-        said.append(f"in other passes, which are not mixed in: {found.other_pass}")
+        parts.append(f"in other passes, which are not mixed in: {found.other_pass}")
     if found.without_potential:
-        said.append(f"without a potential: {found.without_potential}")
-    return ["; ".join(said) + "."]
+        parts.append(f"without a potential: {found.without_potential}")
+    return ["; ".join(parts) + "."]
 
 
 def _voltammogram(results: xr.Dataset, found: Regions, trace: Any) -> Picture:
@@ -178,7 +184,7 @@ def _more_profiles(results: xr.Dataset, found: Regions) -> Part:
         "and loss modulus" + (", viscosity at the dither's frequency." if len(names) > 3 else "."),
         "Mean profiles by region: " + ", ".join(n.replace("_", " ") for n in names) + ".",
     )
-    return Part("Loss, moduli and viscosity", pictures=[one])
+    return Part(title="Loss, moduli and viscosity", pictures=[one])
 
 
 def _profile(results: xr.Dataset, found: Regions, name: str, ax: Any) -> None:
@@ -194,7 +200,7 @@ def _more_densities(results: xr.Dataset, found: Regions) -> Part:
         "Conditional densities of the logarithm of the shear modulus over depth, one panel per "
         "region.",
     )
-    return Part("Densities at each distance", pictures=[one])
+    return Part(title="Densities at each distance", pictures=[one])
 
 
 def _single(results: xr.Dataset, curves: CurveSet | None) -> Part:
@@ -223,12 +229,12 @@ def _single(results: xr.Dataset, curves: CurveSet | None) -> Part:
             "Lateral force rises towards the electrode; its derivative shows the layers.",
         )
     )
-    return Part("Single curves", pictures=shown)
+    return Part(title="Single curves", pictures=shown)
 
 
-def over_sample(results: xr.Dataset, curves: CurveSet | None) -> Section:
+def sample_section(results: xr.Dataset, curves: CurveSet | None) -> Section:
     """Maps, topography, and what repeated ramps do."""
-    section = Section("Over the sample", anchor="sample")
+    section = Section(title="Over the sample", anchor="sample")
     x, y = column(results, "x"), column(results, "y")
     if x is None or y is None or not np.isfinite(np.asarray(x) + np.asarray(y)).any():
         section.words.append("The curves have no positions: there are no maps.")
@@ -274,7 +280,7 @@ def _repeats(results: xr.Dataset) -> Part:
     title = "Repeated ramps at one place"
     if "storage_modulus" not in results:
         return missing(title, "Without moduli there is no trend to look for.")
-    rows, said = [], []
+    rows, notes = [], []
     for name, shown, factor, unit in (
         ("shear_modulus_magnitude", "|G*|, first 5 nm", 1e-6, "MPa"),
         ("thickness", "thickness", 1e9, "nm"),
@@ -283,7 +289,7 @@ def _repeats(results: xr.Dataset) -> Part:
         try:
             found = trend(results, name)
         except NrmError as error:
-            said.append(f"{shown}: {error}.")
+            notes.append(f"{shown}: {error}.")
             continue
         if not found.n_places:
             return missing(
@@ -291,7 +297,7 @@ def _repeats(results: xr.Dataset) -> Part:
                 "No place was measured more than once: nothing can be said "
                 "about damage by the tip.",
             )
-        said += found.warnings
+        notes += found.warnings
         rows.append(
             [
                 words(f"{shown} ({unit})"),
@@ -303,124 +309,14 @@ def _repeats(results: xr.Dataset) -> Part:
             ]
         )
     columns = [
-        Column("Variable"),
-        Column("Change per ramp, 95 % interval", True),
-        Column("Relative", True),
-        Column("p (no change)", True),
-        Column("Places", True),
-        Column("Curves", True),
+        HtmlColumn("Variable"),
+        HtmlColumn("Change per ramp, 95 % interval", True),
+        HtmlColumn("Relative", True),
+        HtmlColumn("p (no change)", True),
+        HtmlColumn("Places", True),
+        HtmlColumn("Curves", True),
     ]
-    tables = [Table("What one more ramp at the same place changes", columns, rows)] if rows else []
-    return Part(title, list(dict.fromkeys(said)), tables=tables)
-
-
-def errors(
-    results: xr.Dataset, common: Systematic, compared: Comparison | None, found: Regions
-) -> Section:
-    """What is in the intervals, and what is not."""
-    section = Section("What the errors contain", anchor="errors")
-    section.words.append(
-        "Intervals are those of the mean over curves, with the noise and the spread of the sample "
-        "in them; neighbouring curves that resemble each other count for less than one each. What "
-        "follows is common to all curves. No number of curves makes it smaller, and it is in no "
-        "interval of this report."
+    tables = (
+        [HtmlTable("What one more ramp at the same place changes", columns, rows)] if rows else []
     )
-    section.parts = [
-        _calibrations(common),
-        _shape(compared, found),
-        _origin(results),
-    ]
-    return section
-
-
-def _calibrations(common: Systematic) -> Part:
-    part = Part("Calibrations")
-    if common.relative is None:
-        part.missing = True
-        part.words.append(
-            "No calibration has a standard error, so nobody knows how far all moduli may be off "
-            "together. Calibrations of the lateral force are rarely better than 15 to 20 %. "
-            "`nrm calibrate` gives standard errors with the values; or write KEY_stderr into the "
-            "experiment file."
-        )
-    else:
-        low, high = (math.exp(s * 1.96 * common.relative) for s in (-1, 1))
-        part.words.append(
-            f"All moduli share one unknown factor with a relative standard error of "
-            f"{rounded(100 * common.relative, 2)} %: with 95 % probability they are "
-            f"{rounded(low, 2)} to {rounded(high, 2)} times what is shown, all of them together. "
-            "Ratios between regions, depths and places are free of it."
-        )
-        if common.without:
-            part.words.append(
-                f"Not in that number, since nobody gave a standard error: "
-                f"{', '.join(common.without)}."
-            )
-    if common.parts:
-        rows = [
-            [words(p.name), words(p.value), number(p.relative, 100.0, 2, "%"), words(p.source)]
-            for p in common.parts
-        ]
-        columns = [
-            Column("Calibration"),
-            Column("Value"),
-            Column("Relative standard error", True),
-            Column("Where from"),
-        ]
-        part.tables.append(Table("Calibrations in which moduli are linear", columns, rows))
-    return part
-
-
-def _shape(compared: Comparison | None, found: Regions) -> Part:
-    title = "The shape factor"
-    if compared is None:
-        return missing(title, "Without moduli there is no shape factor.")
-    part = Part(
-        title,
-        [
-            f"E* is inversely proportional to the shape factor r_g. Used here: "
-            f"{compared.source or 'one of unknown origin'}. It comes from a model of tip and "
-            "layer, and its choice is in none of the intervals."
-        ],
-    )
-    part.words += compared.words
-    if compared.moduli:
-        part.tables.append(regional.comparison_table(compared, found))
-    return part
-
-
-def _origin(results: xr.Dataset) -> Part:
-    """Blur of the derivative, and how well the origin of distances is known."""
-    noise, choice = (
-        _median(results, name) for name in ("contact_height_stderr", "contact_height_systematic")
-    )
-    recipe = recipe_of(results)
-    width = None if recipe is None else recipe.derivative.half_width
-    valid = _median(results, "depth_valid_min")
-    rows = [
-        [words(said), number(value, 1e9, unit="nm"), words(effect)]
-        for said, value, effect in (
-            (
-                "Standard error of the solid contact",
-                noise,
-                "shifts the whole profile of a curve along the distance",
-            ),
-            ("Shift by another slope of the wall", choice, "the same, for all curves together"),
-            (
-                "Half-width of the derivative's window",
-                width,
-                "edges of layers are blurred over about this distance",
-            ),
-            ("First distance with an estimate", valid, "closer to the electrode nothing is known"),
-        )
-    ]
-    columns = [Column("What"), Column("Median over curves", True), Column("What it does")]
-    return Part("Distances", tables=[Table("How well distances are known", columns, rows)])
-
-
-def _median(results: xr.Dataset, name: str) -> float:
-    if name not in results:
-        return math.nan
-    values = np.abs(results[name].values.astype(np.float64))
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if len(values) else math.nan
+    return Part(title=title, words=list(dict.fromkeys(notes)), tables=tables)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -24,9 +23,9 @@ import xarray as xr
 from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.errors import InvalidInput, NrmError, OutputError
 from nrm_plugin.files import check_output
-from nrm_plugin.store.layout import BLOCK
-from nrm_plugin.store.rows import FileRows, MemoryRows, Place
-from nrm_plugin.tables import Table
+from nrm_plugin.store.journal import FileRows, MemoryRows, Place
+from nrm_plugin.store.nexus import BLOCK
+from nrm_plugin.tables import CurveTable
 from nrm_plugin.variables import DISTANCE, Variable
 from nrm_plugin.vocabulary import COLUMNS
 
@@ -79,7 +78,7 @@ class Results:
     ) -> None:
         self.path, self.n_curves, self.depth = path, n_curves, depth
         self.variables, self.directions, self.attributes = variables, directions, attributes
-        self.coordinates: Table = {}
+        self.coordinates: CurveTable = {}
         self.means = {name: np.full((self._ways, n_curves), np.nan) for name in _MEANS}
         self._fingerprint, self._overwrite = fingerprint, overwrite
         self._rows: MemoryRows | FileRows
@@ -206,12 +205,7 @@ class Results:
                 raise
             raise OutputError(self.path, getattr(error, "strerror", None) or error) from error
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
         if not isinstance(self._rows, FileRows):
             return
         if kind is not None:
@@ -257,4 +251,4 @@ def _variable(array: xr.DataArray) -> Variable:
             f"{array.name} has dimensions {array.dims} of {array.dtype}; "
             "results are numbers over direction, curve and depth"
         )
-    return Variable(unit, meaning, dims, array.dtype.str[1:], about)
+    return Variable(unit, meaning, dims, array.dtype.str[1:], about=about)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -10,23 +11,23 @@ import click
 from nrm_plugin.cli.fea import (
     LENGTH,
     MODULUS,
-    amplitude,
     moduli,
     progress,
-    with_poisson,
-    with_thickness,
+    with_amplitude,
+    with_json,
+    with_layer,
     with_tip,
     with_workers,
 )
 from nrm_plugin.text import columns
 
 if TYPE_CHECKING:
-    from nrm_plugin.fea import Tip
+    from nrm_plugin.fea import Layer, Tip
 
 
 @click.command("force")
 @with_tip
-@with_thickness
+@with_layer
 @click.option(
     "--depth",
     "depths",
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     metavar="LENGTH",
     help="Depth of the apex. May be repeated.",
 )
-@with_poisson
 @click.option(
     "--modulus",
     type=MODULUS,
@@ -51,17 +51,15 @@ if TYPE_CHECKING:
     metavar="MODULUS",
     help="Its loss modulus; none if not given.",
 )
-@amplitude
+@with_amplitude
 @with_workers
-@click.option("--json", "as_json", is_flag=True, help="Print SI values for programs.")
+@with_json
 @click.pass_context
 def command(
     ctx: click.Context,
     tip: Tip,
-    thickness: float,
+    layer: Layer,
     depths: tuple[float, ...],
-    poisson: float,
-    domain: float | None,
     modulus: float,
     loss: float,
     amplitude: float,
@@ -69,9 +67,9 @@ def command(
     as_json: bool,
 ) -> None:
     """Lateral force that moves a tip sideways in a homogeneous layer."""
-    from nrm_plugin.fea import Layer, lateral_force
+    from nrm_plugin.fea import lateral_force
 
-    layer = Layer(thickness, moduli(modulus, loss), poisson, domain)
+    layer = replace(layer, modulus=moduli(modulus, loss))
     with progress(ctx):
         result = lateral_force(tip, layer, depths, amplitude, workers=workers)
     in_phase, quadrature = result.force.real.tolist(), result.force.imag.tolist()

@@ -17,9 +17,8 @@ from nrm_plugin.columns import (
 from nrm_plugin.files import replacing, sha256
 from nrm_plugin.images import Image
 from nrm_plugin.model import CurveSet
-from nrm_plugin.store import fields
-from nrm_plugin.store.disk import Disk
-from nrm_plugin.store.layout import BLOCK, FORMAT, VERSION
+from nrm_plugin.store import nexus
+from nrm_plugin.store.nexus import BLOCK, FORMAT, VERSION, Disk
 from nrm_plugin.vocabulary import (
     CHANNELS,
     COLUMNS,
@@ -65,14 +64,12 @@ def write_curves(curves: CurveSet, path: Path, progress: Progress | None = None)
         Disk(path, "w+") as disk,
         h5py.File(disk, "w", libver=("earliest", "v110"), track_order=True) as file,
     ):
-        fields.root(file, FORMAT, VERSION)
-        entry = fields.group(file, "entry", "NXentry")
+        nexus.root(file, FORMAT, VERSION)
+        entry = nexus.group(file, "entry", "NXentry")
         if "title" in curves.metadata:
-            fields.field(entry, "title", curves.metadata["title"], "", "title")
+            nexus.field(entry, "title", curves.metadata["title"], "", "title")
         if "start_time" in curves.metadata:
-            fields.field(
-                entry, "start_time", curves.metadata["start_time"], "", "start of the file"
-            )
+            nexus.field(entry, "start_time", curves.metadata["start_time"], "", "start of the file")
         _write_metadata(entry, curves)
         _write_source(entry, curves)
         _write_segments(entry, curves)
@@ -83,20 +80,20 @@ def write_curves(curves: CurveSet, path: Path, progress: Progress | None = None)
 
 
 def _write_metadata(entry: h5py.Group, curves: CurveSet) -> None:
-    group = fields.group(entry, "metadata", "NXcollection")
+    group = nexus.group(entry, "metadata", "NXcollection")
     for name, value in curves.metadata.items():
         key = METADATA.get(name)
         unit, meaning = (key.unit, key.meaning) if key else ("", name)
-        data = fields.field(group, name, value, unit, meaning)
-        data.attrs["source"] = fields.safe(curves.metadata_source.get(name, ""))
+        data = nexus.field(group, name, value, unit, meaning)
+        data.attrs["source"] = nexus.safe(curves.metadata_source.get(name, ""))
     if curves.warnings:
-        warnings = [fields.safe(w) for w in curves.warnings]
+        warnings = [nexus.safe(w) for w in curves.warnings]
         group.attrs.create("warnings", warnings, dtype=h5py.string_dtype())
 
 
 def _write_source(entry: h5py.Group, curves: CurveSet) -> None:
-    group = fields.group(entry, "source", "NXcollection")
-    dim = fields.dimension(group, "file", len(curves.origins))
+    group = nexus.group(entry, "source", "NXcollection")
+    dim = nexus.dimension(group, "file", len(curves.origins))
     hashes = [o.sha256 or sha256(o.path) for o in curves.origins]
     for name, meaning, texts in (
         ("name", "name of the original file", [o.name for o in curves.origins]),
@@ -109,35 +106,35 @@ def _write_source(entry: h5py.Group, curves: CurveSet) -> None:
         ),
         ("header", "header of the original file, verbatim", [o.header for o in curves.origins]),
     ):
-        safe = np.array([fields.safe(t) for t in texts], object)
+        safe = np.array([nexus.safe(t) for t in texts], object)
         data = group.create_dataset(name, (len(texts),), h5py.string_dtype(), data=safe)
         data.attrs["units"], data.attrs["long_name"] = "", meaning
         data.dims[0].attach_scale(dim)
 
 
 def _write_segments(entry: h5py.Group, curves: CurveSet) -> None:
-    group = fields.group(entry, "segments", "NXcollection")
+    group = nexus.group(entry, "segments", "NXcollection")
     segments = curves.segments
-    dim = fields.dimension(group, "segment", len(segments))
+    dim = nexus.dimension(group, "segment", len(segments))
     for name, meaning in (
         ("curve", "number of the curve"),
         ("start", "first sample of the segment in its curve"),
         ("stop", "sample behind the last of the segment in its curve"),
         ("kind", "kind of the segment"),
     ):
-        fields.column(group, name, segments[name], dim, "", meaning)
+        nexus.column(group, name, segments[name], dim, "", meaning)
 
 
 def _write_table(entry: h5py.Group, curves: CurveSet) -> None:
-    group = fields.group(entry, "curves", "NXcollection")
+    group = nexus.group(entry, "curves", "NXcollection")
     group.attrs["featureType"] = "profile"
-    dim = fields.dimension(group, "curve", curves.n_curves)
-    sizes = fields.column(group, "row_size", curves.row_size, dim, "", "samples of the curve")
+    dim = nexus.dimension(group, "curve", curves.n_curves)
+    sizes = nexus.column(group, "row_size", curves.row_size, dim, "", "samples of the curve")
     sizes.attrs["sample_dimension"] = "sample"
     if curves.grid is not None:
         group.attrs["grid"] = curves.grid
     for name, values in curves.curve_table.items():
-        fields.column(
+        nexus.column(
             group,
             f"curve_{name}" if name in CHANNELS else name,
             values,
@@ -150,18 +147,18 @@ def _write_table(entry: h5py.Group, curves: CurveSet) -> None:
 def _write_images(entry: h5py.Group, curves: CurveSet) -> None:
     if not curves.images:
         return
-    parent = fields.group(entry, "images", "NXcollection")
+    parent = nexus.group(entry, "images", "NXcollection")
     for number, image in enumerate(curves.images):
-        group = fields.group(parent, f"image_{number:03d}", "NXcollection")
+        group = nexus.group(parent, f"image_{number:03d}", "NXcollection")
         group.attrs.update(
-            title=fields.safe(image.name),
+            title=nexus.safe(image.name),
             direction=image.direction,
-            original=fields.safe(image.original),
+            original=nexus.safe(image.original),
         )
         data = group.create_dataset("data", data=image.raw)
         data.attrs.update(
-            units=fields.safe(image.unit),
-            long_name=fields.safe(image.name),
+            units=nexus.safe(image.unit),
+            long_name=nexus.safe(image.name),
             scale_factor=image.gain,
             add_offset=image.offset,
         )
@@ -172,7 +169,7 @@ def _write_axes(group: h5py.Group, data: h5py.Dataset, image: Image) -> None:
     """Write y and x of an image, as coordinates of its two dimensions."""
     for axis, name in enumerate("yx"):
         extent = image.size[1 - axis]
-        scale = fields.field(group, name, _centres(image.shape[axis], extent), "m", name)
+        scale = nexus.field(group, name, _centres(image.shape[axis], extent), "m", name)
         scale.make_scale(name)
         scale.attrs["extent"] = extent
         data.dims[axis].attach_scale(scale)
@@ -186,7 +183,7 @@ def _centres(length: int, extent: float) -> AnyArray:
 
 def _write_channels(entry: h5py.Group, curves: CurveSet, progress: Progress) -> None:
     group = entry["curves"]
-    dim = fields.dimension(group, "sample", curves.n_samples)
+    dim = nexus.dimension(group, "sample", curves.n_samples)
     written: dict[tuple[Any, ...], h5py.Dataset] = {}
     keys = {
         name: (id(channel.column), *(getattr(channel, what) for what in _OF_A_CHANNEL))
@@ -212,12 +209,12 @@ def _write_channels(entry: h5py.Group, curves: CurveSet, progress: Progress) -> 
         done += curves.n_samples
         known = CHANNELS.get(name)
         data.attrs.update(
-            units=fields.safe(channel.unit),
-            long_name=known.meaning if known else fields.safe(channel.original or name),
+            units=nexus.safe(channel.unit),
+            long_name=known.meaning if known else nexus.safe(channel.original or name),
             scale_factor=channel.gain,
             add_offset=channel.offset,
-            original=fields.safe(channel.original),
-            source=fields.safe(channel.source),
+            original=nexus.safe(channel.original),
+            source=nexus.safe(channel.source),
         )
         data.dims[0].attach_scale(dim)
         written[key] = data
@@ -253,9 +250,9 @@ def _write_preview(entry: h5py.Group, curves: CurveSet) -> None:
     """Write what a viewer shows first: numbers with their unit, never raw integers."""
     if curves.images and not curves.n_samples:
         image = curves.images[0]
-        group = fields.group(entry, "preview", "NXdata")
+        group = nexus.group(entry, "preview", "NXdata")
         group.attrs.update(signal="image", axes=["y", "x"])
-        data = fields.field(group, "image", image.data, image.unit, image.name)
+        data = nexus.field(group, "image", image.data, image.unit, image.name)
         _write_axes(group, data, image)
         entry.attrs["default"] = "preview"
         return
@@ -271,19 +268,17 @@ def _write_preview(entry: h5py.Group, curves: CurveSet) -> None:
         if segment["kind"] == "approach":
             part = slice(int(segment["start"]), int(segment["stop"]))
     axis = next((n for n in ("height", "time") if n in curves.channels and n != signals[0]), "")
-    group = fields.group(entry, "preview", "NXdata")
+    group = nexus.group(entry, "preview", "NXdata")
     name = signals[0]
     meaning = CHANNELS[name].meaning if name in CHANNELS else name
     values = curves.read(name, curve)[part]
-    data = fields.field(
-        group, name, values, curves.channels[name].unit, f"{meaning}, curve {curve}"
-    )
+    data = nexus.field(group, name, values, curves.channels[name].unit, f"{meaning}, curve {curve}")
     if axis:
         along = curves.read(axis, curve)[part]
-        scale = fields.field(group, axis, along, curves.channels[axis].unit, CHANNELS[axis].meaning)
+        scale = nexus.field(group, axis, along, curves.channels[axis].unit, CHANNELS[axis].meaning)
     else:
         axis = "sample"
-        scale = fields.field(group, axis, np.arange(len(values)), "", "number of the sample")
+        scale = nexus.field(group, axis, np.arange(len(values)), "", "number of the sample")
     scale.make_scale(axis)
     data.dims[0].attach_scale(scale)
     group.attrs.update(signal=name, axes=[axis])

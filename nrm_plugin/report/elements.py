@@ -1,13 +1,13 @@
-"""Tables of the report: what is read, and by what it is sorted."""
+"""What the page is built of: sections with words, tables and pictures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-#: Shown for what is not known.
-NOTHING = "–"
+from nrm_plugin.report.pictures import Picture
+from nrm_plugin.text import NOTHING, measure, significant
 
 #: A longer word may be broken anywhere.
 _LONG = 30
@@ -46,7 +46,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Column:
+class HtmlColumn:
     """Heading of a column; numbers stand at the right."""
 
     title: str
@@ -54,26 +54,26 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class HtmlTable:
     """A table; the first cell of a row is its heading.
 
     Attributes
     ----------
     caption : str
-    columns : sequence of Column
+    columns : sequence of HtmlColumn
     rows : sequence of rows of Cell
     note : str
         Below the table.
     """
 
     caption: str
-    columns: Sequence[Column]
+    columns: Sequence[HtmlColumn]
     rows: Sequence[Sequence[Cell]]
     note: str = ""
 
 
 def words(text: str, tone: str = "") -> Cell:
-    """Cell with words, sorted by them."""
+    """Cell with words, by which it is sorted."""
     return Cell(text or NOTHING, text.lower(), tone)
 
 
@@ -82,7 +82,7 @@ def number(value: float | None, factor: float = 1.0, digits: int = 3, unit: str 
     if value is None or not math.isfinite(value):
         return Cell(NOTHING, math.nan)
     shown = value * factor
-    return Cell(with_unit(rounded(shown, digits), unit), shown)
+    return Cell(measure(shown, unit, digits), shown)
 
 
 def count(n: float) -> Cell:
@@ -96,7 +96,7 @@ def interval(mean: float, low: float, high: float, factor: float = 1.0) -> Cell:
         return Cell(NOTHING, math.nan)
     half = 0.5 * (high - low) * abs(factor)
     if not (math.isfinite(half) and half > 0.0):
-        return Cell(rounded(mean * factor), mean * factor)
+        return Cell(significant(mean * factor), mean * factor)
     places = max(0, 1 - math.floor(math.log10(half)))
     if places > 6:
         return Cell(f"{mean * factor:.2e} ± {half:.1e}", mean * factor)
@@ -104,23 +104,42 @@ def interval(mean: float, low: float, high: float, factor: float = 1.0) -> Cell:
     return Cell(f"{mid} ({below} to {above})", mean * factor)
 
 
-def with_unit(text: str, unit: str) -> str:
-    """Text with a unit that stays on its line."""
-    return f"{text}\N{NO-BREAK SPACE}{unit}" if unit else text
+@dataclass(kw_only=True)
+class Part:
+    """Words, tables, pictures and texts under one heading.
 
-
-def rounded(value: float, digits: int = 3) -> str:
-    """Significant digits without an exponent, as far as that is readable.
-
-    Examples
-    --------
-    >>> rounded(12.345), rounded(0.0), rounded(1234.5), rounded(-0.01234)
-    ('12.3', '0', '1230', '−0.0123')
+    Attributes
+    ----------
+    title : str
+    words : list of str
+        One paragraph each.
+    missing : bool
+        Whether the words say why there is nothing else.
+    tables : list of HtmlTable
+    pictures : list of Picture
+    texts : list of (title, text)
+        Shown as they are.
+    download : str
+        Address of the tables as a file.
     """
-    if not math.isfinite(value):
-        return NOTHING
-    if value and not 1e-4 <= abs(value) < 1e7:
-        return f"{value:.{digits - 1}e}"
-    places = 0 if not value else digits - 1 - math.floor(math.log10(abs(value)))
-    text = f"{round(value, places):.{max(places, 0)}f}" if value else "0"
-    return text.replace("-", "−")
+
+    title: str
+    words: list[str] = field(default_factory=list)
+    missing: bool = False
+    tables: list[HtmlTable] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    texts: list[tuple[str, str]] = field(default_factory=list)
+    download: str = ""
+
+
+@dataclass(kw_only=True)
+class Section(Part):
+    """A section with an anchor, and parts below it."""
+
+    anchor: str = ""
+    parts: Sequence[Part] = ()
+
+
+def missing(title: str, *words: str) -> Part:
+    """Part that says why it is empty."""
+    return Part(title=title, words=list(words), missing=True)

@@ -22,9 +22,9 @@ from nrm_plugin.columns import (
 from nrm_plugin.errors import ChangedFile, CorruptFile, InvalidInput, MissingFile, NrmError
 from nrm_plugin.images import Image
 from nrm_plugin.model import Channel, CurveSet, Origin
-from nrm_plugin.store import fields
-from nrm_plugin.store.layout import BLOCK, FORMAT, RESULTS_FORMAT, VERSION
-from nrm_plugin.tables import SEGMENT, Table, segment_array
+from nrm_plugin.store import nexus
+from nrm_plugin.store.nexus import BLOCK, FORMAT, RESULTS_FORMAT, VERSION
+from nrm_plugin.tables import SEGMENT, CurveTable, segment_array
 from nrm_plugin.vocabulary import (
     CHANNELS,
     COLUMNS,
@@ -113,8 +113,8 @@ def open_curves(path: str | PathLike[str]) -> CurveSet:
         curves = CurveSet(
             rows,
             channels,
-            metadata,
-            sources,
+            metadata=metadata,
+            metadata_source=sources,
             images=tuple(_read_images(stamp, entry)),
             warnings=(*stored, *warnings),
             origins=_read_origins(entry),
@@ -247,7 +247,7 @@ def _read_segments(stamp: FileStamp, rows: Rows) -> AnyArray:
         return segment_array(table, rows)
 
 
-def _read_table(stamp: FileStamp) -> Table:
+def _read_table(stamp: FileStamp) -> CurveTable:
     stamp.check()
     table: dict[str, AnyArray] = {}
     with contradictions(stamp.path), h5py.File(stamp.path, "r") as file:
@@ -256,7 +256,7 @@ def _read_table(stamp: FileStamp) -> Table:
             data = group.get(f"curve_{name}" if name in CHANNELS else name)
             if data is None:
                 continue
-            table[name] = fields.column_values(name, data)
+            table[name] = nexus.column_values(name, data)
     return table
 
 

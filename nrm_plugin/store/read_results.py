@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,14 @@ from typing import Any
 import h5py
 import numpy as np
 import xarray as xr
-from xarray.backends import BackendArray
+from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
 from nrm_plugin.columns import AnyArray, FileStamp
 from nrm_plugin.errors import InvalidInput, MissingFile
-from nrm_plugin.store import fields
-from nrm_plugin.store.layout import RESULTS_FORMAT, RESULTS_VERSION
-from nrm_plugin.store.read import check_version, contradictions, text
+from nrm_plugin.store import nexus
+from nrm_plugin.store.nexus import RESULTS_FORMAT, RESULTS_VERSION
+from nrm_plugin.store.read_curves import check_version, contradictions, text
 
 _GROUP = "entry/results"
 
@@ -92,6 +93,24 @@ def open_results(path: str | PathLike[str]) -> xr.Dataset:
     )
 
 
+class ResultsBackend(BackendEntrypoint):
+    """Opens results with ``xarray.open_dataset(path, engine="nrm")``."""
+
+    description = "Results of nrm-plugin: contacts and moduli of force curves (.h5)"
+    open_dataset_parameters = ("filename_or_obj", "drop_variables")
+
+    def open_dataset(
+        self, filename_or_obj: Any, *, drop_variables: str | Iterable[str] | None = None
+    ) -> xr.Dataset:
+        """Open results; see `open_results`."""
+        dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
+        return open_results(filename_or_obj).drop_vars(dropped, errors="ignore")
+
+    def guess_can_open(self, filename_or_obj: Any) -> bool:
+        """Whether a file is one of results."""
+        return isinstance(filename_or_obj, str | PathLike) and holds_results(filename_or_obj)
+
+
 _OF_THE_FILE = {"NX_class", "signal", "axes", "coordinates"}
 _OF_HDF5 = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_Netcdf4Dimid", "calendar"}
 
@@ -102,7 +121,7 @@ def _opened(stamp: FileStamp, name: str, data: h5py.Dataset, eager: bool) -> xr.
     if not eager and data.ndim > 1:
         lazy = indexing.LazilyIndexedArray(_Stored(stamp, data))
         return xr.Variable(dims, lazy, about)
-    values = fields.column_values(name, data)
+    values = nexus.column_values(name, data)
     if values.dtype.kind == "M":
         about = {"long_name": about.get("long_name", name)}
         values = values.astype("M8[ns]")

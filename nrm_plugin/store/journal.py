@@ -24,14 +24,13 @@ from nrm_plugin import __version__
 from nrm_plugin.columns import AnyArray
 from nrm_plugin.errors import OutputError
 from nrm_plugin.files import HEAD, check_output, close_after, open_locked, read_start
-from nrm_plugin.store import fields
-from nrm_plugin.store.disk import Disk
-from nrm_plugin.store.layout import RESULTS_FORMAT, RESULTS_VERSION
+from nrm_plugin.store import nexus
+from nrm_plugin.store.nexus import RESULTS_FORMAT, RESULTS_VERSION, Disk
 from nrm_plugin.variables import DISTANCE
 from nrm_plugin.vocabulary import COLUMNS
 
 if TYPE_CHECKING:
-    from nrm_plugin.store.results import Results
+    from nrm_plugin.store.write_results import Results
 
 log = logging.getLogger("nrm")
 
@@ -242,16 +241,16 @@ def _offsets(file: h5py.File, places: Mapping[str, Place]) -> dict[str, int]:
 def _lay_out(
     file: h5py.File, results: Results, places: Mapping[str, Place], fingerprint: str
 ) -> None:
-    fields.root(file, RESULTS_FORMAT, RESULTS_VERSION)
-    entry = fields.group(file, "entry", "NXentry")
+    nexus.root(file, RESULTS_FORMAT, RESULTS_VERSION)
+    entry = nexus.group(file, "entry", "NXentry")
     entry.attrs["default"] = "results"
-    group = fields.group(entry, "results", "NXdata")
-    scales = {"curve": fields.dimension(group, "curve", results.n_curves)}
-    scales["depth"] = fields.field(group, "depth", results.depth, DISTANCE.unit, DISTANCE.meaning)
+    group = nexus.group(entry, "results", "NXdata")
+    scales = {"curve": nexus.dimension(group, "curve", results.n_curves)}
+    scales["depth"] = nexus.field(group, "depth", results.depth, DISTANCE.unit, DISTANCE.meaning)
     scales["depth"].make_scale("depth")
     if results.directions:
         words = np.array(results.directions, h5py.string_dtype())
-        scales["direction"] = fields.field(group, "direction", words, "", "way of the ramp")
+        scales["direction"] = nexus.field(group, "direction", words, "", "way of the ramp")
         scales["direction"].make_scale("direction")
     for name, variable in results.variables.items():
         data = _allocated(group, name, places[name])
@@ -278,17 +277,17 @@ def _complete(file: h5py.File, results: Results) -> None:
     del group["done"], group.attrs["fingerprint"]
     for name, values in results.coordinates.items():
         about = COLUMNS[name]
-        fields.column(group, name, values, group["curve"], about.units[0], about.meaning)
+        nexus.column(group, name, values, group["curve"], about.units[0], about.meaning)
     group.attrs["coordinates"] = " ".join(results.coordinates)
     for name, value in results.attributes.items():
         if isinstance(value, (list, tuple)):
-            texts = [fields.safe(str(v)) for v in value]
+            texts = [nexus.safe(str(v)) for v in value]
             group.attrs.create(name, texts, (len(texts),), h5py.string_dtype())
         else:
-            group.attrs[name] = fields.safe(value) if isinstance(value, str) else value
+            group.attrs[name] = nexus.safe(value) if isinstance(value, str) else value
     signal = "storage_modulus" if "storage_modulus" in results.variables else "contact_height"
     group.attrs.update(signal=signal, axes=list(results.dims(signal)))
-    process = fields.group(file["entry"], "process", "NXprocess")
+    process = nexus.group(file["entry"], "process", "NXprocess")
     now = datetime.now(UTC).isoformat(timespec="seconds")
     for name, text in (("program", "nrm-plugin"), ("version", __version__), ("date", now)):
-        fields.field(process, name, text, "", name)
+        nexus.field(process, name, text, "", name)

@@ -20,7 +20,7 @@ PAPER = 1.25
 
 
 @dataclass(frozen=True)
-class ShapeFactor:
+class ShapeFactorValues:
     """r_g against the distance from the electrode, and where it comes from.
 
     Attributes
@@ -37,7 +37,7 @@ class ShapeFactor:
     tip_radius: float | None = None
 
 
-def shape_factor(choice: float | str, curves: CurveSet, depth: FloatArray) -> ShapeFactor:
+def shape_factor(choice: float | str, curves: CurveSet, depth: FloatArray) -> ShapeFactorValues:
     """Return r_g at distances from the electrode.
 
     Parameters
@@ -63,13 +63,13 @@ def shape_factor(choice: float | str, curves: CurveSet, depth: FloatArray) -> Sh
     return _constant(PAPER, depth, "the paper's (finite elements, section 4)")
 
 
-def _constant(value: float, depth: FloatArray, source: str) -> ShapeFactor:
+def _constant(value: float, depth: FloatArray, source: str) -> ShapeFactorValues:
     if not (np.isfinite(value) and value > 0.0):
         raise RecipeError(f"shape_factor: {value:g} is no shape factor; it is a positive number")
-    return ShapeFactor(np.full(len(depth), value), f"{value:g}, {source}")
+    return ShapeFactorValues(np.full(len(depth), value), f"{value:g}, {source}")
 
 
-def _curve(path: Path, depth: FloatArray) -> ShapeFactor:
+def _curve(path: Path, depth: FloatArray) -> ShapeFactorValues:
     if not path.is_file():
         raise MissingFile(path, 'there is no such file (shape_factor is "paper", a number or one)')
     reader = {".h5": _from_hdf5, ".json": _from_json}.get(path.suffix.lower(), _from_text)
@@ -95,7 +95,7 @@ def _curve(path: Path, depth: FloatArray) -> ShapeFactor:
     found = np.interp(depth, distance, values, left=np.nan, right=np.nan)
     reach = f"{distance[0] * 1e9:.3g} to {distance[-1] * 1e9:.3g} nm"
     about, radius = _about(path)
-    return ShapeFactor(found, f"curve from {path.name}, {reach}{about}", radius)
+    return ShapeFactorValues(found, f"curve from {path.name}, {reach}{about}", radius)
 
 
 def _about(path: Path) -> tuple[str, float | None]:

@@ -1,7 +1,8 @@
-"""Groups, fields and columns as NeXus and CF have them, with units and names."""
+"""What all our HDF5 files share: formats, groups, fields and columns as NeXus and CF have them."""
 
 from __future__ import annotations
 
+from io import FileIO
 from typing import Any
 
 import h5py
@@ -9,7 +10,22 @@ import numpy as np
 
 from nrm_plugin import __version__
 from nrm_plugin.columns import AnyArray
-from nrm_plugin.store.layout import EPOCH, WORDS
+from nrm_plugin.vocabulary import SEGMENT_KINDS, START_TIME_SOURCES
+
+FORMAT = "nrm-curves"
+VERSION = (1, 0)
+
+RESULTS_FORMAT = "nrm-results"
+RESULTS_VERSION = (1, 0)
+
+#: Unit of stored times, which are whole numbers.
+EPOCH = "microseconds since 1970-01-01T00:00:00"
+
+#: Columns of words: stored as numbers, with the words in flag_meanings.
+WORDS = {"kind": SEGMENT_KINDS, "start_time_source": START_TIME_SOURCES}
+
+#: Samples that are read or written at once.
+BLOCK = 1 << 21
 
 _NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable.%10d"
 
@@ -90,3 +106,37 @@ def column_values(name: str, data: h5py.Dataset) -> AnyArray:
 def packed(n: int) -> dict[str, Any]:
     """Options for arrays that repeat themselves; small ones stay as they are."""
     return {"compression": "gzip", "compression_opts": 1, "shuffle": True} if n > 256 else {}
+
+
+class Disk(FileIO):
+    """A file that hides a full disk from HDF5, which would crash, and reports it when it closes."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all of the data, or remember why that is impossible."""
+        left = memoryview(data).cast("B")
+        n = len(left)
+        try:
+            while left and self.error is None:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.error = error
+        return n
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the size, or remember why that is impossible."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0
+
+    def check(self) -> None:
+        """Raise the error that was met, if one was."""
+        if self.error is not None:
+            raise self.error
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+        self.check()

@@ -1,0 +1,256 @@
+"""The experiment and the processing, as the attributes of results say: values, and two sections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tomlkit
+import xarray as xr
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Item
+
+from nrm_plugin.errors import InvalidInput, RecipeError
+from nrm_plugin.recipe import Recipe
+from nrm_plugin.report.elements import Cell, HtmlColumn, HtmlTable, Section, words
+from nrm_plugin.text import measure, with_unit
+from nrm_plugin.units import parse
+from nrm_plugin.vocabulary import CHANNELS, METADATA
+
+#: More of a stranger's text than this is not shown.
+LONGEST = 2000
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A value of the experiment.
+
+    Attributes
+    ----------
+    value : float, str or bool
+        Numbers in SI.
+    text : str
+        As people read it, with its unit.
+    source : str
+        Where it comes from.
+    """
+
+    value: float | str | bool
+    text: str
+    source: str
+
+
+class Facts(Mapping[str, Fact]):
+    """Values of the experiment by the names of the vocabulary.
+
+    `readable` is whether the text could be read at all.
+
+    Parameters
+    ----------
+    experiment : str
+        The attribute ``experiment`` of results.
+    """
+
+    def __init__(self, experiment: str) -> None:
+        self._facts: dict[str, Fact] = {}
+        self.readable = True
+        try:
+            document = tomlkit.parse(experiment)
+        except TOMLKitError:
+            self.readable = False
+            return
+        for key, item in document.items():
+            fact = _fact(key, item)
+            if fact is not None:
+                self._facts[key] = fact
+
+    def __getitem__(self, key: str) -> Fact:
+        return self._facts[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    def number(self, key: str) -> float | None:
+        """Value of a number in SI, None if there is none."""
+        fact = self._facts.get(key)
+        usable = fact is not None and isinstance(fact.value, float)
+        return float(fact.value) if fact is not None and usable else None
+
+
+def _fact(key: str, item: Any) -> Fact | None:
+    """Fact of a line of the experiment; None for a list or a section."""
+    source = item.trivia.comment.lstrip("# ") if isinstance(item, Item) else ""
+    value = item.unwrap() if isinstance(item, Item) else item
+    entry = METADATA.get(key)
+    if isinstance(value, bool):
+        return Fact(value, "yes" if value else "no", source)
+    if not isinstance(value, str | int | float):
+        return None
+    if entry is None or entry.text or entry.words or key == "simulated":
+        return Fact(str(value), str(value)[:LONGEST], source)
+    try:
+        number = float(
+            entry.check(key, parse(value, entry.unit) if isinstance(value, str) else float(value))
+        )
+    except (InvalidInput, ValueError, OverflowError):
+        return Fact(str(value), str(value)[:LONGEST], source)
+    return Fact(number, with_unit(number, entry.unit), source)
+
+
+def facts_of(results: xr.Dataset) -> Facts:
+    """Facts about the experiment of results."""
+    return Facts(str(results.attrs.get("experiment", "")))
+
+
+def recipe_of(results: xr.Dataset) -> Recipe | None:
+    """Recipe by which results were made, None if they do not say."""
+    text = str(results.attrs.get("recipe", ""))
+    try:
+        return Recipe.from_text(text) if text.strip() else None
+    except RecipeError:
+        return None
+
+
+def texts(results: xr.Dataset, name: str) -> list[str]:
+    """Attribute that may be one text or a list of them."""
+    value = results.attrs.get(name)
+    many = value if isinstance(value, list | tuple) else [value]
+    return [str(one)[:LONGEST] for one in many if one is not None]
+
+
+_LAST = len(METADATA)
+
+#: Facts that stand at the top of the page.
+_SHOWN_ABOVE = ("title", "simulated", "potential_source")
+
+
+def experiment_section(results: xr.Dataset) -> Section:
+    """Sample, instrument, settings and signals."""
+    section = Section(title="What was measured", anchor="measured")
+    facts = facts_of(results)
+    if len(facts):
+        section.tables.append(_facts_table(facts))
+    elif not facts.readable:
+        section.words.append("The results' own description of the experiment cannot be read.")
+        section.missing = True
+    else:
+        section.words.append(
+            "The results hold no description of the experiment: no calibration, no settings. An "
+            "experiment file gives them (`nrm experiment`)."
+        )
+        section.missing = True
+    listed = str(results.attrs.get("channels", "")).split("; ")
+    channels = [channel for channel in listed if " = " in channel]
+    if channels:
+        section.tables.append(_channels_table(channels))
+    return section
+
+
+def _facts_table(facts: Facts) -> HtmlTable:
+    names = list(METADATA)
+    keys = [k for k in facts if k not in _SHOWN_ABOVE]
+    keys = [k for k in keys if not (k.endswith("_stderr") and k[:-7] in facts)]
+    keys.sort(key=lambda key: names.index(key) if key in METADATA else _LAST)
+    rows = []
+    for key in keys:
+        fact, error = facts[key], facts.get(f"{key}_stderr")
+        meaning = METADATA[key].meaning if key in METADATA else key
+        text = fact.text + ("" if error is None else _plus_minus(fact.value, error))
+        rows.append(
+            [
+                words(meaning[:1].upper() + meaning[1:]),
+                words(text),
+                Cell(key, key, "code"),
+                words(fact.source),
+            ]
+        )
+    columns = [
+        HtmlColumn("Quantity"),
+        HtmlColumn("Value"),
+        HtmlColumn("Key"),
+        HtmlColumn("Where from"),
+    ]
+    return HtmlTable("The experiment: sample, instrument and settings", columns, rows)
+
+
+def _plus_minus(value: float | str | bool, error: Fact) -> str:
+    """Standard error behind a value, in percent where that can be said."""
+    if isinstance(value, float) and isinstance(error.value, float) and value:
+        return f" ± {measure(100.0 * error.value / abs(value), '%', 2)}"
+    return f" ± {error.text}"
+
+
+def _channels_table(channels: list[str]) -> HtmlTable:
+    rows = []
+    for channel in channels:
+        name, _, original = channel.partition(" = ")
+        entry = CHANNELS.get(name)
+        rows.append(
+            [Cell(name, name, "code"), words(entry.meaning if entry else ""), words(original)]
+        )
+    columns = [HtmlColumn("Signal"), HtmlColumn("Meaning"), HtmlColumn("Called in the file")]
+    return HtmlTable("Signals, and what the file calls them", columns, rows)
+
+
+def provenance_section(results: xr.Dataset, own: dict[str, str]) -> Section:
+    """Originals, versions, recipe and experiment: what it takes to make the results again.
+
+    Parameters
+    ----------
+    results : Dataset
+    own : dict
+        Name and hash of the file of results, if there is one.
+    """
+    section = Section(title="How the results were made", anchor="made")
+    version = str(results.attrs.get("nrm_plugin_version", ""))
+    section.words.append(
+        f"Processed by nrm-plugin {version or 'of an unknown version'}. The recipe and the "
+        "calibrations below, applied to the originals with these hashes, give the same numbers "
+        "again: `nrm recipe RESULTS.h5 -o recipe.toml`, then `nrm process --recipe recipe.toml`."
+    )
+    section.tables.append(_sources(results, own))
+    recipe = str(results.attrs.get("recipe", ""))
+    experiment = str(results.attrs.get("experiment", ""))
+    for title, text in (("Recipe", recipe), ("Experiment", experiment)):
+        if text.strip():
+            section.texts.append((title, text))
+        else:
+            section.words.append(f"The results hold no {title.lower()}.")
+    return section
+
+
+def _sources(results: xr.Dataset, own: dict[str, str]) -> HtmlTable:
+    names, hashes, readers = (
+        texts(results, name) for name in ("source_name", "source_sha256", "source_importer")
+    )
+    rows = []
+    for i, name in enumerate(names):
+        rows.append(
+            [
+                words("original"),
+                words(name),
+                words(readers[i] if i < len(readers) else ""),
+                Cell(hashes[i] if i < len(hashes) and hashes[i] else "not known", "", "hash"),
+            ]
+        )
+    rows += [
+        [words("potential"), words(text), words(""), words("")]
+        for text in texts(results, "potential_source")
+    ]
+    if own:
+        rows.append(
+            [
+                words("results"),
+                words(own["name"]),
+                words("nrm-plugin"),
+                Cell(own["sha256"], "", "hash"),
+            ]
+        )
+    if not rows:
+        rows = [[words("original"), words("not known"), words(""), words("")]]
+    columns = [HtmlColumn("What"), HtmlColumn("File"), HtmlColumn("Read by"), HtmlColumn("SHA-256")]
+    return HtmlTable("Files", columns, rows)
