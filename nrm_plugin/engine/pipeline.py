@@ -42,8 +42,8 @@ from nrm_plugin.store.read_results import open_results
 from nrm_plugin.store.write_results import Results
 from nrm_plugin.variables import BIT, CONTACT, LATERAL, Variable
 
-#: Samples in work at once, all threads together.
-_IN_WORK = 1 << 21
+#: Samples in work at once: all threads together, and each of them.
+_IN_WORK, _IN_BLOCK = 1 << 21, 1 << 20
 
 Progress = Callable[[int, int], None]
 
@@ -318,7 +318,7 @@ def _pieces(
         for first in range(begin, curves.n_curves, block):
             yield first, min(first + block, curves.n_curves)
         return
-    for first, stop in curves.blocks(_IN_WORK // _workers(threads)):
+    for first, stop in curves.blocks(min(_IN_WORK // _workers(threads), _IN_BLOCK)):
         if stop > begin:
             yield max(first, begin), stop
 

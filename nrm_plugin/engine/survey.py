@@ -36,6 +36,9 @@ _TOO_UNSURE = 0.05
 _LARGEST_P = 1e-6
 _SMALLEST_FRINGE = 0.02e-9
 
+#: Samples whose spectrum is taken at once.
+_TRANSFORMED = 1 << 18
+
 #: Part of a baseline that a fringe is fitted to: its end may already feel a layer.
 _FRINGE_PART = 0.9
 
@@ -163,16 +166,18 @@ def correlation(block: Block, longest: int = 200) -> FloatArray:
     if not len(block.in_phase) or longest < 2:
         return np.ones(1)
     total = np.zeros(longest)
-    for a, b in zip(block.begin[:-1], block.begin[1:], strict=True):
-        n = (b - a) // 3
-        if n < 4 * longest // 3:
-            continue
-        x = block.in_phase[a : a + n]
-        x = x - x.mean()
-        if not np.isfinite(x).all():
-            continue
-        spectrum = np.abs(np.fft.rfft(x, 2 * n)) ** 2
-        total += np.fft.irfft(spectrum)[:longest] / (n - np.arange(longest))
+    parts = (block.begin[1:] - block.begin[:-1]) // 3
+    for n in np.unique(parts[parts >= 4 * longest // 3]):
+        begins = block.begin[:-1][parts == n]
+        table = block.in_phase[begins[:, None] + np.arange(n)]
+        table -= table.mean(1, keepdims=True)
+        table = table[np.isfinite(table).all(1)]
+        # As many zeros behind the samples as there are lags, and a length that is fast.
+        length = 1 << int(n + longest - 1).bit_length()
+        power = np.zeros(length // 2 + 1)
+        for some in np.array_split(table, len(table) * length // _TRANSFORMED + 1):
+            power += (np.abs(np.fft.rfft(some, length)) ** 2).sum(0)
+        total += np.fft.irfft(power)[:longest] / (n - np.arange(longest))
     if total[0] <= 0.0:
         return np.ones(1)
     rho = total / total[0]
@@ -191,10 +196,10 @@ def fringe(block: Block, ends: IntArray) -> float:
     if n_curves < 2:
         return 0.0
     u = np.linspace(0.0, 1.0, n)
-    none = _left(u, table, 0.0)
+    none = float(_left(u, table, np.zeros(1))[0])
 
     def left(cycles: FloatArray) -> FloatArray:
-        return np.array([_left(u, table, 2 * np.pi * c) for c in cycles])
+        return _left(u, table, 2 * np.pi * cycles)
 
     cycles = np.arange(0.6, 16.0, 0.05)
     remains = left(cycles)
@@ -244,10 +249,12 @@ def _uneven(u: FloatArray, table: FloatArray, wave: float) -> float:
     return 1.4826 * float(np.median(np.abs(size - middle))) / middle if middle else np.inf
 
 
-def _left(u: FloatArray, table: FloatArray, wave: float) -> float:
-    """Sum of squares that a line, and a sine and cosine, leave of all curves."""
-    columns = [np.ones_like(u), u]
-    if wave:
-        columns += [np.sin(wave * u), np.cos(wave * u)]
-    q, _ = np.linalg.qr(np.stack(columns, axis=1))
-    return float(np.sum(table**2) - np.sum((table @ q) ** 2))
+def _left(u: FloatArray, table: FloatArray, waves: FloatArray) -> FloatArray:
+    """Sums of squares that a line, and sine and cosine of each wave number, leave of all curves."""
+    columns = [np.ones((len(waves), len(u))), np.broadcast_to(u, (len(waves), len(u)))]
+    if waves.any():
+        phase = waves[:, None] * u
+        columns += [np.sin(phase), np.cos(phase)]
+    q, _ = np.linalg.qr(np.stack(columns, axis=-1))
+    left: FloatArray = np.sum(table**2) - np.sum((table @ q) ** 2, axis=(1, 2))
+    return left

@@ -26,4 +26,4 @@ def built(held: dict[str, Any]) -> CurveSet:
     table["curve"] = np.repeat(np.arange(n), len(about["segments"]))
     for k, key in enumerate(("start", "stop", "kind")):
         table[key] = np.tile([s[k] for s in about["segments"]], n)
-    return CurveSet(rows, channels, about["metadata"], segments_from=lambda: table)
+    return CurveSet(rows, channels, metadata=about["metadata"], segments_from=lambda: table)
