@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,7 @@ if sys.version_info < OLDEST:
     )
 
 ROOT = Path(__file__).resolve().parent
+KERNELS = ROOT / "nrm_plugin" / "kernels"
 VENV = ROOT / ".venv"
 STAMP = VENV / "nrm-run.json"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
@@ -76,7 +78,8 @@ def main(arguments: list[str]) -> int:
     if command in ("-h", "--help"):
         print(__doc__)
         return 0
-    if command not in ("demo", "test", "check") or (command == "check" and len(arguments) > 1):
+    alone = command in ("check", "wheels")
+    if command not in ("demo", "test", "check", "wheels") or (alone and len(arguments) > 1):
         print(__doc__, file=sys.stderr)
         return 2
     prepare("" if command == "demo" else "test")
@@ -118,9 +121,30 @@ def prepare(extra: str) -> None:
         stop(f"cannot set up {VENV}: {error}")
 
 
+def make_wheels() -> int:
+    """Make the source distribution and a wheel of every platform that the library is built for."""
+    targets = runpy.run_path(str(KERNELS / "build.py"))["TARGETS"]
+    jobs = [("the source distribution", ["--sdist"], "")]
+    jobs += [(f"the wheel of {name}", ["--wheel"], name) for name in targets]
+    for what, options, target in jobs:
+        say(what)
+        variables = environment()
+        if target:
+            variables["NRM_TARGET"] = target
+        done = subprocess.run(
+            [PYTHON, "-m", "build", *options], cwd=ROOT, env=variables, check=False
+        )
+        if done.returncode:
+            return done.returncode
+    return 0
+
+
 def fingerprint() -> str:
-    """Return a hash of what an installation depends on: pyproject.toml and the version."""
+    """Return a hash of what an installation depends on: settings, version, sources in C."""
     digest = hashlib.sha256((ROOT / "pyproject.toml").read_bytes())
+    built = [ROOT / "hatch_build.py", KERNELS / "build.py", *KERNELS.glob("*.[ch]")]
+    for path in sorted(built):
+        digest.update(path.read_bytes())
     source = (ROOT / "nrm_plugin" / "__init__.py").read_text(encoding="utf-8")
     version = re.search(r"^__version__.*$", source, re.MULTILINE)
     digest.update(version.group().encode() if version else b"")

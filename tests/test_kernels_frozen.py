@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nrm_plugin import kernels
+from nrm_plugin import kernels, process
 from nrm_plugin.engine.signals import Block, parts, plan, read_block
 from nrm_plugin.engine.survey import survey
 from nrm_plugin.recipe import Recipe
@@ -199,3 +199,23 @@ def test_small_kernels() -> None:
     fit, gap = kernels.trend_filter(z, values, weight, held["limit"])
     np.testing.assert_allclose(fit, expected, rtol=1e-9)
     assert gap == pytest.approx(float(held["gap"]), rel=1e-6)
+
+
+def test_results_of_process() -> None:
+    """From the curves to the results, survey and flags among them."""
+    for name in ("layers", "spoilt"):
+        frozen = Frozen(name)
+        results = process(built(frozen.held), frozen.recipe)
+        for key in (key for key in frozen.held if key.startswith("results_")):
+            found, expected = results[key.removeprefix("results_")].values, frozen.held[key]
+            assert found.dtype == expected.dtype
+            np.testing.assert_array_equal(np.isnan(found), np.isnan(expected), err_msg=key)
+            if key == "results_quality":
+                np.testing.assert_array_equal(found, expected)
+            elif found.dtype == np.float64:
+                np.testing.assert_allclose(found, expected, rtol=1e-9, atol=TINY, err_msg=key)
+            else:  # single precision: its last bit, where a profile crosses zero that of the rest
+                scale = np.nanmax(np.abs(expected))
+                np.testing.assert_allclose(
+                    found, expected, rtol=1e-6, atol=1e-9 * scale, err_msg=key
+                )

@@ -19,8 +19,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 
@@ -36,8 +36,7 @@ WARNINGS = [
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """A platform that wheels are made for.
 
     Attributes

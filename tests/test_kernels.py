@@ -1,0 +1,253 @@
+"""The compiled library: whatever comes in, it stays inside its arrays, and says what is wrong.
+
+With NRM_SANITIZED=1 the tests of hostile numbers run a second time in a process whose library is
+compiled with AddressSanitizer and UndefinedBehaviorSanitizer.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nrm_plugin import kernels
+from nrm_plugin.errors import LibraryError
+from nrm_plugin.kernels import build
+
+FEW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+#: What no measurement should hold, and what one may.
+NUMBERS = st.one_of(
+    st.sampled_from([0.0, -0.0, np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, 1e-9, -1e-9]),
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.floats(-1e-7, 1e-7),
+)
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def spoilt(rng: np.random.Generator, n: int, odd: list[float]) -> np.ndarray:
+    """A ramp with noise, of which some samples are odd."""
+    values = np.linspace(300e-9, -50e-9, n) + rng.normal(0.0, 1e-9, n)
+    where = rng.integers(0, max(n, 1), min(len(odd), n))
+    values[where] = odd[: len(where)]
+    return values
+
+
+def any_record(rng: np.random.Generator, dtype: np.dtype[np.void], odd: list[float]) -> Any:
+    """A record of a kind with odd values."""
+    made = np.zeros((), dtype)
+    for name in dtype.names or ():
+        made[name] = odd[rng.integers(len(odd))] if odd and rng.random() < 0.5 else rng.normal()
+    return made
+
+
+ODD = st.lists(NUMBERS, min_size=1, max_size=12)
+LENGTHS = st.lists(st.integers(0, 400), min_size=0, max_size=5)
+
+
+@FEW
+@given(lengths=LENGTHS, odd=ODD, seed=SEEDS)
+def test_contacts_and_profiles_of_anything(lengths: list[int], odd: list[float], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    begin = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    n = int(begin[-1])
+    x, y, re, im = (spoilt(rng, n, odd) for _ in range(4))
+    how = any_record(rng, kernels.CONTACT_SETTINGS, odd)
+    contacts, clean = kernels.find_contacts(begin, x, y, how)
+    assert len(contacts) == len(lengths)
+    assert len(clean) == n
+    for i, length in enumerate(lengths):
+        if length < 48:
+            assert np.isnan(contacts["contact"][i])
+    if rng.random() < 0.5:  # contacts as a plugin might make them
+        for i in range(len(contacts)):
+            contacts[i] = any_record(rng, kernels.CONTACT, odd)
+    checks = kernels.check_lateral(begin, clean, re, im, contacts)
+    assert set(np.unique(checks["missing"])) <= {0.0, 1.0}
+    own = np.zeros(len(lengths), kernels.CURVE)
+    for i in range(len(own)):
+        own[i] = any_record(rng, kernels.CURVE, odd)
+    depth = np.sort(rng.uniform(0.0, 60e-9, rng.integers(0, 30)))
+    if len(depth) and rng.random() < 0.3:
+        depth[rng.integers(len(depth))] = odd[0]
+    correlation = rng.normal(size=rng.integers(1, 250))
+    for method in range(len(kernels.METHODS)):
+        profile = any_record(rng, kernels.PROFILE_SETTINGS, odd)
+        profile["method"] = method
+        for lateral in ((re, im), None):
+            found, valid = kernels.profiles(
+                profile, begin, x, clean, lateral, contacts, own, correlation, depth
+            )
+            assert found.shape == (len(lengths), 7, len(depth))
+            assert len(valid) == len(lengths)
+    kernels.tail_slopes(begin, x, y, np.array([1, 12, 40, 10**12, -3]))
+    kernels.rough_baselines(begin, x, y)
+
+
+@FEW
+@given(
+    kind=st.sampled_from(["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8", "f2", "?"]),
+    lengths=LENGTHS,
+    data=st.binary(min_size=0, max_size=4096),
+    odd=ODD,
+    seed=SEEDS,
+)
+def test_a_pass_over_random_bytes(
+    kind: str, lengths: list[int], data: bytes, odd: list[float], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    raw = np.resize(np.frombuffer(data or b"\0", np.uint8), 8 * (sum(lengths) + 1))
+    if kind == "?":
+        raw = raw & 1
+    numbers = raw.view(kind)[: sum(lengths)].copy()
+    signal = kernels.RawSignal(numbers=numbers, gain=odd[0], offset=odd[-1], limit=1e-2)
+    job = kernels.Job(
+        turn=0.6 + 0.8j,
+        backwards=bool(seed % 2),
+        contact=any_record(rng, kernels.CONTACT_SETTINGS, odd),
+        profile=any_record(rng, kernels.PROFILE_SETTINGS, [float(seed % 3)]),
+        modulus=any_record(rng, kernels.MODULUS_SETTINGS, odd),
+        correlation=np.ones(1),
+        depth=np.linspace(0.0, 50e-9, 11),
+        shape=np.full(11, 1.25, np.float32),
+    )
+    length = np.array(lengths, np.int64)
+    first = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)[: len(length)]
+    own = np.zeros(len(length), kernels.CURVE)
+    own["cosine"] = 1.0
+    for lateral in ((signal, signal), None):
+        made = kernels.process(job, signal, signal, lateral, first, length, own)
+        assert made.rows.shape == (15 if lateral else 1, len(length), 11)
+    if len(length):
+        for wrong in (-1, len(numbers) + 1, 2**62):
+            with pytest.raises(ValueError, match="lengths"):
+                kernels.process(job, signal, signal, None, first + wrong, length + 1, own)
+
+
+@FEW
+@given(values=st.lists(NUMBERS, max_size=60), cuts=st.lists(st.integers(0, 60), max_size=4))
+def test_streams_do_not_depend_on_how_they_are_cut(values: list[float], cuts: list[int]) -> None:
+    stream = np.array(values, float)
+    edges = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    results = []
+    for parts in ([0, len(stream)], edges):
+        carry, means = np.zeros((), kernels.OPEN_BIN), np.empty(len(stream))
+        done = 0
+        for a, b in pairwise(parts):
+            done += kernels.bin_means(stream[a:b], 4, carry, means[done:])
+        results.append(means[:done])
+    assert len(results[0]) == len(stream) // 4
+    np.testing.assert_array_equal(*results)
+
+
+def test_wrong_arrays_are_refused() -> None:
+    begin = np.array([0, 100, 50])
+    signals = np.zeros(100), np.zeros(100)
+    how = np.zeros((), kernels.CONTACT_SETTINGS)
+    with pytest.raises(ValueError, match="lengths"):
+        kernels.find_contacts(begin, *signals, how)
+    with pytest.raises(ValueError, match="lengths"):
+        kernels.find_contacts(np.array([0, 101]), *signals, how)
+    with pytest.raises(ValueError, match="in one piece"):
+        kernels.find_contacts(np.array([0, 100]), signals[0][:50], signals[1], how)
+    with pytest.raises(ValueError, match="fields are"):
+        kernels.record(kernels.OPEN_BIN, sum=0.0)
+    with pytest.raises(ValueError, match="no room"):
+        kernels.bin_means(np.zeros(8), 2, np.zeros((), kernels.OPEN_BIN), np.empty(3))
+
+
+def test_another_library_than_the_sources_make_is_named(tmp_path: Path) -> None:
+    """A copy of the package's folder: as it is, with other sources, and without a library."""
+    folder = tmp_path / "kernels"
+    shutil.copytree(build.HERE, folder)
+    library = build.library_path(folder)
+    program = "import nrm_plugin, sys; nrm_plugin.__path__.insert(0, sys.argv[1]); import nrm_plugin.kernels"
+
+    def load() -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stderr
+
+    assert load() == ""
+    source = folder / "library.c"
+    source.write_text(source.read_text() + "/* changed */\n")
+    assert f"{LibraryError.__name__}: the compiled library {library} was built from other" in load()
+    library.unlink()
+    assert f"{library} is missing. In a checkout `python3 run.py`" in load()
+
+
+def test_the_library_exports_what_the_header_says(tmp_path: Path) -> None:
+    nm = shutil.which("nm")
+    if nm is None or sys.platform != "linux":
+        pytest.skip("needs nm, on Linux")
+    words = [nm, "-D", "--defined-only", "--format=just-symbols", str(build.library_path())]
+    exported = set(subprocess.run(words, check=True, capture_output=True, text=True).stdout.split())
+    header = (build.HERE / "nrm_kernels.h").read_text()
+    declared = {
+        line.split("(")[0].split()[-1].lstrip("*")
+        for line in header.splitlines()
+        if line.startswith("NRM_EXPORT ")
+    }
+    assert exported == declared
+
+
+@pytest.mark.slow
+def test_hostile_numbers_under_sanitizers(tmp_path: Path) -> None:
+    """Run this file's other tests with a library that stops at the first wrong access."""
+    if os.environ.get("NRM_SANITIZED") or not build.system_compiler() or sys.platform != "linux":
+        pytest.skip("needs a compiler with sanitizers, on Linux")
+    folder = tmp_path / "kernels"
+    shutil.copytree(build.HERE, folder)
+    build.compile_library(build.library_path(folder), sanitize=True)
+    preload = [
+        subprocess.run(
+            [*build.system_compiler(), f"-print-file-name={name}"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        for name in ("libasan.so", "libubsan.so")
+    ]
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        f"import nrm_plugin\nnrm_plugin.__path__.insert(0, {str(tmp_path)!r})\n"
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-k",
+            "anything or bytes or cut",
+            __file__,
+        ],
+        cwd=Path(__file__).parents[1],
+        env={
+            **os.environ,
+            "NRM_SANITIZED": "1",
+            "PYTHONPATH": str(site),
+            "LD_PRELOAD": " ".join(preload),
+            "ASAN_OPTIONS": "detect_leaks=0",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "3 passed" in done.stdout
