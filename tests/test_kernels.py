@@ -169,7 +169,8 @@ def test_another_library_than_the_sources_make_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "kernels"
     shutil.copytree(build.HERE, folder)
     library = build.library_path(folder)
-    program = "import nrm_plugin, sys; nrm_plugin.__path__.insert(0, sys.argv[1]); import nrm_plugin.kernels"
+    program = "import nrm_plugin, sys; nrm_plugin.__path__.insert(0, sys.argv[1])\n"
+    program += "import nrm_plugin.kernels"
 
     def load() -> str:
         done = subprocess.run(
