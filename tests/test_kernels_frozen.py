@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ import pytest
 from nrm_plugin import kernels, process
 from nrm_plugin.engine.signals import Block, parts, plan, read_block
 from nrm_plugin.engine.survey import survey
+from nrm_plugin.kernels import build
 from nrm_plugin.recipe import Recipe
 
 from .frozen.curves import built
@@ -199,6 +204,53 @@ def test_small_kernels() -> None:
     fit, gap = kernels.trend_filter(z, values, weight, held["limit"])
     np.testing.assert_allclose(fit, expected, rtol=1e-9)
     assert gap == pytest.approx(float(held["gap"]), rel=1e-6)
+
+
+def bits(*arrays: np.ndarray) -> bytes:
+    """Bytes of all numbers; one nan is as good as another."""
+    numbers = np.concatenate([array.reshape(-1).view(np.float64) for array in arrays])
+    return np.where(np.isnan(numbers), np.nan, numbers).tobytes()
+
+
+@pytest.mark.slow
+def test_an_arm_processor_finds_the_same_bits(tmp_path: Path) -> None:
+    """The library for ARM, under an emulator, on all curves of the frozen files."""
+    emulator = shutil.which("qemu-aarch64")
+    if emulator is None or not importlib.util.find_spec("ziglang"):
+        pytest.skip("needs qemu-aarch64 (Debian: qemu-user) and ziglang")
+    program = tmp_path / "driver"
+    sources = [str(path) for path in build.sources() if path.suffix == ".c"]
+    words = [sys.executable, "-m", "ziglang", "cc", "-target", "aarch64-linux-musl", "-static"]
+    words += [*build.OPTIONS, *build.WARNINGS, f"-I{build.HERE}", *sources]
+    driver = Path(__file__).with_name("kernels_driver.c")
+    subprocess.run([*words, str(driver), "-o", str(program)], check=True)
+    for name in CASES:
+        frozen = Frozen(name)
+        for direction in frozen.directions:
+            block = frozen.block(direction)
+            signals = lateral(block)
+            if signals is None:
+                continue
+            how, own = frozen.contact_settings(direction), frozen.own(direction)
+            rho, depth = frozen(direction, "correlation"), frozen(direction, "depth")
+            contacts, clean = kernels.find_contacts(
+                block.begin, block.height, block.deflection, how
+            )
+            checks = kernels.check_lateral(block.begin, clean, *signals, contacts)
+            sizes = np.array([len(block), len(clean), len(depth), len(rho)])
+            for method in kernels.METHODS:
+                settings = frozen.profile_settings(direction, method)
+                found, valid = kernels.profiles(
+                    settings, block.begin, block.height, clean, signals, contacts, own, rho, depth
+                )
+                arrays = (sizes, block.begin, how, settings, block.height, block.deflection)
+                data = b"".join(a.tobytes() for a in (*arrays, *signals, own, rho, depth))
+                done = subprocess.run(
+                    [emulator, program], input=data, capture_output=True, check=True
+                )
+                assert bits(np.frombuffer(done.stdout)) == bits(
+                    contacts, clean, checks, found, valid
+                )
 
 
 def test_results_of_process() -> None:
