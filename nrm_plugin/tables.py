@@ -89,7 +89,8 @@ def locations(x: AnyArray, y: AnyArray, tolerance: float = 1e-9) -> AnyArray:
     known = np.isfinite(x) & np.isfinite(y)
     if not known.any():
         return np.arange(n)
-    cells = np.stack([np.round(x / tolerance), np.round(y / tolerance)], axis=1)
+    with np.errstate(over="ignore"):  # positions of 1e300 m, in a damaged file
+        cells = np.stack([np.round(x / tolerance), np.round(y / tolerance)], axis=1)
     cells[~known] = np.nan
     _, first, inverse = np.unique(cells[known], axis=0, return_index=True, return_inverse=True)
     order = np.argsort(np.argsort(first))

@@ -17,6 +17,13 @@ from nrm_plugin.cli.info import describe
 from nrm_plugin.hookspecs import Importer
 
 
+def rewrite(path: Path, data: bytes | bytearray) -> None:
+    """Give a file other bytes, in its place: a tenth of the time of making it anew."""
+    with path.open("r+b" if path.exists() else "wb") as file:
+        file.write(data)
+        file.truncate()
+
+
 @dataclass(frozen=True)
 class Bounds:
     """How long an importer may take, and how much memory beyond the file's own size.
@@ -55,7 +62,10 @@ class Bounds:
         The importer itself opens what it knows: `nrm.open` turns any exception into one of ours,
         and a fault would pass unseen.
         """
-        head = path.read_bytes()[:4096] if path.is_file() else b""
+        head = b""
+        if path.is_file():
+            with path.open("rb") as file:
+                head = file.read(4096)
         score = self.importer.sniff(head, path)
         assert 0 <= score <= 100
         curves = nrm.open(path) if self.asks and not score else self.importer.open(path)

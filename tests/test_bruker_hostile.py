@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bounds import Bounds
+from bounds import Bounds, rewrite
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,6 +27,7 @@ from writers.nanoscope import (
 
 import nrm_plugin as nrm
 from nrm_importers.bruker import BrukerImporter
+from nrm_importers.bruker.header import HeaderSection
 from nrm_plugin.cli import main
 
 EXAMPLES = int(os.environ.get("NRM_FUZZ_EXAMPLES", "0"))  # 0: few, and always the same
@@ -99,6 +100,8 @@ few = pytest.mark.parametrize("make", FEW, ids=lambda make: make.__name__)
 
 BOUNDS = Bounds(BrukerImporter(), asks=True)
 use, survives, refused = BOUNDS.use, BOUNDS.survives, BOUNDS.refused
+HEADER_TEXT = HeaderSection.text
+CIAO = re.compile(r"^\\(@(\d+:)?)?")  # what stands before a key
 
 
 def same(a: nrm.CurveSet, b: nrm.CurveSet) -> bool:
@@ -118,12 +121,34 @@ def header_of(path: Path) -> tuple[str, bytes]:
 
 
 def with_header(path: Path, text: str, rest: bytes) -> Path:
-    """Write a file with another header, the data staying where they are if they can."""
+    """Write a file with another header, its size and the data staying as they are if they can."""
     head = text.encode("cp1252", "replace")
-    grown = len(head) - len(header_of(path)[0])
+    grown = len(head) + len(rest) - path.stat().st_size
     data = rest[grown:] if grown >= 0 else bytes(-grown) + rest
-    path.write_bytes(head + data)
+    rewrite(path, head + data)
     return path
+
+
+def lines_asked_for(path: Path) -> list[bool]:
+    """Which lines of a header the importer asks for while the file opens and is used.
+
+    Lines that it does not ask for are copied and searched as text, whatever stands in them: files
+    that differ in nothing else are read alike.
+    """
+    asked: set[tuple[str, str]] = set()
+
+    def text(section: HeaderSection, *keys: str) -> str | None:
+        for key in keys:
+            if (value := HEADER_TEXT(section, key)) is not None:
+                asked.add((key.lstrip("@").lower(), value))
+                return value
+        return None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HeaderSection, "text", text)
+        use(path)
+    lines = [line.partition(":") for line in header_of(path)[0].split("\r\n")]
+    return [(CIAO.sub("", key).lower(), value.strip()) in asked for key, _, value in lines]
 
 
 # ------------------------------------------------------------------ cut files
@@ -143,7 +168,7 @@ def test_no_part_of_a_file_opens(tmp_path: Path, make: Callable[[Path], Path]) -
     short = tmp_path / "short.pfc"
     whole_maps = {len(data) - k * 15 * 4 for k in (1, 2, 3)} if make is volume_with_maps else set()
     for length in cuts(len(data), data.index(b"\x1a"), 60):
-        short.write_bytes(data[:length])
+        rewrite(short, data[:length])
         if length not in whole_maps:
             refused(short)
 
@@ -165,7 +190,7 @@ def test_part_of_an_export_opens_only_if_no_number_is_lost(tmp_path: Path) -> No
     short = tmp_path / "short.txt"
     opened = 0
     for length in cuts(len(data), data.index(b"list end"), 100):
-        short.write_bytes(data[:length])
+        rewrite(short, data[:length])
         curves = survives(short)
         assert curves is None or same(curves, whole)
         opened += curves is not None
@@ -180,11 +205,11 @@ def test_no_part_of_a_real_file_opens(real_files: Path, tmp_path: Path, name: st
     # Three maps of 16 x 16 lie behind the volume's data.
     whole_maps = {len(data) - k * 1024 for k in (1, 2, 3)} if "Egel2" in name else set()
     for length in cuts(len(data), data.index(b"\x1a"), 25):
-        short.write_bytes(data[:length])
+        rewrite(short, data[:length])
         if length not in whole_maps:
             refused(short)
     for k, length in enumerate(sorted(whole_maps)):
-        short.write_bytes(data[:length])
+        rewrite(short, data[:length])
         assert any(f"{k} more maps" in text for text in use(short).warnings) == (k > 0)
 
 
@@ -331,28 +356,39 @@ LAST_NUMBER = re.compile(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?(?=\D*$)")
 @few
 @pytest.mark.parametrize("odd", ODD, ids=lambda text: text[:6] or "none")
 def test_odd_numbers_in_every_line(tmp_path: Path, make: Callable[[Path], Path], odd: str) -> None:
+    """Every odd number in each line that is asked for; in each of the others one of them."""
     path = make(tmp_path / "f.pfc")
     text, rest = header_of(path)
+    asked = lines_asked_for(path)
     lines = text.split("\r\n")
     for i, line in enumerate(lines):
+        if not asked[i] and ODD[i % len(ODD)] != odd:
+            continue
         key, colon, value = line.partition(": ")
-        for pattern in (r"[-+]?\d[\d.]*(?:e[-+]?\d+)?", r"[-+]?\d[\d.]*(?=\D*$)"):
-            changed = re.sub(pattern, lambda _: odd, value, count=1)
-            if changed != value:
-                new = [*lines[:i], key + colon + changed, *lines[i + 1 :]]
-                survives(with_header(path, "\r\n".join(new), rest), memory=odd in HUGE)
+        changed = {
+            re.sub(pattern, lambda _: odd, value, count=1)
+            for pattern in (r"[-+]?\d[\d.]*(?:e[-+]?\d+)?", r"[-+]?\d[\d.]*(?=\D*$)")
+        }
+        for new in sorted(changed - {value}):
+            head = "\r\n".join([*lines[:i], key + colon + new, *lines[i + 1 :]])
+            survives(with_header(path, head, rest), memory=odd in HUGE)
 
 
 @few
 def test_lines_missing_or_doubled(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    """All changes of titles and of lines that are asked for, one of them of each other line."""
     path = make(tmp_path / "f.pfc")
     text, rest = header_of(path)
+    asked = lines_asked_for(path)
     lines = text.split("\r\n")
     for i, line in enumerate(lines[:-1]):
         key = line.partition(": ")[0]
-        for new in ([], [key], [key + ":"], [line, line], [line[1:]], [line.replace(" ", "")]):
-            text = "\r\n".join([*lines[:i], *new, *lines[i + 1 :]])
-            survives(with_header(path, text, rest), memory=False)
+        changes = [[], [key], [key + ":"], [line, line], [line[1:]], [line.replace(" ", "")]]
+        if ": " in line and not asked[i]:
+            changes = [changes[i % len(changes)]]
+        for new in changes:
+            head = "\r\n".join([*lines[:i], *new, *lines[i + 1 :]])
+            survives(with_header(path, head, rest), memory=False)
 
 
 @binary
@@ -585,5 +621,5 @@ def test_mutated_files(
     if data is not None:
         rest = mutated_bytes(rest, *data)
     path = place / f"mutant{suffix}"
-    path.write_bytes(head + rest)
+    rewrite(path, head + rest)
     survives(path)

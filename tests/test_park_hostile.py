@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bounds import Bounds
+from bounds import Bounds, rewrite
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from writers import park
@@ -75,7 +75,7 @@ def test_no_part_of_a_file_opens(tmp_path: Path, make: Callable[[Path], Path]) -
     rng = random.Random(len(data))
     lengths = [0, 1, 4, 8, 9, 11, 26, *range(len(data) - 40, len(data) - 2)]
     for length in lengths + [rng.randrange(len(data)) for _ in range(80)]:
-        short.write_bytes(data[:length])
+        rewrite(short, data[:length])
         refused(short)
 
 
@@ -86,7 +86,7 @@ def test_no_part_of_a_real_file_opens(real_files: Path, tmp_path: Path, name: st
     short = tmp_path / name
     rng = random.Random(len(data))
     for length in [0, 8, 300, len(data) - 1] + [rng.randrange(len(data)) for _ in range(25)]:
-        short.write_bytes(data[:length])
+        rewrite(short, data[:length])
         refused(short)
 
 
@@ -114,7 +114,7 @@ def test_odd_numbers_everywhere(tmp_path: Path, make: Callable[[Path], Path]) ->
     for span in spans:
         for offset in span if EXAMPLES else rng.sample(span, len(span) // 4):
             odd = rng.choice(ODD)
-            path.write_bytes(data[:offset] + odd + data[offset + 4 :])
+            rewrite(path, data[:offset] + odd + data[offset + 4 :])
             survives(path, memory=False)
 
 
@@ -134,7 +134,7 @@ def test_flipped_and_lost_bytes(tmp_path: Path, make: Callable[[Path], Path]) ->
                 del changed[at : at + rng.choice([1, 4, 40])]
             else:
                 changed[at:at] = rng.randbytes(rng.choice([1, 4, 40]))
-        path.write_bytes(changed)
+        rewrite(path, changed)
         survives(path, memory=False)
 
 
