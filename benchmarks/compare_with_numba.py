@@ -92,28 +92,26 @@ def in_memory(path: Path, n_curves: int, times: int) -> None:
 def from_file_to_file(path: Path, n_curves: int, times: int) -> None:
     """Compare all that `process` does."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        results = []
+        names = [Path(folder) / "numba.h5", Path(folder) / "c.h5"]
 
         def run(out: Path) -> None:
-            results.append(nrm.process(converted(path), out=out, threads=1))
+            nrm.process(converted(path), out=out, threads=1).close()
 
         def theirs() -> None:
             with patch.object(pipeline._Work, "block", numba_engine.block):
-                run(Path(folder) / "numba.h5")
+                run(names[0])
 
-        compare(
-            "process, from a file to a file", theirs, lambda: run(Path(folder) / "c.h5"),
-            n_curves, times,
-        )  # fmt: skip
-        old, new = results[0].load(), results[1].load()
+        what = "process, from a file to a file"
+        compare(what, theirs, lambda: run(names[1]), n_curves, times)
+        old, new = (nrm.open_results(name).load() for name in names)
         moved = np.nanmax(np.abs(old.contact_height - new.contact_height))
         flags = int((old.quality != new.quality).sum())
         off = np.nanmax(np.abs(new.storage_modulus / old.storage_modulus - 1.0))
         holes = int((np.isnan(old.storage_modulus) != np.isnan(new.storage_modulus)).sum())
         print(f"contacts differ by {moved * 1e9:.1g} nm, moduli by {off:.1g} of their size,")
         print(f"{flags} flags, and {holes} places where there is a value or none")
-        for one in results:
-            one.close()
+        old.close()
+        new.close()
 
 
 def main() -> None:
