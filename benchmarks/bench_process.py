@@ -98,7 +98,7 @@ def make_file(
     CurveSet(
         rows,
         channels,
-        dict(curves.metadata),
+        metadata=dict(curves.metadata),
         segments_from=lambda: segments(n_curves, samples, retract),
     ).save(path)
     return path

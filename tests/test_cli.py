@@ -491,6 +491,7 @@ def test_plugins() -> None:
             "calibrations",
             "lockins",
             "potential_logs",
+            "offers",
             "failure",
         }
         for p in listed

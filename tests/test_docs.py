@@ -306,7 +306,8 @@ def test_commands_are_documented():
 def test_options_are_documented(name):
     command = cli.main.get_command(click.Context(cli.main), name)
     text = section(ROOT / "docs" / "command-line.md", f"`nrm {name}`")
-    options = [p for p in command.params if isinstance(p, click.Option)]
+    params = command.get_params(click.Context(command))
+    options = [p for p in params if isinstance(p, click.Option) and "--help" not in p.opts]
     documented = re.findall(r"^\| `(-.*?)` \|", text, re.M)
     shown = []
     for option in options:
@@ -346,8 +347,9 @@ def test_variables_and_flags_of_results_are_documented():
 
 
 def test_warnings_that_are_explained_exist():
-    folder = ROOT / "importers" / "nrm_importers" / "bruker"
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.py"))]
+    folder = ROOT / "importers" / "nrm_importers"
+    paths = [folder / "metadata.py", *sorted((folder / "bruker").glob("*.py"))]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
     texts = [
         node.value
         for tree in trees

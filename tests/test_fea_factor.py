@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from nrm_plugin.cli import main
-from nrm_plugin.engine import shape
+from nrm_plugin.engine import shape_factor as shape
 from nrm_plugin.errors import CorruptFile, InvalidInput, MissingFile, OutputError, RecipeError
 from nrm_plugin.fea import (
     Layer,

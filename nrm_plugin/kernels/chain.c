@@ -14,23 +14,31 @@ static float root_of_squares(float a, float b) {
 }
 
 /* A gradient in single precision, and the modulus that it stands for. */
-static void scaled(const double *gradient, int64_t m, const float *shape, float amplitude,
-                   float *NRM_RESTRICT single, float *NRM_RESTRICT modulus) {
+static void scaled(const double *NRM_RESTRICT gradient, int64_t m,
+                   const float *NRM_RESTRICT per_gradient, float *NRM_RESTRICT single,
+                   float *NRM_RESTRICT modulus) {
     for (int64_t g = 0; g < m; g++) {
-        const float per_gradient = 1.0f / (4.0f * shape[g] * amplitude);
         single[g] = (float)gradient[g];
-        modulus[g] = single[g] * per_gradient;
+        modulus[g] = single[g] * per_gradient[g];
     }
+}
+
+/* 1 / (4 r_g A) at every depth; NULL without memory. */
+static float *per_gradients(const nrm_modulus_settings *settings, const float *shape, int64_t m) {
+    float *per_gradient = malloc(((size_t)m + 1) * sizeof *per_gradient);
+    for (int64_t g = 0; per_gradient && g < m; g++)
+        per_gradient[g] = 1.0f / (4.0f * shape[g] * (float)settings->amplitude);
+    return per_gradient;
 }
 
 /* Eq. 5: E* = dF* / dz_l / (4 r_g A) with z_l = -z_p; Eq. 6: G* = E* / 2 (1 + nu); Eq. 7, for any
  * Poisson ratio: eta = G'' / (2 pi f). Row v of this curve begins at row + v * apart. */
 static void moduli_of(const nrm_modulus_settings *settings, bool lateral, int64_t m,
-                      const double *found, const float *shape, float *row, int64_t apart) {
+                      const double *found, const float *per_gradient, float *row, int64_t apart) {
     for (int64_t g = 0; g < m; g++) row[NRM_FORCE_NORMAL * apart + g] = (float)found[g];
     if (!lateral) return;
     const double per_shear = 2.0 * (1.0 + settings->poisson_ratio);
-    const float amplitude = (float)settings->amplitude, shear = (float)per_shear;
+    const float shear = (float)per_shear;
     const float per_loss =
         (float)(1.0 / (per_shear * 2.0 * 3.141592653589793 * settings->frequency));
     const double *gradient_x = found + NRM_GRADIENT_X * m, *gradient_y = gradient_x + m;
@@ -39,13 +47,13 @@ static void moduli_of(const nrm_modulus_settings *settings, bool lateral, int64_
         row[NRM_FORCE_IN_PHASE * apart + g] = (float)found[NRM_IN_PHASE * m + g];
         row[NRM_FORCE_QUADRATURE * apart + g] = (float)found[NRM_QUADRATURE * m + g];
     }
-    scaled(gradient_x, m, shape, amplitude, row + NRM_FORCE_GRADIENT_IN_PHASE * apart,
+    scaled(gradient_x, m, per_gradient, row + NRM_FORCE_GRADIENT_IN_PHASE * apart,
            row + NRM_STORAGE_MODULUS * apart);
-    scaled(stderr_x, m, shape, amplitude, row + NRM_FORCE_GRADIENT_IN_PHASE_STDERR * apart,
+    scaled(stderr_x, m, per_gradient, row + NRM_FORCE_GRADIENT_IN_PHASE_STDERR * apart,
            row + NRM_STORAGE_MODULUS_STDERR * apart);
-    scaled(gradient_y, m, shape, amplitude, row + NRM_FORCE_GRADIENT_QUADRATURE * apart,
+    scaled(gradient_y, m, per_gradient, row + NRM_FORCE_GRADIENT_QUADRATURE * apart,
            row + NRM_LOSS_MODULUS * apart);
-    scaled(stderr_y, m, shape, amplitude, row + NRM_FORCE_GRADIENT_QUADRATURE_STDERR * apart,
+    scaled(stderr_y, m, per_gradient, row + NRM_FORCE_GRADIENT_QUADRATURE_STDERR * apart,
            row + NRM_LOSS_MODULUS_STDERR * apart);
     const float *storage = row + NRM_STORAGE_MODULUS * apart;
     const float *storage_stderr = row + NRM_STORAGE_MODULUS_STDERR * apart;
@@ -65,9 +73,12 @@ static void moduli_of(const nrm_modulus_settings *settings, bool lateral, int64_
 int nrm_moduli(const nrm_modulus_settings *settings, int64_t lateral, int64_t n_curves,
                int64_t n_depths, const double *found, const float *shape, float *rows) {
     if (n_curves < 0 || n_depths < 0) return NRM_LENGTHS;
+    float *per_gradient = per_gradients(settings, shape, n_depths);
+    if (!per_gradient) return NRM_MEMORY;
     for (int64_t i = 0; i < n_curves; i++)
-        moduli_of(settings, lateral != 0, n_depths, found + i * NRM_N_COLUMNS * n_depths, shape,
-                  rows + i * n_depths, n_curves * n_depths);
+        moduli_of(settings, lateral != 0, n_depths, found + i * NRM_N_COLUMNS * n_depths,
+                  per_gradient, rows + i * n_depths, n_curves * n_depths);
+    free(per_gradient);
     return NRM_OK;
 }
 
@@ -121,7 +132,10 @@ int nrm_process(const nrm_job *job, int64_t n_curves, const int64_t *first, cons
         &scratch, longest, profile_work > NRM_CONTACT_WORK ? profile_work : NRM_CONTACT_WORK);
     if (problem) return problem;
     double *found = malloc(((size_t)m + 1) * NRM_N_COLUMNS * sizeof(double));
-    if (!found) {
+    float *per_gradient = per_gradients(&job->modulus, job->shape, m);
+    if (!found || !per_gradient) {
+        free(found);
+        free(per_gradient);
         nrm_scratch_free(&scratch);
         return NRM_MEMORY;
     }
@@ -145,9 +159,10 @@ int nrm_process(const nrm_job *job, int64_t n_curves, const int64_t *first, cons
             job->correlation, job->n_lags, job->depth, m,
         };
         nrm_profile_of(&curve, scratch.work, found, valid + i);
-        moduli_of(&job->modulus, lateral, m, found, job->shape, rows + i * m, n_curves * m);
+        moduli_of(&job->modulus, lateral, m, found, per_gradient, rows + i * m, n_curves * m);
     }
     free(found);
+    free(per_gradient);
     nrm_scratch_free(&scratch);
     return NRM_OK;
 }

@@ -138,18 +138,17 @@ typedef struct {
 } sums;
 
 static sums sums_of(const double *x, const double *y, int64_t a, int64_t b, double at) {
-    double sx[2] = {0.0, 0.0}, sy[2] = {0.0, 0.0}, sxx[2] = {0.0, 0.0}, sxy[2] = {0.0, 0.0};
+    nrm_pair sx = {0.0, 0.0}, sy = {0.0, 0.0}, sxx = {0.0, 0.0}, sxy = {0.0, 0.0};
     int64_t i = a;
-    for (; i + 2 <= b; i += 2)
-        for (int k = 0; k < 2; k++) {
-            double dx = x[i + k] - at;
-            sx[k] += dx;
-            sy[k] += y[i + k];
-            sxx[k] += dx * dx;
-            sxy[k] += dx * y[i + k];
-        }
-    for (; i < b; i++) {
-        double dx = x[i] - at;
+    for (; i + 2 <= b; i += 2) {
+        const nrm_pair dx = nrm_pair_at(x + i) - at, here = nrm_pair_at(y + i);
+        sx += dx;
+        sy += here;
+        sxx += dx * dx;
+        sxy += dx * here;
+    }
+    if (i < b) {
+        const double dx = x[i] - at;
         sx[0] += dx;
         sy[0] += y[i];
         sxx[0] += dx * dx;
@@ -195,11 +194,12 @@ static double long_run_noise(const double *x, const double *y, int64_t end, cons
     if (blocks < 4) return 0.0;
     for (int64_t block = 0; block < blocks; block++) {
         const double *bx = x + block * LONG_BLOCK, *by = y + block * LONG_BLOCK;
-        double sum[4] = {0.0, 0.0, 0.0, 0.0};
+        nrm_pair sum[2] = {{0.0, 0.0}, {0.0, 0.0}};
         for (int i = 0; i < LONG_BLOCK; i += 4)
-            for (int k = 0; k < 4; k++)
-                sum[k] += by[i + k] - line->mean_y - line->slope * (bx[i + k] - line->mean_x);
-        double mean = ((sum[0] + sum[1]) + (sum[2] + sum[3])) / (double)LONG_BLOCK;
+            for (int k = 0; k < 2; k++)
+                sum[k] += nrm_pair_at(by + i + 2 * k) - line->mean_y
+                          - line->slope * (nrm_pair_at(bx + i + 2 * k) - line->mean_x);
+        double mean = nrm_sum_of_pairs(sum) / (double)LONG_BLOCK;
         total += mean * mean;
     }
     return sqrt(total / (double)(blocks - 2) * (double)LONG_BLOCK);

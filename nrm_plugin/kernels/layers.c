@@ -34,6 +34,11 @@ static bins binned(const nrm_layer *layer, double step, int64_t *edge, double *a
     return made;
 }
 
+/* Means of a bin, N. */
+typedef struct {
+    double normal, in_phase, quadrature;
+} forces;
+
 /* Number of values, which rise, below a limit. */
 static int64_t count_below(const double *values, int64_t n, double limit) {
     int64_t low = 0, high = n;
@@ -110,20 +115,19 @@ void nrm_savitzky_golay(const nrm_curve *curve, double *work, double *found, dou
     const double half_width = curve->settings->half_width, step = LENGTH * half_width / (double)POINTS;
     double *room = work + 12 * n;
     const bins b = binned(&layer, step, (int64_t *)room, room + n + 1);
-    nrm_forces *mean = (nrm_forces *)(room + 2 * n + 1);
+    forces *mean = (forces *)(room + 2 * n + 1);
     double *weights = room + 8 * n + 1;
     bin_weights spread = {0, 0, room + 6 * n + 1, room + 7 * n + 1};
     if (b.n < 2) return;
     for (int64_t k = 0; k < b.n; k++) {
-        nrm_forces sum = {0.0, 0.0, 0.0, 0.0};
+        forces sum = {0.0, 0.0, 0.0};
         const double count = (double)(b.edge[k + 1] - b.edge[k]);
         for (int64_t i = b.edge[k]; i < b.edge[k + 1]; i++) {
-            sum.normal += layer.forces[i].normal;
-            sum.in_phase += layer.forces[i].in_phase;
-            sum.quadrature += layer.forces[i].quadrature;
+            sum.normal += layer.normal[i];
+            sum.in_phase += layer.in_phase[i];
+            sum.quadrature += layer.quadrature[i];
         }
-        mean[k] = (nrm_forces){1.0, sum.normal / count, sum.in_phase / count,
-                               sum.quadrature / count};
+        mean[k] = (forces){sum.normal / count, sum.in_phase / count, sum.quadrature / count};
     }
     for (int64_t g = 0; g < m; g++) {
         const double here = curve->depth[g] / curve->own.cosine;
@@ -136,7 +140,7 @@ void nrm_savitzky_golay(const nrm_curve *curve, double *work, double *found, dou
         spread_weights(&b, here - (double)place * step, step, place, 0.5 * half_width, &spread);
         if (spread.last == spread.first) continue;
         if (!isfinite(*valid)) *valid = curve->depth[g];
-        nrm_forces level = {0.0, 0.0, 0.0, 0.0};
+        forces level = {0.0, 0.0, 0.0};
         double slope_x = 0.0, slope_y = 0.0;
         for (int64_t k = spread.first; k <= spread.last; k++) {
             level.normal += spread.level[k] * mean[k].normal;
@@ -402,9 +406,10 @@ void nrm_total_variation(const nrm_curve *curve, nrm_layer *layer, double *work,
     if (next_known(found, m, 0) == m) return;
     int64_t finite = 0;
     for (int64_t i = 0; i < layer->n; i++) {
-        if (!isfinite(layer->forces[i].in_phase) || !isfinite(layer->forces[i].quadrature)) continue;
+        if (!isfinite(layer->in_phase[i]) || !isfinite(layer->quadrature[i])) continue;
         layer->z[finite] = layer->z[i];
-        layer->forces[finite++] = layer->forces[i];
+        layer->in_phase[finite] = layer->in_phase[i];
+        layer->quadrature[finite++] = layer->quadrature[i];
     }
     layer->n = finite;
     const bins b = binned(layer, curve->settings->half_width / BINS, (int64_t *)work, work + n + 1);
@@ -421,7 +426,7 @@ void nrm_total_variation(const nrm_curve *curve, nrm_layer *layer, double *work,
         for (int64_t k = 0; k < b.n; k++) {
             double total = 0.0;
             for (int64_t i = b.edge[k]; i < b.edge[k + 1]; i++)
-                total += part ? layer->forces[i].quadrature : layer->forces[i].in_phase;
+                total += part ? layer->quadrature[i] : layer->in_phase[i];
             force[k] = total / (double)(b.edge[k + 1] - b.edge[k]);
         }
         gradient_at_bins(curve, found, found + (NRM_GRADIENT_X + part) * m, &b, gradient);

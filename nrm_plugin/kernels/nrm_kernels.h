@@ -308,6 +308,10 @@ typedef double nrm_pair __attribute__((vector_size(16)));
 
 static inline nrm_pair nrm_pair_at(const double *values) { return (nrm_pair){values[0], values[1]}; }
 
+static inline double nrm_sum_of_pairs(const nrm_pair *two) {
+    return (two[0][0] + two[0][1]) + (two[1][0] + two[1][1]);
+}
+
 /* Least-squares line: mean_x, mean_y, slope, and the sum of squares of x about its mean. */
 typedef struct {
     double mean_x, mean_y, slope, sxx;
@@ -365,16 +369,11 @@ typedef struct {
     int64_t n_depths;
 } nrm_curve;
 
-/* A sample above the hard contact; `one` makes sums of weights of sums of values. */
-typedef struct {
-    double one, normal, in_phase, quadrature;
-} nrm_forces;
-
 /* Samples of a curve, by rising distance from the electrode unless it is said otherwise. */
 typedef struct {
     int64_t n;
-    double *z;           /* m */
-    nrm_forces *forces;  /* N */
+    double *z;                               /* m */
+    double *normal, *in_phase, *quadrature;  /* N */
     double var_x, var_y; /* variances of the lateral signals far away, N^2 */
 } nrm_layer;
 

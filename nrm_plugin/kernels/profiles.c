@@ -14,24 +14,24 @@ typedef struct {
 } far_lateral;
 
 static double mean_of(const double *values, int64_t n) {
-    double sum[4] = {0.0, 0.0, 0.0, 0.0};
+    nrm_pair sum[2] = {{0.0, 0.0}, {0.0, 0.0}};
     int64_t i = 0;
     for (; i + 4 <= n; i += 4)
-        for (int k = 0; k < 4; k++) sum[k] += values[i + k];
-    for (; i < n; i++) sum[0] += values[i];
-    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) / (double)n;
+        for (int k = 0; k < 2; k++) sum[k] += nrm_pair_at(values + i + 2 * k);
+    for (; i < n; i++) sum[0][0] += values[i];
+    return nrm_sum_of_pairs(sum) / (double)n;
 }
 
 static double variance_of(const double *values, int64_t n, double mean) {
-    double sum[4] = {0.0, 0.0, 0.0, 0.0};
+    nrm_pair sum[2] = {{0.0, 0.0}, {0.0, 0.0}};
     int64_t i = 0;
     for (; i + 4 <= n; i += 4)
-        for (int k = 0; k < 4; k++) {
-            double off = values[i + k] - mean;
+        for (int k = 0; k < 2; k++) {
+            const nrm_pair off = nrm_pair_at(values + i + 2 * k) - mean;
             sum[k] += off * off;
         }
-    for (; i < n; i++) sum[0] += (values[i] - mean) * (values[i] - mean);
-    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) / (double)(n > 2 ? n - 1 : 1);
+    for (; i < n; i++) sum[0][0] += (values[i] - mean) * (values[i] - mean);
+    return nrm_sum_of_pairs(sum) / (double)(n > 2 ? n - 1 : 1);
 }
 
 /* Of the baseline's samples beyond reach, at least a third: a layer that does not press may be felt
@@ -181,11 +181,11 @@ nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *wo
     const int64_t n = curve->n;
     const double stretch = curve->own.cosine;
     const double reach = curve->depth[curve->n_depths - 1] / stretch + curve->settings->half_width;
-    nrm_forces *forces = (nrm_forces *)work;       /* 4 n */
+    double *normal = work, *in_phase = normal + n, *quadrature = in_phase + n;  /* 3 n */
     ranked *samples = (ranked *)(work + 4 * n);    /* 2 n */
     ranked *spare = samples + n;                   /* 2 n */
     double *z = work + 8 * n, *raw = z + n, *bent = raw + n, *sorted = bent + n; /* 4 n */
-    nrm_layer layer = {0, sorted, forces, 0.0, 0.0};
+    nrm_layer layer = {0, sorted, normal, in_phase, quadrature, 0.0, 0.0};
     const bool lateral = curve->in_phase != NULL;
     far_lateral far = {0.0, 0.0, 0.0, 0.0};
     if (lateral) far = far_away(curve, reach);
@@ -214,7 +214,9 @@ nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *wo
     const double stiffness = curve->settings->lateral_stiffness;
     for (int64_t k = 0; k < kept; k++) {
         const int64_t i = samples[k].sample, j = i + whole;
-        nrm_forces here = {1.0, spring_constant * bent[i], 0.0, 0.0};
+        sorted[k] = samples[k].z;
+        normal[k] = spring_constant * bent[i];
+        in_phase[k] = quadrature[k] = 0.0;
         if (lateral) {
             double x = (1.0 - part) * curve->in_phase[j] + part * curve->in_phase[j + 1]
                        - far.mean_x;
@@ -223,15 +225,13 @@ nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *wo
             if (stiffness > 0.0) {
                 const double re = amplitude - x / stiffness, im = -y / stiffness;
                 const double over = amplitude / (re * re + im * im);
-                here.in_phase = (x * re + y * im) * over;
-                here.quadrature = (y * re - x * im) * over;
+                in_phase[k] = (x * re + y * im) * over;
+                quadrature[k] = (y * re - x * im) * over;
             } else {
-                here.in_phase = x;
-                here.quadrature = y;
+                in_phase[k] = x;
+                quadrature[k] = y;
             }
         }
-        sorted[k] = samples[k].z;
-        forces[k] = here;
     }
     layer.n = kept;
     return layer;
@@ -258,12 +258,13 @@ static void products_to_9(const double *weights, int64_t n, double *products) { 
 static void products_to_17(const double *weights, int64_t n, double *products) { PRODUCTS(9); }
 
 static double product_at(const double *weights, int64_t n, int64_t lag) {
-    double sum[4] = {0.0, 0.0, 0.0, 0.0};
+    nrm_pair sum[2] = {{0.0, 0.0}, {0.0, 0.0}};
     int64_t i = 0;
     for (; i + 4 <= n - lag; i += 4)
-        for (int k = 0; k < 4; k++) sum[k] += weights[i + k] * weights[i + k + lag];
-    for (; i < n - lag; i++) sum[0] += weights[i] * weights[i + lag];
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+        for (int k = 0; k < 2; k++)
+            sum[k] += nrm_pair_at(weights + i + 2 * k) * nrm_pair_at(weights + i + 2 * k + lag);
+    for (; i < n - lag; i++) sum[0][0] += weights[i] * weights[i + lag];
+    return nrm_sum_of_pairs(sum);
 }
 
 /* Variances of weighted sums of noise of variance 1, from the autocorrelation R of the weights.
@@ -296,11 +297,10 @@ void nrm_weight_variances(const double *weights, int64_t n, const double *correl
 
 /* ------------------------------------------------------------------ the local line */
 
-/* Sums over a window of kernel weights q times distance to a power, of every force; the sums of
- * `one` are those of the weights alone. */
+/* Sums over a window of kernel weights q times powers of the distance, alone (s0, s1, s2) and with
+ * the normal, in-phase and quadrature force (level: sum q F, slope: sum q dz F). */
 typedef struct {
-    nrm_forces level, slope;
-    double square; /* q dz^2 */
+    double s0, s1, s2, level[3], slope[3];
 } moments;
 
 /* Epanechnikov's kernel, q = 1 - (dz / h)^2; q and q dz of every sample are kept. */
@@ -308,25 +308,39 @@ static moments moments_around(const nrm_layer *layer, int64_t a, int64_t b, doub
                               double half_width, double *NRM_RESTRICT q_of,
                               double *NRM_RESTRICT q_dz_of) {
     const double over = 1.0 / half_width;
-    nrm_pair level[2] = {{0.0, 0.0}, {0.0, 0.0}}, slope[2] = {{0.0, 0.0}, {0.0, 0.0}};
-    double square = 0.0;
-    for (int64_t i = a; i < b; i++) {
-        const double dz = layer->z[i] - at, u = dz * over, q = 1.0 - u * u, q_dz = q * dz;
-        const nrm_forces *force = &layer->forces[i];
-        const nrm_pair first = {force->one, force->normal};
-        const nrm_pair second = {force->in_phase, force->quadrature};
-        const nrm_pair both_q = {q, q}, both_q_dz = {q_dz, q_dz};
-        level[0] += both_q * first;
-        level[1] += both_q * second;
-        slope[0] += both_q_dz * first;
-        slope[1] += both_q_dz * second;
-        square += q_dz * dz;
+    const double *z = layer->z, *f[3] = {layer->normal, layer->in_phase, layer->quadrature};
+    nrm_pair s0 = {0.0, 0.0}, s1 = s0, s2 = s0, level[3] = {s0, s0, s0}, slope[3] = {s0, s0, s0};
+    int64_t i = a;
+    for (; i + 2 <= b; i += 2) {
+        const nrm_pair dz = nrm_pair_at(z + i) - at, u = dz * over, q = 1.0 - u * u, q_dz = q * dz;
+        s0 += q;
+        s1 += q_dz;
+        s2 += q_dz * dz;
+        for (int k = 0; k < 3; k++) {
+            level[k] += q * nrm_pair_at(f[k] + i);
+            slope[k] += q_dz * nrm_pair_at(f[k] + i);
+        }
+        memcpy(q_of + (i - a), &q, sizeof q);
+        memcpy(q_dz_of + (i - a), &q_dz, sizeof q_dz);
+    }
+    if (i < b) {
+        const double dz = z[i] - at, u = dz * over, q = 1.0 - u * u, q_dz = q * dz;
+        s0[0] += q;
+        s1[0] += q_dz;
+        s2[0] += q_dz * dz;
+        for (int k = 0; k < 3; k++) {
+            level[k][0] += q * f[k][i];
+            slope[k][0] += q_dz * f[k][i];
+        }
         q_of[i - a] = q;
         q_dz_of[i - a] = q_dz;
     }
-    return (moments){{level[0][0], level[0][1], level[1][0], level[1][1]},
-                     {slope[0][0], slope[0][1], slope[1][0], slope[1][1]},
-                     square};
+    moments sum = {s0[0] + s0[1], s1[0] + s1[1], s2[0] + s2[1], {0.0}, {0.0}};
+    for (int k = 0; k < 3; k++) {
+        sum.level[k] = level[k][0] + level[k][1];
+        sum.slope[k] = slope[k][0] + slope[k][1];
+    }
+    return sum;
 }
 
 /* Profiles by a weighted line around each distance, F = level + slope dz:
@@ -354,15 +368,15 @@ static void local_lines(const nrm_curve *curve, const nrm_layer *layer, double *
         while (middle < b && z[middle] < at) middle++;
         if (a < middle && middle < b && z[middle] - z[middle - 1] > h) continue; /* never here */
         const moments sum = moments_around(layer, a, b, at, h, q, q_dz);
-        const double s0 = sum.level.one, s1 = sum.slope.one, s2 = sum.square;
+        const double s0 = sum.s0, s1 = sum.s1, s2 = sum.s2;
         const double det = s0 * s2 - s1 * s1;
         if (det <= 1e-9 * s0 * s0 * h * h) continue;
         const double over = 1.0 / det;
-        found[NRM_NORMAL * m + g] = (s2 * sum.level.normal - s1 * sum.slope.normal) * over;
+        found[NRM_NORMAL * m + g] = (s2 * sum.level[0] - s1 * sum.slope[0]) * over;
         if (!isfinite(*valid)) *valid = curve->depth[g];
         if (!curve->in_phase) continue;
-        const double slope_x = (s0 * sum.slope.in_phase - s1 * sum.level.in_phase) * over;
-        const double slope_y = (s0 * sum.slope.quadrature - s1 * sum.level.quadrature) * over;
+        const double slope_x = (s0 * sum.slope[1] - s1 * sum.level[1]) * over;
+        const double slope_y = (s0 * sum.slope[2] - s1 * sum.level[2]) * over;
         for (int64_t i = 0; i < b - a; i++) weights[i] = s0 * q_dz[i] - s1 * q[i];
         for (int64_t i = b - a; i < filled; i++) weights[i] = 0.0; /* left by a longer window */
         filled = b - a;
@@ -371,9 +385,9 @@ static void local_lines(const nrm_curve *curve, const nrm_layer *layer, double *
                              &smoothed);
         correlated *= over * over;
         smoothed *= over * over * noise * noise;
-        found[NRM_IN_PHASE * m + g] = (s2 * sum.level.in_phase - s1 * sum.slope.in_phase) * over;
+        found[NRM_IN_PHASE * m + g] = (s2 * sum.level[1] - s1 * sum.slope[1]) * over;
         found[NRM_QUADRATURE * m + g] =
-            (s2 * sum.level.quadrature - s1 * sum.slope.quadrature) * over;
+            (s2 * sum.level[2] - s1 * sum.slope[2]) * over;
         found[NRM_GRADIENT_X * m + g] = -slope_x;
         found[NRM_GRADIENT_Y * m + g] = -slope_y;
         found[NRM_STDERR_X * m + g] = sqrt(layer->var_x * correlated + slope_x * slope_x * smoothed);
@@ -444,8 +458,8 @@ int nrm_samples_above(const nrm_profile_settings *settings, int64_t n, const dou
     const nrm_layer layer = nrm_layer_samples(&curve, false, scratch.work);
     for (int64_t i = 0; i < layer.n; i++) {
         z[i] = layer.z[i];
-        x[i] = layer.forces[i].in_phase;
-        y[i] = layer.forces[i].quadrature;
+        x[i] = layer.in_phase[i];
+        y[i] = layer.quadrature[i];
     }
     *count = layer.n;
     nrm_scratch_free(&scratch);

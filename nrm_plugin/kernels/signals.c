@@ -106,12 +106,15 @@ int nrm_gather(const nrm_signal *signal, int64_t n_curves, const int64_t *first,
 
 bool nrm_all_finite(const double *values, int64_t n) {
     /* A value less itself is 0, and nan for infinities and nan. */
-    double sum[4] = {0.0, 0.0, 0.0, 0.0};
+    nrm_pair sum[2] = {{0.0, 0.0}, {0.0, 0.0}};
     int64_t i = 0;
     for (; i + 4 <= n; i += 4)
-        for (int k = 0; k < 4; k++) sum[k] += values[i + k] - values[i + k];
-    for (; i < n; i++) sum[0] += values[i] - values[i];
-    return sum[0] + sum[1] + sum[2] + sum[3] == 0.0;
+        for (int k = 0; k < 2; k++) {
+            const nrm_pair value = nrm_pair_at(values + i + 2 * k);
+            sum[k] += value - value;
+        }
+    for (; i < n; i++) sum[0][0] += values[i] - values[i];
+    return nrm_sum_of_pairs(sum) == 0.0;
 }
 
 /* ------------------------------------------------------------------ the median */
@@ -229,32 +232,30 @@ double nrm_noise(const double *values, int64_t n) {
 
 nrm_line nrm_fit_line(const double *x, const double *y, int64_t a, int64_t b) {
     const double at = x[a], n = (double)(b - a);
-    double sx[4] = {0.0, 0.0, 0.0, 0.0}, sy[4] = {0.0, 0.0, 0.0, 0.0};
+    nrm_pair sx[2] = {{0.0, 0.0}, {0.0, 0.0}}, sy[2] = {{0.0, 0.0}, {0.0, 0.0}};
     int64_t i = a;
     for (; i + 4 <= b; i += 4)
-        for (int k = 0; k < 4; k++) {
-            sx[k] += x[i + k] - at;
-            sy[k] += y[i + k];
+        for (int k = 0; k < 2; k++) {
+            sx[k] += nrm_pair_at(x + i + 2 * k) - at;
+            sy[k] += nrm_pair_at(y + i + 2 * k);
         }
     for (; i < b; i++) {
-        sx[0] += x[i] - at;
-        sy[0] += y[i];
+        sx[0][0] += x[i] - at;
+        sy[0][0] += y[i];
     }
-    const double mean_x = ((sx[0] + sx[1]) + (sx[2] + sx[3])) / n;
-    const double mean_y = ((sy[0] + sy[1]) + (sy[2] + sy[3])) / n;
-    double sxx[4] = {0.0, 0.0, 0.0, 0.0}, sxy[4] = {0.0, 0.0, 0.0, 0.0};
+    const double mean_x = nrm_sum_of_pairs(sx) / n, mean_y = nrm_sum_of_pairs(sy) / n;
+    nrm_pair sxx[2] = {{0.0, 0.0}, {0.0, 0.0}}, sxy[2] = {{0.0, 0.0}, {0.0, 0.0}};
     for (i = a; i + 4 <= b; i += 4)
-        for (int k = 0; k < 4; k++) {
-            double dx = x[i + k] - at - mean_x;
+        for (int k = 0; k < 2; k++) {
+            const nrm_pair dx = nrm_pair_at(x + i + 2 * k) - at - mean_x;
             sxx[k] += dx * dx;
-            sxy[k] += dx * (y[i + k] - mean_y);
+            sxy[k] += dx * (nrm_pair_at(y + i + 2 * k) - mean_y);
         }
     for (; i < b; i++) {
         double dx = x[i] - at - mean_x;
-        sxx[0] += dx * dx;
-        sxy[0] += dx * (y[i] - mean_y);
+        sxx[0][0] += dx * dx;
+        sxy[0][0] += dx * (y[i] - mean_y);
     }
-    double spread = (sxx[0] + sxx[1]) + (sxx[2] + sxx[3]);
-    double common = (sxy[0] + sxy[1]) + (sxy[2] + sxy[3]);
+    const double spread = nrm_sum_of_pairs(sxx), common = nrm_sum_of_pairs(sxy);
     return (nrm_line){mean_x + at, mean_y, spread > 0.0 ? common / spread : 0.0, spread};
 }
