@@ -3,6 +3,7 @@
     python3 run.py demo  [ARGS]   the main job on the sample data   (nrm demo ARGS)
     python3 run.py test  [ARGS]   the tests                         (pytest ARGS)
     python3 run.py check          style, types and imports          (ruff, mypy, import-linter)
+    python3 run.py wheels         the wheels of all platforms       (into dist)
 
 The first run makes the virtual environment .venv beside this file and installs the project and
 what it needs into it; later runs start at once. Nothing else on the computer is changed, and
@@ -89,6 +90,8 @@ def main(arguments: list[str]) -> int:
         os.chdir(ROOT)
         everything = ["-n", "auto"]  # one process per core
         hand_over([PYTHON, "-m", "pytest", *(arguments[1:] or everything)])
+    if command == "wheels":
+        return make_wheels()
     failed = False
     for name, check in CHECKS.items():
         say(name)

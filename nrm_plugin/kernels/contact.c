@@ -7,10 +7,9 @@
 #include <string.h>
 
 enum {
-    BLOCK = 8,          /* samples by which a baseline grows */
-    LONG_BLOCK = 16,    /* samples whose means show slow noise */
-    SMALLEST_WALL = 12, /* samples of the smallest window on the wall */
-    WINDOWS = 256       /* windows on the wall, each 1.15 times as long as the one before */
+    BLOCK = 8,       /* samples by which a baseline grows */
+    LONG_BLOCK = 16, /* samples whose means show slow noise */
+    WINDOWS = 256    /* windows on the wall, each 1.15 times as long as the one before */
 };
 
 /* Part of a baseline that a fringe is fitted to: its end may already feel a layer. */
@@ -57,7 +56,7 @@ static bool is_spike(const double *y, const double *clean, int64_t i, double lim
 }
 
 /* Copy y with samples that stand alone replaced; returns how many. At the ends one side has to do. */
-static int64_t without_spikes(const double *y, int64_t n, double noise, double *NRM_RESTRICT clean) {
+int64_t nrm_without_spikes(const double *y, int64_t n, double noise, double *NRM_RESTRICT clean) {
     memcpy(clean, y, (size_t)n * sizeof(double));
     const double limit = 6.0 * noise;
     int64_t count = 0;
@@ -95,7 +94,7 @@ static int64_t without_spikes(const double *y, int64_t n, double noise, double *
     return count;
 }
 
-static void range_of(const double *y, int64_t n, double *low, double *high) {
+void nrm_range_of(const double *y, int64_t n, double *low, double *high) {
     double least[4] = {y[0], y[0], y[0], y[0]}, most[4] = {y[0], y[0], y[0], y[0]};
     int64_t i = 0;
     for (; i + 4 <= n; i += 4)
@@ -112,7 +111,7 @@ static void range_of(const double *y, int64_t n, double *low, double *high) {
 }
 
 /* Samples before the last ones stay at the largest value: there the detector is at its end. */
-static int64_t unsaturated(const double *y, int64_t n, double top) {
+int64_t nrm_unsaturated(const double *y, int64_t n, double top) {
     int64_t stop = n;
     while (stop > LONG_BLOCK && y[stop - 1] == top) stop--;
     return n - stop >= 2 ? stop : n;
@@ -161,7 +160,7 @@ static sums sums_of(const double *x, const double *y, int64_t a, int64_t b, doub
  *
  * A block of m samples leaves it if its mean is off by more than 3.5 standard errors, noise times
  * the root of 1 / m + 1 / n + (distance from the line's middle)^2 / sxx. */
-static int64_t baseline_end(const double *x, const double *y, double noise, int64_t stop) {
+int64_t nrm_baseline_end(const double *x, const double *y, double noise, int64_t stop) {
     int64_t end = stop / 8 > 64 ? stop / 8 : 64;
     if (end > stop) end = stop;
     const double at = x[0], limit = 3.5 * noise * (3.5 * noise);
@@ -188,7 +187,7 @@ static int64_t baseline_end(const double *x, const double *y, double noise, int6
 }
 
 /* Noise as means of 16 residuals of the baseline show it: correlated noise makes it larger. */
-static double long_run_noise(const double *x, const double *y, int64_t end, const nrm_line *line) {
+double nrm_long_run_noise(const double *x, const double *y, int64_t end, const nrm_line *line) {
     const int64_t blocks = end / LONG_BLOCK;
     double total = 0.0;
     if (blocks < 4) return 0.0;
@@ -320,8 +319,8 @@ static void remove_fringe(const double *x, double *y, int64_t n, int64_t stop, d
         last = end;
         without_fringe(&basis, kept, n, &fit, y);
         nrm_line line = nrm_fit_line(x, y, 0, end);
-        double rough = larger(noise, long_run_noise(x, y, end, &line));
-        int64_t found = baseline_end(x, y, smaller(rough, 2.0 * noise), stop);
+        double rough = larger(noise, nrm_long_run_noise(x, y, end, &line));
+        int64_t found = nrm_baseline_end(x, y, smaller(rough, 2.0 * noise), stop);
         if (found > longest) longest = found;
     }
     int64_t end = (int64_t)(FRINGE_PART * (double)longest);
@@ -396,7 +395,7 @@ static void grow_wall(const double *x, const double *y, const nrm_line *baseline
     const double last_x = x[stop - 1], last_y = y[stop - 1];
     sums w = {0.0, 0.0, 0.0, 0.0, 0.0};
     int64_t begin = stop;
-    double size = SMALLEST_WALL;
+    double size = NRM_SMALLEST_WALL;
     for (int window = 0; window < WINDOWS; window++, size *= 1.15) {
         const int64_t k = size < (double)stop ? (int64_t)size : stop;
         if (stop - k < base || size >= (double)stop + 1.0) return;
@@ -469,7 +468,7 @@ void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
                     const double *deflection, int64_t n, double *NRM_RESTRICT clean, double *work,
                     nrm_contact *contact) {
     *contact = NO_CONTACT;
-    if (n < 4 * SMALLEST_WALL || !nrm_all_finite(height, n) || !nrm_all_finite(deflection, n)
+    if (n < 4 * NRM_SMALLEST_WALL || !nrm_all_finite(height, n) || !nrm_all_finite(deflection, n)
         || height[n - 1] == height[0]) {
         if (n > 0) memcpy(clean, deflection, (size_t)n * sizeof(double));
         return;
@@ -477,23 +476,23 @@ void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
     double noise = nrm_noise_of(deflection, n, work), low, high;
     contact->spikes = 0.0;
     if (settings->spikes > 0.0)
-        contact->spikes = (double)without_spikes(deflection, n, noise, clean);
+        contact->spikes = (double)nrm_without_spikes(deflection, n, noise, clean);
     else
         memcpy(clean, deflection, (size_t)n * sizeof(double));
-    range_of(deflection, n, &low, &high);
+    nrm_range_of(deflection, n, &low, &high);
     contact->saturated = (double)longest_at(deflection, n, high);
-    const int64_t stop = unsaturated(deflection, n, high);
-    range_of(clean, n, &low, &high);
+    const int64_t stop = nrm_unsaturated(deflection, n, high);
+    nrm_range_of(clean, n, &low, &high);
     noise = larger(noise, 1e-9 * (high - low) + 1e-18);
     if (settings->wave > 0.0)
         remove_fringe(height, clean, n, stop, noise, settings->wave, work);
-    int64_t end = baseline_end(height, clean, noise, stop);
+    int64_t end = nrm_baseline_end(height, clean, noise, stop);
     nrm_line baseline = nrm_fit_line(height, clean, 0, end);
-    double long_run = long_run_noise(height, clean, end, &baseline);
+    double long_run = nrm_long_run_noise(height, clean, end, &baseline);
     if (long_run > 1.5 * noise) {
-        end = baseline_end(height, clean, long_run, stop);
+        end = nrm_baseline_end(height, clean, long_run, stop);
         baseline = nrm_fit_line(height, clean, 0, end);
-        long_run = long_run_noise(height, clean, end, &baseline);
+        long_run = nrm_long_run_noise(height, clean, end, &baseline);
     }
     contact->noise = noise;
     contact->long_run = long_run;
@@ -527,133 +526,6 @@ int nrm_find_contacts(const nrm_contact_settings *settings, int64_t n_curves, co
         int64_t a = begin[i];
         nrm_contact_of(settings, height + a, deflection + a, begin[i + 1] - a, clean + a,
                        scratch.work, contacts + i);
-    }
-    nrm_scratch_free(&scratch);
-    return NRM_OK;
-}
-
-/* ------------------------------------------------------------------ for the survey */
-
-int nrm_tail_slopes(int64_t n_curves, const int64_t *begin, const double *height,
-                    const double *deflection, int64_t n_samples, int64_t n_sizes,
-                    const int64_t *sizes, double *slopes, double *errors) {
-    int64_t longest;
-    nrm_scratch scratch;
-    int problem = nrm_check_begin(n_curves, begin, n_samples, &longest);
-    if (!problem && n_sizes < 0) problem = NRM_LENGTHS;
-    if (!problem) problem = nrm_scratch_make(&scratch, longest, NRM_CONTACT_WORK);
-    if (problem) return problem;
-    for (int64_t i = 0; i < n_curves; i++) {
-        const int64_t n = begin[i + 1] - begin[i];
-        const double *x = height + begin[i], *y = deflection + begin[i];
-        double *slope = slopes + i * n_sizes, *error = errors + i * n_sizes, low, high;
-        for (int64_t j = 0; j < n_sizes; j++) slope[j] = error[j] = (double)NAN;
-        if (n < 4 * SMALLEST_WALL || !nrm_all_finite(x, n) || !nrm_all_finite(y, n)) continue;
-        const double noise = nrm_noise_of(y, n, scratch.work);
-        without_spikes(y, n, noise, scratch.clean);
-        range_of(y, n, &low, &high);
-        const int64_t stop = unsaturated(y, n, high);
-        const int64_t end = baseline_end(x, scratch.clean, noise, stop);
-        const double tilt = end > 1 ? nrm_fit_line(x, scratch.clean, 0, end).slope : 0.0;
-        for (int64_t j = 0; j < n_sizes; j++) {
-            if (sizes[j] < 1 || sizes[j] > stop / 2) continue;
-            nrm_line line = nrm_fit_line(x, scratch.clean, stop - sizes[j], stop);
-            if (line.sxx > 0.0) {
-                slope[j] = line.slope - tilt;
-                error[j] = noise / sqrt(line.sxx);
-            }
-        }
-    }
-    nrm_scratch_free(&scratch);
-    return NRM_OK;
-}
-
-int nrm_rough_baselines(int64_t n_curves, const int64_t *begin, const double *height,
-                        const double *deflection, int64_t n_samples, int64_t *ends) {
-    int64_t longest;
-    nrm_scratch scratch;
-    int problem = nrm_check_begin(n_curves, begin, n_samples, &longest);
-    if (!problem) problem = nrm_scratch_make(&scratch, longest, NRM_CONTACT_WORK);
-    if (problem) return problem;
-    for (int64_t i = 0; i < n_curves; i++) {
-        const int64_t n = begin[i + 1] - begin[i];
-        const double *x = height + begin[i], *y = deflection + begin[i];
-        ends[i] = 0;
-        if (n < 256 || !nrm_all_finite(x, n) || !nrm_all_finite(y, n)) continue;
-        const nrm_line line = nrm_fit_line(x, y, 0, n / 4);
-        const double noise = larger(nrm_second_differences(y, n, scratch.work), 1e-18);
-        ends[i] = baseline_end(x, y, larger(noise, long_run_noise(x, y, n / 4, &line)), n);
-    }
-    nrm_scratch_free(&scratch);
-    return NRM_OK;
-}
-
-/* ------------------------------------------------------------------ the lateral signal */
-
-/* Whether any of n samples differs from the one before it. */
-static bool moves(const double *values, int64_t n) {
-    for (int64_t i = 1; i < n; i++)
-        if (values[i] != values[i - 1]) return true;
-    return false;
-}
-
-/* Exponent with which the lateral force grows with the load on the wall.
- *
- * A tip that slips shows an exponent of about 1 and a straight line, since friction is proportional
- * to the load. The contact of a tip that sticks stiffens with the cubic root of the load that the
- * wall bears: the line is bent. */
-static void slip_exponent(const double *clean, const double *in_phase, const double *quadrature,
-                          int64_t n, const nrm_contact *contact, double *work,
-                          nrm_lateral_check *check) {
-    const int64_t k = nrm_count(contact->wall_samples, n);
-    const int64_t begin = nrm_count(contact->wall_begin, n);
-    if (!isfinite(contact->height) || k < 2 * SMALLEST_WALL || begin + k > n) return;
-    double *load = work, *size = work + k;
-    const double zero = contact->baseline_at + contact->baseline_slope * contact->height;
-    for (int64_t i = 0; i < k; i++) {
-        double x = in_phase[begin + i], y = quadrature[begin + i];
-        load[i] = clean[begin + i] - zero;
-        size[i] = sqrt(x * x + y * y);
-    }
-    const nrm_line line = nrm_fit_line(load, size, 0, k);
-    if (!(load[0] > 0.0 && load[k - 1] > 1.5 * load[0] && line.sxx > 0.0 && line.mean_y > 0.0))
-        return;
-    double left = 0.0;
-    for (int64_t i = 0; i < k; i++) {
-        double off = size[i] - line.mean_y - line.slope * (load[i] - line.mean_x);
-        left += off * off;
-    }
-    const double first_half = nrm_fit_line(load, size, 0, k / 2).slope;
-    const double per_slope = line.mean_x / line.mean_y;
-    check->straight = nrm_fit_line(load, size, k / 2, k).slope > 0.7 * first_half ? 1.0 : 0.0;
-    check->exponent = line.slope * per_slope;
-    check->exponent_stderr = sqrt(left / (double)(k - 2) / line.sxx) * per_slope;
-}
-
-void nrm_check_lateral_of(const double *clean, const double *in_phase, const double *quadrature,
-                          int64_t n, const nrm_contact *contact, double *work,
-                          nrm_lateral_check *check) {
-    *check = (nrm_lateral_check){NAN, NAN, NAN, 0.0};
-    slip_exponent(clean, in_phase, quadrature, n, contact, work, check);
-    const bool hole = !nrm_all_finite(in_phase, n) || !nrm_all_finite(quadrature, n);
-    const bool x = moves(in_phase, n), y = moves(quadrature, n);
-    /* Without noise far from the surface, a part may well be zero throughout. */
-    const bool noisy = moves(in_phase, n / 3) || moves(quadrature, n / 3);
-    check->missing = hole || !(x || y) || (noisy && !(x && y)) ? 1.0 : 0.0;
-}
-
-int nrm_check_lateral(int64_t n_curves, const int64_t *begin, const double *clean,
-                      const double *in_phase, const double *quadrature, int64_t n_samples,
-                      const nrm_contact *contacts, nrm_lateral_check *checks) {
-    int64_t longest;
-    nrm_scratch scratch;
-    int problem = nrm_check_begin(n_curves, begin, n_samples, &longest);
-    if (!problem) problem = nrm_scratch_make(&scratch, longest, NRM_CONTACT_WORK);
-    if (problem) return problem;
-    for (int64_t i = 0; i < n_curves; i++) {
-        int64_t a = begin[i];
-        nrm_check_lateral_of(clean + a, in_phase + a, quadrature + a, begin[i + 1] - a,
-                             contacts + i, scratch.work, checks + i);
     }
     nrm_scratch_free(&scratch);
     return NRM_OK;

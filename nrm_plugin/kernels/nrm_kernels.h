@@ -95,6 +95,8 @@ NRM_EXPORT int nrm_find_contacts(const nrm_contact_settings *settings, int64_t n
                                  const double *deflection, int64_t n_samples, double *clean,
                                  nrm_contact *contacts);
 
+/* ------------------------------------------------------------------ survey.c */
+
 /* Slopes of the last samples of every curve from the baseline's, m/m, and the errors that noise
  * gives them, for windows of n_sizes sizes: tables (n_curves, n_sizes), nan for too short curves. */
 NRM_EXPORT int nrm_tail_slopes(int64_t n_curves, const int64_t *begin, const double *height,
@@ -105,6 +107,8 @@ NRM_EXPORT int nrm_tail_slopes(int64_t n_curves, const int64_t *begin, const dou
  * than 256 samples. */
 NRM_EXPORT int nrm_rough_baselines(int64_t n_curves, const int64_t *begin, const double *height,
                                    const double *deflection, int64_t n_samples, int64_t *ends);
+
+/* ------------------------------------------------------------------ lateral.c */
 
 /* What the lateral signal of a curve says of itself. */
 typedef struct {
@@ -317,8 +321,10 @@ typedef struct {
     double mean_x, mean_y, slope, sxx;
 } nrm_line;
 
-/* Weight of a lag in the variance of a weighted sum. */
-enum { NRM_SMOOTHED = 9 }; /* samples over which the deflection is averaged for the distance */
+enum {
+    NRM_SMOOTHED = 9,      /* samples over which the deflection is averaged for the distance */
+    NRM_SMALLEST_WALL = 12 /* samples of the smallest window on the wall */
+};
 
 /* Room for one curve: `longest` samples, reused from curve to curve so that it stays in the
  * processor's cache. */
@@ -348,6 +354,18 @@ nrm_line nrm_fit_line(const double *x, const double *y, int64_t a, int64_t b);
 
 /* Count in a record: a number from 0 to most, 0 for nan. */
 int64_t nrm_count(double value, int64_t most);
+
+/* Copy n samples with those that stand alone replaced; returns how many. */
+int64_t nrm_without_spikes(const double *y, int64_t n, double noise, double *NRM_RESTRICT clean);
+
+void nrm_range_of(const double *y, int64_t n, double *low, double *high);
+
+/* Samples before the last ones that stay at the largest value, top. */
+int64_t nrm_unsaturated(const double *y, int64_t n, double top);
+
+/* Samples of the baseline among the first `stop`, and its noise as means of samples show it. */
+int64_t nrm_baseline_end(const double *x, const double *y, double noise, int64_t stop);
+double nrm_long_run_noise(const double *x, const double *y, int64_t end, const nrm_line *line);
 
 void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
                     const double *deflection, int64_t n, double *NRM_RESTRICT clean, double *work,

@@ -1,0 +1,74 @@
+/* What the lateral signal of a curve says of itself: it slips, or is missing. */
+
+#include "nrm_kernels.h"
+
+#include <math.h>
+
+/* Whether any of n samples differs from the one before it. */
+static bool moves(const double *values, int64_t n) {
+    for (int64_t i = 1; i < n; i++)
+        if (values[i] != values[i - 1]) return true;
+    return false;
+}
+
+/* Exponent with which the lateral force grows with the load on the wall.
+ *
+ * A tip that slips shows an exponent of about 1 and a straight line, since friction is proportional
+ * to the load. The contact of a tip that sticks stiffens with the cubic root of the load that the
+ * wall bears: the line is bent. */
+static void slip_exponent(const double *clean, const double *in_phase, const double *quadrature,
+                          int64_t n, const nrm_contact *contact, double *work,
+                          nrm_lateral_check *check) {
+    const int64_t k = nrm_count(contact->wall_samples, n);
+    const int64_t begin = nrm_count(contact->wall_begin, n);
+    if (!isfinite(contact->height) || k < 2 * NRM_SMALLEST_WALL || begin + k > n) return;
+    double *load = work, *size = work + k;
+    const double zero = contact->baseline_at + contact->baseline_slope * contact->height;
+    for (int64_t i = 0; i < k; i++) {
+        double x = in_phase[begin + i], y = quadrature[begin + i];
+        load[i] = clean[begin + i] - zero;
+        size[i] = sqrt(x * x + y * y);
+    }
+    const nrm_line line = nrm_fit_line(load, size, 0, k);
+    if (!(load[0] > 0.0 && load[k - 1] > 1.5 * load[0] && line.sxx > 0.0 && line.mean_y > 0.0))
+        return;
+    double left = 0.0;
+    for (int64_t i = 0; i < k; i++) {
+        double off = size[i] - line.mean_y - line.slope * (load[i] - line.mean_x);
+        left += off * off;
+    }
+    const double first_half = nrm_fit_line(load, size, 0, k / 2).slope;
+    const double per_slope = line.mean_x / line.mean_y;
+    check->straight = nrm_fit_line(load, size, k / 2, k).slope > 0.7 * first_half ? 1.0 : 0.0;
+    check->exponent = line.slope * per_slope;
+    check->exponent_stderr = sqrt(left / (double)(k - 2) / line.sxx) * per_slope;
+}
+
+void nrm_check_lateral_of(const double *clean, const double *in_phase, const double *quadrature,
+                          int64_t n, const nrm_contact *contact, double *work,
+                          nrm_lateral_check *check) {
+    *check = (nrm_lateral_check){NAN, NAN, NAN, 0.0};
+    slip_exponent(clean, in_phase, quadrature, n, contact, work, check);
+    const bool hole = !nrm_all_finite(in_phase, n) || !nrm_all_finite(quadrature, n);
+    const bool x = moves(in_phase, n), y = moves(quadrature, n);
+    /* Without noise far from the surface, a part may well be zero throughout. */
+    const bool noisy = moves(in_phase, n / 3) || moves(quadrature, n / 3);
+    check->missing = hole || !(x || y) || (noisy && !(x && y)) ? 1.0 : 0.0;
+}
+
+int nrm_check_lateral(int64_t n_curves, const int64_t *begin, const double *clean,
+                      const double *in_phase, const double *quadrature, int64_t n_samples,
+                      const nrm_contact *contacts, nrm_lateral_check *checks) {
+    int64_t longest;
+    nrm_scratch scratch;
+    int problem = nrm_check_begin(n_curves, begin, n_samples, &longest);
+    if (!problem) problem = nrm_scratch_make(&scratch, longest, NRM_CONTACT_WORK);
+    if (problem) return problem;
+    for (int64_t i = 0; i < n_curves; i++) {
+        int64_t a = begin[i];
+        nrm_check_lateral_of(clean + a, in_phase + a, quadrature + a, begin[i + 1] - a,
+                             contacts + i, scratch.work, checks + i);
+    }
+    nrm_scratch_free(&scratch);
+    return NRM_OK;
+}
