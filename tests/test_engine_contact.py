@@ -10,11 +10,12 @@ import pytest
 from nrm_plugin import simulate as sim
 from nrm_plugin.engine.compiled import Crossing, reference
 from nrm_plugin.engine.contact import Referenced, find_contacts
-from nrm_plugin.engine.signals import Block, parts, plan, read_block
+from nrm_plugin.engine.signals import Block, parts, plan, read_block, sampled_blocks
 from nrm_plugin.engine.survey import survey
 from nrm_plugin.errors import MissingCalibration
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
+from nrm_plugin.tables import SEGMENT
 from nrm_plugin.variables import BIT
 
 NM = 1e-9
@@ -231,3 +232,31 @@ def test_missing_calibration_names_every_key() -> None:
         "lateral_sensitivity",
         "lateral_stiffness",
     }
+
+
+@pytest.mark.parametrize("together", [1, 1000, 1 << 20])
+def test_sampled_blocks_are_spread_evenly_and_hold_the_direction_asked_for(together: int) -> None:
+    """The last curve has no retract: of the eleven others, five."""
+    n, length = 12, 40
+    height = np.arange(n)[:, None] * 1e-6 + np.abs(np.arange(length) - length // 2) * NM
+    curves = CurveSet.from_arrays(
+        {"height": (height, "m"), "deflection": (height / 2.0, "m")},
+        segments=np.array(
+            [
+                (curve, start, start + 20, kind)
+                for curve in range(n)
+                for kind, start in (("approach", 0), ("retract", 20))[: 1 if curve == n - 1 else 2]
+            ],
+            SEGMENT,
+        ),
+    )
+    how = plan(curves)[1]
+    found = list(sampled_blocks(curves, how, "retract", most=5, samples=together))
+    assert np.concatenate([numbers for numbers, _ in found]).tolist() == [0, 2, 5, 8, 10]
+    for numbers, raw in found:
+        block = raw.gathered()
+        np.testing.assert_array_equal(block.height, height[numbers, :19:-1].ravel())
+        np.testing.assert_array_equal(block.deflection, height[numbers, :19:-1].ravel() / 2.0)
+    every = [numbers for numbers, _ in sampled_blocks(curves, how, "approach", samples=together)]
+    assert np.concatenate(every).tolist() == list(range(n))
+    assert (len(every) == n) == (together == 1)

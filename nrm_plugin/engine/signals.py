@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -316,6 +317,33 @@ def _times(
         numbers = curves.read_raw("time", chosen)
     time = RawSignal(numbers=numbers, gain=channel.gain, offset=channel.offset, limit=math.inf)
     return time.at(last) - time.at(first)
+
+
+def sampled_blocks(
+    curves: CurveSet, how: Plan, direction: str, most: int = 512, samples: int = 1 << 20
+) -> Iterator[tuple[IntArray, RawBlock]]:
+    """Read one direction of a few curves, spread evenly over those that have it.
+
+    Parameters
+    ----------
+    most : int
+        Curves that are read.
+    samples : int
+        About as many are in memory at once.
+
+    Yields
+    ------
+    numbers : (n,) array of int
+        Of the curves.
+    block : RawBlock
+    """
+    ranges = parts(curves, direction)
+    there = np.flatnonzero(ranges[:, 1] > ranges[:, 0])
+    numbers = there[np.linspace(0, len(there) - 1, min(most, len(there))).round().astype(np.int64)]
+    ends = np.cumsum(curves.row_size[numbers], dtype=np.int64)
+    for some in np.split(numbers, np.flatnonzero(np.diff(ends // samples)) + 1):
+        if len(some):
+            yield some, read_raw_block(curves, how, ranges, some, direction)
 
 
 def read_block(
