@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nrm_plugin import plugins
 from nrm_plugin.calibration import Estimate
 from nrm_plugin.cli.options import metadata_of, options_of, settings_from
 from nrm_plugin.hookspecs import Deferred
-from nrm_plugin.plugins import installed
 from nrm_plugin.text import with_unit
 from nrm_plugin.vocabulary import METADATA, nearest
 
@@ -32,11 +32,11 @@ class Calibrations(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """First words of all names."""
-        return list(dict.fromkeys(name.split()[0] for name in installed().calibrations))
+        return list(dict.fromkeys(name.split()[0] for name in plugins.installed().calibrations))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a calibration, or the methods of a quantity."""
-        calibrations = installed().calibrations
+        calibrations = plugins.installed().calibrations
         if cmd_name in calibrations:
             return _command(cmd_name, calibrations[cmd_name])
         if cmd_name not in self.list_commands(ctx):
@@ -57,11 +57,12 @@ class Methods(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Second words of their names."""
-        return [n.split()[1] for n in installed().calibrations if n.split()[0] == self.name]
+        names = plugins.installed().calibrations
+        return [n.split()[1] for n in names if n.split()[0] == self.name]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a method."""
-        calibration = installed().calibrations.get(f"{self.name} {cmd_name}")
+        calibration = plugins.installed().calibrations.get(f"{self.name} {cmd_name}")
         return None if calibration is None else _command(cmd_name, calibration)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -102,7 +103,7 @@ def _split(arg: str) -> list[str]:
 def _list(formatter: click.HelpFormatter, title: str, start: str) -> None:
     rows = [
         (name.removeprefix(start), calibration.description)
-        for name, calibration in installed().calibrations.items()
+        for name, calibration in plugins.installed().calibrations.items()
         if name.startswith(start)
     ]
     with formatter.section(title):

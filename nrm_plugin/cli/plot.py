@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, get_origin
 
 import click
 
-from nrm_plugin import formats
+from nrm_plugin import formats, plugins
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.files import check_output
-from nrm_plugin.plugins import installed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -46,12 +45,13 @@ class PlotCommand(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the kinds."""
         with formatter.section("Kinds"):
-            formatter.write_dl([(n, kind.description) for n, kind in installed().figures.items()])
+            kinds = plugins.installed().figures
+            formatter.write_dl([(name, kind.description) for name, kind in kinds.items()])
 
 
 def _options_of_kinds() -> list[click.Option]:
     """``--kind``, and an option for every setting of any kind."""
-    kinds = list(installed().figures)
+    kinds = list(plugins.installed().figures)
     options = [
         click.Option(
             ["--kind"], type=click.Choice(kinds), metavar="KIND", help=f"One of {', '.join(kinds)}."
@@ -82,7 +82,7 @@ def _sentence(text: str) -> str:
 def _of(kind: str, attribute: str) -> Any:
     """Attribute of a kind; None where it has none, or is a plugin's that cannot be imported."""
     try:
-        return getattr(installed().figures[kind], attribute, None)
+        return getattr(plugins.installed().figures[kind], attribute, None)
     except Exception:
         return None
 
@@ -97,7 +97,7 @@ def _users(setting: str) -> list[str]:
     """Kinds that have a setting, or are drawn from the curves if these are meant."""
     return [
         kind
-        for kind in installed().figures
+        for kind in plugins.installed().figures
         if setting in _fields(kind) or (setting == "curves" and _of(kind, "needs") == setting)
     ]
 
@@ -252,7 +252,7 @@ def _data(kind: str, file: str, opened: dict[str, Any]) -> xr.Dataset | CurveSet
         If the file holds the other.
     """
     try:
-        needs = installed().figures[kind].needs
+        needs = plugins.installed().figures[kind].needs
     except Exception as error:
         raise InvalidInput(
             f"the figure {kind} cannot be loaded: {type(error).__name__}: {error}"
@@ -279,7 +279,7 @@ def _drawn(
     """Figure, `width` m wide unless that is None, and what was warned of while it was drawn."""
     from nrm_plugin.figures import style
 
-    shown: Any = installed().figures[kind]
+    shown: Any = plugins.installed().figures[kind]
     with style.journal_style(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
