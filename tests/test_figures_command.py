@@ -397,7 +397,13 @@ def test_every_kind_of_ours_is_documented():
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.MULTILINE))
     words = {"either": "images, or results"}
     kinds = {n: k for n, k in installed().figures.items() if k.where.startswith("nrm_plugin.")}
-    assert rows == {name: words.get(kind.needs, kind.needs) for name, kind in kinds.items()}
+    drawn_from = {name: words.get(kind.needs, kind.needs) for name, kind in kinds.items()}
+    for name, source in drawn_from.items():
+        assert rows.get(name) == source, f"docs/figures.md lacks: | `{name}` | {source} | ..."
+    assert rows == drawn_from, "docs/figures.md has a kind that there is not"
+    options = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"^\| `--kind KIND` \| (.*) \|$", options, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", listed)) == set(kinds), "docs/command-line.md, --kind"
     for kind in kinds.values():
         for name in set(kind.Settings.model_fields) - {"results"}:
-            assert f"--{name}" in page, name
+            assert f"--{name}" in page, f"docs/figures.md lacks the option --{name}"
