@@ -136,6 +136,7 @@ def use_plugins_of(distributions: set[str], monkeypatch: pytest.MonkeyPatch) -> 
     points = [p for p in entry_points(group="nrm_plugin") if p.dist.name in distributions]
     found = plugins.load(points)
     monkeypatch.setattr(plugins, "installed", lambda: found)
+    monkeypatch.setattr(cli.main, "commands", {})  # those of plugins are asked for once
 
 
 def load(name: str, path: Path):
