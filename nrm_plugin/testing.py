@@ -98,9 +98,7 @@ def check_importer(
 
 
 def check_calibration(
-    calibration: Calibration,
-    inputs: Sequence[CurveSet | TextTable],
-    settings: Any = None,
+    calibration: Calibration, inputs: Sequence[CurveSet | TextTable], settings: Any = None
 ) -> Sequence[Estimate]:
     """Check a calibration on inputs that it must be able to use.
 

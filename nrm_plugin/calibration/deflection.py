@@ -184,11 +184,7 @@ def _hysteresis(slopes: FloatArray, variances: FloatArray, mean: float) -> tuple
 
 
 def _what_was_used(
-    curves: CurveSet,
-    wall: Wall,
-    kinds: tuple[str, ...],
-    reasons: Counter[str],
-    pooled: Pooled,
+    curves: CurveSet, wall: Wall, kinds: tuple[str, ...], reasons: Counter[str], pooled: Pooled
 ) -> list[str]:
     flat = [c for both in wall.contacts for c in both]
     runs = [abs(c.height[wall.count(c) - 1] - c.height[0]) for c in flat]

@@ -53,8 +53,7 @@ def from_drive(
     drive = known["dither_drive"] * lockin.peak_factor(convention)
     value = drive * known["dither_sensitivity"] * known["dither_response"]
     relative = hypot(
-        sensitivity_stderr / known["dither_sensitivity"],
-        response_stderr / known["dither_response"],
+        sensitivity_stderr / known["dither_sensitivity"], response_stderr / known["dither_response"]
     )
     notes = [f"drive of {known['dither_drive']:g} V {convention} = {drive:.4g} V peak"]
     if not relative:

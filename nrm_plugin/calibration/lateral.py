@@ -16,12 +16,7 @@ from pydantic import Field
 
 from nrm_plugin.calibration import CalibrationFailed, Estimate
 from nrm_plugin.calibration.inputs import merged
-from nrm_plugin.calibration.shared_settings import (
-    CalibrationSettings,
-    Errors,
-    Pure,
-    or_defaults,
-)
+from nrm_plugin.calibration.shared_settings import CalibrationSettings, Errors, Pure, or_defaults
 from nrm_plugin.calibration.silicon import ElasticModuli, isotropic, silicon
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
@@ -270,8 +265,7 @@ class GeometryCalibration:
         """Material, place and standard errors."""
 
         material_poisson: Pure | None = Field(
-            None,
-            description="Poisson ratio of an isotropic cantilever, 0.25 for silicon nitride.",
+            None, description="Poisson ratio of an isotropic cantilever, 0.25 for silicon nitride."
         )
         spring_at: Literal["tip", "end"] = Field(
             "tip", description="Where the spring constant holds, if the tip is set back."

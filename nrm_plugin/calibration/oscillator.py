@@ -77,10 +77,7 @@ def lorentzian(frequency: FloatArray, resonance: float, quality: float) -> Float
 
 
 def fit_oscillator(
-    spectrum: Spectrum,
-    *,
-    expected: float | None = None,
-    band: tuple[float, float] | None = None,
+    spectrum: Spectrum, *, expected: float | None = None, band: tuple[float, float] | None = None
 ) -> Oscillator:
     """Fit area, resonance, quality factor and background by maximum likelihood.
 

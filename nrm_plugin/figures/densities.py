@@ -15,13 +15,7 @@ from matplotlib.patches import Patch
 
 from nrm_plugin.figures import style
 from nrm_plugin.figures.panels import far, is_simulated, regions_of, title_of, why_empty
-from nrm_plugin.figures.quantities import (
-    DISTANCE,
-    NANO,
-    SHORT_DISTANCE,
-    axis_label,
-    scale,
-)
+from nrm_plugin.figures.quantities import DISTANCE, NANO, SHORT_DISTANCE, axis_label, scale
 from nrm_plugin.statistics.density import Density
 from nrm_plugin.statistics.density import density as density_of
 from nrm_plugin.statistics.regions import Region

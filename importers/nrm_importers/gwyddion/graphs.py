@@ -199,10 +199,7 @@ def _leading(one: dict[tuple[str, str], Graph]) -> Graph:
 
 
 def _order(
-    one: dict[tuple[str, str], Graph],
-    lead: Graph,
-    kinds: list[SegmentKind | None],
-    x_unit: str,
+    one: dict[tuple[str, str], Graph], lead: Graph, kinds: list[SegmentKind | None], x_unit: str
 ) -> tuple[list[int], list[bool], float, list[str]]:
     """Order of a graph's traces in time, which of them to turn around, and the abscissa's sign."""
     if x_unit == "s":
