@@ -16,7 +16,12 @@ from pydantic import Field
 
 from nrm_plugin.calibration import CalibrationFailed, Estimate
 from nrm_plugin.calibration.inputs import merged
-from nrm_plugin.calibration.shared_settings import CalibrationSettings, Errors, Pure, or_defaults
+from nrm_plugin.calibration.shared_settings import (
+    CalibrationSettings,
+    Errors,
+    Pure,
+    RegisteredCalibration,
+)
 from nrm_plugin.calibration.silicon import ElasticModuli, isotropic, silicon
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
@@ -252,14 +257,11 @@ def _monte_carlo(
     return text
 
 
-class GeometryCalibration:
+class GeometryCalibration(RegisteredCalibration):
     """Lateral stiffness of a rectangular cantilever from its geometry.
 
     Known values come from FILEs, --experiment and --set, in rising order of rank.
     """
-
-    name = "lateral geometry"
-    description = "Lateral stiffness of a rectangular cantilever."
 
     class Settings(CalibrationSettings):
         """Material, place and standard errors."""
@@ -275,16 +277,12 @@ class GeometryCalibration:
             description="Standard error of a known value, tip_height=1um; may be repeated.",
         )
 
-    def estimate(
-        self, inputs: Sequence[CurveSet], settings: GeometryCalibration.Settings | None = None
-    ) -> Estimate:
-        """See `stiffness_from_geometry`."""
-        chosen = or_defaults(settings, self.Settings)
+    def _calibrate(self, inputs: Sequence[CurveSet], settings: Settings) -> Estimate:
         return stiffness_from_geometry(
             merged(inputs).metadata,
-            poisson_ratio=chosen.material_poisson,
-            errors=chosen.error,
-            spring_at=chosen.spring_at,
+            poisson_ratio=settings.material_poisson,
+            errors=settings.error,
+            spring_at=settings.spring_at,
         )
 
 

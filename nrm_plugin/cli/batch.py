@@ -271,9 +271,9 @@ class Batch:
             yield
         except NrmError as error:
             self.failed[str(path)] = error
-            said = str(error)
-            named = said.startswith(str(path)) or isinstance(error, OutputError)
-            click.echo(f"nrm: {said}" if named else f"nrm: {path}: {said}", err=True)
+            message = str(error)
+            named = message.startswith(str(path)) or isinstance(error, OutputError)
+            click.echo(f"nrm: {message}" if named else f"nrm: {path}: {message}", err=True)
 
     @contextmanager
     def progress(self, out: Path, unit: str) -> Iterator[Progress | None]:

@@ -14,7 +14,7 @@ import click
 
 from nrm_plugin import plugins
 from nrm_plugin.calibration import Estimate
-from nrm_plugin.cli.options import metadata_of, options_of, settings_from
+from nrm_plugin.cli.options import given_settings, metadata_of, options_of, settings_from
 from nrm_plugin.hookspecs import Deferred
 from nrm_plugin.text import with_unit
 from nrm_plugin.vocabulary import METADATA, nearest
@@ -164,7 +164,7 @@ def _calibrate(
     **options: Any,
 ) -> None:
     model = getattr(calibration, "Settings", None)
-    settings = [] if model is None else [settings_from(model, options)]
+    settings = [] if model is None else [settings_from(model, given_settings(options))]
     wants_table = getattr(calibration, "needs", "curves") == "table"
     inputs = gather(files, experiment, known, wants_table=wants_table)
     estimates = calibration.estimate(inputs, *settings)
@@ -193,14 +193,14 @@ def gather(
     opened = [_open_table(file) if wants_table else formats.open(file) for file in files]
     if not any(isinstance(one, CurveSet) for one in opened):
         opened.append(CurveSet.from_arrays({}))
-    told = experiments.read(Path(experiment)) if experiment is not None else None
+    stated = experiments.read(Path(experiment)) if experiment is not None else None
     inputs: list[CurveSet | TextTable] = []
     for one in opened:
         if isinstance(one, CurveSet):
-            if told is not None and wants_table:  # spectra and sweeps have their own channels
-                one = one.with_metadata(dict(told.metadata), told.source)
-            elif told is not None:
-                one = told.apply(one)
+            if stated is not None and wants_table:  # spectra and sweeps have their own channels
+                one = one.with_metadata(dict(stated.metadata), stated.source)
+            elif stated is not None:
+                one = stated.apply(one)
             one = one.with_metadata(values, "--set")
         inputs.append(one)
     return inputs

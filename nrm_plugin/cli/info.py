@@ -49,8 +49,10 @@ def _looked_at(path: str) -> tuple[dict[str, Any], Callable[[], str]]:
         from nrm_plugin.cli import results_summary
         from nrm_plugin.store.read_results import open_results
 
-        found = open_results(path)
-        return results_summary.describe(path, found), lambda: results_summary.as_text(path, found)
+        results = open_results(path)
+        return results_summary.describe(path, results), lambda: results_summary.as_text(
+            path, results
+        )
     curves = formats.open(path)
     return describe(path, curves), lambda: as_text(path, curves)
 

@@ -78,8 +78,8 @@ class Graph:
         for text in texts:
             if is_canonical(text, unit):
                 return text
-        own = [t for t in texts if t not in shared_titles]
-        return (own or texts or ["ordinate"])[0]
+        distinct = [t for t in texts if t not in shared_titles]
+        return (distinct or texts or ["ordinate"])[0]
 
 
 def read_graph(node: Node, what: str) -> Graph | None:
