@@ -94,7 +94,7 @@ def deflection_sensitivity(curves: CurveSet, direction: Direction = "both") -> E
         error = float(np.hypot(error, systematic))
         notes.append(note)
     value, relative = -1.0 / pooled.mean, abs(error / pooled.mean)
-    notes = _what_was_used(curves, wall, kinds, reasons, pooled) + notes
+    notes = _notes_on(curves, wall, kinds, reasons, pooled) + notes
     notes += _old_value(curves, value)
     method = "wall of force curves, " + " and ".join(kinds)
     return Estimate("deflection_sensitivity", value, value * relative, method, notes=tuple(notes))
@@ -183,7 +183,7 @@ def _hysteresis(slopes: FloatArray, variances: FloatArray, mean: float) -> tuple
     )
 
 
-def _what_was_used(
+def _notes_on(
     curves: CurveSet, wall: Wall, kinds: tuple[str, ...], reasons: Counter[str], pooled: Pooled
 ) -> list[str]:
     flat = [c for both in wall.contacts for c in both]

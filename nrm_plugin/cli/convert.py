@@ -8,14 +8,20 @@ from pathlib import Path
 import click
 
 from nrm_plugin import formats, plugins
-from nrm_plugin.cli.batch import Batch, CurveOptions, files_and_output, is_folder, what_is_known
+from nrm_plugin.cli.batch import (
+    Batch,
+    CurveOptions,
+    files_and_output,
+    is_folder,
+    with_curve_options,
+)
 from nrm_plugin.errors import NrmError
 from nrm_plugin.model import CurveSet
 
 
 @click.command("convert")
 @files_and_output
-@what_is_known
+@with_curve_options
 @click.option(
     "--to",
     "suffix",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -50,25 +50,47 @@ class WithUnit(click.ParamType):  # type: ignore[type-arg]
             self.fail(str(error), param, ctx)
 
 
-def metadata_of(settings: Sequence[str]) -> dict[str, Any]:
-    """Metadata from ``--set KEY=VALUE``, in SI; a number without its unit is refused.
+def pairs(texts: Iterable[str], option: str) -> Iterator[tuple[str, str]]:
+    """Names and values of an option that is given as NAME=VALUE.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name or not value:
+            raise click.UsageError(f"{option} {text!r}: write it as NAME=VALUE")
+        yield name, value
+
+
+def metadata_of(
+    settings: Iterable[str], read: Callable[[str, str], float] = quantity
+) -> dict[str, Any]:
+    """Metadata from ``--set KEY=VALUE``, in SI.
+
+    Parameters
+    ----------
+    settings : iterable of str
+    read : callable
+        Number in SI of a text and the SI unit: `units.quantity` refuses a number without its unit,
+        `units.parse` takes it to be in SI.
 
     Raises
     ------
     click.UsageError
     """
     values: dict[str, Any] = {}
-    for setting in settings:
-        name, equals, text = (part.strip() for part in setting.partition("="))
+    for name, text in pairs(settings, "--set"):
         key = METADATA.get(name)
-        if not equals or key is None:
-            hint = nearest(name, METADATA)
-            raise click.UsageError(f"--set {setting!r}: write KEY=VALUE with a known key.{hint}")
+        if key is None:
+            raise click.UsageError(f"--set: there is no key {name!r}.{nearest(name, METADATA)}")
         try:
             plain = key.text or key.words or name == "simulated"
-            values[name] = key.check(name, text if plain else quantity(text, key.unit))
+            values[name] = key.check(name, text if plain else read(text, key.unit))
         except InvalidInput as error:
-            raise click.UsageError(f"--set {name}: {error}") from None
+            about = "" if name in str(error) else f" {name}"
+            raise click.UsageError(f"--set{about}: {error}") from None
     return values
 
 
@@ -143,7 +165,7 @@ def settings_from(model: type[BaseModel], given: Mapping[str, Any]) -> BaseModel
         key = field.alias or name
         if given.get(key) is not None:
             is_mapping = get_origin(_kind(field.annotation, ())[0]) is dict
-            values[key] = _pairs(key, given[key]) if is_mapping else given[key]
+            values[key] = dict(pairs(given[key], f"--{key}")) if is_mapping else given[key]
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -153,13 +175,3 @@ def settings_from(model: type[BaseModel], given: Mapping[str, Any]) -> BaseModel
 def _wrong(error: ErrorDetails) -> str:
     option = f"--{str(error['loc'][0]).replace('_', '-')}: " if error["loc"] else ""
     return option + error["msg"].removeprefix("Value error, ")
-
-
-def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
-    pairs = {}
-    for text in texts:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not equals:
-            raise click.UsageError(f"--{option} {text!r}: write KEY=VALUE")
-        pairs[name] = value
-    return pairs

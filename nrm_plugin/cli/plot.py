@@ -169,7 +169,8 @@ def _opened(path: Path, curves: str | None, potential: str | None) -> dict[str, 
 
     Results without potentials get those of the log.
     """
-    from nrm_plugin.store.read_results import holds_results, open_results
+    from nrm_plugin.store.read_curves import holds_results
+    from nrm_plugin.store.read_results import open_results
 
     of_results = path.is_file() and holds_results(path)
     if curves is not None and not of_results:

@@ -13,7 +13,13 @@ import click
 import numpy as np
 
 from nrm_plugin.cli import results_summary
-from nrm_plugin.cli.batch import Batch, CurveOptions, files_and_output, is_folder, what_is_known
+from nrm_plugin.cli.batch import (
+    Batch,
+    CurveOptions,
+    files_and_output,
+    is_folder,
+    with_curve_options,
+)
 from nrm_plugin.cli.potential import PotentialOptions
 from nrm_plugin.engine import provenance
 from nrm_plugin.engine.pipeline import process
@@ -35,7 +41,7 @@ STOPPED = 130
     metavar="R.toml",
     help="What is done; nrm recipe writes one. Defaults otherwise.",
 )
-@what_is_known
+@with_curve_options
 @click.option(
     "--potential",
     "logs",

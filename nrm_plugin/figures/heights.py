@@ -87,7 +87,7 @@ def topography(
         ax.set_xlabel("column (size unknown)")
         ax.set_ylabel("row")
     style.colour_bar(ax, picture, f"height ({unit.unit})", extend="both")
-    _say(ax, result)
+    _title_with(ax, result)
     style.mark(ax, simulated)
     return ax
 
@@ -116,12 +116,12 @@ def _contacts(ax: Axes | None, figure: Any, results: xr.Dataset, level: bool, wi
     )
     style.colour_bar(ax, picture, f"height of the solid contact ({unit.unit})", extend="both")
     if result is not None:
-        _say(ax, result)
+        _title_with(ax, result)
     style.mark(ax, bool(results.attrs.get("simulated", 0)))
     return ax
 
 
-def _say(ax: Axes, found: Roughness) -> None:
+def _title_with(ax: Axes, found: Roughness) -> None:
     unit = readable_scale(np.array([found.sq]), "m")
     parts = [("Sa", found.sa), ("Sq", found.sq), ("Rq", found.rq)]
     text = ", ".join(f"{n} {float(unit(v)):.3g}" for n, v in parts if np.isfinite(v))

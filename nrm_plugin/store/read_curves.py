@@ -74,6 +74,15 @@ def is_common_file(path: Path) -> bool:
         return path.suffix.lower() == ".h5"
 
 
+def holds_results(path: str | PathLike[str]) -> bool:
+    """Whether a file is one of results."""
+    try:
+        with h5py.File(path, "r") as file:
+            return text(file.attrs.get("format", "")) == RESULTS_FORMAT
+    except (OSError, ValueError):
+        return False
+
+
 def open_curves(path: str | PathLike[str]) -> CurveSet:
     """Open a common file without reading its samples.
 

@@ -73,7 +73,7 @@ def open_gwy(path: Path) -> CurveSet:
         best = choose(_curve_groups(objects, metadata), metadata)
         images = _images(root, objects, metadata)
         header = _header(objects)
-        stored = _own_texts(objects)
+        stored = _stored_texts(objects)
         metadata_texts.restore(stored, metadata)
         if best is not None:
             metadata_texts.calibrate(best.meta, metadata)
@@ -122,7 +122,7 @@ def _texts(meta: Node | None) -> dict[str, str]:
     return {key: meta.text(key) for key, item in meta.items.items() if item.code == "s"}
 
 
-def _own_texts(objects: list[FileObject]) -> dict[str, str]:
+def _stored_texts(objects: list[FileObject]) -> dict[str, str]:
     """Metadata that this package wrote; empty if it did not write the file."""
     return next((t.meta for t in objects if MARK in t.meta), {})
 

@@ -132,7 +132,8 @@ def _measured(
     """Forces of a file, and the amplitude if it says so."""
     from nrm_plugin.cli.plot import edges_given
     from nrm_plugin.fea.force_profile import from_results, from_table
-    from nrm_plugin.store.read_results import holds_results, open_results
+    from nrm_plugin.store.read_curves import holds_results
+    from nrm_plugin.store.read_results import open_results
 
     if curve is not None and edges is not None:
         raise click.UsageError("give --curve or --edges: one curve, or means over regions")
