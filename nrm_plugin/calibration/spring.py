@@ -317,7 +317,7 @@ def thermal_tune(
     if not parts["deflection sensitivity"]:
         notes.append("the error of the deflection sensitivity counts twice and is not in this one")
     error = value * float(np.sqrt(sum(v * v for v in parts.values())))
-    method = "thermal noise, harmonic fit (Nanotechnology 6, 1)"
+    method = "thermal noise, harmonic oscillator (Nanotechnology 6, 1)"
     return ThermalTune(
         Estimate("spring_constant", value, error, method, notes=tuple(notes)),
         Estimate("cantilever_resonance", fit.frequency, fit.frequency_stderr, method),
