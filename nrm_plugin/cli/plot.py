@@ -114,7 +114,9 @@ def _users(setting: str) -> list[str]:
     help="A potentiostat's log, for the current; and for potentials, if the results have none.",
 )
 @click.option("--curves", metavar="ORIGINAL", help="The curves that results were made from.")
-@click.option("--width", type=WithUnit("m", "mm", "width"), help="Width of the figure, 85mm.")
+@click.option(
+    "--width", type=WithUnit("m", "mm"), metavar="WIDTH", help="Width of the figure, 85mm."
+)
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.pass_context
 def command(
