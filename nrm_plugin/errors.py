@@ -98,8 +98,8 @@ class UnknownChannel(NrmError, KeyError):
         self.name, self.available = name, names
 
     def __str__(self) -> str:
-        there = ", ".join(self.available) or "none"
-        return f"there is no channel {self.name!r}; the channels are: {there}."
+        names = ", ".join(self.available) or "none"
+        return f"there is no channel {self.name!r}; the channels are: {names}."
 
 
 class MissingCalibration(NrmError):

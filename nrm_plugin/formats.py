@@ -45,14 +45,14 @@ def open(path: str | PathLike[str], importer: str | None = None) -> CurveSet:
     if not head:
         raise UnknownFormat(path, hint="The file is empty.")
     doubts: list[str] = []
-    found = plugins.installed()
+    registry = plugins.installed()
     if importer is not None:
-        chosen: Importer = found.choose("importers", importer)
+        chosen: Importer = registry.choose("importers", importer)
     else:
-        name, scores, doubts = found.surest("importers", head, path)
+        name, scores, doubts = registry.surest("importers", head, path)
         if name is None:
-            raise UnknownFormat(path, scores, _hint(path, found))
-        chosen = found.importers[name]
+            raise UnknownFormat(path, scores, _hint(path, registry))
+        chosen = registry.importers[name]
     try:
         curves = chosen.open(path)
         if not isinstance(curves, CurveSet):
@@ -66,7 +66,7 @@ def open(path: str | PathLike[str], importer: str | None = None) -> CurveSet:
         ) from error
     named = curves.origins or (Origin(path.name, path=str(path.absolute())),)
     origins = tuple(
-        replace(o, importer=o.importer or chosen.name, version=found.version_of(chosen.name))
+        replace(o, importer=o.importer or chosen.name, version=registry.version_of(chosen.name))
         if not o.version
         else o
         for o in named

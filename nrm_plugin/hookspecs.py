@@ -245,7 +245,8 @@ class Figure(Protocol):
     """Draws one kind of figure; ``nrm plot --kind NAME``.
 
     Every field of its ``Settings`` is an option of ``nrm plot``: ``half_width`` is
-    ``--half-width TEXT``, a ``bool`` is a flag, and a list or tuple may be given several times.
+    ``--half-width TEXT``, a ``bool`` a flag, a ``Literal`` a choice, and a list
+    or tuple may be repeated.
     Fields with the names ``curves`` (CurveSet), ``results`` (Dataset) and ``potential``
     (`nrm_plugin.potential.Log`) get what else was opened: with ``--curves``, as FILE, and with
     ``--potential``. Those with the names of options that ``nrm plot`` has (``width``, ``output``,

@@ -80,8 +80,8 @@ class Image:
 
     def __repr__(self) -> str:
         rows, columns = self.shape
-        way = f" {self.direction}" if self.direction else ""
-        return f"<Image {self.name}{way}: {rows} x {columns}, {self.unit or 'no unit'}>"
+        direction = f" {self.direction}" if self.direction else ""
+        return f"<Image {self.name}{direction}: {rows} x {columns}, {self.unit or 'no unit'}>"
 
     def to_pyspm(self) -> SPM_image:
         """Hand over to pySPM, which keeps the row with the smallest y first as well.

@@ -122,9 +122,7 @@ def _joined_rows(rows: Sequence[Rows]) -> Rows:
     return Rows(np.concatenate([r.sizes for r in rows]))
 
 
-def _common_metadata(
-    sets: Sequence[CurveSet],
-) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+def _common_metadata(sets: Sequence[CurveSet]) -> tuple[dict[str, Any], dict[str, str], list[str]]:
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     warnings = []

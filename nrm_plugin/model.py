@@ -392,19 +392,19 @@ class CurveSet:
         chosen: dict[str, str] = {}
         for old, new in names.items():
             check_name(new, "channel")
-            found = [n for n, c in self.channels.items() if old in (n, c.original)]
-            if not found:
+            matching = [n for n, c in self.channels.items() if old in (n, c.original)]
+            if not matching:
                 known = [c.original for c in self.channels.values() if c.original]
                 raise UnknownChannel(old, dict.fromkeys([*known, *self.channels]))
-            channel = self.channels[found[0]]
+            channel = self.channels[matching[0]]
             if new in CHANNELS and channel.unit not in CHANNELS[new].units:
                 raise InvalidInput(
                     f"{old} is in {channel.unit or 'no unit'}, "
                     f"{new} must be in {' or '.join(CHANNELS[new].units)}"
                 )
-            if found[0] in chosen or new in chosen.values():
+            if matching[0] in chosen or new in chosen.values():
                 raise InvalidInput(f"{old} = {new}: a channel or a name is given twice")
-            chosen[found[0]] = new
+            chosen[matching[0]] = new
         warnings = list(self.warnings)
         channels = {new: replace(self.channels[old], name=new) for old, new in chosen.items()}
         for name, channel in self.channels.items():
@@ -508,8 +508,8 @@ class CurveSet:
             raise InvalidInput("curves are chosen by number, slice, list of numbers or mask")
         if chosen.min() < -n or chosen.max() >= n:
             worst = chosen.min() if chosen.min() < -n else chosen.max()
-            there = f"there are {n} curves (0 to {n - 1})" if n else "there are no curves"
-            raise NoSuchCurve(f"{there}; asked for {worst}")
+            extent = f"there are {n} curves (0 to {n - 1})" if n else "there are no curves"
+            raise NoSuchCurve(f"{extent}; asked for {worst}")
         return np.where(chosen < 0, chosen + n, chosen).astype(np.int64)
 
     def _count(self, curves: Curves) -> int:

@@ -563,21 +563,21 @@ def _words(error: ValidationError) -> str:
 
 def _sentence(item: dict[str, Any]) -> str:
     place = ".".join(str(p) for p in item["loc"])
-    given = shown(item["input"])
+    value = shown(item["input"])
     match item["type"]:
         case "extra_forbidden":
             return _unknown([str(p) for p in item["loc"]])
         case "literal_error":
-            said = f"it is {item['ctx']['expected']}, not {given}".replace("'", '"')
+            problem = f"it is {item['ctx']['expected']}, not {value}".replace("'", '"')
         case "bool_type":
-            said = f"it is true or false, not {given}"
+            problem = f"it is true or false, not {value}"
         case "string_type":
-            said = f"it is a name in quotes, not {given}"
+            problem = f"it is a name in quotes, not {value}"
         case "model_type":
-            said = f"it is a section, [{place}], not {given}"
+            problem = f"it is a section, [{place}], not {value}"
         case _:
-            said = str(item["msg"]).removeprefix("Value error, ")
-    return f"{place}: {said}"
+            problem = str(item["msg"]).removeprefix("Value error, ")
+    return f"{place}: {problem}"
 
 
 def _unknown(place: list[str]) -> str:

@@ -116,11 +116,11 @@ def missing(curves: CurveSet) -> list[Missing]:
     list of Missing
         Pairs (key, why); empty if moduli can be computed.
     """
-    found = _missing_channels(curves)
+    result = _missing_channels(curves)
     for need in NEEDS:
         if need.key not in curves.metadata and need.applies(curves):
-            found.append(Missing(need.key, need.why))
-    return found
+            result.append(Missing(need.key, need.why))
+    return result
 
 
 def when_needed(key: str) -> str:

@@ -98,9 +98,7 @@ def check_importer(
 
 
 def check_calibration(
-    calibration: Calibration,
-    inputs: Sequence[CurveSet | TextTable],
-    settings: Any = None,
+    calibration: Calibration, inputs: Sequence[CurveSet | TextTable], settings: Any = None
 ) -> Sequence[Estimate]:
     """Check a calibration on inputs that it must be able to use.
 
@@ -150,8 +148,8 @@ def check_calibration(
 
 
 def _estimates(calibration: Calibration, inputs: Sequence[Any], settings: Any) -> Sequence[Any]:
-    found = calibration.estimate(inputs, *settings)
-    return [found] if isinstance(found, Estimate) else list(found)
+    estimates = calibration.estimate(inputs, *settings)
+    return [estimates] if isinstance(estimates, Estimate) else list(estimates)
 
 
 def check_contact_method(
@@ -183,18 +181,18 @@ def check_contact_method(
         deflection = np.maximum(at - height, 0.0) + 1e-10 * rng.standard_normal(n)
         where = f"{method.name}, {n} samples"
         before = height.copy(), deflection.copy()
-        found = method.find(height, deflection, *given)
+        result = method.find(height, deflection, *given)
         np.testing.assert_array_equal((height, deflection), before, f"{where}: arrays were changed")
-        if not isinstance(found, ContactFound):
-            found = ContactFound(height=found[0], stderr=found[1])
-        off = abs(found.height - at)
+        if not isinstance(result, ContactFound):
+            result = ContactFound(height=result[0], stderr=result[1])
+        off = abs(result.height - at)
         assert off <= within, f"{where}: the contact is {off * 1e9:.3g} nm off"
-        assert not found.stderr < 0.0, f"{where}: a standard error of {found.stderr}"
-        for window in (found.baseline, found.wall):
+        assert not result.stderr < 0.0, f"{where}: a standard error of {result.stderr}"
+        for window in (result.baseline, result.wall):
             inside = window is None or height.min() <= min(window) <= max(window) <= height.max()
             assert inside, f"{where}: a window from {window} m, where there are no samples"
-        if found.lines is not None:
-            slopes = found.lines[1], found.lines[3]
+        if result.lines is not None:
+            slopes = result.lines[1], result.lines[3]
             np.testing.assert_allclose(slopes, (0, -1), atol=0.1, err_msg=f"{where}: slopes")
     for n in (1, 3, 400):
         with _raises_nothing(f"{method.name}, {n} samples of constant deflection"):

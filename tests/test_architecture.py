@@ -100,6 +100,15 @@ def test_the_page_draws_the_floors_that_are_held() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_the_page_names_files_that_exist() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/.-]+(?:/|\.(?:py|md|toml)))`", page))
+    homes = (ROOT, ROOT / "nrm_plugin", ROOT / "importers", *(ROOT / p for p in PACKAGES))
+    parts = {"read.py", "__init__.py"}  # of the folder that is spoken of
+    lost = [n for n in named - parts if not any((home / n).exists() for home in homes)]
+    assert lost == [], "ARCHITECTURE.md"
+
+
 def test_no_module_name_stands_for_two_things() -> None:
     homes = defaultdict(list)
     for path in modules():

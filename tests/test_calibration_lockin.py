@@ -159,19 +159,6 @@ def test_phase_sign_x_plus_iy_times_exp_minus_i_phase():
         lockin.rotated(outputs([[1.0]], [[1.0]], **SETTINGS))
 
 
-def test_rms_becomes_peak_once():
-    curves = CurveSet.from_arrays(
-        {"lateral_in_phase": ([[1.0]], "V"), "lateral_quadrature": ([[-1.0]], "V")},
-        metadata={"lockin_convention": "rms"},
-    )
-    peak = lockin.as_peak(lockin.as_peak(curves))
-    assert peak.read("lateral_in_phase") == pytest.approx(np.sqrt(2.0))
-    assert peak.read("lateral_quadrature") == pytest.approx(-np.sqrt(2.0))
-    assert peak.metadata["lockin_convention"] == "peak"
-    with pytest.raises(MissingCalibration, match="lockin_convention"):
-        lockin.as_peak(outputs([[1.0]], [[1.0]], **SETTINGS))
-
-
 def test_outputs_at_the_limit_are_reported():
     x = np.array([[1.0, 10.9, 10.9], [1.0, 2.0, 3.0], [-10.5, 0.0, -10.9]])
     curves = lockin.with_overloads_reported(outputs(x, 0.0 * x, **SETTINGS))

@@ -20,6 +20,7 @@ import nrm_plugin as nrm
 from nrm_plugin import simulate as sim
 from nrm_plugin.cli import main
 from nrm_plugin.cli.fea import _COMMANDS, command
+from nrm_plugin.cli.options import WithUnit
 from nrm_plugin.fea import Layer, Steps, Tip, lateral_force, read_shape_factor
 from nrm_plugin.fea.force_profile import ForceProfile
 from nrm_plugin.fea.pool import Workers, watched
@@ -70,6 +71,11 @@ print(sorted(heavy & set(sys.modules)), file=sys.stderr)
         assert f"fea {name} [OPTIONS]" in done.stdout
 
 
+def _metavar(option: click.Option) -> str:
+    of_type = option.type.name.upper() if isinstance(option.type, WithUnit) else ""
+    return option.metavar or of_type
+
+
 @pytest.mark.parametrize("name", _COMMANDS)
 def test_options_are_documented(name: str) -> None:
     page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
@@ -79,7 +85,7 @@ def test_options_are_documented(name: str) -> None:
     one = command.get_command(click.Context(command), name)
     assert one is not None
     shown = {
-        f"`{'`, `'.join(option.opts)}{f' {option.metavar}' if option.metavar else ''}`"
+        f"`{'`, `'.join(option.opts)} {_metavar(option)}".rstrip() + "`"
         for option in one.params
         if isinstance(option, click.Option)
     }

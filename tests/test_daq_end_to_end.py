@@ -15,7 +15,7 @@ from nrm_daq.device import Board, InstantClock, SimulatedDaq
 from nrm_daq.device.electrode import RampingElectrode
 from nrm_daq.run import record
 from nrm_plugin import simulate as sim
-from nrm_plugin.calibration.lockin import as_peak, at_input, rotated
+from nrm_plugin.calibration.lockin import at_input, peak_factor, rotated
 
 RATE = 20e3
 
@@ -124,9 +124,10 @@ def test_stiffness_of_a_known_electrode(tmp_path: Path, quiet: RampingElectrode)
     """
     curves = electrode_curves(quiet, tmp_path / "out.h5", 5.0)
     known = curves.metadata
-    signal = as_peak(rotated(at_input(curves)))
+    signal = rotated(at_input(curves))
     volts = signal.read("lateral_in_phase", 1) + 1j * signal.read("lateral_quadrature", 1)
     k = known["lateral_stiffness"]
+    volts *= peak_factor(known["lockin_convention"])
     stiffness = volts * k * known["lateral_sensitivity"] / known["dither_amplitude"]
     lag = known["lockin_poles"] * known["lockin_time_constant"] * RATE
     stiffness = np.roll(stiffness, -round(lag))

@@ -305,7 +305,7 @@ def test_a_strangers_kind_is_chosen_with_its_settings_drawn_and_saved(folder, tm
     install("stranger", STRANGER)
     text = " ".join(run("--help").stdout.split())
     assert "figure4, contacts, plain, two, broken." in text
-    assert "--bins BINS Number of bins (contacts)." in text
+    assert "--bins NUMBER Number of bins (contacts)." in text
     assert "contacts histogram of the contacts' heights" in text
     out, results, kind = tmp_path / "a.png", folder / "results.h5", ["--kind", "contacts"]
     done = run(results, "-o", out, *kind, "--bins", 7, "--mark", 1, "--mark", 2, "--cumulated")
@@ -324,7 +324,7 @@ def test_a_strangers_kind_is_chosen_with_its_settings_drawn_and_saved(folder, tm
     [
         (["--kind", "contacts", "--bins", "0"], 2, "--bins: Input should be greater than"),
         (["--kind", "contacts", "--bins", "many"], 2, "--bins: Input should be a valid integer"),
-        (["--kind", "contacts", "--sides", "top"], 2, "--sides: Input should be 'left' or 'both'"),
+        (["--kind", "contacts", "--sides", "top"], 2, "'top' is not one of 'left', 'both'"),
         (["--kind", "map", "--bins", "5"], 2, "--bins does not go with --kind map: it is for cont"),
         (["--kind", "contacts", "--depth", "5nm"], 2, "it is for map"),
         (["--kind", "broken"], 1, "the figure broken could not be drawn: ZeroDivisionError"),
@@ -397,7 +397,13 @@ def test_every_kind_of_ours_is_documented():
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.MULTILINE))
     words = {"either": "images, or results"}
     kinds = {n: k for n, k in installed().figures.items() if k.where.startswith("nrm_plugin.")}
-    assert rows == {name: words.get(kind.needs, kind.needs) for name, kind in kinds.items()}
+    drawn_from = {name: words.get(kind.needs, kind.needs) for name, kind in kinds.items()}
+    for name, source in drawn_from.items():
+        assert rows.get(name) == source, f"docs/figures.md lacks: | `{name}` | {source} | ..."
+    assert rows == drawn_from, "docs/figures.md has a kind that there is not"
+    options = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"^\| `--kind KIND` \| (.*) \|$", options, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", listed)) == set(kinds), "docs/command-line.md, --kind"
     for kind in kinds.values():
         for name in set(kind.Settings.model_fields) - {"results"}:
-            assert f"--{name}" in page, name
+            assert f"--{name}" in page, f"docs/figures.md lacks the option --{name}"

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from click.testing import CliRunner
 import nrm_plugin as nrm
 from nrm_plugin import plugins
 from nrm_plugin.cli import main
+
+ROOT = Path(__file__).resolve().parent.parent
 
 IMPORTER = """
 from nrm_plugin import hookimpl
@@ -49,6 +52,13 @@ Install = Callable[..., None]
 def found(name: str) -> plugins.Plugin:
     (one,) = [p for p in plugins.installed().found if p.distribution == name]
     return one
+
+
+def test_what_the_project_registers_is_installed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = set(project["entry-points"]["nrm_plugin"])
+    missing = wanted - {p.name for p in plugins.load().found if p.distribution == "nrm-plugin"}
+    assert not missing, "pyproject.toml has changed: install the project again (pip install -e .)"
 
 
 def test_our_own_come_first_and_work() -> None:

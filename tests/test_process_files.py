@@ -53,6 +53,11 @@ def leftovers(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir())
 
 
+def test_the_engine_gives_every_variable(reference: xr.Dataset) -> None:
+    empty = [name for name, array in reference.items() if array.isnull().all()]
+    assert empty == [], "in nrm_plugin/variables.py, but the engine returns no values for them"
+
+
 @pytest.mark.parametrize("direction", ["approach", "both"])
 @pytest.mark.parametrize("block", [None, 5])
 def test_a_file_is_what_is_in_memory(

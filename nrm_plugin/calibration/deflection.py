@@ -14,7 +14,7 @@ from nrm_plugin.calibration import CalibrationFailed, Estimate
 from nrm_plugin.calibration.inputs import merged
 from nrm_plugin.calibration.linearity import Wall, softness, straight_part
 from nrm_plugin.calibration.pooling import Pooled, pool
-from nrm_plugin.calibration.shared_settings import CalibrationSettings, or_defaults
+from nrm_plugin.calibration.shared_settings import CalibrationSettings, RegisteredCalibration
 from nrm_plugin.calibration.wall import Unusable, WallContact, contact_of, robust_line
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.model import CurveSet
@@ -94,10 +94,10 @@ def deflection_sensitivity(curves: CurveSet, direction: Direction = "both") -> E
         error = float(np.hypot(error, systematic))
         notes.append(note)
     value, relative = -1.0 / pooled.mean, abs(error / pooled.mean)
-    notes = _what_was_used(curves, wall, kinds, reasons, pooled) + notes
+    notes = _notes_on(curves, wall, kinds, reasons, pooled) + notes
     notes += _old_value(curves, value)
-    how = "wall of force curves, " + " and ".join(kinds)
-    return Estimate("deflection_sensitivity", value, value * relative, how, notes=tuple(notes))
+    method = "wall of force curves, " + " and ".join(kinds)
+    return Estimate("deflection_sensitivity", value, value * relative, method, notes=tuple(notes))
 
 
 def _wrong_unit(deflection: str, height: str) -> str:
@@ -183,12 +183,8 @@ def _hysteresis(slopes: FloatArray, variances: FloatArray, mean: float) -> tuple
     )
 
 
-def _what_was_used(
-    curves: CurveSet,
-    wall: Wall,
-    kinds: tuple[str, ...],
-    reasons: Counter[str],
-    pooled: Pooled,
+def _notes_on(
+    curves: CurveSet, wall: Wall, kinds: tuple[str, ...], reasons: Counter[str], pooled: Pooled
 ) -> list[str]:
     flat = [c for both in wall.contacts for c in both]
     runs = [abs(c.height[wall.count(c) - 1] - c.height[0]) for c in flat]
@@ -225,26 +221,19 @@ def _old_value(curves: CurveSet, value: float) -> list[str]:
     return [f"the file says {old * 1e9:.4g} nm/V: this is {value / old:.3f} times that"]
 
 
-class DeflectionCalibration:
+class DeflectionCalibration(RegisteredCalibration):
     """Deflection sensitivity from the wall of curves on a bare, stiff sample.
 
     FILEs are curves with the deflection in volts.
     """
-
-    name = "deflection"
-    description = "Deflection sensitivity from the wall of curves on a stiff sample."
 
     class Settings(CalibrationSettings):
         """Which direction of the curves is used."""
 
         direction: Direction = Field("both", description="Direction of the curves; both: the mean.")
 
-    def estimate(
-        self, inputs: Sequence[CurveSet], settings: DeflectionCalibration.Settings | None = None
-    ) -> Estimate:
-        """See `deflection_sensitivity`."""
-        chosen = or_defaults(settings, self.Settings)
-        return deflection_sensitivity(merged(inputs), chosen.direction)
+    def _calibrate(self, inputs: Sequence[CurveSet], settings: Settings) -> Estimate:
+        return deflection_sensitivity(merged(inputs), settings.direction)
 
 
 DEFLECTION = DeflectionCalibration()

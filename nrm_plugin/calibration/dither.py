@@ -15,7 +15,7 @@ from nrm_plugin.calibration.shared_settings import (
     HardContactSettings,
     PerVolt,
     Pure,
-    or_defaults,
+    RegisteredCalibration,
 )
 from nrm_plugin.calibration.stick import bare, plateau
 from nrm_plugin.errors import InvalidInput
@@ -48,15 +48,15 @@ def from_drive(
     MissingCalibration
         Naming all of `DRIVE` that are missing.
     """
-    known = require(curves, *DRIVE)
+    values = require(curves, *DRIVE)
     convention = curves.metadata["dither_drive_convention"]
-    drive = known["dither_drive"] * lockin.peak_factor(convention)
-    value = drive * known["dither_sensitivity"] * known["dither_response"]
+    drive = values["dither_drive"] * lockin.peak_factor(convention)
+    value = drive * values["dither_sensitivity"] * values["dither_response"]
     relative = hypot(
-        sensitivity_stderr / known["dither_sensitivity"],
-        response_stderr / known["dither_response"],
+        sensitivity_stderr / values["dither_sensitivity"],
+        response_stderr / values["dither_response"],
     )
-    notes = [f"drive of {known['dither_drive']:g} V {convention} = {drive:.4g} V peak"]
+    notes = [f"drive of {values['dither_drive']:g} V {convention} = {drive:.4g} V peak"]
     if not relative:
         notes.append("no error of sensitivity and response was given: the result has none either")
     return Estimate(
@@ -90,21 +90,21 @@ def from_hard_contact(curves: CurveSet, *, third_harmonic: str | None = None) ->
     """
     in_newtons = _unit(curves) == "N"
     scale = "lateral_stiffness" if in_newtons else "lateral_sensitivity"
-    known = require(curves, *needed(curves), "lockin_convention", scale)
+    values = require(curves, *needed(curves), "lockin_convention", scale)
     other = "Take the amplitude from the drive instead (nm/V and frequency response)"
-    found = bare(plateau(curves, alternative=other, third_harmonic=third_harmonic), other)
+    result = bare(plateau(curves, alternative=other, third_harmonic=third_harmonic), other)
     convention = curves.metadata["lockin_convention"]
-    peak = found.rigid * lockin.peak_factor(convention)
-    value = peak / known[scale] if in_newtons else peak * known[scale]
-    relative = hypot(found.rigid_stderr / found.rigid, stderr_of(curves, scale))
+    peak = result.rigid * lockin.peak_factor(convention)
+    value = peak / values[scale] if in_newtons else peak * values[scale]
+    relative = hypot(result.rigid_stderr / result.rigid, stderr_of(curves, scale))
     return Estimate(
         "dither_amplitude",
         value,
         value * relative,
         "hard contact: lateral signal of a tip that sticks",
         notes=(
-            *found.notes,
-            f"contact's compliance extrapolated away: factor {found.rigid / found.amplitude:.3f}",
+            *result.notes,
+            f"contact's compliance extrapolated away: factor {result.rigid / result.amplitude:.3f}",
             f"lock-in values taken as {convention}",
         ),
     )
@@ -127,15 +127,12 @@ def _unit(curves: CurveSet) -> str:
     )
 
 
-class DriveDither:
+class DriveDither(RegisteredCalibration):
     """Amplitude of the dither, peak, from the sine that drives it.
 
     Needed are dither_drive, dither_drive_convention, dither_sensitivity and dither_response, from
     FILEs, --experiment and --set, in rising order of rank.
     """
-
-    name = "dither drive"
-    description = "Amplitude of the dither, from drive x sensitivity x response."
 
     class Settings(CalibrationSettings):
         """Standard errors of what is multiplied."""
@@ -143,35 +140,24 @@ class DriveDither:
         sensitivity_error: PerVolt = Field(0.0, description="Standard error of dither_sensitivity.")
         response_error: Pure = Field(0.0, description="Standard error of dither_response.")
 
-    def estimate(
-        self, inputs: Sequence[CurveSet], settings: DriveDither.Settings | None = None
-    ) -> Estimate:
-        """See `from_drive`."""
-        chosen = or_defaults(settings, self.Settings)
+    def _calibrate(self, inputs: Sequence[CurveSet], settings: Settings) -> Estimate:
         return from_drive(
             merged(inputs),
-            sensitivity_stderr=chosen.sensitivity_error,
-            response_stderr=chosen.response_error,
+            sensitivity_stderr=settings.sensitivity_error,
+            response_stderr=settings.response_error,
         )
 
 
-class HardContactDither:
+class HardContactDither(RegisteredCalibration):
     """Amplitude of the dither, peak, from the signal of a tip that sticks to a bare, hard sample.
 
     FILEs are approaches onto it, with the lock-in's signal and the lateral sensitivity.
     """
 
-    name = "dither hard"
-    description = "Amplitude of the dither, from a tip that sticks to a hard sample."
-
     Settings = HardContactSettings
 
-    def estimate(
-        self, inputs: Sequence[CurveSet], settings: HardContactSettings | None = None
-    ) -> Estimate:
-        """See `from_hard_contact`."""
-        chosen = or_defaults(settings, self.Settings)
-        return from_hard_contact(merged(inputs), third_harmonic=chosen.third_harmonic)
+    def _calibrate(self, inputs: Sequence[CurveSet], settings: HardContactSettings) -> Estimate:
+        return from_hard_contact(merged(inputs), third_harmonic=settings.third_harmonic)
 
 
 DRIVE_DITHER = DriveDither()

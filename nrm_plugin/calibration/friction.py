@@ -88,8 +88,8 @@ def loops_from_images(images: Sequence[Image], name: str = "Friction") -> Loops:
         if image.name == name and image.direction:
             pair.setdefault(image.direction, image)
     if set(pair) != {"trace", "retrace"}:
-        there = ", ".join(f"{i.name} {i.direction}".strip() for i in images) or "none"
-        raise InvalidInput(f"no trace and retrace of {name!r} among the images: {there}")
+        names = ", ".join(f"{i.name} {i.direction}".strip() for i in images) or "none"
+        raise InvalidInput(f"no trace and retrace of {name!r} among the images: {names}")
     trace, retrace = pair["trace"], pair["retrace"]
     _in_volts(name, trace.unit)
     if trace.shape != retrace.shape or trace.unit != retrace.unit:

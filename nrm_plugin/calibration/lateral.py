@@ -20,7 +20,7 @@ from nrm_plugin.calibration.shared_settings import (
     CalibrationSettings,
     Errors,
     Pure,
-    or_defaults,
+    RegisteredCalibration,
 )
 from nrm_plugin.calibration.silicon import ElasticModuli, isotropic, silicon
 from nrm_plugin.columns import FloatArray
@@ -257,21 +257,17 @@ def _monte_carlo(
     return text
 
 
-class GeometryCalibration:
+class GeometryCalibration(RegisteredCalibration):
     """Lateral stiffness of a rectangular cantilever from its geometry.
 
     Known values come from FILEs, --experiment and --set, in rising order of rank.
     """
 
-    name = "lateral geometry"
-    description = "Lateral stiffness of a rectangular cantilever."
-
     class Settings(CalibrationSettings):
         """Material, place and standard errors."""
 
         material_poisson: Pure | None = Field(
-            None,
-            description="Poisson ratio of an isotropic cantilever, 0.25 for silicon nitride.",
+            None, description="Poisson ratio of an isotropic cantilever, 0.25 for silicon nitride."
         )
         spring_at: Literal["tip", "end"] = Field(
             "tip", description="Where the spring constant holds, if the tip is set back."
@@ -281,16 +277,12 @@ class GeometryCalibration:
             description="Standard error of a known value, tip_height=1um; may be repeated.",
         )
 
-    def estimate(
-        self, inputs: Sequence[CurveSet], settings: GeometryCalibration.Settings | None = None
-    ) -> Estimate:
-        """See `stiffness_from_geometry`."""
-        chosen = or_defaults(settings, self.Settings)
+    def _calibrate(self, inputs: Sequence[CurveSet], settings: Settings) -> Estimate:
         return stiffness_from_geometry(
             merged(inputs).metadata,
-            poisson_ratio=chosen.material_poisson,
-            errors=chosen.error,
-            spring_at=chosen.spring_at,
+            poisson_ratio=settings.material_poisson,
+            errors=settings.error,
+            spring_at=settings.spring_at,
         )
 
 

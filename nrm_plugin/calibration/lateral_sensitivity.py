@@ -34,8 +34,8 @@ from nrm_plugin.calibration.shared_settings import (
     ContactError,
     HardContactSettings,
     PerVolt,
+    RegisteredCalibration,
     Stiffness,
-    or_defaults,
 )
 from nrm_plugin.calibration.stick import bare, plateau
 from nrm_plugin.errors import InvalidInput
@@ -213,19 +213,19 @@ def from_hard_contact(
     keys = [*needed(curves), "dither_amplitude", "lockin_convention"]
     known = require(curves, *keys, *(["lateral_stiffness"] if contact_stiffness else []))
     other = "Use friction loops, the wedge method, or a given sensitivity instead"
-    found = bare(plateau(curves, alternative=other, third_harmonic=third_harmonic), other)
-    if found.unit != "V":
+    result = bare(plateau(curves, alternative=other, third_harmonic=third_harmonic), other)
+    if result.unit != "V":
         raise InvalidInput("the lateral signal is in N; it needs no sensitivity")
-    volts, error = found.rigid, found.rigid_stderr / found.rigid
-    note = f"contact's compliance extrapolated away: factor {found.rigid / found.amplitude:.3f}"
+    volts, error = result.rigid, result.rigid_stderr / result.rigid
+    note = f"contact's compliance extrapolated away: factor {result.rigid / result.amplitude:.3f}"
     if contact_stiffness:
         correction = _correction(known["lateral_stiffness"], contact_stiffness)
-        volts = found.amplitude * correction
+        volts = result.amplitude * correction
         part = 1.0 - 1.0 / correction
         doubt = hypot(
             contact_stiffness_stderr / contact_stiffness, stderr_of(curves, "lateral_stiffness")
         )
-        error = hypot(found.amplitude_stderr / found.amplitude, part * doubt)
+        error = hypot(result.amplitude_stderr / result.amplitude, part * doubt)
         note = f"1 + k_lat/k_con = {correction:.3f}"
     peak = volts * lockin.peak_factor(curves.metadata["lockin_convention"])
     value = known["dither_amplitude"] / peak
@@ -236,7 +236,7 @@ def from_hard_contact(
         stderr=value * relative,
         of="lock-in",
         method=method,
-        notes=(*found.notes, note),
+        notes=(*result.notes, note),
     )
 
 
@@ -285,18 +285,15 @@ def stiffness_of(curves: CurveSet) -> tuple[float, float]:
     MissingCalibration
         Without it or the output gain.
     """
-    known = require(curves, "lateral_stiffness", "lateral_output_gain")["lateral_stiffness"]
-    return known, known * stderr_of(curves, "lateral_stiffness")
+    stiffness = require(curves, "lateral_stiffness", "lateral_output_gain")["lateral_stiffness"]
+    return stiffness, stiffness * stderr_of(curves, "lateral_stiffness")
 
 
-class LockInCalibration:
+class LockInCalibration(RegisteredCalibration):
     """Lateral sensitivity from the dither on a bare, hard sample, of known amplitude.
 
     FILEs are approaches onto the sample.
     """
-
-    name = "lateral lock-in"
-    description = "Lateral sensitivity, from the dither on a hard sample."
 
     class Settings(HardContactSettings):
         """What is known of the contact."""
@@ -308,29 +305,22 @@ class LockInCalibration:
         )
         contact_stiffness_error: ContactError = 0.0
 
-    def estimate(
-        self, inputs: Sequence[CurveSet], settings: LockInCalibration.Settings | None = None
-    ) -> Estimate:
-        """See `from_hard_contact`."""
-        chosen = or_defaults(settings, self.Settings)
+    def _calibrate(self, inputs: Sequence[CurveSet], settings: Settings) -> Estimate:
         curves = merged(inputs)
         sensitivity = from_hard_contact(
             curves,
-            contact_stiffness=chosen.contact_stiffness,
-            contact_stiffness_stderr=chosen.contact_stiffness_error,
-            third_harmonic=chosen.third_harmonic,
+            contact_stiffness=settings.contact_stiffness,
+            contact_stiffness_stderr=settings.contact_stiffness_error,
+            third_harmonic=settings.third_harmonic,
         )
         return per_lockin_volt(sensitivity, curves)
 
 
-class LoopCalibration:
+class LoopCalibration(RegisteredCalibration):
     """Lateral sensitivity from the stick part of friction loops.
 
     FILEs hold images with trace and retrace, or curves with a channel of the lateral position.
     """
-
-    name = "lateral loop"
-    description = "Lateral sensitivity, from friction loops."
 
     class Settings(CalibrationSettings):
         """The contact's stiffness, and which signal is the loop."""
@@ -350,33 +340,26 @@ class LoopCalibration:
             None, description="Where the detector stops, 10V."
         )
 
-    def estimate(
-        self, inputs: Sequence[CurveSet], settings: LoopCalibration.Settings | None = None
-    ) -> Estimate:
-        """See `from_loops`."""
-        chosen = or_defaults(settings, self.Settings)
+    def _calibrate(self, inputs: Sequence[CurveSet], settings: Settings) -> Estimate:
         curves = merged(inputs)
         stiffness, error = stiffness_of(curves)
         loops = (
-            loops_from_images(curves.images, chosen.signal)
-            if chosen.position is None
-            else loops_from_curves(curves, chosen.position, chosen.signal)
+            loops_from_images(curves.images, settings.signal)
+            if settings.position is None
+            else loops_from_curves(curves, settings.position, settings.signal)
         )
         sensitivity = from_loops(
-            shape_of(loops, chosen.limit),
+            shape_of(loops, settings.limit),
             stiffness,
-            chosen.contact_stiffness,
+            settings.contact_stiffness,
             lateral_stiffness_stderr=error,
-            contact_stiffness_stderr=chosen.contact_stiffness_error,
+            contact_stiffness_stderr=settings.contact_stiffness_error,
         )
         return per_lockin_volt(sensitivity, curves)
 
 
-class GivenSensitivity:
+class GivenSensitivity(RegisteredCalibration):
     """Lateral sensitivity that is known from elsewhere."""
-
-    name = "lateral given"
-    description = "Lateral sensitivity, as given."
 
     class Settings(CalibrationSettings):
         """The sensitivity."""
@@ -387,12 +370,10 @@ class GivenSensitivity:
             description="Per volt at the lock-in's input, or of the friction channel."
         )
 
-    def estimate(
-        self, inputs: Sequence[CurveSet], settings: GivenSensitivity.Settings | None = None
-    ) -> Estimate:
-        """See `given`."""
-        chosen = or_defaults(settings, self.Settings)
-        return per_lockin_volt(given(chosen.value, chosen.value_error, chosen.of), merged(inputs))
+    def _calibrate(self, inputs: Sequence[CurveSet], settings: Settings) -> Estimate:
+        return per_lockin_volt(
+            given(settings.value, settings.value_error, settings.of), merged(inputs)
+        )
 
 
 LOCK_IN = LockInCalibration()

@@ -118,8 +118,8 @@ def _change(contacts: WallContacts, share: float, at: float) -> Pooled | None:
         pairs = [split_slopes(c, _count(c, share), at) for c in both]
         whole = np.mean([(u.slope + w.slope) / 2.0 for u, w in pairs])
         changes.append(np.mean([u.slope - w.slope for u, w in pairs]) / whole)
-        own = np.mean([u.variance + w.variance for u, w in pairs]) / len(pairs)
-        variances.append(own / whole**2)
+        within = np.mean([u.variance + w.variance for u, w in pairs]) / len(pairs)
+        variances.append(within / whole**2)
     return pool(np.array(changes), np.array(variances)) if changes else None
 
 

@@ -167,25 +167,6 @@ def rotated(curves: CurveSet) -> CurveSet:
     return curves.with_metadata({"lockin_phase": 0.0}, done)
 
 
-def as_peak(curves: CurveSet) -> CurveSet:
-    """Turn rms values into peaks, with ``lockin_convention`` peak; peaks are left as they are.
-
-    Raises
-    ------
-    MissingCalibration
-        Without lockin_convention.
-    """
-    require(curves, "lockin_convention")
-    factor = peak_factor(curves.metadata["lockin_convention"])
-    if factor == 1.0:
-        return curves
-    curves = at_the_lockin(curves)
-    for name in PARTS.values():
-        c = curves.channel(name)
-        curves = curves.with_channel(replace(c, gain=c.gain * factor, offset=c.offset * factor))
-    return curves.with_metadata({"lockin_convention": "peak"}, "rms times the root of two")
-
-
 def at_the_lockin(curves: CurveSet) -> CurveSet:
     """Return curves that have lateral_in_phase and lateral_quadrature, whatever was recorded.
 

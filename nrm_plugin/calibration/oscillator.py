@@ -77,10 +77,7 @@ def lorentzian(frequency: FloatArray, resonance: float, quality: float) -> Float
 
 
 def fit_oscillator(
-    spectrum: Spectrum,
-    *,
-    expected: float | None = None,
-    band: tuple[float, float] | None = None,
+    spectrum: Spectrum, *, expected: float | None = None, band: tuple[float, float] | None = None
 ) -> Oscillator:
     """Fit area, resonance, quality factor and background by maximum likelihood.
 
@@ -117,12 +114,12 @@ def fit_oscillator(
     unit = float(spectrum.density[spectrum.density > 0.0].mean())
     if not (np.isfinite(unit) and unit > 1e-290):
         raise CalibrationFailed(f"a density of {unit:g} is no thermal noise: check the units")
-    found = _fitted(replace(spectrum, density=spectrum.density / unit), expected, band)
+    fitted = _fitted(replace(spectrum, density=spectrum.density / unit), expected, band)
     return replace(
-        found,
-        power=found.power * unit,
-        power_stderr=found.power_stderr * unit,
-        background=found.background * unit,
+        fitted,
+        power=fitted.power * unit,
+        power_stderr=fitted.power_stderr * unit,
+        background=fitted.background * unit,
     )
 
 
@@ -172,10 +169,10 @@ def _without_lines(spectrum: Spectrum, solution: Solution) -> tuple[Spectrum, in
 def _peaks(spectrum: Spectrum, expected: float | None) -> list[Peak]:
     density = median_filter(spectrum.density, 5, mode="nearest")  # without single lines
     within = (0.0, np.inf) if expected is None else (expected * 2.0 / 3.0, expected * 4.0 / 3.0)
-    found = broad_peaks(spectrum.frequency, density, within)
-    if not found:
+    peaks = broad_peaks(spectrum.frequency, density, within)
+    if not peaks:
         raise CalibrationFailed(_hidden(expected))
-    return found
+    return peaks
 
 
 def _hidden(expected: float | None) -> str:
@@ -380,21 +377,21 @@ def _scatter(part: Spectrum, ratio: FloatArray) -> float:
     """Variance of a point about the fit, times what its correlation with neighbours adds."""
     n = len(ratio)
     off = ratio - 1.0
-    found = float(off @ off) / (n - 4)
+    inflation = float(off @ off) / (n - 4)
     power = max(float(off @ off), 1e-300)
     first = float(off[1:] @ off[:-1]) / power  # windows make neighbours alike: counted as it comes
-    found *= 1.0 + 2.0 * max(first, -0.1)
+    inflation *= 1.0 + 2.0 * max(first, -0.1)
     for lag in (2, 3):
         r = float(off[lag:] @ off[:-lag]) / power
         if r > 2.5 / np.sqrt(n):
-            found *= 1.0 + 2.0 * r
+            inflation *= 1.0 + 2.0 * r
     if not np.isfinite(part.averages):
         # Found from about n / 3 independent numbers.
-        return found * widening(n / 3.0) ** 2
+        return inflation * widening(n / 3.0) ** 2
     known = part.inflation / part.averages
     # The standard deviation of a variance of gamma-distributed values.
     spread = np.sqrt((2.0 + 6.0 / part.averages) / n)
-    return known if found < known * (1.0 + 3.0 * spread) else found
+    return known if inflation < known * (1.0 + 3.0 * spread) else inflation
 
 
 def _one_oscillator(f: FloatArray, ratio: FloatArray) -> None:

@@ -22,7 +22,7 @@ from nrm_plugin.calibration.shared_settings import (
     CalibrationSettings,
     HardContactSettings,
     Pure,
-    or_defaults,
+    RegisteredCalibration,
 )
 from nrm_plugin.calibration.stick import TURN, plateau
 from nrm_plugin.columns import FloatArray
@@ -50,13 +50,13 @@ def from_hard_contact(curves: CurveSet, *, third_harmonic: str | None = None) ->
     """
     require(curves, *lockin.needed(curves))
     other = "Take the phase from a reference elastomer, or give that of the drive line, instead"
-    found = plateau(curves, alternative=other, third_harmonic=third_harmonic)
+    result = plateau(curves, alternative=other, third_harmonic=third_harmonic)
     return Estimate(
         "lockin_phase",
-        _wrapped(found.phase),
-        found.phase_stderr,
+        _wrapped(result.phase),
+        result.phase_stderr,
         "hard contact: phase of a tip that sticks",
-        notes=found.notes,
+        notes=result.notes,
     )
 
 
@@ -191,33 +191,23 @@ def _wrapped(phase: float) -> float:
     return float(np.angle(np.exp(1j * phase)))
 
 
-class HardContactPhase:
+class HardContactPhase(RegisteredCalibration):
     """Phase of the instrument from a tip that sticks to a hard sample.
 
     X + iY is multiplied by exp(-i phase). FILEs are approaches onto the sample.
     """
 
-    name = "phase hard"
-    description = "Phase of the instrument, from a tip that sticks to a hard sample."
-
     Settings = HardContactSettings
 
-    def estimate(
-        self, inputs: Sequence[CurveSet], settings: HardContactSettings | None = None
-    ) -> Estimate:
-        """See `from_hard_contact`."""
-        chosen = or_defaults(settings, self.Settings)
-        return from_hard_contact(merged(inputs), third_harmonic=chosen.third_harmonic)
+    def _calibrate(self, inputs: Sequence[CurveSet], settings: HardContactSettings) -> Estimate:
+        return from_hard_contact(merged(inputs), third_harmonic=settings.third_harmonic)
 
 
-class ElastomerPhase:
+class ElastomerPhase(RegisteredCalibration):
     """Phase of the instrument from a reference of known loss tangent.
 
     X + iY is multiplied by exp(-i phase). FILEs are approaches that press into the reference.
     """
-
-    name = "phase elastomer"
-    description = "Phase of the instrument, from a reference of known loss tangent."
 
     class Settings(CalibrationSettings):
         """What is known of the reference."""
@@ -225,22 +215,15 @@ class ElastomerPhase:
         loss_tangent: Pure = Field(description="E''/E' at the dither frequency.")
         loss_tangent_error: Pure = Field(0.0, description="Standard error of the loss tangent.")
 
-    def estimate(
-        self, inputs: Sequence[CurveSet], settings: ElastomerPhase.Settings | None = None
-    ) -> Estimate:
-        """See `from_elastomer`."""
-        chosen = or_defaults(settings, self.Settings)
-        return from_elastomer(merged(inputs), chosen.loss_tangent, chosen.loss_tangent_error)
+    def _calibrate(self, inputs: Sequence[CurveSet], settings: Settings) -> Estimate:
+        return from_elastomer(merged(inputs), settings.loss_tangent, settings.loss_tangent_error)
 
 
-class GivenPhase:
+class GivenPhase(RegisteredCalibration):
     """Phase of the instrument that is known from elsewhere.
 
     X + iY is multiplied by exp(-i phase).
     """
-
-    name = "phase given"
-    description = "Phase of the instrument, as given."
 
     class Settings(CalibrationSettings):
         """The phase."""
@@ -248,12 +231,8 @@ class GivenPhase:
         value: Angle = Field(description="The phase, 40deg.")
         value_error: Angle = Field(0.0, description="Standard error of the phase.")
 
-    def estimate(
-        self, inputs: Sequence[CurveSet], settings: GivenPhase.Settings | None = None
-    ) -> Estimate:
-        """See `given`."""
-        chosen = or_defaults(settings, self.Settings)
-        return given(chosen.value, chosen.value_error)
+    def _calibrate(self, inputs: Sequence[CurveSet], settings: Settings) -> Estimate:
+        return given(settings.value, settings.value_error)
 
 
 HARD_CONTACT_PHASE = HardContactPhase()

@@ -22,7 +22,7 @@ from nrm_plugin.calibration.shared_settings import (
     CalibrationSettings,
     Frequency,
     Pure,
-    or_defaults,
+    RegisteredCalibration,
 )
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.delimited import TextTable
@@ -111,21 +111,16 @@ class Response:
         log, error = self._local(self.log_gain, frequency, self.log_gain_noise)
         gain = float(np.exp(log))
         gain_error = gain * float(np.hypot(error, self.log_rest_stderr))
-        if self.phase is None:
-            return Transfer(
-                frequency=frequency,
-                gain=gain,
-                gain_stderr=gain_error,
-                phase=None,
-                phase_stderr=None,
-            )
-        phase, error = self._local(self.phase, frequency, self.phase_noise)
+        phase = phase_error = None
+        if self.phase is not None:
+            phase, error = self._local(self.phase, frequency, self.phase_noise)
+            phase_error = float(np.hypot(error, self.phase_rest_stderr))
         return Transfer(
             frequency=frequency,
             gain=gain,
             gain_stderr=gain_error,
             phase=phase,
-            phase_stderr=float(np.hypot(error, self.phase_rest_stderr)),
+            phase_stderr=phase_error,
         )
 
     def _local(self, values: FloatArray, frequency: float, noise: float) -> tuple[float, float]:
@@ -152,7 +147,7 @@ class Response:
         """
         prominence = max(0.05, 6.0 * self.log_gain_noise)
         peaks, _ = find_peaks(self.log_gain, prominence=prominence)
-        found = []
+        resonances = []
         for at in peaks:
             low, high, width = self._half_power(int(at))
             f = self.frequency
@@ -166,8 +161,8 @@ class Response:
             a, b, c = np.polyfit(x / width, self.log_gain[part], 2)
             shift = -b / (2.0 * a) if a < 0.0 and abs(b / (2.0 * a)) < 1.0 else 0.0
             gain = float(np.exp(c + b * shift + a * shift**2))
-            found.append(Resonance(float(f[at] + shift * width), width, gain))
-        return tuple(found)
+            resonances.append(Resonance(float(f[at] + shift * width), width, gain))
+        return tuple(resonances)
 
     def _half_power(self, at: int) -> tuple[int, int, float]:
         """First points below half the power to both sides, and the width in Hz between."""
@@ -420,15 +415,13 @@ def from_curves(curves: CurveSet) -> Response:
     return response(frequency, np.abs(signal), np.angle(signal))
 
 
-class ResponseCalibration:
+class ResponseCalibration(RegisteredCalibration):
     """Motion of the scanner at the dither's frequency over that at rest.
 
     FILE is a table with titles and units, 'frequency (Hz)', 'amplitude (mV)' and 'phase (deg)', or
     curves with a channel frequency beside the lateral signal.
     """
 
-    name = "response"
-    description = "Resonances of the scanner, and a safe band for the dither."
     needs = "table"
 
     class Settings(CalibrationSettings):
@@ -444,20 +437,14 @@ class ResponseCalibration:
             "2 deg", description="Most that the phase may differ from that at rest, 2deg."
         )
 
-    def estimate(
-        self,
-        inputs: Sequence[CurveSet | TextTable],
-        settings: ResponseCalibration.Settings | None = None,
-    ) -> Estimate:
-        """See `Response.estimate`."""
-        chosen = or_defaults(settings, self.Settings)
+    def _calibrate(self, inputs: Sequence[CurveSet | TextTable], settings: Settings) -> Estimate:
         source = only_file(inputs, "a sweep of the frequency")
-        found = from_table(source) if isinstance(source, TextTable) else from_curves(source)
-        known = merged(inputs).metadata
-        frequency = chosen.at if chosen.at is not None else known.get("dither_frequency")
+        result = from_table(source) if isinstance(source, TextTable) else from_curves(source)
+        metadata = merged(inputs).metadata
+        frequency = settings.at if settings.at is not None else metadata.get("dither_frequency")
         if frequency is None:
             raise missing_calibration("dither_frequency")
-        return found.estimate(float(frequency), chosen.gain, chosen.phase)
+        return result.estimate(float(frequency), settings.gain, settings.phase)
 
 
 RESPONSE = ResponseCalibration()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from nrm_plugin.calibration import Estimate
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.parameters import MethodSettings, Unit
 from nrm_plugin.units import quantity
@@ -51,21 +53,34 @@ def _in_si(values: Any) -> Any:
 #: Standard errors of known values by metadata key, each in the key's unit.
 Errors = Annotated[dict[str, float], BeforeValidator(_in_si)]
 
-Model = TypeVar("Model", bound=BaseModel)
 
+class RegisteredCalibration:
+    """A calibration that `nrm_plugin.builtin` registers under a name, with a description.
 
-def or_defaults(settings: Model | None, model: type[Model]) -> Model:
-    """Return settings, or the defaults where there are none.
-
-    Raises
-    ------
-    InvalidInput
-        If one of the settings has no default.
+    Its docstring is the help of its command. See `nrm_plugin.hookspecs.Calibration`.
     """
-    if settings is not None:
-        return settings
-    try:
-        return model()
-    except ValidationError as error:
-        names = ", ".join(str(e["loc"][0]) for e in error.errors())
-        raise InvalidInput(f"settings are needed: there is no default for {names}") from None
+
+    Settings: type[BaseModel]
+
+    def _calibrate(self, inputs: Sequence[Any], settings: Any) -> Estimate | Sequence[Estimate]:
+        raise NotImplementedError
+
+    def estimate(
+        self, inputs: Sequence[Any], settings: Any = None
+    ) -> Estimate | Sequence[Estimate]:
+        """Estimate values from curves or tables, by the defaults without settings.
+
+        Raises
+        ------
+        InvalidInput
+            If one of the settings is needed and has no default.
+        """
+        if settings is None:
+            try:
+                settings = self.Settings()
+            except ValidationError as error:
+                names = ", ".join(str(e["loc"][0]) for e in error.errors())
+                raise InvalidInput(
+                    f"settings are needed: there is no default for {names}"
+                ) from None
+        return self._calibrate(inputs, settings)

@@ -20,7 +20,7 @@ from nrm_plugin.calibration.shared_settings import (
     CalibrationSettings,
     Errors,
     Frequency,
-    or_defaults,
+    RegisteredCalibration,
 )
 from nrm_plugin.calibration.spectrum import Spectrum, from_curves, from_table
 from nrm_plugin.delimited import TextTable
@@ -295,15 +295,15 @@ def thermal_tune(
     factors = {"optical_lever": OPTICAL_LEVER_FACTOR, "displacement": DISPLACEMENT_FACTOR}
     if detection not in factors:
         raise InvalidInput(f"detection is {' or '.join(factors)}, not {detection!r}")
-    found = fit_oscillator(spectrum, expected=expected, band=band)
-    if found.power_stderr > _WORST * found.power:
+    fit = fit_oscillator(spectrum, expected=expected, band=band)
+    if fit.power_stderr > _WORST * fit.power:
         raise CalibrationFailed(
-            f"too few averages: the peak's area is known to {found.power_stderr / found.power:.0%} "
+            f"too few averages: the peak's area is known to {fit.power_stderr / fit.power:.0%} "
             "only; record for longer or average more spectra"
         )
-    value = factors[detection] * BOLTZMANN * kelvin / (found.power * per_volt**2)
+    value = factors[detection] * BOLTZMANN * kelvin / (fit.power * per_volt**2)
     parts = {
-        "fit": found.power_stderr / found.power,
+        "fit": fit.power_stderr / fit.power,
         "deflection sensitivity": 2.0
         * _error("deflection_sensitivity", deflection_sensitivity_stderr)
         / per_volt,
@@ -312,7 +312,7 @@ def thermal_tune(
     notes = [
         f"factor {factors[detection]:.3f} ({detection.replace('_', ' ')}), T = {kelvin:.1f} K",
         "relative standard error: " + ", ".join(f"{n} {v:.2%}" for n, v in parts.items()),
-        *found.notes,
+        *fit.notes,
     ]
     if not parts["deflection sensitivity"]:
         notes.append("the error of the deflection sensitivity counts twice and is not in this one")
@@ -320,9 +320,9 @@ def thermal_tune(
     method = "thermal noise, harmonic oscillator (Nanotechnology 6, 1)"
     return ThermalTune(
         Estimate("spring_constant", value, error, method, notes=tuple(notes)),
-        Estimate("cantilever_resonance", found.frequency, found.frequency_stderr, method),
-        Estimate("cantilever_quality_factor", found.quality, found.quality_stderr, method),
-        found,
+        Estimate("cantilever_resonance", fit.frequency, fit.frequency_stderr, method),
+        Estimate("cantilever_quality_factor", fit.quality, fit.quality_stderr, method),
+        fit,
     )
 
 
@@ -336,15 +336,12 @@ _SADER = {
 }
 
 
-class SaderCalibration:
+class SaderCalibration(RegisteredCalibration):
     """Spring constant of a rectangular cantilever by Sader's method.
 
     Needed are cantilever_length, cantilever_width, cantilever_resonance, cantilever_quality_factor,
     fluid_density and fluid_viscosity, from FILEs, --experiment and --set, in rising order of rank.
     """
-
-    name = "sader"
-    description = "Spring constant from plan view, resonance and quality factor."
 
     class Settings(CalibrationSettings):
         """Fluid, place and standard errors."""
@@ -368,29 +365,27 @@ class SaderCalibration:
                 raise ValueError(f"{other[0]} does not enter Sader's method")
             return errors
 
-    def estimate(
-        self, inputs: Sequence[CurveSet], settings: SaderCalibration.Settings | None = None
-    ) -> Estimate:
-        """See `sader`."""
-        chosen = or_defaults(settings, self.Settings)
-        known = dict(merged(inputs).metadata)
-        if chosen.fluid == "air":
-            if "temperature" not in known:
+    def _calibrate(self, inputs: Sequence[CurveSet], settings: Settings) -> Estimate:
+        metadata = dict(merged(inputs).metadata)
+        if settings.fluid == "air":
+            if "temperature" not in metadata:
                 raise missing_calibration("temperature")
-            known["fluid_density"], known["fluid_viscosity"] = air(known["temperature"])
-        needed = [*_SADER, *(["tip_setback"] if chosen.at == "tip" else [])]
-        missing = [key for key in needed if key not in known]
+            metadata["fluid_density"], metadata["fluid_viscosity"] = air(metadata["temperature"])
+        needed = [*_SADER, *(["tip_setback"] if settings.at == "tip" else [])]
+        missing = [key for key in needed if key not in metadata]
         if missing:
             raise missing_calibration(missing)
-        values = {name: float(known[key]) for key, name in _SADER.items()}
-        stderr = {name: chosen.error[key] for key, name in _SADER.items() if key in chosen.error}
+        values = {name: float(metadata[key]) for key, name in _SADER.items()}
+        stderr = {
+            name: settings.error[key] for key, name in _SADER.items() if key in settings.error
+        }
         estimate = sader(**values, stderr=stderr)
-        if chosen.at == "tip":
-            estimate = at_tip(estimate, known["cantilever_length"], known["tip_setback"])
+        if settings.at == "tip":
+            estimate = at_tip(estimate, metadata["cantilever_length"], metadata["tip_setback"])
         return estimate
 
 
-class ThermalCalibration:
+class ThermalCalibration(RegisteredCalibration):
     """Spring constant, resonance and quality factor from the thermal noise of a free cantilever.
 
     FILE is a table with titles and units, either 'frequency (Hz)' and 'psd (V^2/Hz)' or 'time (s)'
@@ -398,8 +393,6 @@ class ThermalCalibration:
     temperature and, for volts, the deflection_sensitivity.
     """
 
-    name = "thermal"
-    description = "Spring constant from thermal noise."
     needs = "table"
 
     class Settings(CalibrationSettings):
@@ -423,31 +416,27 @@ class ThermalCalibration:
             0.0, description="Standard error of the temperature."
         )
 
-    def estimate(
-        self,
-        inputs: Sequence[CurveSet | TextTable],
-        settings: ThermalCalibration.Settings | None = None,
+    def _calibrate(
+        self, inputs: Sequence[CurveSet | TextTable], settings: Settings
     ) -> tuple[Estimate, ...]:
-        """See `thermal_tune`."""
-        chosen = or_defaults(settings, self.Settings)
         source = only_file(inputs, "a spectrum or a trace")
-        found = from_table(source) if isinstance(source, TextTable) else from_curves(source)
-        known = merged(inputs).metadata
-        in_volts = found.unit == "V^2/Hz"
+        spectrum = from_table(source) if isinstance(source, TextTable) else from_curves(source)
+        metadata = merged(inputs).metadata
+        in_volts = spectrum.unit == "V^2/Hz"
         band = None
-        if chosen.low is not None or chosen.high is not None:
-            last = float(found.frequency[-1])
-            band = (chosen.low or 0.0, chosen.high if chosen.high is not None else last)
+        if settings.low is not None or settings.high is not None:
+            last = float(spectrum.frequency[-1])
+            band = (settings.low or 0.0, settings.high if settings.high is not None else last)
         return thermal_tune(
-            found,
-            known.get("temperature"),
-            deflection_sensitivity=known.get("deflection_sensitivity") if in_volts else None,
+            spectrum,
+            metadata.get("temperature"),
+            deflection_sensitivity=metadata.get("deflection_sensitivity") if in_volts else None,
             deflection_sensitivity_stderr=(
-                known.get("deflection_sensitivity_stderr", 0.0) if in_volts else 0.0
+                metadata.get("deflection_sensitivity_stderr", 0.0) if in_volts else 0.0
             ),
-            temperature_stderr=chosen.temperature_error,
-            detection=chosen.detection,
-            expected=chosen.expected,
+            temperature_stderr=settings.temperature_error,
+            detection=settings.detection,
+            expected=settings.expected,
             band=band,
         ).estimates
 

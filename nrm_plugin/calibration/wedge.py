@@ -140,12 +140,12 @@ def wedge(facets: Sequence[Facet]) -> Wedge:
         return np.asarray((model(float(log[0]), float(log[1])) - goal) / errors)
 
     with np.errstate(all="ignore"):
-        found = least_squares(rest, first, x_scale=0.1)
-    jacobian = np.asarray(found.jac)
+        result = least_squares(rest, first, x_scale=0.1)
+    jacobian = np.asarray(result.jac)
     covariance = np.linalg.inv(jacobian.T @ jacobian)
-    residual = float(np.sqrt(2.0 * found.cost))
-    mu, alpha = (float(v) for v in np.exp(found.x))
-    if not found.success or mu * np.tan(np.abs(angles)).max() >= 1.0 or residual > 6.0:
+    residual = float(np.sqrt(2.0 * result.cost))
+    mu, alpha = (float(v) for v in np.exp(result.x))
+    if not result.success or mu * np.tan(np.abs(angles)).max() >= 1.0 or residual > 6.0:
         raise CalibrationFailed(
             f"the two slopes contradict each other by {residual:.1f} standard errors: friction "
             "differs between them, the angles are wrong, or a loop is clipped"
@@ -211,8 +211,6 @@ class WedgeCalibration:
     'load (nN)': one line per load and slope. Needed are lateral_stiffness and lateral_output_gain.
     """
 
-    name = "lateral wedge"
-    description = "Lateral sensitivity, from friction loops on two slopes."
     needs = "table"
 
     def estimate(self, inputs: Sequence[CurveSet | TextTable], settings: None = None) -> Estimate:
@@ -224,8 +222,8 @@ class WedgeCalibration:
             raise InvalidInput(
                 f"one table of friction loops is needed, and {len(tables)} were given"
             )
-        found = wedge(facets_from_table(tables[0]))
-        return per_lockin_volt(found.sensitivity(stiffness, error), curves)
+        result = wedge(facets_from_table(tables[0]))
+        return per_lockin_volt(result.sensitivity(stiffness, error), curves)
 
 
 WEDGE = WedgeCalibration()

@@ -14,12 +14,13 @@ import click
 
 from nrm_plugin import formats
 from nrm_plugin.cli import exit_code
-from nrm_plugin.errors import InvalidInput, NrmError, OutputError
+from nrm_plugin.cli.options import metadata_of, pairs
+from nrm_plugin.errors import NrmError, OutputError
 from nrm_plugin.files import check_output
 from nrm_plugin.merging import merge
 from nrm_plugin.model import CurveSet
 from nrm_plugin.units import parse
-from nrm_plugin.vocabulary import CHANNELS, METADATA, nearest
+from nrm_plugin.vocabulary import CHANNELS, nearest
 
 if TYPE_CHECKING:
     from nrm_plugin.experiment import Experiment
@@ -63,7 +64,7 @@ def files_and_output(command: Command) -> Command:
     return files(_OUTPUT(command))
 
 
-def what_is_known(command: Command) -> Command:
+def with_curve_options(command: Command) -> Command:
     """Give a command the options that say what the files don't."""
     return _EXPERIMENT(_SETTINGS(_NAMES(command)))
 
@@ -89,7 +90,7 @@ class CurveOptions:
     def given(
         cls, experiment: str | None, settings: tuple[str, ...], names: tuple[str, ...]
     ) -> CurveOptions:
-        """Read the options of `what_is_known`.
+        """Read the options of `with_curve_options`.
 
         Raises
         ------
@@ -97,7 +98,7 @@ class CurveOptions:
         RecipeError, MissingFile
             From the experiment file.
         """
-        values, channels = _settings(settings), _names(names)
+        values, channels = metadata_of(settings, parse), _names(names)
         return cls(_experiment(experiment), channels, values)
 
     def about(self, curves: CurveSet) -> CurveSet:
@@ -119,32 +120,8 @@ def _experiment(path: str | None) -> Experiment | None:
     return read(path)
 
 
-def _pairs(given: tuple[str, ...], what: str) -> Iterator[tuple[str, str]]:
-    for text in given:
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip() or not value.strip():
-            raise click.UsageError(f"{what} {text!r}: write it as NAME=VALUE")
-        yield key.strip(), value.strip()
-
-
-def _settings(given: tuple[str, ...]) -> dict[str, Any]:
-    """Metadata from ``--set``, in SI."""
-    values: dict[str, Any] = {}
-    for name, text in _pairs(given, "--set"):
-        key = METADATA.get(name)
-        if key is None:
-            raise click.UsageError(f"--set: there is no key {name!r}.{nearest(name, METADATA)}")
-        try:
-            wordy = key.text or key.words or name == "simulated"
-            values[name] = key.check(name, text if wordy else parse(text, key.unit))
-        except InvalidInput as error:
-            about = "" if name in str(error) else f" {name}"
-            raise click.UsageError(f"--set{about}: {error}") from None
-    return values
-
-
 def _names(given: tuple[str, ...]) -> dict[str, str]:
-    names = dict(_pairs(given, "--map"))
+    names = dict(pairs(given, "--map"))
     for new in names.values():
         if new not in CHANNELS:
             raise click.UsageError(f"--map: there is no channel {new!r}.{nearest(new, CHANNELS)}")
@@ -271,9 +248,9 @@ class Batch:
             yield
         except NrmError as error:
             self.failed[str(path)] = error
-            said = str(error)
-            named = said.startswith(str(path)) or isinstance(error, OutputError)
-            click.echo(f"nrm: {said}" if named else f"nrm: {path}: {said}", err=True)
+            message = str(error)
+            named = message.startswith(str(path)) or isinstance(error, OutputError)
+            click.echo(f"nrm: {message}" if named else f"nrm: {path}: {message}", err=True)
 
     @contextmanager
     def progress(self, out: Path, unit: str) -> Iterator[Progress | None]:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nrm_plugin import plugins
 from nrm_plugin.calibration import Estimate
-from nrm_plugin.cli.options import metadata_of, options_of, settings_from
+from nrm_plugin.cli.options import given_settings, metadata_of, options_of, settings_from
 from nrm_plugin.hookspecs import Deferred
-from nrm_plugin.plugins import installed
 from nrm_plugin.text import with_unit
 from nrm_plugin.vocabulary import METADATA, nearest
 
@@ -32,11 +32,11 @@ class Calibrations(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """First words of all names."""
-        return list(dict.fromkeys(name.split()[0] for name in installed().calibrations))
+        return list(dict.fromkeys(name.split()[0] for name in plugins.installed().calibrations))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a calibration, or the methods of a quantity."""
-        calibrations = installed().calibrations
+        calibrations = plugins.installed().calibrations
         if cmd_name in calibrations:
             return _command(cmd_name, calibrations[cmd_name])
         if cmd_name not in self.list_commands(ctx):
@@ -57,11 +57,12 @@ class Methods(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Second words of their names."""
-        return [n.split()[1] for n in installed().calibrations if n.split()[0] == self.name]
+        names = plugins.installed().calibrations
+        return [n.split()[1] for n in names if n.split()[0] == self.name]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a method."""
-        calibration = installed().calibrations.get(f"{self.name} {cmd_name}")
+        calibration = plugins.installed().calibrations.get(f"{self.name} {cmd_name}")
         return None if calibration is None else _command(cmd_name, calibration)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -102,7 +103,7 @@ def _split(arg: str) -> list[str]:
 def _list(formatter: click.HelpFormatter, title: str, start: str) -> None:
     rows = [
         (name.removeprefix(start), calibration.description)
-        for name, calibration in installed().calibrations.items()
+        for name, calibration in plugins.installed().calibrations.items()
         if name.startswith(start)
     ]
     with formatter.section(title):
@@ -163,7 +164,7 @@ def _calibrate(
     **options: Any,
 ) -> None:
     model = getattr(calibration, "Settings", None)
-    settings = [] if model is None else [settings_from(model, options)]
+    settings = [] if model is None else [settings_from(model, given_settings(options))]
     wants_table = getattr(calibration, "needs", "curves") == "table"
     inputs = gather(files, experiment, known, wants_table=wants_table)
     estimates = calibration.estimate(inputs, *settings)
@@ -192,14 +193,14 @@ def gather(
     opened = [_open_table(file) if wants_table else formats.open(file) for file in files]
     if not any(isinstance(one, CurveSet) for one in opened):
         opened.append(CurveSet.from_arrays({}))
-    told = experiments.read(Path(experiment)) if experiment is not None else None
+    stated = experiments.read(Path(experiment)) if experiment is not None else None
     inputs: list[CurveSet | TextTable] = []
     for one in opened:
         if isinstance(one, CurveSet):
-            if told is not None and wants_table:  # spectra and sweeps have their own channels
-                one = one.with_metadata(dict(told.metadata), told.source)
-            elif told is not None:
-                one = told.apply(one)
+            if stated is not None and wants_table:  # spectra and sweeps have their own channels
+                one = one.with_metadata(dict(stated.metadata), stated.source)
+            elif stated is not None:
+                one = stated.apply(one)
             one = one.with_metadata(values, "--set")
         inputs.append(one)
     return inputs

@@ -8,14 +8,20 @@ from pathlib import Path
 import click
 
 from nrm_plugin import formats, plugins
-from nrm_plugin.cli.batch import Batch, CurveOptions, files_and_output, is_folder, what_is_known
+from nrm_plugin.cli.batch import (
+    Batch,
+    CurveOptions,
+    files_and_output,
+    is_folder,
+    with_curve_options,
+)
 from nrm_plugin.errors import NrmError
 from nrm_plugin.model import CurveSet
 
 
 @click.command("convert")
 @files_and_output
-@what_is_known
+@with_curve_options
 @click.option(
     "--to",
     "suffix",
@@ -43,14 +49,14 @@ def command(
     Going on after an interruption: call it again. Files in a folder that are already converted
     to .h5 from the same original with the same settings are skipped.
     """
-    known = CurveOptions.given(experiment, settings, names)
-    batch = Conversion(files, known, overwrite, quiet=bool(ctx.obj and ctx.obj["quiet"]))
+    options = CurveOptions.given(experiment, settings, names)
+    batch = Conversion(files, options, overwrite, quiet=bool(ctx.obj and ctx.obj["quiet"]))
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     wanted = suffix if is_folder(output) else Path(output).suffix.lower()
     writable = sorted(plugins.installed().exporters)
     if wanted.lower() not in writable:
-        there = ", ".join(writable)
-        raise click.UsageError(f"nothing writes {wanted or output!r}; there are {there}")
+        suffixes = ", ".join(writable)
+        raise click.UsageError(f"nothing writes {wanted or output!r}; there are {suffixes}")
     if is_folder(output):
         batch.each(Path(output), suffix)
     else:

@@ -40,8 +40,8 @@ def sample_data() -> Path:
 
 def samples() -> list[Path]:
     """Sample files with curves or images: in folders named after their importers."""
-    known = plugins.installed().importers
-    return sorted(p for p in sample_data().rglob("*") if p.is_file() and p.parent.name in known)
+    importers = plugins.installed().importers
+    return sorted(p for p in sample_data().rglob("*") if p.is_file() and p.parent.name in importers)
 
 
 @click.command("demo")

@@ -27,7 +27,7 @@ def command(ctx: click.Context, files: tuple[str, ...], as_json: bool) -> None:
     codes = []
     for path in files:
         try:
-            report, text = _looked_at(path)
+            report, text = _described(path)
             reports.append(report)
         except NrmError as error:
             reports.append({"path": path, "error": str(error)})
@@ -43,31 +43,20 @@ def command(ctx: click.Context, files: tuple[str, ...], as_json: bool) -> None:
         ctx.exit(codes[0] if len(files) == 1 else 1)
 
 
-def _looked_at(path: str) -> tuple[dict[str, Any], Callable[[], str]]:
+def _described(path: str) -> tuple[dict[str, Any], Callable[[], str]]:
     """What is in a file, curves or results, for programs and for people."""
-    if _holds_results(path):
+    from nrm_plugin.store.read_curves import holds_results
+
+    if holds_results(path):
         from nrm_plugin.cli import results_summary
         from nrm_plugin.store.read_results import open_results
 
-        found = open_results(path)
-        return results_summary.describe(path, found), lambda: results_summary.as_text(path, found)
+        results = open_results(path)
+        return results_summary.describe(path, results), lambda: results_summary.as_text(
+            path, results
+        )
     curves = formats.open(path)
     return describe(path, curves), lambda: as_text(path, curves)
-
-
-def _holds_results(path: str) -> bool:
-    import h5py
-
-    from nrm_plugin.store.nexus import RESULTS_FORMAT
-    from nrm_plugin.store.read_curves import text
-
-    try:
-        if not h5py.is_hdf5(path):
-            return False
-        with h5py.File(path, "r") as file:
-            return text(file.attrs.get("format", "")) == RESULTS_FORMAT
-    except (OSError, ValueError):  # left to the importers to explain
-        return False
 
 
 def describe(path: str, curves: CurveSet) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -16,6 +16,7 @@ from nrm_plugin.vocabulary import METADATA, nearest
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
 
 #: Put before the names of a model's options, so that they are not taken for a command's own.
 _OF_SETTINGS = "setting_"
@@ -30,11 +31,12 @@ class WithUnit(click.ParamType):  # type: ignore[type-arg]
         SI unit.
     usual : str, optional
         Unit that people would write, for the example in the error.
+    name : str
+        Of the quantity, which stands for the value in the help.
     """
 
-    def __init__(self, unit: str, usual: str = "") -> None:
-        self.unit, self.usual = unit, usual
-        self.name = unit or "number"
+    def __init__(self, unit: str, usual: str = "", name: str = "number") -> None:
+        self.unit, self.usual, self.name = unit, usual, name
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -48,25 +50,47 @@ class WithUnit(click.ParamType):  # type: ignore[type-arg]
             self.fail(str(error), param, ctx)
 
 
-def metadata_of(settings: Sequence[str]) -> dict[str, Any]:
-    """Metadata from ``--set KEY=VALUE``, in SI; a number without its unit is refused.
+def pairs(texts: Iterable[str], option: str) -> Iterator[tuple[str, str]]:
+    """Names and values of an option that is given as NAME=VALUE.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name or not value:
+            raise click.UsageError(f"{option} {text!r}: write it as NAME=VALUE")
+        yield name, value
+
+
+def metadata_of(
+    settings: Iterable[str], read: Callable[[str, str], float] = quantity
+) -> dict[str, Any]:
+    """Metadata from ``--set KEY=VALUE``, in SI.
+
+    Parameters
+    ----------
+    settings : iterable of str
+    read : callable
+        Number in SI of a text and the SI unit: `units.quantity` refuses a number without its unit,
+        `units.parse` takes it to be in SI.
 
     Raises
     ------
     click.UsageError
     """
     values: dict[str, Any] = {}
-    for setting in settings:
-        name, equals, text = (part.strip() for part in setting.partition("="))
+    for name, text in pairs(settings, "--set"):
         key = METADATA.get(name)
-        if not equals or key is None:
-            hint = nearest(name, METADATA)
-            raise click.UsageError(f"--set {setting!r}: write KEY=VALUE with a known key.{hint}")
+        if key is None:
+            raise click.UsageError(f"--set: there is no key {name!r}.{nearest(name, METADATA)}")
         try:
             plain = key.text or key.words or name == "simulated"
-            values[name] = key.check(name, text if plain else quantity(text, key.unit))
+            values[name] = key.check(name, text if plain else read(text, key.unit))
         except InvalidInput as error:
-            raise click.UsageError(f"--set {name}: {error}") from None
+            about = "" if name in str(error) else f" {name}"
+            raise click.UsageError(f"--set{about}: {error}") from None
     return values
 
 
@@ -78,10 +102,11 @@ def options_of(settings: type[BaseModel]) -> list[click.Option]:
     (`bool`), lists (an option that may be repeated) and mappings (KEY=VALUE, repeated) are known;
     any other value is a text that the model checks.
     """
-    return [_option(field.alias or name, field) for name, field in settings.model_fields.items()]
+    return [option_of(field.alias or name, field) for name, field in settings.model_fields.items()]
 
 
-def _option(name: str, field: FieldInfo) -> click.Option:
+def option_of(name: str, field: FieldInfo) -> click.Option:
+    """Return the option for a field of a settings model: see `options_of`."""
     kind, unit = _kind(field.annotation, field.metadata)
     origin = get_origin(kind) or kind
     flag, default = f"--{name.replace('_', '-')}", field.default
@@ -114,37 +139,39 @@ def _kind(annotation: Any, marks: Sequence[Any]) -> tuple[Any, Unit | None]:
             return annotation, next((m for m in marks if isinstance(m, Unit)), None)
 
 
-def settings_from(model: type[BaseModel], options: Mapping[str, Any]) -> BaseModel:
-    """Make settings of what was given for the options of `options_of`, and take the defaults.
+def given_settings(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given for the options of `options_of`, by the names of the fields."""
+    return {
+        name.removeprefix(_OF_SETTINGS): value
+        for name, value in options.items()
+        if name.startswith(_OF_SETTINGS) and value is not None and value != ()
+    }
+
+
+def settings_from(model: type[BaseModel], given: Mapping[str, Any]) -> BaseModel:
+    """Make settings of `given_settings`, and take the defaults.
+
+    Names that are no fields of the model are passed over, and so are values that are None.
 
     Raises
     ------
     click.UsageError
-        Naming the option and what is wrong with it.
+        Naming every option with a value that is wrong, and what is wrong with it.
     """
     from pydantic import ValidationError
 
     values: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         key = field.alias or name
-        value = options[_OF_SETTINGS + key]
-        if value is None or value == ():
-            continue
-        is_mapping = get_origin(_kind(field.annotation, ())[0]) is dict
-        values[key] = _pairs(key, value) if is_mapping else value
+        if given.get(key) is not None:
+            is_mapping = get_origin(_kind(field.annotation, ())[0]) is dict
+            values[key] = dict(pairs(given[key], f"--{key}")) if is_mapping else given[key]
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = f"--{str(first['loc'][0]).replace('_', '-')}: " if first["loc"] else ""
-        raise click.UsageError(where + first["msg"].removeprefix("Value error, ")) from None
+        raise click.UsageError("; ".join(map(_wrong, error.errors()))) from None
 
 
-def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
-    pairs = {}
-    for text in texts:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not equals:
-            raise click.UsageError(f"--{option} {text!r}: write KEY=VALUE")
-        pairs[name] = value
-    return pairs
+def _wrong(error: ErrorDetails) -> str:
+    option = f"--{str(error['loc'][0]).replace('_', '-')}: " if error["loc"] else ""
+    return option + error["msg"].removeprefix("Value error, ")

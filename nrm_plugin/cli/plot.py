@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_origin
 
 import click
 
-from nrm_plugin import formats
+from nrm_plugin import formats, plugins
+from nrm_plugin.cli.options import WithUnit, given_settings, option_of, settings_from
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.files import check_output
-from nrm_plugin.plugins import installed
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
-    from pydantic import ValidationError
+    from pydantic.fields import FieldInfo
 
     from nrm_plugin.model import CurveSet
 
@@ -46,43 +47,43 @@ class PlotCommand(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the kinds."""
         with formatter.section("Kinds"):
-            formatter.write_dl([(n, kind.description) for n, kind in installed().figures.items()])
+            kinds = plugins.installed().figures
+            formatter.write_dl([(name, kind.description) for name, kind in kinds.items()])
 
 
 def _options_of_kinds() -> list[click.Option]:
     """``--kind``, and an option for every setting of any kind."""
-    kinds = list(installed().figures)
+    kinds = list(plugins.installed().figures)
     options = [
         click.Option(
             ["--kind"], type=click.Choice(kinds), metavar="KIND", help=f"One of {', '.join(kinds)}."
         )
     ]
-    users = {name: _users(name) for kind in kinds for name in _fields(kind) if name not in _TAKEN}
-    for name, of in users.items():
-        field = _fields(of[0])[name]
-        meanings: dict[str, list[str]] = {}
-        for kind in of:
-            meanings.setdefault(_fields(kind)[name].description or name, []).append(kind)
-        options.append(
-            click.Option(
-                [f"--{name.replace('_', '-')}", name],
-                is_flag=field.annotation is bool or None,
-                multiple=get_origin(field.annotation) in (list, tuple),
-                metavar=None if field.annotation is bool else name.upper(),
-                help=_sentence("; ".join(f"{m} ({', '.join(of)})" for m, of in meanings.items())),
-            )
-        )
+    for name in dict.fromkeys(name for kind in kinds for name in _fields(kind)):
+        if name not in _TAKEN:
+            options.append(option_of(name, _common_field(name)))
     return options
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+def _common_field(setting: str) -> FieldInfo:
+    """Field for all kinds that have a setting; its description names them."""
+    users = _users(setting)
+    meanings: dict[str, list[str]] = {}
+    for kind in users:
+        meanings.setdefault(_fields(kind)[setting].description or setting, []).append(kind)
+    text = "; ".join(f"{meaning} ({', '.join(of)})" for meaning, of in meanings.items())
+    field: FieldInfo = copy(_fields(users[0])[setting])
+    choices = get_origin(field.annotation) is Literal
+    if choices and any(_fields(kind)[setting].annotation != field.annotation for kind in users):
+        field.annotation = str  # each kind checks its own choices
+    field.default, field.description = None, f"{text[:1].upper()}{text[1:]}."
+    return field
 
 
 def _of(kind: str, attribute: str) -> Any:
     """Attribute of a kind; None where it has none, or is a plugin's that cannot be imported."""
     try:
-        return getattr(installed().figures[kind], attribute, None)
+        return getattr(plugins.installed().figures[kind], attribute, None)
     except Exception:
         return None
 
@@ -97,7 +98,7 @@ def _users(setting: str) -> list[str]:
     """Kinds that have a setting, or are drawn from the curves if these are meant."""
     return [
         kind
-        for kind in installed().figures
+        for kind in plugins.installed().figures
         if setting in _fields(kind) or (setting == "curves" and _of(kind, "needs") == setting)
     ]
 
@@ -113,7 +114,9 @@ def _users(setting: str) -> list[str]:
     help="A potentiostat's log, for the current; and for potentials, if the results have none.",
 )
 @click.option("--curves", metavar="ORIGINAL", help="The curves that results were made from.")
-@click.option("--width", metavar="WIDTH", help="Width of the figure, 85mm.")
+@click.option(
+    "--width", type=WithUnit("m", "mm"), metavar="WIDTH", help="Width of the figure, 85mm."
+)
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.pass_context
 def command(
@@ -124,7 +127,7 @@ def command(
     kind: str | None,
     potential: str | None,
     curves: str | None,
-    width: str | None,
+    width: float | None,
     overwrite: bool,
     **options: Any,
 ) -> None:
@@ -138,18 +141,13 @@ def command(
         raise click.UsageError(f"-o {output}: figures are written as {', '.join(SUFFIXES)}")
     check_output(out, overwrite=overwrite)
     from nrm_plugin.figures import save
-    from nrm_plugin.figures.kinds import length
 
-    try:
-        metres = None if width is None else float(length(width))
-    except InvalidInput as error:
-        raise click.UsageError(f"--width: {error}") from None
     opened = _opened(Path(file), curves, potential)
     kind = kind or _usual(opened)
-    given = {name: value for name, value in options.items() if value not in (None, (), False)}
+    given = given_settings(options)
     given |= {n: opened[n] for n, text in (("curves", curves), ("potential", potential)) if text}
     settings = _settings(kind, given, opened)
-    figure, messages = _drawn(kind, _data(kind, file, opened), settings, metres)
+    figure, messages = _drawn(kind, _data(kind, file, opened), settings, width)
     save(figure, out, title=f"{kind} of {Path(file).name}", overwrite=overwrite)
     if not (ctx.obj and ctx.obj["quiet"]):
         for message in (*messages, f"{out} written ({kind})"):
@@ -173,7 +171,8 @@ def _opened(path: Path, curves: str | None, potential: str | None) -> dict[str, 
 
     Results without potentials get those of the log.
     """
-    from nrm_plugin.store.read_results import holds_results, open_results
+    from nrm_plugin.store.read_curves import holds_results
+    from nrm_plugin.store.read_results import open_results
 
     of_results = path.is_file() and holds_results(path)
     if curves is not None and not of_results:
@@ -213,34 +212,14 @@ def _settings(kind: str, given: dict[str, Any], opened: dict[str, Any]) -> Any:
     UsageError
         For an option that the kind has no use for, or a value that is none.
     """
-    fields = _fields(kind)
     for name in given:
         if kind not in _users(name):
             raise click.UsageError(
                 f"--{name.replace('_', '-')} does not go with --kind {kind}: it is for "
                 + ", ".join(_users(name))
             )
-    if not fields:
-        return None
-    from pydantic import ValidationError
-
-    values = given | {name: opened[name] for name in _OPENED}
-    try:
-        return _of(kind, "Settings")(
-            **{n: v for n, v in values.items() if n in fields and v is not None}
-        )
-    except ValidationError as error:
-        raise click.UsageError(_wrong(error)) from None
-
-
-def _wrong(error: ValidationError) -> str:
-    """Every value that is wrong, with the option that gave it."""
-    return "; ".join(
-        f"--{str(one['loc'][0]).replace('_', '-')}: {one['msg'].removeprefix('Value error, ')}"
-        if one["loc"]
-        else one["msg"].removeprefix("Value error, ")
-        for one in error.errors()
-    )
+    model = _of(kind, "Settings")
+    return None if model is None else settings_from(model, given | opened)
 
 
 def _data(kind: str, file: str, opened: dict[str, Any]) -> xr.Dataset | CurveSet:
@@ -252,7 +231,7 @@ def _data(kind: str, file: str, opened: dict[str, Any]) -> xr.Dataset | CurveSet
         If the file holds the other.
     """
     try:
-        needs = installed().figures[kind].needs
+        needs = plugins.installed().figures[kind].needs
     except Exception as error:
         raise InvalidInput(
             f"the figure {kind} cannot be loaded: {type(error).__name__}: {error}"
@@ -279,7 +258,7 @@ def _drawn(
     """Figure, `width` m wide unless that is None, and what was warned of while it was drawn."""
     from nrm_plugin.figures import style
 
-    shown: Any = installed().figures[kind]
+    shown: Any = plugins.installed().figures[kind]
     with style.journal_style(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

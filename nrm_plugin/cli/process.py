@@ -13,7 +13,13 @@ import click
 import numpy as np
 
 from nrm_plugin.cli import results_summary
-from nrm_plugin.cli.batch import Batch, CurveOptions, files_and_output, is_folder, what_is_known
+from nrm_plugin.cli.batch import (
+    Batch,
+    CurveOptions,
+    files_and_output,
+    is_folder,
+    with_curve_options,
+)
 from nrm_plugin.cli.potential import PotentialOptions
 from nrm_plugin.engine import provenance
 from nrm_plugin.engine.pipeline import process
@@ -35,7 +41,7 @@ STOPPED = 130
     metavar="R.toml",
     help="What is done; nrm recipe writes one. Defaults otherwise.",
 )
-@what_is_known
+@with_curve_options
 @click.option(
     "--potential",
     "logs",
@@ -82,7 +88,7 @@ def command(
     Going on after an interruption: call it again. Results in a folder that were made of the same
     original by the same recipe, settings and version are skipped.
     """
-    known = CurveOptions.given(experiment, settings, names)
+    options = CurveOptions.given(experiment, settings, names)
     chosen = as_recipe(recipe)
     folder = is_folder(output)
     if not folder and Path(output).suffix.lower() != ".h5":
@@ -90,7 +96,7 @@ def command(
     quiet = bool(ctx.obj and ctx.obj["quiet"])
     potential = PotentialOptions.read(logs, clock_offset, time_zone, log_start)
     batch = Processing(
-        files, known, overwrite, quiet, recipe=chosen, potential=potential, shown=not as_json
+        files, options, overwrite, quiet, recipe=chosen, potential=potential, shown=not as_json
     )
     try:
         if folder:
@@ -137,16 +143,16 @@ class Processing(Batch):
             raise InvalidInput("there are no curves in it")
         if out.exists() and any(out.samefile(path) for path in self.files if path.exists()):
             raise OutputError(out, "it is one of the files to be processed")
-        known = curves.warnings
+        earlier = curves.warnings
         curves = self.potential.apply(curves)
-        self.say(out, [w for w in curves.warnings if w not in known])
+        self.say(out, [w for w in curves.warnings if w not in earlier])
         with self.progress(out, "curves") as progress, _unlogged():
             results = process(curves, self.recipe, out, progress=progress, overwrite=self.overwrite)
-        found = self._found[str(out)] = results_summary.summarize(results)
-        self.say(out, [w for w in found["warnings"] if w not in curves.warnings])
+        result = self._found[str(out)] = results_summary.summarize(results)
+        self.say(out, [w for w in result["warnings"] if w not in curves.warnings])
         if self.shown and not self.quiet:
             names = ", ".join(results.attrs["source_name"][:3]) or "nothing with a name"
-            click.echo("\n".join([f"{out}  (from {names})", *results_summary.lines(found)]))
+            click.echo("\n".join([f"{out}  (from {names})", *results_summary.lines(result)]))
 
     def up_to_date(self, curves: CurveSet, path: Path, out: Path) -> bool:
         """Whether results say of themselves what those of `curves` would say."""

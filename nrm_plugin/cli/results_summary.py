@@ -77,7 +77,7 @@ def _moduli(results: xr.Dataset, contact: AnyArray) -> Iterator[dict[str, Any]]:
 def _means(profiles: xr.DataArray, depth: AnyArray, contact: AnyArray) -> list[float | None]:
     """Median over curves of the mean over each range of distances."""
     n = len(contact)
-    found = np.full((len(EDGES) - 1, n), np.nan)
+    means = np.full((len(EDGES) - 1, n), np.nan)
     step = max(1, _AT_ONCE // max(len(depth), 1))
     for first in range(0, n, step):
         some = slice(first, min(first + step, n))
@@ -87,8 +87,8 @@ def _means(profiles: xr.DataArray, depth: AnyArray, contact: AnyArray) -> list[f
             finite = np.isfinite(inside)
             count = finite.sum(1)
             total = np.where(finite, inside, 0.0).sum(1, dtype=np.float64)
-            found[i, some] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    return [_median(row[contact]) for row in found]
+            means[i, some] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return [_median(row[contact]) for row in means]
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -127,11 +127,11 @@ def _pascals(value: float | None) -> str:
 
 def describe(path: str, results: xr.Dataset) -> dict[str, Any]:
     """Everything about results but their numbers, in types that JSON has."""
-    found = summarize(results)
+    result = summarize(results)
     return {
         "path": path,
         "kind": "results",
-        "n_curves": found.pop("n_curves"),
+        "n_curves": result.pop("n_curves"),
         "depth": _grid(results),
         "variables": [
             {
@@ -143,8 +143,8 @@ def describe(path: str, results: xr.Dataset) -> dict[str, Any]:
             for name, array in results.data_vars.items()
         ],
         "attributes": {k: _plain(v) for k, v in results.attrs.items() if k != "warnings"},
-        "warnings": found.pop("warnings"),
-        "summary": found,
+        "warnings": result.pop("warnings"),
+        "summary": result,
     }
 
 

@@ -85,10 +85,7 @@ ENTRIES: tuple[Entry, ...] = (
         ("trigger_mode", "trigger_mode", "", ""),
         varies=True,
     ),
-    *_section(
-        "measurement",
-        ("temperature", "temperature", "K", "for nrm calibrate thermal"),
-    ),
+    *_section("measurement", ("temperature", "temperature", "K", "for nrm calibrate thermal")),
     *_section(
         "lock_in",
         ("convention", "lockin_convention", "", ""),

@@ -75,10 +75,7 @@ class Forward:
         return force, by_modulus, np.nan_to_num(by_edge)
 
     def _map(
-        self,
-        function: Callable[..., Any],
-        modulus: complex | ModulusProfile,
-        numerics: Numerics,
+        self, function: Callable[..., Any], modulus: complex | ModulusProfile, numerics: Numerics
     ) -> list[Any]:
         layer = replace(self.layer, modulus=modulus)
         jobs = [(self.tip, layer, depth, numerics) for depth in self.data.depth.tolist()]

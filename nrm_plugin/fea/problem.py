@@ -113,11 +113,7 @@ def stiffness_of_stack(
     solved = at_depth(tip, layer, depth, numerics)
     edges, moduli = np.asarray(steps.edges), np.asarray(steps.moduli)
     by_edge = edge_influence(
-        solved.space,
-        solved.solution,
-        (edges / tip.radius).tolist(),
-        moduli,
-        layer.poisson_ratio,
+        solved.space, solved.solution, (edges / tip.radius).tolist(), moduli, layer.poisson_ratio
     )
     by_modulus = _influence(solved, (0.0, *edges.tolist(), layer.thickness), tip)
     return solved.solution.force * tip.radius, by_modulus, by_edge

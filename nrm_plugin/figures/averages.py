@@ -161,11 +161,11 @@ def _effective(profile: xr.Dataset, to: float) -> str:
     The lower quartile over the distances shown: far out there is noise, which is never alike.
     """
     n, effective = profile["n"].values, profile["n_effective"].values
-    there = _held_by_most(n) & np.isfinite(effective) & (profile["depth"].values <= to)
-    if not there.any():
+    usable = _held_by_most(n) & np.isfinite(effective) & (profile["depth"].values <= to)
+    if not usable.any():
         return ""
-    low = float(np.quantile(effective[there], 0.25))
-    return f", $n_{{eff}}$ = {low:.0f}" if low < _CLEARLY * float(np.median(n[there])) else ""
+    low = float(np.quantile(effective[usable], 0.25))
+    return f", $n_{{eff}}$ = {low:.0f}" if low < _CLEARLY * float(np.median(n[usable])) else ""
 
 
 def _held_by_most(n: IntArray) -> NDArray[np.bool_]:

@@ -15,13 +15,7 @@ from matplotlib.patches import Patch
 
 from nrm_plugin.figures import style
 from nrm_plugin.figures.panels import far, is_simulated, regions_of, title_of, why_empty
-from nrm_plugin.figures.quantities import (
-    DISTANCE,
-    NANO,
-    SHORT_DISTANCE,
-    axis_label,
-    scale,
-)
+from nrm_plugin.figures.quantities import DISTANCE, NANO, SHORT_DISTANCE, axis_label, scale
 from nrm_plugin.statistics.density import Density
 from nrm_plugin.statistics.density import density as density_of
 from nrm_plugin.statistics.regions import Region
@@ -88,22 +82,22 @@ def density(
         sharex=True,
         sharey=True,
     )
-    found = [
+    densities = [
         density_of(
             results, r.curves, variable, conditional=conditional, log=log, direction=direction
         )
         for r in shown
     ]
-    drawn = [d for d in found if _is_there(d)]
+    drawn = [d for d in densities if _is_there(d)]
     norm = Normalize(0.0, max((_most(d) for d in drawn), default=1.0))
     colours: ScalarMappable | None = None
-    for ax, region, one in zip(axes, shown, found, strict=True):
+    for ax, region, one in zip(axes, shown, densities, strict=True):
         if not _is_there(one):
             style.words(ax, why_empty(results, region))
         else:
             colours = _one(ax, one, norm)
         style.title(ax, title_of(region) + (f", n = {one.n}" if _is_there(one) else ""))
-    with_data = [ax for ax, one in zip(axes, found, strict=True) if _is_there(one)]
+    with_data = [ax for ax, one in zip(axes, densities, strict=True) if _is_there(one)]
     if colours is not None:
         _together(with_data, drawn, far(results, direction) if to is None else to)
         style.colour_bar(axes[0], colours, _bar_label(drawn[0]), axes[1:], extend="max")
@@ -184,18 +178,18 @@ def _most(one: Density) -> float:
 
     Far from the electrode all curves show the same noise, which is denser than anything else.
     """
-    there = np.isfinite(one.values) & (one.values > 0)
-    strong = there & ~one.hatched
-    return float(np.max(one.values[strong if strong.any() else there])) / _per(one)
+    positive = np.isfinite(one.values) & (one.values > 0)
+    strong = positive & ~one.hatched
+    return float(np.max(one.values[strong if strong.any() else positive])) / _per(one)
 
 
 def _reach(one: Density, to: float) -> tuple[float, float]:
     """Smallest and largest value with a density worth seeing."""
     near = one.values[one.depth <= to] if (one.depth <= to).any() else one.values
-    there = np.flatnonzero((np.nan_to_num(near) > _EDGE * _most(one) * _per(one)).any(axis=0))
-    if not len(there):
+    dense = np.flatnonzero((np.nan_to_num(near) > _EDGE * _most(one) * _per(one)).any(axis=0))
+    if not len(dense):
         return float(one.value[0]), float(one.value[-1])
-    return float(one.value[there[0]]), float(one.value[there[-1]])
+    return float(one.value[dense[0]]), float(one.value[dense[-1]])
 
 
 def _bar_label(one: Density) -> str:

@@ -94,7 +94,7 @@ def _panel(ax: Axes, of_bin: Sequence[Violin]) -> None:
         _one(ax, place, one, colour_of(place), short)
     style.title(ax, f"{label}, n above" if short else label)
     ax.set_xlim(-0.6, len(of_bin) - 0.4)
-    lines = max(_said(one, short).count("\n") + 1 for one in of_bin)
+    lines = max(_count_text(one, short).count("\n") + 1 for one in of_bin)
     style.with_headroom(ax, 0.0, float(unit(top)), lines)
     ax.set_ylabel(axis_label(of_bin[0].variable, of_bin[0].unit, of_bin[0].meaning))
     names = [title_of(v.region) for v in of_bin]
@@ -106,7 +106,7 @@ def _panel(ax: Axes, of_bin: Sequence[Violin]) -> None:
         ax.tick_params(axis="x", rotation=0.0)
 
 
-def _said(one: Violin, short: bool) -> str:
+def _count_text(one: Violin, short: bool) -> str:
     """What stands above a violin."""
     if short:
         return f"{one.n}" + (f"\n{one.modes} m." if one.modes > 1 else "")
@@ -128,7 +128,7 @@ def _one(ax: Axes, place: int, one: Violin, colour: str, short: bool) -> None:
     ax.text(
         place,
         0.985,
-        _said(one, short),
+        _count_text(one, short),
         transform=ax.get_xaxis_transform(),
         ha="center",
         va="top",

@@ -70,8 +70,8 @@ def topography(
     ax = style.one(ax, width, height_for(across, up, width), figure)
     if np.isfinite(heights).sum() < 3:
         return style.words(ax, f"The image {image.name} holds no heights.")
-    found = roughness(heights)
-    shown = found.levelled if level else heights
+    result = roughness(heights)
+    shown = result.levelled if level else heights
     unit = readable_scale(shown - np.nanmin(shown), "m")
     values = unit(shown - (0.0 if level else np.nanmin(shown)))
     extent = None
@@ -87,7 +87,7 @@ def topography(
         ax.set_xlabel("column (size unknown)")
         ax.set_ylabel("row")
     style.colour_bar(ax, picture, f"height ({unit.unit})", extend="both")
-    _say(ax, found)
+    _title_with(ax, result)
     style.mark(ax, simulated)
     return ax
 
@@ -101,10 +101,10 @@ def _contacts(ax: Axes | None, figure: Any, results: xr.Dataset, level: bool, wi
         return style.words(ax, "The curves have no positions: there is no topography.")
     if np.isfinite(values).sum() < 3:
         return style.words(ax, "Fewer than three curves have a solid contact.")
-    found: Roughness | None = None
+    result: Roughness | None = None
     if heights.grid:
-        found = roughness(values)
-        values = found.levelled if level else values
+        result = roughness(values)
+        values = result.levelled if level else values
     shown = values - (0.0 if heights.grid and level else np.nanmin(values))
     unit = readable_scale(shown, "m")
     picture = draw_map(
@@ -115,17 +115,17 @@ def _contacts(ax: Axes | None, figure: Any, results: xr.Dataset, level: bool, wi
         style.VALUES,
     )
     style.colour_bar(ax, picture, f"height of the solid contact ({unit.unit})", extend="both")
-    if found is not None:
-        _say(ax, found)
+    if result is not None:
+        _title_with(ax, result)
     style.mark(ax, bool(results.attrs.get("simulated", 0)))
     return ax
 
 
-def _say(ax: Axes, found: Roughness) -> None:
+def _title_with(ax: Axes, found: Roughness) -> None:
     unit = readable_scale(np.array([found.sq]), "m")
     parts = [("Sa", found.sa), ("Sq", found.sq), ("Rq", found.rq)]
-    said = ", ".join(f"{n} {float(unit(v)):.3g}" for n, v in parts if np.isfinite(v))
-    style.title(ax, f"{said} {unit.unit}")
+    text = ", ".join(f"{n} {float(unit(v)):.3g}" for n, v in parts if np.isfinite(v))
+    style.title(ax, f"{text} {unit.unit}")
 
 
 def height_image(curves: CurveSet, name: str | None = None) -> Image | None:
@@ -137,11 +137,11 @@ def height_image(curves: CurveSet, name: str | None = None) -> Image | None:
         If there is no image of that name.
     """
     if name is not None:
-        found = [image for image in curves.images if image.name.lower() == name.lower()]
-        if not found:
-            there = ", ".join(dict.fromkeys(image.name for image in curves.images)) or "none"
-            raise InvalidInput(f"there is no image {name!r}; the images are: {there}")
-        return found[0]
+        named = [image for image in curves.images if image.name.lower() == name.lower()]
+        if not named:
+            names = ", ".join(dict.fromkeys(image.name for image in curves.images)) or "none"
+            raise InvalidInput(f"there is no image {name!r}; the images are: {names}")
+        return named[0]
     lengths = [image for image in curves.images if image.unit == "m"]
     return min(lengths, key=_rank, default=None)
 

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt
+from pydantic import BaseModel, BeforeValidator, Field, NonNegativeInt
 
 from nrm_plugin import figures, units
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.parameters import MethodSettings, Unit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,16 +32,7 @@ def potentials(given: Any) -> Any:
     return given
 
 
-def length(given: Any) -> Any:
-    """Length in m of a text; one without a unit is refused, since 5 m and 5 nm are both a 5."""
-    if not isinstance(given, str):
-        return given
-    if given.strip()[-1:].isdigit():
-        raise InvalidInput(f"{given!r} has no unit: write 5nm or 85mm")
-    return units.parse(given, "m")
-
-
-Length = Annotated[float, BeforeValidator(length)]
+Length = Annotated[float, Unit("m", "nm")]
 Potentials = Annotated[tuple[float, ...], BeforeValidator(potentials)]
 Numbers = tuple[NonNegativeInt, ...]
 
@@ -49,29 +41,25 @@ _VARIABLE = "what is drawn: storage_modulus, shear_modulus_magnitude, viscosity,
 _MODULUS, _GRADIENT = "shear_modulus_magnitude", "force_gradient_in_phase"
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class _OfCurves(_Settings):
+class _OfCurves(MethodSettings):
     curve: Numbers = Field((), description=_NUMBER)
     results: Any = Field(None, description="results of these curves, for their contacts")
 
 
-class _OfOneCurve(_Settings):
+class _OfOneCurve(MethodSettings):
     curve: Numbers = Field((), description=_NUMBER)
 
 
-class _OfMap(_Settings):
+class _OfMap(MethodSettings):
     variable: str = Field(_MODULUS, description="the same, or thickness, contact_height")
     depth: Length = Field(5e-9, description="distance from the electrode, in m, or as 5nm")
 
 
-class _OfTopography(_Settings):
+class _OfTopography(MethodSettings):
     variable: str | None = Field(None, description="name of the image")
 
 
-class _ByRegion(_Settings):
+class _ByRegion(MethodSettings):
     edges: Potentials = Field(
         (), description="potentials in V between which the regions lie, 2,1.5,1,0.5,0.005"
     )
@@ -90,7 +78,7 @@ class _OfViolin(_ByRegion):
     variable: str = Field(_MODULUS, description=_VARIABLE)
 
 
-class _Densities(_Settings):
+class _Densities(MethodSettings):
     log: bool = Field(False, description="densities over the logarithm of the modulus")
     conditional: bool = Field(False, description="densities at each distance, not over all")
 
@@ -119,7 +107,7 @@ class FigureKind:
 
     needs: str
     function: Callable[..., Any]
-    Settings: type[BaseModel] = _Settings
+    Settings: type[BaseModel] = MethodSettings
     wide: bool = False
     several: bool = False
 
@@ -188,8 +176,8 @@ def _profiles(results: Any, of: Any, **on: Any) -> Any:
 
 
 def _density(results: Any, of: Any, **on: Any) -> Any:
-    how = {"log": of.log, "conditional": of.conditional}
-    return figures.density(results, _regions(results, of), of.variable, **how, **on)
+    options = {"log": of.log, "conditional": of.conditional}
+    return figures.density(results, _regions(results, of), of.variable, **options, **on)
 
 
 def _violin(results: Any, of: Any, **on: Any) -> Any:
@@ -210,8 +198,8 @@ def _topography(source: Any, of: Any, **on: Any) -> Any:
 
 def _figure4(results: Any, of: Any, **on: Any) -> Any:
     shown, trace = _regions(results, of), _trace(results, of)
-    how = {"variable": of.variable, "log": of.log, "conditional": of.conditional}
-    return figures.figure4(results, shown, trace=trace, **how, **on)
+    options = {"variable": of.variable, "log": of.log, "conditional": of.conditional}
+    return figures.figure4(results, shown, trace=trace, **options, **on)
 
 
 RAW = FigureKind(needs="curves", function=_raw, Settings=_OfCurves)

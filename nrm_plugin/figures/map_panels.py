@@ -77,18 +77,18 @@ def map(
             f"a map at a depth of {depth * NANO:.4g} nm: the results reach from 0 to "
             f"{last * NANO:.4g} nm"
         )
-    found = map_of(results, what, depth, direction)
+    mapped = map_of(results, what, depth, direction)
     width = style.width_of(figure, width)
-    ax = style.one(ax, width, height_of(found, width), figure)
-    values = np.asarray(found.values, np.float64)
-    if not _has_places(found):
+    ax = style.one(ax, width, height_of(mapped, width), figure)
+    values = np.asarray(mapped.values, np.float64)
+    if not _has_places(mapped):
         return style.words(ax, "The curves have no positions: there is no map.")
     if not np.isfinite(values).any():
-        return style.words(ax, f"No curve has a value of {found.label}.")
-    unit = scale(found.unit)
-    shown = draw_map(ax, found, unit(values), style.limits(unit(values)), style.VALUES)
+        return style.words(ax, f"No curve has a value of {mapped.label}.")
+    unit = scale(mapped.unit)
+    shown = draw_map(ax, mapped, unit(values), style.limits(unit(values)), style.VALUES)
     over_depth = "depth" in results[what].dims if what in results else what not in _OF_CURVES
-    label = axis_label(what, found.unit, found.label)
+    label = axis_label(what, mapped.unit, mapped.label)
     if over_depth:
         label = label.replace(" (", f" at {(depth or 0.0) * NANO:.3g} nm (", 1)
     style.colour_bar(ax, shown, label, extend="both")
@@ -221,7 +221,7 @@ def quality(
     ------
     InvalidInput
     """
-    way = one_direction(results, direction)
+    results = one_direction(results, direction)
     width = style.width_of(figure, width)
     axes = style.several(
         axes,
@@ -232,9 +232,9 @@ def quality(
         row_height=62e-3,
         simulated=is_simulated(results),
     )
-    flags = way["quality"].values.astype(np.int64)
+    flags = results["quality"].values.astype(np.int64)
     _counts(axes[0], flags)
-    _where(axes[1], way, flags)
+    _where(axes[1], results, flags)
     return list(axes)
 
 
@@ -273,17 +273,17 @@ def _where(ax: Axes, results: xr.Dataset, flags: np.ndarray) -> None:
     kind = np.where(flags == 0, 0.0, np.where((flags & left_out) != 0, 2.0, 1.0))
     colours = ListedColormap([colour for _, colour in _CLASSES])
     norm = BoundaryNorm([-0.5, 0.5, 1.5, 2.5], 3)
-    found = map_of(results, "quality")
+    mapped = map_of(results, "quality")
     handles = [Patch(facecolor=colour, label=name) for name, colour in _CLASSES]
     if not len(flags):
         style.words(ax, "There are no curves.")
         return
-    if _has_places(found):
+    if _has_places(mapped):
         values = kind
-        if found.grid:
-            values = np.full(np.shape(found.values), np.nan)
+        if mapped.grid:
+            values = np.full(np.shape(mapped.values), np.nan)
             values[results["row"].values, results["column"].values] = kind
-        draw_map(ax, found, values, norm, colours)
+        draw_map(ax, mapped, values, norm, colours)
     else:
         ax.scatter(np.arange(len(kind)), kind, c=kind, cmap=colours, norm=norm, s=_dot(len(kind)))
         ax.set_yticks([0, 1, 2], [name for name, _ in _CLASSES])

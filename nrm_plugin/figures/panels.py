@@ -40,16 +40,16 @@ def far(results: xr.Dataset, direction: str | None = None) -> float:
 
     Farther out there is noise alone, and it would take most of the room.
     """
-    way = one_direction(results, direction)
-    last = float(way["depth"].values[-1])
+    results = one_direction(results, direction)
+    last = float(results["depth"].values[-1])
     try:
-        found = thickness(way)["thickness"].values
+        onsets = thickness(results)["thickness"].values
     except InvalidInput:
         return last
-    found = found[np.isfinite(found)]
-    if not len(found):
+    onsets = onsets[np.isfinite(onsets)]
+    if not len(onsets):
         return last
-    wanted = max(1.5 * float(np.quantile(found, 0.9)), _LEAST)
+    wanted = max(1.5 * float(np.quantile(onsets, 0.9)), _LEAST)
     return min(last, float(np.ceil(wanted / _ROUND) * _ROUND))
 
 

@@ -173,28 +173,15 @@ def _name_regions(ax: Axes, shown: tuple[Region, ...], *, across: bool) -> None:
         middle = (region.low + region.high) / 2.0
         if not _fits(ax, region, across):
             continue
-        said = f"n = {len(region.curves)}"
-        common: dict[str, Any] = {"fontsize": style.SMALL, "color": style.MARK}
+        where: dict[str, Any]
         if across:
-            ax.text(
-                middle,
-                0.97,
-                said,
-                transform=ax.get_xaxis_transform(),
-                ha="center",
-                va="top",
-                **common,
-            )
+            transform = ax.get_xaxis_transform()
+            where = {"x": middle, "y": 0.97, "transform": transform, "ha": "center", "va": "top"}
         else:
-            ax.text(
-                0.985,
-                middle,
-                said,
-                transform=ax.get_yaxis_transform(),
-                ha="right",
-                va="center",
-                **common,
-            )
+            transform = ax.get_yaxis_transform()
+            where = {"x": 0.985, "y": middle, "transform": transform, "ha": "right", "va": "center"}
+        text = f"n = {len(region.curves)}"
+        ax.text(s=text, fontsize=style.SMALL, color=style.MARK, **where)
 
 
 def _fits(ax: Axes, region: Region, across: bool) -> bool:

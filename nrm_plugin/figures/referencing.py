@@ -109,14 +109,14 @@ def recorded(
     bare = replace(
         curves, channels={n: curves.channels[n] for n in _NEEDED if n in curves.channels}
     )
-    how: Plan | None
+    planned: Plan | None
     try:
-        bare, how = plan(bare)
+        bare, planned = plan(bare)
     except MissingCalibration:
-        how = None  # a deflection in volts can still be looked at
+        planned = None  # a deflection in volts can still be looked at
     ranges = parts(curves, "approach")
-    lines = _lines(bare, how, ranges, chosen_ones, results)
-    return [_one(bare, how, ranges, int(i), lines.get(int(i), {})) for i in chosen_ones]
+    lines = _lines(bare, planned, ranges, chosen_ones, results)
+    return [_one(bare, planned, ranges, int(i), lines.get(int(i), {})) for i in chosen_ones]
 
 
 def checked(numbers: Sequence[int] | int | None, n: int, usually: int = _USUALLY) -> IntArray:
@@ -154,21 +154,25 @@ def _one(
 
 
 def _lines(
-    curves: CurveSet, how: Plan | None, ranges: Any, numbers: IntArray, results: xr.Dataset | None
+    curves: CurveSet,
+    planned: Plan | None,
+    ranges: Any,
+    numbers: IntArray,
+    results: xr.Dataset | None,
 ) -> dict[int, dict[str, float]]:
     """Contact, baseline and slopes by the number of the curve."""
     names = ("contact", "wall_slope", "baseline_slope", "baseline")
     if results is not None:
-        way = one_direction(results)
-        if any(name not in way for name in _LINES):
+        results = one_direction(results)
+        if any(name not in results for name in _LINES):
             return {}
-        table = [way[name].values[numbers].astype(np.float64) for name in _LINES]
+        table = [results[name].values[numbers].astype(np.float64) for name in _LINES]
     else:
-        there = np.flatnonzero(ranges[:, 1] > ranges[:, 0])
-        numbers = np.intersect1d(numbers, there)
-        if how is None or not len(numbers):
+        ramped = np.flatnonzero(ranges[:, 1] > ranges[:, 0])
+        numbers = np.intersect1d(numbers, ramped)
+        if planned is None or not len(numbers):
             return {}
-        table = list(_found(curves, how, ranges, numbers, there[chosen(len(there))]))
+        table = list(_found(curves, planned, ranges, numbers, ramped[chosen(len(ramped))]))
     return {
         int(number): {name: float(row[i]) for name, row in zip(names, table, strict=True)}
         for i, number in enumerate(numbers)
@@ -176,16 +180,16 @@ def _lines(
 
 
 def _found(
-    curves: CurveSet, how: Plan, ranges: Any, numbers: IntArray, surveyed: IntArray
+    curves: CurveSet, planned: Plan, ranges: Any, numbers: IntArray, surveyed: IntArray
 ) -> tuple[FloatArray, ...]:
     """Contacts of some curves as `process` finds them, with what all curves share."""
     contact = Contact()
     shared = survey(
-        read_block(curves, how, ranges, surveyed, "approach"),
+        read_block(curves, planned, ranges, surveyed, "approach"),
         interference=contact.interference,
         spikes=contact.spikes,
     )
-    block = read_block(curves, how, ranges, numbers, "approach")
-    found = find_contacts(block, how, contact, shared).contacts
+    block = read_block(curves, planned, ranges, numbers, "approach")
+    found = find_contacts(block, planned, contact, shared).contacts
     at, slope = found["contact"], found["baseline_slope"]
     return at, found["wall_slope"], slope, found["baseline_at"] + slope * at

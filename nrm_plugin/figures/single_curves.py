@@ -22,6 +22,15 @@ from nrm_plugin.variables import BIT
 #: More curves than this are counted, not named.
 _NAMED = 7
 
+#: How a solid contact is marked.
+_CONTACT: dict[str, Any] = {
+    "color": style.MARK,
+    "ls": "",
+    "marker": "o",
+    "mfc": "white",
+    "mew": 0.7,
+}
+
 #: Half of a 95 % interval in standard errors.
 _REACH = 1.96
 
@@ -79,18 +88,7 @@ def raw(
     if "baseline" in marks:
         handles.append(Line2D([], [], color=style.MARK, lw=0.6, ls="--", label="baseline, wall"))
     if "contact" in marks:
-        handles += [
-            Line2D(
-                [],
-                [],
-                color=style.MARK,
-                ls="",
-                marker="o",
-                mfc="white",
-                mew=0.7,
-                label="solid contact",
-            ),
-        ]
+        handles.append(Line2D([], [], label="solid contact", **_CONTACT))
     style.legend_above(ax, handles, *_limits(ax))
     if len(some) > _NAMED:
         style.title(ax, f"{len(some)} curves")
@@ -102,16 +100,7 @@ def _draw_contact(ax: Axes, one: Recorded) -> None:
     """The contact, with the lines that cross there, each a little beyond it."""
     if one.lines:
         _draw_lines(ax, one)
-    ax.plot(
-        one.contact * NANO,
-        one.baseline * NANO,
-        "o",
-        color=style.MARK,
-        mfc="white",
-        mew=0.7,
-        zorder=4,
-        gid="contact",
-    )
+    ax.plot(one.contact * NANO, one.baseline * NANO, zorder=4, gid="contact", **_CONTACT)
 
 
 def _draw_lines(ax: Axes, one: Recorded) -> None:
@@ -241,8 +230,10 @@ def curve(
         If there is no such curve.
     """
     width = style.width_of(figure, width)
-    way = one_direction(results, direction)
-    number = _good_one(way) if number is None else int(checked(number, way.sizes["curve"])[0])
+    results = one_direction(results, direction)
+    number = (
+        _good_one(results) if number is None else int(checked(number, results.sizes["curve"])[0])
+    )
     axes = style.several(
         axes,
         2,
@@ -253,19 +244,19 @@ def curve(
         sharex=True,
         simulated=bool(results.attrs.get("simulated", 0)),
     )
-    if "force_gradient_in_phase" not in way:
+    if "force_gradient_in_phase" not in results:
         for ax in axes:
             style.words(ax, "The curves have no lateral signal: there is no lateral force.")
         return axes
-    of_curve = way.isel(curve=number)
-    z = way["depth"].values.astype(np.float64) * NANO
+    of_curve = results.isel(curve=number)
+    z = results["depth"].values.astype(np.float64) * NANO
     for ax, kind, name in zip(
         axes, ("lateral_force", "force_gradient"), ("lateral force", "derivative"), strict=True
     ):
         shown = _scale_of(of_curve, kind)
         _parts(ax, of_curve, z, kind, shown)
-        said = r"$F_l$" if kind == "lateral_force" else r"d$F_l$/d$z_p$"
-        ax.set_ylabel(f"{name} {said} ({shown.unit})")
+        symbol = r"$F_l$" if kind == "lateral_force" else r"d$F_l$/d$z_p$"
+        ax.set_ylabel(f"{name} {symbol} ({shown.unit})")
         ax.axhline(0.0, color=style.MUTED, lw=0.5, zorder=0)
         ax.label_outer()
     axes[-1].set_xlabel(DISTANCE)

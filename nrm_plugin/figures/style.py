@@ -234,8 +234,8 @@ def title(ax: Axes, text: str) -> None:
 def mark_whole(figure: Any, simulated: bool) -> None:
     """Say once on the figure that its data are simulated."""
     if simulated:
-        said = {"fontsize": SMALL, "color": MUTED, "style": "italic"}
-        figure.suptitle(_SIMULATED, x=0.99, ha="right", **said)
+        look = {"fontsize": SMALL, "color": MUTED, "style": "italic"}
+        figure.suptitle(_SIMULATED, x=0.99, ha="right", **look)
 
 
 def colour_bar(
@@ -311,5 +311,5 @@ def limits(values: Any) -> Normalize:
 
 def letter(ax: Axes, text: str) -> None:
     """Name a panel, a, b and so on, above its left end."""
-    said = ax.get_title(loc="left")
-    ax.set_title(rf"$\mathbf{{{text}}}$" + (f"  {said}" if said else ""), loc="left")
+    left = ax.get_title(loc="left")
+    ax.set_title(rf"$\mathbf{{{text}}}$" + (f"  {left}" if left else ""), loc="left")

@@ -44,8 +44,8 @@ def read_log(path: StrPath, reader: str | None = None) -> Log:
         if not isinstance(log, Log):
             raise TypeError(f"it returned a {type(log).__name__}")
     except InvalidInput as error:
-        said = str(error)
-        raise InvalidInput(said if str(path) in said else f"{path}: {said}") from None
+        message = str(error)
+        raise InvalidInput(message if str(path) in message else f"{path}: {message}") from None
     except NrmError:
         raise
     except Exception as error:  # a fault of the reader, or of the library that it uses

@@ -7,7 +7,7 @@ the derivative and the lock-in do, see the page on processing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -15,7 +15,7 @@ import xarray as xr
 from nrm_plugin.columns import AnyArray
 from nrm_plugin.engine.signals import parts
 from nrm_plugin.model import CurveSet
-from nrm_plugin.report.elements import Cell, HtmlColumn, HtmlTable, Section, words
+from nrm_plugin.report.elements import Cell, HtmlTable, Section, headings, words
 from nrm_plugin.report.facts import Facts, facts_of, recipe_of
 from nrm_plugin.text import NOTHING, measure, significant
 
@@ -64,39 +64,24 @@ class Condition:
 
     name: str
     wanted: str
-    by: str
-    verdict: str
-    effect: str
+    by: str = "the paper"
+    verdict: str = UNKNOWN
+    effect: str = ""
     value: str = ""
 
-
-@dataclass(frozen=True)
-class _Wanted:
-    """A condition before it is judged."""
-
-    name: str
-    wanted: str
-    by: str = "the paper"
-
     def is_(self, verdict: str, effect: str, value: str = "") -> Condition:
-        return Condition(
-            name=self.name,
-            wanted=self.wanted,
-            by=self.by,
-            verdict=verdict,
-            effect=effect,
-            value=value,
-        )
+        """The same condition, judged."""
+        return replace(self, verdict=verdict, effect=effect, value=value)
 
 
 _OURS = "this package"
-_AMPLITUDE = _Wanted("Dither amplitude (peak)", "0.5 to 2 nm")
-_STRAIN = _Wanted("Dither amplitude over tip radius", "far below 1 (0.2 or less)")
-_FREQUENCY = _Wanted("Dither frequency", "away from resonances of the scanner")
-_SPRING = _Wanted("Spring constant of the cantilever", "0.1 to 3 N/m")
-_LAG = _Wanted("Lag of the lock-in, as depth", "0.5 nm or less", _OURS)
-_SAMPLES = _Wanted("Samples per nanometre", "2 or more", _OURS)
-_PHASE = _Wanted("Phase of the instrument", "measured")
+_AMPLITUDE = Condition(name="Dither amplitude (peak)", wanted="0.5 to 2 nm")
+_STRAIN = Condition(name="Dither amplitude over tip radius", wanted="far below 1 (0.2 or less)")
+_FREQUENCY = Condition(name="Dither frequency", wanted="away from resonances of the scanner")
+_SPRING = Condition(name="Spring constant of the cantilever", wanted="0.1 to 3 N/m")
+_LAG = Condition(name="Lag of the lock-in, as depth", wanted="0.5 nm or less", by=_OURS)
+_SAMPLES = Condition(name="Samples per nanometre", wanted="2 or more", by=_OURS)
+_PHASE = Condition(name="Phase of the instrument", wanted="measured")
 
 
 def conditions(results: xr.Dataset, curves: CurveSet | None = None) -> list[Condition]:
@@ -280,9 +265,9 @@ def _phase(facts: Facts) -> Condition:
 
 def _ramp(facts: Facts, curves: CurveSet | None) -> tuple[float | None, float | None]:
     """Speed (m/s) and samples per m of the approach, of the curves where they are given."""
-    told = facts.number("approach_speed")
+    stated = facts.number("approach_speed")
     if curves is None or not curves.n_curves or "height" not in curves.channels:
-        return told, None
+        return stated, None
     ranges = parts(curves, "approach")
     usable = np.flatnonzero(ranges[:, 1] - ranges[:, 0] > 2)
     timed = "time" in curves.channels
@@ -294,7 +279,7 @@ def _ramp(facts: Facts, curves: CurveSet | None) -> tuple[float | None, float | 
         if timed:
             seconds = _span(curves.read("time", int(number))[begin:end])
             speeds.append(length / seconds if seconds else np.nan)
-    return _middle(speeds) or told, _middle(densities)
+    return _middle(speeds) or stated, _middle(densities)
 
 
 def _span(values: AnyArray) -> float:
@@ -329,13 +314,7 @@ def conditions_section(judged: list[Condition]) -> Section:
         ]
         for one in judged
     ]
-    columns = [
-        HtmlColumn("Condition"),
-        HtmlColumn("Here"),
-        HtmlColumn("Wanted (by)"),
-        HtmlColumn("Verdict"),
-        HtmlColumn("What it does to the result"),
-    ]
+    columns = headings("Condition", "Here", "Wanted (by)", "Verdict", "What it does to the result")
     table = HtmlTable("The conditions against the paper's own ranges", columns, rows)
     intro = (
         "Ranges are those in which the paper worked, where it gives one; the others follow from "

@@ -53,6 +53,11 @@ class HtmlColumn:
     number: bool = False
 
 
+def headings(*titles: str, numbers: Sequence[str] = ()) -> list[HtmlColumn]:
+    """Columns with these titles; `numbers` are those of them that hold numbers."""
+    return [HtmlColumn(title, title in numbers) for title in titles]
+
+
 @dataclass(frozen=True)
 class HtmlTable:
     """A table; the first cell of a row is its heading.

@@ -13,7 +13,7 @@ from tomlkit.items import Item
 
 from nrm_plugin.errors import InvalidInput, RecipeError
 from nrm_plugin.recipe import Recipe
-from nrm_plugin.report.elements import Cell, HtmlColumn, HtmlTable, Section, words
+from nrm_plugin.report.elements import Cell, HtmlTable, Section, headings, words
 from nrm_plugin.text import measure, with_unit
 from nrm_plugin.units import parse
 from nrm_plugin.vocabulary import CHANNELS, METADATA
@@ -168,12 +168,7 @@ def _facts_table(facts: Facts) -> HtmlTable:
                 words(fact.source),
             ]
         )
-    columns = [
-        HtmlColumn("Quantity"),
-        HtmlColumn("Value"),
-        HtmlColumn("Key"),
-        HtmlColumn("Where from"),
-    ]
+    columns = headings("Quantity", "Value", "Key", "Where from")
     return HtmlTable("The experiment: sample, instrument and settings", columns, rows)
 
 
@@ -192,7 +187,7 @@ def _channels_table(channels: list[str]) -> HtmlTable:
         rows.append(
             [Cell(name, name, "code"), words(entry.meaning if entry else ""), words(original)]
         )
-    columns = [HtmlColumn("Signal"), HtmlColumn("Meaning"), HtmlColumn("Called in the file")]
+    columns = headings("Signal", "Meaning", "Called in the file")
     return HtmlTable("Signals, and what the file calls them", columns, rows)
 
 
@@ -252,5 +247,5 @@ def _sources(results: xr.Dataset, own: dict[str, str]) -> HtmlTable:
         )
     if not rows:
         rows = [[words("original"), words("not known"), words(""), words("")]]
-    columns = [HtmlColumn("What"), HtmlColumn("File"), HtmlColumn("Read by"), HtmlColumn("SHA-256")]
+    columns = headings("What", "File", "Read by", "SHA-256")
     return HtmlTable("Files", columns, rows)

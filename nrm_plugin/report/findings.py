@@ -15,11 +15,11 @@ from nrm_plugin.figures.panels import has_potential
 from nrm_plugin.model import CurveSet
 from nrm_plugin.report import regional
 from nrm_plugin.report.elements import (
-    HtmlColumn,
     HtmlTable,
     Part,
     Section,
     count,
+    headings,
     interval,
     missing,
     number,
@@ -287,35 +287,29 @@ def _repeats(results: xr.Dataset) -> Part:
         ("contact_height", "height of the solid contact", 1e9, "nm"),
     ):
         try:
-            found = trend(results, name)
+            result = trend(results, name)
         except NrmError as error:
             notes.append(f"{shown}: {error}.")
             continue
-        if not found.n_places:
+        if not result.n_places:
             return missing(
                 title,
                 "No place was measured more than once: nothing can be said "
                 "about damage by the tip.",
             )
-        notes += found.warnings
+        notes += result.warnings
         rows.append(
             [
                 words(f"{shown} ({unit})"),
-                interval(found.per_ramp, found.low, found.high, factor),
-                number(found.relative, 100.0, 2, "%"),
-                number(found.p, digits=2),
-                count(found.n_places),
-                count(found.n_curves),
+                interval(result.per_ramp, result.low, result.high, factor),
+                number(result.relative, 100.0, 2, "%"),
+                number(result.p, digits=2),
+                count(result.n_places),
+                count(result.n_curves),
             ]
         )
-    columns = [
-        HtmlColumn("Variable"),
-        HtmlColumn("Change per ramp, 95 % interval", True),
-        HtmlColumn("Relative", True),
-        HtmlColumn("p (no change)", True),
-        HtmlColumn("Places", True),
-        HtmlColumn("Curves", True),
-    ]
+    numbers = ("Change per ramp, 95 % interval", "Relative", "p (no change)", "Places", "Curves")
+    columns = headings("Variable", *numbers, numbers=numbers)
     tables = (
         [HtmlTable("What one more ramp at the same place changes", columns, rows)] if rows else []
     )

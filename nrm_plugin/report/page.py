@@ -201,7 +201,7 @@ def _report(
         findings.potential_section(shown, regions, thickness, rows, trace, curves),
         findings.sample_section(shown, curves),
         errors_section(shown, common, compared, regions),
-        provenance_section(results, _own(file)),
+        provenance_section(results, _file_and_hash(file)),
     ]
     name = Path(file).name if file is not None else ""
     title = " ".join(texts(results, "title")).strip() or name or "Results"
@@ -228,7 +228,7 @@ def _trace(
     return trace
 
 
-def _own(file: str | PathLike[str] | None) -> dict[str, str]:
+def _file_and_hash(file: str | PathLike[str] | None) -> dict[str, str]:
     if file is None:
         return {}
     return {"name": Path(file).name, "sha256": sha256(str(file))}

@@ -12,7 +12,15 @@ from typing import Any
 import xarray as xr
 
 from nrm_plugin.figures.panels import everything, has_potential
-from nrm_plugin.report.elements import Cell, HtmlColumn, HtmlTable, count, interval, number
+from nrm_plugin.report.elements import (
+    Cell,
+    HtmlColumn,
+    HtmlTable,
+    count,
+    headings,
+    interval,
+    number,
+)
 from nrm_plugin.statistics import Region, Regions, regions
 from nrm_plugin.statistics.selection import select
 from nrm_plugin.statistics.summary import COLUMNS
@@ -42,7 +50,7 @@ def region_cell(region: Region) -> Cell:
 
 def thickness_table(results: xr.Dataset, found: Regions, thickness: xr.Dataset | None) -> HtmlTable:
     """Curves and thickness of every region."""
-    columns = [HtmlColumn("Region"), HtmlColumn("Curves", True), HtmlColumn("In averages", True)]
+    columns = headings("Region", "Curves", "In averages", numbers=("Curves", "In averages"))
     if thickness is not None:
         columns += [
             HtmlColumn("Thickness (nm), 95 % interval", True),
@@ -77,18 +85,17 @@ def thickness_table(results: xr.Dataset, found: Regions, thickness: xr.Dataset |
 def summary_table(rows: Sequence[Mapping[str, Any]], found: Regions) -> HtmlTable:
     """Magnitude of the shear modulus by region and bin."""
     high = {region.label: region.high for region in found}
-    columns = [
-        HtmlColumn("Region"),
-        HtmlColumn("Distance (nm)"),
-        HtmlColumn("Curves", True),
-        HtmlColumn("Effective places", True),
-        HtmlColumn("Mean |G*| (MPa), 95 % interval", True),
-        HtmlColumn("Median (MPa)", True),
-        HtmlColumn("Quartiles (MPa)", True),
-        HtmlColumn("Noise floor (MPa)", True),
-        HtmlColumn("Modes", True),
-        HtmlColumn("p (one mode)", True),
-    ]
+    numbers = (
+        "Curves",
+        "Effective places",
+        "Mean |G*| (MPa), 95 % interval",
+        "Median (MPa)",
+        "Quartiles (MPa)",
+        "Noise floor (MPa)",
+        "Modes",
+        "p (one mode)",
+    )
+    columns = headings("Region", "Distance (nm)", *numbers, numbers=numbers)
     table = []
     for row in rows:
         quartiles = [row["quartile_1"], row["quartile_3"]]

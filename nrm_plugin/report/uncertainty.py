@@ -19,6 +19,7 @@ from nrm_plugin.report.elements import (
     HtmlTable,
     Part,
     Section,
+    headings,
     missing,
     number,
     words,
@@ -68,11 +69,11 @@ def systematic(results: xr.Dataset) -> Systematic:
     """Calibrations of results with their errors."""
     facts = facts_of(results)
     terms = [_term(facts, key, name) for key, name in CALIBRATIONS.items() if key in facts]
-    told = results.attrs.get("calibration_relative_stderr")
-    usable = isinstance(told, int | float) and math.isfinite(told) and told >= 0
+    relative = results.attrs.get("calibration_relative_stderr")
+    usable = isinstance(relative, int | float) and math.isfinite(relative) and relative >= 0
     return Systematic(
         terms,
-        float(told) if usable and told is not None else None,
+        float(relative) if usable and relative is not None else None,
         [term.name for term in terms if term.relative is None],
     )
 
@@ -295,8 +296,7 @@ def _calibrations(common: Systematic) -> Part:
             for t in common.terms
         ]
         columns = [
-            HtmlColumn("Calibration"),
-            HtmlColumn("Value"),
+            *headings("Calibration", "Value"),
             HtmlColumn("Relative standard error", True),
             HtmlColumn("Where from"),
         ]
@@ -347,11 +347,9 @@ def _origin(results: xr.Dataset) -> Part:
             ("First distance with an estimate", valid, "closer to the electrode nothing is known"),
         )
     ]
-    columns = [
-        HtmlColumn("What"),
-        HtmlColumn("Median over curves", True),
-        HtmlColumn("What it does"),
-    ]
+    columns = headings(
+        "What", "Median over curves", "What it does", numbers=("Median over curves",)
+    )
     return Part(
         title="Distances", tables=[HtmlTable("How well distances are known", columns, rows)]
     )
@@ -368,7 +366,7 @@ def _median(results: xr.Dataset, name: str) -> float:
 def _comparison_table(compared: Comparison, found: Regions) -> HtmlTable:
     """Storage modulus under each shape factor."""
     high = {region.label: region.high for region in found}
-    columns = [HtmlColumn("Region"), HtmlColumn("Distance (nm)")]
+    columns = headings("Region", "Distance (nm)")
     for choice in compared.choices:
         columns += [HtmlColumn(f"r_g, {choice}", True), HtmlColumn(f"E′ (MPa), {choice}", True)]
     rows = []

@@ -100,34 +100,24 @@ def map_of(
     x, y, row, col = (column(results, name) for name in ("x", "y", "row", "column"))
     x = np.full(n, np.nan) if x is None else x.astype(np.float64)
     y = np.full(n, np.nan) if y is None else y.astype(np.float64)
-    if row is None or col is None or not n or min(row.min(), col.min()) < 0:
-        if not np.isfinite(x + y).any():
-            messages.append("the curves have no positions")
-        return Map(
-            x=x,
-            y=y,
-            values=values,
-            unit=unit,
-            label=label,
-            grid=False,
-            missing=missing,
-            meanings=meanings,
-            warnings=tuple(messages),
-        )
-    table, repeated = _table(values, row, col, what == "quality")
-    if repeated:
-        messages.append(
-            f"{repeated} places have several curves: "
-            + ("flags of all are shown" if what == "quality" else "their mean is shown")
-        )
-    xs, ys = _axis(x, col, table.shape[1]), _axis(y, row, table.shape[0])
+    grid = row is not None and col is not None and bool(n and min(row.min(), col.min()) >= 0)
+    if grid and row is not None and col is not None:
+        values, repeated = _table(values, row, col, what == "quality")
+        if repeated:
+            messages.append(
+                f"{repeated} places have several curves: "
+                + ("flags of all are shown" if what == "quality" else "their mean is shown")
+            )
+        x, y = _axis(x, col, values.shape[1]), _axis(y, row, values.shape[0])
+    elif not np.isfinite(x + y).any():
+        messages.append("the curves have no positions")
     return Map(
-        x=xs,
-        y=ys,
-        values=table,
+        x=x,
+        y=y,
+        values=values,
         unit=unit,
         label=label,
-        grid=True,
+        grid=grid,
         missing=missing,
         meanings=meanings,
         warnings=tuple(messages),

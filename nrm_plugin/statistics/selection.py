@@ -87,41 +87,13 @@ _GRADIENT = ("force_gradient_in_phase", "force_gradient_quadrature")
 
 #: Quantities that the results hold only in parts.
 _MADE = {
-    made.name: made
-    for made in (
-        ProfileVariable(
-            name="force_gradient_magnitude",
-            unit="N/m",
-            meaning="magnitude of the force gradient",
-            parts=_GRADIENT,
-        ),
-        ProfileVariable(
-            name="modulus_magnitude",
-            unit="Pa",
-            meaning="magnitude of the modulus |E*|",
-            parts=_YOUNG,
-        ),
-        ProfileVariable(
-            name="shear_modulus_magnitude",
-            unit="Pa",
-            meaning="magnitude of the shear modulus |G*|",
-            parts=_YOUNG,
-            shear=True,
-        ),
-        ProfileVariable(
-            name="shear_storage_modulus",
-            unit="Pa",
-            meaning="shear storage modulus G'",
-            parts=_YOUNG[:1],
-            shear=True,
-        ),
-        ProfileVariable(
-            name="shear_loss_modulus",
-            unit="Pa",
-            meaning="shear loss modulus G''",
-            parts=_YOUNG[1:],
-            shear=True,
-        ),
+    name: ProfileVariable(name=name, unit=unit, meaning=meaning, parts=parts, shear=shear)
+    for name, unit, meaning, parts, shear in (
+        ("force_gradient_magnitude", "N/m", "magnitude of the force gradient", _GRADIENT, False),
+        ("modulus_magnitude", "Pa", "magnitude of the modulus |E*|", _YOUNG, False),
+        ("shear_modulus_magnitude", "Pa", "magnitude of the shear modulus |G*|", _YOUNG, True),
+        ("shear_storage_modulus", "Pa", "shear storage modulus G'", _YOUNG[:1], True),
+        ("shear_loss_modulus", "Pa", "shear loss modulus G''", _YOUNG[1:], True),
     )
 }
 

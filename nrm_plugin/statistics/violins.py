@@ -10,12 +10,7 @@ import xarray as xr
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.statistics.bandwidth import (
-    linear_counts,
-    plug_in_of,
-    smoothed,
-    without_binning,
-)
+from nrm_plugin.statistics.bandwidth import linear_counts, plug_in_of, smoothed, without_binning
 from nrm_plugin.statistics.density import FLOOR
 from nrm_plugin.statistics.depth_bins import DepthBin, bins_of, first_depth
 from nrm_plugin.statistics.modes import LEAST, modes

@@ -11,26 +11,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from nrm_plugin.columns import (
-    AnyArray,
-    Column,
-    FileStamp,
-    RepeatedColumn,
-    Rows,
-    scaled_copy,
-)
+from nrm_plugin.columns import AnyArray, Column, FileStamp, RepeatedColumn, Rows, scaled_copy
 from nrm_plugin.errors import ChangedFile, CorruptFile, InvalidInput, MissingFile, NrmError
 from nrm_plugin.images import Image
 from nrm_plugin.model import Channel, CurveSet, Origin
 from nrm_plugin.store import nexus
 from nrm_plugin.store.nexus import BLOCK, FORMAT, RESULTS_FORMAT, VERSION
 from nrm_plugin.tables import SEGMENT, CurveTable, segment_array
-from nrm_plugin.vocabulary import (
-    CHANNELS,
-    COLUMNS,
-    METADATA,
-    SEGMENT_KINDS,
-)
+from nrm_plugin.vocabulary import CHANNELS, COLUMNS, METADATA, SEGMENT_KINDS
 
 #: Samples that are read at once; they stay in the processor's cache.
 _PIECE = 1 << 16
@@ -84,6 +72,15 @@ def is_common_file(path: Path) -> bool:
             return text(file.attrs.get("format", "")) in (FORMAT, RESULTS_FORMAT)
     except OSError:
         return path.suffix.lower() == ".h5"
+
+
+def holds_results(path: str | PathLike[str]) -> bool:
+    """Whether a file is one of results."""
+    try:
+        with h5py.File(path, "r") as file:
+            return text(file.attrs.get("format", "")) == RESULTS_FORMAT
+    except (OSError, ValueError):
+        return False
 
 
 def open_curves(path: str | PathLike[str]) -> CurveSet:

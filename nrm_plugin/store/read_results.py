@@ -17,7 +17,7 @@ from nrm_plugin.columns import AnyArray, FileStamp
 from nrm_plugin.errors import InvalidInput, MissingFile
 from nrm_plugin.store import nexus
 from nrm_plugin.store.nexus import RESULTS_FORMAT, RESULTS_VERSION
-from nrm_plugin.store.read_curves import check_version, contradictions, text
+from nrm_plugin.store.read_curves import check_version, contradictions, holds_results, text
 
 _GROUP = "entry/results"
 
@@ -37,15 +37,6 @@ class _Stored(BackendArray):
         self.stamp.check()
         with contradictions(self.stamp.path), h5py.File(self.stamp.path, "r") as file:
             return np.asarray(file[self.name][key])
-
-
-def holds_results(path: str | PathLike[str]) -> bool:
-    """Whether a file is one of results."""
-    try:
-        with h5py.File(path, "r") as file:
-            return text(file.attrs.get("format", "")) == RESULTS_FORMAT
-    except OSError:
-        return False
 
 
 def open_results(path: str | PathLike[str]) -> xr.Dataset:

@@ -10,20 +10,13 @@ from typing import Any
 import h5py
 import numpy as np
 
-from nrm_plugin.columns import (
-    AnyArray,
-    RepeatedColumn,
-)
+from nrm_plugin.columns import AnyArray, RepeatedColumn
 from nrm_plugin.files import replacing, sha256
 from nrm_plugin.images import Image
 from nrm_plugin.model import CurveSet
 from nrm_plugin.store import nexus
 from nrm_plugin.store.nexus import BLOCK, FORMAT, VERSION, Disk
-from nrm_plugin.vocabulary import (
-    CHANNELS,
-    COLUMNS,
-    METADATA,
-)
+from nrm_plugin.vocabulary import CHANNELS, COLUMNS, METADATA
 
 _OF_A_CHANNEL = ("gain", "offset", "unit", "original", "source")
 

@@ -79,12 +79,12 @@ class Results:
         self.path, self.n_curves, self.depth = path, n_curves, depth
         self.variables, self.directions, self.attributes = variables, directions, attributes
         self.coordinates: CurveTable = {}
-        self.means = {name: np.full((self._ways, n_curves), np.nan) for name in _MEANS}
+        self.means = {name: np.full((self._n_directions, n_curves), np.nan) for name in _MEANS}
         self._fingerprint, self._overwrite = fingerprint, overwrite
         self._rows: MemoryRows | FileRows
 
     @property
-    def _ways(self) -> int:
+    def _n_directions(self) -> int:
         return len(self.directions) if self.directions else 1
 
     @property
@@ -98,7 +98,7 @@ class Results:
         return ("direction", *dims) if self.directions and "curve" in dims else dims
 
     def _place(self, name: str) -> Place:
-        sizes = {"direction": self._ways, "curve": self.n_curves, "depth": len(self.depth)}
+        sizes = {"direction": self._n_directions, "curve": self.n_curves, "depth": len(self.depth)}
         dims = self.dims(name)
         tail = (len(self.depth),) if {"curve", "depth"} <= set(dims) else ()
         kind = np.dtype(self.variables[name].dtype).newbyteorder("<")
@@ -116,24 +116,24 @@ class Results:
             self._recall()
         return self
 
-    def write(self, way: int, first: int, stop: int, made: Mapping[str, AnyArray]) -> None:
+    def write(self, direction: int, first: int, stop: int, made: Mapping[str, AnyArray]) -> None:
         """Keep what was found for consecutive curves of one direction."""
-        row = way * self.n_curves + first
+        row = direction * self.n_curves + first
         with self._trouble():
             for name, values in made.items():
                 self._rows.put(name, row, values)
-            self._rows.done = way * self.n_curves + stop
-        self._keep_means(way, slice(first, stop), made)
+            self._rows.done = direction * self.n_curves + stop
+        self._keep_means(direction, slice(first, stop), made)
 
-    def get(self, name: str, way: int = 0) -> AnyArray:
+    def get(self, name: str, direction: int = 0) -> AnyArray:
         """Copy of what there is of a variable of curves."""
-        return self._rows.take(name, way * self.n_curves, self.n_curves)
+        return self._rows.take(name, direction * self.n_curves, self.n_curves)
 
-    def set(self, name: str, values: AnyArray, way: int = 0) -> None:
+    def set(self, name: str, values: AnyArray, direction: int = 0) -> None:
         """Write a whole variable, if results have it."""
         if name in self.variables:
             with self._trouble():
-                row = way * self.n_curves if "curve" in self.dims(name) else 0
+                row = direction * self.n_curves if "curve" in self.dims(name) else 0
                 self._rows.put(name, row, values)
 
     def copy(self, name: str, array: xr.DataArray) -> None:
@@ -142,12 +142,12 @@ class Results:
             self.set(name, array.values)
             return
         step = max(1, BLOCK // max(array.size // max(self.n_curves, 1), 1))
-        for way in range(self._ways):
-            part = array.isel(direction=way) if "direction" in array.dims else array
+        for direction in range(self._n_directions):
+            part = array.isel(direction=direction) if "direction" in array.dims else array
             for first in range(0, self.n_curves, step):
                 values = part.isel(curve=slice(first, first + step)).values
                 with self._trouble():
-                    self._rows.put(name, way * self.n_curves + first, values)
+                    self._rows.put(name, direction * self.n_curves + first, values)
 
     def dataset(self) -> xr.Dataset:
         """Return the results that were kept in memory."""
@@ -171,27 +171,27 @@ class Results:
             found[name] = ("curve", values, about)
         return found
 
-    def _keep_means(self, way: int, curves: slice, made: Mapping[str, AnyArray]) -> None:
+    def _keep_means(self, direction: int, curves: slice, made: Mapping[str, AnyArray]) -> None:
         for name in _MEANS:
             if name in made:
-                there = np.isfinite(made[name])
-                total = np.where(there, made[name], 0.0).sum(1, dtype=np.float64)
+                finite = np.isfinite(made[name])
+                total = np.where(finite, made[name], 0.0).sum(1, dtype=np.float64)
                 with np.errstate(invalid="ignore", divide="ignore"):
-                    self.means[name][way, curves] = total / there.sum(1)
+                    self.means[name][direction, curves] = total / finite.sum(1)
 
     def _recall(self) -> None:
         """Make the means of what a half-finished file holds."""
         step = max(1, BLOCK // max(len(self.depth), 1))
-        for way in range(self._ways):
-            there = min(max(self.done - way * self.n_curves, 0), self.n_curves)
-            for first in range(0, there, step):
-                stop = min(first + step, there)
+        for direction in range(self._n_directions):
+            written = min(max(self.done - direction * self.n_curves, 0), self.n_curves)
+            for first in range(0, written, step):
+                stop = min(first + step, written)
                 made = {
-                    name: self._rows.take(name, way * self.n_curves + first, stop - first)
+                    name: self._rows.take(name, direction * self.n_curves + first, stop - first)
                     for name in _MEANS
                     if name in self.variables
                 }
-                self._keep_means(way, slice(first, stop), made)
+                self._keep_means(direction, slice(first, stop), made)
 
     @contextlib.contextmanager
     def _trouble(self) -> Iterator[None]:

@@ -129,10 +129,7 @@ def aligned(
     best = next(s for s in shifts if sizes[s][1] <= least)
     if sizes[best][0] > _LARGEST_16_BIT:
         raise CorruptFile(
-            stamp.path,
-            blocks[0].offset,
-            "samples within 16 bits",
-            f"samples up to {largest:.3g}",
+            stamp.path, blocks[0].offset, "samples within 16 bits", f"samples up to {largest:.3g}"
         )
     if not best:
         return blocks, f"the header is damaged{where}; the data are where it says"

@@ -23,14 +23,7 @@ from nrm_importers.bruker.header import BrukerHeader, HeaderSection, SoftScale
 from nrm_importers.bruker.positions import curve_table, directions
 from nrm_importers.metadata import Metadata
 from nrm_plugin import units
-from nrm_plugin.columns import (
-    AnyArray,
-    FileColumn,
-    FileStamp,
-    RepeatedColumn,
-    Rows,
-    in_steps,
-)
+from nrm_plugin.columns import AnyArray, FileColumn, FileStamp, RepeatedColumn, Rows, in_steps
 from nrm_plugin.errors import CorruptFile
 from nrm_plugin.model import Channel, CurveSet
 from nrm_plugin.tables import regular_segments

@@ -78,8 +78,8 @@ class Graph:
         for text in texts:
             if is_canonical(text, unit):
                 return text
-        own = [t for t in texts if t not in shared_titles]
-        return (own or texts or ["ordinate"])[0]
+        distinct = [t for t in texts if t not in shared_titles]
+        return (distinct or texts or ["ordinate"])[0]
 
 
 def read_graph(node: Node, what: str) -> Graph | None:
@@ -199,10 +199,7 @@ def _leading(one: dict[tuple[str, str], Graph]) -> Graph:
 
 
 def _order(
-    one: dict[tuple[str, str], Graph],
-    lead: Graph,
-    kinds: list[SegmentKind | None],
-    x_unit: str,
+    one: dict[tuple[str, str], Graph], lead: Graph, kinds: list[SegmentKind | None], x_unit: str
 ) -> tuple[list[int], list[bool], float, list[str]]:
     """Order of a graph's traces in time, which of them to turn around, and the abscissa's sign."""
     if x_unit == "s":

@@ -24,8 +24,8 @@ def read_image(
     """
     columns, rows, data = node.integer("xres"), node.integer("yres"), node.numbers("data")
     if columns < 1 or rows < 1 or data is None or data.count != rows * columns:
-        there = "none" if data is None else data.count
-        raise node.source.corrupt(node.start, f"an image of {rows} x {columns}", there)
+        count = "none" if data is None else data.count
+        raise node.source.corrupt(node.start, f"an image of {rows} x {columns}", count)
     gain, unit, warning = si_unit(unit_text(node.child("si_unit_z") or node.child("unit_z")))
     metadata.warn(warning)
     name, direction = split_title(title)

@@ -34,7 +34,7 @@ _DATES = ("%I:%M:%S %p %a %b %d %Y", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
 
 def describe(metas: Iterable[dict[str, str]], metadata: Metadata) -> None:
     """Take over what all texts of a file agree on."""
-    said: dict[str, set[str]] = {}
+    texts: dict[str, set[str]] = {}
     names: dict[str, str] = {}
     for meta in metas:
         for key, text in meta.items():
@@ -42,9 +42,9 @@ def describe(metas: Iterable[dict[str, str]], metadata: Metadata) -> None:
             if known is not None and text.strip() and MARK not in meta:
                 value = _date(text) if known == "start_time" else text.strip()
                 if value:
-                    said.setdefault(known, set()).add(value)
+                    texts.setdefault(known, set()).add(value)
                     names[known] = key
-    for known, values in said.items():
+    for known, values in texts.items():
         if len(values) == 1 and known not in metadata.values:
             metadata.add(known, values.pop(), names[known])
 

@@ -73,8 +73,8 @@ def open_gwy(path: Path) -> CurveSet:
         best = choose(_curve_groups(objects, metadata), metadata)
         images = _images(root, objects, metadata)
         header = _header(objects)
-        own = _own_texts(objects)
-        metadata_texts.restore(own, metadata)
+        stored = _stored_texts(objects)
+        metadata_texts.restore(stored, metadata)
         if best is not None:
             metadata_texts.calibrate(best.meta, metadata)
         metadata_texts.describe([t.meta for t in objects], metadata)
@@ -122,7 +122,7 @@ def _texts(meta: Node | None) -> dict[str, str]:
     return {key: meta.text(key) for key, item in meta.items.items() if item.code == "s"}
 
 
-def _own_texts(objects: list[FileObject]) -> dict[str, str]:
+def _stored_texts(objects: list[FileObject]) -> dict[str, str]:
     """Metadata that this package wrote; empty if it did not write the file."""
     return next((t.meta for t in objects if MARK in t.meta), {})
 
@@ -162,9 +162,9 @@ def _of_graphs(objects: list[FileObject], metadata: Metadata, *, others: bool) -
         return []
     points = next((t for t in objects if t.kind == "points" and MARK in t.meta), None)
     if points is not None:
-        own = own_curves(readable, points.node)
-        if own is not None:
-            return [own]
+        curves = own_curves(readable, points.node)
+        if curves is not None:
+            return [curves]
     groups = graphs.graph_curves(readable)
     if others or any(t.kind == "image" for t in objects):
         left = [c.what for c in groups if not c.known]

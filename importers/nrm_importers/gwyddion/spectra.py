@@ -37,8 +37,8 @@ def read_spectra(node: Node, title: str, what: str) -> CurveGroup | None:
         return None
     coords = node.array("coords")
     if coords is None or len(coords) != 2 * len(lines):
-        there = "none" if coords is None else len(coords)
-        raise source.corrupt(node.start, f"{2 * len(lines)} coordinates", there)
+        count = "none" if coords is None else len(coords)
+        raise source.corrupt(node.start, f"{2 * len(lines)} coordinates", count)
     curves: list[list[Piece]] = []
     starts, steps = np.empty(len(lines)), np.empty(len(lines))
     for number, line in enumerate(lines):

@@ -106,12 +106,12 @@ class PiecesColumn:
         at = 0
         with self.stamp.opened() as file:
             for piece in (p for pieces in self.curves[first:stop] for p in pieces):
-                there = piece.numbers
-                values: AnyArray = np.empty(there.count, there.dtype)
-                _read_into(file, there.offset, values)
-                part = out[at : at + there.count]
+                numbers = piece.numbers
+                values: AnyArray = np.empty(numbers.count, numbers.dtype)
+                _read_into(file, numbers.offset, values)
+                part = out[at : at + numbers.count]
                 scaled_copy(part, values[::-1] if piece.reverse else values, gain, offset)
-                at += there.count
+                at += numbers.count
 
 
 class LinesColumn:
@@ -194,6 +194,8 @@ class ImageColumn:
     ) -> None:
         """See `Column.fill`."""
         if stop > first:
-            there = self.numbers
-            values = self.stamp.read(there.offset, there.dtype, there.count).reshape(self.shape)
+            numbers = self.numbers
+            values = self.stamp.read(numbers.offset, numbers.dtype, numbers.count).reshape(
+                self.shape
+            )
             scaled_copy(out.reshape(self.shape), values[::-1], gain, offset)

@@ -324,11 +324,11 @@ class Node:
 
     def array(self, name: str, codes: str = "D") -> AnyArray | None:
         """Return the numbers of an array, read now."""
-        there = self.numbers(name, codes)
+        values = self.numbers(name, codes)
         return (
             None
-            if there is None
-            else self.source.stamp.read(there.offset, there.dtype, there.count)
+            if values is None
+            else self.source.stamp.read(values.offset, values.dtype, values.count)
         )
 
 

@@ -63,8 +63,8 @@ def read_volume(node: Node, title: str, what: str) -> Volume:
     size = [node.integer(k) for k in ("xres", "yres", "zres")]
     data = node.numbers("data")
     if min(size) < 1 or data is None or data.count != math.prod(size):
-        there = "none" if data is None else data.count
-        raise source.corrupt(node.start, f"volume data of {' x '.join(map(str, size))}", there)
+        count = "none" if data is None else data.count
+        raise source.corrupt(node.start, f"volume data of {' x '.join(map(str, size))}", count)
     unit, z_unit = (
         unit_text(node.child(f"si_unit_{a}") or node.child(f"unit_{a}")) for a in ("w", "z")
     )

@@ -204,8 +204,8 @@ def _extent(curves: CurveSet, where: MapPixels) -> list[FilePart]:
 def _axis(curves: CurveSet, where: MapPixels, name: str) -> tuple[float, float]:
     """Position of the first column (or row) and the distance of two; nan where unknown."""
     values: FloatArray = np.full(len(where.curve), np.nan)
-    there = where.curve >= 0
-    values[there] = curves.curve_table[name][where.curve[there]]
+    filled = where.curve >= 0
+    values[filled] = curves.curve_table[name][where.curve[filled]]
     table = values.reshape(where.rows, where.columns)
     lines = table if name == "x" else table.T
     known = np.isfinite(lines)

@@ -157,10 +157,7 @@ def _metadata(header: ParkHeader, sources: list[dict[str, object]], metadata: Me
     driven = sources[driving] if 0 <= driving < len(sources) else {}
     per_second, symbol = si_unit(str(driven.get("unit", "")))
     if symbol == "m":
-        for key, name in (
-            ("approach_speed", "forward_speed"),
-            ("retract_speed", "backward_speed"),
-        ):
+        for key, name in (("approach_speed", "forward_speed"), ("retract_speed", "backward_speed")):
             speed = header[name] * per_second
             metadata.add(key, speed if speed > 0 else None, name.replace("_", " "))
     elif driven:

@@ -13,15 +13,7 @@ import numpy as np
 
 from nrm_importers.park.headers import ParkHeader
 from nrm_importers.park.tiff import SPECTROSCOPY_DATA, Tiff
-from nrm_plugin.columns import (
-    AnyArray,
-    FileColumn,
-    FileStamp,
-    FloatArray,
-    IntArray,
-    Rows,
-    Strip,
-)
+from nrm_plugin.columns import AnyArray, FileColumn, FileStamp, FloatArray, IntArray, Rows, Strip
 from nrm_plugin.errors import CorruptFile
 
 #: As many channels have room in the header.

@@ -183,9 +183,7 @@ def _float(cells: list[str]) -> float:
     return value if 0.0 <= value < 1e7 else 0.0
 
 
-def _start(
-    settings: dict[str, list[str]],
-) -> tuple[np.datetime64 | None, float, list[str]]:
+def _start(settings: dict[str, list[str]]) -> tuple[np.datetime64 | None, float, list[str]]:
     """Date and time of the file, to what they are rounded, and doubts about them."""
     day, time = (settings.get(name, [""])[0].strip() for name in ("DATE", "TIME"))
     text = f"{day} {time}"

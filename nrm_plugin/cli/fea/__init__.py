@@ -26,7 +26,9 @@ _COMMANDS = {
 }
 
 #: Values with a unit on the command line.
-LENGTH, MODULUS, FORCE = WithUnit("m", "nm"), WithUnit("Pa", "MPa"), WithUnit("N", "nN")
+LENGTH = WithUnit("m", "nm", "length")
+MODULUS = WithUnit("Pa", "MPa", "modulus")
+FORCE = WithUnit("N", "nN", "force")
 
 
 class Calculations(click.Group):
@@ -61,14 +63,11 @@ def command() -> None:
 def with_tip(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that describe the tip; the function gets ``tip``."""
 
-    @click.option(
-        "--radius", type=LENGTH, required=True, metavar="LENGTH", help="Radius of the tip's end."
-    )
+    @click.option("--radius", type=LENGTH, required=True, help="Radius of the tip's end.")
     @click.option(
         "--half-angle",
-        type=WithUnit("rad", "deg"),
+        type=WithUnit("rad", "deg", "angle"),
         default="0deg",
-        metavar="ANGLE",
         help="Half the angle of a conical tip; a cylinder if not given.",
     )
     @click.option(
@@ -90,7 +89,6 @@ def with_poisson(function: Callable[..., Any]) -> Callable[..., Any]:
     domain = click.option(
         "--domain",
         type=LENGTH,
-        metavar="LENGTH",
         help="Radius at which the layer is held; 10 thicknesses beyond the tip if not given.",
     )
     poisson = click.option(
@@ -107,9 +105,7 @@ def with_poisson(function: Callable[..., Any]) -> Callable[..., Any]:
 def with_layer(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a layer but for its modulus; the function gets ``layer`` of 1 Pa."""
 
-    @click.option(
-        "--thickness", type=LENGTH, required=True, metavar="LENGTH", help="Thickness of the layer."
-    )
+    @click.option("--thickness", type=LENGTH, required=True, help="Thickness of the layer.")
     @with_poisson
     @functools.wraps(function)
     def wrapped(thickness: float, poisson: float, domain: float | None, **options: Any) -> Any:
@@ -141,11 +137,7 @@ def with_workers(function: Callable[..., Any]) -> Callable[..., Any]:
 with_json = click.option("--json", "as_json", is_flag=True, help="Print SI values for programs.")
 
 with_amplitude = click.option(
-    "--amplitude",
-    type=LENGTH,
-    required=True,
-    metavar="LENGTH",
-    help="Amplitude of the lateral motion, peak.",
+    "--amplitude", type=LENGTH, required=True, help="Amplitude of the lateral motion, peak."
 )
 
 

@@ -27,12 +27,7 @@ _FINENESS = 0.7  # good for 0.05 %, which no line of a figure shows
 @click.option("-o", "--output", required=True, metavar="FIG", help="A .png, .svg or .pdf.")
 @with_tip
 @click.option(
-    "--thickness",
-    type=LENGTH,
-    default="100nm",
-    show_default=True,
-    metavar="LENGTH",
-    help="Thickness of the layer.",
+    "--thickness", type=LENGTH, default="100nm", show_default=True, help="Thickness of the layer."
 )
 @with_poisson
 @click.option(
@@ -40,7 +35,6 @@ _FINENESS = 0.7  # good for 0.05 %, which no line of a figure shows
     type=MODULUS,
     default="1MPa",
     show_default=True,
-    metavar="MODULUS",
     help="Young's modulus of the layer.",
 )
 @click.option(
@@ -48,7 +42,6 @@ _FINENESS = 0.7  # good for 0.05 %, which no line of a figure shows
     type=LENGTH,
     default="2nm",
     show_default=True,
-    metavar="LENGTH",
     help="Amplitude of the lateral motion, peak.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 @click.option(
     "--amplitude",
     type=LENGTH,
-    metavar="LENGTH",
     help="Amplitude of the lateral motion, peak; that of the results if not given.",
 )
 @click.option(
@@ -47,21 +46,18 @@ if TYPE_CHECKING:
 @click.option(
     "--step",
     type=LENGTH,
-    metavar="LENGTH",
     help="Forces are averaged over steps of this; a fifth of the tip's radius if not given.",
 )
 @click.option(
     "--from",
     "low",
     type=LENGTH,
-    metavar="LENGTH",
     help="Smallest distance from the electrode that is used; a fifth of the tip's "
     "radius if not given.",
 )
 @click.option(
     "--noise",
     type=FORCE,
-    metavar="FORCE",
     help="Standard deviation of the force of one sample; from the data if not given.",
 )
 @with_workers
@@ -136,7 +132,8 @@ def _measured(
     """Forces of a file, and the amplitude if it says so."""
     from nrm_plugin.cli.plot import edges_given
     from nrm_plugin.fea.force_profile import from_results, from_table
-    from nrm_plugin.store.read_results import holds_results, open_results
+    from nrm_plugin.store.read_curves import holds_results
+    from nrm_plugin.store.read_results import open_results
 
     if curve is not None and edges is not None:
         raise click.UsageError("give --curve or --edges: one curve, or means over regions")

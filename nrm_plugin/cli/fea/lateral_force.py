@@ -34,23 +34,12 @@ if TYPE_CHECKING:
     type=LENGTH,
     multiple=True,
     required=True,
-    metavar="LENGTH",
     help="Depth of the apex. May be repeated.",
 )
 @click.option(
-    "--modulus",
-    type=MODULUS,
-    required=True,
-    metavar="MODULUS",
-    help="Young's storage modulus of the layer.",
+    "--modulus", type=MODULUS, required=True, help="Young's storage modulus of the layer."
 )
-@click.option(
-    "--loss",
-    type=MODULUS,
-    default="0Pa",
-    metavar="MODULUS",
-    help="Its loss modulus; none if not given.",
-)
+@click.option("--loss", type=MODULUS, default="0Pa", help="Its loss modulus; none if not given.")
 @with_amplitude
 @with_workers
 @with_json

@@ -64,10 +64,7 @@ class Slab(click.ParamType):  # type: ignore[type-arg]
 @with_poisson
 @with_amplitude
 @click.option(
-    "--step",
-    type=LENGTH,
-    metavar="LENGTH",
-    help="Between depths; a fiftieth of the thickness if not given.",
+    "--step", type=LENGTH, help="Between depths; a fiftieth of the thickness if not given."
 )
 @click.option(
     "--shape-factor",

@@ -70,10 +70,7 @@ def _plain(factor: ShapeFactor) -> dict[str, Any]:
             "to": factor.window[1],
             "r_squared": factor.r_squared,
         },
-        "curve": {
-            "distance": factor.distance.tolist(),
-            "shape_factor": factor.curve.tolist(),
-        },
+        "curve": {"distance": factor.distance.tolist(), "shape_factor": factor.curve.tolist()},
         "radius_sensitivity": factor.radius_sensitivity,
         "source": factor.source,
     }
