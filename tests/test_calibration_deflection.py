@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from intervals import REPETITIONS, assert_covered
 
 from nrm_plugin import CurveSet
 from nrm_plugin import simulate as sim
@@ -68,18 +69,18 @@ def test_straight_wall_by_hand() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("n", "scatter"), [(1, 0.0), (3, 0.003)])
 def test_error_covers_the_truth(n: int, scatter: float) -> None:
-    """1000 sets: 93 to 97 % within 1.96 standard errors; one curve, and few that differ."""
-    draws = 1000
+    """Sets of one curve, and of few that differ."""
+    draws = REPETITIONS
     ramp = {"length": 120e-9, "samples": 256, "trigger": 40e-9, "retract": False}
     height, volts = as_arrays(recorded(n * draws, ramp=ramp, detector={"tilt": 0.005}))
     rng = np.random.default_rng(1)
     volts = volts / (1.0 + scatter * rng.standard_normal((n * draws, 1)))
-    inside = 0
+    z = []
     for first in range(0, n * draws, n):
         part = slice(first, first + n)
         found = deflection_sensitivity(of(height[part], volts[part]), "approach")
-        inside += abs(found.value - TRUTH) < 1.96 * found.stderr
-    assert 0.93 <= inside / draws <= 0.97
+        z.append((found.value - TRUTH) / found.stderr)
+    assert_covered(z)
 
 
 @pytest.mark.parametrize(
@@ -248,13 +249,13 @@ def test_pool_of_equal_values_and_one() -> None:
 @pytest.mark.parametrize(("n", "between"), [(3, 1.0), (5, 0.0), (12, 3.0), (40, 0.5)])
 def test_pool_covers_the_truth(n: int, between: float) -> None:
     rng = np.random.default_rng(n)
-    inside = 0
-    for _ in range(1000):
+    z = []
+    for _ in range(REPETITIONS):
         own = rng.uniform(0.5, 1.5, n)
         values = rng.standard_normal(n) * np.sqrt(own**2 + between**2)
         found = pool(values, own**2)
-        inside += abs(found.mean) < 1.96 * found.stderr
-    assert 0.93 <= inside / 1000 <= 0.97
+        z.append(found.mean / found.stderr)
+    assert_covered(z)
 
 
 # Command

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from intervals import REPETITIONS, assert_covered
 
 from nrm_plugin import CurveSet, cli
 from nrm_plugin import simulate as sim
@@ -75,8 +76,8 @@ def test_the_drive_names_all_that_is_missing():
 
 def test_coverage_of_the_drive():
     rng = np.random.default_rng(0)
-    inside = 0
-    for _ in range(1000):
+    z = []
+    for _ in range(REPETITIONS):
         a, b = rng.standard_normal(2)
         seen = DRIVE | {"dither_sensitivity": 8e-9 + 4e-10 * a, "dither_response": 1.25 + 0.05 * b}
         found = dither.from_drive(
@@ -84,8 +85,8 @@ def test_coverage_of_the_drive():
             sensitivity_stderr=4e-10,
             response_stderr=0.05,
         )
-        inside += abs(found.value - np.sqrt(2) * 1e-9) < 1.96 * found.stderr
-    assert 930 <= inside <= 970
+        z.append((found.value - np.sqrt(2) * 1e-9) / found.stderr)
+    assert_covered(z)
 
 
 # Hard contact
@@ -147,7 +148,7 @@ def test_crosstalk_far_from_the_surface_is_subtracted():
 def test_coverage_of_what_hard_contact_gives(monkeypatch):
     """Amplitude, phase and sensitivity against the truth, by the errors of the statistics alone."""
     z = []
-    for seed in range(1000):
+    for seed in range(REPETITIONS):
         curves = hard(ramp=replace(RAMP, samples=200), n=6, seed=seed)
         found = stick.plateau(curves, alternative="")
         for module in (dither, phase, lateral_sensitivity):
@@ -158,8 +159,7 @@ def test_coverage_of_what_hard_contact_gives(monkeypatch):
             (lateral_sensitivity.from_hard_contact(curves).estimate(None), 300e-9),
         )
         z.append([(e.value - truth) / e.stderr for e, truth in routes])
-    inside = (np.abs(z) < 1.96).mean(axis=0)
-    assert ((inside >= 0.93) & (inside <= 0.97)).all(), inside
+    assert_covered(z)
 
 
 def test_errors_of_what_is_given_are_added():
@@ -370,11 +370,8 @@ def test_uncalibrated_deflection_will_do():
 def test_scatter_of_few_repeats():
     rng = np.random.default_rng(0)
     for n in (2, 3, 6):
-        hits = 0
-        for _ in range(2000):
-            mean, error = pooling.mean_and_error(rng.standard_normal(n))
-            hits += abs(mean) < 1.96 * error
-        assert 0.93 <= hits / 2000 <= 0.97
+        pairs = (pooling.mean_and_error(rng.standard_normal(n)) for _ in range(REPETITIONS))
+        assert_covered([mean / error for mean, error in pairs])
     with pytest.raises(CalibrationFailed, match="at least two"):
         pooling.mean_and_error(np.ones(1))
 
@@ -409,10 +406,10 @@ def test_phase_from_an_elastomer(loss, modulus):
 @pytest.mark.slow
 def test_coverage_of_the_elastomer():
     z = []
-    for seed in range(1000):
+    for seed in range(REPETITIONS):
         found = phase.from_elastomer(elastomer(seed=seed), 0.3)
         z.append((found.value - PHASE) / found.stderr)
-    assert 930 <= (np.abs(z) < 1.96).sum() <= 970
+    assert_covered(z)
 
 
 def test_error_of_the_loss_tangent():

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from intervals import REPETITIONS, assert_covered
 
 from nrm_plugin import CurveSet, Image, cli
 from nrm_plugin import simulate as sim
@@ -176,15 +177,15 @@ def test_coverage_of_the_geometry():
         "tip_height": 0.3e-6,
     }
     rng = np.random.default_rng(3)
-    inside = 0
-    for _ in range(1000):
+    truth = lateral.stiffness_from_geometry(BEAM, draws=0).value
+    z = []
+    for _ in range(REPETITIONS):
         measured = dict(BEAM)
         for key, error in errors.items():
             measured[key] = BEAM[key] + error * rng.standard_normal()
         found = lateral.stiffness_from_geometry(measured, errors=errors, draws=0)
-        truth = lateral.stiffness_from_geometry(BEAM, draws=0).value
-        inside += abs(found.value - truth) < 1.96 * found.stderr
-    assert 930 <= inside <= 970
+        z.append((found.value - truth) / found.stderr)
+    assert_covered(z)
 
 
 # Locked tip
@@ -314,7 +315,7 @@ def test_loop_from_curves_and_with_the_detector_turned_over():
 
 def test_coverage_of_friction_loops():
     z = []
-    for seed in range(1000):
+    for seed in range(REPETITIONS):
         curves, truth = loops(replace(SCAN, lines=10), seed=seed)
         shape = friction.shape_of(friction.loops_from_images(curves.images))
         found = lateral_sensitivity.from_loops(shape, K_LAT, truth.contact_stiffness)
@@ -325,8 +326,7 @@ def test_coverage_of_friction_loops():
                 (shape.offset - truth.offset) / shape.offset_stderr,
             )
         )
-    inside = (np.abs(z) < 1.96).mean(axis=0)
-    assert ((inside >= 0.93) & (inside <= 0.97)).all(), inside
+    assert_covered(z)
 
 
 def test_errors_of_the_contact_are_propagated():
@@ -428,7 +428,7 @@ def test_wedge_is_exact_without_noise(slopes, mu):
 
 def test_coverage_of_the_wedge():
     z = []
-    for seed in range(1000):
+    for seed in range(REPETITIONS):
         made, truth = facets(seed=seed, crosstalk=1e5)
         found = wedge.wedge(made)
         z.append(
@@ -437,8 +437,7 @@ def test_coverage_of_the_wedge():
                 (found.friction - 0.35) / found.friction_stderr,
             )
         )
-    inside = (np.abs(z) < 1.96).mean(axis=0)
-    assert ((inside >= 0.93) & (inside <= 0.97)).all(), inside
+    assert_covered(z)
 
 
 def test_wedge_refuses_what_contradicts_itself():

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from intervals import REPETITIONS, assert_covered
 from scipy.signal import lfilter, welch
 from scipy.special import kve
 
@@ -112,14 +113,14 @@ def test_error_of_sader_covers_what_its_inputs_do() -> None:
     errors = {name: 0.02 * value for name, value in given.items()}
     errors["resonance"] = 10.0
     truth = spring.sader(**given).value
-    inside = 0
-    for _ in range(1000):
+    z = []
+    for _ in range(REPETITIONS):
         drawn = {
             name: value + errors[name] * rng.standard_normal() for name, value in given.items()
         }
         found = spring.sader(**drawn, stderr=errors)
-        inside += abs(found.value - truth) < 1.96 * found.stderr
-    assert 930 <= inside <= 970
+        z.append((found.value - truth) / found.stderr)
+    assert_covered(z)
 
 
 @pytest.mark.parametrize(
@@ -209,38 +210,27 @@ def tune(found: spectrum.Spectrum, **options) -> spring.ThermalTune:
     return spring.thermal_tune(found, KELVIN, deflection_sensitivity=SENSITIVITY, **options)
 
 
-def covered(tunes: list[spring.ThermalTune], resonance: float, quality: float) -> list[float]:
-    """Fractions within 1.96 standard errors: spring constant, resonance, quality factor."""
+def deviations(found: spring.ThermalTune, resonance: float, quality: float) -> list[float]:
+    """Of spring constant, resonance and quality factor from the truth, in standard errors."""
     truth = (STIFFNESS, resonance, quality)
-    return [
-        float(
-            np.mean(
-                [abs(t.estimates[i].value - truth[i]) < 1.96 * t.estimates[i].stderr for t in tunes]
-            )
-        )
-        for i in range(3)
-    ]
+    return [(e.value - t) / e.stderr for e, t in zip(found.estimates, truth, strict=True)]
 
 
 @pytest.mark.slow
 def test_thermal_spectrum_covers_the_truth() -> None:
-    """1000 spectra of 20 averages in a liquid: 93 to 97 % within 1.96 standard errors."""
+    """Spectra of 20 averages in a liquid."""
     rng = np.random.default_rng(2)
-    tunes = [tune(table(rng, 20e3, 3.0, 20.0, 200.0, 150e3)) for _ in range(1000)]
-    parts = covered(tunes, 20e3, 3.0)
-    assert all(0.93 <= part <= 0.97 for part in parts), parts
+    tunes = (tune(table(rng, 20e3, 3.0, 20.0, 200.0, 150e3)) for _ in range(REPETITIONS))
+    assert_covered([deviations(found, 20e3, 3.0) for found in tunes])
 
 
 @pytest.mark.slow
 def test_thermal_trace_covers_the_truth() -> None:
-    """1000 time traces of an exactly simulated oscillator."""
+    """Time traces of an exactly simulated oscillator."""
     rng = np.random.default_rng(3)
-    tunes = [
-        tune(spectrum.from_traces([trace(rng, 4096, 100e3, 8e3, 3.0)], 100e3, "V"))
-        for _ in range(1000)
-    ]
-    parts = covered(tunes, 8e3, 3.0)
-    assert all(0.93 <= part <= 0.97 for part in parts), parts
+    traces = (trace(rng, 4096, 100e3, 8e3, 3.0) for _ in range(REPETITIONS))
+    tunes = (tune(spectrum.from_traces([one], 100e3, "V")) for one in traces)
+    assert_covered([deviations(found, 8e3, 3.0) for found in tunes])
 
 
 def test_thermal_in_air_by_three_ways() -> None:
