@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -189,19 +190,47 @@ def test_another_library_than_the_sources_make_is_named(tmp_path: Path) -> None:
     assert f"{library} is missing. In a checkout `python3 run.py`" in load()
 
 
-def test_the_library_exports_what_the_header_says(tmp_path: Path) -> None:
+def exports(library: Path) -> set[str]:
+    """Names of the functions that a library offers."""
     nm = shutil.which("nm")
     if nm is None or sys.platform != "linux":
         pytest.skip("needs nm, on Linux")
-    words = [nm, "-D", "--defined-only", "--format=just-symbols", str(build.library_path())]
-    exported = set(subprocess.run(words, check=True, capture_output=True, text=True).stdout.split())
-    header = (build.HERE / "nrm_kernels.h").read_text()
-    declared = {
+    words = [nm, "-D", "--defined-only", "--format=just-symbols", str(library)]
+    return set(subprocess.run(words, check=True, capture_output=True, text=True).stdout.split())
+
+
+def declared() -> set[str]:
+    """Names of the functions that the header declares."""
+    return {
         line.split("(")[0].split()[-1].lstrip("*")
-        for line in header.splitlines()
+        for line in (build.HERE / "nrm_kernels.h").read_text().splitlines()
         if line.startswith("NRM_EXPORT ")
     }
-    assert exported == declared
+
+
+def test_the_library_exports_what_the_header_says() -> None:
+    assert exports(build.library_path()) == declared()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["linux-x86_64", "linux-aarch64", "musl-x86_64", "macos-arm64"])
+def test_a_library_of_a_wheel_is_the_same_bytes_when_it_is_built_again(
+    name: str, tmp_path: Path
+) -> None:
+    """Without any folder of this machine in it, and with nothing but the header's functions."""
+    if not find_spec("ziglang"):
+        pytest.skip("needs ziglang")
+    target = build.TARGETS[name]
+    libraries = [tmp_path / folder / f"_kernels{target.suffix}" for folder in ("one", "another")]
+    for library in libraries:
+        library.parent.mkdir()
+        build.compile_library(library, target)
+    made = libraries[0].read_bytes()
+    assert made == libraries[1].read_bytes()
+    assert str(tmp_path).encode() not in made
+    assert str(build.HERE).encode() not in made
+    if target.suffix == ".so":
+        assert exports(libraries[0]) == declared()
 
 
 @pytest.mark.slow
