@@ -10,7 +10,7 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +21,9 @@ log = logging.getLogger("nrm")
 
 #: Bytes of a file's beginning by which its format is recognised.
 HEAD = 4096
+
+#: Bytes that are hashed at once; they stay in the processor's cache.
+_HASHED = 1 << 18
 
 #: The byte that Windows locks, far behind the end of any file: what it locks nobody can read.
 _LOCKED = 1 << 62
@@ -110,6 +113,55 @@ def sha256(path: StrPath) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
+
+
+class FileHashes:
+    """SHA-256 of files, made while what is in them is read for another purpose.
+
+    As much is hashed at a time as was read by others, so that the system still has it in memory
+    and no disk is read twice.
+
+    Parameters
+    ----------
+    files : iterable of (sha256, path)
+        A hash that is known already needs no file.
+    """
+
+    def __init__(self, files: Iterable[tuple[str, StrPath]]) -> None:
+        self._files = list(files)
+        self._digests: list[str] = []
+        self._size, self._done = 0, 0
+        for known, path in self._files:
+            with contextlib.suppress(OSError):
+                self._size += Path(path).stat().st_size if path and not known else 0
+        self._pieces = self._hashed()
+
+    def _hashed(self) -> Iterator[int]:
+        """Hash all files, and give the size of each piece."""
+        room = memoryview(bytearray(_HASHED))
+        for known, path in self._files:
+            digest = hashlib.sha256()
+            try:
+                if not known and path:
+                    with Path(path).open("rb", buffering=0) as file:
+                        while size := file.readinto(room):
+                            digest.update(room[:size])
+                            yield size
+                    known = digest.hexdigest()
+            except OSError:  # it is not there any more
+                known = ""
+            self._digests.append(known)
+
+    def follow(self, part: float) -> None:
+        """Hash as far as this part of all files together."""
+        while self._done < part * self._size:
+            self._done += next(self._pieces, self._size)
+
+    def result(self) -> list[str]:
+        """Hash the rest, and return all hashes; empty where there is no file."""
+        for _ in self._pieces:
+            pass
+        return self._digests
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 CURVE = ("curve",)
 PROFILE = ("curve", "depth")
 DEPTH = ("depth",)
+BINNED = ("curve", "distance_bin")
 
 #: What can be doubtful about a curve, in the order of the bits of `quality`.
 FLAGS = (
@@ -66,7 +67,14 @@ def _with_errors(table: dict[str, Variable], *names: str) -> dict[str, Variable]
     return made
 
 
-DISTANCE = Variable("m", "distance from the electrode", DEPTH, "f8")
+#: Dimensions with values.
+AXES = {
+    "depth": Variable("m", "distance from the electrode", DEPTH, "f8"),
+    "distance_bin": Variable("m", "middle of a bin of distances", ("distance_bin",), "f8"),
+}
+
+#: Width of the bins, and how far they go on beyond the last depth (m).
+BIN_WIDTH, BEYOND = 1e-9, 30e-9
 
 _FLAGS = {"flag_masks": list(BIT.values()), "flag_meanings": " ".join(FLAGS)}
 
@@ -84,10 +92,23 @@ CONTACT = {
     "surface_slope": Variable("rad", "angle between surface and horizontal", CURVE, "f8"),
     "wall_slope": Variable("", "slope of deflection against height on the wall", CURVE, "f8"),
     "wall_length": Variable("m", "length of the wall that was used", CURVE, "f8"),
+    "wall_begin": Variable("m", "height at which the wall begins", CURVE, "f8"),
+    "wall_end": Variable("m", "height at which it ends", CURVE, "f8"),
+    "baseline_begin": Variable("m", "height at which the baseline begins", CURVE, "f8"),
+    "baseline_end": Variable("m", "height at which it ends", CURVE, "f8"),
     "baseline_slope": Variable("", "slope of deflection against height far away", CURVE, "f8"),
     "baseline_deflection": Variable("m", "the baseline at the solid contact", CURVE, "f8"),
     "deflection_noise": Variable("m", "noise of one sample of the deflection", CURVE, "f8"),
     "force_normal": Variable("N", "normal force"),
+}
+
+_GRADIENTS = {
+    "force_gradient_in_phase": Variable("N/m", "in-phase force gradient"),
+    "force_gradient_quadrature": Variable("N/m", "out-of-phase force gradient"),
+}
+_OF_SHEAR = {
+    "shear_modulus_magnitude": Variable("Pa", "magnitude of the shear modulus |G*|"),
+    "viscosity": Variable("Pa s", "dynamic viscosity at the dither frequency"),
 }
 
 #: Found where there is a lateral signal.
@@ -96,17 +117,33 @@ LATERAL = _with_errors(
         "shape_factor": Variable("", "shape factor r_g", DEPTH, "f8"),
         "lateral_force_in_phase": Variable("N", "in-phase lateral force"),
         "lateral_force_quadrature": Variable("N", "out-of-phase lateral force"),
-        "force_gradient_in_phase": Variable("N/m", "in-phase force gradient"),
-        "force_gradient_quadrature": Variable("N/m", "out-of-phase force gradient"),
         "storage_modulus": Variable("Pa", "storage modulus E'"),
         "loss_modulus": Variable("Pa", "loss modulus E''"),
-        "shear_modulus_magnitude": Variable("Pa", "magnitude of the shear modulus |G*|"),
-        "viscosity": Variable("Pa s", "dynamic viscosity at the dither frequency"),
+        "binned_force_in_phase": Variable("N", "in-phase lateral force in a bin", BINNED),
+        "binned_force_quadrature": Variable(
+            "N", "mean out-of-phase lateral force in a bin", BINNED
+        ),
+        "binned_force_count": Variable("", "samples in a bin", BINNED, "u2"),
     },
-    "force_gradient_in_phase",
-    "force_gradient_quadrature",
     "storage_modulus",
     "loss_modulus",
-    "shear_modulus_magnitude",
-    "viscosity",
 )
+
+#: Follow from moduli and shape factor; found only where a distance has no shape factor.
+GRADIENTS = _with_errors(_GRADIENTS, *_GRADIENTS)
+
+#: Follow from other variables, unless they are there (`nrm_plugin.store.derived_variables`).
+DERIVED = GRADIENTS | _with_errors(_OF_SHEAR, *_OF_SHEAR)
+
+#: Names that are kept for what will be found on the wall and far away; no file has them yet.
+KEPT = {
+    "wall_lateral_amplitude": Variable("m", "lateral motion of the tip on the wall", CURVE, "f8"),
+    "wall_lateral_phase": Variable("rad", "its phase", CURVE, "f8"),
+    "lateral_baseline_in_phase": Variable("N", "in-phase lateral force far away", CURVE, "f8"),
+    "lateral_baseline_quadrature": Variable("N", "out-of-phase one far away", CURVE, "f8"),
+    "lateral_baseline_slope_in_phase": Variable("N/m", "its slope, in phase", CURVE, "f8"),
+    "lateral_baseline_slope_quadrature": Variable("N/m", "its slope, out of phase", CURVE, "f8"),
+    "lateral_noise_in_phase": Variable("N", "noise of one sample, in phase", CURVE, "f8"),
+    "lateral_noise_quadrature": Variable("N", "noise of one sample, out of phase", CURVE, "f8"),
+    "lateral_noise_correlation": Variable("", "samples over which it is correlated", CURVE, "f8"),
+}

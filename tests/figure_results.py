@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nrm_plugin.variables import CONTACT, LATERAL
+from nrm_plugin.variables import CONTACT, DERIVED, LATERAL
 
 DEPTH = np.arange(61) * 0.5e-9
 
@@ -99,7 +99,7 @@ def results_of(
         "shear_modulus_magnitude": np.hypot(storage, loss) / 3.0,
         "viscosity": loss / 3.0 / (2 * np.pi * 1e3),
     }
-    known = CONTACT | LATERAL
+    known = CONTACT | LATERAL | DERIVED
     variables = {
         name: (known[name].dims, array.astype(known[name].dtype), known[name].attributes)
         for name, array in values.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import logging
@@ -477,6 +478,23 @@ def test_a_vendor_file_wired_on_the_command_line(samples: Any, tmp_path: Path) -
     results = nrm.open_results(tmp_path / "out.h5")
     assert "storage_modulus" in results
     assert "lateral_in_phase = Input1" in results.attrs["channels"]
+    assert results.attrs["source_sha256"] == [hashlib.sha256(path.read_bytes()).hexdigest()]
+
+
+def test_what_makes_tables_and_figures_is_not_imported(made: Path, tmp_path: Path) -> None:
+    """On the way from a file to a results file, in a process of its own."""
+    program = (
+        "import sys\n"
+        "from nrm_plugin.cli import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit as ended:\n    assert not ended.code\n"
+        "print(sorted({'xarray', 'pandas', 'matplotlib'} & set(sys.modules)))\n"
+    )
+    for _ in range(2):  # into a file, and up to date in a folder
+        command = [sys.executable, "-c", program, "process", made, "-o", f"{tmp_path}/results/"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]"
+    assert "1 up to date, skipped" in done.stderr
 
 
 # Interruptions
@@ -494,7 +512,7 @@ def die(done, total):
 def slowly(*what, progress, **options):
     return straight(*what, progress=die, block=4, **options)
 
-straight, process.process = process.process, slowly
+straight, process.run = process.run, slowly
 main(sys.argv[1:])
 """
 
@@ -524,7 +542,7 @@ def test_goes_on_where_it_stopped(
         options |= {"progress": lambda done, _: reached.append(done), "block": 4}
         return nrm.process(*what, **options)
 
-    monkeypatch.setattr("nrm_plugin.cli.process.process", watched)
+    monkeypatch.setattr("nrm_plugin.cli.process.run", watched)
     (said,) = written(made, "-o", out)
     assert said["n_curves"] == N
     assert reached == list(range(12, N + 1, 4))

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -89,6 +90,13 @@ def test_contacts_and_profiles_of_anything(lengths: list[int], odd: list[float],
             )
             assert found.shape == (len(lengths), 7, len(depth))
             assert len(valid) == len(lengths)
+        if len(depth):
+            width, n_bins = odd[-1], int(rng.integers(0, 100))
+            bins = kernels.force_bins(
+                profile, begin, x, clean, (re, im), contacts, own, depth, width, n_bins
+            )
+            assert bins.shape == (len(lengths), 3, n_bins)
+            assert 0.0 <= bins[:, 2].sum() <= n
     kernels.tail_slopes(begin, x, y, np.array([1, 12, 40, 10**12, -3]))
     kernels.rough_baselines(begin, x, y)
 
@@ -115,18 +123,22 @@ def test_a_pass_over_random_bytes(
         backwards=bool(seed % 2),
         contact=any_record(rng, kernels.CONTACT_SETTINGS, odd),
         profile=any_record(rng, kernels.PROFILE_SETTINGS, [float(seed % 3)]),
-        modulus=any_record(rng, kernels.MODULUS_SETTINGS, odd),
         correlation=np.ones(1),
         depth=np.linspace(0.0, 50e-9, 11),
         shape=np.full(11, 1.25, np.float32),
+        n_rows=11,
+        bin_width=odd[0],
+        n_bins=seed % 70,
     )
     length = np.array(lengths, np.int64)
     first = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)[: len(length)]
     own = np.zeros(len(length), kernels.CURVE)
     own["cosine"] = 1.0
-    for lateral in ((signal, signal), None):
+    for lateral, rows in (((signal, signal), 11), ((signal, signal), 7), (None, 1)):
+        job = replace(job, n_rows=rows)
         made = kernels.process(job, signal, signal, lateral, first, length, own)
-        assert made.rows.shape == (15 if lateral else 1, len(length), 11)
+        assert made.rows.shape == (rows, len(length), 11)
+        assert made.bins.shape == (3 if lateral else 0, len(length), job.n_bins)
     if len(length):
         for wrong in (-1, len(numbers) + 1, 2**62):
             with pytest.raises(ValueError, match="lengths"):

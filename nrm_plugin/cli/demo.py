@@ -102,6 +102,7 @@ def simulate_and_report(folder: Path) -> None:
     from nrm_plugin.potential import read_log, with_potential
     from nrm_plugin.report import write_report
     from nrm_plugin.simulate.sodiation import sodiation, write_log
+    from nrm_plugin.store.results_file import opened_results
 
     click.echo(
         "\nA simulated experiment: an interphase grows on rough hard carbon while the "
@@ -119,9 +120,9 @@ def simulate_and_report(folder: Path) -> None:
     curves = with_potential(nrm_plugin.open(folder / CURVES), folder / LOG, clock_offset=0.0)
     results = nrm_plugin.process(curves, out=folder / RESULTS)
     say(f"processed   {RESULTS}")
-    click.echo(
-        textwrap.indent("\n".join(results_summary.lines(results_summary.summarize(results))), "  ")
-    )
+    with opened_results(folder / RESULTS) as group:
+        lines = results_summary.lines(results_summary.summarize(group))
+    click.echo(textwrap.indent("\n".join(lines), "  "))
 
     regions = statistics.regions(results)
     recorded = read_log(folder / LOG)

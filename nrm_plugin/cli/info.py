@@ -46,15 +46,14 @@ def command(ctx: click.Context, files: tuple[str, ...], as_json: bool) -> None:
 def _described(path: str) -> tuple[dict[str, Any], Callable[[], str]]:
     """What is in a file, curves or results, for programs and for people."""
     from nrm_plugin.store.read_curves import holds_results
+    from nrm_plugin.store.results_file import opened_results
 
     if holds_results(path):
         from nrm_plugin.cli import results_summary
-        from nrm_plugin.store.read_results import open_results
 
-        results = open_results(path)
-        return results_summary.describe(path, results), lambda: results_summary.as_text(
-            path, results
-        )
+        with opened_results(path) as results:
+            described = results_summary.describe(path, results)
+        return described, lambda: results_summary.as_text(described)
     curves = formats.open(path)
     return describe(path, curves), lambda: as_text(path, curves)
 

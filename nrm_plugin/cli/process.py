@@ -22,13 +22,13 @@ from nrm_plugin.cli.batch import (
 )
 from nrm_plugin.cli.potential import PotentialOptions
 from nrm_plugin.engine import provenance
-from nrm_plugin.engine.pipeline import process
+from nrm_plugin.engine.pipeline import run
 from nrm_plugin.engine.shape_factor import shape_factor
 from nrm_plugin.engine.signals import plan
 from nrm_plugin.errors import InvalidInput, NrmError, OutputError
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe, as_recipe
-from nrm_plugin.store.read_results import open_results
+from nrm_plugin.store import results_file
 
 STOPPED = 130
 
@@ -147,29 +147,29 @@ class Processing(Batch):
         curves = self.potential.apply(curves)
         self.say(out, [w for w in curves.warnings if w not in earlier])
         with self.progress(out, "curves") as progress, _unlogged():
-            results = process(curves, self.recipe, out, progress=progress, overwrite=self.overwrite)
-        result = self._found[str(out)] = results_summary.summarize(results)
-        self.say(out, [w for w in result["warnings"] if w not in curves.warnings])
+            results = run(curves, self.recipe, out, progress=progress, overwrite=self.overwrite)
+        with results_file.opened_results(out) as group:
+            found = self._found[str(out)] = results_summary.summarize(group)
+        self.say(out, [w for w in found["warnings"] if w not in curves.warnings])
         if self.shown and not self.quiet:
-            names = ", ".join(results.attrs["source_name"][:3]) or "nothing with a name"
-            click.echo("\n".join([f"{out}  (from {names})", *results_summary.lines(result)]))
+            names = ", ".join(results.attributes["source_name"][:3]) or "nothing with a name"
+            click.echo("\n".join([f"{out}  (from {names})", *results_summary.lines(found)]))
 
     def up_to_date(self, curves: CurveSet, path: Path, out: Path) -> bool:
         """Whether results say of themselves what those of `curves` would say."""
         try:
-            made = open_results(out)
+            with results_file.opened_results(out) as made:
+                attributes = results_file.attributes(made)
+                depth = made["depth"][()]
+                factors = made["shape_factor"][()] if "shape_factor" in made else None
         except NrmError:
             return False
         planned, how = plan(self.potential.apply(curves))
-        depth = made["depth"].values
         shape = shape_factor(self.recipe.shape_factor, planned, depth)
         wanted = provenance.attributes(planned, self.recipe, how, shape)
-        wanted["source_sha256"] = provenance.hashes(planned)
-        same = all(_same(made.attrs.get(name), value) for name, value in wanted.items())
-        return same and (
-            "shape_factor" not in made
-            or np.array_equal(made["shape_factor"].values, shape.values, equal_nan=True)
-        )
+        wanted["source_sha256"] = provenance.hashes(planned).result()
+        same = all(_same(attributes.get(name), value) for name, value in wanted.items())
+        return same and (factors is None or np.array_equal(factors, shape.values, equal_nan=True))
 
     def report(self) -> dict[str, Any]:
         """What became of each file, and what was found."""

@@ -1,4 +1,4 @@
-"""What results say in a few numbers, for people and for programs."""
+"""What a file of results says in a few numbers, for people and for programs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+import h5py
 import numpy as np
-import xarray as xr
 
 from nrm_plugin.columns import AnyArray
+from nrm_plugin.store import results_file
+from nrm_plugin.store.derived_variables import derivable
 from nrm_plugin.text import table, with_unit
-from nrm_plugin.variables import BIT
+from nrm_plugin.variables import BIT, DERIVED
 
 #: Edges of the distances from the electrode over which moduli are averaged, in nm.
 EDGES = (0, 5, 10, 20, 40, 60, 100, 200, 500, 1000)
@@ -21,21 +23,25 @@ EDGES = (0, 5, 10, 20, 40, 60, 100, 200, 500, 1000)
 _AT_ONCE = 1 << 22
 
 
-def summarize(results: xr.Dataset) -> dict[str, Any]:
+def summarize(results: h5py.Group) -> dict[str, Any]:
     """Curves, contacts, flags, first depth and moduli, in types that JSON has.
 
     A flag counts once for a curve, whatever the direction. Moduli are the median over curves with
     a contact of each curve's mean over a range of distances.
+
+    Parameters
+    ----------
+    results : h5py.Group
+        From `nrm_plugin.store.results_file.opened_results`.
     """
-    quality = results["quality"].values
-    if "direction" in results.dims:
-        quality = np.bitwise_or.reduce(quality, axis=0)
+    each = np.atleast_2d(results["quality"][()])  # (direction, curve)
+    quality = np.bitwise_or.reduce(each, axis=0)
     counts = {name: int(np.count_nonzero(quality & bit)) for name, bit in BIT.items()}
-    contact = (results["quality"].values & BIT["no_hard_contact"]) == 0
-    first = results["depth_valid_min"].values[contact]
-    attributes = results.attrs
+    contact = (each & BIT["no_hard_contact"]) == 0
+    first = np.atleast_2d(results["depth_valid_min"][()])[contact]
+    attributes = results_file.attributes(results)
     return {
-        "n_curves": results.sizes["curve"],
+        "n_curves": len(quality),
         "n_contacts": int(np.count_nonzero((quality & BIT["no_hard_contact"]) == 0)),
         "n_unflagged": int(np.count_nonzero(quality == 0)),
         "flags": {name: n for name, n in counts.items() if n},
@@ -52,18 +58,16 @@ def _median(values: AnyArray) -> float | None:
     return float(np.median(values)) if len(values) else None
 
 
-def _moduli(results: xr.Dataset, contact: AnyArray) -> Iterator[dict[str, Any]]:
+def _moduli(results: h5py.Group, contact: AnyArray) -> Iterator[dict[str, Any]]:
     """Medians of both moduli by direction and distance, where there are any."""
-    depth = results["depth"].values * 1e9
-    directions = results["direction"].values.tolist() if "direction" in results.dims else [None]
-    contact = contact.reshape(len(directions), -1)
+    depth = results["depth"][()] * 1e9
+    directions = results["direction"].asstr()[()].tolist() if "direction" in results else [None]
     for number, direction in enumerate(directions):
-        part = results if direction is None else results.isel(direction=number)
-        means = {
-            name: _means(part[name], depth, contact[number])
+        means = [
+            _means(results[name], () if direction is None else (number,), depth, contact[number])
             for name in ("storage_modulus", "loss_modulus")
-        }
-        for (low, high), storage, loss in zip(pairwise(EDGES), *means.values(), strict=True):
+        ]
+        for (low, high), storage, loss in zip(pairwise(EDGES), *means, strict=True):
             if storage is not None:
                 about = {} if direction is None else {"direction": direction}
                 yield about | {
@@ -74,14 +78,16 @@ def _moduli(results: xr.Dataset, contact: AnyArray) -> Iterator[dict[str, Any]]:
                 }
 
 
-def _means(profiles: xr.DataArray, depth: AnyArray, contact: AnyArray) -> list[float | None]:
+def _means(
+    profiles: h5py.Dataset, direction: tuple[int, ...], depth: AnyArray, contact: AnyArray
+) -> list[float | None]:
     """Median over curves of the mean over each range of distances."""
     n = len(contact)
     means = np.full((len(EDGES) - 1, n), np.nan)
     step = max(1, _AT_ONCE // max(len(depth), 1))
     for first in range(0, n, step):
         some = slice(first, min(first + step, n))
-        values = profiles.isel(curve=some).values
+        values = profiles[(*direction, some)]
         for i, (low, high) in enumerate(pairwise(EDGES)):
             inside = values[:, (depth > low + 1e-6) & (depth <= high + 1e-6)]
             finite = np.isfinite(inside)
@@ -125,60 +131,70 @@ def _pascals(value: float | None) -> str:
     return "-" if value is None else with_unit(value, "Pa", 3)
 
 
-def describe(path: str, results: xr.Dataset) -> dict[str, Any]:
+def describe(path: str, results: h5py.Group) -> dict[str, Any]:
     """Everything about results but their numbers, in types that JSON has."""
     result = summarize(results)
+    attributes = results_file.attributes(results)
     return {
         "path": path,
         "kind": "results",
         "n_curves": result.pop("n_curves"),
         "depth": _grid(results),
-        "variables": [
-            {
-                "name": str(name),
-                "unit": array.attrs.get("units", ""),
-                "meaning": array.attrs.get("long_name", ""),
-                "dims": list(map(str, array.dims)),
-            }
-            for name, array in results.data_vars.items()
-        ],
-        "attributes": {k: _plain(v) for k, v in results.attrs.items() if k != "warnings"},
+        "variables": _variables(results, attributes),
+        "attributes": {k: _plain(v) for k, v in attributes.items() if k != "warnings"},
         "warnings": result.pop("warnings"),
         "summary": result,
     }
+
+
+def _variables(results: h5py.Group, attributes: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is in the file, and what follows from it."""
+    known = results_file.variables(results)
+    described = [
+        (name, results_file.variable_attributes(data), results_file.dims(name, data))
+        for name, data in known.items()
+    ]
+    for name in derivable(known, attributes):
+        dims = results_file.dims("storage_modulus", known["storage_modulus"])
+        described.append((name, DERIVED[name].attributes, dims))
+    return [
+        {
+            "name": name,
+            "unit": about.get("units", ""),
+            "meaning": about.get("long_name", ""),
+            "dims": list(dims),
+        }
+        for name, about, dims in described
+    ]
 
 
 def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _grid(results: xr.Dataset) -> dict[str, Any]:
-    depth = results["depth"].values
+def _grid(results: h5py.Group) -> dict[str, Any]:
+    depth = results["depth"][()]
     step = float(depth[1] - depth[0]) if len(depth) > 1 else None
     return {"stop": float(depth[-1]), "step": step, "count": len(depth)}
 
 
-def as_text(path: str, results: xr.Dataset) -> str:
+def as_text(described: dict[str, Any]) -> str:
     """The same for people."""
-    attributes, grid = results.attrs, _grid(results)
+    path, attributes, grid = described["path"], described["attributes"], described["depth"]
     text = [f"{path}  (results of nrm process {attributes.get('nrm_plugin_version', '')})"]
     sources = attributes.get("source_name", [])
     if sources:
         more = f" and {len(sources) - 3} more" if len(sources) > 3 else ""
         text.append(f"  from {', '.join(sources[:3])}{more}")
-    text += lines(summarize(results))
+    text += lines({"n_curves": described["n_curves"], **described["summary"]})
     steps = f" in steps of {grid['step'] * 1e9:.6g} nm" if grid["step"] else ""
     text.append(f"  {grid['count']} distances up to {grid['stop'] * 1e9:.6g} nm{steps}")
     text.append("  variables")
-    rows = [
-        (str(name), array.attrs.get("units", "") or "-", array.attrs.get("long_name", ""))
-        for name, array in results.data_vars.items()
-    ]
+    rows = [(v["name"], v["unit"] or "-", v["meaning"]) for v in described["variables"]]
     text.append(table(rows, 4))
     text.append("  recipe")
     text += [f"    {line}".rstrip() for line in attributes.get("recipe", "").splitlines()]
-    warnings = attributes.get("warnings", "").splitlines()
-    if warnings:
+    if described["warnings"]:
         text.append("  warnings")
-        text += [f"    - {warning}" for warning in warnings]
+        text += [f"    - {warning}" for warning in described["warnings"]]
     return "\n".join(text) + "\n"

@@ -19,6 +19,7 @@ __all__ = [
     "Profiles",
     "RecordArray",
     "ReferencedBlock",
+    "force_bins",
     "layer_samples",
     "profiles",
     "reference",
@@ -183,6 +184,22 @@ def profiles(block: ReferencedBlock, method: str) -> Profiles:
     )
     parts = {name: found[:, i] for i, name in enumerate(PROFILES)}
     return Profiles(**parts, depth_valid_min=valid)
+
+
+def force_bins(block: ReferencedBlock, width: float, n_bins: int) -> FloatArray:
+    """Lateral force of a block in bins of the distance; see `kernels.force_bins`."""
+    return kernels.force_bins(
+        block.lever.record(kernels.METHODS[0]),
+        block.begin,
+        block.height,
+        block.deflection,
+        (block.in_phase, block.quadrature),
+        block.contacts,
+        block.curves,
+        block.depth,
+        width,
+        n_bins,
+    )
 
 
 def layer_samples(block: ReferencedBlock, curve: int) -> tuple[FloatArray, FloatArray, FloatArray]:

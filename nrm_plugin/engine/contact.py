@@ -116,6 +116,17 @@ def systematic(contacts: RecordArray) -> FloatArray:
     return moved
 
 
+def windows(block: RawBlock, contacts: RecordArray) -> dict[str, FloatArray]:
+    """Heights at which each curve's baseline and wall begin and end, in m; nan without them."""
+    samples, wall = contacts["baseline_end"], contacts["wall_begin"]
+    return {
+        "baseline_begin": block.height_at(np.where(samples > 0, 0.0, np.nan)),
+        "baseline_end": block.height_at(samples - 1),
+        "wall_begin": block.height_at(wall),
+        "wall_end": block.height_at(wall + contacts["wall_samples"] - 1),
+    }
+
+
 def crossing_for(contact: Contact, found: Survey) -> Crossing:
     """What is known of all curves, and what the recipe asks for."""
     pooled, calibrated = (found.slope, found.slope_stderr), RIGID

@@ -1,31 +1,32 @@
-"""From the gradient of the lateral force to moduli (Eqs. 2 to 7 of the paper)."""
+"""From the gradient of the lateral force to moduli (Eqs. 2 to 5 of the paper)."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import xarray as xr
 
 from nrm_plugin import kernels
 from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.engine.compiled import PROFILES, Profiles
 from nrm_plugin.engine.signals import Plan
 
+if TYPE_CHECKING:
+    import xarray as xr
 
-def modulus_settings(how: Plan) -> kernels.RecordArray:
-    """What moduli are made with, as the library takes it."""
-    return kernels.record(
-        kernels.MODULUS_SETTINGS,
-        amplitude=how.amplitude,
-        poisson_ratio=how.poisson_ratio,
-        frequency=how.frequency,
-    )
+
+def n_rows(how: Plan, shape: FloatArray) -> int:
+    """Rows of `kernels.RESULTS` that are needed: gradients only where they follow from nothing."""
+    if not how.lateral:
+        return 1
+    last = None if np.isnan(shape).any() else kernels.RESULTS.index("force_gradient_in_phase")
+    return len(kernels.RESULTS[:last])
 
 
 def moduli(profiles: Profiles, how: Plan, shape: FloatArray) -> dict[str, AnyArray]:
     """Profiles of some curves, by the names of the results.
 
-    Eq. 5: ``E* = (dF*/dz_l) / (4 r_g A)`` with z_l = -z_p; Eq. 6: ``G* = E* / 2(1 + nu)``;
-    Eq. 7, for any Poisson ratio: ``eta = G'' / (2 pi f)``.
+    Eq. 5: ``E* = (dF*/dz_l) / (4 r_g A)`` with z_l = -z_p.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def moduli(profiles: Profiles, how: Plan, shape: FloatArray) -> dict[str, AnyArr
     mapping of str to (n, m) array of float32
     """
     found = np.stack([getattr(profiles, name) for name in PROFILES], axis=1)
-    rows = kernels.moduli(modulus_settings(how), found, shape, lateral=how.lateral)
+    rows = kernels.moduli(how.amplitude, found, shape, n_rows(how, shape))
     return dict(zip(kernels.RESULTS, rows, strict=False))
 
 
@@ -58,6 +59,8 @@ def sample_stiffness(results: xr.Dataset) -> xr.Dataset:
     Dataset
         ``in_phase`` and ``quadrature``, each with ``_stderr``.
     """
+    import xarray as xr
+
     names = ("in_phase", "quadrature", "in_phase_stderr", "quadrature_stderr")
     amplitude = float(results.attrs["dither_amplitude"])
     found = {name: results[f"force_gradient_{name}"] / amplitude for name in names}

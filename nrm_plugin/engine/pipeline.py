@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from nrm_plugin import kernels
 from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
-from nrm_plugin.engine import checks, methods, provenance
+from nrm_plugin.engine import checks, compiled, methods, provenance
 from nrm_plugin.engine.compiled import CURVE, Crossing, Lever, RecordArray, ReferencedBlock
 from nrm_plugin.engine.contact import (
     Referenced,
@@ -27,9 +26,10 @@ from nrm_plugin.engine.contact import (
     find_contacts,
     flags,
     systematic,
+    windows,
 )
 from nrm_plugin.engine.derivative import profiles
-from nrm_plugin.engine.moduli import moduli, modulus_settings
+from nrm_plugin.engine.moduli import moduli, n_rows
 from nrm_plugin.engine.shape_factor import ShapeFactorValues, shape_factor
 from nrm_plugin.engine.signals import Block, Plan, RawBlock, parts, plan, read_block, read_raw_block
 from nrm_plugin.engine.surface import STEEP, surface_slope
@@ -38,9 +38,19 @@ from nrm_plugin.errors import InvalidInput, OutputError
 from nrm_plugin.formats import open as open_curves
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Contact, Recipe, as_recipe
-from nrm_plugin.store.read_results import open_results
 from nrm_plugin.store.write_results import Results
-from nrm_plugin.variables import BIT, CONTACT, LATERAL, Variable
+from nrm_plugin.variables import (
+    BEYOND,
+    BIN_WIDTH,
+    BIT,
+    CONTACT,
+    GRADIENTS,
+    LATERAL,
+    Variable,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 #: Samples in work at once: all threads together, and each of them.
 _IN_WORK, _IN_BLOCK = 1 << 21, 1 << 20
@@ -67,6 +77,22 @@ class _Work:
     depth: FloatArray
     shape: ShapeFactorValues
 
+    @property
+    def axes(self) -> dict[str, FloatArray]:
+        """Distances of the results, in m."""
+        if not self.plan.lateral:
+            return {"depth": self.depth}
+        count = np.ceil((self.depth[-1] + BEYOND) / BIN_WIDTH - 1e-6)
+        return {"depth": self.depth, "distance_bin": (np.arange(count) + 0.5) * BIN_WIDTH}
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """What the results hold."""
+        if not self.plan.lateral:
+            return CONTACT
+        all_rows = n_rows(self.plan, self.shape.values) == len(kernels.RESULTS)
+        return CONTACT | LATERAL | (GRADIENTS if all_rows else {})
+
     def referenced(self, direction: _Direction, first: int, stop: int) -> tuple[Block, Referenced]:
         """Read some curves and find their contacts."""
         block = read_block(
@@ -88,18 +114,22 @@ class _Work:
         else:
             contacts, quality, valid, profiles = self._in_one_pass(direction, raw, own, crossing)
         slope, at = contacts["baseline_slope"], contacts["baseline_at"]
-        return profiles | {
-            "contact_height": contacts["contact"],
-            "contact_height_stderr": contacts["stderr"],
-            "contact_height_systematic": systematic(contacts),
-            "quality": quality,
-            "depth_valid_min": valid,
-            "wall_slope": contacts["wall_slope"],
-            "wall_length": contacts["wall_length"],
-            "baseline_slope": slope,
-            "baseline_deflection": at + slope * contacts["contact"],
-            "deflection_noise": contacts["noise"],
-        }
+        return (
+            profiles
+            | windows(raw, contacts)
+            | {
+                "contact_height": contacts["contact"],
+                "contact_height_stderr": contacts["stderr"],
+                "contact_height_systematic": systematic(contacts),
+                "quality": quality,
+                "depth_valid_min": valid,
+                "wall_slope": contacts["wall_slope"],
+                "wall_length": contacts["wall_length"],
+                "baseline_slope": slope,
+                "baseline_deflection": at + slope * contacts["contact"],
+                "deflection_noise": contacts["noise"],
+            }
+        )
 
     def _own_crossing(self, direction: _Direction) -> Crossing | None:
         """How the compiled loops find contacts; None if a method of the recipe is a plugin's."""
@@ -122,10 +152,12 @@ class _Work:
             backwards=raw.backwards,
             contact=crossing.record(),
             profile=self._lever.record(self.recipe.derivative.method),
-            modulus=modulus_settings(self.plan),
             correlation=direction.survey.correlation,
             depth=self.depth,
             shape=self.shape.values.astype(np.float32),
+            n_rows=n_rows(self.plan, self.shape.values),
+            bin_width=BIN_WIDTH,
+            n_bins=self._n_bins,
         )
         signals = raw.height, raw.deflection, raw.lateral
         made = kernels.process(job, *signals, raw.first, raw.lengths, own)
@@ -133,7 +165,7 @@ class _Work:
         if self.plan.lateral:
             quality = quality | checks.lateral_flags(made.checks)
         profiles = dict(zip(kernels.RESULTS, made.rows, strict=False))
-        return made.contacts, quality, made.valid, profiles
+        return made.contacts, quality, made.valid, profiles | _binned(made.bins)
 
     def _by_methods(
         self, direction: _Direction, raw: RawBlock, own: RecordArray
@@ -161,7 +193,13 @@ class _Work:
             )
             quality = quality | checks.lateral_flags(lateral)
         rows = moduli(found, self.plan, self.shape.values)
+        if self.plan.lateral:
+            rows |= _binned(np.moveaxis(compiled.force_bins(layer, BIN_WIDTH, self._n_bins), 1, 0))
         return referenced.contacts, quality, found.depth_valid_min, rows
+
+    @property
+    def _n_bins(self) -> int:
+        return len(self.axes.get("distance_bin", ()))
 
     @property
     def _lever(self) -> Lever:
@@ -186,6 +224,12 @@ class _Work:
                 curves["delay"] *= -1.0
                 curves["settling"] = np.ceil(np.nan_to_num(settling / block.interval, posinf=0.0))
         return curves
+
+
+def _binned(bins: AnyArray) -> dict[str, AnyArray]:
+    """Bins of the lateral force by the names of the results; counts end where two bytes do."""
+    names = (f"binned_force_{name}" for name in kernels.BINS)
+    return dict(zip(names, np.minimum(bins, np.iinfo("u2").max), strict=False))
 
 
 def process(
@@ -233,31 +277,60 @@ def process(
         If there is no height, no deflection, or a sign or a sensitivity cannot be right.
     RecipeError, CorruptFile, ChangedFile, OutputError
     """
-    recipe = as_recipe(recipe)
+    results = run(
+        curves,
+        as_recipe(recipe),
+        None if out is None else Path(out),
+        progress=progress,
+        threads=threads,
+        block=block,
+        overwrite=overwrite,
+    )
+    if out is None:
+        return results.dataset()
+    from nrm_plugin.store.read_results import open_results
+
+    return open_results(out)
+
+
+def run(
+    curves: CurveSet | str | PathLike[str],
+    recipe: Recipe,
+    out: Path | None,
+    *,
+    progress: Progress | None = None,
+    threads: int | None = None,
+    block: int | None = None,
+    overwrite: bool = True,
+) -> Results:
+    """Do what `process` does, without xarray: it takes longer to import than a small file to make.
+
+    Returns
+    -------
+    Results
+        Complete.
+    """
     if not isinstance(curves, CurveSet):
         curves = open_curves(curves)
     if out is not None:
-        _refuse_to_replace(curves, Path(out))
+        _refuse_to_replace(curves, out)
     curves, how = plan(curves)
     depth = np.array(recipe.depth.values)
     shape = shape_factor(recipe.shape_factor, curves, depth)
     work = _Work(curves=curves, recipe=recipe, plan=how, depth=depth, shape=shape)
     directions = [_survey(work, name) for name in recipe.directions]
     attributes = provenance.attributes(curves, recipe, how, shape)
-    with (
-        ThreadPoolExecutor(1) as aside,
-        Results(
-            None if out is None else Path(out),
-            curves.n_curves,
-            depth,
-            _variables(how),
-            recipe.directions if len(directions) > 1 else None,
-            attributes,
-            _fingerprint(attributes, directions),
-            overwrite,
-        ) as results,
-    ):
-        hashes = aside.submit(provenance.hashes, curves)
+    hashes = provenance.hashes(curves)
+    with Results(
+        out,
+        curves.n_curves,
+        work.axes,
+        work.variables,
+        recipe.directions if len(directions) > 1 else None,
+        attributes,
+        _fingerprint(attributes, directions),
+        overwrite,
+    ) as results:
         for number, direction in enumerate(directions):
             cosine = _cosine(work, direction, threads, block)
             begin = min(max(results.done - number * curves.n_curves, 0), curves.n_curves)
@@ -267,6 +340,7 @@ def process(
                 threads,
             ):
                 results.write(number, first, stop, made)
+                hashes.follow(stop / curves.n_curves)
                 if progress is not None:
                     progress(number * curves.n_curves + stop, len(directions) * curves.n_curves)
         _flag_slopes(results, curves, len(directions))
@@ -277,7 +351,7 @@ def process(
             checks.warnings(curves, recipe, how, shape, [d.survey for d in directions], results)
         )
     checks.log(results.attributes["warnings"])
-    return results.dataset() if out is None else open_results(out)
+    return results
 
 
 def _refuse_to_replace(curves: CurveSet, out: Path) -> None:
@@ -304,10 +378,6 @@ def _survey(work: _Work, direction: str) -> _Direction:
     checks.refuse_wrong_signs(block, find_contacts(block, work.plan, contact, found))
     checks.refuse_output_volts(work.curves, work.plan, numbers)
     return _Direction(direction, ranges, found)
-
-
-def _variables(how: Plan) -> dict[str, Variable]:
-    return CONTACT | LATERAL if how.lateral else CONTACT
 
 
 def _pieces(

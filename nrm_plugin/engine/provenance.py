@@ -9,7 +9,7 @@ import numpy as np
 from nrm_plugin import __version__
 from nrm_plugin.engine.shape_factor import ShapeFactorValues
 from nrm_plugin.engine.signals import Plan
-from nrm_plugin.files import sha256
+from nrm_plugin.files import FileHashes
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.text import as_toml
@@ -64,9 +64,9 @@ def attributes(
     return found
 
 
-def hashes(curves: CurveSet) -> list[str]:
-    """SHA-256 of the original files; this reads all of them, unless they are known."""
-    return [o.sha256 or (sha256(o.path) if o.path else "") for o in curves.origins]
+def hashes(curves: CurveSet) -> FileHashes:
+    """SHA-256 of the original files, for as far as they are not known."""
+    return FileHashes((origin.sha256, origin.path) for origin in curves.origins)
 
 
 def _wires(curves: CurveSet) -> list[str]:

@@ -229,6 +229,16 @@ class RawBlock:
         """Whether samples were recorded from the surface on."""
         return self.direction == "retract"
 
+    def height_at(self, samples: FloatArray) -> FloatArray:
+        """Height in m at one sample of each curve, counted from far away; nan where it has none."""
+        inside = (samples >= 0) & (samples < self.lengths)
+        counted = np.where(inside, samples, 0.0).astype(np.int64)
+        if self.backwards:
+            counted = np.maximum(self.lengths - 1, 0) - counted
+        heights = np.full(len(self), np.nan)
+        heights[inside] = self.height.at((self.first + counted)[inside])
+        return heights
+
     def gathered(self) -> Block:
         """Return the signals in their units."""
         begin = np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)

@@ -148,15 +148,21 @@ def _steep_mode(slopes: FloatArray) -> tuple[float, float]:
     half = (len(ordered) + 1) // 2
     widths = ordered[half - 1 :] - ordered[: len(ordered) - half + 1]
     first = int(np.argmin(widths))
-    middle, spread = float(np.median(ordered[first : first + half])), 0.0
+    middle, spread = _median_of_sorted(ordered[first : first + half]), 0.0
     for _ in range(10):
         beyond = middle - ordered[ordered < middle]
-        spread = 1.4826 * float(np.median(beyond)) if len(beyond) else 0.0
-        new = float(np.median(ordered[np.abs(ordered - middle) <= 3.0 * spread]))
+        spread = 1.4826 * _median_of_sorted(beyond) if len(beyond) else 0.0
+        new = _median_of_sorted(ordered[np.abs(ordered - middle) <= 3.0 * spread])
         if new == middle:
             break
         middle = new
     return middle, spread
+
+
+def _median_of_sorted(values: FloatArray) -> float:
+    """The same as numpy's median, which would sort again, and is asked for hundreds of times."""
+    n = len(values)
+    return float(values[(n - 1) // 2] + values[n // 2]) / 2.0
 
 
 def correlation(block: Block, longest: int = 200) -> FloatArray:

@@ -75,7 +75,6 @@ PROFILE_SETTINGS = _numbers(
     "method", "half_width", "amplitude", "lateral_stiffness", "spring_constant"
 )
 CURVE = _numbers("delay", "settling", "cosine")
-MODULUS_SETTINGS = _numbers("amplitude", "poisson_ratio", "frequency")
 JOB = np.dtype(
     [
         ("height", SIGNAL),
@@ -87,12 +86,14 @@ JOB = np.dtype(
         ("backwards", np.int64),
         ("contact", CONTACT_SETTINGS),
         ("profile", PROFILE_SETTINGS),
-        ("modulus", MODULUS_SETTINGS),
         ("correlation", np.uintp),
         ("n_lags", np.int64),
         ("depth", np.uintp),
         ("shape", np.uintp),
         ("n_depths", np.int64),
+        ("n_rows", np.int64),
+        ("bin_width", np.float64),
+        ("n_bins", np.int64),
     ],
     align=True,
 )
@@ -107,7 +108,6 @@ _RECORDS = (
     LATERAL_CHECK,
     PROFILE_SETTINGS,
     CURVE,
-    MODULUS_SETTINGS,
     JOB,
     OPEN_BIN,
     TURN_STATE,
@@ -126,24 +126,24 @@ METHODS = ("local-linear", "savitzky-golay", "total-variation")
 NORMAL, IN_PHASE, QUADRATURE, GRADIENT_X, GRADIENT_Y, STDERR_X, STDERR_Y = range(7)
 N_COLUMNS = 7
 
-#: Rows of results that `process` and `moduli` write; without a lateral signal only the first.
+#: Rows of results that `process` and `moduli` write: only the first without a lateral signal, those
+#: up to the moduli, or all.
 RESULTS = (
     "force_normal",
     "lateral_force_in_phase",
     "lateral_force_quadrature",
-    "force_gradient_in_phase",
-    "force_gradient_in_phase_stderr",
-    "force_gradient_quadrature",
-    "force_gradient_quadrature_stderr",
     "storage_modulus",
     "storage_modulus_stderr",
     "loss_modulus",
     "loss_modulus_stderr",
-    "shear_modulus_magnitude",
-    "shear_modulus_magnitude_stderr",
-    "viscosity",
-    "viscosity_stderr",
+    "force_gradient_in_phase",
+    "force_gradient_in_phase_stderr",
+    "force_gradient_quadrature",
+    "force_gradient_quadrature_stderr",
 )
+
+#: What is known of each bin of the lateral force.
+BINS = ("in_phase", "quadrature", "count")
 
 #: What a search through a stream met.
 NOTHING, LIMIT, FALLING, RISING, ENTERED, LEFT = range(6)
@@ -191,8 +191,9 @@ def _declare(library: ctypes.CDLL) -> None:
         "profiles": "pnpppppnpppnpnpp",
         "samples_above": "pnpppppppnpppp",
         "trend_filter": "npppppp",
-        "moduli": "pnnnppp",
-        "process": "pnppppppp",
+        "force_bins": "pnpppppnpppndnp",
+        "moduli": "dnnnppp",
+        "process": "pnpppppppp",
         "bin_means": "pnnppn",
         "next_turn": "pnnndpp",
         "next_contact": "pnnndddpp",
@@ -562,31 +563,87 @@ def samples_above(
     return z[: count.value], x[: count.value], y[: count.value]
 
 
+def force_bins(
+    settings: RecordArray,
+    begin: IntArray,
+    height: FloatArray,
+    clean: FloatArray,
+    lateral: tuple[FloatArray, FloatArray],
+    contacts: RecordArray,
+    own: RecordArray,
+    depth: FloatArray,
+    width: float,
+    n_bins: int,
+) -> FloatArray:
+    """Lateral force in bins of the distance from the electrode, from 0 on.
+
+    Parameters
+    ----------
+    settings, begin, height, clean, lateral, contacts, own, depth
+        As in `profiles`.
+    width : float
+        In m.
+
+    Returns
+    -------
+    (n, 3, n_bins) array
+        Named by `BINS`: means in N, nan in empty bins, and numbers of samples.
+    """
+    begin, height, clean = np.ascontiguousarray(begin, np.int64), _whole(height), _whole(clean)
+    in_phase, quadrature = map(_whole, lateral)
+    contacts, own = np.ascontiguousarray(contacts, CONTACT), np.ascontiguousarray(own, CURVE)
+    n, size, depth = len(begin) - 1, clean.size, _whole(depth)
+    bins = np.empty((n, len(BINS), n_bins))
+    _check(
+        _library.nrm_force_bins(
+            _pointer(settings, PROFILE_SETTINGS, 1),
+            n,
+            _pointer(begin, np.int64, n + 1),
+            _doubles(height, size),
+            _doubles(clean, size),
+            _doubles(in_phase, size),
+            _doubles(quadrature, size),
+            size,
+            _pointer(contacts, CONTACT, n),
+            _pointer(own, CURVE, n),
+            _doubles(depth, 0),
+            len(depth),
+            width,
+            n_bins,
+            _doubles(bins, 0),
+        )
+    )
+    return bins
+
+
 def moduli(
-    settings: RecordArray, found: FloatArray, shape: FloatArray, *, lateral: bool
+    amplitude: float, found: FloatArray, shape: FloatArray, n_rows: int
 ) -> NDArray[np.float32]:
     """Rows of results of what `profiles` finds.
 
     Parameters
     ----------
-    settings : record of `MODULUS_SETTINGS`
+    amplitude : float
+        Of the dither, peak, in m.
     found : (n, 7, m) array
     shape : (m,) array
         r_g.
+    n_rows : int
+        1, 7 or 11.
 
     Returns
     -------
-    (rows, n, m) array
-        Named by `RESULTS`; a single row without a lateral signal.
+    (n_rows, n, m) array
+        Named by `RESULTS`.
     """
     found = _whole(found)
     n, _, m = found.shape
-    rows = np.empty((len(RESULTS) if lateral else 1, n, m), np.float32)
+    rows = np.empty((n_rows, n, m), np.float32)
     factor = np.ascontiguousarray(shape, np.float32)
     _check(
         _library.nrm_moduli(
-            _pointer(settings, MODULUS_SETTINGS, 1),
-            int(lateral),
+            amplitude,
+            n_rows,
             n,
             m,
             _doubles(found, n * N_COLUMNS * m),
@@ -607,24 +664,31 @@ class Job:
         Factor of the lateral signal that takes the instrument's phase out.
     backwards : bool
         Whether samples were recorded from the surface on.
-    contact, profile, modulus : records
-        Of `CONTACT_SETTINGS`, `PROFILE_SETTINGS` and `MODULUS_SETTINGS`.
+    contact, profile : records
+        Of `CONTACT_SETTINGS` and `PROFILE_SETTINGS`.
     correlation : (k,) array
         Of the lateral noise, from lag 0 on.
     depth : (m,) array
         In m, rising.
     shape : (m,) array of float32
         r_g.
+    n_rows : int
+        Rows of results: 1 without a lateral signal, else 7 or 11.
+    bin_width : float
+        Of the bins of the lateral force, in m.
+    n_bins : int
     """
 
     turn: complex
     backwards: bool
     contact: RecordArray
     profile: RecordArray
-    modulus: RecordArray
     correlation: FloatArray
     depth: FloatArray
     shape: NDArray[np.float32]
+    n_rows: int
+    bin_width: float
+    n_bins: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -637,14 +701,17 @@ class Processed:
     checks : (n,) array of `LATERAL_CHECK`
     valid : (n,) array
         Smallest distance with an estimate, in m.
-    rows : (rows, n, m) array of float32
-        Named by `RESULTS`; a single row without a lateral signal.
+    rows : (n_rows, n, m) array of float32
+        Named by `RESULTS`.
+    bins : (3, n, n_bins) array of float32
+        Named by `BINS`; empty without a lateral signal.
     """
 
     contacts: RecordArray
     checks: RecordArray
     valid: FloatArray
     rows: NDArray[np.float32]
+    bins: NDArray[np.float32]
 
 
 def process(
@@ -680,15 +747,17 @@ def process(
         given[name] = signal.record(known[name])
     given["turn_re"], given["turn_im"] = job.turn.real, job.turn.imag
     given["backwards"] = job.backwards
-    given["contact"], given["profile"], given["modulus"] = job.contact, job.profile, job.modulus
+    given["contact"], given["profile"] = job.contact, job.profile
     given["correlation"], given["n_lags"] = _doubles(job.correlation, 1), len(job.correlation)
     given["depth"], given["n_depths"] = _doubles(job.depth, 0), m
     given["shape"] = _pointer(job.shape, np.float32, m)
+    given["n_rows"], given["bin_width"], given["n_bins"] = job.n_rows, job.bin_width, job.n_bins
     made = Processed(
         contacts=np.empty(n, CONTACT),
         checks=np.zeros(n, LATERAL_CHECK),
         valid=np.empty(n),
-        rows=np.empty((len(RESULTS) if lateral else 1, n, m), np.float32),
+        rows=np.empty((job.n_rows, n, m), np.float32),
+        bins=np.empty((len(BINS) if lateral else 0, n, job.n_bins), np.float32),
     )
     _check(
         _library.nrm_process(
@@ -701,6 +770,7 @@ def process(
             _pointer(made.checks, LATERAL_CHECK, n),
             _doubles(made.valid, n),
             _pointer(made.rows, np.float32, 0),
+            _pointer(made.bins, np.float32, 0),
         )
     )
     return made

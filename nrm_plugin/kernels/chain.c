@@ -2,82 +2,60 @@
 
 #include "nrm_kernels.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 /* ------------------------------------------------------------------ moduli */
 
-/* The root of a sum of squares, exact to the last bit but one: squares of single precision fit in
- * double precision. */
-static float root_of_squares(float a, float b) {
-    return (float)sqrt((double)a * (double)a + (double)b * (double)b);
-}
-
-/* A gradient in single precision, and the modulus that it stands for. */
-static void scaled(const double *NRM_RESTRICT gradient, int64_t m,
-                   const float *NRM_RESTRICT per_gradient, float *NRM_RESTRICT single,
-                   float *NRM_RESTRICT modulus) {
-    for (int64_t g = 0; g < m; g++) {
-        single[g] = (float)gradient[g];
-        modulus[g] = single[g] * per_gradient[g];
-    }
-}
-
-/* 1 / (4 r_g A) at every depth; NULL without memory. */
-static float *per_gradients(const nrm_modulus_settings *settings, const float *shape, int64_t m) {
+/* 1 / (4 r_g A) at every depth, single precision as all that follows; NULL without memory. */
+static float *per_gradients(double amplitude, const float *shape, int64_t m) {
     float *per_gradient = malloc(((size_t)m + 1) * sizeof *per_gradient);
     for (int64_t g = 0; per_gradient && g < m; g++)
-        per_gradient[g] = 1.0f / (4.0f * shape[g] * (float)settings->amplitude);
+        per_gradient[g] = 1.0f / (4.0f * shape[g] * (float)amplitude);
     return per_gradient;
 }
 
-/* Eq. 5: E* = dF* / dz_l / (4 r_g A) with z_l = -z_p; Eq. 6: G* = E* / 2 (1 + nu); Eq. 7, for any
- * Poisson ratio: eta = G'' / (2 pi f). Row v of this curve begins at row + v * apart. */
-static void moduli_of(const nrm_modulus_settings *settings, bool lateral, int64_t m,
-                      const double *found, const float *per_gradient, float *row, int64_t apart) {
-    for (int64_t g = 0; g < m; g++) row[NRM_FORCE_NORMAL * apart + g] = (float)found[g];
-    if (!lateral) return;
-    const double per_shear = 2.0 * (1.0 + settings->poisson_ratio);
-    const float shear = (float)per_shear;
-    const float per_loss =
-        (float)(1.0 / (per_shear * 2.0 * 3.141592653589793 * settings->frequency));
-    const double *gradient_x = found + NRM_GRADIENT_X * m, *gradient_y = gradient_x + m;
-    const double *stderr_x = found + NRM_STDERR_X * m, *stderr_y = stderr_x + m;
-    for (int64_t g = 0; g < m; g++) {
-        row[NRM_FORCE_IN_PHASE * apart + g] = (float)found[NRM_IN_PHASE * m + g];
-        row[NRM_FORCE_QUADRATURE * apart + g] = (float)found[NRM_QUADRATURE * m + g];
-    }
-    scaled(gradient_x, m, per_gradient, row + NRM_FORCE_GRADIENT_IN_PHASE * apart,
-           row + NRM_STORAGE_MODULUS * apart);
-    scaled(stderr_x, m, per_gradient, row + NRM_FORCE_GRADIENT_IN_PHASE_STDERR * apart,
-           row + NRM_STORAGE_MODULUS_STDERR * apart);
-    scaled(gradient_y, m, per_gradient, row + NRM_FORCE_GRADIENT_QUADRATURE * apart,
-           row + NRM_LOSS_MODULUS * apart);
-    scaled(stderr_y, m, per_gradient, row + NRM_FORCE_GRADIENT_QUADRATURE_STDERR * apart,
-           row + NRM_LOSS_MODULUS_STDERR * apart);
-    const float *storage = row + NRM_STORAGE_MODULUS * apart;
-    const float *storage_stderr = row + NRM_STORAGE_MODULUS_STDERR * apart;
-    const float *loss = row + NRM_LOSS_MODULUS * apart;
-    const float *loss_stderr = row + NRM_LOSS_MODULUS_STDERR * apart;
-    for (int64_t g = 0; g < m; g++) {
-        const float size = root_of_squares(storage[g], loss[g]);
-        const float error = root_of_squares(storage[g] * storage_stderr[g],
-                                            loss[g] * loss_stderr[g]);
-        row[NRM_SHEAR_MODULUS * apart + g] = size / shear;
-        row[NRM_SHEAR_MODULUS_STDERR * apart + g] = error / size / shear;
-        row[NRM_VISCOSITY * apart + g] = loss[g] * per_loss;
-        row[NRM_VISCOSITY_STDERR * apart + g] = loss_stderr[g] * per_loss;
-    }
+static void single(const double *NRM_RESTRICT values, int64_t n, float *NRM_RESTRICT out) {
+    for (int64_t i = 0; i < n; i++) out[i] = (float)values[i];
 }
 
-int nrm_moduli(const nrm_modulus_settings *settings, int64_t lateral, int64_t n_curves,
-               int64_t n_depths, const double *found, const float *shape, float *rows) {
-    if (n_curves < 0 || n_depths < 0) return NRM_LENGTHS;
-    float *per_gradient = per_gradients(settings, shape, n_depths);
+/* Eq. 5: E* = dF* / dz_l / (4 r_g A) with z_l = -z_p. */
+static void modulus(const double *NRM_RESTRICT gradient, int64_t m,
+                    const float *NRM_RESTRICT per_gradient, float *NRM_RESTRICT out) {
+    for (int64_t g = 0; g < m; g++) out[g] = (float)gradient[g] * per_gradient[g];
+}
+
+/* Rows of a curve; row v begins at row + v * apart. */
+static void rows_of(int64_t n_rows, int64_t m, const double *found, const float *per_gradient,
+                    float *row, int64_t apart) {
+    const double *gradient_x = found + NRM_GRADIENT_X * m, *stderr_x = found + NRM_STDERR_X * m;
+    const double *gradient_y = found + NRM_GRADIENT_Y * m, *stderr_y = found + NRM_STDERR_Y * m;
+    single(found + NRM_NORMAL * m, m, row + NRM_FORCE_NORMAL * apart);
+    if (n_rows < NRM_FORCE_GRADIENT_IN_PHASE) return;
+    single(found + NRM_IN_PHASE * m, m, row + NRM_FORCE_IN_PHASE * apart);
+    single(found + NRM_QUADRATURE * m, m, row + NRM_FORCE_QUADRATURE * apart);
+    modulus(gradient_x, m, per_gradient, row + NRM_STORAGE_MODULUS * apart);
+    modulus(stderr_x, m, per_gradient, row + NRM_STORAGE_MODULUS_STDERR * apart);
+    modulus(gradient_y, m, per_gradient, row + NRM_LOSS_MODULUS * apart);
+    modulus(stderr_y, m, per_gradient, row + NRM_LOSS_MODULUS_STDERR * apart);
+    if (n_rows < NRM_N_RESULTS) return;
+    single(gradient_x, m, row + NRM_FORCE_GRADIENT_IN_PHASE * apart);
+    single(stderr_x, m, row + NRM_FORCE_GRADIENT_IN_PHASE_STDERR * apart);
+    single(gradient_y, m, row + NRM_FORCE_GRADIENT_QUADRATURE * apart);
+    single(stderr_y, m, row + NRM_FORCE_GRADIENT_QUADRATURE_STDERR * apart);
+}
+
+static bool known_rows(int64_t n_rows) {
+    return n_rows == 1 || n_rows == NRM_FORCE_GRADIENT_IN_PHASE || n_rows == NRM_N_RESULTS;
+}
+
+int nrm_moduli(double amplitude, int64_t n_rows, int64_t n_curves, int64_t n_depths,
+               const double *found, const float *shape, float *rows) {
+    if (n_curves < 0 || n_depths < 0 || !known_rows(n_rows)) return NRM_LENGTHS;
+    float *per_gradient = per_gradients(amplitude, shape, n_depths);
     if (!per_gradient) return NRM_MEMORY;
     for (int64_t i = 0; i < n_curves; i++)
-        moduli_of(settings, lateral != 0, n_depths, found + i * NRM_N_COLUMNS * n_depths,
-                  per_gradient, rows + i * n_depths, n_curves * n_depths);
+        rows_of(n_rows, n_depths, found + i * NRM_N_COLUMNS * n_depths, per_gradient,
+                rows + i * n_depths, n_curves * n_depths);
     free(per_gradient);
     return NRM_OK;
 }
@@ -98,9 +76,11 @@ static bool holds(const nrm_signal *signal, int64_t n_curves, const int64_t *fir
 static int check_job(const nrm_job *job, int64_t n_curves, const int64_t *first,
                      const int64_t *length) {
     if (n_curves < 0 || job->n_depths < 0 || job->n_lags < 1) return NRM_LENGTHS;
+    if (job->n_bins < 0 || !known_rows(job->n_rows)) return NRM_LENGTHS;
     const nrm_signal *signals[4] = {&job->height, &job->deflection, &job->in_phase,
                                     &job->quadrature};
     const int n_signals = job->in_phase.numbers && job->quadrature.numbers ? 4 : 2;
+    if (n_signals == 2 && job->n_rows > 1) return NRM_LENGTHS;
     for (int k = 0; k < n_signals; k++)
         if (!signals[k]->numbers || !holds(signals[k], n_curves, first, length)) return NRM_LENGTHS;
     return NRM_OK;
@@ -119,7 +99,7 @@ static void turn(double *NRM_RESTRICT in_phase, double *NRM_RESTRICT quadrature,
 
 int nrm_process(const nrm_job *job, int64_t n_curves, const int64_t *first, const int64_t *length,
                 const nrm_curve_settings *own, nrm_contact *contacts, nrm_lateral_check *checks,
-                double *valid, float *rows) {
+                double *valid, float *rows, float *bins) {
     int problem = check_job(job, n_curves, first, length);
     if (problem) return problem;
     const bool lateral = job->in_phase.numbers && job->quadrature.numbers;
@@ -131,8 +111,9 @@ int nrm_process(const nrm_job *job, int64_t n_curves, const int64_t *first, cons
     problem = nrm_scratch_make(
         &scratch, longest, profile_work > NRM_CONTACT_WORK ? profile_work : NRM_CONTACT_WORK);
     if (problem) return problem;
-    double *found = malloc(((size_t)m + 1) * NRM_N_COLUMNS * sizeof(double));
-    float *per_gradient = per_gradients(&job->modulus, job->shape, m);
+    const int64_t n_bins = job->n_bins;
+    double *found = malloc(((size_t)m * NRM_N_COLUMNS + 3 * (size_t)n_bins + 1) * sizeof(double));
+    float *per_gradient = per_gradients(job->profile.amplitude, job->shape, m);
     if (!found || !per_gradient) {
         free(found);
         free(per_gradient);
@@ -156,10 +137,13 @@ int nrm_process(const nrm_job *job, int64_t n_curves, const int64_t *first, cons
         const nrm_curve curve = {
             scratch.height, scratch.clean, lateral ? scratch.in_phase : NULL,
             lateral ? scratch.quadrature : NULL, n, contacts + i, &job->profile, own[i],
-            job->correlation, job->n_lags, job->depth, m,
+            job->correlation, job->n_lags, job->depth, m, job->bin_width, n_bins,
         };
-        nrm_profile_of(&curve, scratch.work, found, valid + i);
-        moduli_of(&job->modulus, lateral, m, found, per_gradient, rows + i * m, n_curves * m);
+        double *of_bins = lateral ? found + m * NRM_N_COLUMNS : NULL;
+        nrm_profile_of(&curve, scratch.work, found, valid + i, of_bins);
+        rows_of(job->n_rows, m, found, per_gradient, rows + i * m, n_curves * m);
+        for (int v = 0; lateral && v < 3; v++)
+            single(of_bins + v * n_bins, n_bins, bins + (v * n_curves + i) * n_bins);
     }
     free(found);
     free(per_gradient);

@@ -108,13 +108,11 @@ static double between(double value, double low, double high) {
  *
  * Through each distance goes a grid of its own, with values interpolated between the means of
  * neighbouring bins. The window is centred where the samples allow it, and ends where they end. */
-void nrm_savitzky_golay(const nrm_curve *curve, double *work, double *found, double *valid) {
+void nrm_savitzky_golay(const nrm_curve *curve, const nrm_layer *layer, double *room,
+                        double *found, double *valid) {
     const int64_t n = curve->n, m = curve->n_depths;
-    const nrm_layer layer = nrm_layer_samples(curve, true, work);
-    if (layer.n < 5) return;
     const double half_width = curve->settings->half_width, step = LENGTH * half_width / (double)POINTS;
-    double *room = work + 12 * n;
-    const bins b = binned(&layer, step, (int64_t *)room, room + n + 1);
+    const bins b = binned(layer, step, (int64_t *)room, room + n + 1);
     forces *mean = (forces *)(room + 2 * n + 1);
     double *weights = room + 8 * n + 1;
     bin_weights spread = {0, 0, room + 6 * n + 1, room + 7 * n + 1};
@@ -123,9 +121,9 @@ void nrm_savitzky_golay(const nrm_curve *curve, double *work, double *found, dou
         forces sum = {0.0, 0.0, 0.0};
         const double count = (double)(b.edge[k + 1] - b.edge[k]);
         for (int64_t i = b.edge[k]; i < b.edge[k + 1]; i++) {
-            sum.normal += layer.normal[i];
-            sum.in_phase += layer.in_phase[i];
-            sum.quadrature += layer.quadrature[i];
+            sum.normal += layer->normal[i];
+            sum.in_phase += layer->in_phase[i];
+            sum.quadrature += layer->quadrature[i];
         }
         mean[k] = (forces){sum.normal / count, sum.in_phase / count, sum.quadrature / count};
     }
@@ -164,8 +162,8 @@ void nrm_savitzky_golay(const nrm_curve *curve, double *work, double *found, dou
         found[NRM_QUADRATURE * m + g] = level.quadrature;
         found[NRM_GRADIENT_X * m + g] = -slope_x;
         found[NRM_GRADIENT_Y * m + g] = -slope_y;
-        found[NRM_STDERR_X * m + g] = sqrt(layer.var_x * correlated + slope_x * slope_x * smoothed);
-        found[NRM_STDERR_Y * m + g] = sqrt(layer.var_y * correlated + slope_y * slope_y * smoothed);
+        found[NRM_STDERR_X * m + g] = sqrt(layer->var_x * correlated + slope_x * slope_x * smoothed);
+        found[NRM_STDERR_Y * m + g] = sqrt(layer->var_y * correlated + slope_y * slope_y * smoothed);
     }
 }
 

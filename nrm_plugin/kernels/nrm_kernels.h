@@ -166,6 +166,17 @@ NRM_EXPORT int nrm_profiles(const nrm_profile_settings *settings, int64_t n_curv
                             const double *correlation, int64_t n_lags, const double *depth,
                             int64_t n_depths, double *found, double *valid);
 
+/* Mean lateral forces in bins of the distance from the electrode, from 0 on, of bin_width (m).
+ *
+ * Arguments as in nrm_profiles. bins (n_curves, 3, n_bins) receives in phase and quadrature (N), nan
+ * in empty bins, and how many samples each bin has. */
+NRM_EXPORT int nrm_force_bins(const nrm_profile_settings *settings, int64_t n_curves,
+                              const int64_t *begin, const double *height, const double *clean,
+                              const double *in_phase, const double *quadrature,
+                              int64_t n_samples, const nrm_contact *contacts,
+                              const nrm_curve_settings *own, const double *depth,
+                              int64_t n_depths, double bin_width, int64_t n_bins, double *bins);
+
 /* Distances and lateral forces of the samples of one curve of n samples that lie above the hard
  * contact and within reach of the depths, in the order of the samples: z (m), x and y (N) have room
  * for n. *count receives how many there are. */
@@ -186,31 +197,24 @@ NRM_EXPORT int nrm_trend_filter(int64_t n, const double *z, const double *values
 
 /* ------------------------------------------------------------------ chain.c */
 
-/* From forces to moduli. */
-typedef struct {
-    double amplitude;     /* of the dither, peak, m */
-    double poisson_ratio;
-    double frequency;     /* of the dither, Hz; nan if not known */
-} nrm_modulus_settings;
-
-/* Rows of results, single precision. Without a lateral signal there is only the first. */
+/* Rows of results, single precision. There may be the first only (no lateral signal), those up to
+ * the moduli, or all: gradients follow from moduli where the shape factor is known. */
 enum {
     NRM_FORCE_NORMAL,
     NRM_FORCE_IN_PHASE, NRM_FORCE_QUADRATURE,
-    NRM_FORCE_GRADIENT_IN_PHASE, NRM_FORCE_GRADIENT_IN_PHASE_STDERR,
-    NRM_FORCE_GRADIENT_QUADRATURE, NRM_FORCE_GRADIENT_QUADRATURE_STDERR,
     NRM_STORAGE_MODULUS, NRM_STORAGE_MODULUS_STDERR,
     NRM_LOSS_MODULUS, NRM_LOSS_MODULUS_STDERR,
-    NRM_SHEAR_MODULUS, NRM_SHEAR_MODULUS_STDERR,
-    NRM_VISCOSITY, NRM_VISCOSITY_STDERR,
+    NRM_FORCE_GRADIENT_IN_PHASE, NRM_FORCE_GRADIENT_IN_PHASE_STDERR,
+    NRM_FORCE_GRADIENT_QUADRATURE, NRM_FORCE_GRADIENT_QUADRATURE_STDERR,
     NRM_N_RESULTS
 };
 
-/* Moduli of the profiles `found`, as `nrm_profiles` gives them; shape (n_depths) is r_g.
+/* Moduli of the profiles `found`, as `nrm_profiles` gives them; amplitude (m) is the dither's, peak,
+ * shape (n_depths) r_g.
  *
- * rows (NRM_N_RESULTS, n_curves, n_depths), or (1, ...) where lateral is 0. */
-NRM_EXPORT int nrm_moduli(const nrm_modulus_settings *settings, int64_t lateral, int64_t n_curves,
-                          int64_t n_depths, const double *found, const float *shape, float *rows);
+ * rows (n_rows, n_curves, n_depths) with n_rows 1, NRM_FORCE_GRADIENT_IN_PHASE or NRM_N_RESULTS. */
+NRM_EXPORT int nrm_moduli(double amplitude, int64_t n_rows, int64_t n_curves, int64_t n_depths,
+                          const double *found, const float *shape, float *rows);
 
 /* Everything that is needed to process curves whose numbers are in memory. */
 typedef struct {
@@ -223,21 +227,24 @@ typedef struct {
     int64_t backwards;      /* 1: recorded from the surface on */
     nrm_contact_settings contact;
     nrm_profile_settings profile;
-    nrm_modulus_settings modulus;
     const double *correlation; /* of the lateral noise, from lag 0 on */
     int64_t n_lags;
     const double *depth; /* m, rising */
     const float *shape;  /* r_g, n_depths */
     int64_t n_depths;
+    int64_t n_rows;      /* as in nrm_moduli; 1 without a lateral signal */
+    double bin_width;    /* of the bins of nrm_force_bins, m */
+    int64_t n_bins;
 } nrm_job;
 
 /* Process curves, one after the other from recorded numbers to rows of results.
  *
- * Curve i has length[i] samples from first[i] on. Only contacts is written where rows is NULL. */
+ * Curve i has length[i] samples from first[i] on. bins (3, n_curves, n_bins) is written where there
+ * is a lateral signal. Only contacts is written where rows is NULL. */
 NRM_EXPORT int nrm_process(const nrm_job *job, int64_t n_curves, const int64_t *first,
                            const int64_t *length, const nrm_curve_settings *own,
                            nrm_contact *contacts, nrm_lateral_check *checks, double *valid,
-                           float *rows);
+                           float *rows, float *bins);
 
 /* ------------------------------------------------------------------ scanning.c */
 
@@ -300,7 +307,7 @@ NRM_EXPORT int nrm_next_edge(const double *values, int64_t n, double high, doubl
 NRM_EXPORT const char *nrm_sources(void);
 
 /* Size in bytes of a record: signal, contact_settings, contact, lateral_check, profile_settings,
- * curve_settings, modulus_settings, job, open_bin, turn_state, contact_state; -1 beyond them. */
+ * curve_settings, job, open_bin, turn_state, contact_state; -1 beyond them. */
 NRM_EXPORT int64_t nrm_record_size(int64_t record);
 
 /* ------------------------------------------------------------------ shared, not exported */
@@ -385,22 +392,27 @@ typedef struct {
     int64_t n_lags;
     const double *depth;
     int64_t n_depths;
+    double bin_width; /* of the bins from distance 0 on, m */
+    int64_t n_bins;
 } nrm_curve;
 
 /* Samples of a curve, by rising distance from the electrode unless it is said otherwise. */
 typedef struct {
-    int64_t n;
+    int64_t n;        /* within reach of the depths */
+    int64_t n_binned; /* with those beyond, which follow in no order */
     double *z;                               /* m */
     double *normal, *in_phase, *quadrature;  /* N */
     double var_x, var_y; /* variances of the lateral signals far away, N^2 */
 } nrm_layer;
 
 int64_t nrm_profile_work(const nrm_profile_settings *settings);
-void nrm_profile_of(const nrm_curve *curve, double *work, double *found, double *valid);
+void nrm_profile_of(const nrm_curve *curve, double *work, double *found, double *valid,
+                    double *bins);
 nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *work);
 void nrm_weight_variances(const double *weights, int64_t n, const double *correlation,
                           int64_t n_lags, double *correlated, double *smoothed);
-void nrm_savitzky_golay(const nrm_curve *curve, double *work, double *found, double *valid);
+void nrm_savitzky_golay(const nrm_curve *curve, const nrm_layer *layer, double *room,
+                        double *found, double *valid);
 void nrm_total_variation(const nrm_curve *curve, nrm_layer *layer, double *work, double *found);
 
 #endif

@@ -173,7 +173,8 @@ static void sort_ranked(ranked *samples, ranked *spare, int64_t n) {
 }
 
 /* Samples of a curve above the hard contact and within reach of the depths, by rising distance, or
- * in their own order.
+ * in their own order. Behind these n lie those beyond, up to the last bin, in no order; all are
+ * n_binned.
  *
  * The lateral force is that of the delay later, since the lock-in lags, and is corrected for the
  * lever, which gives way by F / k: F / A becomes F / (A - F / k). Room in work: 12 n. */
@@ -181,17 +182,19 @@ nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *wo
     const int64_t n = curve->n;
     const double stretch = curve->own.cosine;
     const double reach = curve->depth[curve->n_depths - 1] / stretch + curve->settings->half_width;
+    const double last_bin = (double)curve->n_bins * curve->bin_width / stretch;
+    const double within = last_bin > reach ? last_bin : reach;
     double *normal = work, *in_phase = normal + n, *quadrature = in_phase + n;  /* 3 n */
     ranked *samples = (ranked *)(work + 4 * n);    /* 2 n */
     ranked *spare = samples + n;                   /* 2 n */
     double *z = work + 8 * n, *raw = z + n, *bent = raw + n, *sorted = bent + n; /* 4 n */
-    nrm_layer layer = {0, sorted, normal, in_phase, quadrature, 0.0, 0.0};
+    nrm_layer layer = {0, 0, sorted, normal, in_phase, quadrature, 0.0, 0.0};
     const bool lateral = curve->in_phase != NULL;
     far_lateral far = {0.0, 0.0, 0.0, 0.0};
     if (lateral) far = far_away(curve, reach);
     layer.var_x = far.var_x;
     layer.var_y = far.var_y;
-    const int64_t last = distances(curve, reach, raw, bent, z);
+    const int64_t last = distances(curve, within, raw, bent, z);
 
     /* A delay of more samples than there are leaves none. */
     const double delay = curve->own.delay;
@@ -199,20 +202,22 @@ nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *wo
     const int64_t whole = sane ? (int64_t)floor(delay) : 0;
     const double part = sane ? delay - (double)whole : 0.0;
     const int64_t felt = last - nrm_count(curve->own.settling, n); /* the hard contact, from there */
-    int64_t kept = 0;
+    int64_t kept = 0, beyond = 0;
     for (int64_t i = last - 1; i >= 0; i--) { /* backwards: nearly sorted */
-        if (z[i] > reach) continue;
+        if (z[i] > within) continue;
         const int64_t j = i + whole;
         if (lateral && (!sane || j + 1 >= felt || j < 0)) continue;
-        samples[kept++] = (ranked){z[i], i};
+        if (z[i] > reach) samples[n - ++beyond] = (ranked){z[i], i};
+        else samples[kept++] = (ranked){z[i], i};
     }
     if (by_distance) sort_ranked(samples, spare, kept);
     else turn_around(samples, kept);
+    memmove(samples + kept, samples + n - beyond, (size_t)beyond * sizeof *samples);
 
     const double spring_constant = curve->settings->spring_constant;
     const double amplitude = curve->settings->amplitude;
     const double stiffness = curve->settings->lateral_stiffness;
-    for (int64_t k = 0; k < kept; k++) {
+    for (int64_t k = 0; k < kept + beyond; k++) {
         const int64_t i = samples[k].sample, j = i + whole;
         sorted[k] = samples[k].z;
         normal[k] = spring_constant * bent[i];
@@ -234,7 +239,31 @@ nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *wo
         }
     }
     layer.n = kept;
+    layer.n_binned = kept + beyond;
     return layer;
+}
+
+static const nrm_layer no_samples;
+
+/* Mean lateral force in bins of the distance, and how many samples each has; nan in empty ones. */
+static void fill_bins(const nrm_curve *curve, const nrm_layer *layer, double *NRM_RESTRICT bins) {
+    const int64_t n_bins = curve->n_bins;
+    double *x = bins, *y = bins + n_bins, *count = bins + 2 * n_bins;
+    const double per_metre = curve->own.cosine / curve->bin_width;
+    memset(bins, 0, (size_t)(3 * n_bins) * sizeof *bins);
+    for (int64_t i = 0; i < layer->n_binned; i++) {
+        const double at = layer->z[i] * per_metre;
+        if (!(at >= 0.0 && at < (double)n_bins)) continue;
+        if (!isfinite(layer->in_phase[i]) || !isfinite(layer->quadrature[i])) continue;
+        const int64_t k = (int64_t)at;
+        x[k] += layer->in_phase[i];
+        y[k] += layer->quadrature[i];
+        count[k] += 1.0;
+    }
+    for (int64_t k = 0; k < n_bins; k++) {
+        x[k] = count[k] > 0.0 ? x[k] / count[k] : (double)NAN;
+        y[k] = count[k] > 0.0 ? y[k] / count[k] : (double)NAN;
+    }
 }
 
 /* ------------------------------------------------------------------ noise of weighted sums */
@@ -401,17 +430,20 @@ int64_t nrm_profile_work(const nrm_profile_settings *settings) {
     return settings->method == (double)NRM_LOCAL_LINEAR ? NRM_LINES_WORK : NRM_LAYERS_WORK;
 }
 
-/* Room in work: nrm_profile_work arrays. */
-void nrm_profile_of(const nrm_curve *curve, double *work, double *found, double *valid) {
+/* Room in work: nrm_profile_work arrays; in bins, unless it is NULL: 3 n_bins. */
+void nrm_profile_of(const nrm_curve *curve, double *work, double *found, double *valid,
+                    double *bins) {
     for (int64_t k = 0; k < NRM_N_COLUMNS * curve->n_depths; k++) found[k] = (double)NAN;
+    if (bins) fill_bins(curve, &no_samples, bins);
     *valid = (double)NAN;
     if (!isfinite(curve->contact->height) || curve->n < 1 || curve->n_depths < 1) return;
+    nrm_layer layer = nrm_layer_samples(curve, true, work);
+    if (bins) fill_bins(curve, &layer, bins);
+    if (layer.n < 5) return;
     if (curve->settings->method == (double)NRM_SAVITZKY_GOLAY) {
-        nrm_savitzky_golay(curve, work, found, valid);
+        nrm_savitzky_golay(curve, &layer, work + 12 * curve->n, found, valid);
         return;
     }
-    nrm_layer layer = nrm_layer_samples(curve, true, work);
-    if (layer.n < 5) return;
     local_lines(curve, &layer, work + 12 * curve->n, found, valid);
     if (curve->settings->method == (double)NRM_TOTAL_VARIATION && curve->in_phase)
         nrm_total_variation(curve, &layer, work + 12 * curve->n, found);
@@ -434,9 +466,36 @@ int nrm_profiles(const nrm_profile_settings *settings, int64_t n_curves, const i
         const nrm_curve curve = {
             height + a, clean + a, lateral ? in_phase + a : NULL, lateral ? quadrature + a : NULL,
             begin[i + 1] - a, contacts + i, settings, own[i],
-            correlation, n_lags, depth, n_depths,
+            correlation, n_lags, depth, n_depths, 0.0, 0,
         };
-        nrm_profile_of(&curve, scratch.work, found + i * NRM_N_COLUMNS * n_depths, valid + i);
+        nrm_profile_of(&curve, scratch.work, found + i * NRM_N_COLUMNS * n_depths, valid + i, NULL);
+    }
+    nrm_scratch_free(&scratch);
+    return NRM_OK;
+}
+
+int nrm_force_bins(const nrm_profile_settings *settings, int64_t n_curves, const int64_t *begin,
+                   const double *height, const double *clean, const double *in_phase,
+                   const double *quadrature, int64_t n_samples, const nrm_contact *contacts,
+                   const nrm_curve_settings *own, const double *depth, int64_t n_depths,
+                   double bin_width, int64_t n_bins, double *bins) {
+    static const double white = 1.0;
+    int64_t longest;
+    nrm_scratch scratch;
+    int problem = nrm_check_begin(n_curves, begin, n_samples, &longest);
+    if (!problem && (n_depths < 1 || n_bins < 0 || !in_phase || !quadrature)) problem = NRM_LENGTHS;
+    if (!problem) problem = nrm_scratch_make(&scratch, longest, NRM_LINES_WORK);
+    if (problem) return problem;
+    for (int64_t i = 0; i < n_curves; i++) {
+        const int64_t a = begin[i];
+        const nrm_curve curve = {
+            height + a, clean + a, in_phase + a, quadrature + a, begin[i + 1] - a, contacts + i,
+            settings, own[i], &white, 1, depth, n_depths, bin_width, n_bins,
+        };
+        nrm_layer layer = no_samples;
+        if (isfinite(contacts[i].height) && curve.n > 0)
+            layer = nrm_layer_samples(&curve, true, scratch.work);
+        fill_bins(&curve, &layer, bins + i * 3 * n_bins);
     }
     nrm_scratch_free(&scratch);
     return NRM_OK;
@@ -454,7 +513,7 @@ int nrm_samples_above(const nrm_profile_settings *settings, int64_t n, const dou
     nrm_scratch scratch;
     if (nrm_scratch_make(&scratch, n, NRM_LINES_WORK)) return NRM_MEMORY;
     const nrm_curve curve = {height, clean, in_phase, quadrature, n, contact, settings, *own,
-                             &white, 1, depth, n_depths};
+                             &white, 1, depth, n_depths, 0.0, 0};
     const nrm_layer layer = nrm_layer_samples(&curve, false, scratch.work);
     for (int64_t i = 0; i < layer.n; i++) {
         z[i] = layer.z[i];

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from os import PathLike
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
-import xarray as xr
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
@@ -20,7 +19,10 @@ from nrm_plugin.potential.settings import CurvePotentials, PotentialSettings
 from nrm_plugin.tables import complete_table
 from nrm_plugin.vocabulary import COLUMNS
 
-Data = TypeVar("Data", bound=CurveSet | xr.Dataset)
+if TYPE_CHECKING:
+    import xarray as xr
+
+Data = TypeVar("Data", bound="CurveSet | xr.Dataset")
 LogSource = str | PathLike[str] | Log
 
 

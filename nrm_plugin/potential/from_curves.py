@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
 from nrm_plugin.potential.settings import CurvePotentials, PotentialSettings, empty_columns, starts
 from nrm_plugin.potential.sweeps import find_sweeps
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def from_channel(curves: CurveSet, settings: PotentialSettings) -> CurvePotentials:

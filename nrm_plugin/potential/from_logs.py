@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from nrm_plugin.columns import FloatArray, IntArray, RepeatedColumn
@@ -14,6 +15,9 @@ from nrm_plugin.potential.log import Log
 from nrm_plugin.potential.piecewise import PiecewiseLinear
 from nrm_plugin.potential.settings import CurvePotentials, PotentialSettings, empty_columns, starts
 from nrm_plugin.potential.sweeps import find_sweeps
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def from_logs(

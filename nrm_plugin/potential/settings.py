@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.model import CurveSet
 from nrm_plugin.potential.alignment import zone
 from nrm_plugin.vocabulary import METADATA
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 #: Settings that are kept as metadata, by the names of the arguments.
 _KEYS = {

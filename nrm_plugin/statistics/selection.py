@@ -11,7 +11,7 @@ import xarray as xr
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.variables import BIT, LATERAL, Variable
+from nrm_plugin.variables import BIT, DERIVED, LATERAL, Variable
 from nrm_plugin.vocabulary import nearest
 
 #: Curves with these flags are left out unless asked for.
@@ -116,7 +116,7 @@ def profile_variable(results: xr.Dataset, variable: str) -> ProfileVariable:
     if variable in results and "depth" in results[variable].dims:
         array = results[variable]
         if "curve" in array.dims:
-            about = LATERAL.get(variable, Variable("", variable))
+            about = (LATERAL | DERIVED).get(variable, Variable("", variable))
             unit = str(array.attrs.get("units", about.unit))
             return ProfileVariable(
                 name=variable,

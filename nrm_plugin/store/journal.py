@@ -26,15 +26,14 @@ from nrm_plugin.errors import OutputError
 from nrm_plugin.files import HEAD, check_output, close_after, open_locked, read_start
 from nrm_plugin.store import nexus
 from nrm_plugin.store.nexus import RESULTS_FORMAT, RESULTS_VERSION, Disk
-from nrm_plugin.variables import DISTANCE
+from nrm_plugin.store.results_file import GROUP
+from nrm_plugin.variables import AXES
 from nrm_plugin.vocabulary import COLUMNS
 
 if TYPE_CHECKING:
     from nrm_plugin.store.write_results import Results
 
 log = logging.getLogger("nrm")
-
-GROUP = "entry/results"
 
 #: What a journal begins with until HDF5 has laid it out.
 _MARK = f"{RESULTS_FORMAT} journal\n".encode()
@@ -160,8 +159,7 @@ class FileRows:
                 self._disk.seek(0)
                 self._disk.write(_MARK)  # HDF5 writes its own first bytes last
                 self._disk.check()
-                _lay_out(file, results, self._places, self._fingerprint)
-                self._offsets = _offsets(file, self._places)
+                self._offsets = _lay_out(file, results, self._places, self._fingerprint)
             self._disk.check()
             self.done = 0
         except BaseException:
@@ -240,25 +238,30 @@ def _offsets(file: h5py.File, places: Mapping[str, Place]) -> dict[str, int]:
 
 def _lay_out(
     file: h5py.File, results: Results, places: Mapping[str, Place], fingerprint: str
-) -> None:
+) -> dict[str, int]:
+    """Make everything but the numbers; return the bytes at which the variables begin."""
     nexus.root(file, RESULTS_FORMAT, RESULTS_VERSION)
     entry = nexus.group(file, "entry", "NXentry")
     entry.attrs["default"] = "results"
     group = nexus.group(entry, "results", "NXdata")
     scales = {"curve": nexus.dimension(group, "curve", results.n_curves)}
-    scales["depth"] = nexus.field(group, "depth", results.depth, DISTANCE.unit, DISTANCE.meaning)
-    scales["depth"].make_scale("depth")
+    for dim, values in results.axes.items():
+        scales[dim] = nexus.field(group, dim, values, AXES[dim].unit, AXES[dim].meaning)
+        scales[dim].make_scale(dim)
     if results.directions:
         words = np.array(results.directions, h5py.string_dtype())
         scales["direction"] = nexus.field(group, "direction", words, "", "way of the ramp")
         scales["direction"].make_scale("direction")
+    offsets = {}
     for name, variable in results.variables.items():
         data = _allocated(group, name, places[name])
-        data.attrs.update(variable.attributes)
+        offsets[name] = data.id.get_offset() or 0
+        nexus.describe(data, variable.attributes)
         for axis, dim in enumerate(results.dims(name)):
-            data.dims[axis].attach_scale(scales[dim])
-    _allocated(group, "done", _DONE)
+            nexus.along(data, axis, scales[dim])
+    offsets["done"] = _allocated(group, "done", _DONE).id.get_offset()
     group.attrs["fingerprint"] = fingerprint
+    return offsets
 
 
 def _allocated(group: h5py.Group, name: str, place: Place) -> h5py.Dataset:
@@ -284,7 +287,7 @@ def _complete(file: h5py.File, results: Results) -> None:
             texts = [nexus.safe(str(v)) for v in value]
             group.attrs.create(name, texts, (len(texts),), h5py.string_dtype())
         else:
-            group.attrs[name] = nexus.safe(value) if isinstance(value, str) else value
+            nexus.describe(group, {name: value})
     signal = "storage_modulus" if "storage_modulus" in results.variables else "contact_height"
     group.attrs.update(signal=signal, axes=list(results.dims(signal)))
     process = nexus.group(file["entry"], "process", "NXprocess")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import FileIO
 from typing import Any
 
@@ -16,7 +17,7 @@ FORMAT = "nrm-curves"
 VERSION = (1, 0)
 
 RESULTS_FORMAT = "nrm-results"
-RESULTS_VERSION = (1, 0)
+RESULTS_VERSION = (2, 0)
 
 #: Unit of stored times, which are whole numbers.
 EPOCH = "microseconds since 1970-01-01T00:00:00"
@@ -26,6 +27,11 @@ WORDS = {"kind": SEGMENT_KINDS, "start_time_source": START_TIME_SOURCES}
 
 #: Samples that are read or written at once.
 BLOCK = 1 << 21
+
+#: A text in a file, in memory, and its shape.
+_STORED_TEXT = h5py.h5t.py_create(h5py.string_dtype(), logical=True)
+_TEXT = h5py.h5t.py_create(h5py.string_dtype())
+_SCALAR = h5py.h5s.create(h5py.h5s.SCALAR)
 
 _NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable.%10d"
 
@@ -45,14 +51,29 @@ def root(file: h5py.File, kind: str, version: tuple[int, int]) -> None:
 def group(parent: h5py.Group, name: str, kind: str) -> h5py.Group:
     """Make a group of a NeXus class."""
     group = parent.create_group(name, track_order=True)
-    group.attrs["NX_class"] = kind
+    describe(group, {"NX_class": kind})
     return group
+
+
+def describe(item: h5py.HLObject, about: Mapping[str, Any]) -> None:
+    """Give attributes to something new, texts by HDF5's own functions: there are many of them."""
+    for name, value in about.items():
+        if isinstance(value, str):
+            attribute = h5py.h5a.create(item.id, name.encode(), _STORED_TEXT, _SCALAR)
+            attribute.write(np.array(safe(value), h5py.string_dtype()), _TEXT)
+        else:
+            item.attrs[name] = value
+
+
+def along(data: h5py.Dataset, axis: int, scale: h5py.Dataset) -> None:
+    """Say along which dimension the values of an axis lie."""
+    h5py.h5ds.attach_scale(data.id, scale.id, axis)
 
 
 def field(group: h5py.Group, name: str, value: Any, unit: str, meaning: str) -> h5py.Dataset:
     """Write one value or array with its unit and meaning."""
     data = group.create_dataset(name, data=safe(value) if isinstance(value, str) else value)
-    data.attrs["units"], data.attrs["long_name"] = safe(unit), safe(meaning)
+    describe(data, {"units": unit, "long_name": meaning})
     return data
 
 
@@ -65,7 +86,7 @@ def dimension(group: h5py.Group, name: str, length: int) -> h5py.Dataset:
     """Make a dimension that has a name and no coordinates: a scale that takes no room."""
     scale = group.create_dataset(name, shape=(length,), dtype="f4")
     scale.make_scale(_NO_VARIABLE % length)
-    scale.attrs["units"], scale.attrs["long_name"] = "", f"number of the {name}"
+    describe(scale, {"units": "", "long_name": f"number of the {name}"})
     return scale
 
 
@@ -86,8 +107,8 @@ def column(
     elif values.dtype.kind == "U":
         values = values.astype(h5py.string_dtype())
     data = group.create_dataset(name, data=values, **packed(len(values)))
-    data.attrs.update(attributes)
-    data.dims[0].attach_scale(dim)
+    describe(data, attributes)
+    along(data, 0, dim)
     return data
 
 

@@ -1,8 +1,8 @@
-"""Opens a file of results; its numbers are read when they are asked for."""
+"""Opens a file of results; its numbers are read, or computed, when they are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
 from nrm_plugin.columns import AnyArray, FileStamp
-from nrm_plugin.errors import InvalidInput, MissingFile
-from nrm_plugin.store import nexus
-from nrm_plugin.store.nexus import RESULTS_FORMAT, RESULTS_VERSION
-from nrm_plugin.store.read_curves import check_version, contradictions, holds_results, text
+from nrm_plugin.store import nexus, results_file
+from nrm_plugin.store.derived_variables import FORMULAS, Formula, derivable
+from nrm_plugin.store.read_curves import contradictions, holds_results
+from nrm_plugin.store.results_file import opened_results
+from nrm_plugin.variables import DERIVED
 
-_GROUP = "entry/results"
+__all__ = ["ResultsBackend", "derived", "open_results", "with_derived"]
 
 
 class _Stored(BackendArray):
@@ -39,10 +40,58 @@ class _Stored(BackendArray):
             return np.asarray(file[self.name][key])
 
 
+class _Derived(BackendArray):
+    """A variable that is computed from others, as much of it as is asked for.
+
+    Parameters
+    ----------
+    formula : Formula
+    variables : sequence of Variable
+        The first has all dimensions.
+    attributes : sequence of float
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(
+        self, formula: Formula, variables: Sequence[xr.Variable], attributes: Sequence[float]
+    ) -> None:
+        self.formula, self.variables, self.attributes = formula, variables, attributes
+        self.shape = variables[0].shape
+
+    def __getitem__(self, key: Any) -> Any:
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.OUTER, self._computed
+        )
+
+    def _computed(self, key: tuple[Any, ...]) -> AnyArray:
+        where = dict(zip(self.variables[0].dims, key, strict=True))
+        parts = [v.isel({dim: where[dim] for dim in v.dims}) for v in self.variables]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(self.formula(parts, list(self.attributes)).values)
+
+
+def with_derived(results: xr.Dataset) -> xr.Dataset:
+    """Add what follows from the variables of results; it is computed when it is asked for."""
+    names = derivable({str(name) for name in results.variables}, results.attrs)
+    return results.assign({name: derived(results, name) for name in names})
+
+
+def derived(results: xr.Dataset, name: str) -> xr.Variable:
+    """Return a variable as it follows from the others of results."""
+    formula = FORMULAS[name]
+    variables = [results.variables[part] for part in formula.variables]
+    numbers = [float(results.attrs[part]) for part in formula.attributes]
+    array: Any = indexing.LazilyIndexedArray(_Derived(formula, variables, numbers))
+    changeable = indexing.CopyOnWriteArray(array)
+    return xr.Variable(variables[0].dims, changeable, DERIVED[name].attributes)
+
+
 def open_results(path: str | PathLike[str]) -> xr.Dataset:
     """Open results that `process` or `save` wrote; profiles are read when they are asked for.
 
-    The file is never kept open.
+    The file is never kept open. What a file does not hold because it follows from what it holds
+    (`nrm_plugin.variables.DERIVED`) is computed when it is asked for.
 
     Parameters
     ----------
@@ -58,30 +107,17 @@ def open_results(path: str | PathLike[str]) -> xr.Dataset:
     MissingFile, InvalidInput, CorruptFile
         InvalidInput if there are no results in the file.
     """
-    path = Path(path)
-    try:
-        stamp = FileStamp.of(path)
-        if not h5py.is_hdf5(path):
-            raise InvalidInput(f"{path} holds no results: nrm process makes such files")
-    except OSError as error:
-        raise MissingFile(path, str(error)) from None
-    with contradictions(path), h5py.File(path, "r") as file:
-        if text(file.attrs.get("format", "")) != RESULTS_FORMAT:
-            raise InvalidInput(f"{path} holds no results: nrm process makes such files")
-        check_version(path, file, RESULTS_VERSION)
-        group = file[_GROUP]
-        coordinates = {"depth", "direction", *text(group.attrs["coordinates"]).split()}
-        found = {
-            name: _opened(stamp, name, data, name in coordinates)
+    with opened_results(path) as group:
+        stamp = FileStamp.of(Path(path))
+        names = results_file.coordinates(group)
+        variables = {
+            name: _opened(stamp, name, data, name in names)
             for name, data in group.items()
             if name != "curve"
         }
-        attributes = {k: _plain(v) for k, v in group.attrs.items() if k not in _OF_THE_FILE}
-    return xr.Dataset(
-        {name: v for name, v in found.items() if name not in coordinates},
-        {name: v for name, v in found.items() if name in coordinates},
-        attributes,
-    )
+        attributes = results_file.attributes(group)
+    coordinates = {name: variables.pop(name) for name in names}
+    return with_derived(xr.Dataset(variables, coordinates, attributes))
 
 
 class ResultsBackend(BackendEntrypoint):
@@ -102,13 +138,9 @@ class ResultsBackend(BackendEntrypoint):
         return isinstance(filename_or_obj, str | PathLike) and holds_results(filename_or_obj)
 
 
-_OF_THE_FILE = {"NX_class", "signal", "axes", "coordinates"}
-_OF_HDF5 = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_Netcdf4Dimid", "calendar"}
-
-
 def _opened(stamp: FileStamp, name: str, data: h5py.Dataset, eager: bool) -> xr.Variable:
-    dims = tuple(scale[0].name.rsplit("/", 1)[-1] if len(scale) else name for scale in data.dims)
-    about = {k: _plain(v) for k, v in data.attrs.items() if k not in _OF_HDF5}
+    dims = results_file.dims(name, data)
+    about = results_file.variable_attributes(data)
     if not eager and data.ndim > 1:
         lazy = indexing.LazilyIndexedArray(_Stored(stamp, data))
         return xr.Variable(dims, lazy, about)
@@ -120,12 +152,3 @@ def _opened(stamp: FileStamp, name: str, data: h5py.Dataset, eager: bool) -> xr.
         values = values.astype(str)
         about = {k: v for k, v in about.items() if not k.startswith("flag")}
     return xr.Variable(dims, values, about)
-
-
-def _plain(value: Any) -> Any:
-    """Attribute as the writer was given it."""
-    if isinstance(value, np.ndarray):
-        return [_plain(v) for v in value.tolist()]
-    if isinstance(value, bytes):
-        return text(value)
-    return value.item() if isinstance(value, np.generic) else value

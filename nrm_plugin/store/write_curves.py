@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from nrm_plugin.columns import AnyArray, RepeatedColumn
-from nrm_plugin.files import replacing, sha256
+from nrm_plugin.files import FileHashes, replacing
 from nrm_plugin.images import Image
 from nrm_plugin.model import CurveSet
 from nrm_plugin.store import nexus
@@ -47,9 +47,11 @@ def save_curves(
 
 def write_curves(curves: CurveSet, path: Path, progress: Progress | None = None) -> None:
     """Write curves to `path`, whatever is there."""
+    hashes = FileHashes((origin.sha256, origin.path) for origin in curves.origins)
 
     def report(done: int, total: int) -> None:
         disk.check()
+        hashes.follow(done / max(total, 1))
         if progress is not None:
             progress(done, total)
 
@@ -64,11 +66,11 @@ def write_curves(curves: CurveSet, path: Path, progress: Progress | None = None)
         if "start_time" in curves.metadata:
             nexus.field(entry, "start_time", curves.metadata["start_time"], "", "start of the file")
         _write_metadata(entry, curves)
-        _write_source(entry, curves)
         _write_segments(entry, curves)
         _write_table(entry, curves)
         _write_images(entry, curves)
         _write_channels(entry, curves, report)
+        _write_source(entry, curves, hashes.result())
         _write_preview(entry, curves)
 
 
@@ -84,10 +86,9 @@ def _write_metadata(entry: h5py.Group, curves: CurveSet) -> None:
         group.attrs.create("warnings", warnings, dtype=h5py.string_dtype())
 
 
-def _write_source(entry: h5py.Group, curves: CurveSet) -> None:
+def _write_source(entry: h5py.Group, curves: CurveSet, hashes: list[str]) -> None:
     group = nexus.group(entry, "source", "NXcollection")
     dim = nexus.dimension(group, "file", len(curves.origins))
-    hashes = [o.sha256 or sha256(o.path) for o in curves.origins]
     for name, meaning, texts in (
         ("name", "name of the original file", [o.name for o in curves.origins]),
         ("sha256", "hash of the original file", hashes),

@@ -1,13 +1,15 @@
 """Results while they are made, in memory or in a file.
 
-Layout of the file, version 1.0 (conventions as in the file of curves)::
+Layout of the file, version 2.0 (conventions as in the file of curves)::
 
     /entry
-        results     NXdata      curve, depth (and direction): coordinates; every variable with its
-                                units; the attributes of the results; storage modulus as the plot
+        results     NXdata      curve, depth, distance_bin (and direction): coordinates; every
+                                variable with its units; the attributes of the results; storage
+                                modulus as the plot
         process     NXprocess   program, version, date
 
-Profiles are single precision, which is far finer than their noise.
+Profiles are single precision, which is far finer than their noise. What follows from others
+(`nrm_plugin.store.derived_variables`) is not in the file; version 1 had it.
 """
 
 from __future__ import annotations
@@ -15,19 +17,22 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import xarray as xr
 
 from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.errors import InvalidInput, NrmError, OutputError
 from nrm_plugin.files import check_output
+from nrm_plugin.store.derived_variables import derivable
 from nrm_plugin.store.journal import FileRows, MemoryRows, Place
 from nrm_plugin.store.nexus import BLOCK
 from nrm_plugin.tables import CurveTable
-from nrm_plugin.variables import DISTANCE, Variable
+from nrm_plugin.variables import AXES, Variable
 from nrm_plugin.vocabulary import COLUMNS
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 #: Variables whose mean over the depth is kept for every curve while results are made.
 _MEANS = ("storage_modulus", "loss_modulus")
@@ -44,7 +49,8 @@ class Results:
     path : Path or None
         None keeps everything in memory.
     n_curves : int
-    depth : (m,) array
+    axes : mapping of str to array
+        Distances: ``depth``, and ``distance_bin`` where a variable has it.
     variables : mapping of str to Variable
     directions : sequence of str or None
         Where there are two.
@@ -69,14 +75,14 @@ class Results:
         self,
         path: Path | None,
         n_curves: int,
-        depth: FloatArray,
+        axes: Mapping[str, FloatArray],
         variables: Mapping[str, Variable],
         directions: Sequence[str] | None,
         attributes: dict[str, Any],
         fingerprint: str = "",
         overwrite: bool = True,
     ) -> None:
-        self.path, self.n_curves, self.depth = path, n_curves, depth
+        self.path, self.n_curves, self.axes = path, n_curves, axes
         self.variables, self.directions, self.attributes = variables, directions, attributes
         self.coordinates: CurveTable = {}
         self.means = {name: np.full((self._n_directions, n_curves), np.nan) for name in _MEANS}
@@ -98,9 +104,10 @@ class Results:
         return ("direction", *dims) if self.directions and "curve" in dims else dims
 
     def _place(self, name: str) -> Place:
-        sizes = {"direction": self._n_directions, "curve": self.n_curves, "depth": len(self.depth)}
+        sizes = {"direction": self._n_directions, "curve": self.n_curves}
+        sizes |= {axis: len(values) for axis, values in self.axes.items()}
         dims = self.dims(name)
-        tail = (len(self.depth),) if {"curve", "depth"} <= set(dims) else ()
+        tail = (sizes[dims[-1]],) if "curve" in dims and dims[-1] in self.axes else ()
         kind = np.dtype(self.variables[name].dtype).newbyteorder("<")
         return Place(tuple(sizes[dim] for dim in dims), tail, kind)
 
@@ -150,16 +157,22 @@ class Results:
                     self._rows.put(name, direction * self.n_curves + first, values)
 
     def dataset(self) -> xr.Dataset:
-        """Return the results that were kept in memory."""
+        """Return the results that were kept in memory, and what follows from them."""
+        import xarray as xr
+
+        from nrm_plugin.store.read_results import with_derived
+
         assert isinstance(self._rows, MemoryRows)
         data = {
             name: (self.dims(name), self._rows.arrays[name], variable.attributes)
             for name, variable in self.variables.items()
         }
-        return xr.Dataset(data, self._coordinates(), self.attributes)
+        return with_derived(xr.Dataset(data, self._coordinates(), self.attributes))
 
     def _coordinates(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"depth": ("depth", self.depth, DISTANCE.attributes)}
+        found: dict[str, Any] = {
+            axis: (axis, values, AXES[axis].attributes) for axis, values in self.axes.items()
+        }
         if self.directions:
             about = {"units": "", "long_name": "way of the ramp"}
             found["direction"] = ("direction", np.array(self.directions), about)
@@ -181,7 +194,7 @@ class Results:
 
     def _recall(self) -> None:
         """Make the means of what a half-finished file holds."""
-        step = max(1, BLOCK // max(len(self.depth), 1))
+        step = max(1, BLOCK // max(len(self.axes["depth"]), 1))
         for direction in range(self._n_directions):
             written = min(max(self.done - direction * self.n_curves, 0), self.n_curves)
             for first in range(0, written, step):
@@ -224,31 +237,52 @@ def write_results(dataset: xr.Dataset, path: Path) -> None:
         If it is no Dataset of results.
     OutputError
     """
-    known = {"direction", "curve", "depth"}
+    known = {"direction", "curve", *AXES}
     if not {"curve", "depth"} <= set(dataset.dims) or set(dataset.dims) - known:
         raise InvalidInput(
             f"results have the dimensions curve and depth, not {', '.join(map(str, dataset.dims))}"
         )
     ways = [str(v) for v in dataset["direction"].values] if "direction" in dataset.dims else None
-    variables = {str(name): _variable(array) for name, array in dataset.data_vars.items()}
-    with Results(
-        path, dataset.sizes["curve"], dataset["depth"].values, variables, ways, dict(dataset.attrs)
-    ) as results:
-        for name, array in dataset.data_vars.items():
-            results.copy(str(name), array)
+    axes = {axis: dataset[axis].values for axis in AXES if axis in dataset.dims}
+    arrays = {
+        str(name): array for name, array in dataset.data_vars.items() if not _follows(dataset, name)
+    }
+    variables = {name: _variable(array) for name, array in arrays.items()}
+    n_curves = dataset.sizes["curve"]
+    with Results(path, n_curves, axes, variables, ways, dict(dataset.attrs)) as results:
+        for name, array in arrays.items():
+            results.copy(name, array)
         results.coordinates = {
             str(n): c.values for n, c in dataset.coords.items() if c.dims == ("curve",)
         }
+
+
+def _follows(dataset: xr.Dataset, name: Any) -> bool:
+    """Whether a variable is what is derived from the others: the file need not hold it."""
+    others: set[Any] = set(dataset.variables) - {name}
+    if name not in derivable(others, set(dataset.attrs)):
+        return False
+    from nrm_plugin.store.read_results import derived
+
+    there, wanted = dataset.variables[name], derived(dataset, name)
+    if (there.dims, there.dtype, there.attrs) != (wanted.dims, wanted.dtype, wanted.attrs):
+        return False
+    step = max(1, BLOCK // max(there.size // max(dataset.sizes["curve"], 1), 1))
+    parts = (slice(first, first + step) for first in range(0, dataset.sizes["curve"], step))
+    return all(
+        np.array_equal(there[{"curve": part}].values, wanted[{"curve": part}].values, True)
+        for part in parts
+    )
 
 
 def _variable(array: xr.DataArray) -> Variable:
     about = dict(array.attrs)
     unit, meaning = str(about.pop("units", "")), str(about.pop("long_name", array.name))
     dims = tuple(str(d) for d in array.dims if d != "direction")
-    order = tuple(d for d in ("direction", "curve", "depth") if d in array.dims)
+    order = tuple(d for d in ("direction", "curve", *AXES) if d in array.dims)
     if array.dims != order or array.dtype.kind not in "iuf":
         raise InvalidInput(
             f"{array.name} has dimensions {array.dims} of {array.dtype}; "
-            "results are numbers over direction, curve and depth"
+            "results are numbers over direction, curve and distances"
         )
     return Variable(unit, meaning, dims, array.dtype.str[1:], about=about)
