@@ -72,8 +72,11 @@ def test_there_are_no_moduli_beyond_the_curve(pair: tuple[xr.Dataset, xr.Dataset
         assert np.isfinite(constant[name].values[:, outside]).any()
         assert np.isnan(computed[name].values[:, outside]).all()
     # What needs no shape factor is the same.
-    for name in ("force_gradient_in_phase", "lateral_force_in_phase", "contact_height"):
+    for name in ("lateral_force_in_phase", "contact_height"):
         np.testing.assert_array_equal(computed[name].values, constant[name].values)
+    # So is the gradient, but for two roundings to single precision: it follows from the moduli.
+    gradients = [data["force_gradient_in_phase"].values for data in (computed, constant)]
+    np.testing.assert_allclose(*gradients, rtol=2.0**-22)
 
 
 def test_results_say_which_shape_factor(
