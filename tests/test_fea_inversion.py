@@ -42,6 +42,14 @@ def inverted(
     return invert(TIP, layer, depths, force, AMPLITUDE, noise=noise, workers=1, **options)
 
 
+@pytest.fixture(scope="module")
+def even() -> tuple[np.ndarray, np.ndarray, float]:
+    """Depths, forces and noise of a homogeneous layer without loss."""
+    depths = np.arange(20.0, 81.0, 12.0) * NM
+    force, sigma = forces(2e6, depths)
+    return depths, force.real, sigma.real
+
+
 def error(found: np.ndarray, true: np.ndarray) -> float:
     """Root mean square in decades."""
     return float(np.sqrt(np.mean(np.log10(found / true) ** 2)))
@@ -54,7 +62,7 @@ def covered(low: np.ndarray, true: np.ndarray, high: np.ndarray) -> float:
 @pytest.mark.slow
 def test_a_stiff_skin_comes_out_of_its_forces() -> None:
     """Eq. 5 with the local shape factor is off by 0.19 decades here."""
-    found = inverted(SKIN, np.arange(2.0, 99.0, 3.0) * NM)
+    found = inverted(SKIN, np.arange(2.0, 99.0, 4.0) * NM, fineness=0.5)
     true = SKIN(found.heights)
     away = (found.heights > 5 * NM) & (found.heights < 95 * NM)
     for edge in SKIN.edges:  # type: ignore[union-attr]
@@ -76,7 +84,7 @@ def test_a_smooth_profile_is_not_cut_into_layers() -> None:
     def falling(z: np.ndarray) -> np.ndarray:
         return 1e6 + 8e6 * np.exp(-z / (25 * NM))
 
-    found = inverted(falling, np.arange(4.0, 97.0, 4.0) * NM)
+    found = inverted(falling, np.arange(4.0, 97.0, 4.0) * NM, fineness=0.5)
     true = falling(found.heights)
     assert found.layers is None
     assert error(found.modulus.real, true) <= 0.03
@@ -92,7 +100,7 @@ def test_few_forces_of_a_gentle_rise_are_no_reason_for_layers() -> None:
     def rising(z: np.ndarray) -> np.ndarray:
         return 1e6 * np.exp(1.2 * z / (100 * NM))
 
-    found = inverted(rising, np.arange(4.0, 97.0, 6.0) * NM)
+    found = inverted(rising, np.arange(4.0, 97.0, 6.0) * NM, fineness=0.5)
     assert found.layers is None
     assert error(found.modulus.real, rising(found.heights)) <= 0.03
 
@@ -108,14 +116,11 @@ def test_a_homogeneous_layer_is_one_layer() -> None:
     np.testing.assert_array_equal(found.depth, np.arange(10.0, 91.0, 8.0) * NM)
 
 
-def test_order_of_the_depths_does_not_matter() -> None:
-    depths = np.arange(20.0, 81.0, 12.0) * NM
-    force, sigma = forces(2e6, depths)
-    layer = Layer(100 * NM)
-    one = invert(TIP, layer, depths, force.real, AMPLITUDE, noise=sigma.real, workers=1)
-    other = invert(
-        TIP, layer, depths[::-1], force.real[::-1], AMPLITUDE, noise=sigma.real, workers=1
-    )
+def test_order_of_the_depths_does_not_matter(even) -> None:
+    depths, force, noise = even
+    options = {"noise": noise, "fineness": 0.5, "workers": 1}
+    one = invert(TIP, Layer(100 * NM), depths, force, AMPLITUDE, **options)
+    other = invert(TIP, Layer(100 * NM), depths[::-1], force[::-1], AMPLITUDE, **options)
     np.testing.assert_array_equal(one.modulus, other.modulus)
 
 
@@ -141,47 +146,28 @@ def test_a_loss_that_is_only_noise_may_be_none() -> None:
     assert covered(found.storage_low, np.full(11, 2e6), found.storage_high) >= 0.9
 
 
-def test_the_coarsest_meshes_are_good_for_a_homogeneous_layer() -> None:
-    depths = np.arange(20.0, 81.0, 12.0) * NM
-    force, sigma = forces(2e6, depths)
-    found = invert(
-        TIP,
-        Layer(100 * NM),
-        depths,
-        force.real,
-        AMPLITUDE,
-        noise=sigma.real,
-        fineness=0.3,
-        workers=1,
-    )
+def test_the_coarsest_meshes_are_good_for_a_homogeneous_layer(even) -> None:
+    depths, force, noise = even
+    options = {"noise": noise, "fineness": 0.3, "workers": 1}
+    found = invert(TIP, Layer(100 * NM), depths, force, AMPLITUDE, **options)
     np.testing.assert_allclose(found.modulus, 2e6, rtol=0.02)
 
 
 # What cannot be explained is reported, never returned
 
 
-def test_a_force_that_points_the_wrong_way_fails() -> None:
-    depths = np.arange(20.0, 81.0, 10.0) * NM
-    force, sigma = forces(2e6, depths)
+def test_a_force_that_points_the_wrong_way_fails(even) -> None:
+    depths, force, noise = even
     with pytest.raises(InversionFailed, match="wrong way"):
-        invert(TIP, Layer(100 * NM), depths, -force.real, AMPLITUDE, noise=sigma.real, workers=1)
+        invert(TIP, Layer(100 * NM), depths, -force, AMPLITUDE, noise=noise, workers=1)
 
 
-def test_a_force_that_falls_with_the_depth_fails() -> None:
+def test_a_force_that_falls_with_the_depth_fails(even) -> None:
     """More layer around the tip can only hold it more."""
-    depths = np.arange(20.0, 81.0, 12.0) * NM
-    force, sigma = forces(2e6, depths)
+    depths, force, noise = even
+    options = {"noise": noise, "fineness": 0.5, "workers": 1}
     with pytest.raises(InversionFailed, match="times the noise"):
-        invert(
-            TIP,
-            Layer(100 * NM),
-            depths,
-            force.real[::-1],
-            AMPLITUDE,
-            noise=sigma.real,
-            fineness=0.5,
-            workers=1,
-        )
+        invert(TIP, Layer(100 * NM), depths, force[::-1], AMPLITUDE, **options)
 
 
 # Forces that were fitted

@@ -17,6 +17,7 @@ from pictures import whole, words_of
 from nrm_plugin import CurveSet, Image, figures
 from nrm_plugin import simulate as sim
 from nrm_plugin.errors import InvalidInput, OutputError
+from nrm_plugin.figures import output
 from nrm_plugin.potential import Log
 from nrm_plugin.statistics.regions import regions
 from nrm_plugin.statistics.roughness import roughness
@@ -592,3 +593,19 @@ def test_raw_curves_of_two_data(measured):
     ax = figures.referenced(curves, 1, show="deflection", label="a")
     figures.referenced(curves, 2, show="deflection", label="b", ax=ax)
     assert list(legend(ax)) == ["a: curve 1", "b: curve 2"]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_a_figure_is_drawn_once_as_savefig_would(suffix, tmp_path, monkeypatch):
+    first, figure = (figures.profiles(made_results()).figure for _ in range(2))
+    with figures.journal_style():
+        first.savefig(tmp_path / f"twice{suffix}", dpi=100, metadata=output.KINDS[suffix])
+    draws = []
+    draw = Figure.draw
+    monkeypatch.setattr(Figure, "draw", lambda self, renderer: draws.append(draw(self, renderer)))
+    canvas, dpi = figure.canvas, figure.dpi
+    figures.save(figure, tmp_path / f"once{suffix}", dpi=100)
+    assert len(draws) == 1
+    assert (figure.canvas, figure.dpi) == (canvas, dpi)
+    once, twice = ((tmp_path / f"{name}{suffix}").read_bytes() for name in ("once", "twice"))
+    assert once == twice

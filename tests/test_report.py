@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import math
 import re
 from html.parser import HTMLParser
@@ -634,3 +635,19 @@ def test_mistakes_are_named(experiment, tmp_path, monkeypatch, arguments, code, 
     done = run("report", *arguments)
     assert (done.exit_code, said in done.output) == (code, True), done.output
     assert not Path("r.html").exists()
+
+
+def test_a_report_computes_the_thickness_once(experiment, monkeypatch):
+    module = importlib.import_module("nrm_plugin.statistics.thickness")
+    sizes = []
+    compute = module._thickness
+
+    def recorded(results):
+        sizes.append(results.sizes["curve"])
+        return compute(results)
+
+    monkeypatch.setattr(module, "_thickness", recorded)
+    results = experiment[2]
+    render(results.isel(curve=np.arange(4104) % results.sizes["curve"]))
+    # All curves for the maps and tables, every other one for the distance that is drawn.
+    assert sorted(sizes) == [2052, 4104]

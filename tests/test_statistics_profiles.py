@@ -262,3 +262,62 @@ def test_operando_intervals_cover_the_smoothed_truth():
                 hits.setdefault(region.label, []).append(covers(found, part)[here])
     for label, found in hits.items():
         assert 0.89 <= np.mean(found) <= 0.99, label
+
+
+# What was computed is kept
+
+
+@pytest.fixture(scope="module")
+def ragged():
+    """Curves of a map that begin and end somewhere, some at the same place."""
+    rng = np.random.default_rng(5)
+    modulus = (4e6 + 1e6j) * np.exp(0.3 * rng.standard_normal((144, 1)) - np.arange(60) / 20)
+    modulus = modulus + 2e5 * (rng.standard_normal((144, 60)) + 1j * rng.standard_normal((144, 60)))
+    modulus[np.arange(60) < rng.integers(0, 6, (144, 1))] = np.nan
+    columns = map_places(12)
+    columns["x"][5] = columns["x"][4]
+    potential = np.linspace(2.0, 0.005, 144)
+    return results_of(modulus, stderr=2e5, potential=potential, **columns)
+
+
+def everything_of(results, regions):
+    found = {
+        name: st.mean_profile(results, name, regions.inside[1].curves)
+        for name in ("shear_modulus_magnitude", "loss_modulus")
+    }
+    found["thickness"] = st.thickness(results)
+    found["regions"] = st.region_thickness(results, regions)
+    rows = st.summary(results, regions)
+    numbers = {
+        key: np.array([row[key] for row in rows])
+        for key in ("mean", "low", "high", "median", "noise_floor", "n_effective")
+    }
+    numbers["map"] = st.map_of(results, "thickness").values
+    density = st.density(results)
+    numbers |= {"density": density.values, "floor": density.floor}
+    return numbers | {
+        f"{name}, {key}": values.values
+        for name, dataset in found.items()
+        for key, values in dataset.data_vars.items()
+    }
+
+
+def test_an_analysis_stands_for_results(ragged):
+    regions = st.regions(ragged)
+    analysis = st.Analysis(ragged)
+    expected = everything_of(ragged, regions)
+    for _ in range(2):
+        for name, values in everything_of(analysis, regions).items():
+            np.testing.assert_array_equal(values, expected[name], name)
+    assert st.thickness(analysis) is st.thickness(analysis)
+
+
+def test_blocks_of_any_size_give_the_same(ragged, monkeypatch):
+    regions = st.regions(ragged)
+    expected = everything_of(ragged, regions)
+    monkeypatch.setattr("nrm_plugin.statistics.selection._BLOCK", 7 * 60)
+    for name, values in everything_of(ragged, regions).items():
+        scale = np.nanmax(np.abs(expected[name])) if name == "density" else 0.0
+        np.testing.assert_allclose(
+            values, expected[name], rtol=1e-12, atol=1e-13 * scale, err_msg=name
+        )

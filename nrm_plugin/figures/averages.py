@@ -27,6 +27,7 @@ from nrm_plugin.figures.panels import (
 from nrm_plugin.figures.quantities import DISTANCE, NANO, axis_label, scale
 from nrm_plugin.statistics.profiles import mean_profile
 from nrm_plugin.statistics.regions import Region
+from nrm_plugin.statistics.selection import Analysis, analysis_of
 
 #: Part of the curves below which their effective number is named.
 _CLEARLY = 0.75
@@ -34,7 +35,7 @@ _CLEARLY = 0.75
 
 @style.styled
 def profiles(
-    results: xr.Dataset,
+    results: xr.Dataset | Analysis,
     regions: Iterable[Region] | None = None,
     variable: str = "force_gradient_in_phase",
     *,
@@ -78,8 +79,10 @@ def profiles(
     InvalidInput
         If there is no such variable.
     """
+    analysis = analysis_of(results, direction)
+    results = analysis.results
     shown = regions_of(results, regions)
-    to = far(results, direction) if to is None else to
+    to = far(analysis) if to is None else to
     ax = style.one(ax, width, figure=figure)
     earlier = overlays.overlays(ax)
     taken = sum(one.colours for one in earlier)
@@ -87,9 +90,7 @@ def profiles(
     drawn: list[xr.Dataset] = []
     empty: dict[str, list[str]] = {}
     for number, region in enumerate(shown):
-        profile = mean_profile(
-            results, variable, region.curves, interval=interval, level=level, direction=direction
-        )
+        profile = mean_profile(analysis, variable, region.curves, interval, level)
         name, colour = title_of(region), colour_of(taken + number)
         if not np.isfinite(profile["mean"].values).any():
             empty.setdefault(why_empty(results, region), []).append(name)

@@ -16,12 +16,13 @@ from nrm_plugin.figures.distributions import violin
 from nrm_plugin.figures.panels import is_simulated, regions_of
 from nrm_plugin.figures.potentials import voltammogram
 from nrm_plugin.statistics.regions import Region
+from nrm_plugin.statistics.selection import Analysis, analysis_of
 from nrm_plugin.statistics.violins import DEFAULT_BINS
 
 
 @style.styled
 def figure4(
-    results: xr.Dataset,
+    results: xr.Dataset | Analysis,
     regions: Iterable[Region] | None = None,
     *,
     variable: str = "force_gradient_in_phase",
@@ -67,6 +68,8 @@ def figure4(
     ------
     InvalidInput
     """
+    analysis = analysis_of(results, direction)
+    results = analysis.results
     shown = regions_of(results, regions)
     width = style.width_of(figure, width)
     wide = width > 1.5 * style.COLUMN
@@ -84,23 +87,22 @@ def figure4(
     top, middle, bottom = parts
     first, second = (top.subplots(1, 2) if wide else top.subplots(2, 1)).ravel()
     voltammogram(results, shown, trace=trace, ax=first)
-    profiles(results, shown, variable, direction=direction, ax=second)
+    profiles(analysis, shown, variable, ax=second)
     panels = middle.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for spare in panels[len(shown) :]:
         spare.remove()
     maps = density(
-        results,
+        analysis,
         shown,
         modulus,
         conditional=conditional,
         log=log,
-        direction=direction,
         axes=panels[: len(shown)],
         width=width,
     )
     shape = (1, len(bins)) if wide else (len(bins), 1)
     below = bottom.subplots(*shape, squeeze=False, sharex=True).ravel()
-    bodies = violin(results, shown, bins, modulus, direction=direction, axes=below, width=width)
+    bodies = violin(analysis, shown, bins, modulus, axes=below, width=width)
     for ax, text in zip([first, second, maps[0], bodies[0]], "abcd", strict=True):
         style.letter(ax, text)
     filled: Figure = figure

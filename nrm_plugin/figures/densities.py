@@ -19,6 +19,7 @@ from nrm_plugin.figures.quantities import DISTANCE, NANO, SHORT_DISTANCE, axis_l
 from nrm_plugin.statistics.density import Density
 from nrm_plugin.statistics.density import density as density_of
 from nrm_plugin.statistics.regions import Region
+from nrm_plugin.statistics.selection import Analysis, analysis_of
 
 #: Less than this part of the density at which colours end is white.
 _EDGE = 0.01
@@ -29,7 +30,7 @@ _VEIL = 0.6
 
 @style.styled
 def density(
-    results: xr.Dataset,
+    results: xr.Dataset | Analysis,
     regions: Iterable[Region] | None = None,
     variable: str = "shear_modulus_magnitude",
     *,
@@ -68,6 +69,8 @@ def density(
     ------
     InvalidInput
     """
+    analysis = analysis_of(results, direction)
+    results = analysis.results
     shown = regions_of(results, regions)
     width = style.width_of(figure, width)
     columns = min(len(shown), 4 if width > 1.5 * style.COLUMN else 2)
@@ -83,10 +86,7 @@ def density(
         sharey=True,
     )
     densities = [
-        density_of(
-            results, r.curves, variable, conditional=conditional, log=log, direction=direction
-        )
-        for r in shown
+        density_of(analysis, r.curves, variable, conditional=conditional, log=log) for r in shown
     ]
     drawn = [d for d in densities if _is_there(d)]
     norm = Normalize(0.0, max((_most(d) for d in drawn), default=1.0))
@@ -99,7 +99,7 @@ def density(
         style.title(ax, title_of(region) + (f", n = {one.n}" if _is_there(one) else ""))
     with_data = [ax for ax, one in zip(axes, densities, strict=True) if _is_there(one)]
     if colours is not None:
-        _together(with_data, drawn, far(results, direction) if to is None else to)
+        _together(with_data, drawn, far(analysis) if to is None else to)
         style.colour_bar(axes[0], colours, _bar_label(drawn[0]), axes[1:], extend="max")
         style.legend_below(axes[-1], _explanations(drawn), fontsize=style.SMALL)
     return list(axes)

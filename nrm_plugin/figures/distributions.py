@@ -13,6 +13,7 @@ from nrm_plugin.figures import style
 from nrm_plugin.figures.panels import ALL, colour_of, is_simulated, regions_of, title_of
 from nrm_plugin.figures.quantities import axis_label, scale
 from nrm_plugin.statistics.regions import Region
+from nrm_plugin.statistics.selection import Analysis, analysis_of
 from nrm_plugin.statistics.violins import DEFAULT_BINS, Violin, violins
 from nrm_plugin.text import counted
 
@@ -22,7 +23,7 @@ _HALF = 0.4
 
 @style.styled
 def violin(
-    results: xr.Dataset,
+    results: xr.Dataset | Analysis,
     regions: Iterable[Region] | None = None,
     bins: Sequence[tuple[float, float]] = DEFAULT_BINS,
     variable: str = "shear_modulus_magnitude",
@@ -58,6 +59,8 @@ def violin(
     ------
     InvalidInput
     """
+    analysis = analysis_of(results, direction)
+    results = analysis.results
     shown = regions_of(results, regions)
     width = style.width_of(figure, width)
     columns = len(bins) if width > 1.5 * style.COLUMN else 1
@@ -71,7 +74,7 @@ def violin(
         simulated=is_simulated(results),
         sharex=True,
     )
-    made = violins(results, shown, bins, variable, direction)
+    made = violins(analysis, shown, bins, variable)
     for number, ax in enumerate(axes):
         of_bin = made[number :: len(bins)]
         _panel(ax, of_bin)

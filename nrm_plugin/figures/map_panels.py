@@ -20,7 +20,7 @@ from nrm_plugin.figures import style
 from nrm_plugin.figures.panels import is_simulated
 from nrm_plugin.figures.quantities import NANO, Scale, axis_label, length_scale, scale
 from nrm_plugin.statistics.maps import Map, map_of
-from nrm_plugin.statistics.selection import LEFT_OUT, one_direction
+from nrm_plugin.statistics.selection import LEFT_OUT, Analysis, analysis_of, one_direction
 from nrm_plugin.text import counted
 from nrm_plugin.variables import BIT, FLAGS
 
@@ -37,7 +37,7 @@ _CLASSES = (
 
 @style.styled
 def map(
-    results: xr.Dataset,
+    results: xr.Dataset | Analysis,
     what: str = "shear_modulus_magnitude",
     depth: float | None = DEPTH,
     *,
@@ -71,13 +71,15 @@ def map(
     """
     if what == "quality":
         raise InvalidInput("the map of the quality is drawn by the figure quality")
+    analysis = analysis_of(results, direction)
+    results = analysis.results
     last = float(results["depth"].values[-1])
     if depth is not None and not 0.0 <= depth <= last:
         raise InvalidInput(
             f"a map at a depth of {depth * NANO:.4g} nm: the results reach from 0 to "
             f"{last * NANO:.4g} nm"
         )
-    mapped = map_of(results, what, depth, direction)
+    mapped = map_of(analysis, what, depth)
     width = style.width_of(figure, width)
     ax = style.one(ax, width, height_of(mapped, width), figure)
     values = np.asarray(mapped.values, np.float64)

@@ -6,6 +6,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from nrm_plugin import __version__, files
@@ -18,6 +21,8 @@ KINDS: dict[str, dict[str, Any]] = {
     ".svg": {"Creator": f"nrm-plugin {__version__}", "Date": None},
     ".pdf": {"Creator": f"nrm-plugin {__version__}", "CreationDate": None},
 }
+
+_CANVASES = {".png": FigureCanvasAgg, ".svg": FigureCanvasSVG, ".pdf": FigureCanvasPdf}
 
 
 @style.styled
@@ -62,4 +67,16 @@ def save(
     whole = figure if isinstance(figure, Figure) else figure.figure.figure
     about = KINDS[kind] | ({"Title": title} if title else {})
     with files.replacing(path, overwrite=overwrite) as part:
-        whole.savefig(part, format=kind.removeprefix("."), dpi=dpi, metadata=about)
+        _draw(whole, kind, part, dpi, about)
+
+
+def _draw(figure: Figure, kind: str, path: Path, dpi: float, about: dict[str, Any]) -> None:
+    """Lay a figure out and draw it once; `Figure.savefig` draws it once more for its layout."""
+    canvas, shown_dpi = figure.canvas, figure.dpi
+    printer: Any = _CANVASES[kind](figure)  # which is the figure's canvas from now on
+    try:
+        figure.dpi = dpi
+        getattr(printer, f"print_{kind.removeprefix('.')}")(path, metadata=about)
+    finally:
+        figure.dpi = shown_dpi
+        figure.set_canvas(canvas)

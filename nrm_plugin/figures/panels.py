@@ -10,12 +10,15 @@ import xarray as xr
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
 from nrm_plugin.statistics.regions import Region, regions
-from nrm_plugin.statistics.selection import LEFT_OUT, column, one_direction, select
+from nrm_plugin.statistics.selection import LEFT_OUT, Analysis, analysis_of, column, select
 from nrm_plugin.statistics.thickness import thickness
 from nrm_plugin.text import counted
 
 #: Profiles are shown at least as far as the first; the end is a multiple of the second (m).
 _LEAST, _ROUND = 20e-9, 5e-9
+
+#: Curves from which that is found.
+_ENOUGH = 2048
 
 #: Of all curves together, where there are no potentials.
 ALL = "all curves"
@@ -35,15 +38,21 @@ def everything(results: xr.Dataset) -> Region:
     return Region(ALL, float("nan"), float("nan"), np.arange(results.sizes["curve"]))
 
 
-def far(results: xr.Dataset, direction: str | None = None) -> float:
+def far(results: xr.Dataset | Analysis, direction: str | None = None) -> float:
     """Distance in m as far as profiles are worth seeing: half as much again as the interphase.
 
-    Farther out there is noise alone, and it would take most of the room.
+    Farther out there is noise alone, and it would take most of the room. Of many curves, some that
+    are spread evenly tell it.
     """
-    results = one_direction(results, direction)
+    analysis = analysis_of(results, direction)
+    return analysis.once("far", lambda: _far(analysis.results))
+
+
+def _far(results: xr.Dataset) -> float:
     last = float(results["depth"].values[-1])
+    some = slice(None, None, max(1, results.sizes["curve"] // _ENOUGH))
     try:
-        onsets = thickness(results)["thickness"].values
+        onsets = thickness(results.isel(curve=some))["thickness"].values
     except InvalidInput:
         return last
     onsets = onsets[np.isfinite(onsets)]

@@ -27,7 +27,7 @@ from nrm_plugin.report.elements import (
 )
 from nrm_plugin.report.pictures import Picture, panels, picture
 from nrm_plugin.statistics import Regions, trend
-from nrm_plugin.statistics.selection import column, select
+from nrm_plugin.statistics.selection import Analysis, column, select
 from nrm_plugin.text import counted
 
 _NO_LATERAL = (
@@ -48,7 +48,7 @@ _NO_POTENTIAL = (
 
 
 def potential_section(
-    results: xr.Dataset,
+    analysis: Analysis,
     found: Regions,
     thickness: xr.Dataset | None,
     rows: Sequence[Mapping[str, Any]],
@@ -56,6 +56,7 @@ def potential_section(
     curves: CurveSet | None,
 ) -> Section:
     """Figure 4 and its tables; all curves as one where there is no potential."""
+    results = analysis.results
     potential = has_potential(results)
     title = "Results by potential" if potential else "Results"
     section = Section(title=title, anchor="results")
@@ -67,7 +68,7 @@ def potential_section(
             section.pictures.append(_voltammogram(results, found, trace))
         section.tables.append(regional.thickness_table(results, found, None))
         return section
-    section.pictures += _main(results, found, trace, potential)
+    section.pictures += _main(analysis, found, trace, potential)
     numbers = Part(
         title="Numbers",
         download=regional.as_download(rows),
@@ -78,8 +79,8 @@ def potential_section(
     )
     section.parts = [
         numbers,
-        _more_profiles(results, found),
-        _more_densities(results, found),
+        _more_profiles(analysis, found),
+        _more_densities(analysis, found),
         _single(results, curves),
     ]
     return section
@@ -129,7 +130,7 @@ def _voltammogram(results: xr.Dataset, found: Regions, trace: Any) -> Picture:
     )
 
 
-def _main(results: xr.Dataset, found: Regions, trace: Any, potential: bool) -> list[Picture]:
+def _main(analysis: Analysis, found: Regions, trace: Any, potential: bool) -> list[Picture]:
     """Figure 4, or its panels where there is no potential."""
     profiles = (
         "Mean in-phase derivative of the lateral force, Re dF/dz, with the 95 % interval of "
@@ -146,7 +147,7 @@ def _main(results: xr.Dataset, found: Regions, trace: Any, potential: bool) -> l
     if potential:
         return [
             picture(
-                lambda: figures.figure4(results, found, trace=trace),
+                lambda: figures.figure4(analysis, found, trace=trace),
                 f"(a) {_PASS[trace is not None]}, with the regions. "
                 f"(b) {profiles}. (c) {density}. (d) {violin}.",
                 "Four rows of panels by region of the electrode potential: potential, mean "
@@ -156,28 +157,29 @@ def _main(results: xr.Dataset, found: Regions, trace: Any, potential: bool) -> l
         ]
     return [
         picture(
-            lambda: figures.profiles(results, found),
+            lambda: figures.profiles(analysis, found),
             f"{profiles}.",
             "Mean profile of all curves with its interval.",
         ),
         picture(
-            lambda: figures.density(results, found, width=figures.COLUMN),
+            lambda: figures.density(analysis, found, width=figures.COLUMN),
             f"{density}.",
             "Density of the shear modulus over depth, all curves.",
         ),
         picture(
-            lambda: figures.violin(results, found),
+            lambda: figures.violin(analysis, found),
             f"{violin}.",
             "Violins of the shear modulus in bins of depth, all curves.",
         ),
     ]
 
 
-def _more_profiles(results: xr.Dataset, found: Regions) -> Part:
+def _more_profiles(analysis: Analysis, found: Regions) -> Part:
+    results = analysis.results
     names = ["force_gradient_quadrature", "storage_modulus", "loss_modulus"]
     if "viscosity" in results and np.isfinite(results["viscosity"].values).any():
         names.append("viscosity")
-    draws = [partial(_profile, results, found, name) for name in names]
+    draws = [partial(_profile, analysis, found, name) for name in names]
     one = picture(
         lambda: panels(draws, 2, 0.062, figures.PAGE),
         "Means with their 95 % intervals: out-of-phase derivative of the lateral force, storage "
@@ -187,14 +189,14 @@ def _more_profiles(results: xr.Dataset, found: Regions) -> Part:
     return Part(title="Loss, moduli and viscosity", pictures=[one])
 
 
-def _profile(results: xr.Dataset, found: Regions, name: str, ax: Any) -> None:
-    figures.profiles(results, found, name, ax=ax)
+def _profile(analysis: Analysis, found: Regions, name: str, ax: Any) -> None:
+    figures.profiles(analysis, found, name, ax=ax)
 
 
-def _more_densities(results: xr.Dataset, found: Regions) -> Part:
+def _more_densities(analysis: Analysis, found: Regions) -> Part:
     width = figures.PAGE if len(found) > 1 else figures.COLUMN
     one = picture(
-        lambda: figures.density(results, found, conditional=True, log=True, width=width),
+        lambda: figures.density(analysis, found, conditional=True, log=True, width=width),
         "Density of |G*| at each distance (its integral over the modulus is 1 everywhere), on a "
         "logarithmic scale: small populations far from the electrode show here.",
         "Conditional densities of the logarithm of the shear modulus over depth, one panel per "
@@ -232,8 +234,9 @@ def _single(results: xr.Dataset, curves: CurveSet | None) -> Part:
     return Part(title="Single curves", pictures=shown)
 
 
-def sample_section(results: xr.Dataset, curves: CurveSet | None) -> Section:
+def sample_section(analysis: Analysis, curves: CurveSet | None) -> Section:
     """Maps, topography, and what repeated ramps do."""
+    results = analysis.results
     section = Section(title="Over the sample", anchor="sample")
     x, y = column(results, "x"), column(results, "y")
     if x is None or y is None or not np.isfinite(np.asarray(x) + np.asarray(y)).any():
@@ -252,14 +255,14 @@ def sample_section(results: xr.Dataset, curves: CurveSet | None) -> Section:
         if lateral:
             section.pictures += [
                 picture(
-                    partial(figures.map, results, depth=depth),
+                    partial(figures.map, analysis, depth=depth),
                     f"|G*| at {depth * 1e9:.3g} nm from the electrode.",
                     "Map of the shear modulus at a fixed distance from the electrode.",
                 )
                 for depth in (figures.DEPTH, 2.0 * figures.DEPTH)
             ] + [
                 picture(
-                    lambda: figures.map(results, "thickness"),
+                    lambda: figures.map(analysis, "thickness"),
                     "Distance from the electrode at which the interphase is first felt.",
                     "Map of the thickness.",
                 ),
@@ -272,13 +275,13 @@ def sample_section(results: xr.Dataset, curves: CurveSet | None) -> Section:
                     "Map of heights recorded with the curves.",
                 )
             )
-    section.parts = [_repeats(results)]
+    section.parts = [_repeats(analysis)]
     return section
 
 
-def _repeats(results: xr.Dataset) -> Part:
+def _repeats(analysis: Analysis) -> Part:
     title = "Repeated ramps at one place"
-    if "storage_modulus" not in results:
+    if "storage_modulus" not in analysis.results:
         return missing(title, "Without moduli there is no trend to look for.")
     rows, notes = [], []
     for name, shown, factor, unit in (
@@ -287,7 +290,7 @@ def _repeats(results: xr.Dataset) -> Part:
         ("contact_height", "height of the solid contact", 1e9, "nm"),
     ):
         try:
-            result = trend(results, name)
+            result = trend(analysis, name)
         except NrmError as error:
             notes.append(f"{shown}: {error}.")
             continue

@@ -41,7 +41,7 @@ from nrm_plugin.report.facts import experiment_section, provenance_section, text
 from nrm_plugin.report.quality import Quality, quality_of, quality_section
 from nrm_plugin.report.uncertainty import Systematic, compare, errors_section, systematic
 from nrm_plugin.statistics import DEFAULT_EDGES, Regions, region_thickness, summary
-from nrm_plugin.statistics.selection import column, one_direction
+from nrm_plugin.statistics.selection import Analysis, column
 from nrm_plugin.text import counted, significant
 
 _NO_CURVES = (
@@ -183,23 +183,24 @@ def _report(
     log: Log | None,
     file: str | PathLike[str] | None,
 ) -> Report:
-    shown = one_direction(results)
+    analysis = Analysis(results)
+    shown = analysis.results
     regions = regional.regions_or_all(shown, edges)
     quality = quality_of(results)
     judged = conditions(results, curves)
     common = systematic(results)
     lateral = "storage_modulus" in shown
-    rows = summary(shown, regions) if lateral else []
-    thickness = region_thickness(shown, regions) if lateral else None
+    rows = summary(analysis, regions) if lateral else []
+    thickness = region_thickness(analysis, regions) if lateral else None
     thicknesses = _thicknesses(regions, thickness)
-    compared = compare(shown, regions, thicknesses)
+    compared = compare(analysis, regions, thicknesses)
     trace = _trace(shown, curves, log)
     sections = [
         experiment_section(results),
         conditions_section(judged),
         quality_section(shown, quality, curves, _NO_CURVES),
-        findings.potential_section(shown, regions, thickness, rows, trace, curves),
-        findings.sample_section(shown, curves),
+        findings.potential_section(analysis, regions, thickness, rows, trace, curves),
+        findings.sample_section(analysis, curves),
         errors_section(shown, common, compared, regions),
         provenance_section(results, _file_and_hash(file)),
     ]

@@ -26,6 +26,7 @@ from nrm_plugin.report.elements import (
 )
 from nrm_plugin.report.facts import Facts, facts_of, recipe_of
 from nrm_plugin.statistics import DEFAULT_BINS, Region, Regions, mean_profile
+from nrm_plugin.statistics.selection import Analysis, analysis_of
 from nrm_plugin.text import significant
 
 #: Calibrations in which E* is linear, or nearly so.
@@ -139,7 +140,7 @@ class Comparison:
 
 
 def compare(
-    results: xr.Dataset,
+    results: xr.Dataset | Analysis,
     regions: Iterable[Region],
     thicknesses: Mapping[str, float],
     bins: Iterable[tuple[float, float]] = DEFAULT_BINS,
@@ -161,6 +162,8 @@ def compare(
     Comparison or None
         None without moduli.
     """
+    analysis = analysis_of(results)
+    results = analysis.results
     if "storage_modulus" not in results or "shape_factor" not in results:
         return None
     shown = [region for region in regions if len(region.curves)]
@@ -176,7 +179,7 @@ def compare(
     if computed:
         choices.append(Choice("computed for tip and layer", computed))
     table = [
-        _moduli(results, region, depth, used, choices, low, high)
+        _moduli(analysis, region, depth, used, choices, low, high)
         for region in shown
         for low, high in bins
     ]
@@ -185,7 +188,7 @@ def compare(
 
 
 def _moduli(
-    results: xr.Dataset,
+    analysis: Analysis,
     region: Region,
     depth: FloatArray,
     used: FloatArray,
@@ -193,7 +196,7 @@ def _moduli(
     low: float,
     high: float,
 ) -> Moduli:
-    mean = mean_profile(results, "storage_modulus", region.curves)["mean"].values
+    mean = mean_profile(analysis, "storage_modulus", region.curves)["mean"].values
     inside = (depth >= low) & (depth < high)
     none = np.full(len(depth), np.nan)
     factors = np.array([choice.values.get(region.label, none)[inside] for choice in choices])

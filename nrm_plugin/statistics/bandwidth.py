@@ -11,6 +11,9 @@ from nrm_plugin.columns import AnyArray, FloatArray
 #: Stages of the plug-in rule (Botev et al. recommend 5 or more).
 _STAGES = 7
 
+#: The exponential of minus this number is nothing.
+_VANISHED = 700.0
+
 #: Cells of the grid on which the rule is solved.
 CELLS = 1024
 
@@ -43,12 +46,13 @@ def plug_in(counts: AnyArray, cell: float, n: float) -> float:
     size = len(counts)
     square = (dct(counts / total)[1:] / 2.0) ** 2
     k2 = np.arange(1, size, dtype=np.float64) ** 2
+    powers = [k2**order * square for order in range(_STAGES + 1)]
 
     def derivative(order: int, time: float) -> float:
         """Squared norm of a derivative of the density smoothed for `time`."""
-        return float(
-            2.0 * np.pi ** (2 * order) * np.sum(k2**order * square * np.exp(-k2 * np.pi**2 * time))
-        )
+        some = k2[: np.searchsorted(k2, _VANISHED / (np.pi**2 * time))]
+        decay = np.exp(-some * np.pi**2 * time)
+        return float(2.0 * np.pi ** (2 * order) * np.sum(powers[order][: len(some)] * decay))
 
     def miss(time: float) -> float:
         norm = derivative(_STAGES, time)

@@ -22,8 +22,11 @@ from nrm_plugin.statistics.bandwidth import (
 )
 from nrm_plugin.statistics.selection import (
     LEFT_OUT,
+    Analysis,
+    ProfileVariable,
+    analysis_of,
+    blocks,
     half_width,
-    one_direction,
     profile_variable,
     select,
 )
@@ -46,8 +49,8 @@ _MARGIN = 5.0
 #: Bandwidths below this many fine cells are as good as this one.
 _NARROWEST = 0.8
 
-#: Parts of a kernel below this one of its peak are nothing.
-_NOTHING = 1e-7
+#: Parts of a kernel below this one of its peak are nothing; no exponent is smaller.
+_NOTHING, _FAR = 1e-7, -40.0
 
 #: Values from which range and bandwidth are found.
 _ENOUGH = 100_000
@@ -103,7 +106,7 @@ class Density:
 
 
 def density(
-    results: xr.Dataset,
+    results: xr.Dataset | Analysis,
     curves: Sequence[int] | AnyArray | None = None,
     variable: str = "shear_modulus_magnitude",
     *,
@@ -155,7 +158,7 @@ def density(
         For an unknown variable, curve or flag, a size or bandwidth that is none, or the logarithm
         of a variable that can be negative.
     """
-    results = one_direction(results, direction)
+    results = analysis_of(results, direction).results
     chosen = profile_variable(results, variable)
     if log and not chosen.magnitude:
         raise InvalidInput(f"{variable} can be negative and has no logarithm: take a magnitude")
@@ -163,26 +166,22 @@ def density(
     numbers, left_out = select(results, curves, quality)
     messages = [f"{left_out} curves are left out for their flags"] if left_out else []
     depth = np.asarray(results["depth"].values, np.float64)
-    values = chosen.sizes(results, numbers)
-    noise = chosen.noise(results, numbers)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        weak = (values if chosen.magnitude else np.abs(values)) < WEAK * noise
-        values = np.log10(values) if log else values
-    finite = np.isfinite(values)
-    if not finite.any():
+    read = _read(results, chosen, numbers, log)
+    values, weak, first, last = read.values, read.weak, read.first, read.last
+    n = int(read.count.sum())
+    if not n:
         messages.append("there are no values")
     step = float(np.diff(depth).min()) if len(depth) > 1 else 1e-9
     if bandwidth is None:
-        bandwidth = _bandwidths(values, finite, weak, depth, step, half_width(results))
+        bandwidth = _bandwidths(read, depth, step, half_width(results))
     bounded = chosen.magnitude and not log and reflect
-    low, high = _range(_some(values, finite), bandwidth[1], bounded)
-    first, last = _ends(finite)
+    low, high = _range(_some(values), bandwidth[1], bounded)
     edges = depth[0] - step / 2, depth[-1] + step / 2
-    if finite.any():
+    if n:
         edges = depth[first.min()] - step / 2, depth[last.max()] + step / 2
     grid = _centres(*edges, size[0])
     value = _centres(low, high, size[1])
-    both = np.zeros((2, *size))  # all values, and those that are weak
+    both = np.zeros((2, size[0], size[1] * _FINE))  # all values, and those that are weak
     cell = (high - low) / (size[1] * _FINE)
     sigma = without_binning(max(bandwidth[1], _NARROWEST * cell), cell)
     pairs = np.unique((first * len(depth) + last)[last >= first])
@@ -192,11 +191,15 @@ def density(
         kernel = _kernel(
             grid, depth[part], bandwidth[0], depth[a] - step / 2, depth[b] + step / 2, reflect
         )
-        tables = _over_value(values[some, part], weak[some, part], low, cell, sigma, size[1])
-        for sums, table in zip(both, tables, strict=True):
+        counts = np.zeros((2, b + 1 - a, size[1] * _FINE))
+        for block in blocks(some, b + 1 - a):
+            rows = some[block]
+            counts += linear_counts(
+                values[rows, part], low, cell, counts.shape[2], weak[rows, part]
+            )
+        for sums, table in zip(both, counts, strict=True):
             sums += kernel @ table
-    total, weak_part = both
-    n = int(finite.sum())
+    total, weak_part = smoothed(both, sigma)[:, :, _FINE // 2 :: _FINE]
     scale = max(n, 1) * cell
     with np.errstate(invalid="ignore", divide="ignore"):
         hatched = weak_part > 0.5 * total
@@ -205,8 +208,8 @@ def density(
             margin = total.sum(1, keepdims=True) * (value[1] - value[0])
             scaled = total / np.where(margin > 0, margin, np.nan)
     floor = np.full(len(depth), np.nan)
-    if chosen.magnitude and len(numbers):
-        floor = FLOOR * _quadratic_mean(noise)
+    if chosen.magnitude:
+        floor = FLOOR * np.sqrt(read.noise_square)
     return Density(
         depth=grid,
         value=10.0**value if log else value,
@@ -216,7 +219,7 @@ def density(
         hatched=hatched,
         n=len(numbers),
         n_values=n,
-        n_weak=int((weak & finite).sum()),
+        n_weak=int(read.count.sum() - read.strong.sum()),
         valid=float(np.median(depth[first[last >= first]])) if n else float("nan"),
         unit=chosen.unit,
         meaning=chosen.meaning,
@@ -234,13 +237,59 @@ def _check(size: tuple[int, int], bandwidth: tuple[float, float] | None) -> None
         raise InvalidInput("a bandwidth is (depth in m, value), both positive")
 
 
-def _quadratic_mean(noise: FloatArray) -> FloatArray:
-    """Root mean square over the curves, nan where there are none."""
-    if np.isfinite(noise).all():
-        return np.asarray(np.sqrt(np.einsum("ij,ij->j", noise, noise) / len(noise)))
-    finite = np.isfinite(noise)
+@dataclass(frozen=True, kw_only=True)
+class _Values:
+    """Values of curves, and what is told by looking at them once.
+
+    Attributes
+    ----------
+    values, weak : (n, m) arrays
+        Values, or their logarithms; whether they are below 3 times their noise.
+    first, last : (n,) arrays of int
+        First and last depth with a value; first after last where there is none.
+    count, strong : (m,) arrays of int
+        Values, and how many of them are not weak.
+    noise_square : (m,) array
+        Mean squared noise, nan where there is none.
+    """
+
+    values: FloatArray
+    weak: NDArray[np.bool_]
+    first: IntArray
+    last: IntArray
+    count: IntArray
+    strong: IntArray
+    noise_square: FloatArray
+
+
+def _read(results: xr.Dataset, chosen: ProfileVariable, curves: IntArray, log: bool) -> _Values:
+    """Read values and noise, some curves at a time."""
+    n, m = len(curves), results.sizes["depth"]
+    values, weak = np.empty((n, m)), np.empty((n, m), bool)
+    first, last = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    count, strong, noisy, square = (np.zeros(m, kind) for kind in (int, int, int, float))
+    for some in blocks(curves, m):
+        sizes, noise = (read(results, curves[some]) for read in (chosen.sizes, chosen.noise))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            weak[some] = (sizes if chosen.magnitude else np.abs(sizes)) < WEAK * noise
+            values[some] = np.log10(sizes) if log else sizes
+        finite = np.isfinite(values[some])
+        first[some], last[some] = _ends(finite)
+        count += finite.sum(0)
+        strong += (finite & ~weak[some]).sum(0)
+        known = np.isfinite(noise)
+        noisy += known.sum(0)
+        square += np.square(np.where(known, noise, 0.0)).sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.sqrt(np.where(finite, noise**2, 0.0).sum(0) / finite.sum(0)))
+        return _Values(
+            values=values,
+            weak=weak,
+            first=first,
+            last=last,
+            count=count,
+            strong=strong,
+            noise_square=square / noisy,
+        )
 
 
 def _centres(low: float, high: float, count: int) -> FloatArray:
@@ -254,10 +303,13 @@ def _ends(finite: NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
     return first, np.where(finite.any(1), last, first - 1)
 
 
-def _some(values: FloatArray, finite: NDArray[np.bool_]) -> FloatArray:
-    """Values of so many curves that one sees how they are spread."""
+def _some(values: FloatArray, besides: AnyArray | None = None) -> FloatArray:
+    """Values of so many curves that one sees how they are spread, without some of them."""
     every = max(1, values.size // _ENOUGH)
-    return np.asarray(values[::every][finite[::every]])
+    shown = np.isfinite(values[::every])
+    if besides is not None:
+        shown &= ~besides[::every]
+    return np.asarray(values[::every][shown])
 
 
 def _range(values: FloatArray, bandwidth: float, bounded: bool) -> tuple[float, float]:
@@ -270,39 +322,25 @@ def _range(values: FloatArray, bandwidth: float, bounded: bool) -> tuple[float, 
 
 
 def _bandwidths(
-    values: FloatArray,
-    finite: NDArray[np.bool_],
-    weak: NDArray[np.bool_],
-    depth: FloatArray,
-    step: float,
-    window: float,
+    read: _Values, depth: FloatArray, step: float, window: float
 ) -> tuple[float, float]:
     """Plug-in bandwidths in depth and value, see `density`."""
-    if not finite.any():
+    if not read.count.any():
         return step, 1.0
-    strong = (finite & ~weak).sum(0)
-    per_curve = step * finite.sum() / len(finite) / (2.0 * window)
-    n = len(finite) * max(per_curve, 1.0)
+    curves = len(read.values)
+    per_curve = step * read.count.sum() / curves / (2.0 * window)
+    n = curves * max(per_curve, 1.0)
     to_plane = n ** (1.0 / 5.0 - 1.0 / 6.0)
-    in_depth = plug_in(strong, step, n) * to_plane
+    in_depth = plug_in(read.strong, step, n) * to_plane
     in_depth = window if not np.isfinite(in_depth) else in_depth
     # Noise far from the electrode is narrow: a bandwidth made for it leaves stripes elsewhere.
-    telling = finite & ~weak if 2 * strong.sum() > len(finite) else finite
-    some = _some(values, telling)
+    some = _some(read.values, read.weak if 2 * read.strong.sum() > curves else None)
     low, high = np.quantile(some, [_BEYOND, 1.0 - _BEYOND])
     cell = (high - low) / CELLS
     if cell <= 0.0:  # all the same
         return float(np.clip(in_depth, step, max(window, step))), float(abs(high) * 0.01 or 1.0)
     in_value = plug_in_of(some, low, high, n) * to_plane
     return float(np.clip(in_depth, step, max(window, step))), max(in_value, cell)
-
-
-def _over_value(
-    values: FloatArray, weak: NDArray[np.bool_], low: float, cell: float, sigma: float, size: int
-) -> FloatArray:
-    """Sums of kernels in the value at every depth, on the grid of values: all, and the weak."""
-    counts = linear_counts(values, low, cell, size * _FINE, weak)
-    return smoothed(counts, sigma)[:, :, _FINE // 2 :: _FINE]
 
 
 def _kernel(
@@ -315,7 +353,9 @@ def _kernel(
     norm = bandwidth * np.sqrt(2.0 * np.pi)
 
     def gaussian(centre: FloatArray) -> FloatArray:
-        return np.asarray(np.exp(-0.5 * ((grid[:, None] - centre) / bandwidth) ** 2) / norm)
+        away = (grid[:, None] - centre) / bandwidth
+        # Far smaller numbers than those that are kept would be slow to compute.
+        return np.asarray(np.exp(np.maximum(-0.5 * away**2, _FAR)) / norm)
 
     def narrow(kernel: FloatArray) -> csr_array:
         """Without what is far away: few products, and none that would wake all processors."""

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
-from nrm_plugin.statistics.selection import ProfileVariable, half_width
+from nrm_plugin.statistics.selection import ProfileVariable, blocks, half_width
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +41,13 @@ class DepthBin:
 
 def first_depth(results: xr.Dataset, chosen: ProfileVariable, curves: IntArray) -> float:
     """Depth in m from which on most curves have values; nan without any."""
-    finite = np.isfinite(chosen.sizes(results, curves))
-    some = finite.any(1)
-    if not some.any():
-        return float("nan")
-    return float(np.median(results["depth"].values[finite[some].argmax(1)]))
+    depth = results["depth"].values
+    first = []
+    for some in blocks(curves, len(depth)):
+        finite = np.isfinite(chosen.sizes(results, curves[some]))
+        first.append(depth[finite.argmax(1)[finite.any(1)]])
+    known = np.concatenate(first) if first else np.empty(0)
+    return float(np.median(known)) if len(known) else float("nan")
 
 
 def bins_of(
@@ -69,29 +71,33 @@ def bins_of(
         From `first_depth`: what lies below is no part of a bin.
     """
     depth = np.asarray(results["depth"].values, np.float64)
-    values, noise = chosen.values(results, curves), chosen.noise(results, curves)
     window = half_width(results)
-    means = []
-    for low, high in bins:
-        low = max(low, valid) if valid < high else low
-        inside = (depth >= low * (1 - 1e-9)) & (depth < high * (1 - 1e-9))
-        finite = np.isfinite(values[:, inside])
-        enough = finite.any(1) & (2 * finite.sum(1) >= inside.sum())
-        part, finite = values[enough][:, inside], finite[enough]
-        mean = np.where(finite, part, 0.0).sum(1) / np.maximum(finite.sum(1), 1)
-        error = np.where(finite, noise[enough][:, inside], np.nan)
-        means.append(
-            DepthBin(
-                low=low,
-                high=high,
-                label=f"{low * 1e9:.3g}-{high * 1e9:.3g} nm",
-                curves=curves[enough],
-                values=mean,
-                noise=noise_of_mean(error, depth[inside], window),
-                too_few_depths=int((~enough).sum()),
-            )
+    bins = [(max(low, valid) if valid < high else low, high) for low, high in bins]
+    insides = [(depth >= low * (1 - 1e-9)) & (depth < high * (1 - 1e-9)) for low, high in bins]
+    enough = np.zeros((len(bins), len(curves)), bool)
+    means = np.zeros((len(bins), len(curves)), complex if chosen.magnitude else float)
+    errors = np.zeros((len(bins), len(curves)))
+    for some in blocks(curves, len(depth)):
+        values, noise = (read(results, curves[some]) for read in (chosen.values, chosen.noise))
+        for number, inside in enumerate(insides):
+            finite = np.isfinite(values[:, inside])
+            enough[number, some] = finite.any(1) & (2 * finite.sum(1) >= inside.sum())
+            total = np.where(finite, values[:, inside], 0.0).sum(1)
+            means[number, some] = total / np.maximum(finite.sum(1), 1)
+            error = np.where(finite, noise[:, inside], np.nan)
+            errors[number, some] = noise_of_mean(error, depth[inside], window)
+    return [
+        DepthBin(
+            low=low,
+            high=high,
+            label=f"{low * 1e9:.3g}-{high * 1e9:.3g} nm",
+            curves=curves[kept],
+            values=mean[kept],
+            noise=error[kept],
+            too_few_depths=int((~kept).sum()),
         )
-    return means
+        for (low, high), kept, mean, error in zip(bins, enough, means, errors, strict=True)
+    ]
 
 
 def window_correlation(distance: FloatArray, half_width: float) -> FloatArray:

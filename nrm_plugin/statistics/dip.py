@@ -68,13 +68,14 @@ def dip(values: FloatArray) -> float:
 
 def _hull(x: FloatArray, y: FloatArray) -> IntArray:
     """Points where the greatest convex minorant of rising x touches."""
-    hull: list[int] = []
-    xs, ys = x.tolist(), y.tolist()
-    for i in range(len(xs)):
-        while len(hull) > 1:
-            a, b = hull[-2], hull[-1]
-            if (ys[b] - ys[a]) * (xs[i] - xs[a]) < (ys[i] - ys[a]) * (xs[b] - xs[a]):
-                break
-            hull.pop()
-        hull.append(i)
-    return np.array(hull)
+    hull = np.arange(len(x))
+    while len(hull) > 2:
+        # What lies on or above the line between its two neighbours is no corner.
+        xs, ys = x[hull], y[hull]
+        below = (ys[1:-1] - ys[:-2]) * (xs[2:] - xs[:-2]) < (ys[2:] - ys[:-2]) * (
+            xs[1:-1] - xs[:-2]
+        )
+        if below.all():
+            break
+        hull = hull[np.concatenate([[True], below, [True]])]
+    return hull

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -14,7 +14,7 @@ from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.statistics.correlation import Lags, lags, pair_correlation
 from nrm_plugin.statistics.repeats import per_place, places, positions, times
-from nrm_plugin.statistics.selection import column
+from nrm_plugin.statistics.selection import Analysis, analysis_of, column
 
 #: Below this effective number an interval deserves a warning.
 FEW = 10.0
@@ -24,6 +24,9 @@ INTERVALS = ("effective", "naive")
 
 #: Powers of the potential that are taken out before scatter and correlation are looked at.
 _TREND = 3
+
+#: Columns that are looked at together: copies in double precision are made of no more.
+_TOGETHER = 16
 
 #: Places per power of the potential, at least.
 _PLACES_PER_POWER = 10
@@ -56,8 +59,15 @@ class Sampling:
         return int(self.place.max(initial=-1)) + 1
 
 
-def sampling(results: xr.Dataset, curves: IntArray) -> Sampling:
+def sampling(results: xr.Dataset | Analysis, curves: IntArray) -> Sampling:
     """Find out how curves sample the surface and the time."""
+    analysis = analysis_of(results)
+    return analysis.once(
+        ("sampling", curves.tobytes()), lambda: _sampling(analysis.results, curves)
+    )
+
+
+def _sampling(results: xr.Dataset, curves: IntArray) -> Sampling:
     place = places(results, curves)
     one_place = len(curves) > 1 and not place.any()
     if one_place:
@@ -107,6 +117,11 @@ class Mean:
     n_places: IntArray
     n_effective: FloatArray
 
+    def divided_by(self, divisor: float) -> Mean:
+        """Mean of values that are smaller by this factor."""
+        scaled = {name: getattr(self, name) / divisor for name in ("mean", "stderr", "low", "high")}
+        return replace(self, **scaled)
+
 
 def mean_interval(
     values: AnyArray,
@@ -150,24 +165,41 @@ def mean_interval(
         raise InvalidInput(f"there is no interval {interval!r}: {', '.join(INTERVALS)}")
     if not 0.0 < level < 1.0:
         raise InvalidInput("the level of an interval lies between 0 and 1, as 0.95")
-    n = np.isfinite(values).sum(0)
+    m = values.shape[1]
+    double = np.result_type(values.dtype, np.float64)
+    n, count, mean, square = np.zeros(m, int), np.zeros(m, int), np.zeros(m, double), np.zeros(m)
     naive = interval == "naive"
-    units = values if naive else per_place(values, sample.place)
-    finite = np.isfinite(units)
-    count = finite.sum(0)
+    trend = sample.trend[:, :0] if naive else sample.trend
+    compared = np.zeros(m, bool)  # columns in which the correlation is found
+    if not naive and sample.pairs and m:
+        compared[:: max(every, 1)] = compared[-1] = True
+    correlation = np.zeros(m)
+    for first in range(0, m, _TOGETHER):
+        at = slice(first, first + _TOGETHER)
+        units = np.asarray(values[:, at], double)
+        n[at] = np.isfinite(units).sum(0)
+        units = units if naive else per_place(units, sample.place)
+        finite = np.isfinite(units)
+        count[at] = finite.sum(0)
+        compared[at] &= count[at] >= 8
+        mean[at], around = _around(units, finite)
+        left = _without_trend(around, finite, trend)
+        square[at] = np.einsum("ij,ij->j", left, left)
+        some = compared[at]
+        part = np.where(finite[:, some], left[:, some], np.nan)
+        if some.any():
+            correlations = [pair_correlation(part, one) for one in sample.pairs]
+            correlation[at][some] = np.max(correlations, axis=0)
+    together = np.zeros(m)
+    if compared.any():
+        # One column alone is a rough estimate; its neighbours see the same places.
+        smooth = median_filter(correlation[compared], neighbours, mode="nearest")
+        together = np.interp(np.arange(m), np.flatnonzero(compared), smooth)
+    powers = trend.shape[1]
+    size = np.abs(mean)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(finite, units, 0.0).sum(0) / count
-        around = units - mean
-        size = np.abs(mean)
-        if np.iscomplexobj(values):
-            around = np.real(around * np.conj(mean) / np.where(size > 0, size, 1.0))
-        left, powers = (around, 0) if naive else _without_trend(around, finite, sample.trend)
-        together = np.zeros(values.shape[1])
-        if not naive:
-            together = _together(left, finite, sample.pairs, every, neighbours)
         freedom = count - 1 - powers
-        scatter = np.where(finite, left, 0.0)
-        variance = np.einsum("ij,ij->j", scatter, scatter) / np.where(freedom > 0, freedom, np.nan)
+        variance = square / np.where(freedom > 0, freedom, np.nan)
         effective = 1.0 / (1.0 / count + together * (count - 1) / count)
         stderr = np.sqrt(variance / (1.0 - together) / effective)
         t = stats.t.ppf(0.5 + level / 2.0, np.maximum(effective - 1.0 - powers, 1.0))
@@ -188,40 +220,33 @@ def mean_interval(
     )
 
 
-def _without_trend(
-    around: FloatArray, finite: AnyArray, trend: FloatArray
-) -> tuple[FloatArray, int]:
-    """Residuals of least squares on the trend, and how many functions it has."""
-    powers = trend.shape[1]
-    if not powers:
-        return around, 0
+def _around(units: AnyArray, finite: AnyArray) -> tuple[AnyArray, FloatArray]:
+    """Mean of every column, and what is left; of complex values the part along the mean."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(finite, units, 0.0).sum(0) / finite.sum(0)
+        around = units - mean
+        if np.iscomplexobj(units):
+            size = np.abs(mean)
+            around = np.real(around * np.conj(mean) / np.where(size > 0, size, 1.0))
+    return mean, np.where(finite, around, 0.0)
+
+
+def _without_trend(around: FloatArray, finite: AnyArray, trend: FloatArray) -> FloatArray:
+    """Residuals of least squares on the trend; 0 where there are no values."""
+    powers, m = trend.shape[1], around.shape[1]
+    if not powers or not m:
+        return around
     left = np.array(around)
-    patterns, which = np.unique(finite, axis=1, return_inverse=True)
-    for k in range(patterns.shape[1]):
-        rows, columns = patterns[:, k], np.flatnonzero(which.reshape(-1) == k)
+    # Neighbouring columns mostly have values in the same rows.
+    begin = np.append(0, 1 + np.flatnonzero((finite[:, 1:] != finite[:, :-1]).any(0)))
+    for a, b in zip(begin, np.append(begin[1:], m), strict=True):
+        rows = finite[:, a]
         if rows.sum() <= powers + 1:
             continue
-        basis = np.linalg.qr(trend[rows] - trend[rows].mean(0))[0]
-        y = around[np.ix_(rows, columns)]
-        left[np.ix_(rows, columns)] = y - basis @ (basis.T @ y)
-    return left, powers
-
-
-def _together(
-    left: FloatArray, finite: AnyArray, pairs: tuple[Lags, ...], every: int, neighbours: int
-) -> FloatArray:
-    """Mean correlation between two places, by column: the larger of that in space and time."""
-    m = left.shape[1]
-    together = np.zeros(m)
-    some = np.unique(np.append(np.arange(0, m, max(every, 1)), m - 1)) if m else np.arange(0)
-    some = some[finite[:, some].sum(0) >= 8]
-    if not pairs or not len(some):
-        return together
-    part = np.where(finite[:, some], left[:, some], np.nan)
-    at_some = np.max([pair_correlation(part, one) for one in pairs], axis=0)
-    # One column alone is a rough estimate; its neighbours see the same places.
-    at_some = median_filter(at_some, neighbours, mode="nearest")
-    return np.asarray(np.interp(np.arange(m), some, at_some))
+        centred = np.where(rows[:, None], trend - trend[rows].mean(0), 0.0)
+        basis = np.linalg.qr(centred)[0]
+        left[:, a:b] -= basis @ (basis.T @ around[:, a:b])
+    return left
 
 
 def _rice(

@@ -12,8 +12,9 @@ from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.statistics.selection import (
     LEFT_OUT,
+    Analysis,
+    analysis_of,
     column,
-    one_direction,
     profile_variable,
     select,
     step,
@@ -53,7 +54,7 @@ class Map:
 
 
 def map_of(
-    results: xr.Dataset,
+    results: xr.Dataset | Analysis,
     what: str,
     depth: float | None = None,
     direction: str | None = None,
@@ -82,9 +83,10 @@ def map_of(
     InvalidInput
         For an unknown variable, flag or direction, or a depth that is missing or not there.
     """
-    results = one_direction(results, direction)
+    analysis = analysis_of(results, direction)
+    results = analysis.results
     n = results.sizes["curve"]
-    values, unit, label = _values(results, what, depth)
+    values, unit, label = _values(analysis, what, depth)
     messages: list[str] = []
     meanings: tuple[str, ...] = ()
     if what == "quality":
@@ -124,10 +126,11 @@ def map_of(
     )
 
 
-def _values(results: xr.Dataset, what: str, depth: float | None) -> tuple[AnyArray, str, str]:
+def _values(analysis: Analysis, what: str, depth: float | None) -> tuple[AnyArray, str, str]:
     """Value of every curve, its unit, and what it is."""
+    results = analysis.results
     if what == "thickness":
-        onset = thickness(results)["thickness"]
+        onset = thickness(analysis)["thickness"]
         return onset.values, "m", str(onset.attrs["long_name"])
     if what in results and results[what].dims == ("curve",):
         array = results[what]

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from nrm_plugin.columns import AnyArray, FloatArray
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.statistics.intervals import FEW, Mean, mean_interval, sampling
 from nrm_plugin.statistics.selection import (
     LEFT_OUT,
+    Analysis,
+    analysis_of,
     half_width,
-    one_direction,
     profile_variable,
     select,
     step,
@@ -23,7 +24,7 @@ _NEIGHBOURS = 5
 
 
 def mean_profile(
-    results: xr.Dataset,
+    results: xr.Dataset | Analysis,
     variable: str = "shear_modulus_magnitude",
     curves: Sequence[int] | AnyArray | None = None,
     interval: str = "effective",
@@ -71,13 +72,29 @@ def mean_profile(
     InvalidInput
         For an unknown variable, curve, flag, direction or interval.
     """
-    results = one_direction(results, direction)
+    analysis = analysis_of(results, direction)
+    numbers, left_out = select(analysis.results, curves, quality)
+    return analysis.once(
+        ("mean_profile", variable, interval, level, left_out, numbers.tobytes()),
+        lambda: _mean_profile(analysis, variable, numbers, left_out, interval, level),
+    )
+
+
+def _mean_profile(
+    analysis: Analysis,
+    variable: str,
+    numbers: IntArray,
+    left_out: int,
+    interval: str,
+    level: float,
+) -> xr.Dataset:
+    results = analysis.results
     chosen = profile_variable(results, variable)
-    numbers, left_out = select(results, curves, quality)
-    values = chosen.values(results, numbers)
-    sample = sampling(results, numbers)
+    sample = sampling(analysis, numbers)
     every = max(1, round(half_width(results) / step(results)))
+    values = chosen.stored(results, numbers)
     result = mean_interval(values, sample, interval, level, every, _NEIGHBOURS)
+    result = result.divided_by(chosen.divisor(results))
     depth = results["depth"].values
     messages = warnings(result, depth, len(numbers), left_out, sample.one_place)
     dims = ("depth",)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -16,6 +16,46 @@ from nrm_plugin.vocabulary import nearest
 
 #: Curves with these flags are left out unless asked for.
 LEFT_OUT = ("no_hard_contact", "saturated")
+
+#: Values that are read and looked at together.
+_BLOCK = 1 << 17
+
+T = TypeVar("T")
+
+
+class Analysis:
+    """One direction of results, and what has been computed of it.
+
+    Functions of `nrm_plugin.statistics` and `nrm_plugin.figures` take it in the place of results;
+    what one of them has computed, the next one finds. The report makes one, and a figure with
+    several panels. Results must not be changed in the meantime.
+
+    Attributes
+    ----------
+    results : Dataset
+    """
+
+    def __init__(self, results: xr.Dataset, direction: str | None = None) -> None:
+        self.results = one_direction(results, direction)
+        self._computed: dict[Hashable, Any] = {}
+
+    def once(self, what: Hashable, compute: Callable[[], T]) -> T:
+        """Return what was computed under this name, or compute it."""
+        if what not in self._computed:
+            self._computed[what] = compute()
+        computed: T = self._computed[what]
+        return computed
+
+
+def analysis_of(results: xr.Dataset | Analysis, direction: str | None = None) -> Analysis:
+    """Return the analysis given, or an empty one of results."""
+    return results if isinstance(results, Analysis) else Analysis(results, direction)
+
+
+def blocks(curves: IntArray, depths: int) -> Iterator[slice]:
+    """Parts of some curves, so that no copies of all their profiles are needed."""
+    size = max(1, _BLOCK // max(depths, 1))
+    return (slice(first, first + size) for first in range(0, len(curves), size))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,17 +82,33 @@ class ProfileVariable:
         """Whether it is the magnitude of a complex quantity."""
         return len(self.parts) == 2
 
+    def divisor(self, results: xr.Dataset) -> float:
+        """By what the parts are divided."""
+        return 2.0 * (1.0 + float(results.attrs.get("poisson_ratio", 0.5))) if self.shear else 1.0
+
+    def stored(self, results: xr.Dataset, curves: IntArray) -> AnyArray:
+        """Values of some curves times the divisor, in the precision in which results hold them."""
+        kind = np.result_type(*(results[part].dtype for part in self.parts))
+        kind = np.result_type(kind, np.complex64) if self.magnitude else kind
+        values = np.empty((len(curves), results.sizes["depth"]), kind)
+        for some in blocks(curves, values.shape[1]):
+            parts = self._read(results, curves[some], "")
+            values.real[some] = parts[0]
+            if self.magnitude:
+                values.imag[some] = parts[1]
+        return values
+
     def values(self, results: xr.Dataset, curves: AnyArray) -> AnyArray:
         """Values of some curves, complex for a magnitude."""
         parts = self._read(results, curves, "")
         values = parts[0] + 1j * parts[1] if self.magnitude else parts[0]
-        return np.asarray(values / self._divisor(results))
+        return np.asarray(values / self.divisor(results))
 
     def sizes(self, results: xr.Dataset, curves: AnyArray) -> FloatArray:
         """Values of some curves; magnitudes of single values where it is a magnitude."""
         parts = self._read(results, curves, "")
-        values = np.hypot(*parts) if self.magnitude else parts[0]
-        divisor = self._divisor(results)
+        values = _quadrature(*parts) if self.magnitude else parts[0]
+        divisor = self.divisor(results)
         return values if divisor == 1.0 else np.asarray(values / divisor)
 
     def noise(self, results: xr.Dataset, curves: AnyArray) -> FloatArray:
@@ -63,23 +119,31 @@ class ProfileVariable:
         if any(f"{part}_stderr" not in results for part in self.parts):
             return np.full(results[self.parts[0]].isel(curve=curves).shape, np.nan)
         parts = self._read(results, curves, "_stderr")
-        mean = np.hypot(*parts) / np.sqrt(2.0) if self.magnitude else parts[0]
-        return np.asarray(mean / self._divisor(results))
+        mean = _quadrature(*parts) / np.sqrt(2.0) if self.magnitude else parts[0]
+        return np.asarray(mean / self.divisor(results))
 
     def _read(self, results: xr.Dataset, curves: AnyArray, ending: str) -> list[FloatArray]:
-        whole = len(curves) == results.sizes["curve"] and bool(np.all(np.diff(curves) == 1))
-        arrays = (results[f"{part}{ending}"] for part in self.parts)
-        return [_finite((one if whole else one.isel(curve=curves)).values) for one in arrays]
-
-    def _divisor(self, results: xr.Dataset) -> float:
-        return 2.0 * (1.0 + float(results.attrs.get("poisson_ratio", 0.5))) if self.shear else 1.0
+        arrays = [results[f"{part}{ending}"] for part in self.parts]
+        if not len(curves):
+            return [_finite(array[:0].values) for array in arrays]
+        # One piece of the file, which is faster than many single curves.
+        first, stop = int(curves.min()), int(curves.max()) + 1
+        pieces = (array.isel(curve=slice(first, stop)).values for array in arrays)
+        if stop - first == len(curves) and bool(np.all(np.diff(curves) == 1)):
+            return [_finite(piece) for piece in pieces]
+        return [_finite(piece[curves - first]) for piece in pieces]
 
 
 def _finite(values: AnyArray) -> FloatArray:
     """Values in double precision, nan for what is infinite."""
+    infinite = np.isinf(values)
     finite = np.asarray(values, np.float64)
-    infinite = np.isinf(finite)
     return np.where(infinite, np.nan, finite) if infinite.any() else finite
+
+
+def _quadrature(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Root of the sum of two squares; several times as fast as `numpy.hypot`."""
+    return np.sqrt(first * first + second * second)
 
 
 _YOUNG = ("storage_modulus", "loss_modulus")

@@ -12,10 +12,9 @@ from typing import Any
 import xarray as xr
 
 from nrm_plugin.errors import OutputError
-from nrm_plugin.statistics.depth_bins import bins_of
 from nrm_plugin.statistics.intervals import FEW, mean_interval, sampling
 from nrm_plugin.statistics.regions import Region
-from nrm_plugin.statistics.selection import LEFT_OUT, one_direction, profile_variable
+from nrm_plugin.statistics.selection import LEFT_OUT, Analysis, analysis_of
 from nrm_plugin.statistics.violins import DEFAULT_BINS, violins
 
 #: Columns of the table, in this order.
@@ -44,7 +43,7 @@ COLUMNS = (
 
 
 def summary(
-    results: xr.Dataset,
+    results: xr.Dataset | Analysis,
     regions: Iterable[Region],
     bins: Sequence[tuple[float, float]] = DEFAULT_BINS,
     variable: str = "shear_modulus_magnitude",
@@ -66,12 +65,11 @@ def summary(
         with its 95 % interval is that of `mean_profile`, over the bin; median and quartiles are
         those of the violin.
     """
-    results = one_direction(results, direction)
-    chosen = profile_variable(results, variable)
+    analysis = analysis_of(results, direction)
     rows = []
-    for violin in violins(results, regions, bins, variable, quality=quality):
-        one = bins_of(results, chosen, violin.curves, [(violin.low, violin.high)], violin.low)[0]
-        mean = mean_interval(one.values[:, None], sampling(results, one.curves))
+    for violin in violins(analysis, regions, bins, variable, quality=quality):
+        sample = sampling(analysis, violin.curves)
+        mean = mean_interval(violin.complex_values[:, None], sample)
         messages = list(violin.warnings)
         effective = float(mean.n_effective[0])
         if violin.n > 1 and effective < FEW:

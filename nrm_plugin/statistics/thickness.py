@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from nrm_plugin.columns import AnyArray, FloatArray
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.statistics.intervals import FEW, mean_interval, sampling
 from nrm_plugin.statistics.regions import Region
 from nrm_plugin.statistics.selection import (
     LEFT_OUT,
+    Analysis,
+    analysis_of,
+    blocks,
     half_width,
-    one_direction,
     profile_variable,
     select,
     step,
@@ -38,11 +40,14 @@ _PLATEAU = np.sqrt(2.0)
 #: Outer part of the profiles in which noise is looked at.
 _FAR = 1.0 / 3.0
 
+#: Curves to which pairs of steps are fitted together.
+_AT_ONCE = 32
+
 #: A second step must take away so many variances of the noise to be one.
 _SECOND = 15.0
 
 
-def thickness(results: xr.Dataset, direction: str | None = None) -> xr.Dataset:
+def thickness(results: xr.Dataset | Analysis, direction: str | None = None) -> xr.Dataset:
     """Distance of the detectable onset of every curve.
 
     A signal is detected where the mean modulus over a window of two half-widths of the derivative
@@ -70,16 +75,35 @@ def thickness(results: xr.Dataset, direction: str | None = None) -> xr.Dataset:
     InvalidInput
         Without moduli in the results.
     """
-    results = one_direction(results, direction)
+    analysis = analysis_of(results, direction)
+    return analysis.once("thickness", lambda: _thickness(analysis.results))
+
+
+def _thickness(results: xr.Dataset) -> xr.Dataset:
     chosen = profile_variable(results, "modulus_magnitude")
     every = np.arange(results.sizes["curve"])
-    values, noise = chosen.values(results, every), chosen.noise(results, every)
     depth = np.asarray(results["depth"].values, np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        relative = values / noise
-    relative[~np.isfinite(relative)] = np.nan
-    onset, error = _onsets(relative, depth, step(results), half_width(results))
-    measured = int(np.isfinite(relative).any(1).sum())
+
+    def relative(some: slice) -> AnyArray:
+        """Profiles of some curves in units of their noise."""
+        values, noise = (read(results, every[some]) for read in (chosen.values, chosen.noise))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values /= noise
+        values[~np.isfinite(values)] = np.nan
+        return values
+
+    shape = _Shape.of(results)
+    onset, error, measured = np.full(len(every), np.nan), np.full(len(every), np.nan), 0
+    far = []
+    for some in blocks(every, len(depth)):
+        profiles = relative(some)
+        measured += int(np.isfinite(profiles).any(1).sum())
+        far.append(_far(_window_means(profiles, shape.points)))
+    sigma = _noise(np.concatenate(far)) if far else float("nan")
+    if np.isfinite(sigma) and len(depth) >= 2 * shape.points:
+        found = [_detected(relative(some), sigma, shape) for some in blocks(every, len(depth))]
+        at, part = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+        onset, error = _onsets(at, part, depth, sigma, shape)
     detected = int(np.isfinite(onset).sum())
     messages = []
     if detected < measured:
@@ -102,34 +126,40 @@ def thickness(results: xr.Dataset, direction: str | None = None) -> xr.Dataset:
     )
 
 
-def _onsets(
-    relative: AnyArray, depth: FloatArray, spacing: float, width: float
-) -> tuple[FloatArray, FloatArray]:
-    """Onset of every curve and its error, m, from profiles in units of their noise."""
-    n, m = relative.shape
-    onset, error = np.full(n, np.nan), np.full(n, np.nan)
-    points = max(2, round(_WINDOW * width / spacing))
-    if not n or m < 2 * points:
-        return onset, error
-    means = _window_means(relative, points)
-    sigma = _far_noise(means)
-    if not np.isfinite(sigma):
-        return onset, error
-    chances = _CHANCES * max(m / points, 1.0)
+def _detected(relative: AnyArray, sigma: float, shape: _Shape) -> tuple[IntArray, FloatArray]:
+    """Outermost depth at which each curve is detected, or -1, and the profile around it.
+
+    Profiles are in units of their noise; around the depth they begin `shape.inward` points below.
+    """
+    m = relative.shape[1]
+    means = _window_means(relative, shape.points)
+    chances = _CHANCES * max(m / shape.points, 1.0)
     strong = np.abs(means) ** 2 > 2.0 * sigma**2 * np.log(chances / _FALSE)
-    some = np.flatnonzero(strong.any(1))
-    last = m - 1 - strong[some, ::-1].argmax(1)
-    shape = _Shape(spacing, width, points)
-    for at in np.unique(last):
-        curves = some[last == at]
-        phase = np.exp(-1j * np.angle(means[curves, at]))
-        begin, end = max(0, at - shape.inward), min(m, at + shape.outward + 1)
-        part = np.real(relative[curves, begin:end] * phase[:, None])
-        edge, height = shape.fit(part, depth[begin:end], depth[at], sigma)
+    at = np.where(strong.any(1), m - 1 - strong[:, ::-1].argmax(1), -1)
+    part = np.full((len(at), shape.inward + shape.outward + 1), np.nan)
+    some = np.flatnonzero(at >= 0)
+    phase = np.exp(-1j * np.angle(means[some, at[some]]))
+    index = at[some, None] + np.arange(-shape.inward, shape.outward + 1)
+    around = relative[some[:, None], np.clip(index, 0, m - 1)]
+    part[some] = np.where((index >= 0) & (index < m), np.real(around * phase[:, None]), np.nan)
+    return at, part
+
+
+def _onsets(
+    at: IntArray, part: FloatArray, depth: FloatArray, sigma: float, shape: _Shape
+) -> tuple[FloatArray, FloatArray]:
+    """Onset of every curve and its error, m, from what `_detected` gives."""
+    onset, error = np.full(len(at), np.nan), np.full(len(at), np.nan)
+    for number in np.unique(at[at >= 0]):
+        curves = np.flatnonzero(at == number)
+        begin, end = max(0, number - shape.inward), min(len(depth), number + shape.outward + 1)
+        inside = slice(begin - number + shape.inward, end - number + shape.inward)
+        edge, height = shape.fit(part[curves, inside], depth[begin:end], depth[number], sigma)
         onset[curves] = edge
         # Both the plateau and where it ends are uncertain; steps are seen as wide ones.
         with np.errstate(invalid="ignore", divide="ignore"):
-            error[curves] = np.hypot(_PLATEAU * points * spacing * sigma / height, width / 8.0)
+            plateau = _PLATEAU * shape.points * shape.spacing * sigma / height
+        error[curves] = np.hypot(plateau, shape.width / 8.0)
     return onset, error
 
 
@@ -147,10 +177,14 @@ def _window_means(relative: AnyArray, points: int) -> AnyArray:
     return np.asarray(means * np.sqrt(np.minimum(count / points, 1.0)))
 
 
-def _far_noise(means: AnyArray) -> float:
-    """Standard deviation of one part of the windows' means far away, nan without any."""
+def _far(means: AnyArray) -> AnyArray:
+    """Windows' means far away."""
     far = means[:, int(means.shape[1] * (1.0 - _FAR)) :]
-    far = far[np.isfinite(far)]
+    return far[np.isfinite(far)]
+
+
+def _noise(far: AnyArray) -> float:
+    """Standard deviation of one part of the windows' means far away, nan without any."""
     if len(far) < 2:
         return float("nan")
     parts = np.concatenate([far.real, far.imag])
@@ -172,6 +206,12 @@ class _Shape:
     spacing: float
     width: float
     points: int
+
+    @classmethod
+    def of(cls, results: xr.Dataset) -> _Shape:
+        """Steps in results."""
+        spacing, width = step(results), half_width(results)
+        return cls(spacing, width, max(2, round(_WINDOW * width / spacing)))
 
     @property
     def inward(self) -> int:
@@ -225,20 +265,26 @@ class _Shape:
         determinant = square[first] * square[second] - cross**2
         sound = determinant > 1e-3 * square[first] * square[second]
         first, second, cross, determinant = (a[sound] for a in (first, second, cross, determinant))
-        a, b = along[:, first], along[:, second]
-        outer = (square[second] * a - cross * b) / determinant
-        inner = (square[first] * b - cross * a) / determinant
-        both = np.where(outer > 0.0, outer * a + inner * b, -np.inf)
-        best = both.argmax(1)
+        outer, both = np.empty(len(y)), np.empty(len(y))
+        pair = np.empty(len(y), np.int64)
+        for begin in range(0, len(y), _AT_ONCE):
+            part = slice(begin, begin + _AT_ONCE)
+            a, b = along[part, first], along[part, second]
+            outers = (square[second] * a - cross * b) / determinant
+            inners = (square[first] * b - cross * a) / determinant
+            gains = np.where(outers > 0.0, outers * a + inners * b, -np.inf)
+            pair[part] = gains.argmax(1)
+            rows = np.arange(len(gains))
+            outer[part], both[part] = outers[rows, pair[part]], gains[rows, pair[part]]
         # Noise of neighbouring depths is in common: one variance counts for a whole window.
         worth = _SECOND * sigma**2 * self.points
-        better = both[rows, best] > most + worth
-        edge = np.where(better, tried[first[best]], edge)
-        return edge, np.where(better, outer[rows, best], height)
+        better = both > most + worth
+        edge = np.where(better, tried[first[pair]], edge)
+        return edge, np.where(better, outer, height)
 
 
 def region_thickness(
-    results: xr.Dataset,
+    results: xr.Dataset | Analysis,
     regions: Iterable[Region],
     level: float = 0.95,
     direction: str | None = None,
@@ -264,20 +310,21 @@ def region_thickness(
         Over ``region`` (labels): ``mean``, ``low``, ``high``, ``stderr`` and ``spread`` (standard
         deviation of curves) in m; ``n`` curves, ``n_detected`` among them, ``n_effective``.
     """
-    results = one_direction(results, direction)
-    onset = thickness(results)["thickness"].values
+    analysis = analysis_of(results, direction)
+    onset = thickness(analysis)["thickness"].values
     regions = list(regions)
     names = ("mean", "low", "high", "stderr", "spread", "n", "n_detected", "n_effective")
     table = np.full((len(regions), len(names)), np.nan)
     messages = []
     for row, region in enumerate(regions):
-        numbers, _ = select(results, region.curves, quality)
+        numbers, _ = select(analysis.results, region.curves, quality)
         detected = numbers[np.isfinite(onset[numbers])]
         table[row, -3:] = len(numbers), len(detected), 0.0
         if not len(detected):
             messages.append(f"{region.label}: nothing is detected in any of {len(numbers)} curves")
             continue
-        result = mean_interval(onset[detected][:, None], sampling(results, detected), level=level)
+        sample = sampling(analysis, detected)
+        result = mean_interval(onset[detected][:, None], sample, level=level)
         spread = onset[detected].std(ddof=1) if len(detected) > 1 else np.nan
         table[row] = (
             result.mean[0],

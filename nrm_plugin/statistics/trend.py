@@ -17,8 +17,9 @@ from nrm_plugin.statistics.intervals import FEW
 from nrm_plugin.statistics.repeats import per_place, places, times
 from nrm_plugin.statistics.selection import (
     LEFT_OUT,
+    Analysis,
+    analysis_of,
     column,
-    one_direction,
     profile_variable,
     select,
 )
@@ -68,7 +69,7 @@ class Trend:
 
 
 def trend(
-    results: xr.Dataset,
+    results: xr.Dataset | Analysis,
     variable: str = "shear_modulus_magnitude",
     between: tuple[float, float] = (0.0, 5e-9),
     curves: Sequence[int] | AnyArray | None = None,
@@ -112,9 +113,10 @@ def trend(
     """
     if not 0.0 < level < 1.0:
         raise InvalidInput("the level of an interval lies between 0 and 1, as 0.95")
-    results = one_direction(results, direction)
+    analysis = analysis_of(results, direction)
+    results = analysis.results
     numbers, left_out = select(results, curves, quality)
-    values, unit, meaning = _values(results, numbers, variable, between)
+    values, unit, meaning = _values(analysis, numbers, variable, between)
     finite = np.isfinite(values)
     numbers, values = numbers[finite], values[finite]
     place = places(results, numbers)
@@ -165,11 +167,12 @@ def trend(
 
 
 def _values(
-    results: xr.Dataset, numbers: IntArray, variable: str, between: tuple[float, float]
+    analysis: Analysis, numbers: IntArray, variable: str, between: tuple[float, float]
 ) -> tuple[FloatArray, str, str]:
     """Value of every curve; of a complex one, the part along the mean, which noise cannot raise."""
+    results = analysis.results
     if variable == "thickness":
-        return thickness(results)["thickness"].values[numbers], "m", "thickness"
+        return thickness(analysis)["thickness"].values[numbers], "m", "thickness"
     if variable in results and results[variable].dims == ("curve",):
         array = results[variable]
         name = str(array.attrs.get("long_name", variable))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.statistics.bandwidth import linear_counts, plug_in_of, smoothed, without_binning
 from nrm_plugin.statistics.density import FLOOR
@@ -17,8 +17,9 @@ from nrm_plugin.statistics.modes import LEAST, modes
 from nrm_plugin.statistics.regions import Region
 from nrm_plugin.statistics.selection import (
     LEFT_OUT,
+    Analysis,
     ProfileVariable,
-    one_direction,
+    analysis_of,
     profile_variable,
     select,
 )
@@ -45,6 +46,8 @@ class Violin:
         Numbers of the curves that have a value.
     values : array
         One value per curve: the magnitude of the mean complex value in the bin, in `unit`.
+    complex_values : array
+        The mean values themselves, where they are complex; `values` otherwise.
     value, density : arrays
         Outline of the violin; the density per `unit`, its integral is 1. Empty below 3 curves.
     bandwidth : float
@@ -68,6 +71,7 @@ class Violin:
     label: str
     curves: IntArray
     values: FloatArray
+    complex_values: AnyArray
     value: FloatArray
     density: FloatArray
     bandwidth: float
@@ -93,7 +97,7 @@ class Violin:
 
 
 def violins(
-    results: xr.Dataset,
+    results: xr.Dataset | Analysis,
     regions: Iterable[Region],
     bins: Sequence[tuple[float, float]] = DEFAULT_BINS,
     variable: str = "shear_modulus_magnitude",
@@ -125,18 +129,24 @@ def violins(
     InvalidInput
         For an unknown variable or flag, or a bin that is none.
     """
-    results = one_direction(results, direction)
+    analysis = analysis_of(results, direction)
+    results = analysis.results
     chosen = profile_variable(results, variable)
     if any(not 0.0 <= low < high for low, high in bins):
         raise InvalidInput("bins are pairs of depths in m, the smaller one first")
     selected = [(region, select(results, region.curves, quality)) for region in regions]
     every = np.concatenate([numbers for _, (numbers, _) in selected] or [np.arange(0)])
-    valid = first_depth(results, chosen, every) if len(every) else float("nan")
-    return [
-        _violin(region, one, chosen, left_out)
-        for region, (numbers, left_out) in selected
-        for one in bins_of(results, chosen, numbers, bins, valid)
-    ]
+    names = tuple((region.label, left_out) for region, (_, left_out) in selected)
+
+    def made() -> list[Violin]:
+        valid = first_depth(results, chosen, every) if len(every) else float("nan")
+        return [
+            _violin(region, one, chosen, left_out)
+            for region, (numbers, left_out) in selected
+            for one in bins_of(results, chosen, numbers, bins, valid)
+        ]
+
+    return analysis.once(("violins", variable, tuple(bins), names, every.tobytes()), made)
 
 
 def _violin(region: Region, one: DepthBin, chosen: ProfileVariable, left_out: int) -> Violin:
@@ -165,6 +175,7 @@ def _violin(region: Region, one: DepthBin, chosen: ProfileVariable, left_out: in
         label=one.label,
         curves=one.curves,
         values=values,
+        complex_values=one.values,
         value=grid,
         density=shape,
         bandwidth=bandwidth,
