@@ -37,6 +37,7 @@ def measure(table: Table) -> None:
         command(*nrm, "convert", *files, "-o", table.folder / "converted", "--overwrite")
 
     results.mkdir()
+    (table.folder / "converted").mkdir()
     bytes_ = MOST * first.stat().st_size
     table.compare({"copies of the files": copied}, note=rate(bytes_ / 1e6, "MB"))
     table.compare(

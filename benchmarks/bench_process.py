@@ -185,12 +185,12 @@ def measure(table: Table) -> None:
         make_file(path, n)
         counts = threads()
         one, *others = table.compare(
-            {f"{count} threads, {n} curves": processed(path, count) for count in counts},
+            {f"threads: {count}, {n} curves": processed(path, count) for count in counts},
             note=rate(n, "curves"),
         ).values()
         for count, other in zip(counts[1:], others, strict=True):
             power = np.log(one.wall / other.wall) / np.log(count)
-            table.row(f"{count} threads: speed ~ threads^{power:.2f}", other, one)
+            table.say(f"on {count} threads speed ~ threads^{power:.2f}")
     if table.wants("grows with curves"):
         files = {k: make_file(table.folder / f"n{k}.h5", k) for k in (n // 8, n // 4, n // 2, n)}
         table.growth("curves", {k: processed(file) for k, file in files.items()})

@@ -46,7 +46,8 @@ def command(*words: object, **options: Any) -> subprocess.CompletedProcess[bytes
     """Run a command that must not fail."""
     done = subprocess.run([*map(str, words)], capture_output=True, check=False, **options)
     if done.returncode:
-        raise SystemExit(f"{' '.join(map(str, words))}\n{done.stdout!r}\n{done.stderr!r}")
+        shown = " ".join(map(str, words[:8]))
+        raise SystemExit(f"failed: {shown} ...\n{done.stderr.decode(errors='replace')}")
     return done
 
 
