@@ -1,6 +1,6 @@
 """Recording: how much more than 5 channels at 50 kS/s goes through, and a soak.
 
-pytest benchmarks/bench_acquire.py --benchmark-only
+python benchmarks/run.py fetch record       # as fast as it goes
 python benchmarks/bench_acquire.py            # ceilings, as multiples of 5 x 50 kS/s
 python benchmarks/bench_acquire.py --soak 600 # ten minutes in real time: memory, load, backlog
 """
@@ -16,16 +16,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from daq_boards import NAMES, config_for, running  # noqa: E402
+from measure import Table, rate  # noqa: E402
 from nidaqmx.stream_readers import AnalogMultiChannelReader  # noqa: E402
 
 from nrm_daq import run  # noqa: E402
@@ -100,16 +101,26 @@ def measured(told: dict[str, float]) -> Iterator[None]:
         run._write_down = write_down
 
 
-@pytest.mark.parametrize("block", [1000, 5000, 10_000, 20_000])
-@pytest.mark.benchmark(group="fetch 1 s of 5 x 50 kS/s")
-def test_client(benchmark: Any, block: int) -> None:
-    benchmark.pedantic(client_seconds, (block, 200_000 // block), rounds=3)
-
-
-@pytest.mark.parametrize("block", [0.02, 0.1, 0.2, 0.4])
-@pytest.mark.benchmark(group="record 20 s of 5 x 50 kS/s")
-def test_record(benchmark: Any, block: float) -> None:
-    benchmark.pedantic(record_seconds, (block, 20.0), rounds=3)
+def measure(table: Table) -> None:
+    """As fast as it goes: real life takes 1 s for 1 s of five channels at 50 kS/s."""
+    if table.wants("fetch 4 s of 5 x 50 kS/s"):
+        table.compare(
+            {
+                f"NI's client, {block} samples at once": partial(
+                    client_seconds, block, 200_000 // block
+                )
+                for block in (1000, 10_000, 20_000)
+            },
+            note=rate(4.0, "s of signals"),
+        )
+    if table.wants("record 20 s of 5 x 50 kS/s"):
+        table.compare(
+            {
+                f"nrm acquire, blocks of {block:g} s": partial(record_seconds, block, 20.0)
+                for block in (0.02, 0.2)
+            },
+            note=rate(20.0, "s of signals"),
+        )
 
 
 def ceilings() -> None:

@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import pytest
+from measure import Table, rate
 
 from nrm_plugin import Recipe
 from nrm_plugin import simulate as sim
@@ -83,7 +83,9 @@ def ours(block: Block, how: Plan, found: Survey) -> np.ndarray:
 def nanite_method() -> Callable[..., int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pytest.importorskip("nanite.poc").compute_poc
+        from nanite.poc import compute_poc
+
+        return compute_poc
 
 
 def nanites(block: Block, compute: Callable[..., int], n_curves: int) -> np.ndarray:
@@ -106,20 +108,16 @@ def accuracy(found: np.ndarray, truth: np.ndarray) -> tuple[float, float, float]
     return float(kept.mean()), float(np.sqrt(np.mean(kept**2))), float(1.0 - good.mean())
 
 
-@pytest.mark.benchmark(group="contact, 32 curves")
-class TestContact:
-    def test_ours(self, benchmark: Any) -> None:
-        block, how, truth = simulated("20 nm, 3 nN", 32)
-        found = benchmark(ours, block, how, learnt(block))
-        _, rms, failures = accuracy(found, truth)
-        assert rms < 0.2
-        assert not failures
-
-    def test_nanite(self, benchmark: Any) -> None:
-        compute = nanite_method()
-        block, _, truth = simulated("20 nm, 3 nN", 32)
-        found = benchmark.pedantic(nanites, (block, compute, 32), rounds=3)
-        assert accuracy(found, truth)[2] < 1.0
+def measure(table: Table) -> None:
+    """32 curves on one thread."""
+    if not table.wants("contact of 32 curves"):
+        return
+    block, how, truth = simulated("20 nm, 3 nN", 32)
+    found = learnt(block)
+    calls: dict[str, Callable[[], Any]] = {"ours": lambda: ours(block, how, found)}
+    assert accuracy(calls["ours"](), truth)[1] < 0.2
+    calls["nanite, fit_constant_line"] = lambda: nanites(block, nanite_method(), 32)
+    table.compare(calls, note=rate(32, "curves"))
 
 
 def seconds(function: Callable[[], Any], repeats: int) -> float:
@@ -137,7 +135,7 @@ def main(n_ours: int = 512, n_nanite: int = 100) -> None:
     """Print curves per second on one thread, and errors on the same curves."""
     try:
         compute: Callable[..., int] | None = nanite_method()
-    except pytest.skip.Exception:
+    except ImportError:
         compute = None
         print("nanite is not installed: skipped")
     print(f"{RAMP.samples} samples, {NOISE / NM} nm of noise; bias and rms of the contact in nm")

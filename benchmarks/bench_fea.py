@@ -11,10 +11,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pytest
+from measure import Table
 from threadpoolctl import threadpool_limits
 
 from nrm_plugin.fea import Layer, Tip, lateral_force, shape_factor
@@ -49,33 +50,26 @@ def calibration(workers: int) -> None:
     lateral_force(TIP, WIDE, DEPTHS, NM, workers=workers)
 
 
-@pytest.mark.benchmark(group="lateral force at one depth")
-def test_half_plane(benchmark):
-    benchmark(one_depth, FINENESS)
+def three_dimensions() -> float:
+    """F/(E A) in nm; NGSolve is looked for first."""
+    import ngsolve  # noqa: F401
+
+    return stiffness_in_three_dimensions()
 
 
-@pytest.mark.benchmark(group="lateral force at one depth")
-def test_three_dimensions(benchmark):
-    pytest.importorskip("ngsolve", reason="NGSolve is not installed", exc_type=ImportError)
-    benchmark.pedantic(stiffness_in_three_dimensions, rounds=1)
-
-
-@pytest.mark.benchmark(group="19 depths")
-@pytest.mark.parametrize("workers", [1, 2])
-def test_calibration(benchmark, workers):
-    benchmark.pedantic(calibration, args=(workers,), rounds=3)
-
-
-@pytest.mark.benchmark(group="shape factor")
-@pytest.mark.parametrize("table", [False, True], ids=["solved", "table"])
-def test_shape_factor(benchmark, table):
-    benchmark.pedantic(
-        shape_factor,
-        args=(TIP, WIDE),
-        kwargs={"table": table, "workers": 1},
-        rounds=3,
-        warmup_rounds=1,
-    )
+def measure(table: Table) -> None:
+    """One depth in two and three dimensions, a calibration, the shape factor."""
+    if table.wants("lateral force at one depth, to 0.03 %"):
+        table.compare({"half plane": lambda: one_depth(FINENESS), "NGSolve": three_dimensions})
+    if table.wants("lateral force at 19 depths"):
+        table.compare({f"{n} processes at most": partial(calibration, n) for n in (1, 2)})
+    if table.wants("shape factor"):
+        table.compare(
+            {
+                "from the table": lambda: shape_factor(TIP, WIDE, table=True, workers=1),
+                "solved": lambda: shape_factor(TIP, WIDE, workers=1),
+            }
+        )
 
 
 # By hand

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import gwyfile
 import numpy as np
-import pytest
+from bench_reading import read_into
+from measure import Table, rate
 
 import nrm_plugin as nrm
 from nrm_plugin import formats
@@ -45,17 +46,10 @@ def make(samples: int, *, ragged: bool = False) -> nrm.CurveSet:
     )
 
 
-@pytest.fixture(scope="module", params=["2048 samples", "256 samples", "ragged"])
-def lawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Maps of 201, 25 and about 150 MB."""
-    samples = 256 if request.param == "256 samples" else 2048
-    path = tmp_path_factory.mktemp("gwyddion") / "map.gwy"
-    formats.save(make(samples, ragged=request.param == "ragged"), path)
-    return path
-
-
-def read_bare(path: Path) -> np.ndarray:
-    return np.fromfile(path, "u1")
+def bare(path: Path) -> Callable[[], Any]:
+    """Read all bytes into an array that is there."""
+    raw = np.empty(path.stat().st_size, "u1")
+    return lambda: read_into(path, 0, raw)
 
 
 def read_ours(path: Path) -> list[np.ndarray]:
@@ -64,32 +58,42 @@ def read_ours(path: Path) -> list[np.ndarray]:
 
 
 def read_gwyfile(path: Path) -> Any:
+    import gwyfile
+
     return gwyfile.load(str(path))["/lawn/0"]["data"]
 
 
-READERS: dict[str, Callable[[Path], Any]] = {
-    "bare numpy": read_bare,
-    "ours, open and all signals": read_ours,
-    "gwyfile": read_gwyfile,
-}
+#: Maps of 201, 25 and about 150 MB: samples, and whether curves differ in length.
+MAPS = {"2048 samples": (2048, False), "256 samples": (256, False), "ragged": (2048, True)}
 
 
-@pytest.mark.benchmark(group="read curve map")
-@pytest.mark.parametrize("reader", READERS)
-def test_reader(benchmark: Any, lawn: Path, reader: str) -> None:
-    READERS[reader](lawn)
-    benchmark.pedantic(READERS[reader], (lawn,), rounds=3)
-    seconds = benchmark.stats.stats.median
-    benchmark.extra_info["GB/s"] = round(lawn.stat().st_size / seconds / 1e9, 3)
-
-
-@pytest.mark.benchmark(group="open 2 GB")
-@pytest.mark.parametrize("container", ["GWYP", "GWYQ"])
-def test_open_2_gb(benchmark: Any, tmp_path: Path, container: str) -> None:
-    path = sparse_map(tmp_path / "2gb.gwy", container)
-    assert benchmark(nrm.open, path).n_samples * 16 == 1 << 31
-
-
-@pytest.mark.benchmark(group="write curve map")
-def test_write(benchmark: Any, tmp_path: Path) -> None:
-    benchmark.pedantic(formats.save, (make(2048), tmp_path / "map.gwy"), rounds=3)
+def measure(table: Table) -> None:
+    """Long, short and ragged curves; 2 GB that are a hole; writing."""
+    path = table.folder / "map.gwy"
+    for what, (samples, ragged) in MAPS.items():
+        if table.wants(f"read a curve map, {what}"):
+            formats.save(make(samples, ragged=ragged), path)
+            table.compare(
+                {
+                    "bare numpy, into an array that is there": bare(path),
+                    "ours, open and all signals": lambda: read_ours(path),
+                    "gwyfile": lambda: read_gwyfile(path),
+                },
+                note=rate(path.stat().st_size / 1e6, "MB"),
+            )
+    if table.wants("open a curve map of 2 GB"):
+        paths = {c: sparse_map(table.folder / f"{c}.gwy", c) for c in ("GWYP", "GWYQ")}
+        table.compare({name: partial(nrm.open, of) for name, of in paths.items()})
+        for of in paths.values():
+            of.unlink()
+    if table.wants("write a curve map of 200 MB"):
+        curves = make(2048)
+        formats.save(curves, path)
+        data, copy = path.read_bytes(), table.folder / "copy.gwy"
+        table.compare(
+            {
+                "the same bytes, from memory": lambda: copy.write_bytes(data),
+                "write": lambda: formats.save(curves, path),
+            },
+            note=rate(len(data) / 1e6, "MB"),
+        )

@@ -1,8 +1,9 @@
 """The whole chain, from a common file in the page cache to a file of results.
 
-Run by hand, it processes a whole map and prints speed, memory, time to the first result and how
-the cost grows: ``python benchmarks/bench_process.py [--curves 65536] [--folder DIR]``. The speed
-stands beside a bound: reading and scaling the same bytes with numpy on as many threads.
+Run by hand, it processes whole maps in processes of their own and prints speed and memory:
+``python benchmarks/bench_process.py [--curves 65536] [--folder DIR]``. The speed stands beside a
+bound: reading and scaling the same bytes with numpy on as many threads, and writing as many as the
+results have.
 """
 
 from __future__ import annotations
@@ -16,15 +17,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import h5py
 import numpy as np
-import pytest
+from measure import Table, cost, rate, threads
 
 import nrm_plugin as nrm
 from nrm_plugin import simulate as sim
@@ -104,59 +104,102 @@ def make_file(
     return path
 
 
-def bare(path: Path, threads: int) -> None:
-    """Read the four signals' bytes and scale them, on some threads: no chain can be faster."""
-    with h5py.File(path) as file:
-        group = file["entry/curves"]
-        places = [
-            (
-                group[n].id.get_offset(),
-                group[n].dtype,
-                group[n].size,
-                group[n].attrs["scale_factor"],
-            )
-            for n in SIGNALS
-        ]
-    piece = 1 << 18
+class Bare:
+    """Reads a file's four signals and scales them, and writes as many bytes as results have.
 
-    def scale(task: tuple[int, int]) -> None:
-        offset, dtype, size, gain = places[task[0]]
-        count = min(piece, size - task[1])
-        raw = np.empty(count, dtype)
-        os.preadv(descriptor, [raw.data], offset + task[1] * dtype.itemsize)
-        np.multiply(raw, gain, dtype=np.float64)
+    On some threads, with arrays that are there and a checksum of all bytes: no chain can be faster.
+    """
 
-    descriptor = os.open(path, os.O_RDONLY)
-    tasks = [(i, at) for i, place in enumerate(places) for at in range(0, place[2], piece)]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(scale, tasks))
-    os.close(descriptor)
+    PIECE = 1 << 18  # values that are read at once
+
+    def __init__(self, path: Path, threads: int, out: Path, to_write: int) -> None:
+        with h5py.File(path) as file:
+            group = file["entry/curves"]
+            self.places = [
+                (data.id.get_offset(), data.dtype, data.size, data.attrs["scale_factor"])
+                for data in (group[name] for name in SIGNALS)
+            ]
+        self.tasks = [(place, at) for place in self.places for at in range(0, place[2], self.PIECE)]
+        self.path, self.out, self.threads = path, out, threads
+        self.to_write = to_write // len(self.tasks)
+        assert self.to_write <= 8 * self.PIECE
+        self.own = threading.local()
+
+    def __call__(self) -> None:
+        source = os.open(self.path, os.O_RDONLY)
+        target = os.open(self.out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+
+        def work(number: int) -> None:
+            (offset, dtype, size, gain), at = self.tasks[number]
+            raw, scaled = self._buffers(dtype)
+            count = min(self.PIECE, size - at)
+            os.preadv(source, [raw[:count].data], offset + at * dtype.itemsize)
+            hashlib.sha256(raw[:count].data)
+            np.multiply(raw[:count], gain, out=scaled[:count])
+            some = scaled.view("u1")[: self.to_write].data
+            os.pwrite(target, some, number * self.to_write)
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            list(pool.map(work, range(len(self.tasks))))
+        os.close(source)
+        os.close(target)
+
+    def _buffers(self, dtype: np.dtype[Any]) -> tuple[np.ndarray, np.ndarray]:
+        if not hasattr(self.own, "raw"):
+            self.own.raw, self.own.scaled = np.empty(self.PIECE, dtype), np.empty(self.PIECE)
+        return self.own.raw, self.own.scaled
 
 
-# With pytest-benchmark: a part of a map
-
-KINDS: dict[str, dict[str, Any]] = {
-    "int16": {},
-    "float32": {"dtype": "<f4"},
-    "int16, approach only": {"retract": False},
+#: What is processed: the large map, dense and sparse ramps, other numbers; curves as a part of it.
+KINDS: dict[str, tuple[float, dict[str, Any]]] = {
+    "int16, 2048 samples": (1.0, {}),
+    "float32, 2048 samples": (0.25, {"dtype": "<f4"}),
+    "int16, approach only": (0.25, {"retract": False}),
+    "dense ramps, 32768 samples": (1 / 128, {"samples": 32768}),
+    "sparse ramps, 256 samples": (1.0, {"samples": 256}),
 }
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def file(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_file(tmp_path_factory.mktemp("map") / "map.h5", 2048, **KINDS[request.param])
+def measure(table: Table) -> None:
+    """Maps from a converted file to a file of results, beside the bound; and how they grow."""
+    path, out = table.folder / "map.h5", table.folder / "results.h5"
 
+    def processed(file: Path, count: int = 1) -> Callable[[], None]:
+        return lambda: nrm.process(file, out=out, threads=count).close()
 
-@pytest.mark.benchmark(group="process 2048 curves")
-class TestProcess:
-    def test_bare_numpy(self, benchmark: Any, file: Path) -> None:
-        benchmark(bare, file, os.cpu_count() or 1)
-
-    def test_process(self, benchmark: Any, file: Path, tmp_path: Path) -> None:
-        out = tmp_path / "results.h5"
-        given = nrm.open(file), None, out
-        results = benchmark.pedantic(nrm.process, given, rounds=3, warmup_rounds=1)
-        assert np.isfinite(results["contact_height"]).mean() > 0.99
+    for kind, (part, settings) in KINDS.items():
+        n = max(32, round(table.curves * part))
+        if table.wants(f"process {n} curves, {kind}"):
+            make_file(path, n, **settings)
+            processed(path)()
+            size, made = out.stat().st_size, table.folder / "bare"
+            table.compare(
+                {
+                    "bare numpy: read, hash, scale, write": Bare(path, 1, made, size),
+                    "process, one thread": processed(path),
+                },
+                note=rate(n, "curves"),
+            )
+    n = max(512, table.curves // 4)
+    if table.wants("grows with threads"):
+        make_file(path, n)
+        counts = threads()
+        one, *others = table.compare(
+            {f"threads: {count}, {n} curves": processed(path, count) for count in counts},
+            note=rate(n, "curves"),
+        ).values()
+        for count, other in zip(counts[1:], others, strict=True):
+            power = np.log(one.wall / other.wall) / np.log(count)
+            table.say(f"on {count} threads speed ~ threads^{power:.2f}")
+    if table.wants("grows with curves"):
+        files = {k: make_file(table.folder / f"n{k}.h5", k) for k in (n // 8, n // 4, n // 2, n)}
+        table.growth("curves", {k: processed(file) for k, file in files.items()})
+    if table.wants("grows with samples"):
+        sizes = (512, 1024, 2048, 4096, 8192)
+        files = {
+            k: make_file(table.folder / f"s{k}.h5", n // 8, samples=k, retract=False) for k in sizes
+        }
+        table.growth("samples", {k: processed(file) for k, file in files.items()})
 
 
 # By hand: the whole map
@@ -187,12 +230,14 @@ def worker(path: Path, threads: int, block: int | None, times: int) -> None:
             wall, cpu = time.perf_counter(), time.process_time()
             results = nrm.process(curves, out=Path(folder) / "r.h5", threads=threads, block=block)
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            written = (Path(folder) / "r.h5").stat().st_size
         ended.set()
         watcher.join()
         digest = hashlib.sha256()
         for name in DIGESTED:
             digest.update(results[name].values.tobytes())
     found = {"wall": wall, "cpu": cpu, "anonymous": max(highest), "peak": status("VmHWM")}
+    found["written"] = written
     print(json.dumps({**found, "digest": digest.hexdigest()}))
 
 
@@ -205,28 +250,16 @@ def run(path: Path, threads: int = 1, block: int | None = None, times: int = 1) 
     return {**json.loads(text), "process": time.perf_counter() - begin}
 
 
-def middle(runs: list[dict[str, Any]], key: str) -> float:
-    return float(median(found[key] for found in runs))
-
-
-def bare_seconds(path: Path, threads: int) -> float:
-    """Median time of the bare numpy."""
-    taken = []
-    for _ in range(3):
-        begin = time.perf_counter()
-        bare(path, threads)
-        taken.append(time.perf_counter() - begin)
-    return median(taken)
-
-
-def show_speed(folder: Path, n_curves: int) -> None:
+def show_speed(folder: Path, whole: int) -> None:
     """Curves per second and memory of whole maps, beside the bound."""
-    for kind, settings in KINDS.items():
+    for kind, (part, settings) in KINDS.items():
+        n_curves = round(whole * part)
         path = make_file(folder / "map.h5", n_curves, **settings)
-        for threads in sorted({1, 2, os.cpu_count() or 1}):
-            bound, found = bare_seconds(path, threads), run(path, threads)
+        for count in threads():
+            found = run(path, count)
+            bound = cost(Bare(path, count, folder / "bare", found["written"])).wall
             print(
-                f"{kind}, {threads} threads: {n_curves / found['wall']:.0f} curves/s in"
+                f"{kind}, {count} threads: {n_curves / found['wall']:.0f} curves/s in"
                 f" {found['wall']:.1f} s ({found['cpu'] / n_curves * 1e6:.0f} us of processor per"
                 f" curve); bare numpy {n_curves / bound:.0f} curves/s; memory: anonymous"
                 f" {found['anonymous']:.0f} MB, peak {found['peak']:.0f} MB;"
@@ -236,41 +269,10 @@ def show_speed(folder: Path, n_curves: int) -> None:
         path.unlink()
 
 
-def show_growth(what: str, sizes: list[int], paths: Iterator[Path]) -> None:
-    """Fit the processor time of warm calls, and show what the straight line leaves of it."""
-    costs = [min(run(path, times=3)["cpu"] for _ in range(2)) for path in paths]
-    # Relative residuals count: every size has the same weight.
-    slope, start = np.polyfit(sizes, costs, 1, w=1.0 / np.array(costs))
-    left = start + slope * np.array(sizes) - costs
-    above = np.array(costs) - min(start, 0.9 * min(costs))
-    print(f"processor time against {what}:")
-    print(" ", ", ".join(f"{n}: {c:.3g} s" for n, c in zip(sizes, costs, strict=True)))
-    print(
-        f"  line: {start:.3g} s + {slope * 1e6:.3g} us each, residuals"
-        f" {', '.join(f'{v:+.0%}' for v in left / costs)};"
-        f" beyond the start, size^{np.polyfit(np.log(sizes), np.log(above), 1)[0]:.2f}",
-        flush=True,
-    )
-
-
 def report(folder: Path, n_curves: int) -> None:
-    """Print everything that is asked of the whole chain."""
-    small = make_file(folder / "small.h5", 32)
-    run(small)  # compiles, where that has not been done yet
-    runs = [run(small) for _ in range(5)]
-    print(
-        f"32 curves in a fresh process: process {middle(runs, 'wall'):.2f} s,"
-        f" with Python and imports {middle(runs, 'process'):.2f} s",
-        flush=True,
-    )
+    """Print speed and memory of whole maps, each in a process of its own."""
     show_speed(folder, n_curves)
-    part = folder / "part.h5"
-    sizes = [2048, 4096, 8192, 16384]
-    show_growth("curves of 2048 samples", sizes, (make_file(part, n) for n in sizes))
-    sizes = [512, 1024, 2048, 4096, 8192]
-    files = (make_file(part, 2048, samples=n, retract=False) for n in sizes)
-    show_growth("samples of 2048 curves on a ramp of the same length", sizes, files)
-    make_file(part, 2048)
+    part = make_file(folder / "part.h5", 2048)
     found = {run(part, *how)["digest"] for how in ((1, None), (2, 7), (4, 64), (2, 2048))}
     print("results of other blocks and threads:", "NOT the same" if len(found) > 1 else "same bits")
 

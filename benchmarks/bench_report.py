@@ -19,8 +19,10 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+import measure as measuring
 import numpy as np
 import xarray as xr
+from measure import Table, command
 
 import nrm_plugin as nrm
 from nrm_plugin.potential import Log, with_potential
@@ -87,6 +89,20 @@ def measured(command: list[str]) -> Cost:
         raise SystemExit(f"failed: {' '.join(command)}")
     wall = time.perf_counter() - begin
     return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
+
+
+def measure(table: Table) -> None:
+    """Each command on results of 65 536 curves, or of four times the curves of large maps."""
+    n = min(65_536, 4 * table.curves)
+    if not table.wants(f"report and plot of {n} curves"):
+        return
+    path = table.folder / "results-of-a-sodiation.h5"
+    command(sys.executable, __file__, "--curves", n, "--make", path)
+    for name, (words, (out,)) in COMMANDS.items():
+        whole = [sys.executable, "-m", "nrm_plugin", "-q", *words, str(path), "--overwrite", "-o"]
+        costs = [measured([*whole, str(table.folder / out)]) for _ in range(min(3, table.repeat))]
+        processor, wall, memory = (median(column) for column in zip(*costs, strict=True))
+        table.row(name, measuring.Cost(wall, processor), note=f"peak {memory:.0f} MB")
 
 
 def main() -> None:

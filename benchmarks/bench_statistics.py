@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 import xarray as xr
+from measure import Table, rate
 from scipy.stats import gaussian_kde
 
 from nrm_plugin import statistics as st
@@ -43,32 +43,32 @@ def populations(n: int, m: int) -> xr.Dataset:
     return results_of(values * np.exp(0.3j), stderr=3e5)
 
 
-@pytest.fixture(scope="module")
-def million() -> xr.Dataset:
-    return populations(8400, 120)
-
-
-@pytest.mark.benchmark(group="density of a million points")
-def test_density(benchmark, million):
-    benchmark(st.density, million)
-
-
-@pytest.mark.benchmark(group="density of a million points")
-def test_bare_histogram(benchmark, million):
-    values = np.abs(million["storage_modulus"].values)
-    depth = np.broadcast_to(million["depth"].values, values.shape)
-    there = np.isfinite(values)
-    x, y = depth[there], values[there]
-    benchmark(np.histogram2d, x, y, 256)
-
-
-@pytest.mark.benchmark(group="mean profile")
-@pytest.mark.parametrize("interval", ["effective", "naive"])
-def test_mean_profile(benchmark, interval):
-    made = populations(1024, 120).assign_coords(
-        {name: ("curve", column) for name, column in map_places(32).items()}
-    )
-    benchmark(st.mean_profile, made, interval=interval)
+def measure(table: Table) -> None:
+    """A density of a million points, and the mean of 1024 profiles."""
+    if table.wants("density of a million points"):
+        million = populations(8400, 120)
+        values = np.abs(million["storage_modulus"].values)
+        there = np.isfinite(values)
+        x, y = np.broadcast_to(million["depth"].values, values.shape)[there], values[there]
+        table.compare(
+            {
+                "bare histogram of points that are there": lambda: np.histogram2d(x, y, 256),
+                "density": lambda: st.density(million),
+            },
+            note=rate(x.size, "points"),
+        )
+    if table.wants("mean of 1024 profiles"):
+        made = populations(1024, 120).assign_coords(
+            {name: ("curve", column) for name, column in map_places(32).items()}
+        )
+        values = made["storage_modulus"].values
+        table.compare(
+            {
+                "bare sum": lambda: np.nansum(values, axis=0),
+                "naive interval": lambda: st.mean_profile(made, interval="naive"),
+                "effective interval": lambda: st.mean_profile(made, interval="effective"),
+            }
+        )
 
 
 # By hand

@@ -316,6 +316,7 @@ def test_blocks_of_any_size_give_the_same(ragged, monkeypatch):
     regions = st.regions(ragged)
     expected = everything_of(ragged, regions)
     monkeypatch.setattr("nrm_plugin.statistics.selection._BLOCK", 7 * 60)
+    monkeypatch.setattr("nrm_plugin.statistics.intervals._TOGETHER", 5 * 36)
     for name, values in everything_of(ragged, regions).items():
         scale = np.nanmax(np.abs(expected[name])) if name == "density" else 0.0
         np.testing.assert_allclose(

@@ -13,6 +13,7 @@ import numpy as np
 from nrm_plugin.columns import AnyArray
 from nrm_plugin.store import results_file
 from nrm_plugin.store.derived_variables import derivable
+from nrm_plugin.store.read_curves import text
 from nrm_plugin.text import table, with_unit
 from nrm_plugin.variables import BIT, DERIVED
 
@@ -39,7 +40,6 @@ def summarize(results: h5py.Group) -> dict[str, Any]:
     counts = {name: int(np.count_nonzero(quality & bit)) for name, bit in BIT.items()}
     contact = (each & BIT["no_hard_contact"]) == 0
     first = np.atleast_2d(results["depth_valid_min"][()])[contact]
-    attributes = results_file.attributes(results)
     return {
         "n_curves": len(quality),
         "n_contacts": int(np.count_nonzero((quality & BIT["no_hard_contact"]) == 0)),
@@ -47,9 +47,9 @@ def summarize(results: h5py.Group) -> dict[str, Any]:
         "flags": {name: n for name, n in counts.items() if n},
         "depth_valid_min": _median(first),
         "moduli": list(_moduli(results, contact)) if "storage_modulus" in results else [],
-        "shape_factor": attributes.get("shape_factor_source"),
-        "simulated": bool(attributes.get("simulated", False)),
-        "warnings": attributes.get("warnings", "").splitlines(),
+        "shape_factor": results.attrs.get("shape_factor_source"),
+        "simulated": bool(results.attrs.get("simulated", False)),
+        "warnings": text(results.attrs.get("warnings", "")).splitlines(),
     }
 
 

@@ -7,6 +7,7 @@ correlated. The curves are chosen by number alone, so that the answer does not d
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,9 @@ _TRANSFORMED = 1 << 18
 
 #: Part of a baseline that a fringe is fitted to: its end may already feel a layer.
 _FRINGE_PART = 0.9
+
+#: Periods within a baseline among which a fringe is sought.
+_CYCLES = np.arange(0.6, 16.0, 0.05)
 
 #: Light that interferes does so alike in all curves, or at one period only; slow noise has another
 #: amplitude in each and is everywhere.
@@ -125,11 +129,14 @@ def pooled_slope(block: Block, deflection: FloatArray) -> tuple[float, float, fl
     best = None
     for column, error in zip(slopes.T, errors.T, strict=True):
         walls = column < -LEAST_SLOPE
-        if not walls.any() or np.median(error[walls]) > _TOO_UNSURE:
+        if not walls.any():
+            continue
+        unsure = float(np.median(error[walls]))
+        if unsure > _TOO_UNSURE:
             continue
         middle, spread = _steep_mode(column[walls])
         near = column[walls][np.abs(column[walls] - middle) <= 3.0 * spread]
-        spread = max(spread, float(np.median(error[walls])))
+        spread = max(spread, unsure)
         stderr = 1.2533 * spread / np.sqrt(len(near))
         low, high = max(low, middle - 4.0 * stderr), min(high, middle + 4.0 * stderr)
         if low > high:
@@ -202,13 +209,13 @@ def fringe(block: Block, ends: IntArray) -> float:
     if n_curves < 2:
         return 0.0
     u = np.linspace(0.0, 1.0, n)
-    none = float(_left(u, table, np.zeros(1))[0])
+    none = float(_left(_waves(u, np.zeros(1)), table)[0])
 
     def left(cycles: FloatArray) -> FloatArray:
-        return _left(u, table, 2 * np.pi * cycles)
+        return _left(_waves(u, 2 * np.pi * cycles), table)
 
-    cycles = np.arange(0.6, 16.0, 0.05)
-    remains = left(cycles)
+    cycles = _CYCLES
+    remains = _left(_sought(n), table)
     best = int(np.argmin(remains))
     freedom = n_curves * (n - 4)
     from scipy.special import fdtrc  # scipy.stats takes a second to import
@@ -255,12 +262,23 @@ def _uneven(u: FloatArray, table: FloatArray, wave: float) -> float:
     return 1.4826 * float(np.median(np.abs(size - middle))) / middle if middle else np.inf
 
 
-def _left(u: FloatArray, table: FloatArray, waves: FloatArray) -> FloatArray:
-    """Sums of squares that a line, and sine and cosine of each wave number, leave of all curves."""
+@cache
+def _sought(points: int) -> FloatArray:
+    """`_waves` of the periods among which a fringe is sought; the same for every data set."""
+    return _waves(np.linspace(0.0, 1.0, points), 2 * np.pi * _CYCLES)
+
+
+def _waves(u: FloatArray, waves: FloatArray) -> FloatArray:
+    """Orthonormal columns, for each wave number, that span a line, and its sine and cosine."""
     columns = [np.ones((len(waves), len(u))), np.broadcast_to(u, (len(waves), len(u)))]
     if waves.any():
         phase = waves[:, None] * u
         columns += [np.sin(phase), np.cos(phase)]
     q, _ = np.linalg.qr(np.stack(columns, axis=-1))
+    return q
+
+
+def _left(q: FloatArray, table: FloatArray) -> FloatArray:
+    """Sums of squares that the columns of `_waves` leave of all curves."""
     left: FloatArray = np.sum(table**2) - np.sum((table @ q) ** 2, axis=(1, 2))
     return left

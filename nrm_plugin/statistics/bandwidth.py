@@ -11,6 +11,14 @@ from nrm_plugin.columns import AnyArray, FloatArray
 #: Stages of the plug-in rule (Botev et al. recommend 5 or more).
 _STAGES = 7
 
+#: Of every stage, ``2/3 (1 + 2^-(s + 1/2)) (1 3 5 ... (2 s - 1)) / sqrt(2 pi)``.
+_FACTORS = [
+    2.0
+    * ((1.0 + 0.5 ** (order + 0.5)) / 3.0)
+    * (float(np.prod(np.arange(1.0, 2 * order, 2))) / np.sqrt(2.0 * np.pi))
+    for order in range(_STAGES)
+]
+
 #: The exponential of minus this number is nothing.
 _VANISHED = 700.0
 
@@ -57,9 +65,8 @@ def plug_in(counts: AnyArray, cell: float, n: float) -> float:
     def miss(time: float) -> float:
         norm = derivative(_STAGES, time)
         for order in range(_STAGES - 1, 1, -1):
-            odd = float(np.prod(np.arange(1.0, 2 * order, 2))) / np.sqrt(2.0 * np.pi)
-            share = (1.0 + 0.5 ** (order + 0.5)) / 3.0
-            norm = derivative(order, (2.0 * share * odd / (n * norm)) ** (2.0 / (3 + 2 * order)))
+            time_of_order = (_FACTORS[order] / (n * norm)) ** (2.0 / (3 + 2 * order))
+            norm = derivative(order, time_of_order)
         return time - float((2.0 * n * np.sqrt(np.pi) * norm) ** -0.4)
 
     with np.errstate(all="ignore"):

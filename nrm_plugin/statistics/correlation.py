@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from nrm_plugin.columns import FloatArray, IntArray
 
@@ -170,12 +169,23 @@ def normal_scores(values: FloatArray) -> FloatArray:
     """Normal quantiles of the ranks in each column, scaled to variance 1."""
     finite = np.isfinite(values)
     n = finite.sum(0)
-    ranks = rankdata(np.where(finite, values, np.inf), axis=0)
+    ranks = np.apply_along_axis(_ranks, 0, np.where(finite, values, np.inf))
     with np.errstate(invalid="ignore", divide="ignore"):
         scores = ndtri((ranks - 0.5) / n)
         scores[~finite] = np.nan
         scores /= np.sqrt(np.nanmean(scores**2, axis=0)) if len(scores) else 1.0
     return np.asarray(scores)
+
+
+def _ranks(values: FloatArray) -> FloatArray:
+    """Ranks from 1, their mean where values are tied; `scipy.stats` takes a second to import."""
+    order = np.argsort(values)
+    ordered = values[order]
+    begin = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(values)])
+    count = np.diff(np.append(begin, len(values)))
+    ranks = np.empty(len(values))
+    ranks[order] = np.repeat(begin + 0.5 * (count + 1), count)
+    return ranks
 
 
 def variogram(scores: FloatArray, pairs: Lags) -> tuple[FloatArray, FloatArray]:

@@ -192,7 +192,7 @@ def density(
             grid, depth[part], bandwidth[0], depth[a] - step / 2, depth[b] + step / 2, reflect
         )
         counts = np.zeros((2, b + 1 - a, size[1] * _FINE))
-        for block in blocks(some, b + 1 - a):
+        for block in blocks(some, b + 1 - a, times=4):
             rows = some[block]
             counts += linear_counts(
                 values[rows, part], low, cell, counts.shape[2], weak[rows, part]
@@ -269,17 +269,18 @@ def _read(results: xr.Dataset, chosen: ProfileVariable, curves: IntArray, log: b
     first, last = np.zeros(n, np.int64), np.zeros(n, np.int64)
     count, strong, noisy, square = (np.zeros(m, kind) for kind in (int, int, int, float))
     for some in blocks(curves, m):
-        sizes, noise = (read(results, curves[some]) for read in (chosen.sizes, chosen.noise))
+        sizes = chosen.sizes(results, curves[some])
+        noise_square = chosen.noise_square(results, curves[some])
         with np.errstate(invalid="ignore", divide="ignore"):
-            weak[some] = (sizes if chosen.magnitude else np.abs(sizes)) < WEAK * noise
+            weak[some] = np.square(sizes) < WEAK**2 * noise_square
             values[some] = np.log10(sizes) if log else sizes
         finite = np.isfinite(values[some])
         first[some], last[some] = _ends(finite)
         count += finite.sum(0)
         strong += (finite & ~weak[some]).sum(0)
-        known = np.isfinite(noise)
+        known = np.isfinite(noise_square)
         noisy += known.sum(0)
-        square += np.square(np.where(known, noise, 0.0)).sum(0)
+        square += np.where(known, noise_square, 0.0).sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
         return _Values(
             values=values,

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 from scipy.ndimage import median_filter
+from scipy.special import ndtri, stdtrit
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
@@ -25,8 +25,8 @@ INTERVALS = ("effective", "naive")
 #: Powers of the potential that are taken out before scatter and correlation are looked at.
 _TREND = 3
 
-#: Columns that are looked at together: copies in double precision are made of no more.
-_TOGETHER = 16
+#: Values that are looked at together: copies in double precision are made of no more.
+_TOGETHER = 1 << 19
 
 #: Places per power of the potential, at least.
 _PLACES_PER_POWER = 10
@@ -174,8 +174,9 @@ def mean_interval(
     if not naive and sample.pairs and m:
         compared[:: max(every, 1)] = compared[-1] = True
     correlation = np.zeros(m)
-    for first in range(0, m, _TOGETHER):
-        at = slice(first, first + _TOGETHER)
+    columns = max(1, _TOGETHER // max(len(values), 1))
+    for first in range(0, m, columns):
+        at = slice(first, first + columns)
         units = np.asarray(values[:, at], double)
         n[at] = np.isfinite(units).sum(0)
         units = units if naive else per_place(units, sample.place)
@@ -202,7 +203,7 @@ def mean_interval(
         variance = square / np.where(freedom > 0, freedom, np.nan)
         effective = 1.0 / (1.0 / count + together * (count - 1) / count)
         stderr = np.sqrt(variance / (1.0 - together) / effective)
-        t = stats.t.ppf(0.5 + level / 2.0, np.maximum(effective - 1.0 - powers, 1.0))
+        t = stdtrit(np.maximum(effective - 1.0 - powers, 1.0), 0.5 + level / 2.0)
     effective = np.where(count > 0, effective, 0.0)
     if np.iscomplexobj(values):
         low, high = _rice(size, stderr, t, level)
@@ -254,7 +255,7 @@ def _rice(
 ) -> tuple[FloatArray, FloatArray]:
     """Interval of a magnitude, given that of its mean and the error along it."""
     ratio, low, high = _rice_table(level)
-    normal = float(stats.norm.ppf(0.5 + level / 2.0))
+    normal = float(ndtri(0.5 + level / 2.0))
     # Few degrees of freedom widen it as they widen Student's interval.
     unit = stderr * t / normal
     with np.errstate(invalid="ignore", divide="ignore"):

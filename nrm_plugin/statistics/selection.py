@@ -52,9 +52,9 @@ def analysis_of(results: xr.Dataset | Analysis, direction: str | None = None) ->
     return results if isinstance(results, Analysis) else Analysis(results, direction)
 
 
-def blocks(curves: IntArray, depths: int) -> Iterator[slice]:
+def blocks(curves: IntArray, depths: int, times: int = 1) -> Iterator[slice]:
     """Parts of some curves, so that no copies of all their profiles are needed."""
-    size = max(1, _BLOCK // max(depths, 1))
+    size = max(1, times * _BLOCK // max(depths, 1))
     return (slice(first, first + size) for first in range(0, len(curves), size))
 
 
@@ -116,11 +116,15 @@ class ProfileVariable:
 
         nan where the results have none.
         """
+        return np.sqrt(self.noise_square(results, curves))
+
+    def noise_square(self, results: xr.Dataset, curves: AnyArray) -> FloatArray:
+        """Squares of `noise`."""
         if any(f"{part}_stderr" not in results for part in self.parts):
             return np.full(results[self.parts[0]].isel(curve=curves).shape, np.nan)
         parts = self._read(results, curves, "_stderr")
-        mean = _quadrature(*parts) / np.sqrt(2.0) if self.magnitude else parts[0]
-        return np.asarray(mean / self.divisor(results))
+        total = sum(np.square(part) for part in parts)
+        return np.asarray(total / (len(parts) * self.divisor(results) ** 2))
 
     def _read(self, results: xr.Dataset, curves: AnyArray, ending: str) -> list[FloatArray]:
         arrays = [results[f"{part}{ending}"] for part in self.parts]

@@ -8,7 +8,7 @@ from math import nan
 
 import numpy as np
 import xarray as xr
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
@@ -140,8 +140,8 @@ def trend(
         messages.append(
             f"the error of the trend has {max(freedom, 0)} degrees of freedom: a rough one"
         )
-    reach = stderr * float(stats.t.ppf(0.5 + level / 2.0, max(freedom, 1)))
-    p = float(2.0 * stats.t.sf(abs(slope) / stderr, max(freedom, 1))) if stderr > 0 else nan
+    reach = stderr * float(stdtrit(max(freedom, 1), 0.5 + level / 2.0))
+    p = float(2.0 * stdtr(max(freedom, 1), -abs(slope) / stderr)) if stderr > 0 else nan
     first = float(values[ramp == 0].mean())
     levels = np.unique(ramp)
     moved = values - level_of_place + values.mean() - slope * (along - ramp + ramp.mean())

@@ -255,39 +255,37 @@ def _lay_out(
     offsets = {}
     for name, variable in results.variables.items():
         data = _allocated(group, name, places[name])
-        offsets[name] = data.id.get_offset() or 0
+        offsets[name] = data.get_offset() or 0
         nexus.describe(data, variable.attributes)
         for axis, dim in enumerate(results.dims(name)):
             nexus.along(data, axis, scales[dim])
-    offsets["done"] = _allocated(group, "done", _DONE).id.get_offset()
+    offsets["done"] = _allocated(group, "done", _DONE).get_offset()
     group.attrs["fingerprint"] = fingerprint
     return offsets
 
 
-def _allocated(group: h5py.Group, name: str, place: Place) -> h5py.Dataset:
+def _allocated(group: h5py.Group, name: str, place: Place) -> h5py.h5d.DatasetID:
     """Make a dataset whose place in the file is fixed at once."""
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-    simple = h5py.h5s.create_simple
-    space = simple(place.shape) if place.shape else h5py.h5s.create(h5py.h5s.SCALAR)
-    kind = h5py.h5t.py_create(place.dtype, logical=True)
-    return h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, plist))
+    return nexus.dataset(group, name, place.shape, place.dtype, plist)
 
 
 def _complete(file: h5py.File, results: Results) -> None:
     group = file[GROUP]
     del group["done"], group.attrs["fingerprint"]
+    curve = group["curve"]
     for name, values in results.coordinates.items():
         about = COLUMNS[name]
-        nexus.column(group, name, values, group["curve"], about.units[0], about.meaning)
+        nexus.column(group, name, values, curve, about.units[0], about.meaning)
     group.attrs["coordinates"] = " ".join(results.coordinates)
     for name, value in results.attributes.items():
         if isinstance(value, (list, tuple)):
             texts = [nexus.safe(str(v)) for v in value]
             group.attrs.create(name, texts, (len(texts),), h5py.string_dtype())
         else:
-            nexus.describe(group, {name: value})
+            nexus.describe(group.id, {name: value})
     signal = "storage_modulus" if "storage_modulus" in results.variables else "contact_height"
     group.attrs.update(signal=signal, axes=list(results.dims(signal)))
     process = nexus.group(file["entry"], "process", "NXprocess")

@@ -51,29 +51,70 @@ def root(file: h5py.File, kind: str, version: tuple[int, int]) -> None:
 def group(parent: h5py.Group, name: str, kind: str) -> h5py.Group:
     """Make a group of a NeXus class."""
     group = parent.create_group(name, track_order=True)
-    describe(group, {"NX_class": kind})
+    describe(group.id, {"NX_class": kind})
     return group
 
 
-def describe(item: h5py.HLObject, about: Mapping[str, Any]) -> None:
-    """Give attributes to something new, texts by HDF5's own functions: there are many of them."""
+# A file has some fifty datasets with some hundred attributes. They are made and read by HDF5's own
+# functions: with h5py's they would take longer than the processing of a few dozen curves.
+
+
+def dataset(
+    group: h5py.Group, name: str, shape: tuple[int, ...], dtype: Any, options: Any = None
+) -> h5py.h5d.DatasetID:
+    """Make a dataset of numbers; nothing is written to it."""
+    space = h5py.h5s.create_simple(shape) if shape else _SCALAR
+    kind = h5py.h5t.py_create(np.dtype(dtype), logical=True)
+    return h5py.h5d.create(group.id, name.encode(), kind, space, options)
+
+
+def describe(item: h5py.h5g.GroupID | h5py.h5d.DatasetID, about: Mapping[str, Any]) -> None:
+    """Give attributes to something new: texts, numbers and arrays of numbers."""
     for name, value in about.items():
         if isinstance(value, str):
-            attribute = h5py.h5a.create(item.id, name.encode(), _STORED_TEXT, _SCALAR)
-            attribute.write(np.array(safe(value), h5py.string_dtype()), _TEXT)
+            text = h5py.h5a.create(item, name.encode(), _STORED_TEXT, _SCALAR)
+            text.write(np.array(safe(value), h5py.string_dtype()), _TEXT)
         else:
-            item.attrs[name] = value
+            values = np.asarray(value)
+            space = h5py.h5s.create_simple(values.shape) if values.shape else _SCALAR
+            kind = h5py.h5t.py_create(values.dtype, logical=True)
+            h5py.h5a.create(item, name.encode(), kind, space).write(values)
 
 
-def along(data: h5py.Dataset, axis: int, scale: h5py.Dataset) -> None:
+def along(data: h5py.h5d.DatasetID, axis: int, scale: h5py.Dataset) -> None:
     """Say along which dimension the values of an axis lie."""
-    h5py.h5ds.attach_scale(data.id, scale.id, axis)
+    h5py.h5ds.attach_scale(data, scale.id, axis)
+
+
+def value(data: h5py.Dataset) -> Any:
+    """All of a dataset: numbers as an array, or a numpy scalar; texts as h5py has them."""
+    if data.dtype.kind not in "iuf":
+        return data[()]
+    values = np.empty(data.shape, data.dtype)
+    if values.size:
+        data.id.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    return values[()]
+
+
+def attribute(item: h5py.HLObject, name: str, default: Any = None) -> Any:
+    """Text or number that is an attribute; KeyError if it is not there and has no default."""
+    if not h5py.h5a.exists(item.id, name.encode()):
+        if default is None:
+            raise KeyError(name)
+        return default
+    stored = h5py.h5a.open(item.id, name.encode())
+    kind = stored.get_type()
+    if stored.shape or not isinstance(kind, h5py.h5t.TypeStringID) or not kind.is_variable_str():
+        return item.attrs[name]
+    text = np.empty((), object)
+    stored.read(text, _TEXT)
+    return text[()]
 
 
 def field(group: h5py.Group, name: str, value: Any, unit: str, meaning: str) -> h5py.Dataset:
     """Write one value or array with its unit and meaning."""
     data = group.create_dataset(name, data=safe(value) if isinstance(value, str) else value)
-    describe(data, {"units": unit, "long_name": meaning})
+    describe(data.id, {"units": unit, "long_name": meaning})
     return data
 
 
@@ -86,13 +127,13 @@ def dimension(group: h5py.Group, name: str, length: int) -> h5py.Dataset:
     """Make a dimension that has a name and no coordinates: a scale that takes no room."""
     scale = group.create_dataset(name, shape=(length,), dtype="f4")
     scale.make_scale(_NO_VARIABLE % length)
-    describe(scale, {"units": "", "long_name": f"number of the {name}"})
+    describe(scale.id, {"units": "", "long_name": f"number of the {name}"})
     return scale
 
 
 def column(
     group: h5py.Group, name: str, values: AnyArray, dim: h5py.Dataset, unit: str, meaning: str
-) -> h5py.Dataset:
+) -> h5py.h5d.DatasetID:
     """Write one array along a dimension; words as numbers with flag_meanings, times as CF has."""
     attributes: dict[str, Any] = {"units": unit, "long_name": meaning}
     if values.dtype.kind == "M":
@@ -106,7 +147,13 @@ def column(
         values = np.argmax(values[:, None] == words, axis=1).astype("u1")
     elif values.dtype.kind == "U":
         values = values.astype(h5py.string_dtype())
-    data = group.create_dataset(name, data=values, **packed(len(values)))
+    options = packed(len(values))
+    if options or values.dtype.kind == "O":
+        data = group.create_dataset(name, data=values, **options).id
+    else:
+        data = dataset(group, name, values.shape, values.dtype)
+        if values.size:
+            data.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ascontiguousarray(values))
     describe(data, attributes)
     along(data, 0, dim)
     return data
@@ -114,10 +161,10 @@ def column(
 
 def column_values(name: str, data: h5py.Dataset) -> AnyArray:
     """Read what `column` wrote."""
-    values = data[()]
+    values = value(data)
     if name in WORDS:
         return np.asarray(np.array(WORDS[name])[values])
-    if "calendar" in data.attrs:
+    if values.dtype.kind == "i" and "calendar" in data.attrs:
         return np.asarray(values.view("M8[us]"))
     if values.dtype.kind == "O":
         return np.asarray(data.asstr()[()])

@@ -182,7 +182,11 @@ def _read_rows(path: Path, entry: h5py.Group) -> tuple[Rows, tuple[int, int] | N
 def _read_channels(stamp: FileStamp, entry: h5py.Group, rows: Rows) -> dict[str, Channel]:
     channels: dict[str, Channel] = {}
     columns: dict[Any, Column] = {}
-    for name, data in entry["curves"].items():
+    group = entry["curves"]
+    for name in group:
+        if name == "row_size" or (name in COLUMNS and name not in CHANNELS):
+            continue
+        data = group[name]
         if not isinstance(data, h5py.Dataset) or "scale_factor" not in data.attrs:
             continue
         if data.shape != (rows.total,) or data.dtype.kind not in "iuf":
@@ -197,12 +201,12 @@ def _read_channels(stamp: FileStamp, entry: h5py.Group, rows: Rows) -> dict[str,
                 columns[place] = HdfColumn(stamp, data, rows)
         channels[name] = Channel(
             name,
-            text(data.attrs["units"]),
+            text(nexus.attribute(data, "units")),
             columns[place],
-            float(data.attrs["scale_factor"]),
-            float(data.attrs["add_offset"]),
-            text(data.attrs.get("original", "")),
-            text(data.attrs.get("source", "")),
+            float(nexus.attribute(data, "scale_factor")),
+            float(nexus.attribute(data, "add_offset")),
+            text(nexus.attribute(data, "original", "")),
+            text(nexus.attribute(data, "source", "")),
         )
     return channels
 
@@ -211,7 +215,7 @@ def _read_metadata(entry: h5py.Group) -> tuple[dict[str, Any], dict[str, str]]:
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for name, data in entry["metadata"].items():
-        value = data[()]
+        value = nexus.value(data)
         if isinstance(value, bytes | str):
             value = text(value)
         elif isinstance(value, np.bool_):
@@ -219,7 +223,7 @@ def _read_metadata(entry: h5py.Group) -> tuple[dict[str, Any], dict[str, str]]:
         else:
             value = float(value)
         values[name] = METADATA[name].check(name, value) if name in METADATA else value
-        sources[name] = text(data.attrs.get("source", ""))
+        sources[name] = text(nexus.attribute(data, "source", ""))
     return values, sources
 
 
@@ -239,8 +243,8 @@ def _read_segments(stamp: FileStamp, rows: Rows) -> AnyArray:
         group = file["entry/segments"]
         table = np.empty(group["curve"].shape, SEGMENT)
         for name in ("curve", "start", "stop"):
-            table[name] = group[name][()]
-        table["kind"] = np.array(SEGMENT_KINDS)[group["kind"][()]]
+            table[name] = nexus.value(group[name])
+        table["kind"] = np.array(SEGMENT_KINDS)[nexus.value(group["kind"])]
         return segment_array(table, rows)
 
 
@@ -250,10 +254,9 @@ def _read_table(stamp: FileStamp) -> CurveTable:
     with contradictions(stamp.path), h5py.File(stamp.path, "r") as file:
         group = file["entry/curves"]
         for name in COLUMNS:
-            data = group.get(f"curve_{name}" if name in CHANNELS else name)
-            if data is None:
-                continue
-            table[name] = nexus.column_values(name, data)
+            stored = f"curve_{name}" if name in CHANNELS else name
+            if stored in group:
+                table[name] = nexus.column_values(name, group[stored])
     return table
 
 

@@ -124,7 +124,7 @@ def _write_table(entry: h5py.Group, curves: CurveSet) -> None:
     group.attrs["featureType"] = "profile"
     dim = nexus.dimension(group, "curve", curves.n_curves)
     sizes = nexus.column(group, "row_size", curves.row_size, dim, "", "samples of the curve")
-    sizes.attrs["sample_dimension"] = "sample"
+    nexus.describe(sizes, {"sample_dimension": "sample"})
     if curves.grid is not None:
         group.attrs["grid"] = curves.grid
     for name, values in curves.curve_table.items():
