@@ -71,6 +71,29 @@ def test_a_newer_version_is_refused(file: Path, tmp_path: Path) -> None:
         nrm.open_results(copy)
 
 
+def test_files_that_are_laid_out_alike_hold_their_own_numbers(
+    curves: nrm.CurveSet, tmp_path: Path
+) -> None:
+    """One behind the other: alike, of another recipe, and alike again after an interruption."""
+    back = curves[np.arange(len(curves))[::-1]]
+    coarse = nrm.Recipe().replace(stop="30 nm")
+    cases = ((curves, None), (back, None), (curves, coarse), (back, coarse), (curves, None))
+
+    def stop(done: int, total: int) -> None:
+        if done >= 12:
+            raise KeyboardInterrupt
+
+    for number, (some, recipe) in enumerate(cases):
+        path = tmp_path / f"{number}.h5"
+        if number in (1, 4):
+            with pytest.raises(KeyboardInterrupt):
+                nrm.process(some, recipe, path, progress=stop, block=4)
+        found, wanted = nrm.process(some, recipe, path), nrm.process(some, recipe)
+        for name in wanted.variables:
+            np.testing.assert_array_equal(found[name], wanted[name], err_msg=name)
+        assert found.attrs["recipe"] == wanted.attrs["recipe"]
+
+
 # What follows
 
 

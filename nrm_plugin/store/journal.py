@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -138,13 +138,15 @@ class FileRows:
 
     def _recall(self) -> None:
         """Find where the variables lie in a journal of the same results."""
-        if not self._fingerprint:
+        if self._new or not self._fingerprint:
             return
         try:
             with h5py.File(self._disk, "r") as file:
-                if file[GROUP].attrs["fingerprint"] == self._fingerprint:
-                    self._offsets = _offsets(file, self._places)
-                    self._done = int(self._read("done", 0, 1)[0])
+                self._offsets = _offsets(file, self._places)
+            if self._read("fingerprint", 0, _HASH).tobytes() == self._fingerprint.encode():
+                self._done = int(self._read("done", 0, 1)[0])
+            else:
+                self._offsets = {}
         except (OSError, KeyError, RuntimeError, ValueError):  # killed while it was laid out
             self._offsets = {}
 
@@ -154,17 +156,37 @@ class FileRows:
             return
         self._new = True
         try:
-            self._disk.truncate(0)
-            with h5py.File(self._disk, "w", libver=("earliest", "v110"), track_order=True) as file:
-                self._disk.seek(0)
-                self._disk.write(_MARK)  # HDF5 writes its own first bytes last
-                self._disk.check()
-                self._offsets = _lay_out(file, results, self._places, self._fingerprint)
-            self._disk.check()
+            self._offsets = self._laid_out(results)
             self.done = 0
+            fingerprint = np.frombuffer(self._fingerprint.encode(), np.uint8)
+            self._write("fingerprint", 0, fingerprint)
         except BaseException:
             self.abandon()
             raise
+
+    def _laid_out(self, results: Results) -> dict[str, int]:
+        """Make everything but the numbers; return the bytes at which the variables begin.
+
+        Files of a folder are mostly laid out alike: the last small layout is kept, and copied.
+        """
+        global _last
+        layout = _Layout.of(results, self._places)
+        self._disk.truncate(0)
+        if _last is not None and _last[0] == layout:
+            self._disk.seek(0)
+            self._disk.write(_last[1])
+            self._disk.check()
+            return _last[2]
+        with h5py.File(self._disk, "w", libver=("earliest", "v110"), track_order=True) as file:
+            self._disk.seek(0)
+            self._disk.write(_MARK)  # HDF5 writes its own first bytes last
+            self._disk.check()
+            offsets = _lay_out(file, results, self._places)
+        self._disk.check()
+        if self._disk.seek(0, os.SEEK_END) <= _SMALL:
+            self._disk.seek(0)
+            _last = layout, self._disk.read(), offsets
+        return offsets
 
     @property
     def done(self) -> int:
@@ -185,7 +207,7 @@ class FileRows:
         return self._read(name, row, count)
 
     def _at(self, name: str, row: int) -> tuple[Place, int]:
-        place = self._places.get(name, _DONE)
+        place = self._places[name] if name in self._places else _OWN[name]
         size = place.dtype.itemsize * math.prod(place.tail)
         return place, self._offsets[name] + row * size
 
@@ -221,14 +243,46 @@ class FileRows:
         self._disk.close()
 
 
+#: What a journal holds besides the variables: curves that are there, and whose results they are.
 _DONE = Place((), (), np.dtype("<i8"))
+_HASH = 64
+_OWN = {"done": _DONE, "fingerprint": Place((_HASH,), (), np.dtype("u1"))}
+
+#: Bytes of the largest layout that is kept.
+_SMALL = 1 << 20
+
+
+class _Layout(NamedTuple):
+    """All that the layout of a journal depends on."""
+
+    places: tuple[tuple[str, Place], ...]
+    attributes: str
+    axes: tuple[tuple[str, bytes], ...]
+    directions: tuple[str, ...]
+
+    @classmethod
+    def of(cls, results: Results, places: Mapping[str, Place]) -> _Layout:
+        """Layout of these results."""
+        return cls(
+            tuple(places.items()),
+            repr([variable.attributes for variable in results.variables.values()]),
+            tuple((axis, values.tobytes()) for axis, values in results.axes.items()),
+            tuple(results.directions or ()),
+        )
+
+
+_last: tuple[_Layout, bytes, dict[str, int]] | None = None
+
+_AT_ONCE = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+_AT_ONCE.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+_AT_ONCE.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
 
 
 def _offsets(file: h5py.File, places: Mapping[str, Place]) -> dict[str, int]:
     """Bytes at which the variables begin."""
     group = file[GROUP]
     found = {}
-    for name, place in [*places.items(), ("done", _DONE)]:
+    for name, place in {**places, **_OWN}.items():
         data = group[name]
         if data.shape != place.shape or data.dtype != place.dtype:
             raise ValueError(f"{name} is of another kind")
@@ -236,10 +290,7 @@ def _offsets(file: h5py.File, places: Mapping[str, Place]) -> dict[str, int]:
     return found
 
 
-def _lay_out(
-    file: h5py.File, results: Results, places: Mapping[str, Place], fingerprint: str
-) -> dict[str, int]:
-    """Make everything but the numbers; return the bytes at which the variables begin."""
+def _lay_out(file: h5py.File, results: Results, places: Mapping[str, Place]) -> dict[str, int]:
     nexus.root(file, RESULTS_FORMAT, RESULTS_VERSION)
     entry = nexus.group(file, "entry", "NXentry")
     entry.attrs["default"] = "results"
@@ -259,22 +310,20 @@ def _lay_out(
         nexus.describe(data, variable.attributes)
         for axis, dim in enumerate(results.dims(name)):
             nexus.along(data, axis, scales[dim])
-    offsets["done"] = _allocated(group, "done", _DONE).get_offset()
-    group.attrs["fingerprint"] = fingerprint
+    for name, place in _OWN.items():
+        offsets[name] = _allocated(group, name, place).get_offset()
     return offsets
 
 
 def _allocated(group: h5py.Group, name: str, place: Place) -> h5py.h5d.DatasetID:
     """Make a dataset whose place in the file is fixed at once."""
-    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-    return nexus.dataset(group, name, place.shape, place.dtype, plist)
+    return nexus.dataset(group, name, place.shape, place.dtype, _AT_ONCE)
 
 
 def _complete(file: h5py.File, results: Results) -> None:
     group = file[GROUP]
-    del group["done"], group.attrs["fingerprint"]
+    for name in _OWN:
+        del group[name]
     curve = group["curve"]
     for name, values in results.coordinates.items():
         about = COLUMNS[name]

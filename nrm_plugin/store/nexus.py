@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from io import FileIO
 from typing import Any
 
@@ -59,13 +60,21 @@ def group(parent: h5py.Group, name: str, kind: str) -> h5py.Group:
 # functions: with h5py's they would take longer than the processing of a few dozen curves.
 
 
+@lru_cache(64)
+def _kind(dtype: np.dtype[Any]) -> h5py.h5t.TypeID:
+    return h5py.h5t.py_create(dtype, logical=True)
+
+
+@lru_cache(64)
+def _space(shape: tuple[int, ...]) -> h5py.h5s.SpaceID:
+    return h5py.h5s.create_simple(shape) if shape else _SCALAR
+
+
 def dataset(
     group: h5py.Group, name: str, shape: tuple[int, ...], dtype: Any, options: Any = None
 ) -> h5py.h5d.DatasetID:
     """Make a dataset of numbers; nothing is written to it."""
-    space = h5py.h5s.create_simple(shape) if shape else _SCALAR
-    kind = h5py.h5t.py_create(np.dtype(dtype), logical=True)
-    return h5py.h5d.create(group.id, name.encode(), kind, space, options)
+    return h5py.h5d.create(group.id, name.encode(), _kind(np.dtype(dtype)), _space(shape), options)
 
 
 def describe(item: h5py.h5g.GroupID | h5py.h5d.DatasetID, about: Mapping[str, Any]) -> None:
@@ -73,11 +82,10 @@ def describe(item: h5py.h5g.GroupID | h5py.h5d.DatasetID, about: Mapping[str, An
     for name, value in about.items():
         if isinstance(value, str):
             text = h5py.h5a.create(item, name.encode(), _STORED_TEXT, _SCALAR)
-            text.write(np.array(safe(value), h5py.string_dtype()), _TEXT)
+            text.write(np.array(safe(value), object), _TEXT)
         else:
             values = np.asarray(value)
-            space = h5py.h5s.create_simple(values.shape) if values.shape else _SCALAR
-            kind = h5py.h5t.py_create(values.dtype, logical=True)
+            kind, space = _kind(values.dtype), _space(values.shape)
             h5py.h5a.create(item, name.encode(), kind, space).write(values)
 
 
