@@ -23,6 +23,7 @@ _HOME = {
     "merge": "nrm_plugin.merging",
     "Recipe": "nrm_plugin.recipe",
     "process": "nrm_plugin.engine.pipeline",
+    "check": "nrm_plugin.engine.checking",
     "with_potential": "nrm_plugin.potential",
     "read_log": "nrm_plugin.potential",
     "Log": "nrm_plugin.potential",
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from nrm_plugin import figures as figures
     from nrm_plugin import simulate as simulate
     from nrm_plugin import statistics as statistics
+    from nrm_plugin.engine.checking import check as check
     from nrm_plugin.engine.pipeline import process as process
     from nrm_plugin.errors import ChangedFile as ChangedFile
     from nrm_plugin.errors import CorruptFile as CorruptFile

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -19,6 +19,7 @@ from nrm_plugin import kernels
 from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.engine import checks, compiled, methods, provenance
+from nrm_plugin.engine.checks import Evidence, Measured, ProcessedCurves
 from nrm_plugin.engine.compiled import CURVE, Crossing, Lever, RecordArray, ReferencedBlock
 from nrm_plugin.engine.contact import (
     Referenced,
@@ -31,7 +32,16 @@ from nrm_plugin.engine.contact import (
 from nrm_plugin.engine.derivative import profiles
 from nrm_plugin.engine.moduli import moduli, n_rows
 from nrm_plugin.engine.shape_factor import ShapeFactorValues, shape_factor
-from nrm_plugin.engine.signals import Block, Plan, RawBlock, parts, plan, read_block, read_raw_block
+from nrm_plugin.engine.signals import (
+    Block,
+    Plan,
+    RawBlock,
+    parts,
+    plan,
+    read_block,
+    read_raw_block,
+    sampled_blocks,
+)
 from nrm_plugin.engine.surface import STEEP, surface_slope
 from nrm_plugin.engine.survey import Survey, chosen, survey
 from nrm_plugin.errors import InvalidInput, OutputError
@@ -65,6 +75,30 @@ class _Direction:
     name: str
     ranges: AnyArray
     survey: Survey
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Done:
+    """What the chain makes of a block of curves.
+
+    Attributes
+    ----------
+    contacts : array of `kernels.CONTACT`
+    lateral : array of `kernels.LATERAL_CHECK`
+        Empty without a lateral signal.
+    quality : array of int
+        Flags as bits.
+    valid : array
+        Smallest distance with an estimate, in m.
+    rows : mapping of str to array
+        Profiles and bins by the names of the results.
+    """
+
+    contacts: RecordArray
+    lateral: RecordArray
+    quality: IntArray
+    valid: FloatArray
+    rows: dict[str, AnyArray]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,22 +141,18 @@ class _Work:
         raw = read_raw_block(
             self.curves, self.plan, direction.ranges, slice(first, stop), direction.name
         )
-        own = self._own(raw, cosine[first:stop])
-        crossing = self._own_crossing(direction)
-        if crossing is None:
-            contacts, quality, valid, profiles = self._by_methods(direction, raw, own)
-        else:
-            contacts, quality, valid, profiles = self._in_one_pass(direction, raw, own, crossing)
+        done = self.done(direction, raw, cosine[first:stop])
+        contacts = done.contacts
         slope, at = contacts["baseline_slope"], contacts["baseline_at"]
         return (
-            profiles
+            done.rows
             | windows(raw, contacts)
             | {
                 "contact_height": contacts["contact"],
                 "contact_height_stderr": contacts["stderr"],
                 "contact_height_systematic": systematic(contacts),
-                "quality": quality,
-                "depth_valid_min": valid,
+                "quality": done.quality,
+                "depth_valid_min": done.valid,
                 "wall_slope": contacts["wall_slope"],
                 "wall_length": contacts["wall_length"],
                 "baseline_slope": slope,
@@ -130,6 +160,14 @@ class _Work:
                 "deflection_noise": contacts["noise"],
             }
         )
+
+    def done(self, direction: _Direction, raw: RawBlock, cosine: FloatArray) -> _Done:
+        """What the chain makes of some curves."""
+        own = self._own(raw, cosine)
+        crossing = self._own_crossing(direction)
+        if crossing is None:
+            return self._by_methods(direction, raw, own)
+        return self._in_one_pass(direction, raw, own, crossing)
 
     def _own_crossing(self, direction: _Direction) -> Crossing | None:
         """How the compiled loops find contacts; None if a method of the recipe is a plugin's."""
@@ -144,7 +182,7 @@ class _Work:
 
     def _in_one_pass(
         self, direction: _Direction, raw: RawBlock, own: RecordArray, crossing: Crossing
-    ) -> tuple[RecordArray, IntArray, FloatArray, dict[str, AnyArray]]:
+    ) -> _Done:
         """Contacts, flags, smallest distances and profiles by our own methods."""
         turn = np.exp(-1j * raw.phase) if raw.phase else 1.0
         job = kernels.Job(
@@ -165,11 +203,15 @@ class _Work:
         if self.plan.lateral:
             quality = quality | checks.lateral_flags(made.checks)
         profiles = dict(zip(kernels.RESULTS, made.rows, strict=False))
-        return made.contacts, quality, made.valid, profiles | _binned(made.bins)
+        return _Done(
+            contacts=made.contacts,
+            lateral=made.checks if self.plan.lateral else made.checks[:0],
+            quality=quality,
+            valid=made.valid,
+            rows=profiles | _binned(made.bins),
+        )
 
-    def _by_methods(
-        self, direction: _Direction, raw: RawBlock, own: RecordArray
-    ) -> tuple[RecordArray, IntArray, FloatArray, dict[str, AnyArray]]:
+    def _by_methods(self, direction: _Direction, raw: RawBlock, own: RecordArray) -> _Done:
         """Contacts, flags, smallest distances and profiles by the methods of plugins."""
         block = raw.gathered()
         referenced = find_contacts(block, self.plan, self.recipe.contact, direction.survey)
@@ -187,6 +229,7 @@ class _Work:
         )
         found = profiles(layer, self.recipe.derivative)
         quality = referenced.quality
+        lateral = np.empty(0, kernels.LATERAL_CHECK)
         if self.plan.lateral:
             lateral = kernels.check_lateral(
                 block.begin, referenced.clean, block.in_phase, block.quadrature, layer.contacts
@@ -195,7 +238,13 @@ class _Work:
         rows = moduli(found, self.plan, self.shape.values)
         if self.plan.lateral:
             rows |= _binned(np.moveaxis(compiled.force_bins(layer, BIN_WIDTH, self._n_bins), 1, 0))
-        return referenced.contacts, quality, found.depth_valid_min, rows
+        return _Done(
+            contacts=referenced.contacts,
+            lateral=lateral,
+            quality=quality,
+            valid=found.depth_valid_min,
+            rows=rows,
+        )
 
     @property
     def _n_bins(self) -> int:
@@ -347,8 +396,11 @@ def run(
         results.set("shape_factor", shape.values)
         results.coordinates = curves.curve_table
         results.attributes["source_sha256"] = hashes.result()
+        found = checks.run(_evidence(work, directions))
+        results.attributes["checks"] = checks.as_json(found)
+        surveys = [d.survey for d in directions]
         results.attributes["warnings"] = "\n".join(
-            checks.warnings(curves, recipe, how, shape, [d.survey for d in directions], results)
+            checks.warnings(curves, recipe, how, shape, surveys, results, found)
         )
     checks.log(results.attributes["warnings"])
     return results
@@ -378,6 +430,80 @@ def _survey(work: _Work, direction: str) -> _Direction:
     checks.refuse_wrong_signs(block, find_contacts(block, work.plan, contact, found))
     checks.refuse_output_volts(work.curves, work.plan, numbers)
     return _Direction(direction, ranges, found)
+
+
+def evidence(curves: CurveSet, recipe: Recipe) -> Evidence:
+    """What self-checks look at, of curves that are not processed.
+
+    Raises
+    ------
+    MissingCalibration, InvalidInput, RecipeError
+        As `process`.
+    """
+    curves, how = plan(curves)
+    depth = np.array(recipe.depth.values)
+    shape = shape_factor(recipe.shape_factor, curves, depth)
+    work = _Work(curves=curves, recipe=recipe, plan=how, depth=depth, shape=shape)
+    return _evidence(work, [_survey(work, name) for name in recipe.directions])
+
+
+def _evidence(work: _Work, directions: Sequence[_Direction]) -> Evidence:
+    """What self-checks look at; directions that are not processed are surveyed when asked for."""
+    known: dict[str, _Direction | None] = {d.name: d for d in directions}
+
+    def surveyed(name: str) -> _Direction | None:
+        if name not in known:
+            try:
+                known[name] = _survey(work, name)
+            except InvalidInput:  # the curves do not have it, or it makes no sense
+                known[name] = None
+        return known[name]
+
+    def done(direction: _Direction, changed: _Work) -> Iterator[tuple[IntArray, RawBlock, _Done]]:
+        of, how = work.curves, work.plan
+        for numbers, raw in sampled_blocks(of, how, direction.name, checks.LOOKED_AT):
+            yield numbers, raw, changed.done(direction, raw, np.ones(len(numbers)))
+
+    def measure(name: str) -> Measured | None:
+        direction = surveyed(name)
+        if direction is None:
+            return None
+        # One distance is the least that the chain can be asked for.
+        shortest = replace(work.shape, values=work.shape.values[:1])
+        found = list(done(direction, replace(work, depth=work.depth[:1], shape=shortest)))
+        return Measured(
+            direction=name,
+            survey=direction.survey,
+            numbers=np.concatenate([numbers for numbers, _, _ in found]),
+            contacts=np.concatenate([made.contacts for _, _, made in found]),
+            lateral=np.concatenate([made.lateral for _, _, made in found]),
+            quality=np.concatenate([made.quality for _, _, made in found]),
+            travel=np.concatenate([raw.travel for _, raw, _ in found]),
+            samples=np.concatenate([raw.lengths for _, raw, _ in found]),
+            interval=np.concatenate([raw.interval for _, raw, _ in found]),
+        )
+
+    def profile(name: str) -> ProcessedCurves | None:
+        direction = surveyed(name)
+        if direction is None:
+            return None
+        made = [found for _, _, found in done(direction, work)]
+        return ProcessedCurves(
+            depth=work.depth,
+            distance_bin=work.axes.get("distance_bin", np.empty(0)),
+            values={row: np.concatenate([m.rows[row] for m in made]) for row in made[0].rows},
+            valid=np.concatenate([m.valid for m in made]),
+        )
+
+    return Evidence(
+        curves=work.curves,
+        recipe=work.recipe,
+        plan=work.plan,
+        depth=work.depth,
+        shape=work.shape,
+        measure=measure,
+        profile=profile,
+    )
 
 
 def _pieces(

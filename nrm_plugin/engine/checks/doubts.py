@@ -1,4 +1,4 @@
-"""Doubts about whole experiments: wrong signs, wrong sensitivities, what could not be corrected."""
+"""Sentences about whole experiments: what could not be corrected, what is odd about the sample."""
 
 from __future__ import annotations
 
@@ -6,95 +6,19 @@ import logging
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nrm_plugin.calibration import lockin
-from nrm_plugin.columns import FloatArray, IntArray
-from nrm_plugin.engine.contact import STEEPEST, Referenced
+from nrm_plugin.columns import FloatArray
+from nrm_plugin.engine.checks.check import VERDICTS, Check
 from nrm_plugin.engine.shape_factor import ShapeFactorValues
-from nrm_plugin.engine.signals import Block, Plan
+from nrm_plugin.engine.signals import Plan
 from nrm_plugin.engine.survey import LEAST_SLOPE, RIGID, Survey
-from nrm_plugin.errors import InvalidInput
-from nrm_plugin.kernels import RecordArray
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.store.write_results import Results
-from nrm_plugin.variables import BIT
 from nrm_plugin.vocabulary import LATERAL_PAIRS
-
-#: A lateral force that grows with the load to a larger power than this belongs to a tip that slips.
-SLIPS = 0.6
-
-#: Share of the walls that must show it before all curves are called wrong.
-_MOST = 0.5
 
 #: Slope of the wall that is off by more than this is worth a word.
 _DOUBTFUL = 0.05
-
-
-def refuse_wrong_signs(block: Block, referenced: Referenced) -> None:
-    """Raise if walls show that a sign or the deflection's sensitivity is wrong.
-
-    On the wall of a rigid sample the deflection grows by as much as the height falls.
-
-    Raises
-    ------
-    InvalidInput
-    """
-    walls_found = referenced.contacts
-    slope = walls_found["wall_slope"]
-    swing = walls_found["wall_length"] * np.abs(slope)
-    sure = swing > 20.0 * walls_found["noise"]
-    sure &= np.abs(slope) > 5.0 * walls_found["wall_slope_stderr"]
-    walls = max(int(sure.sum()), 1)
-    if np.sum(sure & (slope > 0.1)) > _MOST * walls:
-        risen = _risen(block)
-        if np.sum(risen[sure] < 0.0) > _MOST * walls:
-            raise InvalidInput(
-                "the deflection falls where the tip is pressed onto the sample: its sign is wrong. "
-                "Give deflection_sensitivity the other sign"
-            )
-        raise InvalidInput(
-            "the height grows where the tip is pressed onto the sample: its sign is wrong. "
-            "height must be larger where the tip is farther away"
-        )
-    if np.sum(sure & (slope < -STEEPEST)) > _MOST * walls:
-        raise InvalidInput(
-            f"on the wall the deflection grows by {-np.median(slope[sure]):.3g} nm per nm, and no "
-            "more than 1 is possible: deflection_sensitivity is too large by that factor"
-        )
-
-
-def _risen(block: Block) -> FloatArray:
-    """Deflection at the last samples of every curve less that at the first."""
-    risen = np.zeros(len(block))
-    for i in range(len(block)):
-        part = block.deflection[block.begin[i] : block.begin[i + 1]]
-        few = max(len(part) // 50, 1)
-        if len(part):
-            risen[i] = part[-few:].mean() - part[:few].mean()
-    return risen
-
-
-def refuse_output_volts(curves: CurveSet, how: Plan, numbers: IntArray) -> None:
-    """Raise if volts at the lock-in's output are called volts at its input."""
-    for source in (how.in_phase, how.quadrature):
-        if source is not None and curves.channels[source.channel].unit == "V":
-            lockin.refuse_output_volts(curves, curves.read(source.channel, numbers[:64]))
-
-
-def lateral_flags(found: RecordArray) -> NDArray[np.int64]:
-    """Flags that the lateral signal raises: it slips on the wall, or is missing.
-
-    Parameters
-    ----------
-    found : array of `kernels.LATERAL_CHECK`
-    """
-    with np.errstate(invalid="ignore"):
-        slips = found["exponent"] - 3.0 * found["stderr"] > SLIPS
-        slips &= found["straight"] > 0.0
-    gone = found["missing"] > 0.0
-    return slips * np.int64(BIT["slip"]) | gone * np.int64(BIT["missing_lateral"])
 
 
 def warnings(
@@ -104,8 +28,26 @@ def warnings(
     shape: ShapeFactorValues,
     surveys: Sequence[Survey],
     results: Results,
+    checks: Sequence[Check],
 ) -> list[str]:
-    """Everything that a user should know before trusting the results, a sentence each."""
+    """Everything that a user should know before trusting the results, a sentence each.
+
+    What the data refute comes first, then what is doubtful; what a check cannot know comes last.
+    """
+    said = {verdict: [c.sentence for c in checks if c.verdict == verdict] for verdict in VERDICTS}
+    others = _others(curves, recipe, how, shape, surveys, results)
+    return [*said["wrong"], *said["doubtful"], *others, *said["unknown"]]
+
+
+def _others(
+    curves: CurveSet,
+    recipe: Recipe,
+    how: Plan,
+    shape: ShapeFactorValues,
+    surveys: Sequence[Survey],
+    results: Results,
+) -> list[str]:
+    """What no check says."""
     found = [*curves.warnings, *_of_wall(surveys, recipe)]
     if not np.isfinite(how.spring_constant):
         found.append("spring_constant is not known: there is no normal force")
