@@ -13,7 +13,8 @@ from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.engine import compiled
 from nrm_plugin.engine.compiled import Crossing, RecordArray
 from nrm_plugin.engine.signals import Block, Plan, RawBlock
-from nrm_plugin.engine.survey import LEAST_SLOPE, RIGID, Survey
+from nrm_plugin.engine.survey import RIGID, Survey
+from nrm_plugin.engine.wall_slopes import LEAST_SLOPE
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.hookspecs import ContactFound, ContactMethod, with_settings
 from nrm_plugin.recipe import Contact
@@ -25,9 +26,8 @@ SHORT_WALL = 10e-9
 #: Depth by which the lock-in may lag (m).
 MOST_LAG = 0.5e-9
 
-#: On a calibrated lever no wall is steeper.
-STEEPEST = 1.3
-
+#: No wall is steeper than the pooled slope by more than this factor.
+_STEEPEST = 1.3
 
 #: What `ContactBlock.prepared` leaves open: all that belongs to a method.
 _OF_THE_METHOD = (
@@ -244,10 +244,12 @@ def flags(
     slope = contacts["wall_slope"]  # what a method says nothing of is nan, and raises no flag
     off = np.abs(slope - found.slope)
     stderr = 3.0 * contacts["wall_slope_stderr"]
-    soft = missing | (off > np.fmax(stderr, 0.06)) | (slope > -LEAST_SLOPE)
+    soft = (
+        missing | (off > np.fmax(stderr, 0.06 * -found.slope)) | (slope > LEAST_SLOPE * found.slope)
+    )
     baseline = contacts["baseline_end"]
     noise = np.maximum(contacts["noise"], 1e-15)
-    spread = max(5.0 * found.slope_spread, 0.02)
+    spread = max(5.0 * found.slope_spread, 0.02 * -found.slope)
     dragged = np.zeros(len(block), bool)
     if how.lag:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -258,7 +260,8 @@ def flags(
         "short_wall": (contacts["wall_length"] < SHORT_WALL) | (contacts["stderr"] > 0.5e-9),
         "short_baseline": (baseline < 100) | (baseline < contacts["wall_samples"]),
         "saturated": contacts["saturated"] > 0,
-        "slope_outlier": ~soft & ((off > np.fmax(stderr, spread)) | (slope < -STEEPEST)),
+        "slope_outlier": ~soft
+        & ((off > np.fmax(stderr, spread)) | (slope < _STEEPEST * found.slope)),
         "structure": contacts["long_run"] > 3.0 * noise,
         "spikes": contacts["spikes"] > 0,
         "lag": dragged,

@@ -16,6 +16,7 @@ from nrm_plugin import kernels
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.engine.compiled import Crossing, reference
 from nrm_plugin.engine.signals import Block
+from nrm_plugin.engine.wall_slopes import WallMode, pooled_slope
 
 #: Curves that are looked at, and how many neighbours at a time.
 SURVEYED = 512
@@ -24,14 +25,8 @@ _RUN = 8
 #: Slope of a rigid wall where the deflection is calibrated, and how well calibrations hold.
 RIGID = (-1.0, 0.003)
 
-#: No wall is less steep: electrodes of 1 GPa have 0.97.
-LEAST_SLOPE = 0.8
-
 #: Standard error of the pooled slope that is always assumed: walls differ from place to place.
 _SPREAD = 0.003
-
-#: Windows in which the slope of a curve is less certain than this are too small.
-_TOO_UNSURE = 0.05
 
 #: A fringe is removed only if it is as unlikely as this to be noise, and as large (m).
 _LARGEST_P = 1e-6
@@ -61,7 +56,11 @@ class Survey:
     walls : bool
         Whether any curve ends on a wall.
     slope, slope_stderr, slope_spread : float
-        Slope of the wall (m/m, negative), its standard error, and how much curves differ.
+        Slope of the steepest walls (m/m, negative), its standard error, and how much these curves
+        differ.
+    modes : tuple of WallMode
+        Kinds of walls, steepest first; softer ones are electrodes that give way. Empty without
+        walls.
     wave : float
         Wave number of a fringe in rad/m; 0 without one.
     correlation : array
@@ -72,8 +71,14 @@ class Survey:
     slope: float
     slope_stderr: float
     slope_spread: float
+    modes: tuple[WallMode, ...]
     wave: float
     correlation: FloatArray
+
+    @property
+    def hard_share(self) -> float:
+        """Part of the walls that are as steep as the steepest; nan without walls."""
+        return self.modes[0].share if self.modes else float("nan")
 
 
 def chosen(n_curves: int) -> NDArray[np.int64]:
@@ -98,78 +103,17 @@ def survey(block: Block, *, interference: bool, spikes: bool) -> Survey:
             crossing = Crossing(wave=wave, spikes=spikes)
             contacts, clean = reference(block.begin, block.height, block.deflection, crossing)
             ends = np.nan_to_num(contacts["baseline_end"]).astype(np.int64)
-    pooled = pooled_slope(block, clean)
-    walls = pooled is not None
-    slope, stderr, spread = pooled or (*RIGID, 0.0)
+    pooled = pooled_slope(block.begin, block.height, clean)
+    slope, stderr = (pooled.slope, pooled.stderr) if pooled else RIGID
     return Survey(
-        walls=walls,
+        walls=pooled is not None,
         slope=slope,
         slope_stderr=max(stderr, _SPREAD),
-        slope_spread=spread,
+        slope_spread=pooled.spread if pooled else 0.0,
+        modes=pooled.modes if pooled else (),
         wave=wave,
         correlation=correlation(block),
     )
-
-
-def pooled_slope(block: Block, deflection: FloatArray) -> tuple[float, float, float] | None:
-    """Slope of the wall, its standard error, and how much curves differ; None without any wall.
-
-    The median over curves, in the largest window that smaller ones bear out. A curve that ends in
-    a layer is less steep than any wall and does not count.
-    """
-    longest = int(np.diff(block.begin).max(initial=0))
-    sizes = []
-    size = 12.0
-    while size <= longest // 2:
-        sizes.append(int(size))
-        size *= 1.15
-    windows = np.array(sizes, np.int64)
-    slopes, errors = kernels.tail_slopes(block.begin, block.height, deflection, windows)
-    low, high = -np.inf, np.inf
-    best = None
-    for column, error in zip(slopes.T, errors.T, strict=True):
-        walls = column < -LEAST_SLOPE
-        if not walls.any():
-            continue
-        unsure = float(np.median(error[walls]))
-        if unsure > _TOO_UNSURE:
-            continue
-        middle, spread = _steep_mode(column[walls])
-        near = column[walls][np.abs(column[walls] - middle) <= 3.0 * spread]
-        spread = max(spread, unsure)
-        stderr = 1.2533 * spread / np.sqrt(len(near))
-        low, high = max(low, middle - 4.0 * stderr), min(high, middle + 4.0 * stderr)
-        if low > high:
-            break
-        best = (middle, stderr, spread)
-    return best
-
-
-def _steep_mode(slopes: FloatArray) -> tuple[float, float]:
-    """Centre and standard deviation of the steep ones among slopes.
-
-    A layer that stops a curve makes its slope smaller, never larger: begin at the middle of the
-    shortest half, take the spread from the slopes beyond it, and settle on what lies within.
-    """
-    ordered = np.sort(slopes)
-    half = (len(ordered) + 1) // 2
-    widths = ordered[half - 1 :] - ordered[: len(ordered) - half + 1]
-    first = int(np.argmin(widths))
-    middle, spread = _median_of_sorted(ordered[first : first + half]), 0.0
-    for _ in range(10):
-        beyond = middle - ordered[ordered < middle]
-        spread = 1.4826 * _median_of_sorted(beyond) if len(beyond) else 0.0
-        new = _median_of_sorted(ordered[np.abs(ordered - middle) <= 3.0 * spread])
-        if new == middle:
-            break
-        middle = new
-    return middle, spread
-
-
-def _median_of_sorted(values: FloatArray) -> float:
-    """The same as numpy's median, which would sort again, and is asked for hundreds of times."""
-    n = len(values)
-    return float(values[(n - 1) // 2] + values[n // 2]) / 2.0
 
 
 def correlation(block: Block, longest: int = 200) -> FloatArray:

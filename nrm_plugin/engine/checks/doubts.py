@@ -11,7 +11,8 @@ from nrm_plugin.columns import FloatArray
 from nrm_plugin.engine.checks.check import VERDICTS, Check
 from nrm_plugin.engine.shape_factor import ShapeFactorValues
 from nrm_plugin.engine.signals import Plan
-from nrm_plugin.engine.survey import LEAST_SLOPE, RIGID, Survey
+from nrm_plugin.engine.survey import RIGID, Survey
+from nrm_plugin.engine.wall_slopes import LEAST_SLOPE
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.store.write_results import Results

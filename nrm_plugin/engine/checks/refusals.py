@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import FloatArray, IntArray
-from nrm_plugin.engine.contact import STEEPEST, Referenced
+from nrm_plugin.engine.contact import Referenced
 from nrm_plugin.engine.signals import Block, Plan
+from nrm_plugin.engine.wall_slopes import MOST_RATIO
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.kernels import RecordArray
 from nrm_plugin.model import CurveSet
@@ -47,7 +48,7 @@ def refuse_wrong_signs(block: Block, referenced: Referenced) -> None:
             "the height grows where the tip is pressed onto the sample: its sign is wrong. "
             "height must be larger where the tip is farther away"
         )
-    if np.sum(sure & (slope < -STEEPEST)) > _MOST * walls:
+    if np.sum(sure & (slope < -MOST_RATIO)) > _MOST * walls:
         raise InvalidInput(
             f"on the wall the deflection grows by {-np.median(slope[sure]):.3g} nm per nm, and no "
             "more than 1 is possible: deflection_sensitivity is too large by that factor"
