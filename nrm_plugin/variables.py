@@ -114,6 +114,12 @@ _OF_SHEAR = {
 #: Found where there is a lateral signal.
 LATERAL = _with_errors(
     {
+        "wall_lateral_amplitude": Variable(
+            "m", "lateral motion of the tip at the highest loads on the wall, peak", CURVE, "f8"
+        ),
+        "wall_lateral_phase": Variable(
+            "rad", "phase of the lateral force there, after the correction", CURVE, "f8"
+        ),
         "shape_factor": Variable("", "shape factor r_g", DEPTH, "f8"),
         "lateral_force_in_phase": Variable("N", "in-phase lateral force"),
         "lateral_force_quadrature": Variable("N", "out-of-phase lateral force"),
@@ -135,10 +141,8 @@ GRADIENTS = _with_errors(_GRADIENTS, *_GRADIENTS)
 #: Follow from other variables, unless they are there (`nrm_plugin.store.derived_variables`).
 DERIVED = GRADIENTS | _with_errors(_OF_SHEAR, *_OF_SHEAR)
 
-#: Names that are kept for what will be found on the wall and far away; no file has them yet.
+#: Names that are kept for what will be found far away; no file has them yet.
 KEPT = {
-    "wall_lateral_amplitude": Variable("m", "lateral motion of the tip on the wall", CURVE, "f8"),
-    "wall_lateral_phase": Variable("rad", "its phase", CURVE, "f8"),
     "lateral_baseline_in_phase": Variable("N", "in-phase lateral force far away", CURVE, "f8"),
     "lateral_baseline_quadrature": Variable("N", "out-of-phase one far away", CURVE, "f8"),
     "lateral_baseline_slope_in_phase": Variable("N/m", "its slope, in phase", CURVE, "f8"),

@@ -41,7 +41,7 @@ int main(void) {
     int failed = nrm_find_contacts(how, sizes[0], begin, height, deflection, sizes[1], clean,
                                    contacts);
     failed |= nrm_check_lateral(sizes[0], begin, clean, in_phase, quadrature, sizes[1], contacts,
-                                checks);
+                                NULL, checks);
     failed |= nrm_profiles(profile, sizes[0], begin, height, clean, in_phase, quadrature, sizes[1],
                            contacts, own, correlation, sizes[3], depth, sizes[2], found, valid);
     given(contacts, curves, sizeof *contacts);

@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 
 @pytest.fixture(scope="module")
 def curves() -> nrm.CurveSet:
-    made = Generator(curves=48, samples=600, retract=True).make()[0]
+    made = Generator(curves=48, samples=600, stiffness=20.0, retract=True).make()[0]
     channels, metadata = parts_of(made)
     place = np.arange(48) % 8 * 50e-9, np.arange(48) // 8 * 50e-9
     table: dict[str, Any] = {"x": place[0], "y": place[1], "potential": np.linspace(0.1, 1.2, 48)}
@@ -45,7 +45,7 @@ def equal(path: Path, reference: xr.Dataset) -> None:
             assert found[name].dims == reference[name].dims
             units = [data[name].attrs.get("units", "") for data in (found, reference)]
             assert units[0] == units[1], name
-        for key in ("warnings", "recipe", "experiment", "shape_factor_source"):
+        for key in ("warnings", "checks", "recipe", "experiment", "shape_factor_source"):
             assert found.attrs[key] == reference.attrs[key]
 
 

@@ -143,9 +143,11 @@ class _Work:
         )
         done = self.done(direction, raw, cosine[first:stop])
         contacts = done.contacts
+        wall = checks.on_the_wall(done.lateral, self.plan.lateral_stiffness)
         slope, at = contacts["baseline_slope"], contacts["baseline_at"]
         return (
             done.rows
+            | (wall if self.plan.lateral else {})
             | windows(raw, contacts)
             | {
                 "contact_height": contacts["contact"],
@@ -232,7 +234,12 @@ class _Work:
         lateral = np.empty(0, kernels.LATERAL_CHECK)
         if self.plan.lateral:
             lateral = kernels.check_lateral(
-                block.begin, referenced.clean, block.in_phase, block.quadrature, layer.contacts
+                block.begin,
+                referenced.clean,
+                block.in_phase,
+                block.quadrature,
+                layer.contacts,
+                own,
             )
             quality = quality | checks.lateral_flags(lateral)
         rows = moduli(found, self.plan, self.shape.values)

@@ -70,7 +70,22 @@ CONTACT = _numbers(
     "saturated",
     "other_contact",
 )
-LATERAL_CHECK = _numbers("exponent", "stderr", "straight", "missing")
+QUARTERS = 4
+LATERAL_CHECK = np.dtype(
+    [
+        ("exponent", np.float64),
+        ("stderr", np.float64),
+        ("straight", np.float64),
+        ("missing", np.float64),
+        ("offset_x", np.float64),
+        ("offset_y", np.float64),
+        ("noise_x", np.float64),
+        ("noise_y", np.float64),
+        ("load", np.float64, (QUARTERS,)),
+        ("wall_x", np.float64, (QUARTERS,)),
+        ("wall_y", np.float64, (QUARTERS,)),
+    ]
+)
 PROFILE_SETTINGS = _numbers(
     "method", "half_width", "amplitude", "lateral_stiffness", "spring_constant"
 )
@@ -187,7 +202,7 @@ def _declare(library: ctypes.CDLL) -> None:
         "find_contacts": "pnpppnpp",
         "tail_slopes": "npppnnppp",
         "rough_baselines": "npppnp",
-        "check_lateral": "nppppnpp",
+        "check_lateral": "nppppnppp",
         "profiles": "pnpppppnpppnpnpp",
         "samples_above": "pnpppppppnpppp",
         "trend_filter": "npppppp",
@@ -427,8 +442,12 @@ def check_lateral(
     in_phase: FloatArray,
     quadrature: FloatArray,
     contacts: RecordArray,
+    own: RecordArray | None = None,
 ) -> RecordArray:
-    """Return what each curve's lateral signal says of itself, (n,) array of `LATERAL_CHECK`."""
+    """Return what each curve's lateral signal says of itself, (n,) array of `LATERAL_CHECK`.
+
+    `own`, (n,) array of `CURVE`, has the delays of the lock-in; none without it.
+    """
     begin, clean = np.ascontiguousarray(begin, np.int64), _whole(clean)
     in_phase, quadrature = _whole(in_phase), _whole(quadrature)
     contacts = np.ascontiguousarray(contacts, CONTACT)
@@ -443,6 +462,7 @@ def check_lateral(
             _doubles(quadrature, size),
             size,
             _pointer(contacts, CONTACT, n),
+            _pointer(own, CURVE, n),
             _pointer(checks, LATERAL_CHECK, n),
         )
     )

@@ -1,4 +1,4 @@
-/* What the lateral signal of a curve says of itself: it slips, or is missing. */
+/* What the lateral signal of a curve says of itself: far away, on the wall, whether it is missing. */
 
 #include "nrm_kernels.h"
 
@@ -44,11 +44,78 @@ static void slip_exponent(const double *clean, const double *in_phase, const dou
     check->exponent_stderr = sqrt(left / (double)(k - 2) / line.sxx) * per_slope;
 }
 
+static double mean_of(const double *values, int64_t n) {
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++) sum += values[i];
+    return sum / (double)n;
+}
+
+static double deviation_of(const double *values, int64_t n, double mean) {
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++) sum += (values[i] - mean) * (values[i] - mean);
+    return sqrt(sum / (double)(n > 2 ? n - 1 : 1));
+}
+
+/* Mean and scatter of the signal in the farther half of the baseline; without one in the first
+ * quarter of the samples. */
+static void far_from_the_sample(const double *in_phase, const double *quadrature, int64_t n,
+                                const nrm_contact *contact, nrm_lateral_check *check) {
+    const int64_t base = nrm_count(contact->baseline_end, n);
+    const int64_t far = base > 1 ? (base + 1) / 2 : n / 4;
+    if (far < 1) return;
+    check->offset_x = mean_of(in_phase, far);
+    check->offset_y = mean_of(quadrature, far);
+    check->noise_x = deviation_of(in_phase, far, check->offset_x);
+    check->noise_y = deviation_of(quadrature, far, check->offset_y);
+}
+
+/* Means of load and signal over the quarters of the load on the wall.
+ *
+ * The signal of a sample is taken from where the lock-in gives it, `delay` samples later; what
+ * follows the begin of the wall by less than twice the delay still feels what was before. */
+static void by_load(const double *clean, const double *in_phase, const double *quadrature,
+                    int64_t n, const nrm_contact *contact, double delay,
+                    nrm_lateral_check *check) {
+    enum { LAST = 5, FEWEST = 3 };
+    const int64_t k = nrm_count(contact->wall_samples, n);
+    const int64_t begin = nrm_count(contact->wall_begin, n);
+    if (!isfinite(contact->height) || k < LAST || begin + k > n) return;
+    if (!(fabs(delay) < (double)n)) return;
+    const double zero = contact->baseline_at + contact->baseline_slope * contact->height;
+    const double top = mean_of(clean + begin + k - LAST, LAST) - zero;
+    if (!(top > 0.0)) return;
+    const int64_t later = (int64_t)floor(delay + 0.5);
+    int64_t count[NRM_QUARTERS] = {0};
+    double sums[3][NRM_QUARTERS] = {{0.0}};
+    for (int64_t i = begin + (later > 0 ? 2 * later : 0); i < begin + k; i++) {
+        const int64_t at = i + later;
+        if (at < 0 || at >= n) continue;
+        const double load = clean[i] - zero, part = (double)NRM_QUARTERS * load / top;
+        if (!(part >= 0.0)) continue;
+        const int q = part < NRM_QUARTERS ? (int)part : NRM_QUARTERS - 1;
+        count[q]++;
+        sums[0][q] += load;
+        sums[1][q] += in_phase[at];
+        sums[2][q] += quadrature[at];
+    }
+    for (int q = 0; q < NRM_QUARTERS; q++) {
+        if (count[q] < FEWEST) continue;
+        const double samples = (double)count[q];
+        check->load[q] = sums[0][q] / samples;
+        check->wall_x[q] = sums[1][q] / samples - check->offset_x;
+        check->wall_y[q] = sums[2][q] / samples - check->offset_y;
+    }
+}
+
 void nrm_check_lateral_of(const double *clean, const double *in_phase, const double *quadrature,
-                          int64_t n, const nrm_contact *contact, double *work,
+                          int64_t n, const nrm_contact *contact, double delay, double *work,
                           nrm_lateral_check *check) {
-    *check = (nrm_lateral_check){NAN, NAN, NAN, 0.0};
+    *check = (nrm_lateral_check){NAN, NAN, NAN, 0.0, NAN, NAN, NAN, NAN, {0.0}, {0.0}, {0.0}};
+    for (int q = 0; q < NRM_QUARTERS; q++)
+        check->load[q] = check->wall_x[q] = check->wall_y[q] = (double)NAN;
     slip_exponent(clean, in_phase, quadrature, n, contact, work, check);
+    far_from_the_sample(in_phase, quadrature, n, contact, check);
+    by_load(clean, in_phase, quadrature, n, contact, delay, check);
     const bool hole = !nrm_all_finite(in_phase, n) || !nrm_all_finite(quadrature, n);
     const bool x = moves(in_phase, n), y = moves(quadrature, n);
     /* Without noise far from the surface, a part may well be zero throughout. */
@@ -58,7 +125,8 @@ void nrm_check_lateral_of(const double *clean, const double *in_phase, const dou
 
 int nrm_check_lateral(int64_t n_curves, const int64_t *begin, const double *clean,
                       const double *in_phase, const double *quadrature, int64_t n_samples,
-                      const nrm_contact *contacts, nrm_lateral_check *checks) {
+                      const nrm_contact *contacts, const nrm_curve_settings *own,
+                      nrm_lateral_check *checks) {
     int64_t longest;
     nrm_scratch scratch;
     int problem = nrm_check_begin(n_curves, begin, n_samples, &longest);
@@ -67,7 +135,7 @@ int nrm_check_lateral(int64_t n_curves, const int64_t *begin, const double *clea
     for (int64_t i = 0; i < n_curves; i++) {
         int64_t a = begin[i];
         nrm_check_lateral_of(clean + a, in_phase + a, quadrature + a, begin[i + 1] - a,
-                             contacts + i, scratch.work, checks + i);
+                             contacts + i, own ? own[i].delay : 0.0, scratch.work, checks + i);
     }
     nrm_scratch_free(&scratch);
     return NRM_OK;

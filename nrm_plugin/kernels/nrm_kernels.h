@@ -110,19 +110,37 @@ NRM_EXPORT int nrm_rough_baselines(int64_t n_curves, const int64_t *begin, const
 
 /* ------------------------------------------------------------------ lateral.c */
 
-/* What the lateral signal of a curve says of itself. */
+/* What differs from curve to curve. */
+typedef struct {
+    double delay;   /* of the lock-in in samples; negative where samples run against the time */
+    double settling; /* samples before the hard contact in which the lock-in feels it */
+    double cosine; /* of the surface's slope: a layer is thinner than its vertical extent */
+} nrm_curve_settings;
+
+enum { NRM_QUARTERS = 4 };
+
+/* What the lateral signal of a curve says of itself. The quarters are those of the load on the wall,
+ * from nothing to the largest; nan where fewer than three samples of the wall lie in one. */
 typedef struct {
     double exponent;        /* with which the force grows with the load on the wall */
     double exponent_stderr;
     double straight;        /* 1 if it grows along a straight line */
     double missing;         /* 1 if it has a hole, or a part of it never changes */
+    double offset_x;        /* mean of the signal far away, in phase, N */
+    double offset_y;        /*   and quadrature */
+    double noise_x;         /* its standard deviation there, N */
+    double noise_y;
+    double load[NRM_QUARTERS];   /* mean deflection from the baseline on the wall, m */
+    double wall_x[NRM_QUARTERS]; /* mean of the signal there less that far away, in phase, N */
+    double wall_y[NRM_QUARTERS]; /*   and quadrature */
 } nrm_lateral_check;
 
-/* Check lateral signals (N); deflections without spikes and fringe. */
+/* Check lateral signals (N); deflections without spikes and fringe. own has the lock-in's delays;
+ * NULL for none. */
 NRM_EXPORT int nrm_check_lateral(int64_t n_curves, const int64_t *begin, const double *clean,
                                  const double *in_phase, const double *quadrature,
                                  int64_t n_samples, const nrm_contact *contacts,
-                                 nrm_lateral_check *checks);
+                                 const nrm_curve_settings *own, nrm_lateral_check *checks);
 
 /* ------------------------------------------------------------------ profiles.c, layers.c */
 
@@ -136,13 +154,6 @@ typedef struct {
     double lateral_stiffness; /* of the lever, N/m; 0: its compliance is not corrected */
     double spring_constant;   /* N/m; nan if not known */
 } nrm_profile_settings;
-
-/* What differs from curve to curve. */
-typedef struct {
-    double delay;   /* of the lock-in in samples; negative where samples run against the time */
-    double settling; /* samples before the hard contact in which the lock-in feels it */
-    double cosine; /* of the surface's slope: a layer is thinner than its vertical extent */
-} nrm_curve_settings;
 
 /* Columns of profiles. */
 enum {
@@ -378,7 +389,7 @@ void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
                     const double *deflection, int64_t n, double *NRM_RESTRICT clean, double *work,
                     nrm_contact *contact);
 void nrm_check_lateral_of(const double *clean, const double *in_phase, const double *quadrature,
-                          int64_t n, const nrm_contact *contact, double *work,
+                          int64_t n, const nrm_contact *contact, double delay, double *work,
                           nrm_lateral_check *check);
 
 /* One curve's signals, and what profiles of it depend on. */

@@ -13,6 +13,7 @@ from nrm_plugin.engine.checks.doubts import log, warnings
 from nrm_plugin.engine.checks.evidence import LOOKED_AT, Evidence, Measured, ProcessedCurves
 from nrm_plugin.engine.checks.refusals import (
     lateral_flags,
+    on_the_wall,
     refuse_output_volts,
     refuse_wrong_signs,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "from_json",
     "lateral_flags",
     "log",
+    "on_the_wall",
     "refuse_output_volts",
     "refuse_wrong_signs",
     "run",

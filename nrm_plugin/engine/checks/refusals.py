@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nrm_plugin.calibration import lockin
-from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.columns import ComplexArray, FloatArray, IntArray
 from nrm_plugin.engine.contact import Referenced
 from nrm_plugin.engine.signals import Block, Plan
 from nrm_plugin.engine.wall_slopes import MOST_RATIO
@@ -85,3 +85,25 @@ def lateral_flags(found: RecordArray) -> NDArray[np.int64]:
         slips &= found["straight"] > 0.0
     gone = found["missing"] > 0.0
     return slips * np.int64(BIT["slip"]) | gone * np.int64(BIT["missing_lateral"])
+
+
+def on_the_wall(lateral: RecordArray, stiffness: float) -> dict[str, FloatArray]:
+    """Motion of the tip (m, peak) and phase (rad) at the highest loads on the wall of each curve.
+
+    Parameters
+    ----------
+    lateral : (n,) array of `kernels.LATERAL_CHECK`
+    stiffness : float
+        Lateral stiffness in N/m; 0 if it is not known, and then so are motions.
+    """
+    force = top_force(lateral)
+    motion = np.abs(force) / stiffness if stiffness else np.full(len(force), np.nan)
+    return {"wall_lateral_amplitude": motion, "wall_lateral_phase": np.angle(force)}
+
+
+def top_force(lateral: RecordArray) -> ComplexArray:
+    """Lateral force (N, peak) of each curve in the highest quarter of the load that has samples."""
+    force: ComplexArray = lateral["wall_x"] + 1j * lateral["wall_y"]
+    known = np.isfinite(force)
+    last = force.shape[1] - 1 - np.argmax(known[:, ::-1], axis=1)
+    return np.take_along_axis(force, last[:, None], axis=1)[:, 0]
