@@ -13,22 +13,43 @@ sample, an instrument and a ramp, and `simulate` returns a `CurveSet` like a rea
 """
 
 from nrm_plugin.simulate.friction_scan import LoopTruth, Scan, friction_loops, wedge_loops
-from nrm_plugin.simulate.instrument import Detector, Instrument, LockIn, Scanner
+from nrm_plugin.simulate.instrument import (
+    Aging,
+    Detector,
+    Instrument,
+    LockIn,
+    ResonantNoise,
+    Scanner,
+)
 from nrm_plugin.simulate.measurement import Ramp, Truth, simulate
-from nrm_plugin.simulate.sample import Electrode, Interphase, Layer, Sample, Voltammogram
+from nrm_plugin.simulate.sample import (
+    Electrode,
+    Film,
+    Interphase,
+    Layer,
+    Relaxation,
+    Sample,
+    StiffnessTable,
+    Voltammogram,
+)
 
 __all__ = [
+    "Aging",
     "Detector",
     "Electrode",
+    "Film",
     "Instrument",
     "Interphase",
     "Layer",
     "LockIn",
     "LoopTruth",
     "Ramp",
+    "Relaxation",
+    "ResonantNoise",
     "Sample",
     "Scan",
     "Scanner",
+    "StiffnessTable",
     "Truth",
     "Voltammogram",
     "friction_loops",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,42 @@ class Equilibrium:
         gap[near] = self.gap[0]
         force[near] = self.force[0] + self.spring_constant * (self.base[0] - height[near])
         return gap, force
+
+    def dragged(
+        self, height: FloatArray, displacement: float, start: float | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Gap and force at heights of the base, one after the other, where drag holds the tip back.
+
+        The base's height is ``h = g - F(g) / k - displacement dg/dh``: drag goes with the speed of
+        the tip, and a tip on a rigid wall feels none. Solved step by step (implicit Euler).
+
+        Parameters
+        ----------
+        height : array
+            Evenly spaced in time.
+        displacement : float
+            Of a free tip in m: positive on the way down, negative on the way up.
+        start : float, optional
+            Gap before the first height; that of a free tip if not given.
+        """
+        step = float(height[1] - height[0])
+        weight = -displacement / step
+        gap = np.append(
+            self.gap, self.base[-1] + (1e-3, 2e-3)
+        )  # beyond the last, gap and base agree
+        base = np.append(self.base, gap[-2:])
+        table, gaps = (base + weight * gap).tolist(), gap.tolist()
+        g = float(height[0]) + displacement - step if start is None else start
+        found = np.empty(len(height))
+        for i, h in enumerate(height.tolist()):
+            wanted = h + weight * g
+            upper = min(max(bisect_right(table, wanted), 1), len(table) - 1)
+            low, high = table[upper - 1], table[upper]
+            part = max((wanted - low) / (high - low), 0.0)
+            found[i] = g = gaps[upper - 1] + part * (gaps[upper] - gaps[upper - 1])
+        before = found[0] - step if start is None else start
+        speed = np.diff(found, prepend=before) / step
+        return found, self.spring_constant * (found - height - displacement * speed)
 
 
 def normal_equilibrium(
@@ -104,6 +141,7 @@ def lateral_stiffness(
     interphase: Interphase,
     electrode: Electrode,
     instrument: Instrument,
+    soft: ComplexArray | None = None,
 ) -> tuple[ComplexArray, bool]:
     """Lateral force per dither amplitude that the lever shows, N/m, and whether the tip slips.
 
@@ -111,19 +149,30 @@ def lateral_stiffness(
     is added to the layer: an elastic spring that grows as the cube root of the load, with a slider
     that gives way at friction times load. Its answer is that of an elastic-plastic (Jenkins)
     element, whose first harmonic is partly out of phase: a slipping tip looks like loss.
+
+    Parameters
+    ----------
+    gap, normal : array
+        The tip's distance from the surface in m, and the force on it in N.
+    soft : array, optional
+        Stiffness of the layer in N/m, if it is not that at the gap.
     """
-    soft = interphase.stiffness(np.maximum(gap, 0.0), instrument.shape_factor)
+    if soft is None:
+        soft = interphase.stiffness(np.maximum(gap, 0.0), instrument.shape_factor)
     k = instrument.lateral_stiffness
-    load = np.maximum(normal - float(interphase.normal_force(np.array(0.0))), 0.0)
+    load = np.maximum(normal - interphase.at_electrode, 0.0)
     solid = (gap <= 0.0) & (load > 0.0)
-    contact = electrode.lateral_stiffness * np.cbrt(load / 1e-9)
+    contact = electrode.contact_stiffness(load, -gap)
     with_lever = contact * k / (contact + k) if np.isfinite(k) else contact
     wall: ComplexArray = with_lever.astype(complex)
     slips = False
     if np.isfinite(electrode.friction):
-        limit = electrode.friction * normal
-        wall = slipping_stiffness(with_lever, limit, instrument.dither_amplitude)
-        slips = bool(np.any(solid & (with_lever * instrument.dither_amplitude > limit)))
+        limit = electrode.friction * (normal + electrode.adhesion)
+        size = np.abs(with_lever)
+        wall = slipping_stiffness(size, limit, instrument.dither_amplitude)
+        if np.iscomplexobj(with_lever):
+            wall = wall * np.exp(1j * np.angle(with_lever))
+        slips = bool(np.any(solid & (size * instrument.dither_amplitude > limit)))
     if not np.isfinite(k):
         return soft + np.where(solid, wall, 0.0), slips
     # The spring that gives this answer behind the lever; the layer lies beside it.

@@ -30,6 +30,10 @@ class LockIn:
         ``(X / sensitivity - offset) * expand * 10 V``, limited to 10.9 V.
     expand_x, expand_y, offset_x, offset_y : float
         Of the outputs; offsets as fractions of full scale.
+    swapped : bool
+        The cables of X and Y are exchanged.
+    inverted_y : bool
+        Y has the other sign, as where the phase is counted backwards.
     """
 
     time_constant: float = 0.0
@@ -42,6 +46,8 @@ class LockIn:
     expand_y: float = 1.0
     offset_x: float = 0.0
     offset_y: float = 0.0
+    swapped: bool = False
+    inverted_y: bool = False
 
     @property
     def per_peak(self) -> float:
@@ -57,6 +63,11 @@ class LockIn:
         for _ in range(self.poles):
             out = _one_pole(out, keep)
         return out
+
+    def wired(self, values: ComplexArray) -> ComplexArray:
+        """X + iY as the inputs are connected."""
+        out = values.conj() if self.inverted_y else values
+        return np.asarray(1j * out.conj() if self.swapped else out, complex)
 
     def output(self, volts: FloatArray, expand: float, offset: float) -> FloatArray:
         """Volts at an output of the back, for X or Y at the input."""
@@ -80,22 +91,56 @@ def _one_pole(values: ComplexArray, keep: float) -> ComplexArray:
     return np.asarray(out, complex)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ResonantNoise:
+    """Noise about the resonance of a cantilever, scanner or mount.
+
+    Attributes
+    ----------
+    amplitude : float
+        Standard deviation, in m of deflection or N of lateral force.
+    frequency : float
+        In Hz; below half the sampling rate, or what folds down there.
+    quality : float
+    """
+
+    amplitude: float
+    frequency: float
+    quality: float = 10.0
+
+
 @dataclass(frozen=True)
 class Detector:
-    """Noise and faults of the optical lever. Amounts are in m of deflection or N of lateral force.
+    """Noise and faults of the optical lever.
+
+    Amounts are in m of deflection or N of lateral force (peak).
 
     Attributes
     ----------
     deflection_noise, lateral_noise : float
         Standard deviation of white noise; the lateral one as it leaves the lock-in's filter.
-    flicker : float
-        Standard deviation of 1/f noise of the deflection over a curve.
+    flicker, lateral_flicker : float
+        Standard deviation of 1/f noise over a curve; the lateral one in X and in Y.
+    deflection_resonance, lateral_resonance : ResonantNoise or None
+        Noise about a frequency.
     tilt : float
         Deflection that is faked per m of height (virtual deflection).
+    deflection_drift, lateral_drift : float, complex
+        What the offset gains during one way of the ramp, evenly in time.
+    lateral_offset : complex
+        X + iY without any force.
     fringe, fringe_period : float
-        Amplitude and period in height of optical interference.
+        Amplitude and period in height of optical interference; its phase differs from curve to
+        curve.
+    fringe_spread : float
+        The amplitude of a curve differs from `fringe` by up to this part of it, either way.
+    fringe_decay : float
+        Distance in m over which the fringes fall by e as the cantilever rises.
     drag : float
         Hydrodynamic drag in N s/m on the cantilever.
+    drag_on_wall : float
+        Part of the drag's deflection that stays while the tip stands on the solid. The rest, up to
+        all of it for 0, displaces the tip and lasts as long as the tip moves.
     glitches : float
         Part of the curves that have single samples far off.
     bits, full_scale : int, float
@@ -106,10 +151,19 @@ class Detector:
     lateral_noise: float = 10e-12
     _: KW_ONLY
     flicker: float = 0.0
+    lateral_flicker: float = 0.0
+    deflection_resonance: ResonantNoise | None = None
+    lateral_resonance: ResonantNoise | None = None
     tilt: float = 0.0
+    deflection_drift: float = 0.0
+    lateral_drift: complex = 0.0
+    lateral_offset: complex = 0.0
     fringe: float = 0.0
     fringe_period: float = 260e-9
+    fringe_spread: float = 0.0
+    fringe_decay: float = inf
     drag: float = 0.0
+    drag_on_wall: float = 1.0
     glitches: float = 0.0
     bits: int = 0
     full_scale: float = 10.0
@@ -117,7 +171,7 @@ class Detector:
 
 @dataclass(frozen=True)
 class Scanner:
-    """An open-loop scanner differs from what it is told.
+    """A scanner differs from what it is told, or from what its sensor shows.
 
     Attributes
     ----------
@@ -127,11 +181,48 @@ class Scanner:
         Distance in m that it creeps on after turning, with a time constant of the ramp's half.
     drift : float
         Of the sample against the cantilever, in m/s.
+    gain : float
+        Part by which heights are shown too large, about the surface's height.
+    settling : float
+        Distance in m that it still creeps upwards when the ramp begins, with a time constant of a
+        tenth of the ramp's half.
     """
 
     hysteresis: float = 0.0
     creep: float = 0.0
     drift: float = 0.0
+    _: KW_ONLY
+    gain: float = 0.0
+    settling: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aging:
+    """What changes from the first curve to the last, as parts of the value at the beginning.
+
+    Attributes
+    ----------
+    deflection, lateral : float
+        Change of both signals (of what is recorded for the same force): the laser spot moves.
+    noise : float
+        Of both signals' white noise.
+    adhesion : float
+        Of the ramp's or the electrode's adhesion: the tip wears or is coated.
+    step : float or None
+        If given, all of it comes at once after this part of the curves.
+    """
+
+    deflection: float = 0.0
+    lateral: float = 0.0
+    noise: float = 0.0
+    adhesion: float = 0.0
+    step: float | None = None
+
+    def progress(self, curve: int, n_curves: int) -> float:
+        """0 for what is as it was, 1 for all of the change."""
+        if self.step is not None:
+            return float(curve >= self.step * n_curves)
+        return curve / max(1, n_curves - 1)
 
 
 @dataclass(frozen=True)
@@ -152,6 +243,12 @@ class Instrument:
         In Hz.
     shape_factor : float
         The r_g with which layers resist (Eq. 4).
+    lever_friction : float
+        Part by which the deflection on the solid is larger on the way down, and smaller on the way
+        up, since the tip of a tilted cantilever slides: about the coefficient of friction times
+        (tan(tilt) + 2 tip height / cantilever length), and negative where it slides the other way.
+    aging : Aging or None
+        Changes over the acquisition.
     """
 
     spring_constant: float = 0.3
@@ -162,6 +259,8 @@ class Instrument:
     dither_amplitude: float = 1e-9
     dither_frequency: float = 1000.0
     shape_factor: float = 1.25
+    lever_friction: float = 0.0
+    aging: Aging | None = None
     lock_in: LockIn = field(default_factory=LockIn)
     detector: Detector = field(default_factory=Detector)
     scanner: Scanner = field(default_factory=Scanner)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from nrm_plugin.columns import AnyArray, ComplexArray, FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
-from nrm_plugin.simulate.equilibrium import lateral_stiffness, normal_equilibrium
-from nrm_plugin.simulate.instrument import Instrument
-from nrm_plugin.simulate.sample import Interphase, Sample, Voltammogram
+from nrm_plugin.simulate.equilibrium import Equilibrium, lateral_stiffness, normal_equilibrium
+from nrm_plugin.simulate.instrument import Instrument, LockIn
+from nrm_plugin.simulate.noise import flicker, resonant, white_lateral
+from nrm_plugin.simulate.recorded import as_recorded
+from nrm_plugin.simulate.sample import Electrode, Interphase, Sample, Voltammogram
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,11 @@ class Ramp:
         return self.length / self.samples / self.speed
 
 
+#: Words of seeds: what came later draws from streams of its own, so that old seeds keep their
+#: curves.
+_EFFECTS, _PLACES = 1, 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class Truth:
     """What is behind simulated curves; arrays have one value per curve.
@@ -63,20 +70,27 @@ class Truth:
     contact_height : array
         Height (as the ``height`` channel counts) at which the asymptote of the wall meets the
         baseline, in m: the solid-solid contact.
+    surface_height : array
+        Height at which a cantilever that nothing bends has its tip on the solid's surface, in m:
+        from there distances count. It differs from `contact_height` where the solid gives way.
     interphases : list of Interphase
     came_through : array of bool
         Whether the tip reached the electrode.
     slips : array of bool
         Whether it slipped there.
+    on_other : array of bool
+        Whether it is a place of the sample's other electrode.
     glitched : array of bool
     potential : array
         In V; nan without a voltammogram.
     """
 
     contact_height: FloatArray
+    surface_height: FloatArray
     interphases: list[Interphase]
     came_through: NDArray[np.bool_]
     slips: NDArray[np.bool_]
+    on_other: NDArray[np.bool_]
     glitched: NDArray[np.bool_]
     potential: FloatArray
 
@@ -95,6 +109,7 @@ def simulate(
     pitch: float = 50e-9,
     voltammogram: Voltammogram | None = None,
     volts: bool = False,
+    told: Mapping[str, object] | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[CurveSet, Truth]:
@@ -113,8 +128,13 @@ def simulate(
         The potential runs while the curves are taken, one after the other.
     volts : bool
         Give the signals in V with sensitivities in the metadata instead of m and N.
+    told : mapping, optional
+        Metadata that are told otherwise than they are, by key in SI, such as
+        ``{"deflection_sensitivity": 31.5e-9, "lockin_phase": 0.0}``; None leaves a key out. The
+        signals stay what they are. Those in m and N are made from volts with what is told.
     seed : int
-        The same seed gives the same curves.
+        The same seed gives the same curves. An effect that is switched on leaves the random numbers
+        of all others as they are.
     progress : callable, optional
         Called with the curves made so far and their number.
 
@@ -126,8 +146,8 @@ def simulate(
     Raises
     ------
     InvalidInput
-        If neither or both of `n_curves` and `grid` are given, or the ramp is too short for its
-        trigger.
+        If neither or both of `n_curves` and `grid` are given, the ramp is too short for its
+        trigger, or a key of `told` does not exist.
     """
     if (n_curves is None) == (grid is None):
         raise InvalidInput("give either n_curves or grid")
@@ -145,34 +165,68 @@ def simulate(
     stiff = np.exp(sample.modulus_spread * _field(rng, sample, grid, n, pitch))
     stops = rng.random(n) < ramp.stop_inside
     glitched = rng.random(n) < instrument.detector.glitches
+    other = _on_other(sample, grid, n, pitch, seed)
     names = ("height", "deflection", "x", "y")
     columns: dict[str, FloatArray] = {name: np.empty((n, _length(ramp))) for name in names}
     through, slips = np.ones(n, bool), np.zeros(n, bool)
-    contact = np.empty(n)
+    contact, surface_height = np.empty(n), np.empty(n)
     interphases: list[Interphase] = []
     for i in range(n):
         base = sample.interphase if voltammogram is None else sample.grown(float(potential[i]))
         interphase = base.scaled(float(thick[i]), float(stiff[i]))
         interphases.append(interphase)
         drift = instrument.scanner.drift * began[i]
-        one = _curve(rng, sample, interphase, instrument, ramp, bool(stops[i]), bool(glitched[i]))
+        electrode = sample.electrode
+        if other[i]:
+            assert sample.other_electrode is not None
+            electrode = sample.other_electrode
+        aging, progressed = instrument.aging, 0.0
+        aged, ramp_now = instrument, ramp
+        if aging is not None:
+            progressed = aging.progress(i, n)
+            aged, electrode, ramp_now = _aged(instrument, electrode, ramp, progressed)
+        one = _curve(
+            _Draws(rng, np.random.default_rng((seed, _EFFECTS, i))),
+            electrode,
+            interphase,
+            aged,
+            ramp_now,
+            stops=bool(stops[i]),
+            glitched=bool(glitched[i]),
+        )
         through[i], slips[i] = one.came_through, one.slips
         shift = surface[i] + drift
         contact[i] = one.contact + shift
+        surface_height[i] = shift
         columns["height"][i] = one.height + shift
         columns["deflection"][i] = one.deflection
         columns["x"][i], columns["y"][i] = one.lateral.real, one.lateral.imag
+        if aging is not None:
+            columns["deflection"][i] *= 1.0 + aging.deflection * progressed
+            columns["x"][i] *= 1.0 + aging.lateral * progressed
+            columns["y"][i] *= 1.0 + aging.lateral * progressed
         if progress is not None:
             progress(i + 1, n)
     table: dict[str, AnyArray] = {**positions, "start_time": began}
     if voltammogram is not None:
         table["potential"] = potential
-    curves = _as_recorded(columns, instrument, ramp, table, volts)
+    shape = columns["height"].shape
+    columns["time"] = np.broadcast_to(np.arange(_length(ramp)) * ramp.interval, shape)
+    curves = as_recorded(
+        columns,
+        instrument,
+        table,
+        volts=volts,
+        metadata={"ramp_size": ramp.length, "approach_speed": ramp.speed},
+        told=told or {},
+    )
     truth = Truth(
         contact_height=contact,
+        surface_height=surface_height,
         interphases=interphases,
         came_through=through,
         slips=slips,
+        on_other=other,
         glitched=glitched,
         potential=potential,
     )
@@ -208,6 +262,37 @@ def _field(
     return values[:rows, :columns].reshape(-1)
 
 
+def _on_other(
+    sample: Sample, grid: tuple[int, int] | None, n: int, pitch: float, seed: int
+) -> NDArray[np.bool_]:
+    """Which curves meet the other electrode; patches of the correlation length's size."""
+    if sample.other_electrode is None or not sample.other_share:
+        return np.zeros(n, bool)
+    from scipy.stats import norm
+
+    values = _field(np.random.default_rng((seed, _PLACES)), sample, grid, n, pitch)
+    return np.asarray(values < norm.ppf(sample.other_share))
+
+
+def _aged(
+    instrument: Instrument, electrode: Electrode, ramp: Ramp, progress: float
+) -> tuple[Instrument, Electrode, Ramp]:
+    """What noise and adhesion have become."""
+    aging = instrument.aging
+    assert aging is not None
+    noise, adhesion = 1.0 + aging.noise * progress, 1.0 + aging.adhesion * progress
+    detector = replace(
+        instrument.detector,
+        deflection_noise=instrument.detector.deflection_noise * noise,
+        lateral_noise=instrument.detector.lateral_noise * noise,
+    )
+    return (
+        replace(instrument, detector=detector),
+        replace(electrode, adhesion=electrode.adhesion * adhesion),
+        replace(ramp, adhesion=ramp.adhesion * adhesion),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class _SimulatedCurve:
     """One curve as the detectors see it, with the surface at height 0."""
@@ -220,38 +305,120 @@ class _SimulatedCurve:
     slips: bool
 
 
+@dataclass(frozen=True)
+class _Draws:
+    """Random numbers: those that every curve draws, and a stream of this curve's own."""
+
+    common: np.random.Generator
+    own: np.random.Generator
+
+
+@dataclass(frozen=True)
+class _Motion:
+    """The tip along a curve: gap and bending of the cantilever in m, normal force on it in N."""
+
+    gap: FloatArray
+    bent: FloatArray
+    normal: FloatArray
+
+
 def _curve(
-    rng: np.random.Generator,
-    sample: Sample,
+    draws: _Draws,
+    electrode: Electrode,
     interphase: Interphase,
     instrument: Instrument,
     ramp: Ramp,
+    *,
     stops: bool,
     glitched: bool,
 ) -> _SimulatedCurve:
-    k = instrument.spring_constant
-    force = ramp.trigger * k
+    force = ramp.trigger * instrument.spring_constant
     if stops and interphase.force:
-        force = interphase.force * rng.uniform(0.3, 0.95)
-    state = normal_equilibrium(interphase, sample.electrode, k, force)
+        force = interphase.force * draws.common.uniform(0.3, 0.95)
+    state = normal_equilibrium(interphase, electrode, instrument.spring_constant, force)
     down = state.turn + ramp.length * (1.0 - (np.arange(ramp.samples) + 1) / ramp.samples)
     height = np.concatenate([down, down[::-1]]) if ramp.retract else down
-    gap, normal = state.at(height)
-    if ramp.retract and ramp.adhesion:
-        gap, normal = _held(gap, normal, height, ramp, k)
-    stiffness, slipping = lateral_stiffness(gap, normal, interphase, sample.electrode, instrument)
-    lateral = instrument.dither_amplitude * stiffness * np.exp(1j * instrument.lock_in.phase)
-    lateral = instrument.lock_in.filtered(lateral, ramp.interval) * instrument.lock_in.per_peak
-    lateral = lateral + _lateral_noise(rng, instrument, ramp, len(height))
-    deflection = _deflection(rng, normal / k, height, instrument, ramp, glitched)
+    motion = _moved(height, state, electrode, interphase, instrument, ramp)
+    soft = _layer(motion.gap, interphase, instrument, ramp)
+    stiffness, slipping = lateral_stiffness(
+        motion.gap, motion.normal, interphase, electrode, instrument, soft
+    )
+    contact = state.contact
+    if instrument.scanner.gain:
+        contact *= 1.0 + instrument.scanner.gain
+    bent = motion.bent
+    if instrument.lever_friction:
+        pressed = np.where(motion.gap <= 0.0, motion.normal - interphase.at_electrode, 0.0)
+        rubbed = np.maximum(pressed, 0.0) / instrument.spring_constant
+        bent = bent + instrument.lever_friction * rubbed * _direction(len(height), ramp)
+    # The lateral noise first: the order of old seeds.
+    lateral = _lateral(draws, stiffness, instrument, ramp)
     return _SimulatedCurve(
         height=_scanned(height, instrument, ramp),
-        deflection=deflection,
+        deflection=_deflection(draws, bent, height, instrument, ramp, glitched),
         lateral=lateral,
-        contact=state.contact,
+        contact=contact,
         came_through=bool(state.came_through),
         slips=bool(slipping),
     )
+
+
+def _direction(n: int, ramp: Ramp) -> FloatArray:
+    """1 on the way down, -1 on the way up."""
+    return np.where(np.arange(n) < ramp.samples, 1.0, -1.0)
+
+
+def _moved(
+    height: FloatArray,
+    state: Equilibrium,
+    electrode: Electrode,
+    interphase: Interphase,
+    instrument: Instrument,
+    ramp: Ramp,
+) -> _Motion:
+    """Follow the tip down and up again."""
+    k = instrument.spring_constant
+    detector, relaxation = instrument.detector, interphase.relaxation
+    displaced = detector.drag * ramp.speed / k * (1.0 - detector.drag_on_wall)
+    upwards = state
+    if relaxation is not None and relaxation.force_lost:
+        weaker = replace(interphase, force=interphase.force * (1.0 - relaxation.force_lost))
+        force = ramp.trigger * k
+        upwards = normal_equilibrium(weaker, electrode, k, force)
+    down, up = height[: ramp.samples], height[ramp.samples :]
+    if displaced:
+        gap, normal = state.dragged(down, displaced)
+    elif upwards is not state:
+        gap, normal = state.at(down)
+    else:
+        gap, normal = state.at(height)
+    if len(gap) < len(height):
+        gap_up, normal_up = upwards.at(up)
+        if displaced:
+            gap_up, normal_up = upwards.dragged(up, -displaced, float(gap[-1]))
+        if upwards is not state:  # the tip does not fall further in
+            kept = gap_up < gap[-1]
+            gap_up = np.where(kept, gap[-1], gap_up)
+            normal_up = np.where(kept, k * (gap_up - up), normal_up)
+        gap, normal = np.append(gap, gap_up), np.append(normal, normal_up)
+    adhesion = ramp.adhesion or electrode.adhesion
+    if ramp.retract and adhesion:
+        gap, normal = _held(gap, normal, height, replace(ramp, adhesion=adhesion), k)
+    return _Motion(gap, gap - height if displaced else normal / k, normal)
+
+
+def _layer(
+    gap: FloatArray, interphase: Interphase, instrument: Instrument, ramp: Ramp
+) -> ComplexArray | None:
+    """Lateral stiffness of a layer that lets go of the tip late; None if it does not."""
+    relaxation = interphase.relaxation
+    if relaxation is None or not relaxation.delay or not ramp.retract:
+        return None
+    late = gap.copy()
+    risen = np.asarray(gap[ramp.samples - 1 :], complex)
+    up = LockIn(relaxation.delay).filtered(risen, ramp.interval)
+    late[ramp.samples :] = up.real[1:]
+    return interphase.stiffness(np.maximum(late, 0.0), instrument.shape_factor)
 
 
 def _held(
@@ -267,32 +434,30 @@ def _held(
     return gap, normal
 
 
-def _lateral_noise(
-    rng: np.random.Generator, instrument: Instrument, ramp: Ramp, n: int
+def _lateral(
+    draws: _Draws, stiffness: ComplexArray, instrument: Instrument, ramp: Ramp
 ) -> ComplexArray:
-    """Noise that has passed the lock-in's filter, of the standard deviation asked for."""
-    lock_in = instrument.lock_in
-    sigma = instrument.detector.lateral_noise * lock_in.per_peak
-    lead = 64 + (int(20 * lock_in.poles * lock_in.time_constant / ramp.interval))
-    white = rng.standard_normal(n + lead) + 1j * rng.standard_normal(n + lead)
-    filtered = lock_in.filtered(white, ramp.interval)
-    return sigma * filtered[lead:] / _gain_of_noise(lock_in.time_constant, lock_in.poles, ramp)
-
-
-def _gain_of_noise(time_constant: float, poles: int, ramp: Ramp) -> float:
-    """Standard deviation of unit white noise behind the filter, from its impulse response."""
-    from nrm_plugin.simulate.instrument import LockIn
-
-    if not time_constant:
-        return 1.0
-    impulse = np.zeros(64 + int(40 * poles * time_constant / ramp.interval), complex)
-    impulse[1] = 1.0
-    response = LockIn(time_constant, poles).filtered(impulse, ramp.interval)
-    return float(np.sqrt(np.sum(np.abs(response) ** 2)))
+    """Lateral signal in N as the lock-in shows it."""
+    detector, lock_in = instrument.detector, instrument.lock_in
+    n, shown = len(stiffness), lock_in.per_peak
+    out = instrument.dither_amplitude * stiffness * np.exp(1j * lock_in.phase)
+    out = lock_in.filtered(out, ramp.interval) * shown
+    sigma = detector.lateral_noise * shown
+    out = out + white_lateral(draws.common, lock_in, sigma, n, ramp.interval)
+    if detector.lateral_flicker:
+        both = flicker(draws.own, n) + 1j * flicker(draws.own, n)
+        out = out + detector.lateral_flicker * shown * both
+    if detector.lateral_resonance is not None:
+        x, y = (resonant(draws.own, detector.lateral_resonance, n, ramp.interval) for _ in "xy")
+        out = out + shown * (x + 1j * y)
+    if detector.lateral_offset or detector.lateral_drift:
+        passed = np.arange(n) / ramp.samples
+        out = out + shown * (detector.lateral_offset + detector.lateral_drift * passed)
+    return lock_in.wired(out)
 
 
 def _deflection(
-    rng: np.random.Generator,
+    draws: _Draws,
     bent: FloatArray,
     height: FloatArray,
     instrument: Instrument,
@@ -300,18 +465,27 @@ def _deflection(
     glitched: bool,
 ) -> FloatArray:
     """Deflection in m as the optical lever shows it."""
-    detector = instrument.detector
+    detector, rng = instrument.detector, draws.common
     n = len(height)
     out = bent + detector.deflection_noise * rng.standard_normal(n)
     out += detector.tilt * height
     if detector.fringe:
         phase = rng.uniform(0, 2 * np.pi)
-        out += detector.fringe * np.sin(2 * np.pi * height / detector.fringe_period + phase)
+        amplitude: FloatArray | float = detector.fringe
+        if detector.fringe_spread:
+            amplitude *= 1.0 + detector.fringe_spread * draws.own.uniform(-1.0, 1.0)
+        if np.isfinite(detector.fringe_decay):
+            amplitude = amplitude * np.exp(-height / detector.fringe_decay)
+        out += amplitude * np.sin(2 * np.pi * height / detector.fringe_period + phase)
     if detector.drag:
-        direction = np.where(np.arange(n) < ramp.samples, 1.0, -1.0)
-        out += direction * detector.drag * ramp.speed / instrument.spring_constant
+        steady = detector.drag * ramp.speed / instrument.spring_constant
+        out += _direction(n, ramp) * (steady * detector.drag_on_wall)
     if detector.flicker:
-        out += detector.flicker * _flicker(rng, n)
+        out += detector.flicker * flicker(rng, n)
+    if detector.deflection_resonance is not None:
+        out += resonant(draws.own, detector.deflection_resonance, n, ramp.interval)
+    if detector.deflection_drift:
+        out += detector.deflection_drift * np.arange(n) / ramp.samples
     if glitched:
         where = rng.choice(n, size=max(1, n // 300), replace=False)
         out[where] += rng.choice([-1.0, 1.0], len(where)) * rng.uniform(3e-9, 30e-9, len(where))
@@ -323,81 +497,22 @@ def _deflection(
     return out
 
 
-def _flicker(rng: np.random.Generator, n: int) -> FloatArray:
-    """1/f noise of standard deviation 1."""
-    spectrum = np.fft.rfft(rng.standard_normal(n))
-    spectrum[0] = 0.0
-    spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
-    noise = np.fft.irfft(spectrum, n)
-    return np.asarray(noise / noise.std())
-
-
 def _scanned(height: FloatArray, instrument: Instrument, ramp: Ramp) -> FloatArray:
     """Commanded height for a true one: an open-loop scanner lags behind and creeps."""
     scanner = instrument.scanner
-    if not (scanner.hysteresis or scanner.creep or scanner.drift):
+    if not any((scanner.hysteresis, scanner.creep, scanner.drift, scanner.gain, scanner.settling)):
         return height
     n = ramp.samples
     part = np.linspace(0.0, 1.0, n)
     lag = scanner.hysteresis * ramp.length * 4.0 * part * (1.0 - part) / 2.0
     time = np.arange(len(height)) * ramp.interval
     out = height - scanner.drift * time
+    if scanner.gain:
+        out += scanner.gain * height
     out[:n] -= lag
     if len(height) > n:
         out[n:] += lag
         out[n:] += scanner.creep * (1.0 - np.exp(-(time[n:] - time[n]) / (n * ramp.interval)))
+    if scanner.settling:
+        out += scanner.settling * np.exp(-time / (0.1 * n * ramp.interval))
     return out
-
-
-def _as_recorded(
-    columns: dict[str, FloatArray],
-    instrument: Instrument,
-    ramp: Ramp,
-    table: dict[str, AnyArray],
-    volts: bool,
-) -> CurveSet:
-    """Signals and settings as a file would hold them."""
-    lock_in = instrument.lock_in
-    metadata: dict[str, object] = {
-        "simulated": True,
-        "dither_amplitude": instrument.dither_amplitude,
-        "dither_frequency": instrument.dither_frequency,
-        "lockin_convention": lock_in.convention,
-        "spring_constant": instrument.spring_constant,
-        "lockin_poles": lock_in.poles,
-        "lockin_phase": lock_in.phase,
-        "ramp_size": ramp.length,
-        "approach_speed": ramp.speed,
-    }
-    if lock_in.time_constant:
-        metadata["lockin_time_constant"] = lock_in.time_constant
-    if np.isfinite(instrument.lateral_stiffness):
-        metadata["lateral_stiffness"] = instrument.lateral_stiffness
-    time = np.broadcast_to(np.arange(_length(ramp)) * ramp.interval, columns["height"].shape)
-    channels = {
-        "time": (time, "s"),
-        "height": (columns["height"], "m"),
-        "deflection": (columns["deflection"], "m"),
-        "lateral_in_phase": (columns["x"], "N"),
-        "lateral_quadrature": (columns["y"], "N"),
-    }
-    if volts or lock_in.sensitivity is not None:
-        if not np.isfinite(instrument.lateral_stiffness):
-            raise InvalidInput("signals in volts need a finite lateral_stiffness")
-        per_volt = instrument.lateral_stiffness * instrument.lateral_sensitivity
-        metadata["deflection_sensitivity"] = instrument.deflection_sensitivity
-        metadata["lateral_sensitivity"] = instrument.lateral_sensitivity
-        x, y = columns["x"] / per_volt, columns["y"] / per_volt
-        channels["deflection"] = (columns["deflection"] / instrument.deflection_sensitivity, "V")
-        channels["lateral_in_phase"], channels["lateral_quadrature"] = (x, "V"), (y, "V")
-        if lock_in.sensitivity is not None:
-            for part in ("in_phase", "quadrature"):
-                del channels[f"lateral_{part}"]
-            out = lock_in.output
-            channels["lockin_output_x"] = (out(x, lock_in.expand_x, lock_in.offset_x), "V")
-            channels["lockin_output_y"] = (out(y, lock_in.expand_y, lock_in.offset_y), "V")
-            metadata["lockin_sensitivity"] = lock_in.sensitivity
-            for axis in "xy":
-                metadata[f"lockin_expand_{axis}"] = getattr(lock_in, f"expand_{axis}")
-                metadata[f"lockin_offset_{axis}"] = getattr(lock_in, f"offset_{axis}")
-    return CurveSet.from_arrays(channels, curve_table=table, metadata=metadata)

@@ -117,7 +117,11 @@ def sodiation(
     grains = _GRAINS * (
         np.sin(2 * np.pi * x / _GRAIN_SIZE + 0.4) + np.cos(2 * np.pi * (y - 0.4 * x) / _GRAIN_SIZE)
     )
-    truth = replace(truth, contact_height=truth.contact_height + grains)
+    truth = replace(
+        truth,
+        contact_height=truth.contact_height + grains,
+        surface_height=truth.surface_height + grains,
+    )
     began = np.arange(curves.n_curves, dtype=np.float64) * (duration / curves.n_curves)
     return _as_measured(curves, grains, began), _log(sweep, duration, seed), truth
 
