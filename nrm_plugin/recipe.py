@@ -215,6 +215,17 @@ class Contact(_WithMethod):
         description='slope of the wall: "pooled" from all curves, "calibrated" (-1, as a rigid '
         'electrode has) or "free" (each curve\'s own)',
     )
+    distance: Literal["wall", "told"] = Field(
+        default="wall",
+        description='what a deflection is worth in distance: "wall", in units of the walls\' own '
+        'slope, which a wrong sensitivity does not change, or "told", by the sensitivity alone',
+    )
+    force: Literal["told", "wall", "wall-thermal"] = Field(
+        default="told",
+        description='sensitivity of normal forces: "told", "wall" (the one that makes the slope of '
+        'the walls -1, for electrodes that do not give way) or "wall-thermal" (the same, and the '
+        "spring constant times the slope squared, since its thermal tune had the told sensitivity)",
+    )
     interference: StrictBool = Field(
         default=True, description="take a fringe away that all curves share"
     )

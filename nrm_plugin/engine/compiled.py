@@ -72,12 +72,19 @@ class Lever(NamedTuple):
         Of the dither, peak, in m.
     lateral_stiffness, spring_constant : float
         In N/m; no lateral stiffness is 0.
+    wall_slope : float
+        Deflection per height of the wall, positive, in units of which the deflection counts as
+        distance: ``z = height - contact + (deflection - baseline) / wall_slope``.
+    doubt : float
+        Part of the deflection by which distances may be off; nothing nearer is a layer.
     """
 
     half_width: float
     amplitude: float
     lateral_stiffness: float
     spring_constant: float
+    wall_slope: float = 1.0
+    doubt: float = 0.0
 
     def record(self, method: str) -> RecordArray:
         """Return the same as the library takes it, with one of `kernels.METHODS`."""

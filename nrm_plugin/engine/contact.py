@@ -127,6 +127,30 @@ def windows(block: RawBlock, contacts: RecordArray) -> dict[str, FloatArray]:
     }
 
 
+def distance_slope(contact: Contact, wall_slope: float) -> float:
+    """Deflection per height that stands for the distance; positive.
+
+    Parameters
+    ----------
+    contact : Contact
+        Of the recipe.
+    wall_slope : float
+        Of the data set's walls, negative.
+    """
+    return abs(wall_slope) if contact.distance == "wall" else 1.0
+
+
+def force_factor(contact: Contact, wall_slope: float) -> float:
+    """Factor of the spring constant, and so of normal forces.
+
+    The wall's slope s corrects the told sensitivity to S / |s|. The spring constant stays, or
+    becomes k s^2 where a thermal tune with the told sensitivity gave it.
+    """
+    return {"told": 1.0, "wall": 1.0 / abs(wall_slope), "wall-thermal": abs(wall_slope)}[
+        contact.force
+    ]
+
+
 def crossing_for(contact: Contact, found: Survey) -> Crossing:
     """What is known of all curves, and what the recipe asks for."""
     pooled, calibrated = (found.slope, found.slope_stderr), RIGID

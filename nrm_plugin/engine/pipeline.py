@@ -24,8 +24,10 @@ from nrm_plugin.engine.compiled import CURVE, Crossing, Lever, RecordArray, Refe
 from nrm_plugin.engine.contact import (
     Referenced,
     crossing_for,
+    distance_slope,
     find_contacts,
     flags,
+    force_factor,
     systematic,
     windows,
 )
@@ -191,7 +193,7 @@ class _Work:
             turn=complex(turn),
             backwards=raw.backwards,
             contact=crossing.record(),
-            profile=self._lever.record(self.recipe.derivative.method),
+            profile=self._lever(direction).record(self.recipe.derivative.method),
             correlation=direction.survey.correlation,
             depth=self.depth,
             shape=self.shape.values.astype(np.float32),
@@ -225,7 +227,7 @@ class _Work:
             quadrature=block.quadrature,
             contacts=referenced.contacts,
             depth=self.depth,
-            lever=self._lever,
+            lever=self._lever(direction),
             curves=own,
             correlation=direction.survey.correlation,
         )
@@ -257,14 +259,16 @@ class _Work:
     def _n_bins(self) -> int:
         return len(self.axes.get("distance_bin", ()))
 
-    @property
-    def _lever(self) -> Lever:
-        stiff = self.recipe.lateral.series_compliance
+    def _lever(self, direction: _Direction) -> Lever:
+        stiff, contact = self.recipe.lateral.series_compliance, self.recipe.contact
+        slope = direction.survey.slope
         return Lever(
             half_width=self.recipe.derivative.half_width,
             amplitude=self.plan.amplitude,
             lateral_stiffness=self.plan.lateral_stiffness if stiff else 0.0,
-            spring_constant=self.plan.spring_constant,
+            spring_constant=self.plan.spring_constant * force_factor(contact, slope),
+            wall_slope=distance_slope(contact, slope),
+            doubt=abs(1.0 + slope),
         )
 
     def _own(self, block: RawBlock, cosine: FloatArray) -> RecordArray:

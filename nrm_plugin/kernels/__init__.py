@@ -87,7 +87,13 @@ LATERAL_CHECK = np.dtype(
     ]
 )
 PROFILE_SETTINGS = _numbers(
-    "method", "half_width", "amplitude", "lateral_stiffness", "spring_constant"
+    "method",
+    "half_width",
+    "amplitude",
+    "lateral_stiffness",
+    "spring_constant",
+    "wall_slope",
+    "doubt",
 )
 CURVE = _numbers("delay", "settling", "cosine")
 JOB = np.dtype(

@@ -157,7 +157,7 @@ void nrm_savitzky_golay(const nrm_curve *curve, const nrm_layer *layer, double *
         double correlated, smoothed;
         nrm_weight_variances(weights, to - from, curve->correlation, curve->n_lags, &correlated,
                              &smoothed);
-        smoothed *= curve->contact->noise * curve->contact->noise;
+        smoothed *= layer->noise * layer->noise;
         found[NRM_IN_PHASE * m + g] = level.in_phase;
         found[NRM_QUADRATURE * m + g] = level.quadrature;
         found[NRM_GRADIENT_X * m + g] = -slope_x;
@@ -361,7 +361,7 @@ static void fit_force(const nrm_curve *curve, const nrm_layer *layer, const bins
     for (int64_t k = 0; k < n; k++) reach = larger(fabs(force[k] - force[0]), reach);
     const double floor_of_it = 1e-6 * reach * (1e-6 * reach);
     for (int64_t k = 0; k < n; k++) {
-        const double added = gradient[k] * curve->contact->noise;
+        const double added = gradient[k] * layer->noise;
         variance[k] = noise + added * added;
         number = number && variance[k] == variance[k];
         variance[k] = larger(floor_of_it, variance[k]);

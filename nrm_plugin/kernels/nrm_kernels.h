@@ -152,7 +152,9 @@ typedef struct {
     double half_width;        /* of the window of the derivative, m */
     double amplitude;         /* of the dither, peak, m */
     double lateral_stiffness; /* of the lever, N/m; 0: its compliance is not corrected */
-    double spring_constant;   /* N/m; nan if not known */
+    double spring_constant;   /* of the deflection as told, N/m; nan if not known */
+    double wall_slope;        /* deflection per height (positive) that stands for the distance; 0: 1 */
+    double doubt;             /* part of the deflection by which distances may be off */
 } nrm_profile_settings;
 
 /* Columns of profiles. */
@@ -414,6 +416,7 @@ typedef struct {
     double *z;                               /* m */
     double *normal, *in_phase, *quadrature;  /* N */
     double var_x, var_y; /* variances of the lateral signals far away, N^2 */
+    double noise;        /* of one sample's distance, from that of the deflection, m */
 } nrm_layer;
 
 int64_t nrm_profile_work(const nrm_profile_settings *settings);

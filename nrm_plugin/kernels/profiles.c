@@ -50,9 +50,15 @@ static far_lateral far_away(const nrm_curve *curve, double reach) {
     return found;
 }
 
+/* Deflection that stands for a unit of distance: what the wall shows, or 1 as told. */
+static double deflection_per_distance(const nrm_curve *curve) {
+    const double slope = curve->settings->wall_slope;
+    return slope > 0.0 ? slope : 1.0;
+}
+
 /* Whether the tip jumps before sample i: through a crust, or onto the surface. */
 static bool jumps(const nrm_curve *curve, int64_t i, double limit) {
-    double moved = fabs(curve->height[i] - curve->height[i - 1]);
+    double moved = deflection_per_distance(curve) * fabs(curve->height[i] - curve->height[i - 1]);
     return fabs(curve->clean[i] - curve->clean[i - 1]) > moved + limit;
 }
 
@@ -66,27 +72,43 @@ static double smoothed(const nrm_curve *curve, const double *bent, int64_t i, do
     return sum / (double)(high - low);
 }
 
-/* Distance of every sample from the electrode, and how far the lever is bent there (m), up to the
- * first sample in hard contact: its jump would leak into the slope. Returns how many samples that
- * leaves. Beyond reach + 10 nm the mean with neighbours is not needed, and distances stay rough.
+/* First sample of the wall that was fitted; n where there is none. */
+static int64_t wall_begin(const nrm_curve *curve) {
+    const nrm_contact *contact = curve->contact;
+    if (!(contact->wall_samples > 0.0 && contact->wall_begin >= 0.0)) return curve->n;
+    return nrm_count(contact->wall_begin, curve->n);
+}
+
+/* This near to its end (m), a tip that goes on by less than this part of its base's way stands on an
+ * electrode that gives way. */
+static const double NEAR = 1e-9, STANDS = 0.25;
+
+/* Distance of every sample from the electrode, and how far the lever is bent there (m, as told), up
+ * to the hard contact: its jump would leak into the slope. Returns how many samples that leaves.
+ * Beyond reach + 10 nm the mean with neighbours is not needed, and distances stay rough.
  *
- * z = (h - h_c) + (d - baseline), with d from a running mean. */
+ * z = (h - h_c) + (d - baseline) / |s|, with d from a running mean and s the wall's slope. Samples
+ * end where the fitted wall begins, where the tip stands already, or before z falls below what
+ * noise and the doubt about the deflection's unit leave unsure: doubt times the deflection where the
+ * hard contact begins. */
 static int64_t distances(const nrm_curve *curve, double reach, double *NRM_RESTRICT raw,
                          double *NRM_RESTRICT bent, double *NRM_RESTRICT z) {
     enum { TOGETHER = 64, HALF = NRM_SMOOTHED / 2 };
     const nrm_contact *contact = curve->contact;
     const double *height = curve->height, *clean = curve->clean;
     const double slope = contact->baseline_slope, at = contact->baseline_at;
+    const double per_distance = deflection_per_distance(curve), over = 1.0 / per_distance;
     const double zero = contact->height, limit = 6.0 * contact->noise;
-    const double cut = 4.0 * contact->noise / 3.0 > 0.3e-9 ? 4.0 * contact->noise / 3.0 : 0.3e-9;
-    const double enough = reach + 10e-9;
+    const double unsure = 4.0 * contact->noise * over / 3.0, enough = reach + 10e-9;
+    const double cut = unsure > 0.3e-9 ? unsure : 0.3e-9;
     const int64_t n = curve->n;
     for (int64_t i = 0; i < n; i++) {
         raw[i] = clean[i] - slope * height[i] - at;
-        z[i] = height[i] - zero + raw[i];
+        z[i] = height[i] - zero + over * raw[i];
     }
-    for (int64_t first = 0; first < n; first += TOGETHER) {
-        const int64_t stop = first + TOGETHER < n ? first + TOGETHER : n;
+    int64_t corner = wall_begin(curve);
+    for (int64_t first = 0; first < corner; first += TOGETHER) {
+        const int64_t stop = first + TOGETHER < corner ? first + TOGETHER : corner;
         int64_t near = 0, torn = 0;
         for (int64_t i = first; i < stop; i++) near += !(z[i] > enough);
         if (!near) continue;
@@ -96,7 +118,7 @@ static int64_t distances(const nrm_curve *curve, double reach, double *NRM_RESTR
         bool whole = first >= HALF && stop + HALF <= n;
         if (whole) {
             for (int64_t i = a + 1; i < b; i++) {
-                double moved = fabs(height[i] - height[i - 1]);
+                double moved = per_distance * fabs(height[i] - height[i - 1]);
                 torn += fabs(clean[i] - clean[i - 1]) > moved + limit;
             }
             whole = torn == 0;
@@ -119,11 +141,24 @@ static int64_t distances(const nrm_curve *curve, double reach, double *NRM_RESTR
         }
         for (int64_t i = first; i < stop; i++) {
             if (z[i] > enough) continue;
-            z[i] = height[i] - zero + bent[i];
-            if (z[i] < cut) return i > HALF ? i - HALF : 0;
+            z[i] = height[i] - zero + over * bent[i];
+            if (z[i] < cut) {
+                corner = i;
+                break;
+            }
         }
     }
-    return n;
+    if (n < 1) return 0;
+    const int64_t end = corner < n ? corner : n - 1;
+    const double most = over * smoothed(curve, raw, end, limit), z_end = height[end] - zero + most;
+    const double least = cut + curve->settings->doubt * fabs(most);
+    int64_t hard = 0, last = 0;
+    for (; hard < corner; hard++)
+        if (z[hard] - z_end < STANDS * (height[hard] - height[end]) && z[hard] < z_end + NEAR) break;
+    while (last < hard && !(z[last] < least)) last++;
+    if (hard == wall_begin(curve)) return last;
+    const int64_t apart = hard > HALF ? hard - HALF : 0; /* no mean holds a sample of the wall */
+    return last < apart ? last : apart;
 }
 
 /* A sample's distance and number, for sorting. */
@@ -188,12 +223,13 @@ nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *wo
     ranked *samples = (ranked *)(work + 4 * n);    /* 2 n */
     ranked *spare = samples + n;                   /* 2 n */
     double *z = work + 8 * n, *raw = z + n, *bent = raw + n, *sorted = bent + n; /* 4 n */
-    nrm_layer layer = {0, 0, sorted, normal, in_phase, quadrature, 0.0, 0.0};
+    nrm_layer layer = {0, 0, sorted, normal, in_phase, quadrature, 0.0, 0.0, 0.0};
     const bool lateral = curve->in_phase != NULL;
     far_lateral far = {0.0, 0.0, 0.0, 0.0};
     if (lateral) far = far_away(curve, reach);
     layer.var_x = far.var_x;
     layer.var_y = far.var_y;
+    layer.noise = curve->contact->noise / deflection_per_distance(curve);
     const int64_t last = distances(curve, within, raw, bent, z);
 
     /* A delay of more samples than there are leaves none. */
@@ -379,7 +415,7 @@ static moments moments_around(const nrm_layer *layer, int64_t a, int64_t b, doub
  * and 18. */
 static void local_lines(const nrm_curve *curve, const nrm_layer *layer, double *work,
                         double *found, double *valid) {
-    const double h = curve->settings->half_width, noise = curve->contact->noise;
+    const double h = curve->settings->half_width, noise = layer->noise;
     const int64_t m = curve->n_depths;
     const double *z = layer->z;
     double *NRM_RESTRICT weights = work, *NRM_RESTRICT q = work + layer->n + 18;
