@@ -1,4 +1,4 @@
-"""The compiled loops against what the engine compiled by numba found: `frozen/make_frozen.py`."""
+"""The compiled loops against what they found before: `frozen/freeze_again.py`."""
 
 from __future__ import annotations
 
@@ -65,21 +65,14 @@ class Frozen:
         return read_block(self.curves, self.plan, ranges, slice(None), direction)
 
     def contact_settings(self, direction: str) -> kernels.RecordArray:
-        two_lines, *others = self(direction, "contact_settings")
-        order = ("baseline", "wall", "slope", "slope_stderr", "wave", "spikes")
-        named = dict(zip((*order, "other_slope", "other_slope_stderr"), others, strict=True))
-        return kernels.record(kernels.CONTACT_SETTINGS, two_lines=two_lines, **named)
+        names = kernels.CONTACT_SETTINGS.names or ()
+        named = dict(zip(names, self(direction, "contact_settings"), strict=True))
+        return kernels.record(kernels.CONTACT_SETTINGS, **named)
 
     def profile_settings(self, direction: str, method: str) -> kernels.RecordArray:
-        half_width, amplitude, stiffness, spring_constant = self(direction, "settings")
-        return kernels.record(
-            kernels.PROFILE_SETTINGS,
-            method=kernels.METHODS.index(method),
-            half_width=half_width,
-            amplitude=amplitude,
-            lateral_stiffness=stiffness,
-            spring_constant=spring_constant,
-        )
+        values = (kernels.METHODS.index(method), *self(direction, "settings"))
+        named = dict(zip(kernels.PROFILE_SETTINGS.names or (), values, strict=True))
+        return kernels.record(kernels.PROFILE_SETTINGS, **named)
 
     def own(self, direction: str) -> kernels.RecordArray:
         return np.ascontiguousarray(self(direction, "own")).view(kernels.CURVE)[:, 0]

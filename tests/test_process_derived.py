@@ -286,6 +286,8 @@ def test_bins_of_known_samples() -> None:
         amplitude=NM,
         lateral_stiffness=0.0,
         spring_constant=1.0,
+        wall_slope=1.0,
+        doubt=0.0,
     )
     force = z - z[0]  # the first sample is far away, and taken off
     bins = kernels.force_bins(

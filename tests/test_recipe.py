@@ -84,6 +84,8 @@ def test_defaults_are_those_that_are_promised() -> None:
         "contact": {
             "method": "grown",
             "slope": "pooled",
+            "distance": "wall",
+            "force": "told",
             "interference": True,
             "spikes": True,
         },

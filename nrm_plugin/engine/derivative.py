@@ -8,12 +8,27 @@ import numpy as np
 
 from nrm_plugin.engine import compiled
 from nrm_plugin.engine.compiled import CONTACT, CURVE, Lever, Profiles, ReferencedBlock
+from nrm_plugin.engine.contact import distance_slope, force_factor
+from nrm_plugin.engine.signals import Plan
+from nrm_plugin.engine.survey import Survey
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.hookspecs import DerivativeMethod, with_settings
-from nrm_plugin.recipe import Derivative
+from nrm_plugin.recipe import Derivative, Recipe
 
 #: Samples without which a method is not asked.
 _FEWEST = 5
+
+
+def lever_for(recipe: Recipe, how: Plan, found: Survey) -> Lever:
+    """What the curves of a direction are differentiated with."""
+    return Lever(
+        half_width=recipe.derivative.half_width,
+        amplitude=how.amplitude,
+        lateral_stiffness=how.lateral_stiffness if recipe.lateral.series_compliance else 0.0,
+        spring_constant=how.spring_constant * force_factor(recipe.contact, found.slope),
+        wall_slope=distance_slope(recipe.contact, found.slope),
+        doubt=abs(1.0 + found.slope),
+    )
 
 
 def profiles(block: ReferencedBlock, derivative: Derivative) -> Profiles:

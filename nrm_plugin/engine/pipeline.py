@@ -24,14 +24,12 @@ from nrm_plugin.engine.compiled import CURVE, Crossing, Lever, RecordArray, Refe
 from nrm_plugin.engine.contact import (
     Referenced,
     crossing_for,
-    distance_slope,
     find_contacts,
     flags,
-    force_factor,
     systematic,
     windows,
 )
-from nrm_plugin.engine.derivative import profiles
+from nrm_plugin.engine.derivative import lever_for, profiles
 from nrm_plugin.engine.moduli import moduli, n_rows
 from nrm_plugin.engine.shape_factor import ShapeFactorValues, shape_factor
 from nrm_plugin.engine.signals import (
@@ -260,16 +258,7 @@ class _Work:
         return len(self.axes.get("distance_bin", ()))
 
     def _lever(self, direction: _Direction) -> Lever:
-        stiff, contact = self.recipe.lateral.series_compliance, self.recipe.contact
-        slope = direction.survey.slope
-        return Lever(
-            half_width=self.recipe.derivative.half_width,
-            amplitude=self.plan.amplitude,
-            lateral_stiffness=self.plan.lateral_stiffness if stiff else 0.0,
-            spring_constant=self.plan.spring_constant * force_factor(contact, slope),
-            wall_slope=distance_slope(contact, slope),
-            doubt=abs(1.0 + slope),
-        )
+        return lever_for(self.recipe, self.plan, direction.survey)
 
     def _own(self, block: RawBlock, cosine: FloatArray) -> RecordArray:
         """What differs from curve to curve: delay of the lock-in, how long it feels the contact."""
@@ -380,6 +369,7 @@ def run(
     work = _Work(curves=curves, recipe=recipe, plan=how, depth=depth, shape=shape)
     directions = [_survey(work, name) for name in recipe.directions]
     attributes = provenance.attributes(curves, recipe, how, shape)
+    attributes |= provenance.of_distances(recipe, [d.survey.slope for d in directions])
     hashes = provenance.hashes(curves)
     with Results(
         out,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from nrm_plugin import __version__
+from nrm_plugin.engine.contact import distance_slope
 from nrm_plugin.engine.shape_factor import ShapeFactorValues
 from nrm_plugin.engine.signals import Plan
 from nrm_plugin.files import FileHashes
@@ -22,6 +24,22 @@ NOT_IN_ERRORS = (
     "Standard errors are those of the noise. The choice of the shape factor and the calibrations "
     "are common to all values and not in them."
 )
+
+
+#: What `Contact.distance` and `Contact.force` of the recipe mean.
+_DISTANCES = {
+    "wall": "distance = height - contact + (deflection - baseline) / {}: in units of the walls' "
+    "own slope, whatever deflection_sensitivity says",
+    "told": "distance = height - contact + deflection - baseline: by deflection_sensitivity alone",
+}
+_FORCES = {
+    "told": "normal forces are those of deflection_sensitivity and spring_constant as given",
+    "wall": "normal forces are those of the sensitivity that makes the slope of the walls -1, with "
+    "spring_constant as given",
+    "wall-thermal": "normal forces are those of the sensitivity that makes the slope of the walls "
+    "-1, with spring_constant times the square of the slope: its thermal tune had the sensitivity "
+    "that was given",
+}
 
 
 def attributes(
@@ -62,6 +80,26 @@ def attributes(
         if relative is not None:
             found["calibration_relative_stderr"] = relative
     return found
+
+
+def of_distances(recipe: Recipe, slopes: Sequence[float]) -> dict[str, Any]:
+    """What a deflection is worth in distance and in force, and the walls' slopes, per direction.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    slopes : sequence of float
+        Of the walls, m/m, negative; one per direction.
+    """
+    contact = recipe.contact
+    used = [distance_slope(contact, slope) for slope in slopes]
+    words = ", ".join(f"{slope:.4f}" for slope in used)
+    return {
+        "wall_slope_of_all": [float(slope) for slope in slopes],
+        "distance_slope": used,
+        "distance_rule": _DISTANCES[contact.distance].format(words),
+        "force_rule": _FORCES[contact.force],
+    }
 
 
 def hashes(curves: CurveSet) -> FileHashes:

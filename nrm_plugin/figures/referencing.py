@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from nrm_plugin.columns import FloatArray, IntArray
-from nrm_plugin.engine.contact import find_contacts
+from nrm_plugin.engine.contact import distance_slope, find_contacts
 from nrm_plugin.engine.signals import Plan, parts, plan, read_block
 from nrm_plugin.engine.survey import chosen, survey
 from nrm_plugin.errors import InvalidInput, MissingCalibration
@@ -45,6 +45,8 @@ class Recorded:
     contact, baseline, baseline_slope, wall_slope : float
         Height of the solid contact (m), the baseline there (m), and the two slopes (m/m); nan
         where they are not known.
+    distance_slope : float
+        Deflection (m) that stands for a distance of 1 m.
     """
 
     number: int
@@ -57,6 +59,7 @@ class Recorded:
     baseline: float = np.nan
     baseline_slope: float = np.nan
     wall_slope: float = np.nan
+    distance_slope: float = 1.0
 
     @property
     def referenced(self) -> bool:
@@ -79,7 +82,8 @@ class Recorded:
     @property
     def distance(self) -> FloatArray:
         """Distance of the tip from the electrode, in m: height and bending since the contact."""
-        return (self.height - self.contact) + (self.deflection - self.baseline_at(self.height))
+        bent = self.deflection - self.baseline_at(self.height)
+        return (self.height - self.contact) + bent / self.distance_slope
 
 
 def recorded(
@@ -161,12 +165,14 @@ def _lines(
     results: xr.Dataset | None,
 ) -> dict[int, dict[str, float]]:
     """Contact, baseline and slopes by the number of the curve."""
-    names = ("contact", "wall_slope", "baseline_slope", "baseline")
+    names = ("contact", "wall_slope", "baseline_slope", "baseline", "distance_slope")
     if results is not None:
         results = one_direction(results)
         if any(name not in results for name in _LINES):
             return {}
         table = [results[name].values[numbers].astype(np.float64) for name in _LINES]
+        slope = float(np.atleast_1d(results.attrs.get("distance_slope", 1.0))[0])
+        table.append(np.full(len(numbers), slope))
     else:
         ramped = np.flatnonzero(ranges[:, 1] > ranges[:, 0])
         numbers = np.intersect1d(numbers, ramped)
@@ -192,4 +198,5 @@ def _found(
     block = read_block(curves, planned, ranges, numbers, "approach")
     found = find_contacts(block, planned, contact, shared).contacts
     at, slope = found["contact"], found["baseline_slope"]
-    return at, found["wall_slope"], slope, found["baseline_at"] + slope * at
+    per_distance = np.full(len(at), distance_slope(contact, shared.slope))
+    return at, found["wall_slope"], slope, found["baseline_at"] + slope * at, per_distance
