@@ -92,7 +92,7 @@ static void by_load(const double *clean, const double *in_phase, const double *q
         if (at < 0 || at >= n) continue;
         const double load = clean[i] - zero, part = (double)NRM_QUARTERS * load / top;
         if (!(part >= 0.0)) continue;
-        const int q = part < NRM_QUARTERS ? (int)part : NRM_QUARTERS - 1;
+        const int q = part < (double)NRM_QUARTERS ? (int)part : NRM_QUARTERS - 1;
         count[q]++;
         sums[0][q] += load;
         sums[1][q] += in_phase[at];

@@ -82,7 +82,7 @@ def of_direction(held: dict[str, Any], curves: CurveSet, how: Plan, recipe: Reci
     }
     if lateral is not None:
         checks = kernels.check_lateral(block.begin, clean, *lateral, contacts)
-        found["slip"] = numbers(checks)[:, :3]
+        found["slip"] = np.stack([checks[k] for k in ("exponent", "stderr", "straight")], axis=1)
         found["dead"] = checks["missing"] > 0.0
     curve = np.ascontiguousarray(held[f"{direction}_own"]).view(kernels.CURVE)[:, 0]
     for method in kernels.METHODS if how.lateral else kernels.METHODS[:2]:
