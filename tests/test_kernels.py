@@ -67,7 +67,7 @@ def test_contacts_and_profiles_of_anything(lengths: list[int], odd: list[float],
     assert len(contacts) == len(lengths)
     assert len(clean) == n
     for i, length in enumerate(lengths):
-        if length < 48:
+        if length < 24:
             assert np.isnan(contacts["contact"][i])
     if rng.random() < 0.5:  # contacts as a plugin might make them
         for i in range(len(contacts)):

@@ -24,6 +24,9 @@ MOST_RATIO = 2.0
 #: 0.97 of it.
 LEAST_SLOPE = 0.8
 
+#: The smallest window on the wall, in m; it has 6 to 12 samples.
+_FIRST = 10e-9
+
 #: Where all slopes are smaller than `LEAST_SLOPE` as told, layers may be all that there is. Walls
 #: they are if so many of the curves agree, to this spread, and are straight over this part of what
 #: the deflection rises: the slope of its nearer half differs by less than this part.
@@ -86,13 +89,7 @@ def pooled_slope(begin: IntArray, height: FloatArray, deflection: FloatArray) ->
     The median over the curves of the steepest mode, in the largest window that smaller ones bear
     out.
     """
-    longest = int(np.diff(begin).max(initial=0))
-    sizes = []
-    size = 12.0
-    while size <= longest // 2:
-        sizes.append(int(size))
-        size *= 1.15
-    windows = np.array(sizes, np.int64)
+    windows = _windows(begin, height)
     slopes, errors = kernels.tail_slopes(begin, height, deflection, windows)
     limit = _limit(begin, height, deflection, windows, slopes, errors)
     grown = _grown(slopes, errors, limit)
@@ -103,6 +100,27 @@ def pooled_slope(begin: IntArray, height: FloatArray, deflection: FloatArray) ->
         limit = (modes[0].slope + modes[1].slope) / 2.0
         grown = _grown(slopes, errors, limit) or grown
     return PooledSlope(slope=grown.slope, stderr=grown.stderr, spread=grown.spread, modes=modes)
+
+
+def _windows(begin: IntArray, height: FloatArray) -> IntArray:
+    """Samples of windows on the wall, the first as small as in the search of each curve."""
+    longest = int(np.diff(begin).max(initial=0))
+    step = spacing(begin, height)
+    size = float(np.clip(_FIRST // step, 6, 12)) if step > 0.0 else 12.0
+    sizes = []
+    while size <= longest // 2:
+        sizes.append(int(size))
+        size *= 1.15
+    return np.unique(np.array(sizes, np.int64))
+
+
+def spacing(begin: IntArray, height: FloatArray) -> float:
+    """Height from one sample to the next in m, median over curves; nan without any."""
+    long = np.diff(begin) > 1
+    first, last = begin[:-1][long], begin[1:][long] - 1
+    steps = np.abs(height[last] - height[first]) / (last - first)
+    steps = steps[np.isfinite(steps)]
+    return float(np.median(steps)) if len(steps) else float("nan")
 
 
 def _limit(

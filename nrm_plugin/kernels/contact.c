@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-    BLOCK = 8,       /* samples by which a baseline grows */
+    BLOCK = 8,       /* samples by which a baseline grows; fewer where there are few */
     LONG_BLOCK = 16, /* samples whose means show slow noise */
     WINDOWS = 256    /* windows on the wall, each 1.15 times as long as the one before */
 };
@@ -31,12 +31,15 @@ static double middle_of_few(const double *values, int n) {
     return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2.0;
 }
 
-/* What seven samples on one side foretell: from at - step on, in steps of -step. */
-static double predicted(const double *y, int64_t at, int64_t step) {
-    double slopes[4], values[7];
+/* What seven samples on one side foretell: from at - step on, in steps of -step. *unsure receives
+ * by how much, as they may not lie on a line. */
+static double predicted(const double *y, int64_t at, int64_t step, double *unsure) {
+    double slopes[4], values[7], low, high;
     for (int64_t k = 0; k < 4; k++)
         slopes[k] = (y[at - (k + 1) * step] - y[at - (k + 4) * step]) / 3.0;
     double slope = middle_of_few(slopes, 4);
+    nrm_range_of(slopes, 4, &low, &high);
+    *unsure = 4.0 * (high - low);
     for (int64_t k = 0; k < 7; k++)
         values[k] = y[at - (k + 1) * step] + (double)(k + 1) * slope;
     return middle_of_few(values, 7);
@@ -45,14 +48,15 @@ static double predicted(const double *y, int64_t at, int64_t step) {
 static double bend(const double *y, int64_t i) { return fabs(y[i] - 0.5 * (y[i - 1] + y[i + 1])); }
 
 /* Whether a sample stands alone: far from the median of its seven neighbours and from what the
- * samples on either side foretell. The last sample before a jump is not. */
+ * samples on either side foretell, by more than these two differ. The last sample before a jump is
+ * not, nor one where a sparse curve bends. */
 static bool is_spike(const double *y, const double *clean, int64_t i, double limit,
                      double *middle) {
     *middle = middle_of_few(y + i - 3, 7);
     double before = clean[i - 1] + 0.5 * (clean[i - 1] - clean[i - 3]);
     double after = y[i + 1] + 0.5 * (y[i + 1] - y[i + 3]);
     double off = smaller(fabs(y[i] - *middle), smaller(fabs(y[i] - before), fabs(y[i] - after)));
-    return off > limit;
+    return off > limit && off > fabs(before - after);
 }
 
 /* Copy y with samples that stand alone replaced; returns how many. At the ends one side has to do. */
@@ -84,8 +88,8 @@ int64_t nrm_without_spikes(const double *y, int64_t n, double noise, double *NRM
         for (int side = 0; side < 2; side++) {
             int64_t at = ends[side][0], step = ends[side][1];
             if (!(fabs(y[at] - clean[at - step]) > limit)) continue;
-            double middle = predicted(clean, at, step);
-            if (fabs(y[at] - middle) > 1.5 * limit) {
+            double unsure, middle = predicted(clean, at, step, &unsure);
+            if (fabs(y[at] - middle) > larger(1.5 * limit, unsure)) {
                 clean[at] = middle;
                 count++;
             }
@@ -156,27 +160,33 @@ static sums sums_of(const double *x, const double *y, int64_t a, int64_t b, doub
     return (sums){(double)(b - a), sx[0] + sx[1], sy[0] + sy[1], sxx[0] + sxx[1], sxy[0] + sxy[1]};
 }
 
+static int64_t within(int64_t value, int64_t least, int64_t most) {
+    return value < least ? least : value > most ? most : value;
+}
+
 /* Grow the baseline from the far end until two blocks in a row leave its line.
  *
  * A block of m samples leaves it if its mean is off by more than 3.5 standard errors, noise times
  * the root of 1 / m + 1 / n + (distance from the line's middle)^2 / sxx. */
 int64_t nrm_baseline_end(const double *x, const double *y, double noise, int64_t stop) {
-    int64_t end = stop / 8 > 64 ? stop / 8 : 64;
-    if (end > stop) end = stop;
+    const int64_t block_size = within(stop / 32, 2, BLOCK);
+    int64_t end = within(stop / 4, 0, 64);
+    if (end < stop / 8) end = stop / 8;
+    const int64_t least = within(end / 2, 0, LONG_BLOCK);
     const double at = x[0], limit = 3.5 * noise * (3.5 * noise);
     sums line = sums_of(x, y, 0, end, at);
     int outside = 0;
-    for (; end + BLOCK <= stop; end += BLOCK) {
+    for (; end + block_size <= stop; end += block_size) {
         const double each = 1.0 / line.n;
         const double spread = line.xx - line.x * line.x * each;
         const double over = spread > 0.0 ? 1.0 / spread : 0.0;
         const double slope = (line.xy - line.x * line.y * each) * over;
-        const sums block = sums_of(x, y, end, end + BLOCK, at);
+        const sums block = sums_of(x, y, end, end + block_size, at);
         const double away = block.x / block.n - line.x * each;
         const double off = block.y / block.n - line.y * each - slope * away;
         const double variance = 1.0 / block.n + each + away * away * over;
         outside = off * off > limit * variance ? outside + 1 : 0;
-        if (outside == 2) return end - 3 * BLOCK > LONG_BLOCK ? end - 3 * BLOCK : LONG_BLOCK;
+        if (outside == 2) return within(end - 3 * block_size, least, stop);
         line.n += block.n;
         line.x += block.x;
         line.y += block.y;
@@ -386,16 +396,24 @@ static void cross(wall_search *search, const nrm_line *baseline, int64_t base, c
     contact->wall_samples = w->n;
 }
 
+/* Samples of the smallest window on the wall: 12, or what 10 nm hold, but no fewer than 6. */
+int64_t nrm_smallest_wall(const double *x, int64_t n) {
+    const double samples = 10e-9 * (double)(n - 1) / fabs(x[n - 1] - x[0]);
+    if (!(samples < (double)NRM_SMALLEST_WALL)) return NRM_SMALLEST_WALL;
+    return within((int64_t)samples, NRM_FEWEST_ON_WALL, NRM_SMALLEST_WALL);
+}
+
 /* Cross the baseline with the largest window on the wall that agrees with all smaller ones.
  *
  * Windows grow from the last samples. A crossing must stay within one standard error of that of
  * every smaller window (Lepski's rule). All searches share the sums of the windows. */
 static void grow_wall(const double *x, const double *y, const nrm_line *baseline, int64_t base,
-                      int64_t stop, double noise, wall_search *searches, int n_searches) {
+                      int64_t stop, double noise, int64_t smallest, wall_search *searches,
+                      int n_searches) {
     const double last_x = x[stop - 1], last_y = y[stop - 1];
     sums w = {0.0, 0.0, 0.0, 0.0, 0.0};
     int64_t begin = stop;
-    double size = NRM_SMALLEST_WALL;
+    double size = (double)smallest;
     for (int window = 0; window < WINDOWS; window++, size *= 1.15) {
         const int64_t k = size < (double)stop ? (int64_t)size : stop;
         if (stop - k < base || size >= (double)stop + 1.0) return;
@@ -468,7 +486,7 @@ void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
                     const double *deflection, int64_t n, double *NRM_RESTRICT clean, double *work,
                     nrm_contact *contact) {
     *contact = NO_CONTACT;
-    if (n < 4 * NRM_SMALLEST_WALL || !nrm_all_finite(height, n) || !nrm_all_finite(deflection, n)
+    if (n < 4 * NRM_FEWEST_ON_WALL || !nrm_all_finite(height, n) || !nrm_all_finite(deflection, n)
         || height[n - 1] == height[0]) {
         if (n > 0) memcpy(clean, deflection, (size_t)n * sizeof(double));
         return;
@@ -498,18 +516,19 @@ void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
     contact->long_run = long_run;
     contact->baseline_end = (double)end;
     const double total = larger(noise, long_run);
+    const int64_t smallest = nrm_smallest_wall(height, n);
     nrm_contact other = NO_CONTACT;
     wall_search searches[2] = {
         search_with(settings->other_slope, settings->other_slope_stderr, &other),
         search_with(settings->slope, settings->slope_stderr, contact),
     };
     if (settings->two_lines > 0.0) {
-        grow_wall(height, clean, &baseline, end, stop, total, searches, 1);
+        grow_wall(height, clean, &baseline, end, stop, total, smallest, searches, 1);
         cross_two_lines(height, clean, settings->baseline, settings->wall, stop, total, contact);
     } else {
         contact->baseline_slope = baseline.slope;
         contact->baseline_at = baseline.mean_y - baseline.slope * baseline.mean_x;
-        grow_wall(height, clean, &baseline, end, stop, total, searches, 2);
+        grow_wall(height, clean, &baseline, end, stop, total, smallest, searches, 2);
     }
     contact->other_height = other.height;
 }

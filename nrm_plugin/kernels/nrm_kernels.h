@@ -342,8 +342,9 @@ typedef struct {
 } nrm_line;
 
 enum {
-    NRM_SMOOTHED = 9,      /* samples over which the deflection is averaged for the distance */
-    NRM_SMALLEST_WALL = 12 /* samples of the smallest window on the wall */
+    NRM_SMOOTHED = 9,       /* samples over which the deflection is averaged for the distance */
+    NRM_SMALLEST_WALL = 12, /* samples of the smallest window on the wall, */
+    NRM_FEWEST_ON_WALL = 6  /* and of that of a sparse ramp */
 };
 
 /* Room for one curve: `longest` samples, reused from curve to curve so that it stays in the
@@ -385,6 +386,7 @@ int64_t nrm_unsaturated(const double *y, int64_t n, double top);
 
 /* Samples of the baseline among the first `stop`, and its noise as means of samples show it. */
 int64_t nrm_baseline_end(const double *x, const double *y, double noise, int64_t stop);
+int64_t nrm_smallest_wall(const double *x, int64_t n);
 double nrm_long_run_noise(const double *x, const double *y, int64_t end, const nrm_line *line);
 
 void nrm_contact_of(const nrm_contact_settings *settings, const double *height,

@@ -20,7 +20,7 @@ int nrm_tail_slopes(int64_t n_curves, const int64_t *begin, const double *height
         const double *x = height + begin[i], *y = deflection + begin[i];
         double *slope = slopes + i * n_sizes, *error = errors + i * n_sizes, low, high;
         for (int64_t j = 0; j < n_sizes; j++) slope[j] = error[j] = (double)NAN;
-        if (n < 4 * NRM_SMALLEST_WALL || !nrm_all_finite(x, n) || !nrm_all_finite(y, n)) continue;
+        if (n < 4 * NRM_FEWEST_ON_WALL || !nrm_all_finite(x, n) || !nrm_all_finite(y, n)) continue;
         const double noise = nrm_noise_of(y, n, scratch.work);
         nrm_without_spikes(y, n, noise, scratch.clean);
         nrm_range_of(y, n, &low, &high);
