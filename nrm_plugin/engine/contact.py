@@ -23,6 +23,12 @@ from nrm_plugin.variables import BIT
 #: A wall shorter than this says little (m).
 SHORT_WALL = 10e-9
 
+#: So does one of fewer samples, which is the smallest window of a sparse ramp and hardly more.
+_FEW_ON_WALL = 8
+
+#: A baseline has at least so many samples, or this part of all where there are few.
+_ON_BASELINE, _PART_ON_BASELINE = 100, 0.25
+
 #: Depth by which the lock-in may lag (m).
 MOST_LAG = 0.5e-9
 
@@ -281,8 +287,11 @@ def flags(
             dragged = ~(speed * how.lag <= MOST_LAG)  # also where the clock stands
     raised = {
         "no_hard_contact": soft,
-        "short_wall": (contacts["wall_length"] < SHORT_WALL) | (contacts["stderr"] > 0.5e-9),
-        "short_baseline": (baseline < 100) | (baseline < contacts["wall_samples"]),
+        "short_wall": (contacts["wall_length"] < SHORT_WALL)
+        | (contacts["wall_samples"] < _FEW_ON_WALL)
+        | (contacts["stderr"] > 0.5e-9),
+        "short_baseline": (baseline < np.minimum(_ON_BASELINE, _PART_ON_BASELINE * block.lengths))
+        | (baseline < contacts["wall_samples"]),
         "saturated": contacts["saturated"] > 0,
         "slope_outlier": ~soft
         & ((off > np.fmax(stderr, spread)) | (slope < _STEEPEST * found.slope)),

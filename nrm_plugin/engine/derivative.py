@@ -22,7 +22,7 @@ _FEWEST = 5
 def lever_for(recipe: Recipe, how: Plan, found: Survey) -> Lever:
     """What the curves of a direction are differentiated with."""
     return Lever(
-        half_width=recipe.derivative.half_width,
+        half_width=found.half_width(recipe.derivative.half_width),
         amplitude=how.amplitude,
         lateral_stiffness=how.lateral_stiffness if recipe.lateral.series_compliance else 0.0,
         spring_constant=how.spring_constant * force_factor(recipe.contact, found.slope),

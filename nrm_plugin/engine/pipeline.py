@@ -168,8 +168,21 @@ class _Work:
         own = self._own(raw, cosine)
         crossing = self._own_crossing(direction)
         if crossing is None:
-            return self._by_methods(direction, raw, own)
-        return self._in_one_pass(direction, raw, own, crossing)
+            done = self._by_methods(direction, raw, own)
+        else:
+            done = self._in_one_pass(direction, raw, own, crossing)
+        self._leave_out(direction.survey.nearest(self.recipe.derivative.half_width), done)
+        return done
+
+    def _leave_out(self, nearest: float, done: _Done) -> None:
+        """Take away what lies nearer to the electrode than samples can tell."""
+        near = self.depth < nearest
+        if not near.any():
+            return
+        for name in set(kernels.RESULTS) & set(done.rows):
+            done.rows[name][:, near] = np.nan
+        there = np.isfinite(done.rows["force_normal"])
+        done.valid[:] = np.where(there.any(1), self.depth[there.argmax(1)], np.nan)
 
     def _own_crossing(self, direction: _Direction) -> Crossing | None:
         """How the compiled loops find contacts; None if a method of the recipe is a plugin's."""
@@ -370,6 +383,8 @@ def run(
     directions = [_survey(work, name) for name in recipe.directions]
     attributes = provenance.attributes(curves, recipe, how, shape)
     attributes |= provenance.of_distances(recipe, [d.survey.slope for d in directions])
+    asked = recipe.derivative.half_width
+    attributes["half_width"] = max(d.survey.half_width(asked) for d in directions)
     hashes = provenance.hashes(curves)
     with Results(
         out,

@@ -16,7 +16,7 @@ from nrm_plugin import kernels
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.engine.compiled import Crossing, reference
 from nrm_plugin.engine.signals import Block
-from nrm_plugin.engine.wall_slopes import WallMode, pooled_slope
+from nrm_plugin.engine.wall_slopes import WallMode, pooled_slope, spacing
 
 #: Curves that are looked at, and how many neighbours at a time.
 SURVEYED = 512
@@ -27,6 +27,12 @@ RIGID = (-1.0, 0.003)
 
 #: Standard error of the pooled slope that is always assumed: walls differ from place to place.
 _SPREAD = 0.003
+
+#: Samples that half of a window holds at least, so that five and more lie within all of it.
+_IN_HALF_WIDTH = 2.6
+
+#: Where samples lie farther apart than this (m), a window beside the electrode tells nothing.
+_TOO_SPARSE = 3e-9
 
 #: A fringe is removed only if it is as unlikely as this to be noise, and as large (m).
 _LARGEST_P = 1e-6
@@ -65,6 +71,8 @@ class Survey:
         Wave number of a fringe in rad/m; 0 without one.
     correlation : array
         Autocorrelation of the lateral noise from lag 0 on.
+    spacing : float
+        Height from one sample to the next in m, median over curves; nan without any.
     """
 
     walls: bool
@@ -74,11 +82,20 @@ class Survey:
     modes: tuple[WallMode, ...]
     wave: float
     correlation: FloatArray
+    spacing: float
 
     @property
     def hard_share(self) -> float:
         """Part of the walls that are as steep as the steepest; nan without walls."""
         return self.modes[0].share if self.modes else float("nan")
+
+    def half_width(self, asked: float) -> float:
+        """Half of the window of derivatives in m: what was asked, or what the sampling allows."""
+        return float(np.fmax(asked, _IN_HALF_WIDTH * self.spacing))
+
+    def nearest(self, asked: float) -> float:
+        """Smallest distance of estimates in m: beside the electrode sparse samples don't tell."""
+        return self.half_width(asked) if self.spacing > _TOO_SPARSE else 0.0
 
 
 def chosen(n_curves: int) -> NDArray[np.int64]:
@@ -113,6 +130,7 @@ def survey(block: Block, *, interference: bool, spikes: bool) -> Survey:
         modes=pooled.modes if pooled else (),
         wave=wave,
         correlation=correlation(block),
+        spacing=spacing(block.begin, block.height),
     )
 
 

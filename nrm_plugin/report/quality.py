@@ -35,7 +35,7 @@ FLAG_WORDS = {
         "a larger trigger force next time",
     ),
     "short_wall": (
-        "less than 10 nm of wall, or a contact that is uncertain by more than 0.5 nm",
+        "less than 10 nm or 8 samples of wall, or a contact that is uncertain by more than 0.5 nm",
         "a larger trigger force",
     ),
     "short_baseline": ("too little baseline to draw a line through", "a longer ramp"),

@@ -18,6 +18,9 @@ from nrm_plugin.recipe import Recipe
 from nrm_plugin.store.write_results import Results
 from nrm_plugin.vocabulary import LATERAL_PAIRS
 
+#: Where samples are farther apart than this (m), the wall may have too few of them.
+_SPARSE = 5e-9
+
 #: Slope of the wall that is off by more than this is worth a word.
 _DOUBTFUL = 0.05
 
@@ -92,7 +95,12 @@ def _of_lag(how: Plan) -> Iterator[str]:
 
 def _of_wall(surveys: Sequence[Survey], recipe: Recipe) -> Iterator[str]:
     for found in surveys:
-        if not found.walls:
+        if not found.walls and found.spacing > _SPARSE:
+            yield (
+                f"no wall was found: samples are {found.spacing * 1e9:.3g} nm apart, and a wall "
+                "needs six of them; more samples per ramp, or a larger trigger force"
+            )
+        elif not found.walls:
             yield (
                 f"in no curve does the deflection grow by {LEAST_SLOPE:g} nm per nm: either no "
                 "ramp reaches the electrode, or deflection_sensitivity is too small"
