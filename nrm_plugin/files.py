@@ -175,6 +175,8 @@ def check_output(path: Path, *, overwrite: bool) -> None:
         raise OutputError(path, "there is a NUL in its name")
     try:
         exists, is_file, is_dir = path.exists(), path.is_file(), path.is_dir()
+        if not path.parent.exists():
+            raise OutputError(path, f"there is no folder {path.parent}")
     except OSError as error:  # a name that is too long
         raise OutputError(path, error.strerror or error) from error
     if exists and not is_file:

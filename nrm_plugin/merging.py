@@ -12,6 +12,7 @@ from nrm_plugin.columns import AnyArray, Column, Rows
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import Channel, CurveSet
 from nrm_plugin.tables import CurveTable, complete_table
+from nrm_plugin.vocabulary import calibrated_by
 
 #: Keys that differ from file to file as a matter of course.
 _OF_THE_FILE = frozenset({"start_time", "title", "comment"})
@@ -126,6 +127,7 @@ def _common_metadata(sets: Sequence[CurveSet]) -> tuple[dict[str, Any], dict[str
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     warnings = []
+    left_out = set()
     for key in dict.fromkeys(k for s in sets for k in s.metadata):
         given = list(dict.fromkeys(s.metadata[key] for s in sets if key in s.metadata))
         if key == "start_time":
@@ -136,7 +138,10 @@ def _common_metadata(sets: Sequence[CurveSet]) -> tuple[dict[str, Any], dict[str
         elif key not in _OF_THE_FILE:
             shown = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in given[:4])
             warnings.append(f"{key} differs between the files ({shown}) and is left out")
-    return values, sources, warnings
+            left_out.add(key)
+    # What stands beside a value that is left out belongs to none.
+    values = {k: v for k, v in values.items() if calibrated_by(k) not in left_out}
+    return values, {k: sources[k] for k in values}, warnings
 
 
 def _joined_segments(sets: Sequence[CurveSet]) -> AnyArray:

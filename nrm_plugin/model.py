@@ -38,7 +38,15 @@ from nrm_plugin.tables import (
     turning_segments,
 )
 from nrm_plugin.text import as_html, listed
-from nrm_plugin.vocabulary import CHANNELS, LATERAL_PAIRS, METADATA, check_name, nearest, own_slug
+from nrm_plugin.vocabulary import (
+    CHANNELS,
+    LATERAL_PAIRS,
+    METADATA,
+    calibrated_by,
+    check_name,
+    nearest,
+    own_slug,
+)
 
 if TYPE_CHECKING:
     from nrm_plugin.images import Image
@@ -350,6 +358,9 @@ class CurveSet:
     def with_metadata(self, values: Mapping[str, Any], source: str) -> CurveSet:
         """Return a copy with metadata added or replaced, and `source` remembered for each key.
 
+        What stood beside a calibrated value that is replaced (its standard error, its method)
+        belonged to that value and goes with it.
+
         Raises
         ------
         InvalidInput
@@ -358,10 +369,12 @@ class CurveSet:
         new = {
             k: METADATA[k].check(k, v) if k in METADATA else _plain(k, v) for k, v in values.items()
         }
+        kept = {k: v for k, v in self.metadata.items() if calibrated_by(k) not in new}
+        sources = {k: v for k, v in self.metadata_source.items() if calibrated_by(k) not in new}
         return replace(
             self,
-            metadata=self.metadata | new,
-            metadata_source=self.metadata_source | dict.fromkeys(new, source),
+            metadata=kept | new,
+            metadata_source=sources | dict.fromkeys(new, source),
         )
 
     def with_channel(self, channel: Channel) -> CurveSet:

@@ -30,11 +30,15 @@ from nrm_plugin.parameters import Fraction as Fraction
 from nrm_plugin.parameters import Length as Length
 from nrm_plugin.parameters import MethodSettings, number, shown, written
 from nrm_plugin.plugins import KINDS
+from nrm_plugin.statements import fault
 from nrm_plugin.text import as_html
-from nrm_plugin.vocabulary import nearest
+from nrm_plugin.vocabulary import METADATA, nearest
 
 #: Distances at which results can be given; more is a mistake of units.
 MOST_DEPTHS = 10_000
+
+#: Sections of an experiment file, which the two are taken for each other by.
+EXPERIMENT = ("measurement", "channels", "lock_in", "dither", "cantilever", "calibration", "tip")
 
 #: Bytes of a file. A recipe with every default has a hundredth of it.
 LIMIT = 1 << 18
@@ -326,9 +330,15 @@ class Recipe(MethodSettings):
         RecipeError
         """
         try:
-            return cls(**tomllib.loads(text))
+            values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise RecipeError(f"this is not TOML: {error}") from None
+            raise RecipeError(fault(text, str(error))) from None
+        if values.keys() & ({*EXPERIMENT, *METADATA} - set(cls.model_fields)):
+            raise RecipeError(
+                "this is an experiment file, not a recipe: give it with --experiment. A recipe "
+                "says how curves are processed; nrm recipe writes one"
+            )
+        return cls(**values)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: what differs from the defaults."""

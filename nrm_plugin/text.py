@@ -12,7 +12,7 @@ PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M
 NOTHING = "–"
 
 #: Units that have no prefix.
-_PLAIN = ("", "rad", "1")
+_PLAIN = ("", "rad", "°", "1")
 #: Units that have one in files that people edit.
 _PREFIXED = ("m", "m/V", "m/s", "V", "Hz", "s")
 
@@ -20,18 +20,34 @@ _PREFIXED = ("m", "m/V", "m/s", "V", "Hz", "s")
 def with_unit(value: object, unit: str, digits: int = 6) -> str:
     """Return a value in a unit with a suitable prefix, to so many significant digits.
 
+    Angles are in degrees.
+
     Examples
     --------
-    >>> with_unit(2.739e-08, "m/V")
-    '27.39 nm/V'
+    >>> with_unit(2.739e-08, "m/V"), with_unit(0.5235987755982988, "rad")
+    ('27.39 nm/V', '30 °')
     """
     if not isinstance(value, float) or not math.isfinite(value):
         return f"{value} {unit}".rstrip()
+    if unit == "rad":
+        value, unit = math.degrees(value), "°"
     value = float(f"{value:.{digits}g}")
     if unit in _PLAIN or value == 0 or (unit in ("N/m", "m/s") and 1e-3 <= abs(value) < 1e3):
         return f"{value:.6g} {unit}".rstrip()
     power = power_of(value)
     return f"{value / 10.0**power:.6g} {PREFIXES[power]}{unit}"
+
+
+def with_error(value: object, stderr: object, unit: str) -> str:
+    """Return a value with its standard error, which is unknown where there is none.
+
+    Examples
+    --------
+    >>> with_error(0.2, 0.01, "N/m"), with_error(0.2, None, "N/m")
+    ('0.2 N/m ± 0.01 N/m', '0.2 N/m ± unknown')
+    """
+    known = isinstance(stderr, float) and 0.0 < stderr < math.inf
+    return f"{with_unit(value, unit)} ± {with_unit(stderr, unit, 3) if known else 'unknown'}"
 
 
 def power_of(value: float) -> int:
@@ -174,6 +190,8 @@ def as_toml(value: float | str | bool, unit: str) -> str:
     --------
     >>> as_toml(2.739e-08, "m/V"), as_toml(4.0, ""), as_toml("rms", "")
     ('"27.39 nm/V"', '4', '"rms"')
+    >>> as_toml(0.5235987755982988, "rad")
+    '"30 deg"'
     """
     if isinstance(value, str):
         return quoted(value)
@@ -184,6 +202,8 @@ def as_toml(value: float | str | bool, unit: str) -> str:
 
 def exact(value: float, unit: str) -> str:
     """Return a number of up to 15 digits with its unit in ASCII, as `units.parse` reads it."""
+    if unit == "rad":
+        value, unit = math.degrees(value), "deg"
     power = 0
     if unit in _PREFIXED and value:
         power = min(6, max(-15, 3 * math.floor(math.log10(abs(value)) / 3)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
@@ -224,8 +224,9 @@ METADATA: dict[str, Key] = {
 }
 
 
-#: Calibrations whose standard error is kept beside them, under the key with ``_stderr``.
-WITH_ERROR = (
+#: Calibrated values. Beside each are kept, under its key with these endings, the standard error
+#: (absent where it is unknown), the method, the measurement's file, and the day.
+CALIBRATED = (
     "spring_constant",
     "deflection_sensitivity",
     "lateral_sensitivity",
@@ -233,11 +234,48 @@ WITH_ERROR = (
     "dither_amplitude",
     "lockin_phase",
     "shape_factor",
+    "dither_response",
+    "cantilever_resonance",
+    "cantilever_quality_factor",
 )
+BESIDE = ("stderr", "method", "file", "date")
 METADATA |= {
-    f"{name}_stderr": Key(METADATA[name].unit, f"standard error of {name}", 0.0)
-    for name in WITH_ERROR
+    f"{name}_{what}": key
+    for name in CALIBRATED
+    for what, key in {
+        "stderr": Key(METADATA[name].unit, f"standard error of {name}", 0.0),
+        "method": Key("", f"how {name} was found", text=True),
+        "file": Key("", f"file of the measurement that gave {name}", text=True),
+        "date": Key("", f"day of that measurement, or of the calculation of {name}", text=True),
+    }.items()
 }
+
+_BASE = {f"{name}_{what}": name for name in CALIBRATED for what in BESIDE}
+
+
+def calibrated_by(key: str) -> str:
+    """Return the calibrated value that a key stands beside, empty if it stands for itself.
+
+    Examples
+    --------
+    >>> calibrated_by("spring_constant_method"), calibrated_by("spring_constant")
+    ('spring_constant', '')
+    """
+    return _BASE.get(key, "")
+
+
+def where_from(key: str, metadata: Mapping[str, object], source: str) -> str:
+    """Where a value comes from: the calibration that gave it, else `source`.
+
+    Examples
+    --------
+    >>> known = {"spring_constant_method": "thermal tune", "spring_constant_file": "cal.ibw"}
+    >>> where_from("spring_constant", known, "experiment file my.toml")
+    'thermal tune of cal.ibw'
+    """
+    method, file, date = (str(metadata.get(f"{key}_{what}", "")).strip() for what in BESIDE[1:])
+    how = f"{method or 'calibration'} of {file}" if file else method
+    return ", ".join(part for part in (how or source, date) if part)
 
 
 #: Pairs of channels that hold the lateral lock-in signal, best first.

@@ -23,12 +23,12 @@ from nrm_plugin.calibration import Estimate
 from nrm_plugin.cli import main
 from nrm_plugin.errors import InvalidInput, MissingFile, OutputError, RecipeError
 from nrm_plugin.experiment import Experiment, check, missing, read, template, update
-from nrm_plugin.experiment.schema import BY_KEY, ENTRIES, LEFT_OUT, SECTIONS
-from nrm_plugin.experiment.statements import statements
+from nrm_plugin.experiment.schema import BY_KEY, ENTRIES, FIRST, LEFT_OUT, SECTIONS
 from nrm_plugin.experiment.validation import LIMIT
+from nrm_plugin.statements import statements
 from nrm_plugin.text import as_toml, exact, quoted
 from nrm_plugin.units import parse
-from nrm_plugin.vocabulary import CHANNELS, METADATA
+from nrm_plugin.vocabulary import CHANNELS, METADATA, calibrated_by
 
 WHOLE = """\
 # An experiment of 12 March.
@@ -168,15 +168,17 @@ def test_the_page_lists_every_key():
     text = page.read_text(encoding="utf-8")
     rows = re.findall(r"^\| `\[(\w+)\]` \| `(\w+)` \| `(\w+)` \| (.*?) ?\| (.*?) \|$", text, re.M)
     assert [(section, name, key) for section, name, key, _, _ in rows] == [
-        (e.section, e.name, e.key) for e in ENTRIES if not e.key.endswith("_stderr")
+        (e.section, e.name, e.key) for e in ENTRIES if not calibrated_by(e.key)
     ]
     for _, _, key, unit, meaning in rows:
         assert meaning == METADATA[key].meaning
-        assert unit == METADATA[key].unit or not METADATA[key].unit
+        wanted = METADATA[key].unit.replace("rad", "deg")  # as people write it
+        assert unit == wanted or not wanted
     assert dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|$", text, re.M)) == LEFT_OUT
     for entry in ENTRIES:
         if entry.key.endswith("_stderr"):
             assert f"`{entry.name}`" in text
+    assert all(f"`{key}`" in text for key in FIRST)
 
 
 # ------------------------------------------------------------------ reading
@@ -230,7 +232,13 @@ MISTAKES = [
     ("[tip]\nlockin_sensitivity = 1\n", 2, ["Write it as [lock_in] sensitivity"]),
     ("[tip]\nconvention = 'rms'\n", 2, ["It belongs to [lock_in] convention"]),
     ("[tip]\nqqq = 1\n", 2, ["There are: radius, half_angle, height"]),
-    ("spring_constant = 1\n", 1, ["in no section", "[cantilever] spring_constant"]),
+    ("radius = 1\n", 1, ["in no section", "belongs to [tip] radius"]),
+    ("spring_constant = '0.2 V'\n", 1, ["spring_constant: V cannot be turned into N/m"]),
+    ("tip_radius = 1e-8\n[tip]\nradius = 1e-8\n", 3,
+     ["[tip] radius and tip_radius are the same value", "the first is in line 1"]),
+    ("[tip]\nradius = '1 nm\n", 2, ["quote", "one is missing"]),
+    ('[tip]\nradius = "1 nm\n', 2, ["quote", "one is missing"]),
+    ("[cantilever]\nspring_constant_stderr = 'about 1'\n", 2, ["is not a number"]),
     ("[measurement]\nsimulated = false\n", 2, ["no key 'simulated'"]),
     ("[cantilever]\nspring_constant = '0.2 V'\n", 2, ["spring_constant: V cannot", "N/m"]),
     ("[cantilever]\nspring_constant = '0.2 quux'\n", 2, ["quux cannot be turned into N/m"]),
@@ -427,7 +435,7 @@ def test_precedence_from_python():
     assert applied.metadata["spring_constant"] == 0.4
     assert applied.metadata_source["spring_constant"] == "--set"
     assert applied.warnings == (
-        "spring_constant = 0.2 in experiment file E is not used: 0.4 was given with --set",
+        "spring_constant = 0.2 N/m in experiment file E is not used: 0.4 N/m was given with --set",
     )
     newer = check("[cantilever]\nspring_constant = 0.5\n", "F").apply(experiment.apply(vendor))
     assert newer.metadata["spring_constant"] == 0.5
@@ -540,28 +548,39 @@ def read_text(text):
 def test_template_names_each_gap_and_where_it_goes():
     lines = template(wired(deflection_sensitivity=28.1e-9)).splitlines()
     for line in ["# Missing for moduli, each marked NEEDED below:",
-                 "#   lateral_in_phase (a channel)",
-                 "#   lockin_convention: [lock_in] convention",
-                 "#   dither_amplitude: [dither] amplitude",
+                 "#   lateral_in_phase: [channels]",
+                 "#   lockin_convention",
+                 "#   dither_amplitude",
                  '# "Input1" = "..."  # in V',
                  '# "Input2" = "..."  # in V',
                  'deflection_sensitivity = "28.1 nm/V"  # given']:  # fmt: skip
         assert line in lines
-    (line,) = [line for line in lines if line.startswith('# amplitude = "... nm"')]
-    assert "NEEDED: " in line
+    at = lines.index('# dither_amplitude = "... nm"')
+    assert "peak. NEEDED: " in lines[at - 2]
+    assert lines[at - 1].startswith("#   If wrong: 10 nm for 1 nm makes E' and E'' 10 times too")
     (line,) = [line for line in lines if line.startswith('# frequency = "... kHz"')]
     assert "optional; for the viscosity" in line
-    (line,) = [line for line in lines if line.startswith('# sensitivity = "... mV"')]
-    assert "needed if the lock-in's X and Y outputs were recorded" in line
+    at = lines.index('# lockin_sensitivity = "... mV"')
+    assert "needed if the lock-in's X and Y outputs were recorded" in lines[at - 2]
 
 
 def test_template_without_curves_lists_everything():
     text = template(None)
     assert read_text(text).metadata == {}
+    lines = text.splitlines()
     for key in ("dither_amplitude", "lockin_convention", "lateral_sensitivity"):
-        (line,) = [x for x in text.splitlines() if x.startswith(f"# {BY_KEY[key].name} = ")
-                   and METADATA[key].meaning in x]  # fmt: skip
-        assert "NEEDED" in line
+        (at,) = [n for n, x in enumerate(lines) if x.startswith(f"# {key} = ")]
+        assert "NEEDED" in lines[at - 2]
+        assert METADATA[key].meaning[1:] in lines[at - 2]
+
+
+def test_the_handful_that_matters_comes_first_with_what_a_mistake_does():
+    for text in (template(None), template(wired(spring_constant=0.2))):
+        above = text[: text.index("\n[measurement]")]
+        placed = re.findall(r"^(?:# )?(\w+) = ", above, re.M)
+        assert placed == list(FIRST)
+        assert above.count("#   If wrong: ") == len(FIRST) == 8
+    assert 'lockin_phase = "... deg"' in above
 
 
 def test_every_line_to_fill_in_is_refused_as_it_is():
@@ -612,7 +631,19 @@ def test_quoted_texts_read_back(text):
 # ------------------------------------------------------------------ updating
 
 
-THERMAL = Estimate("spring_constant", 0.2123456, 0.0123, "thermal tune (Butt and Jaschke 1995)")
+THERMAL = Estimate(
+    "spring_constant",
+    0.2123456,
+    0.0123,
+    "thermal tune (Butt and Jaschke 1995)",
+    file="cal.ibw",
+    date="2026-11-02",
+)
+BESIDE_THERMAL = {
+    "spring_constant_method": "thermal tune (Butt and Jaschke 1995)",
+    "spring_constant_file": "cal.ibw",
+    "spring_constant_date": "2026-11-02",
+}
 
 LAB_BOOK = """\
 # My experiment.
@@ -635,12 +666,14 @@ def test_update_keeps_comments_and_order(tmp_path):
     lines = path.read_text(encoding="utf-8").splitlines()
     old = LAB_BOOK.splitlines()
     assert lines[:5] == old[:5]
-    assert lines[5] == (
-        'spring_constant = "0.212346 N/m" # calibrated: thermal tune (Butt and Jaschke 1995); '
-        "before: 0.3 N/m, from the box"
-    )
-    assert lines[6] == 'spring_constant_stderr = "0.0123 N/m"'
-    assert lines[7:] == old[6:]
+    assert lines[5:10] == [
+        'spring_constant = "0.212346 N/m" # before: 0.3 N/m, from the box',
+        'spring_constant_stderr = "0.0123 N/m"',
+        'spring_constant_method = "thermal tune (Butt and Jaschke 1995)"',
+        'spring_constant_file = "cal.ibw"',
+        'spring_constant_date = "2026-11-02"',
+    ]
+    assert lines[10:] == old[6:]
     assert read(path).metadata["spring_constant"] == pytest.approx(0.2123456, abs=1e-6)
 
 
@@ -650,10 +683,28 @@ def test_update_again_keeps_the_first_comment_and_drops_a_stale_error(tmp_path):
     update(path, [THERMAL])
     update(path, [Estimate("spring_constant", 0.25, float("nan"), "Sader's method")])
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert lines[5] == (
-        'spring_constant = "0.25 N/m" # calibrated: Sader\'s method; before: 0.3 N/m, from the box'
+    assert lines[5:8] == [
+        'spring_constant = "0.25 N/m" # before: 0.3 N/m, from the box',
+        'spring_constant_stderr = "unknown"',
+        'spring_constant_method = "Sader\'s method"',
+    ]
+    assert lines[8:] == LAB_BOOK.splitlines()[6:]
+    assert "spring_constant_stderr" not in read(path).metadata
+
+
+def test_a_file_that_was_calibrated_before_methods_had_keys_still_works(tmp_path):
+    path = tmp_path / "E.toml"
+    path.write_text(
+        "[cantilever]\n"
+        'spring_constant = "0.2 N/m" # calibrated: thermal tune; before: 0.3 N/m, box\n'
+        'spring_constant_stderr = "0 N/m"\n',
+        encoding="utf-8",
     )
-    assert lines[6:] == LAB_BOOK.splitlines()[6:]
+    assert dict(read(path).metadata) == {"spring_constant": 0.2}
+    update(path, [THERMAL])
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[1] == 'spring_constant = "0.212346 N/m" # before: 0.3 N/m, box'
+    assert lines[2] == 'spring_constant_stderr = "0.0123 N/m"'
 
 
 def test_update_makes_a_file(tmp_path):
@@ -661,9 +712,10 @@ def test_update_makes_a_file(tmp_path):
     update(path, [THERMAL, Estimate("lockin_phase", -0.5, 0.01, "hard contact")])
     assert dict(read(path).metadata) == pytest.approx(
         {"spring_constant": 0.212346, "spring_constant_stderr": 0.0123,
-         "lockin_phase": -0.5, "lockin_phase_stderr": 0.01}
+         "lockin_phase": -0.5, "lockin_phase_stderr": 0.01,
+         **BESIDE_THERMAL, "lockin_phase_method": "hard contact"}
     )  # fmt: skip
-    assert "# calibrated: hard contact" in path.read_text(encoding="utf-8")
+    assert 'phase = "-28.6' in path.read_text(encoding="utf-8")  # degrees, for people
     assert [p.name for p in tmp_path.iterdir()] == ["new.toml"]
 
 
@@ -673,10 +725,15 @@ def test_update_fills_in_a_template(tmp_path):
     path.write_text(text, encoding="utf-8")
     update(path, [THERMAL])
     lines = path.read_text(encoding="utf-8").splitlines()
-    number = next(n for n, x in enumerate(text.splitlines()) if x.startswith("# spring_constant"))
-    assert lines[number].startswith('spring_constant = "0.212346 N/m" # calibrated: thermal')
+    number = text.splitlines().index('# spring_constant = "... N/m"')
+    assert lines[number] == 'spring_constant = "0.212346 N/m"'
     assert lines[number + 1] == 'spring_constant_stderr = "0.0123 N/m"'
-    assert lines[number + 2 :] == text.splitlines()[number + 1 :]
+    assert lines[number + 5 :] == text.splitlines()[number + 1 :]
+    assert read(path).metadata["spring_constant_file"] == "cal.ibw"
+    update(path, [Estimate("dither_response", 1.02, 0.01, "sweep"), THERMAL])
+    again = path.read_text(encoding="utf-8").splitlines()
+    assert again[: number + 5] == lines[: number + 5]
+    assert "response = 1.02" in again
 
 
 @pytest.mark.parametrize(
@@ -694,6 +751,7 @@ def test_update_of_files_of_any_form(tmp_path, text):
     after = dict(read(path).metadata)
     assert after.pop("spring_constant") == 0.212346
     assert after.pop("spring_constant_stderr") == 0.0123
+    assert {k: after.pop(k) for k in BESIDE_THERMAL} == BESIDE_THERMAL
     assert after == {k: v for k, v in before.items() if k != "spring_constant"}
 
 
@@ -703,7 +761,7 @@ def test_update_keeps_the_editor_s_encoding_and_line_ends(tmp_path):
     update(path, [THERMAL])
     data = path.read_bytes()
     assert data.startswith(b"\xef\xbb\xbf# My experiment.\r\n")
-    assert data.count(b"\n") == data.count(b"\r\n") == LAB_BOOK.count("\n") + 1
+    assert data.count(b"\n") == data.count(b"\r\n") == LAB_BOOK.count("\n") + 4
 
 
 def test_update_writes_nothing_where_something_is_wrong(tmp_path):

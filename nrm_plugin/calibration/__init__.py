@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib import import_module
-from math import inf
+from math import inf, nan
 from typing import Any
 
 from nrm_plugin.errors import NrmError
@@ -30,12 +30,16 @@ class Estimate:
     key : str
         Metadata key that it is for (``vocabulary.METADATA``).
     value, stderr : float
-        In SI; the standard error holds what the calibration itself can know of. It is unknown
-        where it is nan, or 0 because nothing that goes into it was given.
+        In SI; the standard error holds what the calibration itself can know of. It is nan where it
+        is unknown; one of 0 says that nothing was given that it could come from, and becomes nan.
     method : str
         How it was found, in a few words, with the source of the formula.
     notes : tuple of str
         What a reader should know: assumptions, corrections, warnings.
+    file : str
+        Name of the file with the measurement, if there is one.
+    date : str
+        Day of the measurement, or of the calculation, ISO 8601.
     """
 
     key: str
@@ -43,6 +47,12 @@ class Estimate:
     stderr: float
     method: str
     notes: tuple[str, ...] = field(default=(), kw_only=True)
+    file: str = field(default="", kw_only=True)
+    date: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.stderr == 0.0 or self.stderr == inf:
+            object.__setattr__(self, "stderr", nan)
 
     @property
     def has_error(self) -> bool:

@@ -17,6 +17,8 @@ from nrm_plugin.calibration.inputs import require
 from nrm_plugin.columns import DerivedColumn, FloatArray
 from nrm_plugin.errors import InvalidInput, UnknownChannel
 from nrm_plugin.model import Channel, CurveSet
+from nrm_plugin.text import with_unit
+from nrm_plugin.vocabulary import calibrated_by
 
 #: Volts at the output for a full scale, and where the output stops (SR830 manual).
 FULL_SCALE = 10.0
@@ -159,12 +161,13 @@ def rotated(curves: CurveSet) -> CurveSet:
     curves = _with_derived(
         curves,
         x.unit,
-        f"turned by {-phase:g} rad",
+        f"turned by {with_unit(-phase, 'rad')}",
         (lambda a, b: turned(a, b, phase)[0], lambda a, b: turned(a, b, phase)[1]),
         (x, y),
     )
-    done = f"taken out of the channels ({phase:g} rad)"
-    return curves.with_metadata({"lockin_phase": 0.0}, done)
+    done = f"taken out of the channels ({with_unit(phase, 'rad')})"
+    known = {k: v for k, v in curves.metadata.items() if calibrated_by(k) == "lockin_phase"}
+    return curves.with_metadata({"lockin_phase": 0.0, **known}, done)
 
 
 def at_the_lockin(curves: CurveSet) -> CurveSet:

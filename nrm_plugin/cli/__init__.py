@@ -28,7 +28,23 @@ _COMMANDS = {
 }
 
 
-class Commands(click.Group):
+class SuggestingGroup(click.Group):
+    """A group that names the nearest command where there is none of the name."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """See click."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from nrm_plugin.vocabulary import nearest
+
+            near = nearest(args[0], self.list_commands(ctx))
+            raise click.UsageError(f"{error.message}{near}", ctx) from None
+
+
+class Commands(SuggestingGroup):
     """Commands by name: our own are imported when called, those of plugins are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

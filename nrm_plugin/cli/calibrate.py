@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import datetime
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import click
 
 from nrm_plugin import plugins
 from nrm_plugin.calibration import Estimate
+from nrm_plugin.cli import SuggestingGroup
 from nrm_plugin.cli.options import given_settings, metadata_of, options_of, settings_from
 from nrm_plugin.hookspecs import Deferred
 from nrm_plugin.text import with_unit
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 _TEXT = (".csv", ".txt", ".tsv", ".dat", ".asc")
 
 
-class Calibrations(click.Group):
+class Calibrations(SuggestingGroup):
     """Commands by the names in the registry; they are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -52,7 +54,7 @@ class Calibrations(click.Group):
         _list(formatter, "Commands", "")
 
 
-class Methods(click.Group):
+class Methods(SuggestingGroup):
     """Methods of a quantity: calibrations whose names have two words, the quantity's first."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -168,7 +170,23 @@ def _calibrate(
     wants_table = getattr(calibration, "needs", "curves") == "table"
     inputs = gather(files, experiment, known, wants_table=wants_table)
     estimates = calibration.estimate(inputs, *settings)
-    report([estimates] if isinstance(estimates, Estimate) else estimates, output, as_json)
+    estimates = [estimates] if isinstance(estimates, Estimate) else estimates
+    report([_of(one, files, inputs) for one in estimates], output, as_json)
+
+
+def _of(
+    estimate: Estimate, files: Sequence[str], inputs: Sequence[CurveSet | TextTable]
+) -> Estimate:
+    """Return an estimate that says of which files it is, and of which day."""
+    names = list(dict.fromkeys(Path(file).name for file in files))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    days = [str(getattr(one, "metadata", {}).get("start_time", ""))[:10] for one in inputs]
+    day = min(filter(None, days), default=datetime.now().astimezone().date().isoformat())
+    return replace(
+        estimate,
+        file=estimate.file or ", ".join(names[:3]) + more,
+        date=estimate.date or day,
+    )
 
 
 def gather(

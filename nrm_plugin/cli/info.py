@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -12,9 +12,9 @@ import numpy as np
 from nrm_plugin import formats
 from nrm_plugin.cli import exit_code
 from nrm_plugin.errors import NrmError
+from nrm_plugin.experiment.stated import Facts
 from nrm_plugin.model import CurveSet
-from nrm_plugin.text import table, with_unit
-from nrm_plugin.vocabulary import METADATA
+from nrm_plugin.text import table
 
 
 @click.command("info")
@@ -74,6 +74,7 @@ def describe(path: str, curves: CurveSet) -> dict[str, Any]:
         "segments": first_kinds(curves),
         "metadata": curves.metadata,
         "metadata_source": curves.metadata_source,
+        "calibrations": Facts.of(curves.metadata, curves.metadata_source).calibrations(),
         "images": [
             {"name": i.name, "shape": list(i.shape), "unit": i.unit, "direction": i.direction}
             for i in curves.images
@@ -111,22 +112,12 @@ def as_text(path: str, curves: CurveSet) -> str:
             for i in curves.images
         ],
     )
-    lines += _part(
-        "metadata",
-        [
-            (
-                key,
-                with_unit(value, METADATA[key].unit if key in METADATA else ""),
-                curves.metadata_source.get(key, ""),
-            )
-            for key, value in curves.metadata.items()
-        ],
-    )
+    lines += _part("metadata", Facts.of(curves.metadata, curves.metadata_source).rows())
     if curves.warnings:
         lines.append("  warnings")
         lines += [f"    - {warning}" for warning in curves.warnings]
     return "\n".join(lines) + "\n"
 
 
-def _part(title: str, rows: list[tuple[str, ...]]) -> list[str]:
+def _part(title: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
     return [f"  {title}", table(rows, 4)] if rows else []

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from nrm_plugin.columns import AnyArray
+from nrm_plugin.experiment.stated import Facts
 from nrm_plugin.store import results_file
 from nrm_plugin.store.derived_variables import derivable
 from nrm_plugin.store.read_curves import text
@@ -141,6 +142,7 @@ def describe(path: str, results: h5py.Group) -> dict[str, Any]:
         "n_curves": result.pop("n_curves"),
         "depth": _grid(results),
         "variables": _variables(results, attributes),
+        "calibrations": Facts(str(attributes.get("experiment", ""))).calibrations(),
         "attributes": {k: _plain(v) for k, v in attributes.items() if k != "warnings"},
         "warnings": result.pop("warnings"),
         "summary": result,
@@ -189,6 +191,9 @@ def as_text(described: dict[str, Any]) -> str:
     text += lines({"n_curves": described["n_curves"], **described["summary"]})
     steps = f" in steps of {grid['step'] * 1e9:.6g} nm" if grid["step"] else ""
     text.append(f"  {grid['count']} distances up to {grid['stop'] * 1e9:.6g} nm{steps}")
+    facts = Facts(str(attributes.get("experiment", "")))
+    if rows := [row for row in facts.rows() if isinstance(facts[row[0]].value, float)]:
+        text += ["  experiment", table(rows, 4)]
     text.append("  variables")
     rows = [(v["name"], v["unit"] or "-", v["meaning"]) for v in described["variables"]]
     text.append(table(rows, 4))

@@ -134,6 +134,6 @@ def calibration_error(curves: CurveSet) -> float | None:
     parts = [
         float(curves.metadata[f"{key}_stderr"]) / abs(float(curves.metadata[key]))
         for key in _IN_MODULUS
-        if key in curves.metadata and f"{key}_stderr" in curves.metadata
+        if key in curves.metadata and curves.metadata.get(f"{key}_stderr", 0.0) > 0.0
     ]
     return float(np.sqrt(np.sum(np.square(parts)))) if parts else None

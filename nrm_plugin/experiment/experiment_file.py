@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nrm_plugin.errors import InvalidInput, RecipeError, UnknownChannel
 from nrm_plugin.text import as_html, with_unit
-from nrm_plugin.vocabulary import METADATA
+from nrm_plugin.vocabulary import METADATA, calibrated_by
 
 if TYPE_CHECKING:
     from nrm_plugin.model import CurveSet
@@ -68,16 +68,16 @@ class Experiment:
         """
         if curves.n_curves and self.channels:
             curves = self._renamed(curves)
-        values = dict(self.metadata)
-        for key, value in self.metadata.items():
-            if curves.metadata_source.get(key) == COMMAND_LINE:
-                del values[key]
-                current = curves.metadata[key]
-                if current != value:
-                    curves = curves.with_warning(
-                        f"{key} = {value} in {self.source} is not used: {current} was given with "
-                        f"{COMMAND_LINE}"
-                    )
+        told = {k for k, source in curves.metadata_source.items() if source == COMMAND_LINE}
+        for key in [key for key in self.metadata if key in told]:
+            unit = METADATA[key].unit
+            here, there = (with_unit(m[key], unit) for m in (self.metadata, curves.metadata))
+            if self.metadata[key] != curves.metadata[key]:
+                curves = curves.with_warning(
+                    f"{key} = {here} in {self.source} is not used: {there} was given with "
+                    f"{COMMAND_LINE}"
+                )
+        values = {k: v for k, v in self.metadata.items() if not {k, calibrated_by(k)} & told}
         return curves.with_metadata(values, self.source)
 
     def _renamed(self, curves: CurveSet) -> CurveSet:

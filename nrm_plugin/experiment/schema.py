@@ -5,7 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nrm_plugin.vocabulary import METADATA, WITH_ERROR
+from nrm_plugin.vocabulary import BESIDE, CALIBRATED, METADATA
+
+#: What moduli stand or fall with, in the order in which a template asks for it, and what a wrong
+#: value does. These keys stand above all sections, under their own names.
+FIRST: dict[str, str] = {
+    "dither_amplitude": "10 nm for 1 nm makes E' and E'' 10 times too small; rms for the peak, "
+    "1.41 times too large",
+    "lockin_convention": "peak for rms makes E' and E'' 1.41 times too small",
+    "lockin_phase": "E' and E'' mix: without 25 deg 7.2 + 2.0i MPa become 5.7 + 4.7i, with -25 deg "
+    "3.1 + 6.8i",
+    "lockin_sensitivity": "200 mV for 20 mV makes E' and E'' 10 times too large",
+    "lateral_sensitivity": "E' and E'' go with it; that of air in liquid, or of a soft contact, is "
+    "1.4 times too large",
+    "lateral_stiffness": "20 % too large makes E' and E'' of a soft layer 20 % too large",
+    "spring_constant": "normal forces go with it, and so does a lateral stiffness computed from it",
+    "tip_radius": "without it only the paper's r_g of 1.25; finite elements give E' 3 times as "
+    "large for 10 nm in 100 nm",
+}
 
 #: The sections in their order, and what is said above each.
 SECTIONS: dict[str, str] = {
@@ -58,12 +75,17 @@ class Entry:
 def _section(
     section: str, *rows: tuple[str, str, str, str], varies: bool = False
 ) -> Iterator[Entry]:
-    """Entries of a section, each calibration with its standard error behind it."""
+    """Entries of a section, each calibrated value with what is kept beside it."""
     for name, key, unit, use in rows:
         yield Entry(section=section, name=name, key=key, unit=unit, use=use, varies=varies)
-        if key in WITH_ERROR:
-            error, meaning = f"{key}_stderr", METADATA[f"{key}_stderr"].meaning
-            yield Entry(section=section, name=f"{name}_stderr", key=error, unit=unit, use=meaning)
+        for what in BESIDE if key in CALIBRATED else ():
+            yield Entry(
+                section=section,
+                name=f"{name}_{what}",
+                key=f"{key}_{what}",
+                unit=unit if what == "stderr" else "",
+                use=METADATA[f"{key}_{what}"].meaning,
+            )
 
 
 _SADER = "nrm calibrate sader"

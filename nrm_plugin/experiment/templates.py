@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.experiment.schema import BY_KEY, ENTRIES, LEFT_OUT, SECTIONS, Entry
+from nrm_plugin.experiment.schema import BY_KEY, ENTRIES, FIRST, LEFT_OUT, SECTIONS, Entry
 from nrm_plugin.experiment.validation import UNFILLED, checked
 from nrm_plugin.requirements import NEEDS, Missing, missing, when_needed
 from nrm_plugin.text import as_toml, commented, quoted
-from nrm_plugin.vocabulary import CHANNELS, LATERAL_PAIRS, METADATA
+from nrm_plugin.vocabulary import CHANNELS, LATERAL_PAIRS, METADATA, calibrated_by
 
 if TYPE_CHECKING:
     from nrm_plugin.model import Channel, CurveSet
@@ -20,6 +20,13 @@ _HEAD = """\
 # Lines that begin with # are not read: fill in the dots and take the # away.
 # These values replace those in the microscope's files, for every file they are used with.
 """
+
+_MATTERS = """\
+# What moduli stand or fall with: eight values, and what each does to moduli if it is wrong.
+# These lines stay above the first [section].
+"""
+_REST = """\
+# The rest, by section. The signals have names in [channels]."""
 
 
 def template(curves: CurveSet | None = None) -> str:
@@ -46,6 +53,10 @@ def template(curves: CurveSet | None = None) -> str:
         gaps = missing(curves)
         needed = {gap.key: f"NEEDED: {gap.why}" for gap in gaps}
         lines += ["#", *_summary(curves, gaps)]
+    lines += ["", _MATTERS.rstrip()]
+    for key, mistake in FIRST.items():
+        lines += ["", *_matters(BY_KEY[key], mistake, curves, needed)]
+    lines += ["", _REST]
     for section, meaning in SECTIONS.items():
         lines += ["", f"[{section}]", f"# {meaning}"]
         if section == "channels":
@@ -55,7 +66,7 @@ def template(curves: CurveSet | None = None) -> str:
         lines += [
             line
             for entry in ENTRIES
-            if entry.section == section
+            if entry.section == section and (calibrated_by(entry.key) or entry.key) not in FIRST
             for line in _line(entry, curves, needed)
         ]
     return "\n".join(lines) + "\n"
@@ -87,7 +98,9 @@ def _summary(curves: CurveSet, gaps: list[Missing]) -> list[str]:
 
 
 def _place(gap: Missing) -> str:
-    return " (a channel)" if gap.is_channel else f": {BY_KEY[gap.key].place}"
+    if gap.is_channel:
+        return ": [channels]"
+    return "" if gap.key in FIRST else f": {BY_KEY[gap.key].place}"
 
 
 def _only_in_the_file(curves: CurveSet) -> list[str]:
@@ -103,22 +116,46 @@ def _only_in_the_file(curves: CurveSet) -> list[str]:
     return lines
 
 
+def _matters(
+    entry: Entry, mistake: str, curves: CurveSet | None, needed: dict[str, str]
+) -> list[str]:
+    """Lines of a key that stands above all sections: what it is, what a mistake does, its value."""
+    what, _, need = _about(entry, needed, "recommended").partition(". ")
+    about = [f"# {what[:1].upper() + what[1:]}. {need}.", f"#   If wrong: {mistake}."]
+    beside = [e for e in ENTRIES if calibrated_by(e.key) == entry.key]
+    values = [
+        _value_line(one, curves, one.key)
+        for one in (entry, *beside)
+        if curves is not None and one.key in curves.metadata
+    ]
+    return about + (values or [_blank(entry, entry.key)])
+
+
 def _line(entry: Entry, curves: CurveSet | None, needed: dict[str, str]) -> list[str]:
     """The line of a key: its value, or a place for it."""
     if curves is not None and entry.key in curves.metadata:
-        return [_value_line(entry, curves)]
-    if (entry.varies and entry.key != "comment") or entry.key.endswith("_stderr"):
+        return [_value_line(entry, curves, entry.name)]
+    if (entry.varies and entry.key != "comment") or calibrated_by(entry.key):
         return []
-    key = METADATA[entry.key]
-    wanted = " or ".join(key.words) or entry.unit
+    return [f"{_blank(entry, entry.name)}  # {_about(entry, needed)}"]
+
+
+def _about(entry: Entry, needed: dict[str, str], otherwise: str = "optional") -> str:
+    """What a key means, and whether it is needed."""
     when = when_needed(entry.key)
-    need = needed.get(entry.key) or (f"needed {when}" if when else "optional")
+    need = needed.get(entry.key) or (f"needed {when}" if when else otherwise)
     text = "; ".join(part for part in (need, entry.use) if part)
-    blank = f"{UNFILLED} {wanted}".rstrip()
-    return [f'# {entry.name} = "{blank}"  # {key.meaning}. {text}']
+    return f"{METADATA[entry.key].meaning}. {text}"
 
 
-def _value_line(entry: Entry, curves: CurveSet) -> str:
+def _blank(entry: Entry, name: str) -> str:
+    """A place for a value."""
+    wanted = " or ".join(METADATA[entry.key].words) or entry.unit
+    filling = f"{UNFILLED} {wanted}".rstrip()
+    return f'# {name} = "{filling}"'
+
+
+def _value_line(entry: Entry, curves: CurveSet, name: str) -> str:
     """A value of the files. One that may differ from file to file is shown only."""
     value, unit = curves.metadata[entry.key], METADATA[entry.key].unit
     mark = "# " if entry.varies else ""
@@ -129,7 +166,7 @@ def _value_line(entry: Entry, curves: CurveSet) -> str:
     if entry.varies and isinstance(value, float):
         value = float(f"{value:.6g}")
     source = commented(curves.metadata_source.get(entry.key, ""))
-    return f"{mark}{entry.name} = {as_toml(value, unit)}" + (f"  # {source}" if source else "")
+    return f"{mark}{name} = {as_toml(value, unit)}" + (f"  # {source}" if source else "")
 
 
 def _channels(curves: CurveSet | None, needed: dict[str, str]) -> list[str]:

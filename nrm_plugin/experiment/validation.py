@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import date
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 from nrm_plugin.errors import InvalidInput, RecipeError
 from nrm_plugin.experiment.experiment_file import Experiment
 from nrm_plugin.experiment.schema import BY_KEY, BY_PLACE, SECTIONS, Entry, names_in
-from nrm_plugin.experiment.statements import deep_key, statements
 from nrm_plugin.files import decode, read_settings
+from nrm_plugin.statements import LONGEST_NAME, deep_key, dotted, fault, statements
 from nrm_plugin.units import parse as number_of
 from nrm_plugin.vocabulary import CHANNELS, METADATA, nearest
 
@@ -21,14 +22,16 @@ from nrm_plugin.vocabulary import CHANNELS, METADATA, nearest
 LIMIT = 1 << 18
 LONGEST_NUMBER = 100
 LONGEST_TEXT = 20_000
-LONGEST_NAME = 200
 #: Mistakes that one error names.
 NAMED = 20
 
 UNFILLED = "..."
 
-_BARE = re.compile(r"=\s*[-+]?\d[\d.,eE+-]*\s*[^\W\d_%°]")
-_AT = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
+#: A standard error that nobody knows, as a person writes it.
+UNKNOWN = "unknown"
+
+#: Sections of a recipe, which is the other file that a person has.
+_RECIPE = ("contact", "derivative", "depth", "lateral")
 
 Lines = Mapping[tuple[str, ...], int]
 
@@ -90,47 +93,11 @@ def _tree(text: str, name: str) -> dict[str, Any]:
     except RecursionError:
         raise RecipeError(f"{name}: this is no experiment file: it is nested too deeply") from None
     except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
-        raise RecipeError(f"{name}{_fault(text, str(error))}") from None
-
-
-def _fault(text: str, message: str) -> str:
-    """Where a text is not TOML, and what to do about it."""
-    rows = text.split("\n")
-    at = _AT.search(message)
-    what = _AT.sub("", message)
-    line, column = (int(at[1]), int(at[2])) if at and at[1] else (len(rows), len(rows[-1]) + 1)
-    twice = _twice("\n".join(rows[:line]))
-    if twice and ("overwrite" in what or "twice" in what or "immutable" in what):
-        path, first, second = twice
-        return f", line {second}: {_dotted(path)} is there twice; the first is in line {first}."
-    hint = ""
-    row = rows[line - 1] if line <= len(rows) else ""
-    if any(quote in row for quote in "“”„‟«»‘’"):
-        hint = ' Write straight quotes: "..."'
-    elif _BARE.search(row):
-        hint = ' A value with a unit stands in quotes: "0.2 N/m"'
-    elif re.search(r"=\s*[-+]?\d+,\d", row):
-        hint = " The decimal sign is a point."
-    elif "\\" in row:
-        hint = " A backslash is written twice, or the text in 'single quotes'."
-    elif what.startswith("Expected '=' after a key") and not row.lstrip().startswith("["):
-        hint = " A name with blanks stands in quotes."
-    where = f", line {line}, column {column}" if at else ""
-    return f"{where}: this is not TOML: {what[:200]}.{hint}"
-
-
-def _twice(text: str) -> tuple[tuple[str, ...], int, int] | None:
-    seen: dict[tuple[str, ...], int] = {}
-    for statement in statements(text):
-        if statement.path in seen:
-            return statement.path, seen[statement.path], statement.first
-        seen[statement.path] = statement.first
-    return None
+        raise RecipeError(f"{name}, {fault(text, str(error))}") from None
 
 
 def _dotted(path: tuple[str, ...]) -> str:
-    section, *rest = (part[:LONGEST_NAME] for part in path)
-    return f"[{section}] {'.'.join(rest)}".rstrip()
+    return path[0] if len(path) == 1 and path[0] in BY_KEY else dotted(path)
 
 
 class _Reader:
@@ -140,6 +107,7 @@ class _Reader:
         self.lines, self.name = lines, name
         self.metadata: dict[str, float | str | bool] = {}
         self.channels: dict[str, str] = {}
+        self.places: dict[str, tuple[str, ...]] = {}
         self.mistakes: list[tuple[int, str]] = []
 
     def finish(self) -> None:
@@ -158,7 +126,9 @@ class _Reader:
 
     def section(self, section: str, content: object) -> None:
         """Check everything in a section."""
-        if section not in SECTIONS:
+        if section in BY_KEY and not isinstance(content, dict):
+            self.entry(BY_KEY[section], content, section)
+        elif section not in SECTIONS:
             self.wrong(self._unknown_section(section, content), section)
         elif not isinstance(content, dict):
             self.wrong(f"{section} is a section, and there is one: write [{section}]", section)
@@ -174,6 +144,10 @@ class _Reader:
         if isinstance(content, dict):
             like = re.sub(r"[\s-]+", "_", short.lower())
             near = "" if self._many else nearest(like, SECTIONS)
+            if section in _RECIPE:
+                near = (
+                    " It is one of a recipe; is that what the file is? Then give it with --recipe"
+                )
             return f"there is no section [{short}].{near or f' There are: {_list(SECTIONS)}'}"
         return f"{short} stands in no section.{self._belongs(section, '')}"
 
@@ -203,10 +177,27 @@ class _Reader:
             hint = self._belongs(name, section)
             self.wrong(f"there is no key {_short(name)!r} in [{section}].{hint}", section, name)
             return
+        self.entry(entry, value, section, name)
+
+    def entry(self, entry: Entry, value: object, *path: str) -> None:
+        """Check a value that stands in its section, or above all under its metadata key."""
+        if entry.key in self.places:
+            first = self.places[entry.key]
+            line = next((self.lines[p] for p in _upwards(first) if p in self.lines), 1)
+            same = f"{_dotted(path)} and {_dotted(first)} are the same value"
+            self.wrong(f"{same}; the first is in line {line}: take one out", *path)
+            return
+        self.places[entry.key] = path
+        is_error = entry.key.endswith("_stderr")
+        if is_error and isinstance(value, str) and value.strip().lower() == UNKNOWN:
+            return
         try:
-            self.metadata[entry.key] = checked(entry, value)
+            found = checked(entry, value, path[-1])
         except InvalidInput as error:
-            self.wrong(f"[{section}] {error}", section, name)
+            self.wrong(f"[{path[0]}] {error}" if len(path) > 1 else str(error), *path)
+            return
+        if not (is_error and found == 0.0):  # an error of nothing is one that nobody knows
+            self.metadata[entry.key] = found
 
     def channel(self, old: str, new: object) -> None:
         """Check a line of the channel map."""
@@ -235,8 +226,15 @@ class _Reader:
             self.channels[old] = new
 
 
-def checked(entry: Entry, value: object) -> float | str | bool:
+def checked(entry: Entry, value: object, name: str = "") -> float | str | bool:
     """Value of a key as the file gives it, in SI.
+
+    Parameters
+    ----------
+    entry : Entry
+    value : object
+    name : str, optional
+        What the key is called there, if not as in its section.
 
     Raises
     ------
@@ -244,11 +242,13 @@ def checked(entry: Entry, value: object) -> float | str | bool:
         Its message begins with the key's name in the file.
     """
     key = METADATA[entry.key]
-    name = entry.name
+    name = name or entry.name
     if isinstance(value, str) and value.strip().startswith(UNFILLED):
         raise InvalidInput(f"{name} is not filled in: replace the dots, or put a # in front")
     if key.words and isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
+    if key.text and type(value) is date:
+        value = value.isoformat()
     if key.text or key.words:
         if isinstance(value, str) and (len(value) > LONGEST_TEXT or not _printable(value)):
             raise InvalidInput(f"{name} is too long or has control characters")
@@ -260,7 +260,7 @@ def checked(entry: Entry, value: object) -> float | str | bool:
         example = f'"1 {entry.unit or key.unit}"' if key.unit else "1"
         raise InvalidInput(f"{name} is a number in {unit}, written such as {example}")
     if isinstance(value, str):
-        return _number(entry, value)
+        return _number(entry, value, name)
     try:
         return key.check(name, float(value))
     except OverflowError:
@@ -270,9 +270,9 @@ def checked(entry: Entry, value: object) -> float | str | bool:
         raise InvalidInput(f"{error}{hint}") from None
 
 
-def _number(entry: Entry, text: str) -> float | str | bool:
+def _number(entry: Entry, text: str, name: str) -> float | str | bool:
     """Value of a number with its unit."""
-    key, name = METADATA[entry.key], entry.name
+    key = METADATA[entry.key]
     if len(text) > LONGEST_NUMBER:
         raise InvalidInput(f"{name}: a number has at most {LONGEST_NUMBER} characters")
     if re.match(r"\s*[-+]?\d*,\d", text):

@@ -14,9 +14,10 @@ import xarray as xr
 
 from nrm_plugin.columns import AnyArray
 from nrm_plugin.engine.signals import parts
+from nrm_plugin.experiment.stated import Facts
 from nrm_plugin.model import CurveSet
 from nrm_plugin.report.elements import Cell, HtmlTable, Section, headings, words
-from nrm_plugin.report.facts import Facts, facts_of, recipe_of
+from nrm_plugin.report.facts import facts_of, recipe_of
 from nrm_plugin.text import NOTHING, measure, significant
 
 GOOD, DOUBTFUL, BAD, UNKNOWN = "good", "doubtful", "bad", "unknown"

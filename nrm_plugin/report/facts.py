@@ -2,103 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
-
-import tomlkit
 import xarray as xr
-from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import Item
 
-from nrm_plugin.errors import InvalidInput, RecipeError
+from nrm_plugin.errors import RecipeError
+from nrm_plugin.experiment.stated import LONGEST, Fact, Facts
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.report.elements import Cell, HtmlTable, Section, headings, words
 from nrm_plugin.text import measure, with_unit
-from nrm_plugin.units import parse
-from nrm_plugin.vocabulary import CHANNELS, METADATA
-
-#: More of a stranger's text than this is not shown.
-LONGEST = 2000
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A value of the experiment.
-
-    Attributes
-    ----------
-    value : float, str or bool
-        Numbers in SI.
-    text : str
-        As people read it, with its unit.
-    source : str
-        Where it comes from.
-    """
-
-    value: float | str | bool
-    text: str
-    source: str
-
-
-class Facts(Mapping[str, Fact]):
-    """Values of the experiment by the names of the vocabulary.
-
-    `readable` is whether the text could be read at all.
-
-    Parameters
-    ----------
-    experiment : str
-        The attribute ``experiment`` of results.
-    """
-
-    def __init__(self, experiment: str) -> None:
-        self._facts: dict[str, Fact] = {}
-        self.readable = True
-        try:
-            document = tomlkit.parse(experiment)
-        except TOMLKitError:
-            self.readable = False
-            return
-        for key, item in document.items():
-            fact = _fact(key, item)
-            if fact is not None:
-                self._facts[key] = fact
-
-    def __getitem__(self, key: str) -> Fact:
-        return self._facts[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._facts)
-
-    def __len__(self) -> int:
-        return len(self._facts)
-
-    def number(self, key: str) -> float | None:
-        """Value of a number in SI, None if there is none."""
-        fact = self._facts.get(key)
-        usable = fact is not None and isinstance(fact.value, float)
-        return float(fact.value) if fact is not None and usable else None
-
-
-def _fact(key: str, item: Any) -> Fact | None:
-    """Fact of a line of the experiment; None for a list or a section."""
-    source = item.trivia.comment.lstrip("# ") if isinstance(item, Item) else ""
-    value = item.unwrap() if isinstance(item, Item) else item
-    entry = METADATA.get(key)
-    if isinstance(value, bool):
-        return Fact(value, "yes" if value else "no", source)
-    if not isinstance(value, str | int | float):
-        return None
-    if entry is None or entry.text or entry.words or key == "simulated":
-        return Fact(str(value), str(value)[:LONGEST], source)
-    try:
-        number = float(
-            entry.check(key, parse(value, entry.unit) if isinstance(value, str) else float(value))
-        )
-    except (InvalidInput, ValueError, OverflowError):
-        return Fact(str(value), str(value)[:LONGEST], source)
-    return Fact(number, with_unit(number, entry.unit), source)
+from nrm_plugin.vocabulary import CALIBRATED, CHANNELS, METADATA
 
 
 def facts_of(results: xr.Dataset) -> Facts:
@@ -152,14 +63,13 @@ def experiment_section(results: xr.Dataset) -> Section:
 
 def _facts_table(facts: Facts) -> HtmlTable:
     names = list(METADATA)
-    keys = [k for k in facts if k not in _SHOWN_ABOVE]
-    keys = [k for k in keys if not (k.endswith("_stderr") and k[:-7] in facts)]
+    keys = [k for k in facts.on_their_own if k not in _SHOWN_ABOVE]
     keys.sort(key=lambda key: names.index(key) if key in METADATA else _LAST)
     rows = []
     for key in keys:
-        fact, error = facts[key], facts.get(f"{key}_stderr")
+        fact, error = facts[key], facts.stderr(key)
         meaning = METADATA[key].meaning if key in METADATA else key
-        text = fact.text + ("" if error is None else _plus_minus(fact.value, error))
+        text = fact.text + (_plus_minus(key, fact, error) if key in CALIBRATED else "")
         rows.append(
             [
                 words(meaning[:1].upper() + meaning[1:]),
@@ -172,11 +82,13 @@ def _facts_table(facts: Facts) -> HtmlTable:
     return HtmlTable("The experiment: sample, instrument and settings", columns, rows)
 
 
-def _plus_minus(value: float | str | bool, error: Fact) -> str:
+def _plus_minus(key: str, fact: Fact, error: float | None) -> str:
     """Standard error behind a value, in percent where that can be said."""
-    if isinstance(value, float) and isinstance(error.value, float) and value:
-        return f" ± {measure(100.0 * error.value / abs(value), '%', 2)}"
-    return f" ± {error.text}"
+    if error is None:
+        return ", error unknown"
+    if METADATA[key].unit != "rad" and isinstance(fact.value, float) and fact.value:
+        return f" ± {measure(100.0 * error / abs(fact.value), '%', 2)}"
+    return f" ± {with_unit(error, METADATA[key].unit, 2)}"
 
 
 def _channels_table(channels: list[str]) -> HtmlTable:

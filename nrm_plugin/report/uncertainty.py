@@ -12,6 +12,7 @@ import xarray as xr
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.engine.shape_factor import PAPER
 from nrm_plugin.errors import NrmError
+from nrm_plugin.experiment.stated import Facts
 from nrm_plugin.report import regional
 from nrm_plugin.report.elements import (
     Cell,
@@ -24,7 +25,7 @@ from nrm_plugin.report.elements import (
     number,
     words,
 )
-from nrm_plugin.report.facts import Facts, facts_of, recipe_of
+from nrm_plugin.report.facts import facts_of, recipe_of
 from nrm_plugin.statistics import DEFAULT_BINS, Region, Regions, mean_profile
 from nrm_plugin.statistics.selection import Analysis, analysis_of
 from nrm_plugin.text import significant
@@ -80,7 +81,7 @@ def systematic(results: xr.Dataset) -> Systematic:
 
 
 def _term(facts: Facts, key: str, name: str) -> CalibrationTerm:
-    value, error = facts.number(key), facts.number(f"{key}_stderr")
+    value, error = facts.number(key), facts.stderr(key)
     relative = abs(error / value) if value and error is not None else None
     return CalibrationTerm(name, facts[key].text, relative, facts[key].source)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from nrm_plugin.cli import SuggestingGroup
 from nrm_plugin.cli.options import WithUnit
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.text import with_unit
@@ -31,7 +32,7 @@ MODULUS = WithUnit("Pa", "MPa", "modulus")
 FORCE = WithUnit("N", "nN", "force")
 
 
-class Calculations(click.Group):
+class Calculations(SuggestingGroup):
     """Imports a calculation's module when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -1,4 +1,4 @@
-"""Where things stand in a TOML text, which `tomllib` does not tell."""
+"""Where things stand in a TOML text, which `tomllib` does not tell, and what is wrong with one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from typing import Any
 
 #: Names in a dotted key. Our files need two; tomllib's time grows with the square.
 DEEPEST = 10
+
+#: Characters of a name that an error shows.
+LONGEST_NAME = 200
+
+_BARE = re.compile(r"=\s*[-+]?\d[\d.,eE+-]*\s*[^\W\d_%°]")
+_AT = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
 
 # Strings that do not end are taken to the end, so that any text is gone through once.
 _PIECE = re.compile(
@@ -107,3 +113,53 @@ def _path(code: str, header: bool) -> tuple[str, ...] | None:
         name, found = next(iter(found.items()))
         path.append(str(name))
     return tuple(path)
+
+
+def fault(text: str, message: str) -> str:
+    """Where a text is not TOML, and what to do about it.
+
+    Parameters
+    ----------
+    text, message : str
+        The text; what tomllib says of it.
+    """
+    rows = text.split("\n")
+    at = _AT.search(message)
+    what = _AT.sub("", message)
+    line, column = (int(at[1]), int(at[2])) if at and at[1] else (len(rows), len(rows[-1]) + 1)
+    if column == 1 and line > 1 and what.startswith('Expected "\'"'):
+        line, column = line - 1, len(rows[line - 2]) + 1  # where the text should have ended
+    twice = _twice("\n".join(rows[:line]))
+    if twice and ("overwrite" in what or "twice" in what or "immutable" in what):
+        path, first, second = twice
+        return f"line {second}: {dotted(path)} is there twice; the first is in line {first}."
+    hint = ""
+    row = rows[line - 1] if line <= len(rows) else ""
+    if any(quote in row for quote in "“”„‟«»‘’"):
+        hint = ' Write straight quotes: "..."'
+    elif _BARE.search(row):
+        hint = ' A value with a unit stands in quotes: "0.2 N/m"'
+    elif re.search(r"=\s*[-+]?\d+,\d", row):
+        hint = " The decimal sign is a point."
+    elif row.count('"') % 2 or row.count("'") % 2:
+        hint = ' A text begins and ends with a quote, and one is missing: "0.2 N/m"'
+    elif "\\" in row:
+        hint = " A backslash is written twice, or the text in 'single quotes'."
+    elif what.startswith("Expected '=' after a key") and not row.lstrip().startswith("["):
+        hint = " A name with blanks stands in quotes."
+    return f"line {line}, column {column}: this is not TOML: {what[:200]}.{hint}"
+
+
+def _twice(text: str) -> tuple[tuple[str, ...], int, int] | None:
+    seen: dict[tuple[str, ...], int] = {}
+    for statement in statements(text):
+        if statement.path in seen:
+            return statement.path, seen[statement.path], statement.first
+        seen[statement.path] = statement.first
+    return None
+
+
+def dotted(path: tuple[str, ...]) -> str:
+    """Path of a statement as an error shows it: ``[tip] radius``."""
+    section, *rest = (part[:LONGEST_NAME] for part in path)
+    return f"[{section}] {'.'.join(rest)}".rstrip()
