@@ -155,8 +155,8 @@ void nrm_savitzky_golay(const nrm_curve *curve, const nrm_layer *layer, double *
                 weights[i - from] = spread.slope[k] / (double)(b.edge[k + 1] - b.edge[k]);
         memset(weights + (to - from), 0, 18 * sizeof(double));
         double correlated, smoothed;
-        nrm_weight_variances(weights, to - from, curve->correlation, curve->n_lags, &correlated,
-                             &smoothed);
+        nrm_weight_variances(weights, to - from, curve->correlation, curve->n_lags,
+                             layer->smoothed, &correlated, &smoothed);
         smoothed *= layer->noise * layer->noise;
         found[NRM_IN_PHASE * m + g] = level.in_phase;
         found[NRM_QUADRATURE * m + g] = level.quadrature;

@@ -342,7 +342,7 @@ typedef struct {
 } nrm_line;
 
 enum {
-    NRM_SMOOTHED = 9,       /* samples over which the deflection is averaged for the distance */
+    NRM_SMOOTHED = 9,       /* most samples over which deflection is averaged for the distance */
     NRM_SMALLEST_WALL = 12, /* samples of the smallest window on the wall, */
     NRM_FEWEST_ON_WALL = 6  /* and of that of a sparse ramp */
 };
@@ -418,7 +418,8 @@ typedef struct {
     double *z;                               /* m */
     double *normal, *in_phase, *quadrature;  /* N */
     double var_x, var_y; /* variances of the lateral signals far away, N^2 */
-    double noise;        /* of one sample's distance, from that of the deflection, m */
+    double noise;        /* of one sample's distance, from that of the deflection, m, */
+    int64_t smoothed;    /*   before the running mean over so many samples */
 } nrm_layer;
 
 int64_t nrm_profile_work(const nrm_profile_settings *settings);
@@ -426,7 +427,8 @@ void nrm_profile_of(const nrm_curve *curve, double *work, double *found, double 
                     double *bins);
 nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *work);
 void nrm_weight_variances(const double *weights, int64_t n, const double *correlation,
-                          int64_t n_lags, double *correlated, double *smoothed);
+                          int64_t n_lags, int64_t n_smoothed, double *correlated,
+                          double *smoothed);
 void nrm_savitzky_golay(const nrm_curve *curve, const nrm_layer *layer, double *room,
                         double *found, double *valid);
 void nrm_total_variation(const nrm_curve *curve, nrm_layer *layer, double *work, double *found);

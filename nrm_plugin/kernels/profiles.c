@@ -62,11 +62,20 @@ static bool jumps(const nrm_curve *curve, int64_t i, double limit) {
     return fabs(curve->clean[i] - curve->clean[i - 1]) > moved + limit;
 }
 
-/* Mean of deflection less baseline over up to nine samples around i, none of them across a jump. */
-static double smoothed(const nrm_curve *curve, const double *bent, int64_t i, double limit) {
+/* Neighbours on either side over which the deflection is averaged: at most four, and those within
+ * 1.3 nm of the base's way, so that sparse ramps are not blurred. */
+static int64_t neighbours(const nrm_curve *curve) {
+    const double way = fabs(curve->height[curve->n - 1] - curve->height[0]);
+    const double within = 1.3e-9 * (double)(curve->n - 1);
+    return way > 0.0 ? nrm_count(within / way, NRM_SMOOTHED / 2) : NRM_SMOOTHED / 2;
+}
+
+/* Mean of deflection less baseline over a sample and its neighbours, none of them across a jump. */
+static double smoothed(const nrm_curve *curve, const double *bent, int64_t i, int64_t half,
+                       double limit) {
     int64_t low = i, high = i + 1;
-    while (low > 0 && low > i - NRM_SMOOTHED / 2 && !jumps(curve, low, limit)) low--;
-    while (high < curve->n && high < i + 1 + NRM_SMOOTHED / 2 && !jumps(curve, high, limit)) high++;
+    while (low > 0 && low > i - half && !jumps(curve, low, limit)) low--;
+    while (high < curve->n && high < i + 1 + half && !jumps(curve, high, limit)) high++;
     double sum = 0.0;
     for (int64_t k = low; k < high; k++) sum += bent[k];
     return sum / (double)(high - low);
@@ -99,7 +108,9 @@ static int64_t distances(const nrm_curve *curve, double reach, double *NRM_RESTR
     const double slope = contact->baseline_slope, at = contact->baseline_at;
     const double per_distance = deflection_per_distance(curve), over = 1.0 / per_distance;
     const double zero = contact->height, limit = 6.0 * contact->noise;
-    const double unsure = 4.0 * contact->noise * over / 3.0, enough = reach + 10e-9;
+    const int64_t half = curve->n > 0 ? neighbours(curve) : 0;
+    const double unsure = 4.0 * contact->noise * over / sqrt((double)(2 * half + 1));
+    const double enough = reach + 10e-9;
     const double cut = unsure > 0.3e-9 ? unsure : 0.3e-9;
     const int64_t n = curve->n;
     for (int64_t i = 0; i < n; i++) {
@@ -112,10 +123,10 @@ static int64_t distances(const nrm_curve *curve, double reach, double *NRM_RESTR
         int64_t near = 0, torn = 0;
         for (int64_t i = first; i < stop; i++) near += !(z[i] > enough);
         if (!near) continue;
-        /* Where nothing jumps and no end is near, all means are of nine samples. */
+        /* Where nothing jumps and no end is near, all means are of as many samples. */
         const int64_t a = first > HALF ? first - HALF : 0;
         const int64_t b = stop + HALF < n ? stop + HALF : n;
-        bool whole = first >= HALF && stop + HALF <= n;
+        bool whole = half == HALF && first >= HALF && stop + HALF <= n;
         if (whole) {
             for (int64_t i = a + 1; i < b; i++) {
                 double moved = per_distance * fabs(height[i] - height[i - 1]);
@@ -137,7 +148,7 @@ static int64_t distances(const nrm_curve *curve, double reach, double *NRM_RESTR
             }
         } else {
             for (int64_t i = first; i < stop; i++)
-                if (!(z[i] > enough)) bent[i] = smoothed(curve, raw, i, limit);
+                if (!(z[i] > enough)) bent[i] = smoothed(curve, raw, i, half, limit);
         }
         for (int64_t i = first; i < stop; i++) {
             if (z[i] > enough) continue;
@@ -150,14 +161,14 @@ static int64_t distances(const nrm_curve *curve, double reach, double *NRM_RESTR
     }
     if (n < 1) return 0;
     const int64_t end = corner < n ? corner : n - 1;
-    const double most = over * smoothed(curve, raw, end, limit), z_end = height[end] - zero + most;
+    const double most = over * smoothed(curve, raw, end, half, limit), z_end = height[end] - zero + most;
     const double least = cut + curve->settings->doubt * fabs(most);
     int64_t hard = 0, last = 0;
     for (; hard < corner; hard++)
         if (z[hard] - z_end < STANDS * (height[hard] - height[end]) && z[hard] < z_end + NEAR) break;
     while (last < hard && !(z[last] < least)) last++;
     if (hard == wall_begin(curve)) return last;
-    const int64_t apart = hard > HALF ? hard - HALF : 0; /* no mean holds a sample of the wall */
+    const int64_t apart = hard > half ? hard - half : 0; /* no mean holds a sample of the wall */
     return last < apart ? last : apart;
 }
 
@@ -223,13 +234,14 @@ nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *wo
     ranked *samples = (ranked *)(work + 4 * n);    /* 2 n */
     ranked *spare = samples + n;                   /* 2 n */
     double *z = work + 8 * n, *raw = z + n, *bent = raw + n, *sorted = bent + n; /* 4 n */
-    nrm_layer layer = {0, 0, sorted, normal, in_phase, quadrature, 0.0, 0.0, 0.0};
+    nrm_layer layer = {0, 0, sorted, normal, in_phase, quadrature, 0.0, 0.0, 0.0, 1};
     const bool lateral = curve->in_phase != NULL;
     far_lateral far = {0.0, 0.0, 0.0, 0.0};
     if (lateral) far = far_away(curve, reach);
     layer.var_x = far.var_x;
     layer.var_y = far.var_y;
     layer.noise = curve->contact->noise / deflection_per_distance(curve);
+    layer.smoothed = 2 * neighbours(curve) + 1;
     const int64_t last = distances(curve, within, raw, bent, z);
 
     /* A delay of more samples than there are leaves none. */
@@ -338,7 +350,8 @@ static double product_at(const double *weights, int64_t n, int64_t lag) {
  * middle stands for its neighbours. White noise after a running mean of m samples:
  * (m R(0) + 2 sum (m - l) R(l)) / m^2. Behind the weights there are 18 zeros. */
 void nrm_weight_variances(const double *weights, int64_t n, const double *correlation,
-                          int64_t n_lags, double *correlated, double *smoothed) {
+                          int64_t n_lags, int64_t n_smoothed, double *correlated,
+                          double *smoothed) {
     double products[2 * 9];
     const int64_t last = n_lags < n ? n_lags : n;
     const int64_t together = (last - 2) / LAGS + 1 > 1 ? (last - 2) / LAGS + 1 : 1;
@@ -354,9 +367,9 @@ void nrm_weight_variances(const double *weights, int64_t n, const double *correl
         total += 2.0 * rho * (together > 1 ? product_at(weights, n, lag) : products[lag]);
     }
     *correlated = total > 0.1 * products[0] ? total : 0.1 * products[0];
-    const double width = (double)NRM_SMOOTHED;
+    const double width = (double)n_smoothed;
     double sum = width * products[0];
-    for (int lag = 1; lag < NRM_SMOOTHED; lag++) sum += 2.0 * (width - lag) * products[lag];
+    for (int lag = 1; lag < (int)n_smoothed; lag++) sum += 2.0 * (width - lag) * products[lag];
     *smoothed = sum / (width * width);
 }
 
@@ -446,8 +459,8 @@ static void local_lines(const nrm_curve *curve, const nrm_layer *layer, double *
         for (int64_t i = b - a; i < filled; i++) weights[i] = 0.0; /* left by a longer window */
         filled = b - a;
         double correlated, smoothed;
-        nrm_weight_variances(weights, b - a, curve->correlation, curve->n_lags, &correlated,
-                             &smoothed);
+        nrm_weight_variances(weights, b - a, curve->correlation, curve->n_lags, layer->smoothed,
+                             &correlated, &smoothed);
         correlated *= over * over;
         smoothed *= over * over * noise * noise;
         found[NRM_IN_PHASE * m + g] = (s2 * sum.level[1] - s1 * sum.slope[1]) * over;
