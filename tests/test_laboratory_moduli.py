@@ -6,12 +6,18 @@ Deep figures: ``python benchmarks/laboratory.py moduli composite sparse``.
 from __future__ import annotations
 
 import pytest
-from laboratory_campaigns import MODULI, moduli_case
+from laboratory_campaigns import MODULI, SPARSE, moduli_case, sparse, sparse_figures
 
 SEED = 20_000
 
 #: Levers of other stiffness, and ways back whose friction takes some nm to turn, are apart.
-APART = ("k_l", "lever friction +4%, retract", "lever friction -4%, retract")
+APART = (
+    "k_l",
+    "deflection 1/f",
+    "lateral",
+    "lever friction +4%, retract",
+    "lever friction -4%, retract",
+)
 NAMES = [name for name in MODULI if not name.startswith(APART)]
 
 
@@ -26,3 +32,23 @@ def test_moduli_at_2_to_5_nm_hold_whatever_was_told_wrongly(name: str) -> None:
     assert found.far_off <= 1.0
     assert found.missing == 0.0
     assert found.first <= (1.5 if name == "exact" else 2.5)
+
+
+@pytest.mark.parametrize(("samples", "length"), SPARSE)
+def test_sparse_ramps_give_contacts_and_what_their_resolution_allows(
+    samples: int, length: float
+) -> None:
+    spacing = length / samples
+    found = sparse_figures(sparse(samples, length, SEED))
+    if spacing < 8.0:
+        assert found["contact"].missing == 0.0
+        assert found["contact"].rms < (0.2 if spacing < 2.4 else 0.45)
+    assert found["half_width"] == pytest.approx(max(2.0, 2.6 * spacing), rel=0.01)
+    near, far = found["2"], found["10"]
+    if spacing < 2.4:
+        assert abs(near.storage) < 12.0
+    if spacing < 3.2:
+        assert abs(far.storage) < 5.0
+        assert far.missing == 0.0
+    else:
+        assert near.missing == 100.0  # nothing nearer than a half-width
