@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from nrm_plugin import kernels, process
+from nrm_plugin.engine.compiled import Crossing
 from nrm_plugin.engine.signals import Block, parts, plan, read_block
 from nrm_plugin.engine.survey import survey
 from nrm_plugin.kernels import build
@@ -65,8 +66,8 @@ class Frozen:
         return read_block(self.curves, self.plan, ranges, slice(None), direction)
 
     def contact_settings(self, direction: str) -> kernels.RecordArray:
-        names = kernels.CONTACT_SETTINGS.names or ()
-        named = dict(zip(names, self(direction, "contact_settings"), strict=True))
+        named = Crossing()._asdict()  # what is newer than the file
+        named |= dict(zip(Crossing._fields, self(direction, "contact_settings"), strict=False))
         return kernels.record(kernels.CONTACT_SETTINGS, **named)
 
     def profile_settings(self, direction: str, method: str) -> kernels.RecordArray:

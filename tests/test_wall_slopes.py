@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nrm_generator import Generator
+from nrm_generator import NM, Generator, rms
+from nrm_laboratory import Laboratory
 
+from nrm_plugin.engine.compiled import reference
+from nrm_plugin.engine.contact import crossing_for
 from nrm_plugin.engine.signals import Block, parts, plan, read_block
 from nrm_plugin.engine.survey import Survey, survey
 from nrm_plugin.engine.wall_slopes import wall_modes
+from nrm_plugin.recipe import Recipe
 
 
 def block_of(*made: Generator, told: float = 1.0) -> Block:
@@ -75,6 +79,36 @@ def test_electrodes_that_give_way_do_not_count(soft: float, told: float) -> None
 def test_curved_layers_are_no_walls(force: float, top: float, stops_at: float) -> None:
     """All ramps end in the same layer at the same force: slopes agree, but are not straight."""
     assert not surveyed(without_lateral(force=force, top=top, stops_at=stops_at)).walls
+
+
+def test_contacts_of_electrodes_that_give_way() -> None:
+    """Each kind is fitted with the slope of its own."""
+    block = block_of(
+        without_lateral(substrate=20.0, curves=70), without_lateral(substrate=1.0, curves=30)
+    )
+    truth = np.concatenate(
+        [
+            without_lateral(substrate=20.0, curves=70).make()[1].asymptote,
+            without_lateral(substrate=1.0, curves=30).make()[1].asymptote,
+        ]
+    )
+    found = survey(block, interference=False, spikes=True)
+    crossing = crossing_for(Recipe().contact, found)
+    contacts, _ = reference(block.begin, block.height, block.deflection, crossing)
+    assert rms((contacts["contact"] - truth) / NM) <= 0.2
+
+
+@pytest.mark.parametrize("friction", [0.04, -0.04])
+def test_friction_that_turns_around_is_no_wall(friction: float) -> None:
+    """After the turn, within 3 nm, slopes are between -2.4 and 0.4."""
+    curves, _ = Laboratory(
+        curves=40, lever_friction=friction, turns_over=3.0, retract=True, seed=2027
+    ).make()
+    curves, how = plan(curves)
+    block = read_block(curves, how, parts(curves, "retract"), slice(None), "retract")
+    found = survey(block, interference=False, spikes=True)
+    assert found.slope == pytest.approx(-1.0 + friction, abs=0.015)
+    assert 3e-9 < found.turn < 18e-9
 
 
 def test_noise_is_no_mode() -> None:

@@ -44,6 +44,10 @@ class Crossing(NamedTuple):
         Whether spikes are taken out.
     other_slope, other_slope_stderr : float
         Another slope, for ``other_contact``.
+    soft_slope, soft_slope_stderr : float
+        Slope of walls that give way; 0 if there are none.
+    turn : float
+        Height at the end of a curve that its wall leaves out, in m.
     """
 
     two_lines: bool = False
@@ -55,6 +59,9 @@ class Crossing(NamedTuple):
     spikes: bool = True
     other_slope: float = 0.0
     other_slope_stderr: float = inf
+    soft_slope: float = 0.0
+    soft_slope_stderr: float = inf
+    turn: float = 0.0
 
     def record(self) -> RecordArray:
         """Return the same as the library takes it."""

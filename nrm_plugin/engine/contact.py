@@ -171,6 +171,9 @@ def crossing_for(contact: Contact, found: Survey) -> Crossing:
         spikes=contact.spikes,
         other_slope=other_slope,
         other_slope_stderr=other_stderr,
+        soft_slope=found.soft_slope if contact.slope == "pooled" else 0.0,
+        soft_slope_stderr=found.soft_slope_stderr,
+        turn=found.turn,
     )
 
 

@@ -16,7 +16,12 @@ from nrm_plugin import kernels
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.engine.compiled import Crossing, reference
 from nrm_plugin.engine.signals import Block
-from nrm_plugin.engine.wall_slopes import WallMode, pooled_slope, spacing
+from nrm_plugin.engine.wall_slopes import (
+    WallMode,
+    pooled_slope,
+    spacing,
+    turned_friction,
+)
 
 #: Curves that are looked at, and how many neighbours at a time.
 SURVEYED = 512
@@ -27,6 +32,9 @@ RIGID = (-1.0, 0.003)
 
 #: Standard error of the pooled slope that is always assumed: walls differ from place to place.
 _SPREAD = 0.003
+
+#: The same of walls that give way: they are bent.
+_SOFT_SPREAD = 0.01
 
 #: Samples that half of a window holds at least, so that five and more lie within all of it.
 _IN_HALF_WIDTH = 2.6
@@ -71,6 +79,9 @@ class Survey:
         Wave number of a fringe in rad/m; 0 without one.
     correlation : array
         Autocorrelation of the lateral noise from lag 0 on.
+    turn : float
+        Height at the end of the curves that is no wall, since the lever's friction turns around, in
+        m; 0 without any.
     spacing : float
         Height from one sample to the next in m, median over curves; nan without any.
     """
@@ -82,12 +93,29 @@ class Survey:
     modes: tuple[WallMode, ...]
     wave: float
     correlation: FloatArray
+    turn: float
     spacing: float
 
     @property
     def hard_share(self) -> float:
         """Part of the walls that are as steep as the steepest; nan without walls."""
         return self.modes[0].share if self.modes else float("nan")
+
+    @property
+    def soft_slope(self) -> float:
+        """Mean slope of the walls that give way; 0 if there are none."""
+        soft = self.modes[1:]
+        share = sum(mode.share for mode in soft)
+        return sum(mode.share * mode.slope for mode in soft) / share if soft else 0.0
+
+    @property
+    def soft_slope_stderr(self) -> float:
+        """How well it is known of each of them: they differ, and bend."""
+        soft = self.modes[1:]
+        share = sum(mode.share for mode in soft)
+        between = sum(mode.share * (mode.slope - self.soft_slope) ** 2 for mode in soft)
+        within = sum(mode.share * mode.width**2 for mode in soft)
+        return max(float(np.sqrt((between + within) / share)), _SOFT_SPREAD) if soft else np.inf
 
     def half_width(self, asked: float) -> float:
         """Half of the window of derivatives in m: what was asked, or what the sampling allows."""
@@ -120,7 +148,10 @@ def survey(block: Block, *, interference: bool, spikes: bool) -> Survey:
             crossing = Crossing(wave=wave, spikes=spikes)
             contacts, clean = reference(block.begin, block.height, block.deflection, crossing)
             ends = np.nan_to_num(contacts["baseline_end"]).astype(np.int64)
-    pooled = pooled_slope(block.begin, block.height, clean)
+    turn = 0.0
+    if block.direction == "retract":
+        turn = turned_friction(block.begin, block.height, clean)
+    pooled = pooled_slope(block.begin, block.height, clean, turn)
     slope, stderr = (pooled.slope, pooled.stderr) if pooled else RIGID
     return Survey(
         walls=pooled is not None,
@@ -130,6 +161,7 @@ def survey(block: Block, *, interference: bool, spikes: bool) -> Survey:
         modes=pooled.modes if pooled else (),
         wave=wave,
         correlation=correlation(block),
+        turn=turn,
         spacing=spacing(block.begin, block.height),
     )
 

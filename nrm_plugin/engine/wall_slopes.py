@@ -36,8 +36,14 @@ _AGREE, _ALIKE, _STRAIGHT, _BENT = 0.5, 0.03, 0.4, 0.01
 #: should be where modes are sought.
 _TOO_UNSURE, _SURE = 0.05, 0.01
 
-#: Modes have a share of at least this, and stand apart by so many of their widths (Ashman's D).
-_LEAST_SHARE, _APART = 0.1, 2.0
+#: Slopes after the turn of a retract are those of windows of this height, up to so far from the
+#: turn, and compared with those farther away (m), from which they differ by no more than this part.
+_LOCAL, _LONGEST_TURN, _BEYOND_TURN = 4e-9, 12e-9, np.arange(12e-9, 21e-9, 2e-9)
+_OFF_THE_WALL = 0.015
+
+#: Modes have a share of at least this, those that give way of this, and they stand apart by so
+#: many of their widths (Ashman's D).
+_LEAST_SHARE, _LEAST_SOFT, _APART = 0.1, 0.05, 2.0
 
 #: Slopes of one electrode differ by at least this from place to place.
 _NARROWEST = 0.0015
@@ -83,14 +89,16 @@ class PooledSlope:
     modes: tuple[WallMode, ...]
 
 
-def pooled_slope(begin: IntArray, height: FloatArray, deflection: FloatArray) -> PooledSlope | None:
+def pooled_slope(
+    begin: IntArray, height: FloatArray, deflection: FloatArray, turn: float = 0.0
+) -> PooledSlope | None:
     """Slope of the steepest walls; None without any wall.
 
     The median over the curves of the steepest mode, in the largest window that smaller ones bear
-    out.
+    out. What lies within the height `turn` (m) of the last sample is left out.
     """
     windows = _windows(begin, height)
-    slopes, errors = kernels.tail_slopes(begin, height, deflection, windows)
+    slopes, errors = kernels.tail_slopes(begin, height, deflection, windows, turn)
     limit = _limit(begin, height, deflection, windows, slopes, errors)
     grown = _grown(slopes, errors, limit)
     if grown is None:
@@ -230,6 +238,39 @@ def _median_of_sorted(values: FloatArray) -> float:
     return float(values[(n - 1) // 2] + values[n // 2]) / 2.0
 
 
+# ---------------------------------------------------------------- after the turn
+
+
+def turned_friction(begin: IntArray, height: FloatArray, deflection: FloatArray) -> float:
+    """Height (m) after the turn of a retract in which the lever's friction turns around.
+
+    There the local slope is another one than on the wall that follows, which has to be straight:
+    0 if the local slope is that of the wall from the turn on, or there is no straight wall.
+    """
+    step = spacing(begin, height)
+    if not step > 0.0:
+        return 0.0
+    samples = np.array([max(int(_LOCAL / step), 6)])
+    places = np.concatenate([np.arange(0.0, _LONGEST_TURN, 1e-9), _BEYOND_TURN])
+    local, errors = np.empty(len(places)), np.empty(len(places))
+    for i, place in enumerate(places):
+        slopes, error = kernels.tail_slopes(begin, height, deflection, samples, place)
+        there = np.isfinite(slopes)
+        if not there.any():
+            return 0.0
+        local[i] = np.median(slopes[there])
+        errors[i] = 1.2533 * np.median(error[there]) / np.sqrt(there.sum())
+    beyond = local[-len(_BEYOND_TURN) :]
+    wall = float(np.median(beyond))
+    most = _OFF_THE_WALL * abs(wall) + 4.0 * float(errors.max())
+    straight = np.abs(beyond - wall).max() <= most < 0.1 * abs(wall)
+    if not (straight and wall < -1.0 / MOST_RATIO):
+        return 0.0
+    off = np.flatnonzero(np.abs(local - wall) > most)
+    # What is less than noise there may still be more than the wall's slope is known to.
+    return 1.5 * float(places[off[-1] + 1]) if len(off) else 0.0
+
+
 # ---------------------------------------------------------------- modes
 
 
@@ -324,7 +365,8 @@ def _resolved(mixture: _Mixture, error: float) -> tuple[WallMode, ...]:
             last = groups[-1]
             apart = (here[0] - last[0]) ** 2
             wide = (here[1] + last[1]) / 2.0 + error**2
-            rare = min(last[2], here[2]) < max(_LEAST_SHARE * all_walls, 3.0)
+            rare = last[2] < max(_LEAST_SHARE * all_walls, 3.0)
+            rare |= here[2] < max(_LEAST_SOFT * all_walls, 3.0)
             if rare or apart < _APART**2 * wide:
                 groups[-1] = _joined(last, here)
                 continue

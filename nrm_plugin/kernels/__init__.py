@@ -52,6 +52,9 @@ CONTACT_SETTINGS = _numbers(
     "spikes",
     "other_slope",
     "other_slope_stderr",
+    "soft_slope",
+    "soft_slope_stderr",
+    "turn",
 )
 CONTACT = _numbers(
     "contact",
@@ -206,7 +209,7 @@ def _declare(library: ctypes.CDLL) -> None:
         "gather": "pnppnpn",
         "noise": "pn",
         "find_contacts": "pnpppnpp",
-        "tail_slopes": "npppnnppp",
+        "tail_slopes": "npppndnppp",
         "rough_baselines": "npppnp",
         "check_lateral": "nppppnppp",
         "profiles": "pnpppppnpppnpnpp",
@@ -394,9 +397,22 @@ def find_contacts(
 
 
 def tail_slopes(
-    begin: IntArray, height: FloatArray, deflection: FloatArray, sizes: IntArray
+    begin: IntArray,
+    height: FloatArray,
+    deflection: FloatArray,
+    sizes: IntArray,
+    turn: float = 0.0,
 ) -> tuple[FloatArray, FloatArray]:
     """Slopes of the last samples of every curve, from the baseline's, and their errors.
+
+    Parameters
+    ----------
+    begin, height, deflection
+        As in `find_contacts`.
+    sizes : (k,) array of int
+        Samples of windows.
+    turn : float
+        Height at the end of each curve that is left out, in m.
 
     Returns
     -------
@@ -414,6 +430,7 @@ def tail_slopes(
             _doubles(height, size),
             _doubles(deflection, size),
             size,
+            turn,
             len(sizes),
             _pointer(sizes, np.int64, 0),
             _doubles(slopes, 0),

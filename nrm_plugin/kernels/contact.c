@@ -121,6 +121,13 @@ int64_t nrm_unsaturated(const double *y, int64_t n, double top) {
     return n - stop >= 2 ? stop : n;
 }
 
+/* After the turn of a ramp the lever's friction turns around too: these samples are no wall. */
+int64_t nrm_before_turn(const double *x, int64_t n, double turn) {
+    int64_t stop = n;
+    while (stop > 4 * NRM_FEWEST_ON_WALL && fabs(x[stop - 1] - x[n - 1]) < turn) stop--;
+    return stop;
+}
+
 /* Length of the longest run of the largest value, 0 if it is shorter than four samples. */
 static int64_t longest_at(const double *y, int64_t n, double top) {
     int64_t equal = 0, run = 0, longest = 0;
@@ -477,6 +484,16 @@ static void cross_two_lines(const double *x, const double *y, double baseline_pa
     contact->wall_samples = k;
 }
 
+/* Whether a wall belongs to those that give way: a longer one of their slope fits, and its own
+ * slope is nearer to theirs, and known well enough to tell. */
+static bool gives_way(const nrm_contact_settings *settings, const nrm_contact *hard,
+                      const nrm_contact *soft) {
+    const double apart = fabs(settings->soft_slope - settings->slope);
+    return soft->wall_samples > hard->wall_samples && 6.0 * soft->wall_slope_stderr < apart
+           && fabs(soft->wall_slope - settings->soft_slope)
+                  < fabs(soft->wall_slope - settings->slope);
+}
+
 /* ------------------------------------------------------------------ a curve */
 
 static const nrm_contact NO_CONTACT = {
@@ -499,7 +516,8 @@ void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
         memcpy(clean, deflection, (size_t)n * sizeof(double));
     nrm_range_of(deflection, n, &low, &high);
     contact->saturated = (double)longest_at(deflection, n, high);
-    const int64_t stop = nrm_unsaturated(deflection, n, high);
+    const int64_t stop =
+        nrm_before_turn(height, nrm_unsaturated(deflection, n, high), settings->turn);
     nrm_range_of(clean, n, &low, &high);
     noise = larger(noise, 1e-9 * (high - low) + 1e-18);
     if (settings->wave > 0.0)
@@ -517,18 +535,21 @@ void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
     contact->baseline_end = (double)end;
     const double total = larger(noise, long_run);
     const int64_t smallest = nrm_smallest_wall(height, n);
-    nrm_contact other = NO_CONTACT;
-    wall_search searches[2] = {
+    nrm_contact other = NO_CONTACT, soft = *contact;
+    wall_search searches[3] = {
         search_with(settings->other_slope, settings->other_slope_stderr, &other),
         search_with(settings->slope, settings->slope_stderr, contact),
+        search_with(settings->soft_slope, settings->soft_slope_stderr, &soft),
     };
+    const bool some_soft = settings->soft_slope < 0.0;
     if (settings->two_lines > 0.0) {
         grow_wall(height, clean, &baseline, end, stop, total, smallest, searches, 1);
         cross_two_lines(height, clean, settings->baseline, settings->wall, stop, total, contact);
     } else {
-        contact->baseline_slope = baseline.slope;
-        contact->baseline_at = baseline.mean_y - baseline.slope * baseline.mean_x;
-        grow_wall(height, clean, &baseline, end, stop, total, smallest, searches, 2);
+        contact->baseline_slope = soft.baseline_slope = baseline.slope;
+        contact->baseline_at = soft.baseline_at = baseline.mean_y - baseline.slope * baseline.mean_x;
+        grow_wall(height, clean, &baseline, end, stop, total, smallest, searches, some_soft ? 3 : 2);
+        if (some_soft && gives_way(settings, contact, &soft)) *contact = soft;
     }
     contact->other_height = other.height;
 }

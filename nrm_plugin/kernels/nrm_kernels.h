@@ -68,6 +68,9 @@ typedef struct {
     double spikes;            /* 1: single samples that are far off are replaced */
     double other_slope;       /* another slope of the wall, for other_height, */
     double other_slope_stderr; /* with its standard error */
+    double soft_slope;        /* of walls that give way; 0 if there are none, */
+    double soft_slope_stderr; /* with its standard error */
+    double turn;              /* height at the end of a curve that its wall leaves out, m */
 } nrm_contact_settings;
 
 /* The solid contact of a curve. Counts are numbers too, so that nan can stand for none. */
@@ -98,10 +101,11 @@ NRM_EXPORT int nrm_find_contacts(const nrm_contact_settings *settings, int64_t n
 /* ------------------------------------------------------------------ survey.c */
 
 /* Slopes of the last samples of every curve from the baseline's, m/m, and the errors that noise
- * gives them, for windows of n_sizes sizes: tables (n_curves, n_sizes), nan for too short curves. */
+ * gives them, for windows of n_sizes sizes: tables (n_curves, n_sizes), nan for too short curves.
+ * What lies within the height turn (m) of the last sample is left out. */
 NRM_EXPORT int nrm_tail_slopes(int64_t n_curves, const int64_t *begin, const double *height,
-                               const double *deflection, int64_t n_samples, int64_t n_sizes,
-                               const int64_t *sizes, double *slopes, double *errors);
+                               const double *deflection, int64_t n_samples, double turn,
+                               int64_t n_sizes, const int64_t *sizes, double *slopes, double *errors);
 
 /* Samples of the baselines as far as straight lines can tell, fringe or not; 0 for curves of fewer
  * than 256 samples. */
@@ -383,6 +387,9 @@ void nrm_range_of(const double *y, int64_t n, double *low, double *high);
 
 /* Samples before the last ones that stay at the largest value, top. */
 int64_t nrm_unsaturated(const double *y, int64_t n, double top);
+
+/* Samples of the first n before those within the height turn of the last sample. */
+int64_t nrm_before_turn(const double *x, int64_t n, double turn);
 
 /* Samples of the baseline among the first `stop`, and its noise as means of samples show it. */
 int64_t nrm_baseline_end(const double *x, const double *y, double noise, int64_t stop);

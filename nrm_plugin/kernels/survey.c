@@ -7,7 +7,7 @@
 static double larger(double a, double b) { return a > b ? a : b; }
 
 int nrm_tail_slopes(int64_t n_curves, const int64_t *begin, const double *height,
-                    const double *deflection, int64_t n_samples, int64_t n_sizes,
+                    const double *deflection, int64_t n_samples, double turn, int64_t n_sizes,
                     const int64_t *sizes, double *slopes, double *errors) {
     int64_t longest;
     nrm_scratch scratch;
@@ -24,7 +24,7 @@ int nrm_tail_slopes(int64_t n_curves, const int64_t *begin, const double *height
         const double noise = nrm_noise_of(y, n, scratch.work);
         nrm_without_spikes(y, n, noise, scratch.clean);
         nrm_range_of(y, n, &low, &high);
-        const int64_t stop = nrm_unsaturated(y, n, high);
+        const int64_t stop = nrm_before_turn(x, nrm_unsaturated(y, n, high), turn);
         const int64_t end = nrm_baseline_end(x, scratch.clean, noise, stop);
         const double tilt = end > 1 ? nrm_fit_line(x, scratch.clean, 0, end).slope : 0.0;
         for (int64_t j = 0; j < n_sizes; j++) {

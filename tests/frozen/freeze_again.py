@@ -39,7 +39,8 @@ MAY_DIFFER = {
     "coarse: .*": "2.4 nm from sample to sample: windows on the wall begin with 6 samples instead "
     "of 12 where these are longer than 10 nm, short baselines grow in smaller steps, and what is "
     "flagged as too few samples follows their number",
-    "contact_settings": "windows of the two-line rule are 0 where another rule is used",
+    "contact_settings": "windows of the two-line rule are 0 where another rule is used; three "
+    "more: the slope of walls that give way, its error, and what follows the turn of a retract",
     "settings": "two more: the slope that distances count in, and the doubt about it",
     "profiles_.*|valid_.*": "distances in units of the wall's slope; samples end where the wall "
     "begins, where the tip stands, or where the slope leaves the distance in doubt; "
