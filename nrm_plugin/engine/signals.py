@@ -315,6 +315,29 @@ def read_raw_block(
     )
 
 
+def intervals(curves: CurveSet, ranges: AnyArray, numbers: IntArray) -> FloatArray:
+    """Time between the samples of some curves' parts, in s; nan where there are no times.
+
+    Parameters
+    ----------
+    ranges : (n_curves, 2) array of int
+        From `parts`.
+    numbers : (n,) array of int
+    """
+    found = np.full(len(numbers), np.nan)
+    if "time" not in curves.channels:
+        return found
+    spans = ranges[numbers]
+    ends = np.cumsum(curves.row_size[numbers], dtype=np.int64)
+    first = np.concatenate([[0], ends[:-1]]).astype(np.int64) + spans[:, 0]
+    lengths = spans[:, 1] - spans[:, 0]
+    last = first + np.maximum(lengths - 1, 0)
+    span = np.abs(_times(curves, numbers, spans, first, last))
+    long = lengths > 1
+    found[long] = span[long] / (lengths[long] - 1)
+    return np.where(found > 0.0, found, np.nan)
+
+
 def _times(
     curves: CurveSet, chosen: slice | IntArray, spans: AnyArray, first: IntArray, last: IntArray
 ) -> FloatArray:

@@ -117,25 +117,27 @@ class Evidence:
     shape: ShapeFactorValues
     measure: Callable[[str], Measured | None]
     profile: Callable[[str], ProcessedCurves | None]
-    _known: dict[tuple[str, str], Measured | ProcessedCurves | None] = field(
-        default_factory=dict, init=False, repr=False
-    )
+    _known: dict[str, object] = field(default_factory=dict, init=False, repr=False)
+
+    def remember(self, key: str, make: Callable[[], object]) -> object:
+        """Return what `make` makes; it is asked once."""
+        if key not in self._known:
+            self._known[key] = make()
+        return self._known[key]
 
     def of(self, direction: str) -> Measured | None:
         """What was measured of a direction."""
-        key = "measured", direction
-        if key not in self._known:
-            self._known[key] = self.measure(direction)
-        found = self._known[key]
+        found = self.remember(f"measured in {direction}", lambda: self.measure(direction))
         assert found is None or isinstance(found, Measured)
         return found
 
     def profiles_of(self, direction: str) -> ProcessedCurves | None:
         """Profiles of the same curves."""
-        key = "profiles", direction
-        if key not in self._known:
-            self._known[key] = self.profile(direction) if self.of(direction) is not None else None
-        found = self._known[key]
+
+        def make() -> ProcessedCurves | None:
+            return self.profile(direction) if self.of(direction) is not None else None
+
+        found = self.remember(f"profiles of {direction}", make)
         assert found is None or isinstance(found, ProcessedCurves)
         return found
 

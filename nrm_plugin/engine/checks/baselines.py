@@ -1,0 +1,323 @@
+"""Sampling of the ramps, and what is far from the surface: baselines, fringes, lateral drift."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nrm_plugin.columns import FloatArray
+from nrm_plugin.engine.checks.check import Check, effect
+from nrm_plugin.engine.checks.evidence import Evidence, Measured
+from nrm_plugin.engine.checks.sampled_signals import (
+    SampledSignals,
+    both_directions,
+    lines,
+    pooled,
+    signals_of,
+)
+from nrm_plugin.variables import BIT
+
+#: Samples that a window of the derivative needs on each side of its middle.
+NEEDED = 2.6
+
+#: A baseline is long enough from so many samples and so much height (m) on.
+_SAMPLES, _LENGTH = 24, 20e-9
+
+#: Share of the curves that may be without one.
+_FEW = 0.2
+
+#: Noise over 16 samples against that of single ones, above which a baseline has structure.
+_STRUCTURE = 3.0
+
+#: What is left in the lateral baseline matters from this part of the moduli on.
+_MATTERS = 0.05
+
+
+def sampling(evidence: Evidence) -> Check:
+    """Samples per nm against the window of the derivative, and the resolution that results."""
+    measured = evidence.processed
+    spacing = float(np.median(measured.travel / np.maximum(measured.samples - 1, 1)))
+    asked = evidence.recipe.derivative.half_width
+    used = max(asked, NEEDED * spacing)
+    density = 1e-9 / spacing if spacing > 0.0 else math.nan
+    common = {
+        "name": "sampling",
+        "told": asked,
+        "found": used,
+        "stderr": 0.0,
+        "unit": "m",
+    }
+    if not spacing > 0.0:
+        return Check(
+            name="sampling", unit="m", verdict="unknown", advice="the heights do not change"
+        )
+    about = (
+        f"{density:.2g} samples per nm ({spacing * 1e9:.2g} nm per sample): steps of the moduli "
+        f"appear {used * 1e9:.2g} nm wide"
+    )
+    if used <= asked * (1.0 + 1e-9):
+        return Check(**common, verdict="fine", effect=effect(0.0, 0.0), advice=about)
+    if used <= 3.0 * asked:
+        return Check(
+            **common,
+            verdict="doubtful",
+            advice=f"{about}, since a window needs five samples; {asked * 1e9:.2g} nm were asked "
+            "for. Layers thinner than that are smeared out, and next to the electrode moduli are "
+            "means over it. Record more samples, or shorter ramps",
+        )
+    return Check(
+        **common,
+        verdict="doubtful",
+        advice=f"{about}: too sparse for what lies within {used * 1e9:.2g} nm of the electrode, "
+        "where nothing is given. Record more samples, or shorter ramps",
+    )
+
+
+def baseline(evidence: Evidence) -> Check:
+    """Whether ramps begin far enough from the surface."""
+    measured = evidence.processed
+    contacts = measured.contacts
+    ends = np.nan_to_num(contacts["baseline_end"])
+    spacing = measured.travel / np.maximum(measured.samples - 1, 1)
+    lengths = ends * spacing
+    length, stderr = pooled(lengths)
+    short = (ends < _SAMPLES) | (lengths < _LENGTH)
+    common = {
+        "name": "baseline",
+        "found": length,
+        "stderr": stderr,
+        "unit": "m",
+    }
+    about = f"the median baseline is {length * 1e9:.3g} nm long ({np.median(ends):.0f} samples)"
+    share = float(short.mean()) if len(short) else 1.0
+    if share > _FEW:
+        return Check(
+            **common,
+            verdict="doubtful",
+            advice=f"{about}, and in {100 * share:.0f} % of the curves it is shorter than "
+            f"{_LENGTH * 1e9:.0f} nm or {_SAMPLES} samples: ramps begin inside the layer, or stop "
+            "far too early. Zero force and the lateral offset are then those of the layer, and "
+            "moduli too small. Begin ramps farther away",
+        )
+    signals = signals_of(evidence, evidence.direction)
+    bent, bent_stderr, noise = (math.nan,) * 3 if signals is None else _bend(signals)
+    if abs(bent) > 5.0 * bent_stderr + 0.5 * noise:
+        return Check(
+            **common,
+            verdict="doubtful",
+            advice=f"{about}, and it is bent by {bent * 1e9:.2g} nm from end to end: it still "
+            "feels the layer, or the detector drifts or interferes. Contacts are off by about as "
+            "much. Begin ramps farther away",
+        )
+    return Check(
+        **common,
+        verdict="fine",
+        effect=effect(0.0, 0.0),
+        advice=f"{about} and straight",
+    )
+
+
+def _bend(signals: SampledSignals) -> tuple[float, float, float]:
+    """How far the deflection's baseline is from straight at its inner end, in m."""
+    inside = signals.baseline
+    ends = np.nan_to_num(signals.contacts["baseline_end"]).astype(int)
+    order = np.arange(inside.shape[1])
+    outer = order < (0.6 * ends)[:, None]
+    inner = inside & (order >= (0.9 * ends)[:, None])
+    middle, level, slope = lines(signals.height, signals.deflection, outer)
+    at, last, _ = lines(signals.height, signals.deflection, inner)
+    off, stderr = pooled(last - level - slope * (at - middle))
+    return off, stderr, float(np.nanmedian(signals.contacts["noise"]))
+
+
+def fringe(evidence: Evidence) -> Check:
+    """Interference of light in the deflection: taken out, or left."""
+    measured = evidence.processed
+    wave = measured.survey.wave
+    contacts = measured.contacts
+    lengths = np.nan_to_num(contacts["baseline_end"]) * measured.travel
+    length = float(np.median(lengths / np.maximum(measured.samples - 1, 1)))
+    rough = _rough(measured)
+    refused = getattr(measured.survey, "refused_wave", 0.0)
+    common = {"name": "fringe", "unit": "m"}
+    if not evidence.recipe.contact.interference:
+        if rough > _STRUCTURE:
+            return Check(
+                **common,
+                verdict="doubtful",
+                advice="baselines have structure beyond their noise, and the recipe looks for no "
+                "interference fringe (contact.interference)",
+            )
+        return Check(
+            **common,
+            verdict="fine",
+            effect=effect(0.0, 0.0),
+            advice="baselines are as smooth as their noise lets them be",
+        )
+    if wave:
+        period = 2.0 * np.pi / wave
+        held = length / period
+        about = f"a fringe of {period * 1e9:.0f} nm period was taken out"
+        amplitude = float(getattr(measured.survey, "fringe_amplitude", math.nan))
+        if math.isfinite(amplitude):
+            about = (
+                f"a fringe of {period * 1e9:.0f} nm period and {amplitude * 1e9:.2g} nm amplitude "
+                "was taken out"
+            )
+        if held < 0.8 or (math.isfinite(amplitude) and wave * amplitude > 0.025):
+            return Check(
+                **common,
+                found=period,
+                verdict="doubtful",
+                advice=f"{about}; baselines hold {held:.2g} periods of it, so that some contacts "
+                "may be off by more than a nm. Longer ramps, or another laser spot, help",
+            )
+        return Check(
+            **common, found=period, verdict="fine", effect=effect(0.0, 0.0), advice=about
+        )
+    if refused:
+        period = 2.0 * np.pi / refused
+        return Check(
+            **common,
+            found=period,
+            verdict="doubtful",
+            advice=f"there is a fringe of about {period * 1e9:.0f} nm period, and baselines of "
+            f"{length * 1e9:.0f} nm do not carry it: it was left, and contacts are off by up to "
+            "its amplitude. Longer ramps, or another laser spot, help",
+        )
+    if rough > _STRUCTURE:
+        return Check(
+            **common,
+            verdict="doubtful",
+            advice="baselines have structure beyond their noise, and no common period: an uneven "
+            "fringe, vibrations or drift. Contacts are less certain than their standard errors "
+            "say. Look at single curves; another laser spot may help",
+        )
+    if length < 60e-9:
+        return Check(
+            **common,
+            verdict="unknown",
+            advice=f"baselines of {length * 1e9:.0f} nm are too short to show a fringe of some "
+            "100 nm. Longer ramps would tell",
+        )
+    return Check(
+        **common,
+        verdict="fine",
+        effect=effect(0.0, 0.0),
+        advice="no interference fringe shows in the baselines",
+    )
+
+
+def _rough(measured: Measured) -> float:
+    """Noise over 16 samples against that of single ones, median over curves."""
+    contacts = measured.contacts
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = contacts["long_run"] / np.maximum(contacts["noise"], 1e-15)
+    ratio = ratio[np.isfinite(ratio)]
+    flagged = (measured.quality & BIT["structure"]) != 0
+    if len(flagged) and flagged.mean() > 0.5:
+        return math.inf
+    return float(np.median(ratio)) if len(ratio) else 0.0
+
+
+def lateral_baseline(evidence: Evidence) -> Check:
+    """Whether the lateral signal is level far from the surface.
+
+    Drift is common in time and changes its sign with the direction; the tail of a layer is common
+    in height.
+    """
+    common = {"name": "lateral_baseline", "unit": "N/m"}
+    if not evidence.plan.lateral:
+        return Check(**common, verdict="unknown", advice="there is no lateral signal")
+    signals = signals_of(evidence, evidence.direction)
+    slope, stderr = (math.nan, math.nan) if signals is None else _tilt(signals)
+    if signals is None or not math.isfinite(slope):
+        return Check(
+            **common,
+            verdict="unknown",
+            advice="baselines are too short to show whether the lateral signal is level there",
+        )
+    scale = _per_gradient(evidence)
+    near = _modulus(evidence)
+    tail, tail_stderr = _tail(evidence)
+    part = abs(tail if math.isfinite(tail) else slope) * scale / near if near else math.nan
+    found = {"found": slope, "stderr": stderr}
+    about = (
+        f"far from the surface the lateral force changes by {_pn(slope)} (± {_pn(stderr)}) per nm"
+    )
+    seen = tail if math.isfinite(tail) else math.nan
+    if math.isfinite(seen) and abs(seen) > 5.0 * tail_stderr and part > _MATTERS:
+        return Check(
+            **common,
+            **found,
+            verdict="doubtful",
+            effect=effect(100.0 * part, math.nan),
+            advice=f"{about}, alike in both directions: a layer reaches into the baseline, and is "
+            "taken for zero. Moduli and thickness are too small. Begin ramps farther away",
+        )
+    if abs(slope) > 5.0 * stderr and part > _MATTERS:
+        if math.isfinite(seen):  # another sign in the other direction
+            return Check(
+                **common,
+                **found,
+                verdict="fine",
+                effect=effect(0.0, 0.0),
+                advice=f"{about}, the other way in the other direction: the offset drifts in time, "
+                "and the line of each baseline is taken out",
+            )
+        return Check(
+            **common,
+            **found,
+            verdict="unknown",
+            advice=f"{about}: a drift of the offset, whose line is taken out, or the tail of a "
+            "layer. The other direction would tell them apart",
+        )
+    if math.isfinite(part) and 3.0 * stderr * scale / near > 2.0 * _MATTERS:
+        return Check(
+            **common,
+            **found,
+            verdict="unknown",
+            advice=f"{about}: too uncertain to tell whether it matters. More curves, or longer "
+            "baselines, would",
+        )
+    return Check(
+        **common, **found, verdict="fine", effect=effect(0.0, 0.0), advice=f"{about}: it is level"
+    )
+
+
+def _tilt(signals: SampledSignals) -> tuple[float, float]:
+    """Slope of the in-phase lateral force on the baseline, in N/m, and its standard error."""
+    assert signals.lateral is not None
+    _, _, slope = lines(signals.height, signals.lateral.real, signals.baseline)
+    return pooled(slope)
+
+
+def _tail(evidence: Evidence) -> tuple[float, float]:
+    """What both directions have in common of that slope; nan without both."""
+    found = both_directions(evidence)
+    if found is None:
+        return math.nan, math.nan
+    a, r = (_tilt(s) for s in found)
+    return 0.5 * (a[0] + r[0]), 0.5 * math.hypot(a[1], r[1])
+
+
+def _per_gradient(evidence: Evidence) -> float:
+    """Modulus in Pa per N/m of the lateral force's gradient (Eq. 4)."""
+    shape: FloatArray = evidence.shape.values
+    factor = float(np.nanmedian(shape)) if np.isfinite(shape).any() else math.nan
+    return 1.0 / (4.0 * factor * evidence.plan.amplitude)
+
+
+def _modulus(evidence: Evidence) -> float:
+    """Median storage modulus within 10 nm of the electrode, in Pa; 0 if there is none."""
+    made = evidence.profiles_of(evidence.direction)
+    if made is None or "storage_modulus" not in made.values:
+        return 0.0
+    values = made.values["storage_modulus"][:, (made.depth >= 2e-9) & (made.depth <= 10e-9)]
+    values = values[np.isfinite(values)]
+    return abs(float(np.median(values))) if len(values) else 0.0
+
+
+def _pn(value: float) -> str:
+    return f"{value * 1e3:.2g} pN"

@@ -1,0 +1,403 @@
+"""Lag of the lock-in: what its own noise says, and what the signal at the wall allows.
+
+Noise that has passed n RC filters has the spectrum (1 + (2 pi f tau)^2)^-n. It is independent of
+the sample, where samples are dense enough. The signal at the wall, and approach against retract,
+are upper bounds only: layers that relax, string or adhere look the same.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nrm_plugin.columns import FloatArray
+from nrm_plugin.engine.checks.check import Check, effect
+from nrm_plugin.engine.checks.evidence import OPPOSITE, Evidence
+from nrm_plugin.engine.checks.sampled_signals import SampledSignals, lines, signals_of
+
+#: A lag of less depth is no matter (m).
+SMALL_DEPTH = 0.5e-9
+
+#: How well the delay has to agree with what was told.
+_AGREES = 0.3
+
+#: By so much the likelihood must grow (twice its logarithm) before noise counts as filtered, and
+#: the range of delays in which it is no less by the second.
+_SURE, _RANGE = 40.0, 9.0
+
+#: Deviance per degree of freedom above which the noise has a spectrum that no filter makes.
+_MISFIT = 2.5
+
+#: Depths (m) at which the effect on the moduli is told.
+_DEPTHS = (2e-9, 7e-9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseDelay:
+    """Delay of the filters that the noise has passed.
+
+    Attributes
+    ----------
+    delay, low, high : float
+        In s; nan if the noise does not show it.
+    poles : int
+    """
+
+    delay: float
+    low: float
+    high: float
+    poles: int
+
+
+_UNSEEN = NoiseDelay(delay=math.nan, low=math.nan, high=math.nan, poles=0)
+
+
+def spectrum(table: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Mean power of the rows of a table over frequency, in bins that widen.
+
+    Parameters
+    ----------
+    table : (n, m) array
+        Samples at equal intervals; a line is taken out of each row.
+
+    Returns
+    -------
+    frequency : (k,) array
+        In cycles per sample.
+    power : (k,) array
+    count : (k,) array
+        Independent values in each.
+    """
+    n, m = table.shape
+    x = np.broadcast_to(np.arange(m, dtype=np.float64), table.shape)
+    middle, level, slope = lines(x, table, np.ones(table.shape, bool))
+    rest = table - level[:, None] - slope[:, None] * (x - middle[:, None])
+    window = np.hanning(m + 2)[1:-1]
+    power = np.abs(np.fft.rfft(rest * window, axis=1)) ** 2 / (window**2).sum()
+    # The median over rows does not mind single ones with a jump; of exponential values it is
+    # ln 2 of the mean.
+    mean = np.median(power, axis=0) / np.log(2.0) if n > 8 else power.mean(axis=0)
+    edges = np.unique(np.round(np.geomspace(2, m // 2, 48)).astype(int))
+    frequency, found, count = [], [], []
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        frequency.append(np.exp(np.log(np.arange(low, high)).mean()) / m)
+        found.append(mean[low:high].mean())
+        # Neighbours share what the window leaks; a median knows less than a mean.
+        count.append((high - low) * n * 0.5 * (0.6 if n > 8 else 1.0))
+    return np.array(frequency), np.array(found), np.array(count)
+
+
+def noise_delay(table: FloatArray, interval: float, poles: tuple[int, ...]) -> NoiseDelay:
+    """Delay in s of the filters that noise has passed.
+
+    White noise, and noise that grows towards low frequencies, passes the filters; white noise
+    comes after them, from the recorder.
+
+    Parameters
+    ----------
+    table : (n, m) array
+        Noise, one row per curve and part of the signal.
+    interval : float
+        Between samples, in s.
+    poles : tuple of int
+        Numbers of filters that are tried.
+    """
+    if table.shape[0] < 2 or table.shape[1] < 64:
+        return _UNSEEN
+    f, power, count = spectrum(table)
+    if len(f) < 8 or not (power > 0.0).all():
+        return _UNSEEN
+    delays = np.geomspace(0.25, 0.08 * table.shape[1], 60)  # in samples
+    none = _deviance(np.ones((1, len(f))), f, power, count)[0]
+    best: tuple[float, int, FloatArray] | None = None
+    for n in poles:
+        passed = np.array([_passed(f, delay / n, n) for delay in delays])
+        left = _deviance(passed, f, power, count)
+        if best is None or left.min() < best[0]:
+            best = float(left.min()), n, left
+    assert best is not None
+    least, n, left = best
+    # A spectrum that nothing describes makes all differences larger than they are.
+    excess = max(1.0, least / max(len(f) - 4, 1))
+    if excess > _MISFIT or none - least < _SURE * excess:
+        return _UNSEEN
+    near = delays[left <= least + _RANGE * excess]
+    at = int(np.argmin(left))
+    if at in (0, len(delays) - 1):
+        return _UNSEEN
+    return NoiseDelay(
+        delay=float(delays[at]) * interval,
+        low=float(near[0]) * interval,
+        high=float(near[-1]) * interval,
+        poles=n,
+    )
+
+
+def _passed(f: FloatArray, time_constant: float, n: int) -> FloatArray:
+    """Power that white noise has behind filters, with what folds over at the sampling."""
+    folds = np.arange(-4, 5)[:, None]
+    total: FloatArray = ((1.0 + (2 * np.pi * (f + folds) * time_constant) ** 2) ** -n).sum(0)
+    return total
+
+
+def _deviance(
+    passed: FloatArray, f: FloatArray, power: FloatArray, count: FloatArray
+) -> FloatArray:
+    """Twice the negative logarithm of the likelihood of powers, for each filter.
+
+    Amounts of white noise, of noise as 1/f before the filter, and of white noise behind it are
+    fitted by multiplicative updates, which keep them positive.
+    """
+    k = len(passed)
+    columns = np.stack(
+        [passed, passed * (f[0] / f), np.ones_like(passed)], axis=1
+    )  # (k, 3, frequencies)
+    amounts = np.full((k, 3), power.mean() / 3.0)
+    for _ in range(80):
+        model = np.einsum("ka,kaf->kf", amounts, columns)
+        up = np.einsum("kaf,kf->ka", columns, count * power / model**2)
+        down = np.einsum("kaf,kf->ka", columns, count / model)
+        amounts *= np.sqrt(up / down)
+    ratio = power / np.einsum("ka,kaf->kf", amounts, columns)
+    deviance: FloatArray = 2.0 * (count * (ratio - 1.0 - np.log(ratio))).sum(1)
+    return deviance
+
+
+def baseline_noise(signals: SampledSignals) -> FloatArray:
+    """Lateral signal far from the surface: a row per curve and part, all of one length."""
+    assert signals.lateral is not None
+    ends = np.nan_to_num(signals.contacts["baseline_end"])
+    length = int(0.8 * np.median(ends)) if len(ends) else 0
+    rows = (ends >= length) & (length >= 64)
+    some = signals.lateral[rows, :length]
+    table = np.concatenate([some.real, some.imag])
+    finite = np.isfinite(table).all(1) & (table.std(1) > 0.0)
+    return np.ascontiguousarray(table[finite])
+
+
+def step_depth(signals: SampledSignals) -> float:
+    """Way in m from the contact to where the lateral force has half of its value on the wall.
+
+    A bound on the way that the lock-in lags behind: sliding tips and soft contacts take their own.
+    In samples that run against the time (a retract) it lies on the other side. nan where
+    the wall adds nothing to what the layer shows.
+    """
+    assert signals.lateral is not None
+    at = signals.contacts["contact"]
+    size = signals.lateral - _offset(signals)[:, None]
+    way = at[:, None] - signals.height  # into the wall
+    wall = np.nanmedian(np.where(signals.on_wall(0.6, 0.97), size, np.nan).real) + 1j * (
+        np.nanmedian(np.where(signals.on_wall(0.6, 0.97), size, np.nan).imag)
+    )
+    if not abs(wall) > 0.0:
+        return math.nan
+    along = (size * np.conj(wall)).real / abs(wall) ** 2  # 1 on the wall
+    edges = np.arange(-10e-9, 30e-9, 0.5e-9)
+    middle = 0.5 * (edges[1:] + edges[:-1])
+    which = np.digitize(way, edges) - 1
+    profile = np.full(len(middle), np.nan)
+    for i in range(len(middle)):
+        values = along[(which == i) & np.isfinite(along)]
+        if len(values):
+            profile[i] = np.median(values)
+    # What the layer does before the contact is the lower level.
+    before = profile[(middle > -4e-9) & (middle < -2e-9)]
+    if signals.direction == "retract":
+        before = profile[middle < -6e-9]
+    low = np.nanmax(before) if np.isfinite(before).any() else 0.0
+    if not low < 0.6:
+        return math.nan
+    half = 0.5 * (low + 1.0)
+    above = np.flatnonzero(np.nan_to_num(profile, nan=-1.0) >= half)
+    if not len(above):
+        return math.nan
+    i = above[0]
+    if i == 0 or not np.isfinite(profile[i - 1]):
+        return float(middle[i])
+    part = (half - profile[i - 1]) / (profile[i] - profile[i - 1])
+    return float(middle[i - 1] + part * (middle[i] - middle[i - 1]))
+
+
+def _offset(signals: SampledSignals) -> FloatArray:
+    assert signals.lateral is not None
+    inside = np.where(signals.baseline, signals.lateral, np.nan)
+    with np.errstate(invalid="ignore"):
+        return np.nanmean(inside.real, axis=1) + 1j * np.nanmean(inside.imag, axis=1)
+
+
+def bound(evidence: Evidence) -> tuple[float, float]:
+    """Largest delay in s that the signals allow, by the wall; and its error; nan if unknown.
+
+    In an approach the lateral force comes late by the delay: its step lies inside the wall. In a
+    retract it goes late: outside. Half their distance is free of what the contact itself does; one
+    direction alone has it in the bound.
+    """
+    found = {}
+    for name in ("approach", "retract"):
+        signals = signals_of(evidence, name)
+        if signals is not None and len(signals):
+            found[name] = step_depth(signals), _speed_of(evidence, signals, name)
+    own = evidence.direction
+    depth, speed = found.get(own, (math.nan, math.nan))
+    sign = 1.0 if own == "approach" else -1.0
+    single = sign * depth / speed
+    error = 0.4e-9 / speed if speed > 0.0 else math.nan
+    other = found.get(OPPOSITE[own])
+    if other is not None and math.isfinite(other[0]) and math.isfinite(depth):
+        both = sign * (depth - other[0]) / (speed + other[1])
+        return min(single, both) if math.isfinite(single) else both, error
+    return single, error
+
+
+def _speed_of(evidence: Evidence, signals: SampledSignals, name: str) -> float:
+    speed = signals.speed
+    return float(np.nanmedian(speed)) if np.isfinite(speed).any() else evidence.told(f"{name}_speed")
+
+
+def lockin_lag(evidence: Evidence) -> Check:
+    """Delay of the lock-in, against poles times time constant."""
+    plan = evidence.plan
+    unknown = {"name": "lockin_lag", "unit": "s", "verdict": "unknown"}
+    if not plan.lateral:
+        return Check(**unknown, advice="there is no lateral signal")
+    signals = signals_of(evidence, evidence.direction)
+    if signals is None or not len(signals):
+        return Check(**unknown, advice="there are no curves to look at")
+    speed = _speed_of(evidence, signals, evidence.direction)
+    constant = plan.time_constant
+    told = constant * plan.poles if constant and plan.poles > 0.0 else math.nan
+    if not speed > 0.0:
+        return Check(
+            **unknown,
+            told=told if math.isfinite(told) else None,
+            advice="the curves have neither times nor a speed: what depth the lock-in lags behind "
+            "is not known. Give approach_speed and retract_speed, or a file with times",
+        )
+    poles = (int(plan.poles),) if plan.poles > 0.0 else (1, 2, 4)
+    interval = float(np.nanmedian(signals.interval)) if plan.timed else math.nan
+    seen = _UNSEEN
+    if math.isfinite(interval):
+        seen = noise_delay(baseline_noise(signals), interval, poles)
+    most, error = bound(evidence)
+    return judge(evidence, told if plan.timed else math.nan, speed, seen, most, error)
+
+
+def judge(
+    evidence: Evidence, told: float, speed: float, seen: NoiseDelay, most: float, error: float
+) -> Check:
+    """Verdict from what was told (s, nan if nothing), what the noise shows and what is allowed."""
+    known = math.isfinite(told)
+    used = told if known and evidence.recipe.lateral.lag else 0.0
+    noise = math.isfinite(seen.delay)
+    common = {
+        "name": "lockin_lag",
+        "told": told if known else None,
+        "found": seen.delay if noise else None,
+        "stderr": 0.5 * (seen.high - seen.low) / 3.0 if noise else math.nan,
+        "unit": "s",
+    }
+    each = f"each ms is {speed * 1e6:.2g} nm of depth"
+    allowed = ""
+    if math.isfinite(most):
+        allowed = (
+            f" The step of the lateral force at the wall allows {_ms(max(most, 0.0) + error)} at "
+            "most"
+        )
+    if noise:
+        off = (seen.delay - used) * speed
+        about = (
+            f"the noise of the lateral signal has passed a filter of {_ms(seen.delay)} delay "
+            f"({_ms(seen.low)} to {_ms(seen.high)}, {seen.poles} poles)"
+        )
+        near = seen.low * (1.0 - _AGREES) <= used <= seen.high * (1.0 + _AGREES)
+        if near or abs(off) <= SMALL_DEPTH:
+            return Check(**common, verdict="fine", effect=effect(0.0, 0.0), advice=about)
+        what = (
+            f"poles times lockin_time_constant say {_ms(told)}"
+            if known
+            else "lockin_time_constant and lockin_poles are not known"
+        )
+        refuted = off < 0.0 and math.isfinite(most) and used > most + 3.0 * error
+        if off > 0.0 and math.isfinite(most) and seen.delay > most + 3.0 * error:
+            return Check(
+                **common,
+                verdict="unknown",
+                advice=f"{about}, but the step at the wall comes earlier: the noise is slow by "
+                f"itself, and says nothing of the filter. {what[0].upper()}{what[1:]}; {each}."
+                f"{allowed}",
+            )
+        return Check(
+            **common,
+            verdict="wrong" if refuted and abs(off) > 4.0 * SMALL_DEPTH else "doubtful",
+            effect=shifted(evidence, off),
+            advice=f"{about}, and {what}: profiles are {abs(off) * 1e9:.2g} nm too "
+            f"{_where(evidence, off)}. Read the lock-in's settings, and give both",
+        )
+    if math.isfinite(most):
+        off = (most - used) * speed
+        if known and used > most + 3.0 * error and -off > 2.0 * SMALL_DEPTH:
+            return Check(
+                **common,
+                verdict="doubtful",
+                effect=shifted(evidence, off),
+                advice=f"poles times lockin_time_constant say {_ms(told)}, {used * speed * 1e9:.2g}"
+                f" nm of depth.{allowed}: the correction is too large. Read the lock-in's settings",
+            )
+        if off + error * speed <= 2.0 * SMALL_DEPTH:
+            return Check(
+                **common,
+                verdict="fine",
+                effect=effect(0.0, 0.0),
+                advice=f"{each}.{allowed}, and that is corrected or small",
+            )
+    largest = f" so that profiles may be {off * 1e9:.2g} nm too {_where(evidence, off)}" if math.isfinite(most) else ""
+    if known:
+        return Check(
+            **common,
+            verdict="unknown",
+            advice=f"{_ms(told)} is corrected as told, and nothing in the data confirms it: the "
+            "noise of the lateral signal is too fast for its samples, or comes from the recorder"
+            f";{allowed.lower() or ' the wall shows no step'}, since layers that relax look like "
+            f"a lag; {each}. Ramps at two speeds would tell",
+        )
+    return Check(
+        **common,
+        verdict="unknown",
+        advice="lockin_time_constant, lockin_poles or sample times are not known, and the lag is "
+        f"not corrected: {each}.{allowed},{largest or ' and nothing else in the data shows it'}. "
+        "Read the lock-in's settings, and give both",
+    )
+
+
+def shifted(evidence: Evidence, depth: float) -> dict[str, float]:
+    """Change of the moduli in per cent near the electrode if the signal comes late by a depth (m)."""
+    made = evidence.profiles_of(evidence.direction)
+    if made is None or "storage_modulus" not in made.values:
+        return effect()
+    z, changes = made.depth, []
+    outward = depth if evidence.direction == "approach" else -depth
+    for name in ("storage_modulus", "loss_modulus"):
+        values = made.values[name]
+        enough = np.isfinite(values).sum(0) > 0.3 * len(values)
+        mean = np.full(len(z), np.nan)
+        mean[enough] = np.nanmedian(values[:, enough], axis=0)
+        there = np.isfinite(mean)
+        inside = there & (z >= _DEPTHS[0]) & (z <= _DEPTHS[1])
+        if inside.sum() < 3 or not there.any():
+            return effect()
+        # What an approach has at z belongs at z + depth; nearer than the first estimate nothing is known.
+        moved = np.interp(z[inside] - outward, z[there], mean[there])
+        now = mean[inside].mean()
+        changes.append(float(np.clip(100.0 * (moved.mean() / now - 1.0), -999.0, 999.0)))
+    return effect(*changes)
+
+
+def _where(evidence: Evidence, off: float) -> str:
+    """Where profiles lie if the signal comes later by `off` than what is corrected."""
+    return "near" if (off > 0.0) == (evidence.direction == "approach") else "far"
+
+
+def _ms(value: float) -> str:
+    return f"{value * 1e3:.2g} ms"
