@@ -230,6 +230,11 @@ class Contact(_WithMethod):
         'the walls -1, for electrodes that do not give way) or "wall-thermal" (the same, and the '
         "spring constant times the slope squared, since its thermal tune had the told sensitivity)",
     )
+    drag: Literal["corrected", "ignored"] = Field(
+        default="corrected",
+        description='drag of the liquid on the lever: "corrected" moves the contact heights by '
+        'it where both directions show it, "ignored" leaves them',
+    )
     interference: StrictBool = Field(
         default=True, description="take a fringe away that all curves share"
     )

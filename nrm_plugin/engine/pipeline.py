@@ -75,6 +75,9 @@ class _Direction:
     name: str
     ranges: AnyArray
     survey: Survey
+    #: By how much drag of the liquid moves the contact heights (m), and what is unknown of that.
+    drag: float = 0.0
+    drag_systematic: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,20 +148,24 @@ class _Work:
         contacts = done.contacts
         wall = checks.on_the_wall(done.lateral, self.plan.lateral_stiffness)
         slope, at = contacts["baseline_slope"], contacts["baseline_at"]
+        drag, unsure = direction.drag, direction.drag_systematic
+        # The lines cross at the contact, and distances are the same with and without drag.
+        with np.errstate(invalid="ignore"):
+            undragged = drag * np.nan_to_num(contacts["wall_slope"], nan=-1.0) if drag else 0.0
         return (
             done.rows
             | (wall if self.plan.lateral else {})
             | windows(raw, contacts)
             | {
-                "contact_height": contacts["contact"],
+                "contact_height": contacts["contact"] + drag,
                 "contact_height_stderr": contacts["stderr"],
-                "contact_height_systematic": systematic(contacts),
+                "contact_height_systematic": np.hypot(systematic(contacts), unsure),
                 "quality": done.quality,
                 "depth_valid_min": done.valid,
                 "wall_slope": contacts["wall_slope"],
                 "wall_length": contacts["wall_length"],
                 "baseline_slope": slope,
-                "baseline_deflection": at + slope * contacts["contact"],
+                "baseline_deflection": at + slope * (contacts["contact"] + drag) + undragged,
                 "deflection_noise": contacts["noise"],
             }
         )
@@ -381,6 +388,8 @@ def run(
     shape = shape_factor(recipe.shape_factor, curves, depth)
     work = _Work(curves=curves, recipe=recipe, plan=how, depth=depth, shape=shape)
     directions = [_survey(work, name) for name in recipe.directions]
+    evidence = _evidence(work, directions)
+    directions = _without_drag(directions, evidence)
     attributes = provenance.attributes(curves, recipe, how, shape)
     attributes |= provenance.of_distances(recipe, [d.survey.slope for d in directions])
     asked = recipe.derivative.half_width
@@ -412,7 +421,7 @@ def run(
         results.set("shape_factor", shape.values)
         results.coordinates = curves.curve_table
         results.attributes["source_sha256"] = hashes.result()
-        found = checks.run(_evidence(work, directions))
+        found = checks.run(evidence)
         results.attributes["checks"] = checks.as_json(found)
         surveys = [d.survey for d in directions]
         results.attributes["warnings"] = "\n".join(
@@ -446,6 +455,19 @@ def _survey(work: _Work, direction: str) -> _Direction:
     checks.refuse_wrong_signs(block, find_contacts(block, work.plan, contact, found))
     checks.refuse_output_volts(work.curves, work.plan, numbers)
     return _Direction(direction, ranges, found)
+
+
+def _without_drag(directions: list[_Direction], evidence: Evidence) -> list[_Direction]:
+    """The same with what drag does to the contacts, where both directions show it."""
+    if evidence.recipe.contact.drag == "ignored":
+        return directions
+    found = checks.directions_of(evidence)
+    if found is None:
+        return directions
+    moved = checks.drag_shift(found)
+    return [
+        replace(d, drag=moved.shift[d.name], drag_systematic=moved.systematic) for d in directions
+    ]
 
 
 def evidence(curves: CurveSet, recipe: Recipe) -> Evidence:

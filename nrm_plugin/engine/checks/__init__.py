@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from nrm_plugin.engine.checks.baselines import baseline, fringe, lateral_baseline, sampling
 from nrm_plugin.engine.checks.check import VERDICTS, Check, Verdict, as_json, effect, from_json
+from nrm_plugin.engine.checks.directions import directions_of, drag, drag_shift, friction
 from nrm_plugin.engine.checks.doubts import log, warnings
 from nrm_plugin.engine.checks.evidence import LOOKED_AT, Evidence, Measured, ProcessedCurves
+from nrm_plugin.engine.checks.films import film
+from nrm_plugin.engine.checks.lockin_lag import lockin_lag
 from nrm_plugin.engine.checks.refusals import (
     lateral_flags,
     on_the_wall,
     refuse_output_volts,
     refuse_wrong_signs,
 )
+from nrm_plugin.engine.checks.stability import stability
 
 __all__ = [
     "CHECKS",
@@ -28,6 +33,8 @@ __all__ = [
     "ProcessedCurves",
     "Verdict",
     "as_json",
+    "directions_of",
+    "drag_shift",
     "effect",
     "from_json",
     "lateral_flags",
@@ -40,7 +47,17 @@ __all__ = [
 ]
 
 #: All checks by their names, in the order in which they are reported.
-CHECKS: Mapping[str, Callable[[Evidence], Check]] = {}
+CHECKS: Mapping[str, Callable[[Evidence], Check]] = {
+    "lockin_lag": lockin_lag,
+    "drag": drag,
+    "friction": friction,
+    "film": film,
+    "sampling": sampling,
+    "baseline": baseline,
+    "fringe": fringe,
+    "lateral_baseline": lateral_baseline,
+    "stability": stability,
+}
 
 
 def run(evidence: Evidence) -> list[Check]:

@@ -321,13 +321,8 @@ def friction(evidence: Evidence) -> Check:
         f"{-100.0 * half:+.1f} % off their mean"
     )
     if abs(half) > _ALIKE + 3.0 * stderr:
-        friction_fits = abs(found.wall_at_contact) < abs(found.wall_at_turn)
-        why = (
-            "as friction of a tilted lever does it (they meet at the contact)"
-            if friction_fits
-            else "as an open-loop scanner does it (they meet at the turn)"
-        )
-        if evidence.recipe.contact.distance == "wall":
+        why = _explained(found)
+        if getattr(evidence.recipe.contact, "distance", "wall") == "wall":
             what = (
                 "Each direction counts distances by its own slope, so that moduli hardly change; "
                 f"normal forces are off by {100.0 * abs(half):.1f} %"
@@ -358,6 +353,24 @@ def friction(evidence: Evidence) -> Check:
         effect=effect(0.0, 0.0),
         advice=f"{about}: walls of both directions are alike",
     )
+
+
+def _explained(found: Directions) -> str:
+    """What makes the slopes differ: walls of friction meet at the contact, a scanner's at the turn.
+
+    With drag, what is left of it on the wall keeps them apart in both places.
+    """
+    drag = max(found.gap, 0.0)
+    tolerance = 0.2e-9 + 3.0 * found.wall_stderr
+    possible = [
+        -_SUPPORTED * drag - tolerance < apart < drag + tolerance
+        for apart in (found.wall_at_contact, found.wall_at_turn)
+    ]
+    if possible == [True, False]:
+        return "as friction of a tilted lever does it (they meet at the contact)"
+    if possible == [False, True]:
+        return "as an open-loop scanner does it (they meet at the turn)"
+    return "by friction of a tilted lever or by the error of an open-loop scanner"
 
 
 def _nm(value: float) -> str:

@@ -14,8 +14,9 @@ import numpy as np
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.engine.checks.check import Check, effect
-from nrm_plugin.engine.checks.evidence import OPPOSITE, Evidence
+from nrm_plugin.engine.checks.evidence import OPPOSITE, Evidence, ProcessedCurves
 from nrm_plugin.engine.checks.sampled_signals import SampledSignals, lines, signals_of
+from nrm_plugin.engine.checks.stability import adhesion
 
 #: A lag of less depth is no matter (m).
 SMALL_DEPTH = 0.5e-9
@@ -27,8 +28,14 @@ _AGREES = 0.3
 #: the range of delays in which it is no less by the second.
 _SURE, _RANGE = 40.0, 9.0
 
+#: Part of the largest power that is added to all.
+_FLOOR = 3e-3
+
 #: Deviance per degree of freedom above which the noise has a spectrum that no filter makes.
 _MISFIT = 2.5
+
+#: Part of the delay after which half of a step has come through filters, by their number.
+_HALF_STEP = {1: 0.69, 2: 0.84, 3: 0.89, 4: 0.92}
 
 #: Depths (m) at which the effect on the moduli is told.
 _DEPTHS = (2e-9, 7e-9)
@@ -109,6 +116,8 @@ def noise_delay(table: FloatArray, interval: float, poles: tuple[int, ...]) -> N
     f, power, count = spectrum(table)
     if len(f) < 8 or not (power > 0.0).all():
         return _UNSEEN
+    # Far below the rest, spectra are what windows and rounding make of them.
+    power = power + _FLOOR * power.max()
     delays = np.geomspace(0.25, 0.08 * table.shape[1], 60)  # in samples
     none = _deviance(np.ones((1, len(f))), f, power, count)[0]
     best: tuple[float, int, FloatArray] | None = None
@@ -185,23 +194,30 @@ def step_depth(signals: SampledSignals) -> float:
     the wall adds nothing to what the layer shows.
     """
     assert signals.lateral is not None
-    at = signals.contacts["contact"]
-    size = signals.lateral - _offset(signals)[:, None]
-    way = at[:, None] - signals.height  # into the wall
-    wall = np.nanmedian(np.where(signals.on_wall(0.6, 0.97), size, np.nan).real) + 1j * (
-        np.nanmedian(np.where(signals.on_wall(0.6, 0.97), size, np.nan).imag)
-    )
-    if not abs(wall) > 0.0:
+    wall = signals.on_wall(0.6, 0.97)
+    offset = _offset(signals)
+    on = np.where(wall, signals.lateral - offset[:, None], np.nan)[wall]
+    if not len(on):
         return math.nan
-    along = (size * np.conj(wall)).real / abs(wall) ** 2  # 1 on the wall
+    level = complex(np.nanmedian(on.real), np.nanmedian(on.imag))
+    if not abs(level) > 0.0:
+        return math.nan
+    way = signals.touch[:, None] - signals.height  # into the wall
     edges = np.arange(-10e-9, 30e-9, 0.5e-9)
     middle = 0.5 * (edges[1:] + edges[:-1])
-    which = np.digitize(way, edges) - 1
-    profile = np.full(len(middle), np.nan)
-    for i in range(len(middle)):
-        values = along[(which == i) & np.isfinite(along)]
-        if len(values):
-            profile[i] = np.median(values)
+    with np.errstate(invalid="ignore"):
+        near = (way > edges[0]) & (way < edges[-1]) & np.isfinite(signals.lateral)
+    size = (signals.lateral - offset[:, None])[near]
+    along = (size * np.conj(level)).real / abs(level) ** 2  # 1 on the wall
+    which = np.digitize(way[near], edges) - 1
+    order = np.argsort(which, kind="stable")
+    ends = np.searchsorted(which[order], np.arange(len(edges)))
+    profile = np.array(
+        [
+            np.median(along[order[i:j]]) if j > i else np.nan
+            for i, j in zip(ends[:-1], ends[1:], strict=True)
+        ]
+    )
     # What the layer does before the contact is the lower level.
     before = profile[(middle > -4e-9) & (middle < -2e-9)]
     if signals.direction == "retract":
@@ -227,28 +243,136 @@ def _offset(signals: SampledSignals) -> FloatArray:
         return np.nanmean(inside.real, axis=1) + 1j * np.nanmean(inside.imag, axis=1)
 
 
-def bound(evidence: Evidence) -> tuple[float, float]:
-    """Largest delay in s that the signals allow, by the wall; and its error; nan if unknown.
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """What the signals allow.
+
+    Attributes
+    ----------
+    delay, error : float
+        Largest delay in s, and its error; nan if unknown.
+    by : str
+        What allows it.
+    both : bool
+        Whether it is from both directions: then it is near the delay itself where the layers of
+        the sample do not relax.
+    """
+
+    delay: float = math.nan
+    error: float = math.nan
+    by: str = ""
+    both: bool = False
+
+
+def wall_bound(evidence: Evidence) -> Bound:
+    """Largest delay that the step of the lateral force at the wall allows.
 
     In an approach the lateral force comes late by the delay: its step lies inside the wall. In a
     retract it goes late: outside. Half their distance is free of what the contact itself does; one
-    direction alone has it in the bound.
+    direction alone has it in the bound. Half of a step has come through n filters after 0.69, 0.84,
+    0.89 and 0.92 of their delay.
     """
+    poles = evidence.plan.poles
+    part = _HALF_STEP.get(int(poles) if poles > 0.0 else 1, 0.92)
     found = {}
     for name in ("approach", "retract"):
         signals = signals_of(evidence, name)
         if signals is not None and len(signals):
-            found[name] = step_depth(signals), _speed_of(evidence, signals, name)
+            found[name] = step_depth(signals) / part, _speed_of(evidence, signals, name)
     own = evidence.direction
     depth, speed = found.get(own, (math.nan, math.nan))
+    if not speed > 0.0:
+        return Bound()
     sign = 1.0 if own == "approach" else -1.0
-    single = sign * depth / speed
-    error = 0.4e-9 / speed if speed > 0.0 else math.nan
+    allowed, both, error = sign * depth / speed, False, 0.4e-9 / speed
     other = found.get(OPPOSITE[own])
+    retract = signals_of(evidence, "retract")
+    if retract is not None and np.isfinite(adhesion(retract)).mean() > 0.1:
+        other = None  # whether the tip leaves at no load or where it is torn off, nobody knows
     if other is not None and math.isfinite(other[0]) and math.isfinite(depth):
-        both = sign * (depth - other[0]) / (speed + other[1])
-        return min(single, both) if math.isfinite(single) else both, error
-    return single, error
+        between = sign * (depth - other[0]) / (speed + other[1])
+        allowed, both = min(allowed, between), True
+    if not allowed > -2.0 * error:  # what comes before its cause is not the lock-in's
+        return Bound()
+    return Bound(
+        delay=allowed, error=error, by="the step of the lateral force at the wall", both=both
+    )
+
+
+def layer_bound(evidence: Evidence) -> Bound:
+    """Largest delay that the layers allow: how far approach and retract lie apart in them."""
+    made = {name: evidence.profiles_of(name) for name in ("approach", "retract")}
+    speeds = {}
+    for name, profiles in made.items():
+        signals = signals_of(evidence, name)
+        if profiles is None or signals is None:
+            return Bound()
+        speeds[name] = _speed_of(evidence, signals, name)
+    total = speeds["approach"] + speeds["retract"]
+    a, r = (_mean_force(made[name]) for name in ("approach", "retract"))
+    if a is None or r is None or not total > 0.0:
+        return Bound()
+    approach, retract = made["approach"], made["retract"]
+    assert approach is not None and retract is not None
+    shift, error = apart(approach.distance_bin, a, r)
+    if not math.isfinite(shift):
+        return Bound()
+    corrected = evidence.plan.lag if evidence.recipe.lateral.lag else 0.0
+    return Bound(
+        delay=corrected + shift / total,
+        error=error / total,
+        by="approach against retract in the layers",
+        both=True,
+    )
+
+
+def _mean_force(made: ProcessedCurves | None) -> FloatArray | None:
+    """Mean lateral force of the curves over the bins of distance, projected on its own phase."""
+    if made is None or "binned_force_in_phase" not in made.values:
+        return None
+    x, y = (made.values[f"binned_force_{part}"] for part in ("in_phase", "quadrature"))
+    enough = np.isfinite(x).sum(0) > 0.5 * len(x)
+    mean = np.full(x.shape[1], np.nan, complex)
+    if not enough.any():
+        return None
+    mean[enough] = np.nanmean(x[:, enough], axis=0) + 1j * np.nanmean(y[:, enough], axis=0)
+    size: FloatArray = np.abs(mean)
+    return size
+
+
+def apart(z: FloatArray, a: FloatArray, r: FloatArray) -> tuple[float, float]:
+    """How far a profile lies farther out than another one, in m, and an error; nan if unknown.
+
+    Parameters
+    ----------
+    z : (n,) array
+        Distances in equal steps, in m.
+    a, r : (n,) arrays
+        Sizes of the forces; the second may be smaller by a factor.
+    """
+    both = np.isfinite(a) & np.isfinite(r) & (z > 1e-9)
+    if both.sum() < 16:
+        return math.nan, math.nan
+    z, a, r = z[both], a[both], r[both]
+    rest = a[z > z[0] + 0.75 * (z[-1] - z[0])]
+    noise = float(np.std(rest)) + 1e-15
+    if a.max() - np.median(rest) < 20.0 * noise:
+        return math.nan, math.nan
+    shifts = np.arange(-12e-9, 12.01e-9, 0.1e-9)
+    left = np.empty(len(shifts))
+    for i, shift in enumerate(shifts):
+        moved = np.interp(z + shift, z, r)
+        use = (z + shift >= z[0]) & (z + shift <= z[-1])
+        if use.sum() < 8:
+            left[i] = np.inf
+            continue
+        factor = (moved[use] @ a[use]) / max(moved[use] @ moved[use], 1e-300)
+        left[i] = np.mean((a[use] - factor * moved[use]) ** 2)
+    best = int(np.argmin(left))
+    if best in (0, len(shifts) - 1):
+        return math.nan, math.nan
+    near = shifts[left <= 1.3 * left[best] + 0.1 * noise**2]
+    return float(shifts[best]), float(max(0.3e-9, 0.5 * np.ptp(near)))
 
 
 def _speed_of(evidence: Evidence, signals: SampledSignals, name: str) -> float:
@@ -276,19 +400,24 @@ def lockin_lag(evidence: Evidence) -> Check:
             "is not known. Give approach_speed and retract_speed, or a file with times",
         )
     poles = (int(plan.poles),) if plan.poles > 0.0 else (1, 2, 4)
-    interval = float(np.nanmedian(signals.interval)) if plan.timed else math.nan
+    timed = plan.timed and np.isfinite(signals.interval).any()
+    interval = float(np.nanmedian(signals.interval)) if timed else math.nan
     seen = _UNSEEN
     if math.isfinite(interval):
         seen = noise_delay(baseline_noise(signals), interval, poles)
-    most, error = bound(evidence)
-    return judge(evidence, told if plan.timed else math.nan, speed, seen, most, error)
+    most = wall_bound(evidence)
+    if not math.isfinite(seen.delay) and not most.delay * speed <= 2.0 * SMALL_DEPTH:
+        layers = layer_bound(evidence)
+        if not most.both or layers.delay < most.delay:
+            most = layers if math.isfinite(layers.delay) else most
+    return judge(evidence, told if plan.timed else math.nan, speed, seen, most)
 
 
 def judge(
-    evidence: Evidence, told: float, speed: float, seen: NoiseDelay, most: float, error: float
+    evidence: Evidence, told: float, speed: float, seen: NoiseDelay, allow: Bound
 ) -> Check:
     """Verdict from what was told (s, nan if nothing), what the noise shows and what is allowed."""
-    known = math.isfinite(told)
+    known, most, error = math.isfinite(told), allow.delay, allow.error
     used = told if known and evidence.recipe.lateral.lag else 0.0
     noise = math.isfinite(seen.delay)
     common = {
@@ -301,10 +430,7 @@ def judge(
     each = f"each ms is {speed * 1e6:.2g} nm of depth"
     allowed = ""
     if math.isfinite(most):
-        allowed = (
-            f" The step of the lateral force at the wall allows {_ms(max(most, 0.0) + error)} at "
-            "most"
-        )
+        allowed = f" {allow.by[0].upper()}{allow.by[1:]} allows {_ms(max(most, 0.0))} at most"
     if noise:
         off = (seen.delay - used) * speed
         about = (
@@ -345,7 +471,8 @@ def judge(
                 advice=f"poles times lockin_time_constant say {_ms(told)}, {used * speed * 1e9:.2g}"
                 f" nm of depth.{allowed}: the correction is too large. Read the lock-in's settings",
             )
-        if off + error * speed <= 2.0 * SMALL_DEPTH:
+        near = used * speed <= 2.0 * SMALL_DEPTH or allow.both
+        if near and abs(off) + 0.5 * error * speed <= 2.0 * SMALL_DEPTH:
             return Check(
                 **common,
                 verdict="fine",

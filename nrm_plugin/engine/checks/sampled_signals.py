@@ -100,6 +100,26 @@ class SampledSignals:
         inside: np.ndarray = np.arange(self.height.shape[1]) < ends[:, None]
         return inside
 
+    @property
+    def touch(self) -> FloatArray:
+        """Height at which the tip first is at the electrode, coming from far away, in m, (n,).
+
+        The force of a layer bends the lever before: this is not where the lines cross. A retract
+        gives where the tip leaves.
+        """
+        slope = np.abs(self.contacts["wall_slope"])[:, None]
+        z = self.height - self.contacts["contact"][:, None] + self.force / slope
+        m = z.shape[1]
+        smooth = z.copy()
+        smooth[:, 2 : m - 2] = sum(z[:, i : m - 4 + i] for i in range(5)) / 5.0
+        limit = np.maximum(0.4e-9, 1.5 * self.contacts["noise"])[:, None]
+        with np.errstate(invalid="ignore"):
+            inside = smooth < limit
+        inside[:, :2] = False
+        first = np.argmax(inside, axis=1)
+        found: FloatArray = self.height[np.arange(len(self)), first]
+        return np.where(inside.any(1), found, np.nan)
+
     def on_wall(self, low: float, high: float) -> np.ndarray:
         """Whether a sample lies on the wall, between two parts of the largest deflection, (n, m).
 
