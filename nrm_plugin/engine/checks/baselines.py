@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def sampling(evidence: Evidence) -> Check:
     asked = evidence.recipe.derivative.half_width
     used = max(asked, NEEDED * spacing)
     density = 1e-9 / spacing if spacing > 0.0 else math.nan
-    common = {
+    common: dict[str, Any] = {
         "name": "sampling",
         "told": asked,
         "found": used,
@@ -83,7 +84,7 @@ def baseline(evidence: Evidence) -> Check:
     lengths = ends * spacing
     length, stderr = pooled(lengths)
     short = (ends < _SAMPLES) | (lengths < _LENGTH)
-    common = {
+    common: dict[str, Any] = {
         "name": "baseline",
         "found": length,
         "stderr": stderr,
@@ -140,7 +141,7 @@ def fringe(evidence: Evidence) -> Check:
     length = float(np.median(lengths / np.maximum(measured.samples - 1, 1)))
     rough = _rough(measured)
     refused = getattr(measured.survey, "refused_wave", 0.0)
-    common = {"name": "fringe", "unit": "m"}
+    common: dict[str, Any] = {"name": "fringe", "unit": "m"}
     if not evidence.recipe.contact.interference:
         if rough > _STRUCTURE:
             return Check(
@@ -173,9 +174,7 @@ def fringe(evidence: Evidence) -> Check:
                 advice=f"{about}; baselines hold {held:.2g} periods of it, so that some contacts "
                 "may be off by more than a nm. Longer ramps, or another laser spot, help",
             )
-        return Check(
-            **common, found=period, verdict="fine", effect=effect(0.0, 0.0), advice=about
-        )
+        return Check(**common, found=period, verdict="fine", effect=effect(0.0, 0.0), advice=about)
     if refused:
         period = 2.0 * np.pi / refused
         return Check(
@@ -227,7 +226,7 @@ def lateral_baseline(evidence: Evidence) -> Check:
     Drift is common in time and changes its sign with the direction; the tail of a layer is common
     in height.
     """
-    common = {"name": "lateral_baseline", "unit": "N/m"}
+    common: dict[str, Any] = {"name": "lateral_baseline", "unit": "N/m"}
     if not evidence.plan.lateral:
         return Check(**common, verdict="unknown", advice="there is no lateral signal")
     signals = signals_of(evidence, evidence.direction)
@@ -242,7 +241,7 @@ def lateral_baseline(evidence: Evidence) -> Check:
     near = _modulus(evidence)
     tail, tail_stderr = _tail(evidence)
     part = abs(tail if math.isfinite(tail) else slope) * scale / near if near else math.nan
-    found = {"found": slope, "stderr": stderr}
+    found: dict[str, Any] = {"found": slope, "stderr": stderr}
     about = (
         f"far from the surface the lateral force changes by {_pn(slope)} (± {_pn(stderr)}) per nm"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -76,9 +77,7 @@ class DragShift:
         What is not known of it, in m.
     """
 
-    shift: Mapping[str, float] = field(
-        default_factory=lambda: {"approach": 0.0, "retract": 0.0}
-    )
+    shift: Mapping[str, float] = field(default_factory=lambda: {"approach": 0.0, "retract": 0.0})
     systematic: float = 0.0
 
 
@@ -124,16 +123,16 @@ def _baseline(signals: SampledSignals) -> _Line:
 
 def _speeds(approach: SampledSignals, retract: SampledSignals) -> tuple[float, float]:
     """Of both ramps; where they have no times, by their samples at one rate."""
-    found = [float(np.nanmedian(s.speed)) if np.isfinite(s.speed).any() else math.nan
-             for s in (approach, retract)]
+    found = [
+        float(np.nanmedian(s.speed)) if np.isfinite(s.speed).any() else math.nan
+        for s in (approach, retract)
+    ]
     if not np.isfinite(found).all():
         found = [float(np.median(s.spacing)) for s in (approach, retract)]
     return found[0], found[1]
 
 
-def _walls(
-    approach: SampledSignals, retract: SampledSignals, turn: FloatArray
-) -> dict[str, float | tuple[float, float]]:
+def _walls(approach: SampledSignals, retract: SampledSignals, turn: FloatArray) -> dict[str, Any]:
     """Lines on both walls over the same loads, from the approach's baseline."""
     line = _baseline(approach)
     made = []
@@ -189,7 +188,8 @@ def drag_shift(found: Directions) -> DragShift:
         on_wall, spread = float(left.mean()), float(np.ptp(left)) / 2.0
     else:  # friction and the scanner's error hide it
         on_wall, spread = 0.0, 0.5 * gap
-    moved = (gap - on_wall) / abs(np.mean(found.slopes) if np.isfinite(found.slopes).all() else 1.0)
+    steep = abs(sum(found.slopes)) / 2.0
+    moved = (gap - on_wall) / (steep if steep > 0.0 else 1.0)
     systematic = math.hypot(spread, found.gap_stderr)
     return DragShift(
         shift={
@@ -212,7 +212,7 @@ def drag(evidence: Evidence) -> Check:
         f"without drift, the baselines of approach and retract lie {_nm(found.gap)} "
         f"(± {_nm(found.gap_stderr)}) apart"
     )
-    common = {
+    common: dict[str, Any] = {
         "name": "drag",
         "told": told,
         "found": found.gap,
@@ -309,7 +309,7 @@ def friction(evidence: Evidence) -> Check:
             "Let ramps press further",
         )
     half, stderr = 0.5 * found.difference, 0.5 * found.difference_stderr
-    common = {
+    common: dict[str, Any] = {
         "name": "friction",
         "told": None,
         "found": 100.0 * half,

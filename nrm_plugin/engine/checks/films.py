@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -97,7 +98,7 @@ def curvature(signals: SampledSignals) -> Compliance | None:
 
 def _mean_compliance(low: float, high: float) -> float:
     """Mean of the load, as a part of the largest, to the power of -1/3."""
-    return 1.5 * (high ** (2.0 / 3.0) - low ** (2.0 / 3.0)) / (high - low)
+    return 1.5 * float(high ** (2.0 / 3.0) - low ** (2.0 / 3.0)) / (high - low)
 
 
 def against(slope: float, stderr: float, reference: float, error: float, by: str) -> Compliance:
@@ -118,8 +119,9 @@ def _reference(evidence: Evidence, signals: SampledSignals) -> Compliance | None
         own = _against_open_circuit(slopes, potential)
         if own is not None:
             return own
-    error, value = evidence.told("deflection_sensitivity_stderr"), evidence.told(
-        "deflection_sensitivity"
+    error, value = (
+        evidence.told("deflection_sensitivity_stderr"),
+        evidence.told("deflection_sensitivity"),
     )
     if not (error > 0.0 and value > 0.0):
         return None
@@ -177,15 +179,11 @@ def what_distances_are(evidence: Evidence) -> str:
 def film(evidence: Evidence) -> Check:
     """Whether what counts as electrode gives way like a film."""
     stated = what_distances_are(evidence)
-    unknown = {"name": "film", "unit": "Pa", "verdict": "unknown"}
+    unknown: dict[str, Any] = {"name": "film", "unit": "Pa", "verdict": "unknown"}
     signals = signals_of(evidence, evidence.direction)
     k_n, force = evidence.plan.spring_constant, largest_force(evidence)
     if signals is None or not math.isfinite(force) or not force > 0.0:
-        why = (
-            "spring_constant is not known"
-            if not math.isfinite(k_n)
-            else "no wall is long enough"
-        )
+        why = "spring_constant is not known" if not math.isfinite(k_n) else "no wall is long enough"
         return Check(**unknown, advice=f"{why}: a stiff film cannot be told; {stated}")
     told = evidence.told("tip_radius")
     radius = told if told > 0.0 else _RADIUS
@@ -201,9 +199,7 @@ def film(evidence: Evidence) -> Check:
     against_it = [one for one in signs if one.value + 2.0 * one.stderr < 0.4 * sought]
     if seen and not excluded:
         strongest = max(seen, key=lambda one: one.value / one.stderr)
-        denied = any(
-            one.value + 3.0 * one.stderr < 0.3 * strongest.value for one in signs
-        )
+        denied = any(one.value + 3.0 * one.stderr < 0.3 * strongest.value for one in signs)
         if not denied:
             return _yields(strongest, motion, k_n, force, radius, stated)
     if excluded:

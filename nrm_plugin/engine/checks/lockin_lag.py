@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from nrm_plugin.columns import FloatArray
+from nrm_plugin.columns import ComplexArray, FloatArray
 from nrm_plugin.engine.checks.check import Check, effect
 from nrm_plugin.engine.checks.evidence import OPPOSITE, Evidence, ProcessedCurves
 from nrm_plugin.engine.checks.sampled_signals import SampledSignals, lines, signals_of
@@ -88,7 +90,7 @@ def spectrum(table: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     mean = np.median(power, axis=0) / np.log(2.0) if n > 8 else power.mean(axis=0)
     edges = np.unique(np.round(np.geomspace(2, m // 2, 48)).astype(int))
     frequency, found, count = [], [], []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         frequency.append(np.exp(np.log(np.arange(low, high)).mean()) / m)
         found.append(mean[low:high].mean())
         # Neighbours share what the window leaks; a median knows less than a mean.
@@ -213,10 +215,7 @@ def step_depth(signals: SampledSignals) -> float:
     order = np.argsort(which, kind="stable")
     ends = np.searchsorted(which[order], np.arange(len(edges)))
     profile = np.array(
-        [
-            np.median(along[order[i:j]]) if j > i else np.nan
-            for i, j in zip(ends[:-1], ends[1:], strict=True)
-        ]
+        [np.median(along[order[i:j]]) if j > i else np.nan for i, j in pairwise(ends)]
     )
     # What the layer does before the contact is the lower level.
     before = profile[(middle > -4e-9) & (middle < -2e-9)]
@@ -236,11 +235,12 @@ def step_depth(signals: SampledSignals) -> float:
     return float(middle[i - 1] + part * (middle[i] - middle[i - 1]))
 
 
-def _offset(signals: SampledSignals) -> FloatArray:
+def _offset(signals: SampledSignals) -> ComplexArray:
     assert signals.lateral is not None
     inside = np.where(signals.baseline, signals.lateral, np.nan)
     with np.errstate(invalid="ignore"):
-        return np.nanmean(inside.real, axis=1) + 1j * np.nanmean(inside.imag, axis=1)
+        mean: ComplexArray = np.nanmean(inside.real, axis=1) + 1j * np.nanmean(inside.imag, axis=1)
+    return mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,7 +274,7 @@ def wall_bound(evidence: Evidence) -> Bound:
     """
     poles = evidence.plan.poles
     part = _HALF_STEP.get(int(poles) if poles > 0.0 else 1, 0.92)
-    found = {}
+    found: dict[str, Any] = {}
     for name in ("approach", "retract"):
         signals = signals_of(evidence, name)
         if signals is not None and len(signals):
@@ -313,7 +313,8 @@ def layer_bound(evidence: Evidence) -> Bound:
     if a is None or r is None or not total > 0.0:
         return Bound()
     approach, retract = made["approach"], made["retract"]
-    assert approach is not None and retract is not None
+    assert approach is not None
+    assert retract is not None
     shift, error = apart(approach.distance_bin, a, r)
     if not math.isfinite(shift):
         return Bound()
@@ -377,13 +378,15 @@ def apart(z: FloatArray, a: FloatArray, r: FloatArray) -> tuple[float, float]:
 
 def _speed_of(evidence: Evidence, signals: SampledSignals, name: str) -> float:
     speed = signals.speed
-    return float(np.nanmedian(speed)) if np.isfinite(speed).any() else evidence.told(f"{name}_speed")
+    return (
+        float(np.nanmedian(speed)) if np.isfinite(speed).any() else evidence.told(f"{name}_speed")
+    )
 
 
 def lockin_lag(evidence: Evidence) -> Check:
     """Delay of the lock-in, against poles times time constant."""
     plan = evidence.plan
-    unknown = {"name": "lockin_lag", "unit": "s", "verdict": "unknown"}
+    unknown: dict[str, Any] = {"name": "lockin_lag", "unit": "s", "verdict": "unknown"}
     if not plan.lateral:
         return Check(**unknown, advice="there is no lateral signal")
     signals = signals_of(evidence, evidence.direction)
@@ -413,14 +416,12 @@ def lockin_lag(evidence: Evidence) -> Check:
     return judge(evidence, told if plan.timed else math.nan, speed, seen, most)
 
 
-def judge(
-    evidence: Evidence, told: float, speed: float, seen: NoiseDelay, allow: Bound
-) -> Check:
+def judge(evidence: Evidence, told: float, speed: float, seen: NoiseDelay, allow: Bound) -> Check:
     """Verdict from what was told (s, nan if nothing), what the noise shows and what is allowed."""
     known, most, error = math.isfinite(told), allow.delay, allow.error
     used = told if known and evidence.recipe.lateral.lag else 0.0
     noise = math.isfinite(seen.delay)
-    common = {
+    common: dict[str, Any] = {
         "name": "lockin_lag",
         "told": told if known else None,
         "found": seen.delay if noise else None,
@@ -479,7 +480,11 @@ def judge(
                 effect=effect(0.0, 0.0),
                 advice=f"{each}.{allowed}, and that is corrected or small",
             )
-    largest = f" so that profiles may be {off * 1e9:.2g} nm too {_where(evidence, off)}" if math.isfinite(most) else ""
+    largest = (
+        f" so that profiles may be {off * 1e9:.2g} nm too {_where(evidence, off)}"
+        if math.isfinite(most)
+        else ""
+    )
     if known:
         return Check(
             **common,
@@ -499,7 +504,7 @@ def judge(
 
 
 def shifted(evidence: Evidence, depth: float) -> dict[str, float]:
-    """Change of the moduli in per cent near the electrode if the signal comes late by a depth (m)."""
+    """Change of the moduli near the electrode, in per cent, if the signal is late by a depth."""
     made = evidence.profiles_of(evidence.direction)
     if made is None or "storage_modulus" not in made.values:
         return effect()
@@ -514,7 +519,7 @@ def shifted(evidence: Evidence, depth: float) -> dict[str, float]:
         inside = there & (z >= _DEPTHS[0]) & (z <= _DEPTHS[1])
         if inside.sum() < 3 or not there.any():
             return effect()
-        # What an approach has at z belongs at z + depth; nearer than the first estimate nothing is known.
+        # An approach's value at z belongs at z + depth; next to the electrode nothing is known.
         moved = np.interp(z[inside] - outward, z[there], mean[there])
         now = mean[inside].mean()
         changes.append(float(np.clip(100.0 * (moved.mean() / now - 1.0), -999.0, 999.0)))

@@ -91,7 +91,8 @@ class SampledSignals:
     def force(self) -> FloatArray:
         """Deflection without its baseline, in m, (n, m)."""
         tilt = self.contacts["baseline_slope"][:, None] * self.height
-        return self.deflection - self.contacts["baseline_at"][:, None] - tilt
+        force: FloatArray = self.deflection - self.contacts["baseline_at"][:, None] - tilt
+        return force
 
     @property
     def baseline(self) -> np.ndarray:

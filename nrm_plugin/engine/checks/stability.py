@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nrm_plugin.columns import FloatArray
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.engine.checks.check import Check, effect
 from nrm_plugin.engine.checks.evidence import Evidence
 from nrm_plugin.engine.checks.sampled_signals import SampledSignals, pooled, signals_of
@@ -138,10 +138,10 @@ def quantities(evidence: Evidence) -> dict[str, FloatArray]:
     return found
 
 
-def _ordered(evidence: Evidence, numbers: FloatArray, values: FloatArray) -> FloatArray:
+def _ordered(evidence: Evidence, numbers: IntArray, values: FloatArray) -> FloatArray:
     """Values in the order in which the curves were taken."""
     table = evidence.curves.curve_table
-    begun = np.asarray(table["start_time"])[numbers] if "start_time" in table else numbers
+    begun: AnyArray = np.asarray(table["start_time"])[numbers] if "start_time" in table else numbers
     if begun.dtype.kind == "f" and not np.isfinite(begun).all():
         begun = numbers
     return values[np.argsort(begun, kind="stable")]
