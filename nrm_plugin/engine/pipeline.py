@@ -75,9 +75,8 @@ class _Direction:
     name: str
     ranges: AnyArray
     survey: Survey
-    #: By how much drag of the liquid moves the contact heights (m), and what is unknown of that.
-    drag: float = 0.0
-    drag_systematic: float = 0.0
+    #: How far drag of the liquid moves the contact heights (m), and what is unknown of that.
+    drag: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +147,7 @@ class _Work:
         contacts = done.contacts
         wall = checks.on_the_wall(done.lateral, self.plan.lateral_stiffness)
         slope, at = contacts["baseline_slope"], contacts["baseline_at"]
-        drag, unsure = direction.drag, direction.drag_systematic
+        drag, unsure = direction.drag
         # The lines cross at the contact, and distances are the same with and without drag.
         with np.errstate(invalid="ignore"):
             undragged = drag * np.nan_to_num(contacts["wall_slope"], nan=-1.0) if drag else 0.0
@@ -465,9 +464,7 @@ def _without_drag(directions: list[_Direction], evidence: Evidence) -> list[_Dir
     if found is None:
         return directions
     moved = checks.drag_shift(found)
-    return [
-        replace(d, drag=moved.shift[d.name], drag_systematic=moved.systematic) for d in directions
-    ]
+    return [replace(d, drag=(moved.shift[d.name], moved.systematic)) for d in directions]
 
 
 def evidence(curves: CurveSet, recipe: Recipe) -> Evidence:

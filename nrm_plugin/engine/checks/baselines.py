@@ -14,13 +14,11 @@ from nrm_plugin.engine.checks.sampled_signals import (
     SampledSignals,
     both_directions,
     lines,
+    median,
     pooled,
     signals_of,
 )
 from nrm_plugin.variables import BIT
-
-#: Samples that a window of the derivative needs on each side of its middle.
-NEEDED = 2.6
 
 #: A baseline is long enough from so many samples and so much height (m) on.
 _SAMPLES, _LENGTH = 24, 20e-9
@@ -38,9 +36,9 @@ _MATTERS = 0.05
 def sampling(evidence: Evidence) -> Check:
     """Samples per nm against the window of the derivative, and the resolution that results."""
     measured = evidence.processed
-    spacing = float(np.median(measured.travel / np.maximum(measured.samples - 1, 1)))
+    spacing = measured.survey.spacing
     asked = evidence.recipe.derivative.half_width
-    used = max(asked, NEEDED * spacing)
+    used, nearest = measured.survey.half_width(asked), measured.survey.nearest(asked)
     density = 1e-9 / spacing if spacing > 0.0 else math.nan
     common: dict[str, Any] = {
         "name": "sampling",
@@ -59,7 +57,7 @@ def sampling(evidence: Evidence) -> Check:
     )
     if used <= asked * (1.0 + 1e-9):
         return Check(**common, verdict="fine", effect=effect(0.0, 0.0), advice=about)
-    if used <= 3.0 * asked:
+    if not nearest:
         return Check(
             **common,
             verdict="doubtful",
@@ -70,7 +68,7 @@ def sampling(evidence: Evidence) -> Check:
     return Check(
         **common,
         verdict="doubtful",
-        advice=f"{about}: too sparse for what lies within {used * 1e9:.2g} nm of the electrode, "
+        advice=f"{about}: too sparse for what lies within {nearest * 1e9:.2g} nm of the electrode, "
         "where nothing is given. Record more samples, or shorter ramps",
     )
 
@@ -129,7 +127,7 @@ def _bend(signals: SampledSignals) -> tuple[float, float, float]:
     middle, level, slope = lines(signals.height, signals.deflection, outer)
     at, last, _ = lines(signals.height, signals.deflection, inner)
     off, stderr = pooled(last - level - slope * (at - middle))
-    return off, stderr, float(np.nanmedian(signals.contacts["noise"]))
+    return off, stderr, median(signals.contacts["noise"])
 
 
 def fringe(evidence: Evidence) -> Check:
@@ -304,8 +302,7 @@ def _tail(evidence: Evidence) -> tuple[float, float]:
 def _per_gradient(evidence: Evidence) -> float:
     """Modulus in Pa per N/m of the lateral force's gradient (Eq. 4)."""
     shape: FloatArray = evidence.shape.values
-    factor = float(np.nanmedian(shape)) if np.isfinite(shape).any() else math.nan
-    return 1.0 / (4.0 * factor * evidence.plan.amplitude)
+    return 1.0 / (4.0 * median(shape) * evidence.plan.amplitude)
 
 
 def _modulus(evidence: Evidence) -> float:

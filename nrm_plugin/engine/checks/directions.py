@@ -16,7 +16,13 @@ import numpy as np
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.engine.checks.check import Check, effect
 from nrm_plugin.engine.checks.evidence import OPPOSITE, Evidence
-from nrm_plugin.engine.checks.sampled_signals import SampledSignals, both_directions, lines, pooled
+from nrm_plugin.engine.checks.sampled_signals import (
+    SampledSignals,
+    both_directions,
+    lines,
+    median,
+    pooled,
+)
 
 #: A drag that moves the contact by less (m) is no matter.
 SMALL_SHIFT = 0.3e-9
@@ -84,16 +90,16 @@ class DragShift:
 def compare(approach: SampledSignals, retract: SampledSignals) -> Directions:
     """Compare the directions of the same curves."""
     turn = 0.5 * (approach.turn + retract.turn)
-    noise = float(np.nanmedian(approach.contacts["noise"])) if len(approach) else math.nan
+    noise = median(approach.contacts["noise"])
     a, r = (_baseline(s) for s in (approach, retract))
     # Both lines in the middle between them, and how their distance grows from there to the turn:
     # by drift, which has no time to act at the turn itself.
     away = 0.5 * (a.middle + r.middle)
     gaps = a.at(away) - r.at(away)
-    least = noise * math.sqrt(2.0 / max(float(np.nanmedian(a.count)), 1.0))
+    least = noise * math.sqrt(2.0 / max(median(a.count), 1.0))
     gap, gap_stderr = pooled(gaps, least)
     tilt, tilt_stderr = pooled(a.slope - r.slope)
-    distance = float(np.nanmedian(away - turn))
+    distance = median(away - turn)
     v_a, v_r = _speeds(approach, retract)
     steep = _walls(approach, retract, turn)
     return Directions(
@@ -123,12 +129,9 @@ def _baseline(signals: SampledSignals) -> _Line:
 
 def _speeds(approach: SampledSignals, retract: SampledSignals) -> tuple[float, float]:
     """Of both ramps; where they have no times, by their samples at one rate."""
-    found = [
-        float(np.nanmedian(s.speed)) if np.isfinite(s.speed).any() else math.nan
-        for s in (approach, retract)
-    ]
+    found = [median(s.speed) for s in (approach, retract)]
     if not np.isfinite(found).all():
-        found = [float(np.median(s.spacing)) for s in (approach, retract)]
+        found = [median(s.spacing) for s in (approach, retract)]
     return found[0], found[1]
 
 
@@ -284,10 +287,8 @@ def _unseen(evidence: Evidence) -> str:
 
 def _speed(evidence: Evidence) -> float:
     """Of the direction that is processed, in m/s; nan if it is not known."""
-    speed = evidence.processed.speed
-    if np.isfinite(speed).any():
-        return float(np.nanmedian(speed))
-    return evidence.told(f"{evidence.direction}_speed")
+    speed = median(evidence.processed.speed)
+    return speed if speed > 0.0 else evidence.told(f"{evidence.direction}_speed")
 
 
 def friction(evidence: Evidence) -> Check:
@@ -322,7 +323,7 @@ def friction(evidence: Evidence) -> Check:
     )
     if abs(half) > _ALIKE + 3.0 * stderr:
         why = _explained(found)
-        if getattr(evidence.recipe.contact, "distance", "wall") == "wall":
+        if evidence.recipe.contact.distance == "wall":
             what = (
                 "Each direction counts distances by its own slope, so that moduli hardly change; "
                 f"normal forces are off by {100.0 * abs(half):.1f} %"

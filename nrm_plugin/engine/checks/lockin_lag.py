@@ -17,7 +17,13 @@ import numpy as np
 from nrm_plugin.columns import ComplexArray, FloatArray
 from nrm_plugin.engine.checks.check import Check, effect
 from nrm_plugin.engine.checks.evidence import OPPOSITE, Evidence, ProcessedCurves
-from nrm_plugin.engine.checks.sampled_signals import SampledSignals, lines, signals_of
+from nrm_plugin.engine.checks.sampled_signals import (
+    SampledSignals,
+    lines,
+    mean_over_curves,
+    median,
+    signals_of,
+)
 from nrm_plugin.engine.checks.stability import adhesion
 
 #: A lag of less depth is no matter (m).
@@ -201,7 +207,7 @@ def step_depth(signals: SampledSignals) -> float:
     on = np.where(wall, signals.lateral - offset[:, None], np.nan)[wall]
     if not len(on):
         return math.nan
-    level = complex(np.nanmedian(on.real), np.nanmedian(on.imag))
+    level = complex(median(on.real), median(on.imag))
     if not abs(level) > 0.0:
         return math.nan
     way = signals.touch[:, None] - signals.height  # into the wall
@@ -221,7 +227,7 @@ def step_depth(signals: SampledSignals) -> float:
     before = profile[(middle > -4e-9) & (middle < -2e-9)]
     if signals.direction == "retract":
         before = profile[middle < -6e-9]
-    low = np.nanmax(before) if np.isfinite(before).any() else 0.0
+    low = float(np.nanmax(before)) if np.isfinite(before).any() else 0.0
     if not low < 0.6:
         return math.nan
     half = 0.5 * (low + 1.0)
@@ -237,9 +243,9 @@ def step_depth(signals: SampledSignals) -> float:
 
 def _offset(signals: SampledSignals) -> ComplexArray:
     assert signals.lateral is not None
-    inside = np.where(signals.baseline, signals.lateral, np.nan)
-    with np.errstate(invalid="ignore"):
-        mean: ComplexArray = np.nanmean(inside.real, axis=1) + 1j * np.nanmean(inside.imag, axis=1)
+    inside = signals.baseline & np.isfinite(signals.lateral)
+    total = np.where(inside, signals.lateral, 0.0).sum(1)
+    mean: ComplexArray = total / np.maximum(inside.sum(1), 1)
     return mean
 
 
@@ -332,11 +338,7 @@ def _mean_force(made: ProcessedCurves | None) -> FloatArray | None:
     if made is None or "binned_force_in_phase" not in made.values:
         return None
     x, y = (made.values[f"binned_force_{part}"] for part in ("in_phase", "quadrature"))
-    enough = np.isfinite(x).sum(0) > 0.5 * len(x)
-    mean = np.full(x.shape[1], np.nan, complex)
-    if not enough.any():
-        return None
-    mean[enough] = np.nanmean(x[:, enough], axis=0) + 1j * np.nanmean(y[:, enough], axis=0)
+    mean = mean_over_curves(x, 0.5) + 1j * mean_over_curves(y, 0.5)
     size: FloatArray = np.abs(mean)
     return size
 
@@ -377,10 +379,8 @@ def apart(z: FloatArray, a: FloatArray, r: FloatArray) -> tuple[float, float]:
 
 
 def _speed_of(evidence: Evidence, signals: SampledSignals, name: str) -> float:
-    speed = signals.speed
-    return (
-        float(np.nanmedian(speed)) if np.isfinite(speed).any() else evidence.told(f"{name}_speed")
-    )
+    speed = median(signals.speed)
+    return speed if speed > 0.0 else evidence.told(f"{name}_speed")
 
 
 def lockin_lag(evidence: Evidence) -> Check:
@@ -403,8 +403,7 @@ def lockin_lag(evidence: Evidence) -> Check:
             "is not known. Give approach_speed and retract_speed, or a file with times",
         )
     poles = (int(plan.poles),) if plan.poles > 0.0 else (1, 2, 4)
-    timed = plan.timed and np.isfinite(signals.interval).any()
-    interval = float(np.nanmedian(signals.interval)) if timed else math.nan
+    interval = median(signals.interval)
     seen = _UNSEEN
     if math.isfinite(interval):
         seen = noise_delay(baseline_noise(signals), interval, poles)
@@ -512,9 +511,7 @@ def shifted(evidence: Evidence, depth: float) -> dict[str, float]:
     outward = depth if evidence.direction == "approach" else -depth
     for name in ("storage_modulus", "loss_modulus"):
         values = made.values[name]
-        enough = np.isfinite(values).sum(0) > 0.3 * len(values)
-        mean = np.full(len(z), np.nan)
-        mean[enough] = np.nanmedian(values[:, enough], axis=0)
+        mean = mean_over_curves(values, 0.3)
         there = np.isfinite(mean)
         inside = there & (z >= _DEPTHS[0]) & (z <= _DEPTHS[1])
         if inside.sum() < 3 or not there.any():

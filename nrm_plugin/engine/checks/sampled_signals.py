@@ -222,6 +222,20 @@ def lines(
     return middle, level, slope
 
 
+def median(values: FloatArray) -> float:
+    """Median of what is finite; nan without any."""
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if values.size else np.nan
+
+
+def mean_over_curves(table: FloatArray, least: float) -> FloatArray:
+    """Mean of each column of a table, nan where less than a part of the rows have a value."""
+    there = np.isfinite(table)
+    count = there.sum(0)
+    total = np.where(there, table, 0.0).sum(0, dtype=np.float64)
+    return np.where(count > least * len(table), total / np.maximum(count, 1), np.nan)
+
+
 def pooled(values: FloatArray, least: float = 0.0) -> tuple[float, float]:
     """Median over curves and its standard error, nan without any.
 
