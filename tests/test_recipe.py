@@ -86,6 +86,7 @@ def test_defaults_are_those_that_are_promised() -> None:
             "slope": "pooled",
             "distance": "wall",
             "force": "told",
+            "drag": "corrected",
             "interference": True,
             "spikes": True,
         },
