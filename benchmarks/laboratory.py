@@ -2,7 +2,8 @@
 
 A laboratory of a known truth (``tests/nrm_laboratory.py``) makes curves, the package sees what a
 user would give it, and tables say how near it comes and what it says. Parts: moduli, contact,
-sparse, fringes, mistakes, alarms, rates, drag, lag, films, composite, shape. ``--seeds 10`` is the
+sparse, fringes, mistakes, alarms, rates, drag, lag, films, stability,
+composite, shape. ``--seeds 10`` is the
 number of data sets of each case (alarms and rates: times 10), ``--first 1`` the first seed.
 """
 
@@ -217,6 +218,18 @@ def lag(seeds: range) -> None:
         row(name, _counted(verdicts), m.storage, advice[:160])
 
 
+def stability(seeds: range) -> None:
+    """What changes from curve to curve."""
+    head(
+        f"A run of 100 curves, {len(seeds)} sets", "what changes", "stability says", "other alarms"
+    )
+    for name, changes in campaigns.CHANGES.items():
+        found = [campaigns.moduli_and_said({**changes, "seed": s})[1] for s in seeds]
+        verdicts = Counter(f.verdict("stability") for f in found)
+        others = Counter(n for f in found for n in f.alarms if n != "stability")
+        row(name, _counted(verdicts), _counted(others))
+
+
 def films(seeds: range) -> None:
     """Films that are not pierced."""
     head(
@@ -261,7 +274,7 @@ def shape(seeds: range) -> None:
 
 
 _ABOUT_MODULI = (moduli, contact, sparse, fringes, composite, shape)
-_ABOUT_CHECKS = (mistakes, alarms, rates, drag, lag, films)
+_ABOUT_CHECKS = (mistakes, alarms, rates, drag, lag, films, stability)
 PARTS: dict[str, Callable[[range], None]] = {
     part.__name__: part for part in (*_ABOUT_MODULI, *_ABOUT_CHECKS)
 }

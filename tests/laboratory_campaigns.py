@@ -638,6 +638,16 @@ LAGS: dict[str, dict[str, Any]] = {
 }
 
 
+#: What changes during a run of 100 curves.
+CHANGES: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "laser drifts, sensitivity +5 %": {"sensitivity": tuple(np.linspace(40.0, 42.0, 100))},
+    "laser steps, sensitivity +3 %": {"sensitivity": tuple(np.repeat([40.0, 41.2], 50))},
+    "tip blunts, contact x 2": {"contact_stiffness": tuple(np.geomspace(60.0, 120.0, 100))},
+    "tip breaks, contact x 3": {"contact_stiffness": tuple(np.repeat([60.0, 180.0], 50))},
+    "layer grows (no fault)": {"push_range": tuple(np.linspace(10.0, 40.0, 100))},
+}
+
 #: Films: thickness (nm), modulus (GPa), lever (N/m).
 FILMS = (
     *((0.0, 1.0, 0.3), (0.0, 1.0, 3.0)),
