@@ -158,12 +158,13 @@ void nrm_savitzky_golay(const nrm_curve *curve, const nrm_layer *layer, double *
         nrm_weight_variances(weights, to - from, curve->correlation, curve->n_lags,
                              layer->smoothed, &correlated, &smoothed);
         smoothed *= layer->noise * layer->noise;
+        const nrm_variances var = nrm_behind_lever(curve, layer, level.in_phase, level.quadrature);
         found[NRM_IN_PHASE * m + g] = level.in_phase;
         found[NRM_QUADRATURE * m + g] = level.quadrature;
         found[NRM_GRADIENT_X * m + g] = -slope_x;
         found[NRM_GRADIENT_Y * m + g] = -slope_y;
-        found[NRM_STDERR_X * m + g] = sqrt(layer->var_x * correlated + slope_x * slope_x * smoothed);
-        found[NRM_STDERR_Y * m + g] = sqrt(layer->var_y * correlated + slope_y * slope_y * smoothed);
+        found[NRM_STDERR_X * m + g] = sqrt(var.x * correlated + slope_x * slope_x * smoothed);
+        found[NRM_STDERR_Y * m + g] = sqrt(var.y * correlated + slope_y * slope_y * smoothed);
     }
 }
 

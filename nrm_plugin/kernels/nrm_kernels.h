@@ -436,6 +436,13 @@ nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *wo
 void nrm_weight_variances(const double *weights, int64_t n, const double *correlation,
                           int64_t n_lags, int64_t n_smoothed, double *correlated,
                           double *smoothed);
+/* Variances of a lateral force's two parts. */
+typedef struct {
+    double x, y;
+} nrm_variances;
+
+nrm_variances nrm_behind_lever(const nrm_curve *curve, const nrm_layer *layer, double in_phase,
+                               double quadrature);
 void nrm_savitzky_golay(const nrm_curve *curve, const nrm_layer *layer, double *room,
                         double *found, double *valid);
 void nrm_total_variation(const nrm_curve *curve, nrm_layer *layer, double *work, double *found);

@@ -88,9 +88,20 @@ static int64_t wall_begin(const nrm_curve *curve) {
     return nrm_count(contact->wall_begin, curve->n);
 }
 
-/* This near to its end (m), a tip that goes on by less than this part of its base's way stands on an
- * electrode that gives way. */
-static const double NEAR = 1e-9, STANDS = 0.25;
+/* How far the wall's own slope, where it is not that of the data set, puts its distances off (m): the
+ * line with the data set's slope goes through its middle, and is off at its beginning. */
+static double of_another_slope(const nrm_curve *curve, const double *raw) {
+    const nrm_contact *contact = curve->contact;
+    const double slope = deflection_per_distance(curve);
+    const double off = fabs(fabs(contact->wall_slope) - slope);
+    const int64_t middle = wall_begin(curve) + nrm_count(contact->wall_samples, curve->n) / 2;
+    if (!(off > 2.0 * contact->wall_slope_stderr) || !isfinite(off) || middle >= curve->n) return 0.0;
+    return off * fabs(raw[middle]) / slope;
+}
+
+/* A tip that goes on by less than STANDS of its base's way stands on an electrode that gives way, no
+ * farther than NEAR (m) from where it is found for sure. */
+static const double NEAR = 2.5e-9, STANDS = 0.25;
 
 /* Distance of every sample from the electrode, and how far the lever is bent there (m, as told), up
  * to the hard contact: its jump would leak into the slope. Returns how many samples that leaves.
@@ -162,10 +173,17 @@ static int64_t distances(const nrm_curve *curve, double reach, double *NRM_RESTR
     if (n < 1) return 0;
     const int64_t end = corner < n ? corner : n - 1;
     const double most = over * smoothed(curve, raw, end, half, limit), z_end = height[end] - zero + most;
-    const double least = cut + curve->settings->doubt * fabs(most);
-    int64_t hard = 0, last = 0;
-    for (; hard < corner; hard++)
-        if (z[hard] - z_end < STANDS * (height[hard] - height[end]) && z[hard] < z_end + NEAR) break;
+    const double own = of_another_slope(curve, raw);
+    const double least = cut + curve->settings->doubt * fabs(most), highest = z_end + NEAR + own;
+    const double above = 2.0 * unsure > 0.5e-9 ? 2.0 * unsure : 0.5e-9;
+    /* Back from there as long as the tip stands: local, since after a long wall any layer is steep. */
+    int64_t hard = corner, last = 0, at_hard = end;
+    double z_hard = z_end;
+    for (int64_t i = end - 1; i >= 0 && z[i] < highest && z[i] < z_hard + above; i--)
+        if (z[i] - z_hard < STANDS * (height[i] - height[at_hard])) {
+            hard = at_hard = i;
+            z_hard = z[i];
+        }
     while (last < hard && !(z[last] < least)) last++;
     if (hard == wall_begin(curve)) return last;
     const int64_t apart = hard > half ? hard - half : 0; /* no mean holds a sample of the wall */
@@ -373,6 +391,22 @@ void nrm_weight_variances(const double *weights, int64_t n, const double *correl
     *smoothed = sum / (width * width);
 }
 
+/* Variances of the noise far away where the lateral force (corrected for the lever) is F.
+ *
+ * The correction F A / (A - F / k) of what is measured has the derivative (1 + K / k)^2, complex, with
+ * the layer's stiffness K = F / A: it makes the noise as much larger as the signal. */
+nrm_variances nrm_behind_lever(const nrm_curve *curve, const nrm_layer *layer, double in_phase,
+                               double quadrature) {
+    const double force = curve->settings->amplitude * curve->settings->lateral_stiffness;
+    if (!(force > 0.0)) return (nrm_variances){layer->var_x, layer->var_y};
+    const double re = 1.0 + in_phase / force, im = quadrature / force;
+    const double gain_re = re * re - im * im, gain_im = 2.0 * re * im;
+    return (nrm_variances){
+        gain_re * gain_re * layer->var_x + gain_im * gain_im * layer->var_y,
+        gain_re * gain_re * layer->var_y + gain_im * gain_im * layer->var_x,
+    };
+}
+
 /* ------------------------------------------------------------------ the local line */
 
 /* Sums over a window of kernel weights q times powers of the distance, alone (s0, s1, s2) and with
@@ -463,13 +497,15 @@ static void local_lines(const nrm_curve *curve, const nrm_layer *layer, double *
                              &correlated, &smoothed);
         correlated *= over * over;
         smoothed *= over * over * noise * noise;
-        found[NRM_IN_PHASE * m + g] = (s2 * sum.level[1] - s1 * sum.slope[1]) * over;
-        found[NRM_QUADRATURE * m + g] =
-            (s2 * sum.level[2] - s1 * sum.slope[2]) * over;
+        const double level_x = (s2 * sum.level[1] - s1 * sum.slope[1]) * over;
+        const double level_y = (s2 * sum.level[2] - s1 * sum.slope[2]) * over;
+        const nrm_variances var = nrm_behind_lever(curve, layer, level_x, level_y);
+        found[NRM_IN_PHASE * m + g] = level_x;
+        found[NRM_QUADRATURE * m + g] = level_y;
         found[NRM_GRADIENT_X * m + g] = -slope_x;
         found[NRM_GRADIENT_Y * m + g] = -slope_y;
-        found[NRM_STDERR_X * m + g] = sqrt(layer->var_x * correlated + slope_x * slope_x * smoothed);
-        found[NRM_STDERR_Y * m + g] = sqrt(layer->var_y * correlated + slope_y * slope_y * smoothed);
+        found[NRM_STDERR_X * m + g] = sqrt(var.x * correlated + slope_x * slope_x * smoothed);
+        found[NRM_STDERR_Y * m + g] = sqrt(var.y * correlated + slope_y * slope_y * smoothed);
     }
 }
 
