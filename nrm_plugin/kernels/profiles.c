@@ -88,29 +88,62 @@ static int64_t wall_begin(const nrm_curve *curve) {
     return nrm_count(contact->wall_begin, curve->n);
 }
 
-/* How far the wall's own slope, where it is not that of the data set, puts its distances off (m): the
- * line with the data set's slope goes through its middle, and is off at its beginning. */
+/* How far the wall's own slope, where it is not that of the data set, puts its distances off (m):
+ * the line with the data set's slope goes through its middle, and is off at its beginning. */
 static double of_another_slope(const nrm_curve *curve, const double *raw) {
     const nrm_contact *contact = curve->contact;
-    const double slope = deflection_per_distance(curve);
+    const double slope = deflection_per_distance(curve), unsure = 2.0 * contact->wall_slope_stderr;
     const double off = fabs(fabs(contact->wall_slope) - slope);
     const int64_t middle = wall_begin(curve) + nrm_count(contact->wall_samples, curve->n) / 2;
-    if (!(off > 2.0 * contact->wall_slope_stderr) || !isfinite(off) || middle >= curve->n) return 0.0;
+    if (!(off > unsure) || !isfinite(off) || middle >= curve->n) return 0.0;
     return off * fabs(raw[middle]) / slope;
 }
 
-/* A tip that goes on by less than STANDS of its base's way stands on an electrode that gives way, no
- * farther than NEAR (m) from where it is found for sure. */
+/* Least distance that noise lets be told from the electrode (m). */
+static double least_distance(const nrm_curve *curve, int64_t half) {
+    const double unsure = 4.0 * curve->contact->noise / deflection_per_distance(curve)
+                          / sqrt((double)(2 * half + 1));
+    return unsure > 0.3e-9 ? unsure : 0.3e-9;
+}
+
+/* A tip that goes on by less than STANDS of its base's way stands on an electrode that gives way,
+ * no farther than NEAR (m) from where it is found for sure. */
 static const double NEAR = 2.5e-9, STANDS = 0.25;
+
+/* Number of samples before the hard contact, which is found for sure at a corner: the first sample
+ * of the fitted wall, or the first that is nearer than noise lets be told.
+ *
+ * Samples end there; where the tip stands before; and where the distance is within what the doubt
+ * about the deflection's unit leaves unsure, doubt times the deflection at the corner. */
+static int64_t layer_end(const nrm_curve *curve, const double *raw, const double *z,
+                         int64_t corner, int64_t half) {
+    const double *height = curve->height, over = 1.0 / deflection_per_distance(curve);
+    const double cut = least_distance(curve, half), limit = 6.0 * curve->contact->noise;
+    const int64_t end = corner < curve->n ? corner : curve->n - 1;
+    const double bent = over * smoothed(curve, raw, end, half, limit);
+    const double least = cut + curve->settings->doubt * fabs(bent);
+    const double above = 1.5 * cut > 0.5e-9 ? 1.5 * cut : 0.5e-9;
+    double z_hard = height[end] - curve->contact->height + bent;
+    const double highest = z_hard + NEAR + of_another_slope(curve, raw);
+    /* Back from there step by step: after a long wall even a steep layer is little of the way. */
+    int64_t hard = corner, at_hard = end;
+    for (int64_t i = end - 1; i >= 0 && z[i] < highest && z[i] < z_hard + above; i--)
+        if (z[i] - z_hard < STANDS * (height[i] - height[at_hard])) {
+            hard = at_hard = i;
+            z_hard = z[i];
+        }
+    int64_t last = 0;
+    while (last < hard && !(z[last] < least)) last++;
+    if (hard == wall_begin(curve)) return last;
+    const int64_t apart = hard > half ? hard - half : 0; /* no mean holds a sample of the wall */
+    return last < apart ? last : apart;
+}
 
 /* Distance of every sample from the electrode, and how far the lever is bent there (m, as told), up
  * to the hard contact: its jump would leak into the slope. Returns how many samples that leaves.
  * Beyond reach + 10 nm the mean with neighbours is not needed, and distances stay rough.
  *
- * z = (h - h_c) + (d - baseline) / |s|, with d from a running mean and s the wall's slope. Samples
- * end where the fitted wall begins, where the tip stands already, or before z falls below what
- * noise and the doubt about the deflection's unit leave unsure: doubt times the deflection where the
- * hard contact begins. */
+ * z = (h - h_c) + (d - baseline) / |s|, with d from a running mean and s the wall's slope. */
 static int64_t distances(const nrm_curve *curve, double reach, double *NRM_RESTRICT raw,
                          double *NRM_RESTRICT bent, double *NRM_RESTRICT z) {
     enum { TOGETHER = 64, HALF = NRM_SMOOTHED / 2 };
@@ -120,9 +153,7 @@ static int64_t distances(const nrm_curve *curve, double reach, double *NRM_RESTR
     const double per_distance = deflection_per_distance(curve), over = 1.0 / per_distance;
     const double zero = contact->height, limit = 6.0 * contact->noise;
     const int64_t half = curve->n > 0 ? neighbours(curve) : 0;
-    const double unsure = 4.0 * contact->noise * over / sqrt((double)(2 * half + 1));
-    const double enough = reach + 10e-9;
-    const double cut = unsure > 0.3e-9 ? unsure : 0.3e-9;
+    const double cut = least_distance(curve, half), enough = reach + 10e-9;
     const int64_t n = curve->n;
     for (int64_t i = 0; i < n; i++) {
         raw[i] = clean[i] - slope * height[i] - at;
@@ -170,24 +201,7 @@ static int64_t distances(const nrm_curve *curve, double reach, double *NRM_RESTR
             }
         }
     }
-    if (n < 1) return 0;
-    const int64_t end = corner < n ? corner : n - 1;
-    const double most = over * smoothed(curve, raw, end, half, limit), z_end = height[end] - zero + most;
-    const double own = of_another_slope(curve, raw);
-    const double least = cut + curve->settings->doubt * fabs(most), highest = z_end + NEAR + own;
-    const double above = 2.0 * unsure > 0.5e-9 ? 2.0 * unsure : 0.5e-9;
-    /* Back from there as long as the tip stands: local, since after a long wall any layer is steep. */
-    int64_t hard = corner, last = 0, at_hard = end;
-    double z_hard = z_end;
-    for (int64_t i = end - 1; i >= 0 && z[i] < highest && z[i] < z_hard + above; i--)
-        if (z[i] - z_hard < STANDS * (height[i] - height[at_hard])) {
-            hard = at_hard = i;
-            z_hard = z[i];
-        }
-    while (last < hard && !(z[last] < least)) last++;
-    if (hard == wall_begin(curve)) return last;
-    const int64_t apart = hard > half ? hard - half : 0; /* no mean holds a sample of the wall */
-    return last < apart ? last : apart;
+    return n > 0 ? layer_end(curve, raw, z, corner, half) : 0;
 }
 
 /* A sample's distance and number, for sorting. */
@@ -393,8 +407,8 @@ void nrm_weight_variances(const double *weights, int64_t n, const double *correl
 
 /* Variances of the noise far away where the lateral force (corrected for the lever) is F.
  *
- * The correction F A / (A - F / k) of what is measured has the derivative (1 + K / k)^2, complex, with
- * the layer's stiffness K = F / A: it makes the noise as much larger as the signal. */
+ * The correction F A / (A - F / k) of what is measured has the derivative (1 + K / k)^2, complex,
+ * with the layer's stiffness K = F / A. */
 nrm_variances nrm_behind_lever(const nrm_curve *curve, const nrm_layer *layer, double in_phase,
                                double quadrature) {
     const double force = curve->settings->amplitude * curve->settings->lateral_stiffness;
