@@ -147,7 +147,7 @@ class Key:
 _POSITIVE = 1e-30
 
 METADATA: dict[str, Key] = {
-    "dither_amplitude": Key("m", "lateral motion of the sample, peak", 1e-13, 1e-5),
+    "dither_amplitude": Key("m", "lateral motion of the sample, peak", 1e-13, 1e-7),
     "dither_frequency": Key("Hz", "frequency of the lateral motion", 1e-3, 1e7),
     "lockin_convention": Key("", "what the lock-in's numbers are", words=("rms", "peak")),
     "lockin_sensitivity": Key("V", "full-scale sensitivity of the lock-in", 1e-10, 1e2),
@@ -157,7 +157,9 @@ METADATA: dict[str, Key] = {
     "lockin_offset_y": Key("", "offset of the Y output as a fraction of full scale", -10, 10),
     "lockin_time_constant": Key("s", "time constant of the lock-in", 1e-9, 1e5),
     "lockin_poles": Key("", "number of poles of the lock-in's filter", 1, 8),
-    "lockin_phase": Key("rad", "phase of the instrument", -100.0, 100.0),
+    "lockin_phase": Key(
+        "rad", "phase of the instrument; degrees are written 25 deg", -2 * math.pi, 2 * math.pi
+    ),
     "spring_constant": Key("N/m", "spring constant of the cantilever", 1e-6, 1e5),
     "deflection_sensitivity": Key(
         "m/V", "deflection per volt of the detector", 1e-12, 1e-3, signed=True

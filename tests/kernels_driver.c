@@ -40,8 +40,8 @@ int main(void) {
     if (!contacts || !checks || !clean || !valid || !found) return 2;
     int failed = nrm_find_contacts(how, sizes[0], begin, height, deflection, sizes[1], clean,
                                    contacts);
-    failed |= nrm_check_lateral(sizes[0], begin, clean, in_phase, quadrature, sizes[1], contacts,
-                                NULL, checks);
+    failed |= nrm_check_lateral(sizes[0], begin, NULL, clean, in_phase, quadrature, sizes[1],
+                                contacts, NULL, checks);
     failed |= nrm_profiles(profile, sizes[0], begin, height, clean, in_phase, quadrature, sizes[1],
                            contacts, own, correlation, sizes[3], depth, sizes[2], found, valid);
     given(contacts, curves, sizeof *contacts);

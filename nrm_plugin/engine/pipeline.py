@@ -17,7 +17,7 @@ import numpy as np
 
 from nrm_plugin import kernels
 from nrm_plugin.calibration import lockin
-from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.columns import AnyArray, ComplexArray, FloatArray, IntArray
 from nrm_plugin.engine import checks, compiled, methods, provenance
 from nrm_plugin.engine.checks import Evidence, Measured, ProcessedCurves
 from nrm_plugin.engine.compiled import CURVE, Crossing, Lever, RecordArray, ReferencedBlock
@@ -259,6 +259,7 @@ class _Work:
                 block.quadrature,
                 layer.contacts,
                 own,
+                block.height,
             )
             quality = quality | checks.lateral_flags(lateral)
         rows = moduli(found, self.plan, self.shape.values)
@@ -512,6 +513,7 @@ def _evidence(work: _Work, directions: Sequence[_Direction]) -> Evidence:
             numbers=np.concatenate([numbers for numbers, _, _ in found]),
             contacts=np.concatenate([made.contacts for _, _, made in found]),
             lateral=np.concatenate([made.lateral for _, _, made in found]),
+            layer=np.concatenate([_above_the_wall(made) for _, _, made in found]),
             quality=np.concatenate([made.quality for _, _, made in found]),
             travel=np.concatenate([raw.travel for _, raw, _ in found]),
             samples=np.concatenate([raw.lengths for _, raw, _ in found]),
@@ -539,6 +541,18 @@ def _evidence(work: _Work, directions: Sequence[_Direction]) -> Evidence:
         measure=measure,
         profile=profile,
     )
+
+
+def _above_the_wall(done: _Done) -> ComplexArray:
+    """Mean lateral force of each curve between 1 and 4 nm above the wall; nan without samples."""
+    if not len(done.lateral):
+        return np.full(len(done.contacts), np.nan, complex)
+    bins = slice(round(1e-9 / BIN_WIDTH), round(4e-9 / BIN_WIDTH))
+    x, y, count = (done.rows[f"binned_force_{name}"][:, bins] for name in kernels.BINS)
+    force = np.where(count > 0, x + 1j * y, 0.0) * count
+    with np.errstate(invalid="ignore"):
+        mean: ComplexArray = force.sum(1) / count.sum(1).astype(float)
+    return mean
 
 
 def _pieces(

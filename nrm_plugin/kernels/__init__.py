@@ -84,6 +84,7 @@ LATERAL_CHECK = np.dtype(
         ("offset_y", np.float64),
         ("noise_x", np.float64),
         ("noise_y", np.float64),
+        ("onset", np.float64),
         ("load", np.float64, (QUARTERS,)),
         ("wall_x", np.float64, (QUARTERS,)),
         ("wall_y", np.float64, (QUARTERS,)),
@@ -211,7 +212,7 @@ def _declare(library: ctypes.CDLL) -> None:
         "find_contacts": "pnpppnpp",
         "tail_slopes": "npppndnppp",
         "rough_baselines": "npppnp",
-        "check_lateral": "nppppnppp",
+        "check_lateral": "npppppnppp",
         "profiles": "pnpppppnpppnpnpp",
         "samples_above": "pnpppppppnpppp",
         "trend_filter": "npppppp",
@@ -466,11 +467,14 @@ def check_lateral(
     quadrature: FloatArray,
     contacts: RecordArray,
     own: RecordArray | None = None,
+    height: FloatArray | None = None,
 ) -> RecordArray:
     """Return what each curve's lateral signal says of itself, (n,) array of `LATERAL_CHECK`.
 
-    `own`, (n,) array of `CURVE`, has the delays of the lock-in; none without it.
+    `own`, (n,) array of `CURVE`, has the delays of the lock-in; none without it. Heights say where
+    the wall is met; without them only the fitted wall is looked at.
     """
+    height = None if height is None else _whole(height)
     begin, clean = np.ascontiguousarray(begin, np.int64), _whole(clean)
     in_phase, quadrature = _whole(in_phase), _whole(quadrature)
     contacts = np.ascontiguousarray(contacts, CONTACT)
@@ -480,6 +484,7 @@ def check_lateral(
         _library.nrm_check_lateral(
             n,
             _pointer(begin, np.int64, n + 1),
+            _doubles(height, size),
             _doubles(clean, size),
             _doubles(in_phase, size),
             _doubles(quadrature, size),

@@ -131,8 +131,9 @@ int nrm_process(const nrm_job *job, int64_t n_curves, const int64_t *first, cons
             nrm_gather_part(&job->in_phase, first[i], n, backwards, scratch.in_phase);
             nrm_gather_part(&job->quadrature, first[i], n, backwards, scratch.quadrature);
             turn(scratch.in_phase, scratch.quadrature, n, job->turn_re, job->turn_im);
-            nrm_check_lateral_of(scratch.clean, scratch.in_phase, scratch.quadrature, n,
-                                 contacts + i, own[i].delay, scratch.work, checks + i);
+            nrm_check_lateral_of(scratch.height, scratch.clean, scratch.in_phase,
+                                 scratch.quadrature, n, contacts + i, own[i].delay, scratch.work,
+                                 checks + i);
         }
         const nrm_curve curve = {
             scratch.height, scratch.clean, lateral ? scratch.in_phase : NULL,

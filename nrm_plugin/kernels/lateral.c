@@ -3,6 +3,7 @@
 #include "nrm_kernels.h"
 
 #include <math.h>
+#include <stddef.h>
 
 /* Whether any of n samples differs from the one before it. */
 static bool moves(const double *values, int64_t n) {
@@ -69,28 +70,58 @@ static void far_from_the_sample(const double *in_phase, const double *quadrature
     check->noise_y = deviation_of(quadrature, far, check->offset_y);
 }
 
-/* Means of load and signal over the quarters of the load on the wall.
+enum { FEW = 5 }; /* samples of a mean that takes noise away */
+
+/* First sample on the wall: where the mean distance of five samples from it sinks below half a
+ * nanometre, or noise; begin of the fitted wall where there are no heights. */
+static int64_t first_on_wall(const double *height, const double *clean, int64_t n,
+                             const nrm_contact *contact) {
+    const int64_t begin = nrm_count(contact->wall_begin, n);
+    if (!height || !(contact->wall_slope < 0.0)) return begin;
+    const double tilt = contact->baseline_slope, at = contact->baseline_at;
+    const double near = contact->noise > 0.5e-9 ? contact->noise : 0.5e-9;
+    double sum = 0.0;
+    for (int64_t i = 0; i < begin; i++) {
+        const double z = height[i] - contact->height
+                         - (clean[i] - at - tilt * height[i]) / contact->wall_slope;
+        sum += z;
+        if (i < FEW) continue;
+        const double old = height[i - FEW] - contact->height
+                           - (clean[i - FEW] - at - tilt * height[i - FEW]) / contact->wall_slope;
+        sum -= old;
+        if (sum < near * FEW) return i;
+    }
+    return begin;
+}
+
+/* Means of load and signal over the quarters of what the wall bears.
  *
  * The signal of a sample is taken from where the lock-in gives it, `delay` samples later; what
  * follows the begin of the wall by less than twice the delay still feels what was before. */
-static void by_load(const double *clean, const double *in_phase, const double *quadrature,
-                    int64_t n, const nrm_contact *contact, double delay,
+static void by_load(const double *height, const double *clean, const double *in_phase,
+                    const double *quadrature, int64_t n, const nrm_contact *contact, double delay,
                     nrm_lateral_check *check) {
-    enum { LAST = 5, FEWEST = 3 };
+    enum { FEWEST = 3 };
     const int64_t k = nrm_count(contact->wall_samples, n);
-    const int64_t begin = nrm_count(contact->wall_begin, n);
-    if (!isfinite(contact->height) || k < LAST || begin + k > n) return;
+    const int64_t stop = nrm_count(contact->wall_begin, n) + k;
+    if (!isfinite(contact->height) || k < FEW || stop > n) return;
     if (!(fabs(delay) < (double)n)) return;
     const double zero = contact->baseline_at + contact->baseline_slope * contact->height;
-    const double top = mean_of(clean + begin + k - LAST, LAST) - zero;
-    if (!(top > 0.0)) return;
+    const double top = mean_of(clean + stop - FEW, FEW) - zero;
+    const int64_t begin = first_on_wall(height, clean, n, contact);
+    const double onset = height ? mean_of(clean + (begin < FEW ? 0 : begin - FEW + 1), FEW) - zero
+                                : 0.0;
+    if (!(top > 0.0 && onset < 0.9 * top)) return;
+    check->onset = onset > 0.0 ? onset : 0.0;
+    const double bears = top - check->onset;
     const int64_t later = (int64_t)floor(delay + 0.5);
     int64_t count[NRM_QUARTERS] = {0};
     double sums[3][NRM_QUARTERS] = {{0.0}};
-    for (int64_t i = begin + (later > 0 ? 2 * later : 0); i < begin + k; i++) {
+    for (int64_t i = begin + (later > 0 ? 2 * later : 0); i < stop; i++) {
         const int64_t at = i + later;
         if (at < 0 || at >= n) continue;
-        const double load = clean[i] - zero, part = (double)NRM_QUARTERS * load / top;
+        const double load = clean[i] - zero;
+        const double part = (double)NRM_QUARTERS * (load - check->onset) / bears;
         if (!(part >= 0.0)) continue;
         const int q = part < (double)NRM_QUARTERS ? (int)part : NRM_QUARTERS - 1;
         count[q]++;
@@ -107,15 +138,15 @@ static void by_load(const double *clean, const double *in_phase, const double *q
     }
 }
 
-void nrm_check_lateral_of(const double *clean, const double *in_phase, const double *quadrature,
-                          int64_t n, const nrm_contact *contact, double delay, double *work,
-                          nrm_lateral_check *check) {
-    *check = (nrm_lateral_check){NAN, NAN, NAN, 0.0, NAN, NAN, NAN, NAN, {0.0}, {0.0}, {0.0}};
+void nrm_check_lateral_of(const double *height, const double *clean, const double *in_phase,
+                          const double *quadrature, int64_t n, const nrm_contact *contact,
+                          double delay, double *work, nrm_lateral_check *check) {
+    *check = (nrm_lateral_check){NAN, NAN, NAN, 0.0, NAN, NAN, NAN, NAN, NAN, {0.0}, {0.0}, {0.0}};
     for (int q = 0; q < NRM_QUARTERS; q++)
         check->load[q] = check->wall_x[q] = check->wall_y[q] = (double)NAN;
     slip_exponent(clean, in_phase, quadrature, n, contact, work, check);
     far_from_the_sample(in_phase, quadrature, n, contact, check);
-    by_load(clean, in_phase, quadrature, n, contact, delay, check);
+    by_load(height, clean, in_phase, quadrature, n, contact, delay, check);
     const bool hole = !nrm_all_finite(in_phase, n) || !nrm_all_finite(quadrature, n);
     const bool x = moves(in_phase, n), y = moves(quadrature, n);
     /* Without noise far from the surface, a part may well be zero throughout. */
@@ -123,10 +154,10 @@ void nrm_check_lateral_of(const double *clean, const double *in_phase, const dou
     check->missing = hole || !(x || y) || (noisy && !(x && y)) ? 1.0 : 0.0;
 }
 
-int nrm_check_lateral(int64_t n_curves, const int64_t *begin, const double *clean,
-                      const double *in_phase, const double *quadrature, int64_t n_samples,
-                      const nrm_contact *contacts, const nrm_curve_settings *own,
-                      nrm_lateral_check *checks) {
+int nrm_check_lateral(int64_t n_curves, const int64_t *begin, const double *height,
+                      const double *clean, const double *in_phase, const double *quadrature,
+                      int64_t n_samples, const nrm_contact *contacts,
+                      const nrm_curve_settings *own, nrm_lateral_check *checks) {
     int64_t longest;
     nrm_scratch scratch;
     int problem = nrm_check_begin(n_curves, begin, n_samples, &longest);
@@ -134,8 +165,9 @@ int nrm_check_lateral(int64_t n_curves, const int64_t *begin, const double *clea
     if (problem) return problem;
     for (int64_t i = 0; i < n_curves; i++) {
         int64_t a = begin[i];
-        nrm_check_lateral_of(clean + a, in_phase + a, quadrature + a, begin[i + 1] - a,
-                             contacts + i, own ? own[i].delay : 0.0, scratch.work, checks + i);
+        nrm_check_lateral_of(height ? height + a : NULL, clean + a, in_phase + a, quadrature + a,
+                             begin[i + 1] - a, contacts + i, own ? own[i].delay : 0.0,
+                             scratch.work, checks + i);
     }
     nrm_scratch_free(&scratch);
     return NRM_OK;

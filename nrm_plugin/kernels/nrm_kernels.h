@@ -123,7 +123,7 @@ typedef struct {
 
 enum { NRM_QUARTERS = 4 };
 
-/* What the lateral signal of a curve says of itself. The quarters are those of the load on the wall,
+/* What the lateral signal of a curve says of itself. The quarters are those of what the wall bears,
  * from nothing to the largest; nan where fewer than three samples of the wall lie in one. */
 typedef struct {
     double exponent;        /* with which the force grows with the load on the wall */
@@ -134,17 +134,19 @@ typedef struct {
     double offset_y;        /*   and quadrature */
     double noise_x;         /* its standard deviation there, N */
     double noise_y;
+    double onset;           /* deflection from the baseline where the wall is met, m */
     double load[NRM_QUARTERS];   /* mean deflection from the baseline on the wall, m */
     double wall_x[NRM_QUARTERS]; /* mean of the signal there less that far away, in phase, N */
     double wall_y[NRM_QUARTERS]; /*   and quadrature */
 } nrm_lateral_check;
 
-/* Check lateral signals (N); deflections without spikes and fringe. own has the lock-in's delays;
- * NULL for none. */
-NRM_EXPORT int nrm_check_lateral(int64_t n_curves, const int64_t *begin, const double *clean,
-                                 const double *in_phase, const double *quadrature,
-                                 int64_t n_samples, const nrm_contact *contacts,
-                                 const nrm_curve_settings *own, nrm_lateral_check *checks);
+/* Check lateral signals (N); deflections without spikes and fringe. Without heights (NULL) onset is
+ * 0, and only the fitted wall is looked at; own has the lock-in's delays, NULL for none. */
+NRM_EXPORT int nrm_check_lateral(int64_t n_curves, const int64_t *begin, const double *height,
+                                 const double *clean, const double *in_phase,
+                                 const double *quadrature, int64_t n_samples,
+                                 const nrm_contact *contacts, const nrm_curve_settings *own,
+                                 nrm_lateral_check *checks);
 
 /* ------------------------------------------------------------------ profiles.c, layers.c */
 
@@ -399,9 +401,9 @@ double nrm_long_run_noise(const double *x, const double *y, int64_t end, const n
 void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
                     const double *deflection, int64_t n, double *NRM_RESTRICT clean, double *work,
                     nrm_contact *contact);
-void nrm_check_lateral_of(const double *clean, const double *in_phase, const double *quadrature,
-                          int64_t n, const nrm_contact *contact, double delay, double *work,
-                          nrm_lateral_check *check);
+void nrm_check_lateral_of(const double *height, const double *clean, const double *in_phase,
+                          const double *quadrature, int64_t n, const nrm_contact *contact,
+                          double delay, double *work, nrm_lateral_check *check);
 
 /* One curve's signals, and what profiles of it depend on. */
 typedef struct {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from nrm_plugin.engine.checks import wall_checks
 from nrm_plugin.engine.checks.baselines import baseline, fringe, lateral_baseline, sampling
 from nrm_plugin.engine.checks.check import VERDICTS, Check, Verdict, as_json, effect, from_json
 from nrm_plugin.engine.checks.directions import directions_of, drag, drag_shift, friction
@@ -48,7 +49,11 @@ __all__ = [
 
 #: All checks by their names, in the order in which they are reported.
 CHECKS: Mapping[str, Callable[[Evidence], Check]] = {
+    "deflection_sensitivity": wall_checks.deflection_sensitivity,
+    "lateral_scale": wall_checks.lateral_scale,
+    "lockin_phase": wall_checks.lockin_phase,
     "lockin_lag": lockin_lag,
+    "lateral_stiffness": wall_checks.lateral_stiffness,
     "drag": drag,
     "friction": friction,
     "film": film,
@@ -56,6 +61,8 @@ CHECKS: Mapping[str, Callable[[Evidence], Check]] = {
     "baseline": baseline,
     "fringe": fringe,
     "lateral_baseline": lateral_baseline,
+    "shape_factor": wall_checks.shape_factor,
+    "stick": wall_checks.stick,
     "stability": stability,
 }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.columns import AnyArray, ComplexArray, FloatArray, IntArray
 from nrm_plugin.engine.shape_factor import ShapeFactorValues
 from nrm_plugin.engine.signals import Plan
 from nrm_plugin.engine.survey import Survey
@@ -37,6 +37,8 @@ class Measured:
     contacts : (n,) array of `kernels.CONTACT`
     lateral : (n,) array of `kernels.LATERAL_CHECK`
         Of the lateral signal after the correction of its phase; empty without one.
+    layer : (n,) array of complex
+        Lateral force just above the wall (1 to 4 nm), N, less that far away; nan without samples.
     quality : (n,) array of int
         Flags as bits.
     travel : (n,) array
@@ -52,6 +54,7 @@ class Measured:
     numbers: IntArray
     contacts: RecordArray
     lateral: RecordArray
+    layer: ComplexArray
     quality: IntArray
     travel: FloatArray
     samples: IntArray
@@ -108,6 +111,8 @@ class Evidence:
         or nothing can be found in it. Asked once for each direction.
     profile : callable
         The same for `ProcessedCurves`.
+    missing : set of str
+        Metadata keys that moduli need and nobody told; values of no meaning stand in for them.
     """
 
     curves: CurveSet
@@ -117,6 +122,7 @@ class Evidence:
     shape: ShapeFactorValues
     measure: Callable[[str], Measured | None]
     profile: Callable[[str], ProcessedCurves | None]
+    missing: frozenset[str] = frozenset()
     _known: dict[str, object] = field(default_factory=dict, init=False, repr=False)
 
     def remember(self, key: str, make: Callable[[], object]) -> object:
@@ -160,8 +166,14 @@ class Evidence:
 
     def told(self, key: str) -> float:
         """Value of a metadata key; nan if it is not known."""
-        value = self.curves.metadata.get(key, math.nan)
+        value = math.nan if key in self.missing else self.curves.metadata.get(key, math.nan)
         return float(value) if isinstance(value, int | float) else math.nan
+
+    @property
+    def in_lateral_volts(self) -> bool:
+        """Whether the lateral signal was recorded in volts, so that sensitivities scale it."""
+        how = self.plan.in_phase
+        return how is not None and self.curves.channels[how.channel].unit == "V"
 
     def source(self, key: str) -> str:
         """Where the value of a metadata key comes from; empty if it is not known."""

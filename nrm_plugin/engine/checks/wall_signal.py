@@ -1,0 +1,207 @@
+"""The lateral signal on the hard wall, pooled over curves: stick or slip, motion and phase.
+
+A tip that sticks is held by lever and contact, springs in series: its force hardly depends on the
+load (a contact that stiffens as load^(1/3) gives an exponent of at most 1/3), and is in phase with
+the dither. A tip that slips is held by friction, which grows as the load, and lags behind.
+
+A layer beside the contact pulls as well. Its force is that just above the wall, and is taken out
+as a spring that lies parallel to the contact.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nrm_plugin.columns import ComplexArray, FloatArray
+from nrm_plugin.engine.checks.evidence import Evidence, Measured
+from nrm_plugin.kernels import QUARTERS
+from nrm_plugin.variables import BIT
+
+#: A tip that sticks: largest exponent of the load, and change of phase (rad) between the two
+#: highest quarters of the load.
+MOST_EXPONENT, MOST_TURN = 0.42, math.radians(2.0)
+
+#: From this exponent on the tip slips.
+SLIPS = 0.6
+
+#: Curves with less cannot tell, and neither can loads that differ by a smaller factor, nor a signal
+#: that is not so many of its standard errors.
+_FEWEST, _LEAST_RANGE, _LEAST_SIGNAL = 3, 1.25, 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class WallSignal:
+    """What the lateral signal on the walls of a direction says; standard errors are of the pool.
+
+    Attributes
+    ----------
+    force, force_stderr : complex, float
+        At the highest loads, N (peak), less that far away.
+    contact : complex
+        The same without the layer beside the contact.
+    layer, layer_stderr : complex, float
+        Force just above the wall, N, corrected for the lever's compliance where it is known.
+    exponent, exponent_stderr : float
+        With which the contact's force grows with the load.
+    turn, turn_stderr : float
+        Change of its phase from the quarter of the load below the highest one, rad.
+    phase, phase_stderr : float
+        Phase of the contact's force at the highest loads, rad.
+    load : float
+        What the wall bears in the highest quarter, as a deflection (m).
+    n_curves : int
+        With a wall.
+    """
+
+    force: complex
+    force_stderr: float
+    contact: complex
+    layer: complex
+    layer_stderr: float
+    exponent: float
+    exponent_stderr: float
+    turn: float
+    turn_stderr: float
+    phase: float
+    phase_stderr: float
+    load: float
+    n_curves: int
+
+    @property
+    def seen(self) -> bool:
+        """Whether there is a signal."""
+        return abs(self.force) > _LEAST_SIGNAL * self.force_stderr
+
+    @property
+    def sticks(self) -> bool | None:
+        """Whether the tip sticks at the highest loads; None if the signal cannot tell."""
+        if not self.seen or not math.isfinite(self.exponent):
+            return None
+        power, error = self.exponent, 2.0 * self.exponent_stderr
+        turned, turn_error = abs(self.turn), 2.0 * self.turn_stderr
+        if power - error > SLIPS or turned - turn_error > MOST_TURN:
+            return False
+        if power + error < MOST_EXPONENT and turned + turn_error < MOST_TURN:
+            return True
+        return None
+
+
+def wall_signal(evidence: Evidence) -> WallSignal | None:
+    """What the walls of the processed direction say; None without walls or lateral signal."""
+    measured = evidence.of(evidence.direction)
+    if measured is None or not len(measured.lateral):
+        return None
+    good = (measured.quality & (BIT["no_hard_contact"] | BIT["missing_lateral"])) == 0
+    force = measured.lateral["wall_x"] + 1j * measured.lateral["wall_y"]
+    load = measured.lateral["load"] - measured.lateral["onset"][:, None]
+    good &= np.isfinite(force).sum(1) > 0
+    if good.sum() < 1:
+        return None
+    return _pooled(evidence, measured, force[good], load[good], good)
+
+
+def _pooled(
+    evidence: Evidence, measured: Measured, force: ComplexArray, load: FloatArray, good: FloatArray
+) -> WallSignal:
+    n = len(force)
+    layer = measured.layer[good]
+    plan = evidence.plan
+    scale = plan.lateral_stiffness * plan.amplitude
+    known = scale > 0.0 and not evidence.missing & SCALE_KEYS
+    layer_mean, layer_error = pooled_complex(layer)
+    corrected = evidence.recipe.lateral.series_compliance
+    contact = _without_layer(force, layer_mean, scale, corrected) if known else force
+    last = QUARTERS - 1 - np.argmax(np.isfinite(force)[:, ::-1], axis=1)
+    top = np.take_along_axis(force, last[:, None], 1)[:, 0]
+    top_contact = np.take_along_axis(contact, last[:, None], 1)[:, 0]
+    mean, error = pooled_complex(top)
+    contact_mean, contact_error = pooled_complex(top_contact)
+    exponents, turns = _dependence(contact, load, last)
+    exponent, exponent_error = pooled(exponents)
+    turn, turn_error = pooled(turns)
+    return WallSignal(
+        force=mean,
+        force_stderr=error,
+        contact=contact_mean,
+        layer=layer_mean,
+        layer_stderr=layer_error,
+        exponent=exponent,
+        exponent_stderr=exponent_error,
+        turn=turn,
+        turn_stderr=turn_error,
+        phase=float(np.angle(contact_mean)),
+        phase_stderr=contact_error / max(abs(contact_mean), 1e-300),
+        load=float(np.nanmedian(np.take_along_axis(load, last[:, None], 1))),
+        n_curves=n,
+    )
+
+
+#: Keys without which the lateral force has no scale.
+SCALE_KEYS = frozenset(
+    {
+        "dither_amplitude",
+        "lockin_convention",
+        "lockin_sensitivity",
+        "lockin_expand_x",
+        "lockin_expand_y",
+        "lateral_sensitivity",
+        "lateral_stiffness",
+    }
+)
+
+
+def _without_layer(
+    force: ComplexArray, layer: complex, scale: float, corrected: bool
+) -> ComplexArray:
+    """Force of the contact alone, (n, q): the layer is a spring beside it.
+
+    With r = F/(k_l A), a stiffness is k_l r / (1 - r), and stiffnesses add. The layer's force is
+    A times its stiffness where it is corrected for the lever's compliance.
+    """
+    if not np.isfinite(layer) or np.nanmax(np.abs(force)) > 1.1 * scale:
+        return force
+    ratio = force / scale
+    beside = layer / scale if corrected else layer / (scale - layer)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        stiffness = ratio / (1.0 - ratio) - beside
+        alone: ComplexArray = scale * stiffness / (1.0 + stiffness)
+    # Where more is taken away than there is, the scale is not what was told.
+    return np.where(np.abs(alone) > 0.3 * np.abs(force), alone, force)
+
+
+def _dependence(
+    force: ComplexArray, load: FloatArray, last: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Exponent of the load, and turn of the phase, of each curve over its two highest quarters."""
+    rows, below = np.arange(len(force)), np.maximum(last - 1, 0)
+    high, low = force[rows, last], force[rows, below]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        span = np.log(load[rows, last] / load[rows, below])
+        ratio = high / low
+        exponent = np.log(np.abs(ratio)) / span
+        turn = np.angle(ratio)
+    short = ~(span > math.log(_LEAST_RANGE))
+    exponent[short], turn[short] = np.nan, np.nan
+    return exponent, turn
+
+
+def pooled(values: FloatArray) -> tuple[float, float]:
+    """Median, and its standard error from the scatter; nan for fewer than three values."""
+    values = values[np.isfinite(values)]
+    if len(values) < _FEWEST:
+        return math.nan, math.nan
+    middle = float(np.median(values))
+    spread = 1.4826 * float(np.median(np.abs(values - middle)))
+    return middle, 1.2533 * spread / math.sqrt(len(values))
+
+
+def pooled_complex(values: ComplexArray) -> tuple[complex, float]:
+    """Median of both parts, and the larger standard error; of one or two values the mean."""
+    values = values[np.isfinite(values)]
+    if 0 < len(values) < _FEWEST:
+        return complex(values.mean()), math.nan
+    (x, dx), (y, dy) = pooled(values.real), pooled(values.imag)
+    return complex(x, y), max(dx, dy)
