@@ -103,6 +103,7 @@ def test_truth_through_the_command_line(made: Path, tmp_path: Path) -> None:
         "moduli",
         "shape_factor",
         "simulated",
+        "checks",
         "warnings",
     }
     assert (said["path"], said["from"]) == (str(out), [str(made)])
@@ -119,9 +120,14 @@ def test_truth_through_the_command_line(made: Path, tmp_path: Path) -> None:
     assert near["loss_modulus"] == pytest.approx(3e6, rel=0.03)
     assert second["storage_modulus"] == pytest.approx(2e6, rel=0.2)  # the step is in it
     assert abs(outside["storage_modulus"]) < 0.2e6
-    assert said["warnings"] == [
-        "lockin_time_constant is not known: the lock-in's lag is not corrected"
+    lag, *others = said["warnings"]
+    assert lag == "lockin_time_constant is not known: the lock-in's lag is not corrected"
+    checks = {check["name"]: check for check in said["checks"]}
+    assert {c["verdict"] for c in checks.values()} <= {"fine", "unknown"}
+    assert [w.partition(" ")[0] for w in others] == [
+        name for name, check in checks.items() if check["verdict"] == "unknown"
     ]
+    assert checks["stick"]["found"] == "sticks"
 
 
 def test_the_file_is_what_python_gives(made: Path, curves: nrm.CurveSet, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from nrm_plugin.cli.batch import (
 )
 from nrm_plugin.cli.potential import PotentialOptions
 from nrm_plugin.engine import provenance
+from nrm_plugin.engine.checks.check import Check
 from nrm_plugin.engine.pipeline import run
 from nrm_plugin.engine.shape_factor import shape_factor
 from nrm_plugin.engine.signals import plan
@@ -150,7 +151,10 @@ class Processing(Batch):
             results = run(curves, self.recipe, out, progress=progress, overwrite=self.overwrite)
         with results_file.opened_results(out) as group:
             found = self._found[str(out)] = results_summary.summarize(group)
-        self.say(out, [w for w in found["warnings"] if w not in curves.warnings])
+        checked = [Check.from_plain(values) for values in found["checks"]]
+        # What checks say is in the summary, or in the JSON.
+        earlier = (*curves.warnings, *(c.sentence for c in checked))
+        self.say(out, [w for w in found["warnings"] if w not in earlier])
         if self.shown and not self.quiet:
             names = ", ".join(results.attributes["source_name"][:3]) or "nothing with a name"
             click.echo("\n".join([f"{out}  (from {names})", *results_summary.lines(found)]))

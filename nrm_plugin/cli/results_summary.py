@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from nrm_plugin.columns import AnyArray
+from nrm_plugin.engine.checks.check import Check, from_json
 from nrm_plugin.experiment.stated import Facts
 from nrm_plugin.store import results_file
 from nrm_plugin.store.derived_variables import derivable
@@ -50,8 +51,14 @@ def summarize(results: h5py.Group) -> dict[str, Any]:
         "moduli": list(_moduli(results, contact)) if "storage_modulus" in results else [],
         "shape_factor": results.attrs.get("shape_factor_source"),
         "simulated": bool(results.attrs.get("simulated", False)),
+        "checks": [check.plain() for check in checks_of(results)],
         "warnings": text(results.attrs.get("warnings", "")).splitlines(),
     }
+
+
+def checks_of(results: h5py.Group) -> list[Check]:
+    """Self-checks of results; none where a version that had none made them."""
+    return from_json(text(results.attrs.get("checks", "")) or "[]")
 
 
 def _median(values: AnyArray) -> float | None:
@@ -102,8 +109,9 @@ def lines(found: dict[str, Any]) -> list[str]:
     """Write a summary for people, one indented line after the other."""
     n = found["n_curves"]
     text = [
+        *_of_checks(found["checks"]),
         f"  {n} curve{'' if n == 1 else 's'}: contact found in {found['n_contacts']}, "
-        f"{found['n_unflagged']} without flags"
+        f"{found['n_unflagged']} without flags",
     ]
     if found["flags"]:
         text.append("  flags: " + ", ".join(f"{k} {v}" for k, v in found["flags"].items()))
@@ -125,6 +133,17 @@ def lines(found: dict[str, Any]) -> list[str]:
         text.append(f"  shape factor {found['shape_factor']}")
     if found["simulated"]:
         text.append("  simulated: no instrument recorded these curves")
+    return text
+
+
+def _of_checks(plain: list[dict[str, Any]]) -> list[str]:
+    """What the data refute, then what is doubtful, then what could not be checked."""
+    found = [Check.from_plain(values) for values in plain]
+    text = [f"  WRONG  {c.sentence}" for c in found if c.verdict == "wrong"]
+    text += [f"  doubtful  {c.sentence}" for c in found if c.verdict == "doubtful"]
+    unknown = [c.name for c in found if c.verdict == "unknown"]
+    if unknown:
+        text.append(f"  not checked: {', '.join(unknown)} (nrm check says why)")
     return text
 
 

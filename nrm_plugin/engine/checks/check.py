@@ -67,7 +67,8 @@ class Check:
     def sentence(self) -> str:
         """Name, verdict, advice and effect, for people."""
         by = self.effect_in_words
-        return f"{self.name}: {self.verdict}: {self.advice}" + (f" ({by})" if by else "")
+        mark = "not checked" if self.verdict == "unknown" else self.verdict
+        return f"{self.name} ({mark}): {self.advice}" + (f" ({by})" if by else "")
 
     @property
     def effect_in_words(self) -> str:

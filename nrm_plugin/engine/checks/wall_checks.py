@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 from nrm_plugin.engine.checks.check import Check, Verdict, effect
+from nrm_plugin.engine.checks.doubts import SPARSE
 from nrm_plugin.engine.checks.evidence import Evidence
 from nrm_plugin.engine.checks.wall_signal import SCALE_KEYS, WallSignal, wall_signal
 from nrm_plugin.engine.shape_factor import PAPER
@@ -72,6 +73,15 @@ def deflection_sensitivity(evidence: Evidence) -> Check:
     told = evidence.told(name)
     in_volts = math.isfinite(told) or name in evidence.missing
     unit = "m/V" if in_volts else ""
+    if not survey.walls and survey.spacing > SPARSE:
+        return Check(
+            name=name,
+            told=_or_none(told) if in_volts else 1.0,
+            unit=unit,
+            verdict="unknown",
+            advice=f"no wall was found: samples are {with_unit(survey.spacing, 'm', 3)} apart; "
+            "more samples per ramp, or a larger trigger force, would show one",
+        )
     if not survey.walls:
         return Check(
             name=name,

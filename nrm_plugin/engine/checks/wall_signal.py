@@ -27,7 +27,10 @@ MOST_EXPONENT, MOST_TURN = 0.42, math.radians(2.0)
 #: From this exponent on the tip slips.
 SLIPS = 0.6
 
-#: Curves with less cannot tell, and neither can loads that differ by a smaller factor, nor a signal
+#: Part of the force on the wall that has to be the contact's.
+_LEAST_CONTACT = 0.3
+
+#: Fewer curves cannot tell, and neither can loads that differ by a smaller factor, nor a signal
 #: that is not so many of its standard errors.
 _FEWEST, _LEAST_RANGE, _LEAST_SIGNAL = 3, 1.25, 10.0
 
@@ -52,6 +55,8 @@ class WallSignal:
         Phase of the contact's force at the highest loads, rad.
     load : float
         What the wall bears in the highest quarter, as a deflection (m).
+    hidden : bool
+        Whether the layer pulls so much more than the contact that nothing is known of that.
     n_curves : int
         With a wall.
     """
@@ -68,6 +73,7 @@ class WallSignal:
     phase: float
     phase_stderr: float
     load: float
+    hidden: bool
     n_curves: int
 
     @property
@@ -78,7 +84,7 @@ class WallSignal:
     @property
     def sticks(self) -> bool | None:
         """Whether the tip sticks at the highest loads; None if the signal cannot tell."""
-        if not self.seen or not math.isfinite(self.exponent):
+        if not self.seen or self.hidden or not math.isfinite(self.exponent):
             return None
         power, error = self.exponent, 2.0 * self.exponent_stderr
         turned, turn_error = abs(self.turn), 2.0 * self.turn_stderr
@@ -113,11 +119,14 @@ def _pooled(
     known = scale > 0.0 and not evidence.missing & SCALE_KEYS
     layer_mean, layer_error = pooled_complex(layer)
     corrected = evidence.recipe.lateral.series_compliance
-    contact = _without_layer(force, layer_mean, scale, corrected) if known else force
+    alone = _without_layer(force, layer_mean, scale, corrected) if known else force
     last = QUARTERS - 1 - np.argmax(np.isfinite(force)[:, ::-1], axis=1)
     top = np.take_along_axis(force, last[:, None], 1)[:, 0]
-    top_contact = np.take_along_axis(contact, last[:, None], 1)[:, 0]
     mean, error = pooled_complex(top)
+    left = pooled_complex(np.take_along_axis(alone, last[:, None], 1)[:, 0])[0]
+    hidden = abs(left) < _LEAST_CONTACT * abs(mean)
+    contact = force if hidden else alone
+    top_contact = np.take_along_axis(contact, last[:, None], 1)[:, 0]
     contact_mean, contact_error = pooled_complex(top_contact)
     exponents, turns = _dependence(contact, load, last)
     exponent, exponent_error = pooled(exponents)
@@ -135,6 +144,7 @@ def _pooled(
         phase=float(np.angle(contact_mean)),
         phase_stderr=contact_error / max(abs(contact_mean), 1e-300),
         load=float(np.nanmedian(np.take_along_axis(load, last[:, None], 1))),
+        hidden=hidden,
         n_curves=n,
     )
 
@@ -168,8 +178,7 @@ def _without_layer(
     with np.errstate(invalid="ignore", divide="ignore"):
         stiffness = ratio / (1.0 - ratio) - beside
         alone: ComplexArray = scale * stiffness / (1.0 + stiffness)
-    # Where more is taken away than there is, the scale is not what was told.
-    return np.where(np.abs(alone) > 0.3 * np.abs(force), alone, force)
+    return alone
 
 
 def _dependence(
