@@ -298,7 +298,7 @@ def flags(
         "saturated": contacts["saturated"] > 0,
         "slope_outlier": ~soft
         & ((off > np.fmax(stderr, spread)) | (slope < _STEEPEST * found.slope)),
-        "structure": contacts["long_run"] > 3.0 * noise,
+        "structure": (contacts["long_run"] > 3.0 * noise) | (found.fringe.left > 0.0),
         "spikes": contacts["spikes"] > 0,
         "lag": dragged,
         "prior_conflict": systematic(contacts) > 0.5e-9,

@@ -39,6 +39,7 @@ MAY_DIFFER = {
     "coarse: .*": "2.4 nm from sample to sample: windows on the wall begin with 6 samples instead "
     "of 12 where these are longer than 10 nm, short baselines grow in smaller steps, and what is "
     "flagged as too few samples follows their number",
+    "fringe: .*": "periods are sought in as many points as baselines have means of samples",
     "contact_settings": "windows of the two-line rule are 0 where another rule is used; three "
     "more: the slope of walls that give way, its error, and what follows the turn of a retract",
     "settings": "two more: the slope that distances count in, and the doubt about it",

@@ -99,6 +99,12 @@ def _of_wall(surveys: Sequence[Survey], recipe: Recipe) -> Iterator[str]:
         if found.wave and recipe.contact.interference:
             period = 2e9 * np.pi / found.wave
             yield f"an interference fringe of period {period:.0f} nm was taken out"
+        if found.fringe.left and recipe.contact.interference:
+            yield (
+                "baselines are bent: by slow noise, by a long-ranged force, or by an interference "
+                "fringe of which they hold too little. It was not taken out, and contacts may be "
+                "wrong by nanometres; a longer ramp would tell"
+            )
 
 
 def _of_signs(results: Results, number: int) -> Iterator[str]:
