@@ -76,6 +76,11 @@ AXES = {
 #: Width of the bins, and how far they go on beyond the last depth (m).
 BIN_WIDTH, BEYOND = 1e-9, 30e-9
 
+#: What the wall of a curve is, by the values of `surface_class`; -1 where it cannot be told.
+SURFACES = ("hard", "yielding")
+
+_SURFACES = {"flag_values": [-1, 0, 1], "flag_meanings": " ".join(("unknown", *SURFACES))}
+
 _FLAGS = {"flag_masks": list(BIT.values()), "flag_meanings": " ".join(FLAGS)}
 
 #: Found for every curve.
@@ -90,6 +95,9 @@ CONTACT = {
         "m", "smallest distance from the electrode with an estimate", CURVE, "f8"
     ),
     "surface_slope": Variable("rad", "angle between surface and horizontal", CURVE, "f8"),
+    "surface_class": Variable(
+        "", "whether the wall is as hard as the steepest or gives way", CURVE, "i1", about=_SURFACES
+    ),
     "wall_slope": Variable("", "slope of deflection against height on the wall", CURVE, "f8"),
     "wall_length": Variable("m", "length of the wall that was used", CURVE, "f8"),
     "wall_begin": Variable("m", "height at which the wall begins", CURVE, "f8"),

@@ -269,6 +269,28 @@ def details(record: Any, height: FloatArray) -> ContactFound:
     )
 
 
+#: A wall gives way if its slope is smaller than that of the steepest by so many standard errors,
+#: and by this part of it: a rigid one and one of 3 GPa differ by as much.
+_SURE, _GIVES_WAY = 3.0, 0.01
+
+
+def surface_class(
+    contacts: RecordArray, quality: NDArray[np.int64], found: Survey
+) -> NDArray[np.int8]:
+    """Class of every curve's surface, by its wall's slope: a place in `SURFACES`.
+
+    -1 where there is no wall, or nothing tells a ramp that ended in a layer from one on a wall.
+    """
+    steepest = found.modes[0].slope if found.modes else found.slope
+    width = found.modes[0].width if found.modes else found.slope_spread
+    error = np.hypot(contacts["wall_slope_stderr"], width)
+    softer = contacts["wall_slope"] - steepest
+    known = np.isfinite(softer) & np.isfinite(error) & found.walls
+    known &= (quality & BIT["no_hard_contact"]) == 0
+    yields = softer > np.maximum(_SURE * error, -_GIVES_WAY * steepest)
+    return np.where(known, yields, -1).astype(np.int8)
+
+
 def flags(
     block: Block | RawBlock, how: Plan, contacts: RecordArray, found: Survey
 ) -> NDArray[np.int64]:

@@ -27,7 +27,8 @@ def lever_for(recipe: Recipe, how: Plan, found: Survey) -> Lever:
         lateral_stiffness=how.lateral_stiffness if recipe.lateral.series_compliance else 0.0,
         spring_constant=how.spring_constant * force_factor(recipe.contact, found.slope),
         wall_slope=distance_slope(recipe.contact, found.slope),
-        doubt=abs(1.0 + found.slope),
+        # As told, distances are off by it, and so is where the wall seems to begin.
+        doubt=abs(1.0 + found.slope) * (1.0 if recipe.contact.distance == "wall" else 2.0),
     )
 
 

@@ -26,6 +26,7 @@ from nrm_plugin.engine.contact import (
     crossing_for,
     find_contacts,
     flags,
+    surface_class,
     systematic,
     windows,
 )
@@ -160,6 +161,7 @@ class _Work:
                 "contact_height_stderr": contacts["stderr"],
                 "contact_height_systematic": np.hypot(systematic(contacts), unsure),
                 "quality": done.quality,
+                "surface_class": surface_class(contacts, done.quality, direction.survey),
                 "depth_valid_min": done.valid,
                 "wall_slope": contacts["wall_slope"],
                 "wall_length": contacts["wall_length"],

@@ -11,7 +11,7 @@ import xarray as xr
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.variables import BIT, DERIVED, LATERAL, Variable
+from nrm_plugin.variables import BIT, DERIVED, LATERAL, SURFACES, Variable
 from nrm_plugin.vocabulary import nearest
 
 #: Curves with these flags are left out unless asked for.
@@ -232,16 +232,17 @@ def select(
     curves : array of int or bool, optional
         By default all.
     quality : sequence of str
-        Flags for which a curve is left out.
+        Flags for which a curve is left out, and classes of surface: ``yielding`` or ``hard``.
 
     Raises
     ------
     InvalidInput
         For a flag that does not exist, or curves that don't.
     """
-    unknown = [name for name in quality if name not in BIT]
+    known = [*BIT, *SURFACES]
+    unknown = [name for name in quality if name not in known]
     if unknown:
-        raise InvalidInput(f"there is no flag {unknown[0]!r}.{nearest(unknown[0], BIT)}")
+        raise InvalidInput(f"there is no flag {unknown[0]!r}.{nearest(unknown[0], known)}")
     n = results.sizes["curve"]
     numbers = np.arange(n) if curves is None else np.asarray(curves)
     if numbers.dtype == bool:
@@ -253,8 +254,11 @@ def select(
         raise InvalidInput(f"there are no curves outside 0 to {n - 1}")
     if "quality" not in results:
         return numbers, 0
-    mask = sum(BIT[name] for name in quality)
+    mask = sum(BIT[name] for name in quality if name in BIT)
     bad = (results["quality"].values[numbers].astype(np.int64) & mask) != 0
+    classes = [SURFACES.index(name) for name in quality if name in SURFACES]
+    if classes and "surface_class" in results:
+        bad |= np.isin(results["surface_class"].values[numbers], classes)
     return numbers[~bad], int(bad.sum())
 
 
