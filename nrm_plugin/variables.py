@@ -29,6 +29,18 @@ FLAGS = (
 BIT = {name: 1 << i for i, name in enumerate(FLAGS)}
 
 
+#: What the normal channel of a curve is like, in the order of the bits of `normal_quality`.
+NORMAL_FLAGS = (
+    "no_force",
+    "never_free",
+    "broke_through",
+    "attracted",
+    "no_lateral_onset",
+    "onsets_apart",
+)
+NORMAL_BIT = {name: 1 << i for i, name in enumerate(NORMAL_FLAGS)}
+
+
 @dataclass(frozen=True, slots=True)
 class Variable:
     """A variable of the results.
@@ -83,6 +95,29 @@ _SURFACES = {"flag_values": [-1, 0, 1], "flag_meanings": " ".join(("unknown", *S
 
 _FLAGS = {"flag_masks": list(BIT.values()), "flag_meanings": " ".join(FLAGS)}
 
+_NORMAL_FLAGS = {
+    "flag_masks": list(NORMAL_BIT.values()),
+    "flag_meanings": " ".join(NORMAL_FLAGS),
+}
+
+#: The normal channel of a curve. Distances count from the electrode.
+NORMAL = {
+    "normal_onset": Variable("m", "distance at which the normal force begins", CURVE),
+    "break_through_count": Variable("", "how often the tip breaks through", CURVE),
+    "break_through_force": Variable("N", "largest force of a break-through", CURVE),
+    "break_through_distance": Variable("m", "distance at which it acts", CURVE),
+    "first_break_through_force": Variable("N", "force of the first break-through", CURVE),
+    "first_break_through_distance": Variable("m", "distance at which it acts", CURVE),
+    "adhesion_force": Variable("N", "largest attraction, positive", CURVE),
+    "adhesion_distance": Variable("m", "distance at which it acts", CURVE),
+    "pull_off_distance": Variable("m", "largest distance at which there is attraction", CURVE),
+    "normal_work": Variable("J", "normal force integrated over the distance", CURVE),
+    "adhesion_work": Variable("J", "the same of the attraction alone, positive", CURVE),
+    "normal_quality": Variable(
+        "", "what the normal channel is like", CURVE, "i4", about=_NORMAL_FLAGS
+    ),
+}
+
 #: Found for every curve.
 CONTACT = {
     "contact_height": Variable("m", "height of the solid contact", CURVE, "f8"),
@@ -107,6 +142,7 @@ CONTACT = {
     "baseline_slope": Variable("", "slope of deflection against height far away", CURVE, "f8"),
     "baseline_deflection": Variable("m", "the baseline at the solid contact", CURVE, "f8"),
     "deflection_noise": Variable("m", "noise of one sample of the deflection", CURVE, "f8"),
+    **NORMAL,
     "force_normal": Variable("N", "normal force"),
 }
 
@@ -128,6 +164,7 @@ LATERAL = _with_errors(
         "wall_lateral_phase": Variable(
             "rad", "phase of the lateral force there, after the correction", CURVE, "f8"
         ),
+        "lateral_onset": Variable("m", "distance at which the lateral force begins", CURVE),
         "shape_factor": Variable("", "shape factor r_g", DEPTH, "f8"),
         "lateral_force_in_phase": Variable("N", "in-phase lateral force"),
         "lateral_force_quadrature": Variable("N", "out-of-phase lateral force"),

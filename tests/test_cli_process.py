@@ -101,6 +101,7 @@ def test_truth_through_the_command_line(made: Path, tmp_path: Path) -> None:
         "flags",
         "depth_valid_min",
         "moduli",
+        "normal",
         "shape_factor",
         "simulated",
         "checks",
@@ -108,6 +109,13 @@ def test_truth_through_the_command_line(made: Path, tmp_path: Path) -> None:
     }
     assert (said["path"], said["from"]) == (str(out), [str(made)])
     assert (said["n_curves"], said["n_contacts"], said["simulated"]) == (N, N, True)
+    (normal,) = said["normal"]
+    assert normal["normal_onset"] == pytest.approx(18.5e-9, abs=1.5e-9)
+    assert (normal["n_broke_through"], normal["n_attracted"], normal["adhesion_force"]) == (
+        0,
+        0,
+        None,
+    )
     assert said["n_unflagged"] >= 0.9 * N
     assert 0 < said["depth_valid_min"] <= 2 * NM
     assert said["shape_factor"] == "1.25, the paper's (finite elements, section 4)"

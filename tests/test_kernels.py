@@ -90,6 +90,8 @@ def test_contacts_and_profiles_of_anything(lengths: list[int], odd: list[float],
             )
             assert found.shape == (len(lengths), 7, len(depth))
             assert len(valid) == len(lengths)
+            normal = kernels.normal_channel(profile, begin, x, clean, lateral, contacts, own)
+            assert len(normal) == len(lengths)
         if len(depth):
             width, n_bins = odd[-1], int(rng.integers(0, 100))
             bins = kernels.force_bins(

@@ -59,7 +59,8 @@ def test_a_file_holds_what_does_not_follow(file: Path) -> None:
         assert group["storage_modulus"].dtype == np.float32
         assert group["binned_force_count"].shape == (40, 90)
     as_before = 40 * (15 * 121 * 4 + 11 * 8)
-    assert file.stat().st_size < 0.8 * as_before
+    # The normal channel came later: numbers and headers of 13 small variables.
+    assert file.stat().st_size < 0.8 * as_before + 13 * 1024
 
 
 def test_a_newer_version_is_refused(file: Path, tmp_path: Path) -> None:

@@ -54,8 +54,12 @@ def leftovers(folder: Path) -> list[str]:
 
 
 def test_the_engine_gives_every_variable(reference: xr.Dataset) -> None:
-    empty = [name for name, array in reference.items() if array.isnull().all()]
-    assert empty == [], "in nrm_plugin/variables.py, but the engine returns no values for them"
+    empty = {str(name) for name, array in reference.items() if array.isnull().all()}
+    # Nothing breaks and nothing attracts here: tests/test_normal_channel.py has curves that do.
+    events = {name for name in empty if "break_through" in name or "adhesion" in name}
+    assert empty - events == {"pull_off_distance"}, (
+        "in nrm_plugin/variables.py, but the engine returns no values for them"
+    )
 
 
 @pytest.mark.parametrize("direction", ["approach", "both"])

@@ -85,7 +85,7 @@ def test_what_is_told_leaves_the_signals_as_they_are() -> None:
     lock_in = sim.LockIn(3e-3, 2, phase=0.4, sensitivity=1e-3)
     settings = {"lock_in": lock_in, "lateral_stiffness": 20.0, "detector": sim.Detector()}
     told = {
-        "dither_amplitude": 1e-6,
+        "dither_amplitude": 10e-9,
         "lockin_convention": "peak",
         "lockin_phase": -0.4,
         "lockin_sensitivity": 10e-3,

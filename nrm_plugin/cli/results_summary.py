@@ -17,7 +17,7 @@ from nrm_plugin.store import results_file
 from nrm_plugin.store.derived_variables import derivable
 from nrm_plugin.store.read_curves import text
 from nrm_plugin.text import table, with_unit
-from nrm_plugin.variables import BIT, DERIVED
+from nrm_plugin.variables import BIT, DERIVED, NORMAL, NORMAL_BIT
 
 #: Edges of the distances from the electrode over which moduli are averaged, in nm.
 EDGES = (0, 5, 10, 20, 40, 60, 100, 200, 500, 1000)
@@ -48,6 +48,7 @@ def summarize(results: h5py.Group) -> dict[str, Any]:
         "n_unflagged": int(np.count_nonzero(quality == 0)),
         "flags": {name: n for name, n in counts.items() if n},
         "depth_valid_min": _median(first),
+        "normal": list(_normal(results, contact)) if "normal_onset" in results else [],
         "moduli": list(_moduli(results, contact)) if "storage_modulus" in results else [],
         "shape_factor": results.attrs.get("shape_factor_source"),
         "simulated": bool(results.attrs.get("simulated", False)),
@@ -64,6 +65,23 @@ def checks_of(results: h5py.Group) -> list[Check]:
 def _median(values: AnyArray) -> float | None:
     values = values[np.isfinite(values)]
     return float(np.median(values)) if len(values) else None
+
+
+def _normal(results: h5py.Group, contact: AnyArray) -> Iterator[dict[str, Any]]:
+    """Medians of the normal channel over the curves with contact, by direction."""
+    directions = results["direction"].asstr()[()].tolist() if "direction" in results else [None]
+    for number, direction in enumerate(directions):
+        found = {
+            name: np.atleast_2d(results[name][()])[number][contact[number]]
+            for name in (*NORMAL, "lateral_onset")
+            if name in results
+        }
+        about: dict[str, Any] = {} if direction is None else {"direction": direction}
+        for flag in ("broke_through", "attracted"):
+            about[f"n_{flag}"] = int(np.count_nonzero(found["normal_quality"] & NORMAL_BIT[flag]))
+        yield about | {
+            name: _median(values) for name, values in found.items() if values.dtype.kind == "f"
+        }
 
 
 def _moduli(results: h5py.Group, contact: AnyArray) -> Iterator[dict[str, Any]]:
@@ -129,6 +147,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         text.append(table(rows, 4))
         if found["depth_valid_min"] is not None:
             text.append(f"  first estimate at {found['depth_valid_min'] * 1e9:.3g} nm (median)")
+    text += [_of_normal_force(row) for row in found["normal"]]
     if found["shape_factor"]:
         text.append(f"  shape factor {found['shape_factor']}")
     if found["simulated"]:
@@ -145,6 +164,26 @@ def _of_checks(plain: list[dict[str, Any]]) -> list[str]:
     if unknown:
         text.append(f"  not checked: {', '.join(unknown)} (nrm check says why)")
     return text
+
+
+def _of_normal_force(row: dict[str, Any]) -> str:
+    """The normal channel of a direction in a line."""
+    parts = [
+        f"{what} {with_unit(row[name], 'm', 3)}"
+        for name, what in (("normal_onset", "onset"), ("lateral_onset", "lateral onset"))
+        if row.get(name) is not None
+    ]
+    if row["normal_work"] is not None:
+        parts.append(f"work {row['normal_work'] * 1e18:.3g} aJ")
+    for count, what, name in (
+        ("n_broke_through", "break-through", "first_break_through_force"),
+        ("n_attracted", "attraction", "adhesion_force"),
+    ):
+        if row[count]:
+            force = "" if row[name] is None else f" {with_unit(row[name], 'N', 3)}"
+            parts.append(f"{what}{force} in {row[count]}")
+    where = f", {row['direction']}" if "direction" in row else ""
+    return f"  normal force{where}: {', '.join(parts) or 'none'}"
 
 
 def _pascals(value: float | None) -> str:

@@ -32,6 +32,7 @@ from nrm_plugin.engine.contact import (
 )
 from nrm_plugin.engine.derivative import lever_for, profiles
 from nrm_plugin.engine.moduli import moduli, n_rows
+from nrm_plugin.engine.normal_channel import normal_channel
 from nrm_plugin.engine.shape_factor import ShapeFactorValues, shape_factor
 from nrm_plugin.engine.signals import (
     Block,
@@ -89,6 +90,7 @@ class _Done:
     contacts : array of `kernels.CONTACT`
     lateral : array of `kernels.LATERAL_CHECK`
         Empty without a lateral signal.
+    normal : array of `kernels.NORMAL_CHANNEL`
     quality : array of int
         Flags as bits.
     valid : array
@@ -99,6 +101,7 @@ class _Done:
 
     contacts: RecordArray
     lateral: RecordArray
+    normal: RecordArray
     quality: IntArray
     valid: FloatArray
     rows: dict[str, AnyArray]
@@ -156,6 +159,13 @@ class _Work:
             done.rows
             | (wall if self.plan.lateral else {})
             | windows(raw, contacts)
+            | normal_channel(
+                done.normal,
+                contacts,
+                raw.lengths,
+                inwards=direction.name == "approach",
+                lateral=self.plan.lateral,
+            )
             | {
                 "contact_height": contacts["contact"] + drag,
                 "contact_height_stderr": contacts["stderr"],
@@ -229,6 +239,7 @@ class _Work:
         return _Done(
             contacts=made.contacts,
             lateral=made.checks if self.plan.lateral else made.checks[:0],
+            normal=made.normals,
             quality=quality,
             valid=made.valid,
             rows=profiles | _binned(made.bins),
@@ -264,12 +275,22 @@ class _Work:
                 block.height,
             )
             quality = quality | checks.lateral_flags(lateral)
+        normal = kernels.normal_channel(
+            self._lever(direction).record(kernels.METHODS[0]),
+            block.begin,
+            block.height,
+            referenced.clean,
+            layer.lateral,
+            layer.contacts,
+            own,
+        )
         rows = moduli(found, self.plan, self.shape.values)
         if self.plan.lateral:
             rows |= _binned(np.moveaxis(compiled.force_bins(layer, BIN_WIDTH, self._n_bins), 1, 0))
         return _Done(
             contacts=referenced.contacts,
             lateral=lateral,
+            normal=normal,
             quality=quality,
             valid=found.depth_valid_min,
             rows=rows,

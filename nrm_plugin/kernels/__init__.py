@@ -122,6 +122,20 @@ JOB = np.dtype(
     ],
     align=True,
 )
+NORMAL_CHANNEL = _numbers(
+    "onset",
+    "breaks",
+    "first_force",
+    "first_at",
+    "largest_force",
+    "largest_at",
+    "adhesion",
+    "adhesion_at",
+    "pull_off",
+    "work",
+    "adhesion_work",
+    "lateral_onset",
+)
 OPEN_BIN = _numbers("sum", "count")
 TURN_STATE = _numbers("direction", "low", "low_at", "high", "high_at")
 CONTACT_STATE = _numbers("inside", "baseline", "seen", "below", "dropped")
@@ -137,6 +151,7 @@ _RECORDS = (
     OPEN_BIN,
     TURN_STATE,
     CONTACT_STATE,
+    NORMAL_CHANNEL,
 )
 
 #: Kinds of recorded numbers, in the header's order.
@@ -217,8 +232,9 @@ def _declare(library: ctypes.CDLL) -> None:
         "samples_above": "pnpppppppnpppp",
         "trend_filter": "npppppp",
         "force_bins": "pnpppppnpppndnp",
+        "normal_channel": "pnpppppnppp",
         "moduli": "dnnnppp",
-        "process": "pnpppppppp",
+        "process": "pnppppppppp",
         "bin_means": "pnnppn",
         "next_turn": "pnnndpp",
         "next_contact": "pnnndddpp",
@@ -664,6 +680,42 @@ def force_bins(
     return bins
 
 
+def normal_channel(
+    settings: RecordArray,
+    begin: IntArray,
+    height: FloatArray,
+    clean: FloatArray,
+    lateral: tuple[FloatArray, FloatArray] | None,
+    contacts: RecordArray,
+    own: RecordArray,
+) -> RecordArray:
+    """Return what each curve's normal force shows, (n,) array of `NORMAL_CHANNEL`.
+
+    Arguments as in `profiles`.
+    """
+    begin, height, clean = np.ascontiguousarray(begin, np.int64), _whole(height), _whole(clean)
+    in_phase, quadrature = map(_whole, lateral) if lateral else (None, None)
+    contacts, own = np.ascontiguousarray(contacts, CONTACT), np.ascontiguousarray(own, CURVE)
+    n, size = len(begin) - 1, clean.size
+    found = np.empty(n, NORMAL_CHANNEL)
+    _check(
+        _library.nrm_normal_channel(
+            _pointer(settings, PROFILE_SETTINGS, 1),
+            n,
+            _pointer(begin, np.int64, n + 1),
+            _doubles(height, size),
+            _doubles(clean, size),
+            _doubles(in_phase, size),
+            _doubles(quadrature, size),
+            size,
+            _pointer(contacts, CONTACT, n),
+            _pointer(own, CURVE, n),
+            _pointer(found, NORMAL_CHANNEL, n),
+        )
+    )
+    return found
+
+
 def moduli(
     amplitude: float, found: FloatArray, shape: FloatArray, n_rows: int
 ) -> NDArray[np.float32]:
@@ -747,6 +799,7 @@ class Processed:
     ----------
     contacts : (n,) array of `CONTACT`
     checks : (n,) array of `LATERAL_CHECK`
+    normals : (n,) array of `NORMAL_CHANNEL`
     valid : (n,) array
         Smallest distance with an estimate, in m.
     rows : (n_rows, n, m) array of float32
@@ -757,6 +810,7 @@ class Processed:
 
     contacts: RecordArray
     checks: RecordArray
+    normals: RecordArray
     valid: FloatArray
     rows: NDArray[np.float32]
     bins: NDArray[np.float32]
@@ -803,6 +857,7 @@ def process(
     made = Processed(
         contacts=np.empty(n, CONTACT),
         checks=np.zeros(n, LATERAL_CHECK),
+        normals=np.empty(n, NORMAL_CHANNEL),
         valid=np.empty(n),
         rows=np.empty((job.n_rows, n, m), np.float32),
         bins=np.empty((len(BINS) if lateral else 0, n, job.n_bins), np.float32),
@@ -816,6 +871,7 @@ def process(
             _pointer(own, CURVE, n),
             _pointer(made.contacts, CONTACT, n),
             _pointer(made.checks, LATERAL_CHECK, n),
+            _pointer(made.normals, NORMAL_CHANNEL, n),
             _doubles(made.valid, n),
             _pointer(made.rows, np.float32, 0),
             _pointer(made.bins, np.float32, 0),

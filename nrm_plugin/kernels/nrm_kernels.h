@@ -214,6 +214,33 @@ NRM_EXPORT int nrm_trend_filter(int64_t n, const double *z, const double *values
                                 const double *weight, const double *limit, double *fit,
                                 double *gap);
 
+/* ------------------------------------------------------------------ normal.c */
+
+/* The normal force of a curve. Distances count from the electrode; nan where there is no such
+ * thing, forces also where the spring constant is not known. */
+typedef struct {
+    double onset;         /* largest distance at which the force has left the baseline, m */
+    double breaks;        /* how often the tip falls from a repulsive force as it comes nearer */
+    double first_force;   /* from which it falls the first time, N, */
+    double first_at;      /*   at this distance, m */
+    double largest_force; /* the largest from which it falls, N, */
+    double largest_at;    /*   at this distance, m */
+    double adhesion;      /* largest attraction, positive, N, */
+    double adhesion_at;   /*   at this distance, m */
+    double pull_off;      /* largest distance at which there is attraction, m */
+    double work;          /* integral of the force over the distance, from the onset on, J */
+    double adhesion_work; /* the same of the attraction alone, positive, J */
+    double lateral_onset; /* largest distance at which the lateral signal has left its baseline, m */
+} nrm_normal;
+
+/* Measure the normal channel; arguments as in nrm_profiles. Of the settings, spring constant and
+ * wall's slope count. */
+NRM_EXPORT int nrm_normal_channel(const nrm_profile_settings *settings, int64_t n_curves,
+                                  const int64_t *begin, const double *height, const double *clean,
+                                  const double *in_phase, const double *quadrature,
+                                  int64_t n_samples, const nrm_contact *contacts,
+                                  const nrm_curve_settings *own, nrm_normal *found);
+
 /* ------------------------------------------------------------------ chain.c */
 
 /* Rows of results, single precision. There may be the first only (no lateral signal), those up to
@@ -262,8 +289,8 @@ typedef struct {
  * is a lateral signal. Only contacts is written where rows is NULL. */
 NRM_EXPORT int nrm_process(const nrm_job *job, int64_t n_curves, const int64_t *first,
                            const int64_t *length, const nrm_curve_settings *own,
-                           nrm_contact *contacts, nrm_lateral_check *checks, double *valid,
-                           float *rows, float *bins);
+                           nrm_contact *contacts, nrm_lateral_check *checks, nrm_normal *normals,
+                           double *valid, float *rows, float *bins);
 
 /* ------------------------------------------------------------------ scanning.c */
 
@@ -326,7 +353,7 @@ NRM_EXPORT int nrm_next_edge(const double *values, int64_t n, double high, doubl
 NRM_EXPORT const char *nrm_sources(void);
 
 /* Size in bytes of a record: signal, contact_settings, contact, lateral_check, profile_settings,
- * curve_settings, job, open_bin, turn_state, contact_state; -1 beyond them. */
+ * curve_settings, job, open_bin, turn_state, contact_state, normal; -1 beyond them. */
 NRM_EXPORT int64_t nrm_record_size(int64_t record);
 
 /* ------------------------------------------------------------------ shared, not exported */
@@ -431,6 +458,7 @@ typedef struct {
     int64_t smoothed;    /*   before the running mean over so many samples */
 } nrm_layer;
 
+void nrm_normal_of(const nrm_curve *curve, double *work, nrm_normal *found);
 int64_t nrm_profile_work(const nrm_profile_settings *settings);
 void nrm_profile_of(const nrm_curve *curve, double *work, double *found, double *valid,
                     double *bins);

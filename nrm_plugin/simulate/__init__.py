@@ -23,6 +23,7 @@ from nrm_plugin.simulate.instrument import (
 )
 from nrm_plugin.simulate.measurement import Ramp, Truth, simulate
 from nrm_plugin.simulate.sample import (
+    Crust,
     Electrode,
     Film,
     Interphase,
@@ -35,6 +36,7 @@ from nrm_plugin.simulate.sample import (
 
 __all__ = [
     "Aging",
+    "Crust",
     "Detector",
     "Electrode",
     "Film",

@@ -95,7 +95,8 @@ def normal_equilibrium(
     """Balance cantilever against interphase and electrode up to a force.
 
     The base's height follows from the gap, ``h = g - F(g) / k``, and rises with it, so that a
-    table turned around gives gap and force for any height.
+    table turned around gives gap and force for any height. Where a crust breaks, the tip jumps to
+    where the cantilever finds the next balance.
     """
     reach = max(interphase.reach, 1e-9)
     gap = np.linspace(0.0, reach, _POINTS)
@@ -109,12 +110,15 @@ def normal_equilibrium(
         inside = np.linspace(-deepest, 0.0, _POINTS)[:-1]
         gap = np.concatenate([inside, gap])
         pushed = np.concatenate([at_wall + electrode.normal_force(-inside), pushed])
-    base = gap - pushed / spring_constant
+    base, most = gap - pushed / spring_constant, pushed
+    if interphase.crust is not None:  # the tip follows what it meets first, from outside
+        base = np.minimum.accumulate(base[::-1])[::-1]
+        most = np.maximum.accumulate(pushed[::-1])[::-1]
     came_through = force > at_wall
     if came_through and electrode.rigid:
         turn = -force / spring_constant
     else:
-        turn = float(np.interp(-force, -pushed, base))
+        turn = float(np.interp(-force, -most, base))
     if not electrode.rigid and came_through:
         contact = _asymptote(base, pushed, turn)
     return Equilibrium(

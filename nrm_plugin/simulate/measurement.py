@@ -381,8 +381,9 @@ def _moved(
     detector, relaxation = instrument.detector, interphase.relaxation
     displaced = detector.drag * ramp.speed / k * (1.0 - detector.drag_on_wall)
     upwards = state
-    if relaxation is not None and relaxation.force_lost:
-        weaker = replace(interphase, force=interphase.force * (1.0 - relaxation.force_lost))
+    lost = 0.0 if relaxation is None else relaxation.force_lost
+    if lost or interphase.crust is not None:
+        weaker = replace(interphase, force=interphase.force * (1.0 - lost), crust=None)
         force = ramp.trigger * k
         upwards = normal_equilibrium(weaker, electrode, k, force)
     down, up = height[: ramp.samples], height[ramp.samples :]

@@ -121,6 +121,30 @@ class Relaxation:
     force_lost: float = 0.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Crust:
+    """A crust that resists more and more until the tip breaks through; on the way up it is broken.
+
+    Attributes
+    ----------
+    force : float
+        In N at which it breaks, beside that of the layers.
+    distance : float
+        From the electrode in m where it breaks.
+    width : float
+        Way in m over which its force rises, evenly.
+    """
+
+    force: float
+    distance: float
+    width: float = 2e-9
+
+    def normal_force(self, distance: FloatArray) -> FloatArray:
+        """Force in N on a tip that comes down, at distances in m."""
+        risen = 1.0 - (np.asarray(distance) - self.distance) / self.width
+        return np.where((risen >= 0.0) & (risen <= 1.0), self.force * risen, 0.0)
+
+
 @dataclass(frozen=True)
 class Interphase:
     """Layers on the electrode, and the normal force with which they resist the tip.
@@ -138,6 +162,8 @@ class Interphase:
     repulsion, repulsion_decay : float
         A force in N at the electrode that falls as exp(-z/decay) with a decay in m, beside that of
         the layers: steric or electrostatic.
+    crust : Crust or None
+        What the tip breaks through on its way down.
     relaxation : Relaxation or None
         What has not recovered on the way up.
     lateral : StiffnessTable or None
@@ -151,6 +177,7 @@ class Interphase:
     _: KW_ONLY
     repulsion: float = 0.0
     repulsion_decay: float = 3e-9
+    crust: Crust | None = None
     relaxation: Relaxation | None = None
     lateral: StiffnessTable | None = None
 
@@ -189,9 +216,9 @@ class Interphase:
             layers = self.force * np.exp(-z / self.decay)
         else:
             layers = self.force * np.clip(1.0 - z / self.thickness, 0.0, None) ** self.exponent
-        if not self.repulsion:
-            return layers
-        return layers + self.repulsion * np.exp(-z / self.repulsion_decay)
+        if self.repulsion:
+            layers = layers + self.repulsion * np.exp(-z / self.repulsion_decay)
+        return layers if self.crust is None else layers + self.crust.normal_force(z)
 
     @property
     def at_electrode(self) -> float:
@@ -202,7 +229,11 @@ class Interphase:
     def reach(self) -> float:
         """Distance beyond which the normal force is nil, in m."""
         layers = self.thickness if self.decay is None else 20.0 * self.decay
-        return max(layers, 20.0 * self.repulsion_decay) if self.repulsion else layers
+        if self.repulsion:
+            layers = max(layers, 20.0 * self.repulsion_decay)
+        if self.crust is not None:
+            layers = max(layers, self.crust.distance + self.crust.width)
+        return layers
 
     def scaled(self, thickness: float = 1.0, modulus: float = 1.0) -> Interphase:
         """Return a copy thicker and stiffer by factors.
