@@ -87,12 +87,12 @@ def stored(work: Any, *arguments: Any) -> dict[str, Any]:
 
 
 def from_file_to_file(table: Table, path: Path, n_curves: int) -> None:
-    """Compare all that `process` does."""
+    """Compare all that `nrm process` does."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         names = [Path(folder) / "numba.h5", Path(folder) / "c.h5"]
 
         def run(out: Path) -> None:
-            nrm.process(converted(path), out=out, threads=1).close()
+            pipeline.run(converted(path), Recipe(), out, threads=1)
 
         def theirs() -> None:
             with patch.object(pipeline._Work, "block", stored):

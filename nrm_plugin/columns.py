@@ -289,11 +289,11 @@ class FileStamp:
         """Read `count` numbers from byte `offset` on."""
         out: AnyArray = np.empty(count, dtype)
         with self.opened() as file:
-            _read_into(file, offset, out.view(np.uint8))
+            read_into(file, offset, out.view(np.uint8))
         return out
 
 
-def _read_into(file: FileIO, offset: int, buffer: NDArray[np.uint8]) -> None:
+def read_into(file: FileIO, offset: int, buffer: NDArray[np.uint8]) -> None:
     """Fill a buffer from a place in the file.
 
     Raises
@@ -422,7 +422,7 @@ class FileColumn:
         origin = self.rows.start(first)
         if self._in_one_piece and out.dtype == self.dtype and (gain, offset) == (1.0, 0.0):
             with self.stamp.opened() as file:
-                _read_into(file, int(self.strips[0].starts[first]), flat.view(np.uint8))
+                read_into(file, int(self.strips[0].starts[first]), flat.view(np.uint8))
             return
         scratch = np.empty(0, np.uint8)
         # Damaged floats may be infinite or signalling; they are handed on as they are.
@@ -431,7 +431,7 @@ class FileColumn:
                 if end - begin > len(scratch):
                     scratch = np.empty(end - begin, np.uint8)
                 piece = scratch[: end - begin]
-                _read_into(file, begin, piece)
+                read_into(file, begin, piece)
                 part = flat[self.rows.start(a) - origin : self.rows.start(b) - origin]
                 self._unpack(piece, begin, a, b, part)
                 if gain != 1.0:

@@ -11,7 +11,15 @@ from typing import Any
 import h5py
 import numpy as np
 
-from nrm_plugin.columns import AnyArray, Column, FileStamp, RepeatedColumn, Rows, scaled_copy
+from nrm_plugin.columns import (
+    AnyArray,
+    Column,
+    FileStamp,
+    RepeatedColumn,
+    Rows,
+    read_into,
+    scaled_copy,
+)
 from nrm_plugin.errors import ChangedFile, CorruptFile, InvalidInput, MissingFile, NrmError
 from nrm_plugin.images import Image
 from nrm_plugin.model import Channel, CurveSet, Origin
@@ -39,16 +47,12 @@ class HdfColumn:
         self, first: int, stop: int, out: AnyArray, gain: float = 1.0, offset: float = 0.0
     ) -> None:
         """See `Column.fill`."""
-        self.stamp.check()
         at, end = self.rows.start(first), self.rows.start(stop)
         flat = out.reshape(-1)
         if self.offset is not None:
-            for begin in range(at, end, _PIECE):
-                until = min(end, begin + _PIECE)
-                place = self.offset + begin * self.dtype.itemsize
-                part = self.stamp.read(place, self.dtype, until - begin)
-                scaled_copy(flat[begin - at : until - at], part, gain, offset)
+            self._copy(self.offset + at * self.dtype.itemsize, flat, gain, offset)
             return
+        self.stamp.check()
         try:
             with h5py.File(self.stamp.path, "r") as file:
                 data = file[self.name]
@@ -63,6 +67,18 @@ class HdfColumn:
             raise ChangedFile(self.stamp.path) from None
         except (OSError, RuntimeError, KeyError) as error:
             raise CorruptFile(self.stamp.path, None, f"readable {self.name}", error) from None
+
+    def _copy(self, place: int, out: AnyArray, gain: float, offset: float) -> None:
+        """Copy numbers that lie in one piece from a byte on: as they are, or scaled in parts."""
+        with self.stamp.opened() as file:
+            if out.dtype == self.dtype and gain == 1.0 and offset == 0.0:
+                read_into(file, place, out.view(np.uint8))
+                return
+            room: AnyArray = np.empty(min(_PIECE, len(out)), self.dtype)
+            for begin in range(0, len(out), _PIECE):
+                part = room[: len(out) - begin]
+                read_into(file, place + begin * self.dtype.itemsize, part.view(np.uint8))
+                scaled_copy(out[begin : begin + len(part)], part, gain, offset)
 
 
 def is_common_file(path: Path) -> bool:
