@@ -47,7 +47,9 @@ def _cold(table: Table, file: Path, out: Path) -> None:
         table.skipped("nrm process and nrm demo", "pip could not install the project")
         return
     folders = [f for f in fresh.glob("lib/python*/site-packages") if not f.is_symlink()]
-    size = sum(f.stat().st_size for folder in folders for f in folder.rglob("*") if f.is_file())
+    sizes = {f: f.stat().st_size / 1e6 for of in folders for f in of.rglob("*") if f.is_file()}
+    compiled = sum(size for f, size in sizes.items() if f.suffix == ".pyc")
+    note = f"site-packages {sum(sizes.values()) - compiled:.0f} MB, byte code {compiled:.0f} MB"
     home = table.folder / "home"  # no caches of matplotlib and of fonts
     home.mkdir()
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "MPL", "PYTHON"))}
@@ -55,7 +57,7 @@ def _cold(table: Table, file: Path, out: Path) -> None:
     nrm_words = [python, "-m", "nrm_plugin", "-q"]
     process = [*nrm_words, "process", file, "-o", out, "--overwrite"]
     first = cost(lambda: command(*process, **options))
-    table.row("nrm process of 32 curves, first", first, note=f"site-packages {size / 1e6:.0f} MB")
+    table.row("nrm process of 32 curves, first", first, note=note)
     table.row("nrm process of 32 curves, again", cost(lambda: command(*process, **options)), first)
     demo = cost(lambda: command(*nrm_words, "demo", "-o", home / "demo", **options))
     table.row("nrm demo, first", demo, first)

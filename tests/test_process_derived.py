@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -14,6 +16,7 @@ from click.testing import CliRunner
 from nrm_generator import NM, Generator
 
 import nrm_plugin as nrm
+from nrm_plugin import files
 from nrm_plugin.cli import main
 from nrm_plugin.files import FileHashes
 from nrm_plugin.variables import CONTACT, DERIVED, GRADIENTS, KEPT, LATERAL
@@ -363,3 +366,36 @@ def test_hashes_follow_what_is_read(tmp_path: Path) -> None:
         file.write(bytes(half))
     expected = hashlib.sha256(whole[:half] + bytes(half)).hexdigest()
     assert hashes.result() == [expected, "known", "", ""]
+
+
+def test_process_hashes_what_it_reads(
+    curves: nrm.CurveSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While curves are read, as much of their file as they are of all; nothing if it is known."""
+    path, seen, hashed = tmp_path / "curves.h5", [], [0]
+    nrm.save(curves, path)
+    size = path.stat().st_size
+
+    class Counted:
+        def __init__(self) -> None:
+            self.whole = hashlib.sha256()
+
+        def update(self, data: Any) -> None:
+            hashed[0] += len(data)
+            self.whole.update(data)
+
+        def hexdigest(self) -> str:
+            return self.whole.hexdigest()
+
+    monkeypatch.setattr(files, "hashlib", SimpleNamespace(sha256=Counted))
+    monkeypatch.setattr(files, "_HASHED", 4096)
+    opened = nrm.open(path)
+    made = nrm.process(opened, progress=lambda n, _: seen.append((n, hashed[0])), block=5)
+    assert [n for n, _ in seen] == list(range(5, 41, 5))
+    for n, done in seen:
+        assert n / 40 * size <= done < n / 40 * size + 4096
+    assert hashed[0] == size
+    assert made.attrs["source_sha256"] == [hashlib.sha256(path.read_bytes()).hexdigest()]
+    known = tuple(replace(origin, sha256="0" * 64) for origin in opened.origins)
+    assert nrm.process(replace(opened, origins=known)).attrs["source_sha256"] == ["0" * 64]
+    assert hashed[0] == size
