@@ -11,6 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifdef _WIN32 /* numbers, no lines of text */
+#include <fcntl.h>
+#include <io.h>
+static void as_bytes(void) { _setmode(0, _O_BINARY), _setmode(1, _O_BINARY); }
+#else
+static void as_bytes(void) {}
+#endif
+
 static void *taken(size_t count, size_t size) {
     void *values = calloc(count ? count : 1, size);
     if (!values || fread(values, size, count, stdin) != count) exit(2);
@@ -22,6 +30,7 @@ static void given(const void *values, size_t count, size_t size) {
 }
 
 int main(void) {
+    as_bytes();
     const int64_t *sizes = taken(4, sizeof *sizes);
     const size_t curves = (size_t)sizes[0], n = (size_t)sizes[1], depths = (size_t)sizes[2];
     const int64_t *begin = taken(curves + 1, sizeof *begin);

@@ -207,14 +207,25 @@ def bits(*arrays: np.ndarray) -> bytes:
 
 
 @pytest.mark.slow
-def test_an_arm_processor_finds_the_same_bits(tmp_path: Path) -> None:
-    """The library for ARM, under an emulator, on all curves of the frozen files."""
-    emulator = shutil.which("qemu-aarch64")
+@pytest.mark.parametrize(
+    ("command", "package", "target"),
+    [
+        ("qemu-aarch64", "qemu-user", "aarch64-linux-musl"),
+        ("wine", "wine64", "x86_64-windows-gnu"),
+    ],
+)
+def test_another_platform_finds_the_same_bits(
+    command: str, package: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loops on ARM and on Windows, under an emulator, on all curves of the frozen files."""
+    emulator = shutil.which(command)
     if emulator is None or not importlib.util.find_spec("ziglang"):
-        pytest.skip("needs qemu-aarch64 (Debian: qemu-user) and ziglang")
-    program = tmp_path / "driver"
+        pytest.skip(f"needs {command} (Debian: {package}) and ziglang")
+    monkeypatch.setenv("WINEPREFIX", str(tmp_path / "wine"))
+    monkeypatch.setenv("WINEDEBUG", "-all")
+    program = tmp_path / "driver.exe"
     sources = [str(path) for path in build.sources() if path.suffix == ".c"]
-    words = [sys.executable, "-m", "ziglang", "cc", "-target", "aarch64-linux-musl", "-static"]
+    words = [sys.executable, "-m", "ziglang", "cc", "-target", target, "-static"]
     words += [*build.OPTIONS, *build.WARNINGS, f"-I{build.HERE}", *sources]
     driver = Path(__file__).with_name("kernels_driver.c")
     subprocess.run([*words, str(driver), "-o", str(program)], check=True)

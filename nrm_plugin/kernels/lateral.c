@@ -89,7 +89,7 @@ static int64_t first_on_wall(const double *height, const double *clean, int64_t 
         const double old = height[i - FEW] - contact->height
                            - (clean[i - FEW] - at - tilt * height[i - FEW]) / contact->wall_slope;
         sum -= old;
-        if (sum < near * FEW) return i;
+        if (sum < near * (double)FEW) return i;
     }
     return begin;
 }
