@@ -263,6 +263,11 @@ class Lateral(MethodSettings):
         default=True,
         description="correct for the lever's own compliance, where its stiffness is known",
     )
+    phase: Literal["told", "wall"] = Field(
+        default="told",
+        description='phase of the instrument: "told" (lockin_phase) or "wall" (that on the wall, '
+        "where the tip sticks)",
+    )
 
 
 class Recipe(MethodSettings):

@@ -18,6 +18,7 @@ _COMMANDS = {
     "convert": "Convert files to .h5 or other formats, or merge them.",
     "experiment": "Write an experiment file: what was found, what is missing.",
     "calibrate": "Turn volts into newtons: sensitivities, stiffness, dither, phase.",
+    "check": "Say what is doubtful in curves, calibration and results.",
     "process": "Find contacts and moduli.",
     "fea": "Finite elements: forces, shape factor, layers, inversion.",
     "plot": "Draw figures: curves, profiles, densities, maps.",

@@ -26,6 +26,8 @@ def check(
 ) -> list[Check]:
     """What is doubtful about curves and about what was told of them, or about results.
 
+    Values that moduli need may be missing: what depends on them is ``unknown``.
+
     Parameters
     ----------
     curves_or_results : CurveSet, Dataset or path
@@ -40,12 +42,12 @@ def check(
 
     Raises
     ------
-    MissingCalibration, InvalidInput
-        As `process`.
+    InvalidInput
+        If there is no height or no deflection, or a sign cannot be right.
     """
     given = curves_or_results
     if isinstance(given, str | PathLike):
-        if _holds_results(Path(given)):
+        if holds_results(Path(given)):
             with opened_results(Path(given)) as group:
                 return checks.from_json(str(attributes(group).get("checks", "") or "[]"))
         given = open_curves(given)
@@ -54,7 +56,7 @@ def check(
     return _of_results(given)
 
 
-def _holds_results(path: Path) -> bool:
+def holds_results(path: Path) -> bool:
     """Whether a file has results instead of curves."""
     try:
         with opened_results(path):

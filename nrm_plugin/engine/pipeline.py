@@ -44,6 +44,7 @@ from nrm_plugin.engine.signals import (
     read_raw_block,
     sampled_blocks,
 )
+from nrm_plugin.engine.stand_ins import with_stand_ins
 from nrm_plugin.engine.surface import STEEP, surface_slope
 from nrm_plugin.engine.survey import Survey, chosen, survey
 from nrm_plugin.errors import InvalidInput, OutputError
@@ -414,6 +415,10 @@ def run(
     evidence = _evidence(work, directions)
     directions = _without_drag(directions, evidence)
     attributes = provenance.attributes(curves, recipe, how, shape)
+    if recipe.lateral.phase == "wall":
+        phase = checks.phase_of_the_wall(evidence)
+        attributes["lockin_phase_source"] = phase.source
+        work = replace(work, plan=replace(how, phase=phase.value))
     attributes |= provenance.of_distances(recipe, [d.survey.slope for d in directions])
     asked = recipe.derivative.half_width
     attributes["half_width"] = max(d.survey.half_width(asked) for d in directions)
@@ -492,21 +497,24 @@ def _without_drag(directions: list[_Direction], evidence: Evidence) -> list[_Dir
 
 
 def evidence(curves: CurveSet, recipe: Recipe) -> Evidence:
-    """What self-checks look at, of curves that are not processed.
+    """What self-checks look at, of curves that are not processed. Values may be missing.
 
     Raises
     ------
-    MissingCalibration, InvalidInput, RecipeError
+    InvalidInput, RecipeError
         As `process`.
     """
+    curves, missing = with_stand_ins(curves)
     curves, how = plan(curves)
     depth = np.array(recipe.depth.values)
     shape = shape_factor(recipe.shape_factor, curves, depth)
     work = _Work(curves=curves, recipe=recipe, plan=how, depth=depth, shape=shape)
-    return _evidence(work, [_survey(work, name) for name in recipe.directions])
+    return _evidence(work, [_survey(work, name) for name in recipe.directions], missing)
 
 
-def _evidence(work: _Work, directions: Sequence[_Direction]) -> Evidence:
+def _evidence(
+    work: _Work, directions: Sequence[_Direction], missing: frozenset[str] = frozenset()
+) -> Evidence:
     """What self-checks look at; directions that are not processed are surveyed when asked for."""
     known: dict[str, _Direction | None] = {d.name: d for d in directions}
 
@@ -563,6 +571,7 @@ def _evidence(work: _Work, directions: Sequence[_Direction]) -> Evidence:
         shape=work.shape,
         measure=measure,
         profile=profile,
+        missing=missing,
     )
 
 

@@ -23,6 +23,7 @@ from nrm_plugin.engine.checks.refusals import (
     refuse_wrong_signs,
 )
 from nrm_plugin.engine.checks.stability import stability
+from nrm_plugin.engine.checks.wall_checks import phase_of_the_wall
 
 __all__ = [
     "CHECKS",
@@ -41,6 +42,7 @@ __all__ = [
     "lateral_flags",
     "log",
     "on_the_wall",
+    "phase_of_the_wall",
     "refuse_output_volts",
     "refuse_wrong_signs",
     "run",

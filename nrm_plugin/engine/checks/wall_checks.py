@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from nrm_plugin.engine.checks.doubts import SPARSE
 from nrm_plugin.engine.checks.evidence import Evidence
 from nrm_plugin.engine.checks.wall_signal import SCALE_KEYS, WallSignal, wall_signal
 from nrm_plugin.engine.shape_factor import PAPER
-from nrm_plugin.errors import NrmError
+from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.text import with_unit
 
 #: Slopes of the wall that sensitivities known to 5 %, friction of a tilted lever and scanners
@@ -47,6 +48,9 @@ _IN_PHASE, _OUT_OF_PHASE = math.radians(2.5), math.radians(12.0)
 
 #: Mean load of the highest quarter over the highest load.
 _MEAN_OF_HIGHEST = 0.875
+
+#: Loss tangent of a film that may lie under the tip, and motion of the tip where it is not known.
+_LOSSY, _TYPICAL_MOTION = 0.3, 0.5
 
 #: Friction coefficient and error of a lateral stiffness that are assumed where nothing is known.
 _FRICTION, _ERROR_OF_STIFFNESS = 0.3, 0.15
@@ -219,15 +223,14 @@ def lateral_scale(evidence: Evidence) -> Check:
         lost = ["lateral_stiffness"]
     told = _or_none(evidence.told("dither_amplitude"))
     if signal is None or lost:
-        missing = f"{', '.join(lost)} is not told" if len(lost) == 1 else f"missing: {lost}"
         return Check(
             name=name,
             told=told,
             unit="m",
             verdict="unknown",
             advice=why
-            or f"{missing.replace('[', '').replace(']', '')}: without it the force on "
-            "the wall is no motion of the tip that could be held against the dither",
+            or f"{', '.join(lost)} not told: without it the force on the wall is no "
+            "motion of the tip that could be held against the dither",
         )
     motion = abs(signal.force) / plan.lateral_stiffness
     ratio = motion / plan.amplitude
@@ -383,6 +386,54 @@ def lockin_phase(evidence: Evidence) -> Check:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class WallPhase:
+    """Phase of the instrument as the wall shows it.
+
+    Attributes
+    ----------
+    value : float
+        In rad.
+    source : str
+        How it was found, with its errors, and what was told.
+    """
+
+    value: float
+    source: str
+
+
+def phase_of_the_wall(evidence: Evidence) -> WallPhase:
+    """Return the phase at which the tip is in phase with the dither on the wall.
+
+    A lossy film under the tip turns it by loss tangent x k_l / (k_c + k_l), which the motion of
+    the tip bounds: its systematic error.
+
+    Raises
+    ------
+    InvalidInput
+        If the tip slips there, or the wall cannot tell.
+    """
+    signal, why = _signal(evidence)
+    if signal is None or not signal.sticks:
+        why = why if signal is None else _cannot(signal)
+        raise InvalidInput(
+            f"the phase cannot be taken from the wall: {why[:1].lower()}{why[1:]}. Give "
+            'lockin_phase (nrm calibrate phase), and phase = "told" in [lateral] of the recipe'
+        )
+    told = evidence.told("lockin_phase")
+    value = _wrapped((0.0 if math.isnan(told) else told) + signal.phase)
+    scale = evidence.plan.lateral_stiffness * evidence.plan.amplitude
+    motion = min(abs(signal.force) / scale, 1.0) if scale else _TYPICAL_MOTION
+    film = math.degrees(_LOSSY * (1.0 - motion))
+    was = "nothing was told" if math.isnan(told) else f"told were {math.degrees(told):.1f}"
+    return WallPhase(
+        value=value,
+        source=f"the wall's: {math.degrees(value):.2f} +- {math.degrees(signal.phase_stderr):.2f} "
+        f"degrees on {signal.n_curves} curves whose tip sticks ({was}); a film under the tip with "
+        f"a loss tangent of {_LOSSY:g} would make it {film:.1f} degrees too large",
+    )
+
+
 def _of_a_tip_that_sticks(
     evidence: Evidence, signal: WallSignal, about: dict[str, object]
 ) -> Check:
@@ -391,13 +442,22 @@ def _of_a_tip_that_sticks(
     degrees = math.degrees(off)
     seen = f"on the wall the tip sticks, and its force is {degrees:+.1f} degrees out of phase"
     change = _turned(signal.layer, signal.layer_stderr, off)
+    if evidence.recipe.lateral.phase == "wall":
+        return _check(
+            about,
+            "fine",
+            f"{seen} as told; the recipe takes the wall's phase instead, and used is "
+            f"{phase_of_the_wall(evidence).source}",
+        )
     layer = _of_the_layer(signal)
     if abs(off) - 2.0 * error <= _IN_PHASE:
         if layer:
             return _check(about, "doubtful", f"{layer}: {_phase_suspects(told, off)}")
         return _check(about, "fine", f"{seen}, as it should be{_if_not_told(told)}", effect=change)
     if abs(off) > _OUT_OF_PHASE:
-        return _check(about, "wrong", f"{seen}: {_phase_suspects(told, off)}", effect=change)
+        # Of a file that is still being filled in nothing is held against what is not there yet.
+        verdict: Verdict = "unknown" if math.isnan(told) and evidence.missing else "wrong"
+        return _check(about, verdict, f"{seen}: {_phase_suspects(told, off)}", effect=change)
     stiffness = evidence.plan.lateral_stiffness
     film = (
         " A film under the tip that is lossy can turn it by as much as loss tangent x "
