@@ -157,9 +157,7 @@ METADATA: dict[str, Key] = {
     "lockin_offset_y": Key("", "offset of the Y output as a fraction of full scale", -10, 10),
     "lockin_time_constant": Key("s", "time constant of the lock-in", 1e-9, 1e5),
     "lockin_poles": Key("", "number of poles of the lock-in's filter", 1, 8),
-    "lockin_phase": Key(
-        "rad", "phase of the instrument; degrees are written 25 deg", -2 * math.pi, 2 * math.pi
-    ),
+    "lockin_phase": Key("rad", "phase of the instrument", -2 * math.pi, 2 * math.pi),
     "spring_constant": Key("N/m", "spring constant of the cantilever", 1e-6, 1e5),
     "deflection_sensitivity": Key(
         "m/V", "deflection per volt of the detector", 1e-12, 1e-3, signed=True

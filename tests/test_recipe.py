@@ -91,7 +91,7 @@ def test_defaults_are_those_that_are_promised() -> None:
             "spikes": True,
         },
         "derivative": {"method": "local-linear", "half_width": 2e-9},
-        "lateral": {"lag": True, "series_compliance": True},
+        "lateral": {"lag": True, "series_compliance": True, "phase": "told"},
     }
     assert Recipe().to_dict()["contact"]["two-line"] == {"baseline": 0.4, "wall": 0.3}
     assert Recipe().depth.count == 121
