@@ -179,6 +179,34 @@ def test_wrong_arrays_are_refused() -> None:
         kernels.bin_means(np.zeros(8), 2, np.zeros((), kernels.OPEN_BIN), np.empty(3))
 
 
+def wall(n: int) -> tuple[np.ndarray, np.ndarray, kernels.RecordArray]:
+    """Height and deflection of a bare wall (m), and settings that know nothing of its slope."""
+    height = np.linspace(300e-9, -100e-9, n)
+    how = np.zeros((), kernels.CONTACT_SETTINGS)
+    for name in (name for name in how.dtype.names or () if name.endswith("stderr")):
+        how[name] = np.inf
+    return height, np.maximum(0.0, -height), how
+
+
+def test_noise_is_no_smaller_than_a_step_of_the_converter() -> None:
+    """Most second differences are none: a uniform error of one step, 1 nm / sqrt(12)."""
+    height, deflection, how = wall(400)
+    stepped = 1e-9 * np.round(deflection / 1e-9)
+    found, _ = kernels.find_contacts(np.array([0, 400]), height, stepped, how)
+    assert found["noise"][0] == pytest.approx(1e-9 / np.sqrt(12.0), rel=1e-6)
+
+
+@pytest.mark.parametrize(("level", "left"), [(1, 400), (2, 398), (5, 395)])
+def test_a_wall_ends_where_the_detector_does(level: int, left: int) -> None:
+    """Of one largest sample nobody knows; two or more are all left out."""
+    height, deflection, how = wall(400)
+    deflection += 0.1e-9 * np.random.default_rng(5).standard_normal(400)
+    deflection[-level:] = deflection.max() + 1e-12
+    found, _ = kernels.find_contacts(np.array([0, 400]), height, deflection, how)
+    assert found["wall_begin"][0] + found["wall_samples"][0] == left
+    assert found["contact"][0] == pytest.approx(0.0, abs=1e-9)
+
+
 def test_another_library_than_the_sources_make_is_named(tmp_path: Path) -> None:
     """A copy of the package's folder: as it is, with other sources, and without a library."""
     folder = tmp_path / "kernels"
