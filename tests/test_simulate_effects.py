@@ -140,6 +140,21 @@ def test_a_sliding_lever_makes_the_wall_steeper_down_and_flatter_up() -> None:
     assert np.all(channels["deflection"][far] == 0.0)
 
 
+def test_friction_of_the_lever_takes_its_way_to_turn() -> None:
+    """4 % of 50 nm: it falls by 2 x 2 nm within 3 nm of the turn, beside the ramp itself."""
+    at_once = recorded(lever_friction=0.04)[2]
+    slowly = recorded(lever_friction=0.04, lever_friction_turn=3e-9)[2]
+    np.testing.assert_array_equal(slowly["deflection"][DOWN], at_once["deflection"][DOWN])
+    assert slowly["deflection"][N] == slowly["deflection"][N - 1]
+    risen = slowly["height"][UP] - slowly["height"][N]
+    left = slowly["deflection"][UP] - at_once["deflection"][UP]
+    load = 50e-9 - risen - 10e-9  # on the wall, less the 3 nN that the layer bears
+    on_the_way = risen < 3e-9
+    expected = 2 * 0.04 * load * (1 - risen / 3e-9)
+    np.testing.assert_allclose(left[on_the_way], expected[on_the_way], atol=1e-14)
+    assert np.all(left[~on_the_way] == 0.0)
+
+
 @pytest.mark.parametrize(("left", "gap_at_wall"), [(1.0, 4e-9), (0.0, 0.0), (0.25, 1e-9)])
 def test_drag_parts_the_baselines_by_twice_its_deflection(left: float, gap_at_wall: float) -> None:
     """2 nm at this speed; on a rigid wall only the part that is said to stay."""

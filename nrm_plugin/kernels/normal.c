@@ -156,7 +156,9 @@ static void attraction(const normal_view *view, double k, nrm_normal *found) {
     nrm_range_of(view->bent + lowest, view->n - lowest, &low, &high);
     if (!(low < -5.0 * view->noise)) return;
     while (lowest + 1 < view->n && view->bent[lowest] != low) lowest++;
-    found->adhesion = -k * deflection_at(view, lowest);
+    low = deflection_at(view, lowest);
+    if (!(low < -5.0 * view->noise)) return;
+    found->adhesion = -k * low;
     found->adhesion_at = view->z[lowest];
     const int64_t first = first_outside(view, -1);
     found->pull_off = first < 0 ? found->adhesion_at : distance_of(view, first);
@@ -173,6 +175,8 @@ static void work_of(const normal_view *view, double k, int64_t first, int64_t la
         all += piece;
         if (force < 0.0) attractive -= piece;
     }
+    if (last > first && last < view->n && view->z[last - 1] > 0.0) /* the rest, nearer than a sample */
+        all += k * view->bent[last - 1] * view->z[last - 1];
     found->work = all;
     if (isfinite(found->adhesion_at)) found->adhesion_work = attractive > 0.0 ? attractive : 0.0;
 }

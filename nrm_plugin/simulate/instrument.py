@@ -247,6 +247,8 @@ class Instrument:
         Part by which the deflection on the solid is larger on the way down, and smaller on the way
         up, since the tip of a tilted cantilever slides: about the coefficient of friction times
         (tan(tilt) + 2 tip height / cantilever length), and negative where it slides the other way.
+    lever_friction_turn : float
+        Height in m over which this friction changes its sign after the ramp's turn; 0: at once.
     aging : Aging or None
         Changes over the acquisition.
     """
@@ -260,6 +262,7 @@ class Instrument:
     dither_frequency: float = 1000.0
     shape_factor: float = 1.25
     lever_friction: float = 0.0
+    lever_friction_turn: float = 0.0
     aging: Aging | None = None
     lock_in: LockIn = field(default_factory=LockIn)
     detector: Detector = field(default_factory=Detector)

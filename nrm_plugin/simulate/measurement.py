@@ -350,7 +350,7 @@ def _curve(
     if instrument.lever_friction:
         pressed = np.where(motion.gap <= 0.0, motion.normal - interphase.at_electrode, 0.0)
         rubbed = np.maximum(pressed, 0.0) / instrument.spring_constant
-        bent = bent + instrument.lever_friction * rubbed * _direction(len(height), ramp)
+        bent = bent + instrument.lever_friction * rubbed * _rubbing(height, instrument, ramp)
     # The lateral noise first: the order of old seeds.
     lateral = _lateral(draws, stiffness, instrument, ramp)
     return _SimulatedCurve(
@@ -366,6 +366,15 @@ def _curve(
 def _direction(n: int, ramp: Ramp) -> FloatArray:
     """1 on the way down, -1 on the way up."""
     return np.where(np.arange(n) < ramp.samples, 1.0, -1.0)
+
+
+def _rubbing(height: FloatArray, instrument: Instrument, ramp: Ramp) -> FloatArray:
+    """Sign of the lever's friction, which takes its way to change."""
+    sign = _direction(len(height), ramp)
+    if instrument.lever_friction_turn and ramp.retract:
+        risen = (height[ramp.samples :] - height[ramp.samples]) / instrument.lever_friction_turn
+        sign[ramp.samples :] = 1.0 - 2.0 * np.clip(risen, 0.0, 1.0)
+    return sign
 
 
 def _moved(
