@@ -416,6 +416,7 @@ def right(seed: int, **changes: Any) -> Laboratory:
     trigger = force / spring + max(load / spring, 15.0)
     samples = int(random.choice([512, 1024, 2048]))
     length = trigger + thick + random.uniform(150.0, 300.0)
+    samples = max(samples, 2 ** int(np.ceil(np.log2(length / 0.75))))  # full resolution
     inner = float(random.uniform(0.2, 0.8)) * thick
     stiff, soft = random.lognormal(np.log(8), 0.6), random.lognormal(np.log(1.5), 0.6)
     loss = random.uniform(0.1, 0.6, 2)

@@ -1,0 +1,103 @@
+"""What the package says where something is not as told, and where everything is.
+
+Deep figures: ``python benchmarks/laboratory.py mistakes alarms rates``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from laboratory_campaigns import MISTAKES, mistaken, right, said, slipping, sticking, users
+
+import nrm_plugin as nrm
+
+#: What a wall that slips cannot refute: the motion is below the dither, and the phase may be any
+#: between 0 and 90 degrees.
+WALL = ("lateral_scale", "lockin_phase")
+
+#: What nothing on these data can tell: the check says that it cannot, and what would.
+HIDDEN = {"peak told for rms": "glass"}
+
+
+@pytest.mark.parametrize("name", list(MISTAKES))
+def test_each_mistake_of_the_users_table_is_named_where_the_tip_sticks(name: str) -> None:
+    _, key = MISTAKES[name]
+    found = said(mistaken(name, 21, curves=32))
+    if name in HIDDEN:
+        verdict, advice = found.checks[key]
+        assert verdict in ("unknown", "doubtful", "wrong")
+        assert HIDDEN[name] in advice
+    elif key == "refused":
+        assert found.refused
+    else:
+        assert found.refused or key in found.alarms
+
+
+@pytest.mark.parametrize("name", [n for n, (_, key) in MISTAKES.items() if key in WALL])
+def test_no_mistake_is_fine_where_the_tip_slips(name: str) -> None:
+    _, key = MISTAKES[name]
+    assert said(mistaken(name, 22, curves=32, slips=True)).verdict(key) != "fine"
+
+
+def test_right_data_sets_raise_no_alarm() -> None:
+    found = {seed: said(right(seed, curves=24)) for seed in range(5000, 5030)}
+    assert not any(f.refused for f in found.values())
+    some = {seed: f.alarms for seed, f in found.items() if f.alarms}
+    assert len(some) <= 3, some  # 2 %: four or more of 30 in 0.3 % of trials
+
+
+def test_checks_of_the_wall_are_fine_where_all_is_right_and_the_tip_sticks() -> None:
+    found = [said(sticking(seed, curves=24)) for seed in range(5100, 5120)]
+    counts: Counter[str] = Counter()
+    for f in found:
+        counts.update(name for name, (verdict, _) in f.checks.items() if verdict == "fine")
+    for name in ("deflection_sensitivity", "lateral_scale", "lockin_phase", "stick"):
+        assert counts[name] >= 11, (name, counts)  # 80 %: less than 11 of 20 in 0.3 % of trials
+
+
+def test_slipping_tips_are_never_said_to_be_checked() -> None:
+    verdicts: Counter[tuple[str, str]] = Counter()
+    for seed in range(5200, 5215):
+        found = said(slipping(seed, curves=24))
+        verdicts.update((name, found.verdict(name)) for name in WALL)
+    assert not any(verdict == "fine" for _, verdict in verdicts), verdicts
+
+
+def test_what_the_input_alone_refutes_is_refused() -> None:
+    for told in ({"lockin_phase": 25.0}, {"dither_amplitude": 1e-6}, {"dither_amplitude": 2e-7}):
+        with pytest.raises(nrm.InvalidInput, match=next(iter(told))):
+            nrm.process(users(1, curves=4, told=told).make()[0])
+
+
+def test_air_for_liquid_is_explained() -> None:
+    for key in ("deflection_sensitivity", "lateral_sensitivity"):
+        name = f"{key.replace('_', ' ')} of air (1.4)"
+        found = said(mistaken(name, 23, curves=32))
+        _, check = MISTAKES[name]
+        text = found.refused or found.checks[check][1]
+        assert "air" in text
+        assert "liquid" in text
+
+
+def test_sensitivity_from_a_soft_contact_is_not_called_impossible() -> None:
+    laboratory = users(24, curves=32, contact_stiffness=80.0, contact_power=0.0)
+    soft = (80.0 + 26.0) / 80.0
+    told = {"lateral_sensitivity": lambda true: true * soft}
+    found = said(users(24, curves=32, contact_stiffness=80.0, contact_power=0.0, told=told))
+    assert laboratory.lateral_stiffness == 26.0
+    assert found.verdict("lateral_scale") in ("fine", "unknown", "doubtful")
+
+
+def test_told_and_found_agree_with_the_truth() -> None:
+    """Numbers of checks are those that were put in."""
+    laboratory = users(25, curves=48, told={"lockin_phase": np.radians(25.0) - 0.3})
+    curves, _ = laboratory.make()
+    checks = {check.name: check for check in nrm.check(curves)}
+    phase = checks["lockin_phase"]
+    assert phase.told is not None
+    assert phase.found is not None
+    off = float(phase.found) - float(phase.told)  # type: ignore[arg-type]
+    scale = np.pi / 180 if phase.unit.startswith("deg") else 1.0
+    assert off * scale == pytest.approx(0.3, abs=0.05)
