@@ -25,9 +25,10 @@ from nrm_plugin.report.conditions import BAD, DOUBTFUL, GOOD, UNKNOWN
 from nrm_plugin.report.elements import count, interval, number
 from nrm_plugin.report.facts import Facts
 from nrm_plugin.report.quality import FLAG_WORDS, quality_of
+from nrm_plugin.report.regional import normal_table
 from nrm_plugin.report.uncertainty import compare, systematic
 from nrm_plugin.simulate.sodiation import sodiation, write_log
-from nrm_plugin.statistics import Region, mean_profile
+from nrm_plugin.statistics import Region, mean_profile, regions
 from nrm_plugin.text import significant
 from nrm_plugin.variables import BIT, FLAGS
 
@@ -432,6 +433,29 @@ def test_numbers_in_the_tables_are_those_of_the_statistics(experiment, whole):
         label = region.label.replace("-", "–").replace(" ", "\N{NO-BREAK SPACE}")
         row = f"{label} {len(region)} {len(region)} {cell}"
         assert " ".join(row.split()) in text
+
+
+def test_the_normal_channel_by_region_and_direction(experiment, whole):
+    results = experiment[2]
+    first = next(iter(regions(results)))
+    onset = float(np.median(results["normal_onset"].values[first.curves])) * 1e9
+    assert "Normal force" in text_of(whole)
+    label = first.label.replace("-", "–").replace(" ", "\N{NO-BREAK SPACE}")
+    row = f"{label} {len(first)} {number(onset).text}"
+    assert " ".join(row.split()) in text_of(whole)
+    ways = xr.concat([results] * 2, "direction", data_vars="all")
+    ways = ways.assign_coords(direction=["approach", "retract"])
+    ways["adhesion_force"][1, :] = 4.2e-9
+    found = normal_table(ways, regions(results))
+    assert [column.title for column in found.columns[:4]] == [
+        "Region",
+        "Direction",
+        "Curves",
+        "Onset (nm)",
+    ]
+    at = [column.title for column in found.columns].index("Attraction (nN)")
+    assert {row[at].text for row in found.rows if row[1].text == "approach"} == {"–"}
+    assert {row[at].text for row in found.rows if row[1].text == "retract"} == {"4.20"}
 
 
 def test_the_summary_can_be_saved(whole):

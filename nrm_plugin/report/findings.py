@@ -86,6 +86,14 @@ def potential_section(
     return section
 
 
+def normal_part(results: xr.Dataset, found: Regions) -> Part:
+    """The normal channel by region, of both directions where there are both."""
+    title = "Normal force"
+    if "normal_onset" not in results:
+        return missing(title, "Results of an earlier version do not hold the normal channel.")
+    return Part(title=title, tables=[regional.normal_table(results, found)])
+
+
 def _used(results: xr.Dataset, found: Regions) -> int:
     """Curves that averages are made of."""
     return sum(len(select(results, region.curves)[0]) for region in found)

@@ -195,11 +195,13 @@ def _report(
     thicknesses = _thicknesses(regions, thickness)
     compared = compare(analysis, regions, thicknesses)
     trace = _trace(shown, curves, log)
+    by_potential = findings.potential_section(analysis, regions, thickness, rows, trace, curves)
+    by_potential.parts = [*by_potential.parts, findings.normal_part(results, regions)]
     sections = [
         experiment_section(results),
         conditions_section(judged),
         quality_section(shown, quality, curves, _NO_CURVES),
-        findings.potential_section(analysis, regions, thickness, rows, trace, curves),
+        by_potential,
         findings.sample_section(analysis, curves),
         errors_section(shown, common, compared, regions),
         provenance_section(results, _file_and_hash(file)),

@@ -9,8 +9,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
+from nrm_plugin.columns import FloatArray
 from nrm_plugin.figures.panels import everything, has_potential
 from nrm_plugin.report.elements import (
     Cell,
@@ -20,11 +22,13 @@ from nrm_plugin.report.elements import (
     headings,
     interval,
     number,
+    words,
 )
 from nrm_plugin.statistics import Region, Regions, regions
 from nrm_plugin.statistics.selection import select
 from nrm_plugin.statistics.summary import COLUMNS
 from nrm_plugin.text import NOTHING, significant
+from nrm_plugin.variables import BIT
 
 NANO, MEGA = 1e9, 1e-6
 
@@ -123,6 +127,52 @@ def summary_table(rows: Sequence[Mapping[str, Any]], found: Regions) -> HtmlTabl
         "with the noise floor. Modes: how many the data hold at a level of 5 %; p is the "
         "probability of such data if there were only one.",
     )
+
+
+#: Of the normal channel: what a column of the table is called, and its unit in SI units.
+_NORMAL = {
+    "normal_onset": ("Onset (nm)", NANO),
+    "lateral_onset": ("Lateral onset (nm)", NANO),
+    "first_break_through_force": ("First break-through (nN)", NANO),
+    "adhesion_force": ("Attraction (nN)", NANO),
+    "pull_off_distance": ("Pull-off (nm)", NANO),
+    "normal_work": ("Work (aJ)", 1e18),
+}
+
+
+def normal_table(results: xr.Dataset, found: Regions) -> HtmlTable:
+    """The normal channel of every region, by direction: medians, and of how many curves."""
+    numbers = ("Curves", *(title for title, _ in _NORMAL.values()))
+    both = "direction" in results.dims
+    rows = []
+    for direction in range(results.sizes["direction"] if both else 1):
+        one = results.isel(direction=direction) if both else results
+        name = [words(str(one["direction"].values))] if "direction" in one.coords else []
+        contact = (one["quality"].values & BIT["no_hard_contact"]) == 0
+        for region in found:
+            curves = region.curves[contact[region.curves]]
+            cells = [
+                _median_of(one[what].values[curves], factor) if what in one else words("")
+                for what, (_, factor) in _NORMAL.items()
+            ]
+            rows.append([region_cell(region), *name, count(len(curves)), *cells])
+    directions = ("Direction",) if rows and len(rows[0]) > len(numbers) + 1 else ()
+    return HtmlTable(
+        "Normal force: medians over the curves with contact",
+        headings("Region", *directions, *numbers, numbers=numbers),
+        rows,
+        "In brackets the curves that have one, where not all do. Onset: the largest distance from "
+        "the electrode at which the force can be told from noise. Attraction is the adhesion on "
+        "the way up, a snap-in on the way down. Work: force integrated over the distance.",
+    )
+
+
+def _median_of(values: FloatArray, factor: float) -> Cell:
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return number(None)
+    cell = number(float(np.median(known)), factor)
+    return cell if len(known) == len(values) else Cell(f"{cell.text} ({len(known)})", cell.key)
 
 
 def as_download(rows: Sequence[Mapping[str, Any]]) -> str:
