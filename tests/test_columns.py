@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tracemalloc
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nrm_plugin.columns import ArrayColumn, FileColumn, FileStamp, RepeatedColumn, Rows, Strip
+from nrm_plugin.columns import (
+    ArrayColumn,
+    FileColumn,
+    FileStamp,
+    RepeatedColumn,
+    Rows,
+    Strip,
+    read_into,
+)
 from nrm_plugin.errors import ChangedFile, CorruptFile
 
 BYTES = np.random.default_rng(7).integers(0, 256, 5000, np.uint8).tobytes()
@@ -208,3 +217,18 @@ def test_repeated_column() -> None:
     assert out.tolist() == [1.5, 2.0, 2.5] * 2
     with pytest.raises(ValueError, match="own length"):
         RepeatedColumn(np.zeros(2), Rows.uniform(4, 3))
+
+
+def test_a_read_that_gives_less_goes_on(tmp_path: Path) -> None:
+    """Systems read at most 2 GiB at once, and less where they like."""
+
+    class Scanty(FileIO):
+        def readinto(self, buffer: Any) -> int:
+            return super().readinto(memoryview(buffer)[:7])
+
+    values = np.arange(100, dtype="<i2")
+    (tmp_path / "some.bin").write_bytes(b"head" + values.tobytes())
+    found = np.zeros(100, "<i2")
+    with Scanty(tmp_path / "some.bin") as file:
+        read_into(file, 4, found.view(np.uint8))
+    np.testing.assert_array_equal(found, values)

@@ -207,6 +207,35 @@ def test_a_wall_ends_where_the_detector_does(level: int, left: int) -> None:
     assert found["contact"][0] == pytest.approx(0.0, abs=1e-9)
 
 
+def test_bins_lie_along_the_normal_of_a_slope() -> None:
+    """A layer on a slope is thinner than its vertical extent by the cosine."""
+    height, deflection, how = wall(4000)
+    begin, signal = np.array([0, 4000]), 1e-9 * (1.0 + height / 1e-7)
+    contacts, clean = kernels.find_contacts(begin, height, deflection, how)
+    profile = np.zeros((), kernels.PROFILE_SETTINGS)
+    profile["half_width"], profile["amplitude"], profile["spring_constant"] = 2e-9, 1e-9, 1.0
+    for name in set(kernels.PROFILE_SETTINGS.names or ()) & {"slope", "distance_slope"}:
+        profile[name] = -1.0
+    own, bins = np.zeros(1, kernels.CURVE), {}
+    for cosine in (1.0, 0.5):
+        own["cosine"] = cosine
+        made = kernels.force_bins(
+            profile,
+            begin,
+            height,
+            clean,
+            (signal, signal),
+            contacts,
+            own,
+            np.array([0.0, 20e-9]),
+            1e-9,
+            40,
+        )
+        bins[cosine] = made[0, 0]
+    ratio = (bins[0.5][10:38] - bins[0.5][9:37]) / (bins[1.0][10:38] - bins[1.0][9:37])
+    np.testing.assert_allclose(ratio, 2.0, rtol=0.05)
+
+
 def test_another_library_than_the_sources_make_is_named(tmp_path: Path) -> None:
     """A copy of the package's folder: as it is, with other sources, and without a library."""
     folder = tmp_path / "kernels"
