@@ -22,8 +22,8 @@ from nrm_plugin.engine.checks.evidence import Evidence
 from nrm_plugin.engine.checks.sampled_signals import SampledSignals, lines, pooled, signals_of
 from nrm_plugin.engine.checks.stability import wall_motion
 
-#: The modulus (Pa) of films that should not go unseen, and Poisson's ratio of such films.
-SOUGHT, _POISSON = 1e9, 0.3
+#: Modulus (Pa) and thickness (m) of films that should not go unseen, and their Poisson's ratio.
+SOUGHT, THIN, _POISSON = 1e9, 5e-9, 0.3
 
 #: Tip radius (m) where none is told.
 _RADIUS = 15e-9
@@ -70,6 +70,25 @@ def contact_stiffness(modulus: float, force: float, radius: float) -> float:
         In m.
     """
     return float((6.0 * force * radius * (modulus / (1.0 - _POISSON**2)) ** 2) ** (1.0 / 3.0))
+
+
+def film_stiffness(modulus: float, force: float, radius: float, thickness: float) -> float:
+    """Normal stiffness in N/m of a sphere on a film that is bonded to a rigid ground.
+
+    E. K. Dimitriadis et al., Biophys. J. 82 (2002) 2798, Eq. 12; parameters in SI.
+    """
+    series = np.array([1.0, 1.133, 1.283, 0.769, 0.0975])
+
+    def pressed(depth: float) -> float:
+        narrow = math.sqrt(radius * depth) / thickness
+        hertz = 16.0 / 9.0 * modulus * math.sqrt(radius) * depth**1.5
+        return hertz * float(np.polynomial.polynomial.polyval(narrow, series))
+
+    low, high = 0.0, 1e-6
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if pressed(middle) < force else (low, middle)
+    return (pressed(high * 1.001) - pressed(high * 0.999)) / (0.002 * high)
 
 
 def modulus_of(stiffness: float, force: float, radius: float) -> float:
@@ -190,11 +209,11 @@ def film(evidence: Evidence) -> Check:
     reference, bent = _reference(evidence, signals), curvature(signals)
     signs = [one for one in (reference, bent) if one is not None]
     motion = motion_on_wall(evidence, signals)
-    stiffest = contact_stiffness(SOUGHT, force, radius)
+    stiffest = film_stiffness(SOUGHT, force, radius, THIN)
     sought = k_n / stiffest
     # The tip's motion is that of a sticking tip at most: the contact is at least so stiff.
     least = _least_stiffness(evidence, motion)
-    excluded = least > 2.0 * stiffest
+    excluded = least > 1.4 * stiffest
     seen = [one for one in signs if one.value > max(_SURE * one.stderr, 0.004)]
     against_it = [one for one in signs if one.value + 2.0 * one.stderr < 0.4 * sought]
     if seen and not excluded:
@@ -210,8 +229,8 @@ def film(evidence: Evidence) -> Check:
             unit="Pa",
             verdict="fine",
             effect=effect(0.0, 0.0),
-            advice=f"on the wall the tip moves by {motion:.2f} of the dither: whatever is under it "
-            f"has at least {softer * 1e-9:.2g} GPa; {stated}",
+            advice=f"on the wall the tip moves by {motion:.2f} of the dither: what is under it "
+            f"is as stiff as a body of {softer * 1e-9:.2g} GPa or more; {stated}",
         )
     best = min(signs, key=lambda one: one.stderr) if signs else None
     if best is not None and against_it and 3.0 * best.stderr < sought:
@@ -223,7 +242,8 @@ def film(evidence: Evidence) -> Check:
             unit="Pa",
             verdict="fine",
             effect=effect(0.0, 0.0),
-            advice=f"by {best.by}, whatever is under the tip has at least {softer * 1e-9:.2g} GPa; "
+            advice=f"by {best.by}, what is under the tip is as stiff as a body of "
+            f"{softer * 1e-9:.2g} GPa or more; "
             f"{stated}",
         )
     error = best.stderr if best is not None else 0.05
@@ -236,7 +256,8 @@ def film(evidence: Evidence) -> Check:
         )
     if k_n < needed:
         sides.append(
-            f"a film of 1 GPa changes the slope by {100.0 * sought:.1f} %, and "
+            f"a film of 1 GPa and {THIN * 1e9:.0f} nm changes the slope by "
+            f"{100.0 * sought:.1f} %, and "
             f"{100.0 * 3.0 * error:.1f} % would show (a lever of {needed:.2g} N/m would do)"
         )
     if not math.isfinite(motion):

@@ -36,6 +36,9 @@ _AGREES = 0.3
 #: the range of delays in which it is no less by the second.
 _SURE, _RANGE = 40.0, 9.0
 
+#: Shortest time constant in samples that a spectrum shows.
+_FASTEST = 1.5
+
 #: Part of the largest power that is added to all.
 _FLOOR = 3e-3
 
@@ -126,24 +129,25 @@ def noise_delay(table: FloatArray, interval: float, poles: tuple[int, ...]) -> N
         return _UNSEEN
     # Far below the rest, spectra are what windows and rounding make of them.
     power = power + _FLOOR * power.max()
-    delays = np.geomspace(0.25, 0.08 * table.shape[1], 60)  # in samples
     none = _deviance(np.ones((1, len(f))), f, power, count)[0]
-    best: tuple[float, int, FloatArray] | None = None
+    best: tuple[float, int, FloatArray, FloatArray] | None = None
     for n in poles:
+        # In samples; what is faster folds over beyond recognition.
+        delays = np.geomspace(_FASTEST * n, max(0.08 * table.shape[1], 2.0 * _FASTEST * n), 60)
         passed = np.array([_passed(f, delay / n, n) for delay in delays])
         left = _deviance(passed, f, power, count)
         if best is None or left.min() < best[0]:
-            best = float(left.min()), n, left
+            best = float(left.min()), n, left, delays
     assert best is not None
-    least, n, left = best
+    least, n, left, delays = best
     # A spectrum that nothing describes makes all differences larger than they are.
     excess = max(1.0, least / max(len(f) - 4, 1))
     if excess > _MISFIT or none - least < _SURE * excess:
         return _UNSEEN
-    near = delays[left <= least + _RANGE * excess]
-    at = int(np.argmin(left))
-    if at in (0, len(delays) - 1):
+    possible = left <= least + _RANGE * excess
+    if possible[0] or possible[-1]:
         return _UNSEEN
+    near, at = delays[possible], int(np.argmin(left))
     return NoiseDelay(
         delay=float(delays[at]) * interval,
         low=float(near[0]) * interval,
@@ -194,51 +198,64 @@ def baseline_noise(signals: SampledSignals) -> FloatArray:
     return np.ascontiguousarray(table[finite])
 
 
-def step_depth(signals: SampledSignals) -> float:
-    """Way in m from the contact to where the lateral force has half of its value on the wall.
+#: How far levels of the lateral force on the wall differ between directions, as a part.
+_LEVELS = 0.05
 
-    A bound on the way that the lock-in lags behind: sliding tips and soft contacts take their own.
-    In samples that run against the time (a retract) it lies on the other side. nan where
-    the wall adds nothing to what the layer shows.
-    """
+#: Middles of the bins of the way into the wall (m) over which the step is looked at.
+_WAY = np.arange(-29.75e-9, 45e-9, 0.5e-9)
+
+
+def wall_level(signals: SampledSignals) -> complex:
+    """Lateral force on the wall, N, with what is far away taken as zero; nan without walls."""
     assert signals.lateral is not None
     wall = signals.on_wall(0.6, 0.97)
-    offset = _offset(signals)
-    on = np.where(wall, signals.lateral - offset[:, None], np.nan)[wall]
-    if not len(on):
-        return math.nan
-    level = complex(median(on.real), median(on.imag))
-    if not abs(level) > 0.0:
-        return math.nan
-    way = signals.touch[:, None] - signals.height  # into the wall
-    edges = np.arange(-10e-9, 30e-9, 0.5e-9)
-    middle = 0.5 * (edges[1:] + edges[:-1])
+    on = (signals.lateral - _offset(signals)[:, None])[wall]
+    return complex(median(on.real), median(on.imag))
+
+
+def step(signals: SampledSignals, level: complex) -> FloatArray:
+    """Lateral force around the contact, in parts of a level, over `_WAY`; nan in empty bins.
+
+    The way counts from where the tip meets the electrode, or leaves it, into the wall.
+    """
+    assert signals.lateral is not None
+    way = signals.touch[:, None] - signals.height
+    width = _WAY[1] - _WAY[0]
     with np.errstate(invalid="ignore"):
-        near = (way > edges[0]) & (way < edges[-1]) & np.isfinite(signals.lateral)
-    size = (signals.lateral - offset[:, None])[near]
-    along = (size * np.conj(level)).real / abs(level) ** 2  # 1 on the wall
-    which = np.digitize(way[near], edges) - 1
+        near = (way > _WAY[0] - width / 2) & (way < _WAY[-1] + width / 2)
+    near &= np.isfinite(signals.lateral)
+    size = (signals.lateral - _offset(signals)[:, None])[near]
+    along = (size * np.conj(level)).real / abs(level) ** 2
+    which = np.round((way[near] - _WAY[0]) / width).astype(int)
     order = np.argsort(which, kind="stable")
-    ends = np.searchsorted(which[order], np.arange(len(edges)))
-    profile = np.array(
-        [np.median(along[order[i:j]]) if j > i else np.nan for i, j in pairwise(ends)]
-    )
-    # What the layer does before the contact is the lower level.
-    before = profile[(middle > -4e-9) & (middle < -2e-9)]
-    if signals.direction == "retract":
-        before = profile[middle < -6e-9]
-    low = float(np.nanmax(before)) if np.isfinite(before).any() else 0.0
-    if not low < 0.6:
-        return math.nan
-    half = 0.5 * (low + 1.0)
-    above = np.flatnonzero(np.nan_to_num(profile, nan=-1.0) >= half)
+    ends = np.searchsorted(which[order], np.arange(len(_WAY) + 1))
+    return np.array([np.median(along[order[i:j]]) if j > i else np.nan for i, j in pairwise(ends)])
+
+
+def before(profile: FloatArray, direction: str) -> float:
+    """What the layer shows before the contact: the level from which the step rises."""
+    part = (_WAY > -4e-9) & (_WAY < -2e-9) if direction == "approach" else _WAY < -6e-9
+    there = profile[part & np.isfinite(profile)]
+    return float(there.max()) if len(there) else 0.0
+
+
+def crossing(profile: FloatArray, level: float) -> tuple[float, float]:
+    """Way at which a profile first comes to a level, in m, and its error; nan if it does not.
+
+    Levels of the two directions are alike to a few per cent: what rises slowly is unsure.
+    """
+    there = np.flatnonzero(np.isfinite(profile))
+    above = np.flatnonzero(profile[there] >= level)
     if not len(above):
-        return math.nan
+        return math.nan, math.nan
     i = above[0]
-    if i == 0 or not np.isfinite(profile[i - 1]):
-        return float(middle[i])
-    part = (half - profile[i - 1]) / (profile[i] - profile[i - 1])
-    return float(middle[i - 1] + part * (middle[i] - middle[i - 1]))
+    if i == 0:
+        return float(_WAY[there[0]]), math.inf
+    a, b = there[i - 1], there[i]
+    part = (level - profile[a]) / (profile[b] - profile[a])
+    far = there[max(i - 4, 0)], there[min(i + 3, len(there) - 1)]
+    rise = (profile[far[1]] - profile[far[0]]) / (_WAY[far[1]] - _WAY[far[0]])
+    return float(_WAY[a] + part * (_WAY[b] - _WAY[a])), _LEVELS / max(float(rise), 1.0)
 
 
 def _offset(signals: SampledSignals) -> ComplexArray:
@@ -274,29 +291,39 @@ def wall_bound(evidence: Evidence) -> Bound:
     """Largest delay that the step of the lateral force at the wall allows.
 
     In an approach the lateral force comes late by the delay: its step lies inside the wall. In a
-    retract it goes late: outside. Half their distance is free of what the contact itself does; one
-    direction alone has it in the bound. Half of a step has come through n filters after 0.69, 0.84,
-    0.89 and 0.92 of their delay.
+    retract it goes late: outside. Half their distance at one level is free of what the contact
+    itself does; one direction alone has it in the bound. Half of a step has come through n filters
+    after 0.69, 0.84, 0.89 and 0.92 of their delay; of the slow rise of a tip that slips, all.
     """
     poles = evidence.plan.poles
     part = _HALF_STEP.get(int(poles) if poles > 0.0 else 1, 0.92)
-    found: dict[str, Any] = {}
-    for name in ("approach", "retract"):
-        signals = signals_of(evidence, name)
-        if signals is not None and len(signals):
-            found[name] = step_depth(signals) / part, _speed_of(evidence, signals, name)
+    known = {name: signals_of(evidence, name) for name in (evidence.direction, "retract")}
+    known[OPPOSITE[evidence.direction]] = signals_of(evidence, OPPOSITE[evidence.direction])
+    retract = known["retract"]
+    if retract is not None and np.isfinite(adhesion(retract)).mean() > 0.1:
+        # Whether the tip leaves at no load or where it is torn off, nobody knows.
+        known = {evidence.direction: known[evidence.direction]}
+    used = {name: signals for name, signals in known.items() if signals is not None}
+    level = sum(wall_level(signals) for signals in used.values()) / max(len(used), 1)
     own = evidence.direction
-    depth, speed = found.get(own, (math.nan, math.nan))
-    if not speed > 0.0:
+    if own not in used or not abs(level) > 0.0:
+        return Bound()
+    profiles = {name: step(signals, level) for name, signals in used.items()}
+    first = "approach" if "approach" in profiles else own
+    low = before(profiles[first], first)
+    if not low < 0.6:  # the wall adds little to what the layer shows
+        return Bound()
+    crossed = {name: crossing(p, 0.5 * (low + 1.0)) for name, p in profiles.items()}
+    depth = {name: way / part for name, (way, _) in crossed.items()}
+    speed = {name: _speed_of(evidence, signals, name) for name, signals in used.items()}
+    if not speed[own] > 0.0:
         return Bound()
     sign = 1.0 if own == "approach" else -1.0
-    allowed, both, error = sign * depth / speed, False, 0.4e-9 / speed
-    other = found.get(OPPOSITE[own])
-    retract = signals_of(evidence, "retract")
-    if retract is not None and np.isfinite(adhesion(retract)).mean() > 0.1:
-        other = None  # whether the tip leaves at no load or where it is torn off, nobody knows
-    if other is not None and math.isfinite(other[0]) and math.isfinite(depth):
-        between = sign * (depth - other[0]) / (speed + other[1])
+    allowed, both = sign * depth[own] / speed[own], False
+    error = max(0.4e-9, 0.5 * median(used[own].spacing), crossed[own][1]) / speed[own]
+    other = OPPOSITE[own]
+    if other in depth and math.isfinite(depth[other]) and speed[other] > 0.0:
+        between = sign * (depth[own] - depth[other]) / (speed[own] + speed[other])
         allowed, both = min(allowed, between), True
     if not allowed > -2.0 * error:  # what comes before its cause is not the lock-in's
         return Bound()
@@ -408,10 +435,11 @@ def lockin_lag(evidence: Evidence) -> Check:
     if math.isfinite(interval):
         seen = noise_delay(baseline_noise(signals), interval, poles)
     most = wall_bound(evidence)
-    if not math.isfinite(seen.delay) and not most.delay * speed <= 2.0 * SMALL_DEPTH:
+    sharp = most.both and most.error * speed <= SMALL_DEPTH
+    if not math.isfinite(seen.delay) and not sharp:
         layers = layer_bound(evidence)
-        if not most.both or layers.delay < most.delay:
-            most = layers if math.isfinite(layers.delay) else most
+        if math.isfinite(layers.delay) and not (most.both and most.error < layers.error):
+            most = layers
     return judge(evidence, told if plan.timed else math.nan, speed, seen, most)
 
 
