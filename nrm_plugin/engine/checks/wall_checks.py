@@ -16,7 +16,7 @@ import numpy as np
 
 from nrm_plugin.engine.checks.check import Check, Verdict, effect
 from nrm_plugin.engine.checks.doubts import SPARSE
-from nrm_plugin.engine.checks.evidence import Evidence
+from nrm_plugin.engine.checks.evidence import Evidence, Measured
 from nrm_plugin.engine.checks.wall_signal import SCALE_KEYS, WallSignal, wall_signal
 from nrm_plugin.engine.shape_factor import PAPER
 from nrm_plugin.errors import InvalidInput, NrmError
@@ -28,6 +28,9 @@ _ORDINARY_SLOPE, _IMPOSSIBLE_SLOPE = 0.05, 0.15
 
 #: A flatter wall may be an electrode or film that gives way, down to this slope.
 _YIELDING = 0.9
+
+#: A pooled slope is unsure with a larger standard error, and so is a curve's own.
+_UNSURE = 0.02
 
 #: A sensitivity that was calibrated in air and used in a liquid is wrong by its refractive index.
 _AIR_IN_LIQUID = (1.3, 1.45)
@@ -97,7 +100,7 @@ def deflection_sensitivity(evidence: Evidence) -> Check:
             "was it calibrated in air?). Press harder, or measure a hard sample "
             "(nrm calibrate deflection)",
         )
-    steep, error = abs(survey.slope), survey.slope_stderr
+    steep, error = _steepness(evidence.processed)
     scale = abs(evidence.plan.deflection.factor) if in_volts else 1.0
     found = scale / steep if in_volts else steep
     about: dict[str, object] = {
@@ -115,6 +118,20 @@ def deflection_sensitivity(evidence: Evidence) -> Check:
             "(nrm calibrate deflection on a hard sample tells)",
         )
     return _check(about, *_of_slope(evidence, steep, error))
+
+
+def _steepness(measured: Measured) -> tuple[float, float]:
+    """Steepness of the walls and its standard error: of the pool, or what curves agree on."""
+    survey = measured.survey
+    if survey.slope_stderr > _UNSURE:
+        slopes, errors = measured.contacts["wall_slope"], measured.contacts["wall_slope_stderr"]
+        slopes = slopes[errors < _UNSURE]
+        if len(slopes) > 0.5 * len(measured):
+            middle = float(np.median(slopes))
+            spread = 1.4826 * float(np.median(np.abs(slopes - middle)))
+            if spread < _UNSURE:
+                return abs(middle), max(spread / math.sqrt(len(slopes)), 0.003)
+    return abs(survey.slope), survey.slope_stderr
 
 
 def _of_slope(evidence: Evidence, steep: float, error: float) -> tuple[Verdict, str]:
