@@ -46,7 +46,7 @@ from nrm_plugin.engine.signals import (
 )
 from nrm_plugin.engine.stand_ins import with_stand_ins
 from nrm_plugin.engine.surface import STEEP, surface_slope
-from nrm_plugin.engine.survey import Survey, chosen, survey
+from nrm_plugin.engine.survey import SURVEYED, Survey, chosen, survey
 from nrm_plugin.errors import InvalidInput, OutputError
 from nrm_plugin.formats import open as open_curves
 from nrm_plugin.model import CurveSet
@@ -467,14 +467,14 @@ def _refuse_to_replace(curves: CurveSet, out: Path) -> None:
             raise OutputError(out, "the curves are read from it; give results another name")
 
 
-def _survey(work: _Work, direction: str) -> _Direction:
+def _survey(work: _Work, direction: str, most: int = SURVEYED) -> _Direction:
     """Learn what the curves of a direction share."""
     ranges = parts(work.curves, direction)
     there = np.flatnonzero(ranges[:, 1] > ranges[:, 0])
     if not len(there):
         raise InvalidInput(f"no curve has a part that is called {direction}")
     contact = work.recipe.contact
-    numbers = there[chosen(len(there))]
+    numbers = there[chosen(len(there), most)]
     block = read_block(work.curves, work.plan, ranges, numbers, direction)
     found = survey(block, interference=contact.interference, spikes=contact.spikes)
     # A method that finds curve by curve need not say anything of walls.
@@ -521,14 +521,17 @@ def _evidence(
     def surveyed(name: str) -> _Direction | None:
         if name not in known:
             try:
-                known[name] = _survey(work, name)
+                known[name] = _survey(work, name, checks.COMPARED)
             except InvalidInput:  # the curves do not have it, or it makes no sense
                 known[name] = None
         return known[name]
 
-    def done(direction: _Direction, changed: _Work) -> Iterator[tuple[IntArray, RawBlock, _Done]]:
-        of, how = work.curves, work.plan
-        for numbers, raw in sampled_blocks(of, how, direction.name, checks.LOOKED_AT):
+    processed = {d.name for d in directions}
+
+    def done(
+        direction: _Direction, changed: _Work, most: int
+    ) -> Iterator[tuple[IntArray, RawBlock, _Done]]:
+        for numbers, raw in sampled_blocks(work.curves, work.plan, direction.name, most):
             yield numbers, raw, changed.done(direction, raw, np.ones(len(numbers)))
 
     def measure(name: str) -> Measured | None:
@@ -537,7 +540,9 @@ def _evidence(
             return None
         # One distance is the least that the chain can be asked for.
         shortest = replace(work.shape, values=work.shape.values[:1])
-        found = list(done(direction, replace(work, depth=work.depth[:1], shape=shortest)))
+        changed = replace(work, depth=work.depth[:1], shape=shortest)
+        most = checks.LOOKED_AT if name in processed else checks.COMPARED
+        found = list(done(direction, changed, most))
         return Measured(
             direction=name,
             survey=direction.survey,
@@ -555,7 +560,7 @@ def _evidence(
         direction = surveyed(name)
         if direction is None:
             return None
-        made = [found for _, _, found in done(direction, work)]
+        made = [found for _, _, found in done(direction, work, checks.COMPARED)]
         return ProcessedCurves(
             depth=work.depth,
             distance_bin=work.axes.get("distance_bin", np.empty(0)),

@@ -114,11 +114,11 @@ class Survey:
         return self.half_width(asked) if self.spacing > _TOO_SPARSE else 0.0
 
 
-def chosen(n_curves: int) -> NDArray[np.int64]:
+def chosen(n_curves: int, most: int = SURVEYED) -> NDArray[np.int64]:
     """Curves that are surveyed: all of them, or evenly spread runs of neighbours."""
-    if n_curves <= SURVEYED:
+    if n_curves <= most:
         return np.arange(n_curves)
-    runs = np.linspace(0, n_curves - _RUN, SURVEYED // _RUN).round().astype(np.int64)
+    runs = np.linspace(0, n_curves - _RUN, most // _RUN).round().astype(np.int64)
     return np.unique(runs[:, None] + np.arange(_RUN))
 
 

@@ -13,7 +13,13 @@ from nrm_plugin.engine.checks.baselines import baseline, fringe, lateral_baselin
 from nrm_plugin.engine.checks.check import VERDICTS, Check, Verdict, as_json, effect, from_json
 from nrm_plugin.engine.checks.directions import directions_of, drag, drag_shift, friction
 from nrm_plugin.engine.checks.doubts import log, warnings
-from nrm_plugin.engine.checks.evidence import LOOKED_AT, Evidence, Measured, ProcessedCurves
+from nrm_plugin.engine.checks.evidence import (
+    COMPARED,
+    LOOKED_AT,
+    Evidence,
+    Measured,
+    ProcessedCurves,
+)
 from nrm_plugin.engine.checks.films import film
 from nrm_plugin.engine.checks.lockin_lag import lockin_lag
 from nrm_plugin.engine.checks.refusals import (
@@ -27,6 +33,7 @@ from nrm_plugin.engine.checks.wall_checks import phase_of_the_wall
 
 __all__ = [
     "CHECKS",
+    "COMPARED",
     "LOOKED_AT",
     "VERDICTS",
     "Check",

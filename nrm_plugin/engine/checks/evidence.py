@@ -16,8 +16,9 @@ from nrm_plugin.kernels import RecordArray
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 
-#: Curves of a direction that are looked at, spread evenly.
-LOOKED_AT = 512
+#: Curves that are looked at, spread evenly: of a direction that is processed, and of one that it is
+#: compared with. Profiles are made of as many as the latter.
+LOOKED_AT, COMPARED = 256, 128
 
 #: The direction that goes with each.
 OPPOSITE = {"approach": "retract", "retract": "approach"}
@@ -73,7 +74,7 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessedCurves:
-    """Profiles of the curves of a `Measured`, by the same chain as those of the results.
+    """Profiles of a few of the curves, by the same chain as those of the results.
 
     Attributes
     ----------
