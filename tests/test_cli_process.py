@@ -474,6 +474,10 @@ def test_sample_files(tmp_path: Path) -> None:
 
 def test_a_vendor_file_wired_on_the_command_line(samples: Any, tmp_path: Path) -> None:
     path = samples.single(n_ext=64, n_ret=64).path
+    bare = run("process", path, "-o", tmp_path / "bare.h5")
+    assert bare.exit_code == 0
+    assert "nobody has said what Input1, Input2 are" in bare.stderr
+    assert "--map Input1=lockin_output_x --map Input2=lockin_output_y" in bare.stderr
     options: list[str] = []
     for name in ("Input1=lateral_in_phase", "Input2=lateral_quadrature"):
         options += ["--map", name]

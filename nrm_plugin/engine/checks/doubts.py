@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from nrm_plugin.engine.signals import Plan
 from nrm_plugin.engine.survey import Survey
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
+from nrm_plugin.requirements import unknown_channels
 from nrm_plugin.store.write_results import Results
 from nrm_plugin.vocabulary import LATERAL_PAIRS
 
@@ -57,6 +59,7 @@ def _others(
             "there is no lateral signal: contacts are given, moduli are not"
             + (f" (only {', '.join(half)} is there)" if half else "")
         )
+        found += _of_unnamed(curves)
         return found
     if not how.lateral_stiffness and recipe.lateral.series_compliance:
         found.append(
@@ -78,6 +81,21 @@ def _others(
     for number in range(len(surveys)):
         found += _of_signs(results, number)
     return found
+
+
+def _of_unnamed(curves: CurveSet) -> Iterator[str]:
+    """Inputs of which the file does not say what they are, and how to name them."""
+    channels = [curves.channels[name] for name in unknown_channels(curves)]
+    names = [c.original or c.name for c in channels if c.unit in ("V", "N")]
+    if names:
+        wired = zip(names[:2], LATERAL_PAIRS[2], strict=False)
+        maps = " ".join(shlex.join(["--map", f"{name}={new}"]) for name, new in wired)
+        yield (
+            f"nobody has said what {', '.join(names[:8])} "
+            f"{'is' if len(names) == 1 else 'are'}: where the lock-in's outputs were recorded "
+            f"there, name them, {maps}, or in [channels] of an experiment file, and process again "
+            "with --overwrite"
+        )
 
 
 def _of_lag(how: Plan) -> Iterator[str]:
