@@ -1,12 +1,14 @@
 """The shape factor from a table that ships with the package.
 
-The table holds r_g of a bonded cylindrical tip with a spherical end over the distance from the
-electrode and the thickness in tip radii, and the Poisson ratio. `nrm_plugin.fea.tabulate` makes
-it.
+The table holds r_g of a bonded tip with a spherical end over the distance from the electrode and
+the thickness in tip radii: of cylinders for all Poisson ratios, of cones for half angles up to 48
+degrees and an incompressible layer. A cone's r_g depends on the Poisson ratio as the cylinder's
+does, within 2 %. `nrm_plugin.fea.tabulate` makes it.
 """
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from importlib.resources import as_file, files
 
@@ -32,12 +34,13 @@ def look_up(tip: Tip, layer: Layer) -> ShapeFactor:
     """
     thickness = layer.thickness / tip.radius
     _check(tip, layer, thickness)
-    distance, curve = _curve(thickness, layer.poisson_ratio)
+    case = layer.poisson_ratio, tip.half_angle
+    distance, curve = _curve(thickness, *case)
     depth = penetrations(layer.thickness)
-    constant, r_squared = _constant(thickness, layer.poisson_ratio)
+    constant, r_squared = _constant(thickness, *case)
     low, high = _range("thickness")
     edges = np.clip(thickness * np.exp([_STEP, -_STEP]), low, high)
-    others = [_constant(float(edge), layer.poisson_ratio)[0] for edge in edges]
+    others = [_constant(float(edge), *case)[0] for edge in edges]
     return ShapeFactor(
         distance=distance * tip.radius,
         curve=curve,
@@ -52,9 +55,11 @@ def look_up(tip: Tip, layer: Layer) -> ShapeFactor:
 
 
 def _check(tip: Tip, layer: Layer, thickness: float) -> None:
-    if tip.half_angle or not tip.bonded:
+    widest = float(_data()["half_angle"][-1])
+    if tip.half_angle > widest * (1.0 + 1e-9) or not tip.bonded:
         raise InvalidInput(
-            "the table holds bonded cylindrical tips only: solve for this tip, without the table"
+            f"the table holds bonded tips with half angles up to {math.degrees(widest):.0f}° only: "
+            "solve for this tip, without the table"
         )
     low, high = _range("thickness")
     if not low <= thickness <= high:
@@ -69,8 +74,35 @@ def _check(tip: Tip, layer: Layer, thickness: float) -> None:
         )
 
 
-def _curve(thickness: float, poisson_ratio: float) -> tuple[FloatArray, FloatArray]:
+def _curve(
+    thickness: float, poisson_ratio: float, half_angle: float
+) -> tuple[FloatArray, FloatArray]:
     """Distances in tip radii, and r_g there."""
+    distance, curve = _cylinder(thickness, poisson_ratio)
+    return distance, curve * _cone_over_cylinder(thickness, half_angle) if half_angle else curve
+
+
+def _cone_over_cylinder(thickness: float, half_angle: float) -> FloatArray:
+    """Ratio of r_g of a cone to that of a cylinder, at the positions of the table."""
+    data = _data()
+    ratio = np.log(data["cone"] / data["curve"][:, -1])  # of an incompressible layer
+    n = ratio.shape[2]
+    interpolator = RegularGridInterpolator(
+        (
+            np.concatenate([[0.0], data["half_angle"]]),
+            np.log(data["thickness"]),
+            np.arange(n),
+        ),
+        np.concatenate([np.zeros((1, *ratio.shape[1:])), ratio]),
+        method="cubic",
+    )
+    points = np.full((n, 3), [half_angle, np.log(thickness), 0.0])
+    points[:, 2] = np.arange(n)
+    return np.asarray(np.exp(interpolator(points)))
+
+
+def _cylinder(thickness: float, poisson_ratio: float) -> tuple[FloatArray, FloatArray]:
+    """Distances in tip radii, and r_g of a cylinder there."""
     data = _data()
     interpolator = RegularGridInterpolator(
         (np.log(data["thickness"]), data["poisson_ratio"], np.arange(data["curve"].shape[2])),
@@ -83,9 +115,11 @@ def _curve(thickness: float, poisson_ratio: float) -> tuple[FloatArray, FloatArr
     return crowded(MARGIN, thickness, n), np.exp(interpolator(points))
 
 
-def _constant(thickness: float, poisson_ratio: float) -> tuple[float, float]:
+def _constant(
+    thickness: float, poisson_ratio: float, half_angle: float
+) -> tuple[float, float]:
     """Line through the integral of the curve, as through the force of which it is the slope."""
-    distance, curve = _curve(thickness, poisson_ratio)
+    distance, curve = _curve(thickness, poisson_ratio, half_angle)
     logit = np.log(distance / (thickness - distance))
     slope = CubicSpline(logit, curve * distance * (thickness - distance) / thickness)
     depth = penetrations(thickness)
@@ -99,7 +133,11 @@ def _range(name: str) -> tuple[float, float]:
 
 @cache
 def _data() -> dict[str, FloatArray]:
-    """Contents of the file: thickness (tip radii), poisson_ratio, curve (of these, positions)."""
+    """Contents of the file.
+
+    thickness (tip radii), poisson_ratio, curve (of these, positions); half_angle (rad), cone (of
+    these, thickness, positions).
+    """
     with (
         as_file(files("nrm_plugin.fea") / "data" / "shape_factor.npz") as path,
         np.load(path) as file,

@@ -1,13 +1,15 @@
-"""Make the table of shape factors: ``python -m nrm_plugin.fea.tabulate``; some ten minutes."""
+"""Make the table of shape factors: ``python -m nrm_plugin.fea.tabulate``; some fifteen minutes."""
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from nrm_plugin.columns import FloatArray
 from nrm_plugin.fea.geometry import Layer, Tip
 from nrm_plugin.fea.pool import Workers
 from nrm_plugin.fea.problem import Numerics, stiffness
@@ -18,15 +20,38 @@ POISSON_RATIO = np.array([0.0, 0.15, 0.3, 0.4, 0.45, 0.475, 0.49, 0.495, 0.5])
 POSITIONS = 33
 _FINE = Numerics(fineness=1.3)
 
+#: Half angles in degrees, beside the cylinder's 0, and the Poisson ratio of the table of cones.
+HALF_ANGLES = np.array([8.0, 16.0, 24.0, 32.0, 40.0, 48.0])
+OF_CONES = 0.5
+_SOLVED, _GOOD = 21, Numerics(fineness=1.0)
+
 
 def curve(thickness: float, poisson_ratio: float) -> list[float]:
-    """r_g at the positions of the table, for a tip of radius 1."""
-    tip, layer = Tip(1.0), Layer(thickness, 1.0, poisson_ratio)
-    distance = crowded(MARGIN, thickness, POSITIONS)
-    force = [stiffness(tip, layer, thickness - z, _FINE).real for z in distance.tolist()]
-    logit = np.log(distance / (thickness - distance))
-    per_distance = thickness / (distance * (thickness - distance))
-    return list(-0.25 * CubicSpline(logit, force)(logit, 1) * per_distance)
+    """r_g at the positions of the table, for a cylinder of radius 1."""
+    return _curve(Tip(1.0), thickness, poisson_ratio, POSITIONS, _FINE)
+
+
+def curve_of_cone(thickness: float, degrees: float) -> list[float]:
+    """r_g at the positions of the table, for a cone with an end of radius 1."""
+    tip = Tip(1.0, math.radians(degrees))
+    return _curve(tip, thickness, OF_CONES, _SOLVED, _GOOD)
+
+
+def _curve(tip: Tip, thickness: float, ratio: float, count: int, numerics: Numerics) -> list[float]:
+    layer = Layer(thickness, 1.0, ratio)
+    solved, wanted = (crowded(MARGIN, thickness, n) for n in (count, POSITIONS))
+    force = [stiffness(tip, layer, thickness - z, numerics).real for z in solved.tolist()]
+    spline = CubicSpline(np.log(solved / (thickness - solved)), force)
+    per_distance = thickness / (wanted * (thickness - wanted))
+    slope: FloatArray = spline(np.log(wanted / (thickness - wanted)), 1) * per_distance
+    return list(-0.25 * slope)
+
+
+def cones(pool: Workers) -> FloatArray:
+    """Table of cones: half angle, thickness, position."""
+    jobs = [(h, angle) for angle in HALF_ANGLES.tolist() for h in THICKNESS.tolist()]
+    curves = np.array(pool.map(curve_of_cone, jobs))
+    return curves.reshape(HALF_ANGLES.size, THICKNESS.size, POSITIONS)
 
 
 def main(path: Path) -> None:
@@ -34,11 +59,14 @@ def main(path: Path) -> None:
     jobs = [(h, nu) for h in THICKNESS.tolist() for nu in POISSON_RATIO.tolist()]
     with Workers() as pool:
         curves = np.array(pool.map(curve, jobs))
+        of_cones = cones(pool)
     np.savez_compressed(
         path,
         thickness=THICKNESS,
         poisson_ratio=POISSON_RATIO,
         curve=curves.reshape(THICKNESS.size, POISSON_RATIO.size, POSITIONS).astype(np.float32),
+        half_angle=np.radians(HALF_ANGLES),
+        cone=of_cones.astype(np.float32),
     )
 
 

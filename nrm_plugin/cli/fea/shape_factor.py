@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     "--table",
     "from_table",
     is_flag=True,
-    help="Look it up instead of solving: bonded cylinders, layers of 0.5 to 50 radii.",
+    help="Look it up instead of solving: bonded tips, half angles up to 48 degrees, layers of 0.5 "
+    "to 50 radii.",
 )
 @click.option("-o", "--output", metavar="RG.h5", help='File for a recipe: shape_factor = "RG.h5".')
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
