@@ -180,6 +180,13 @@ LATERAL = _with_errors(
     "loss_modulus",
 )
 
+#: Found beside a shape factor that is not the tip's own, where the tip is known.
+COMPUTED = {
+    "shape_factor_computed": Variable(
+        "", "shape factor r_g that finite elements give for the tip", DEPTH, "f8"
+    )
+}
+
 #: Follow from moduli and shape factor; found only where a distance has no shape factor.
 GRADIENTS = _with_errors(_GRADIENTS, *_GRADIENTS)
 

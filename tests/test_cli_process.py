@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import nrm_plugin as nrm
-from nrm_plugin import plugins
+from nrm_plugin import fea, plugins
 from nrm_plugin import simulate as sim
 from nrm_plugin.cli import main
 from nrm_plugin.cli.batch import CurveOptions
@@ -103,6 +103,7 @@ def test_truth_through_the_command_line(made: Path, tmp_path: Path) -> None:
         "moduli",
         "normal",
         "shape_factor",
+        "shape_factor_note",
         "simulated",
         "checks",
         "warnings",
@@ -274,6 +275,38 @@ def test_a_curve_of_the_shape_factor_beside_the_recipe(made: Path, tmp_path: Pat
 
 
 # Usage
+
+
+def test_what_1_25_is_and_the_moduli_of_this_tip_beside(made: Path, tmp_path: Path) -> None:
+    """E* times r_g is the same under both factors; 0.421 is that of 10 nm in 100 nm."""
+    (said,) = written(made, "-o", tmp_path / "without.h5")
+    assert (
+        "1.25 is the paper's number for all distances, whatever the tip"
+        in (said["shape_factor_note"])
+    )
+    assert "Give tip_radius" in said["shape_factor_note"]
+    assert not any("storage_modulus_computed" in row for row in said["moduli"])
+    out = tmp_path / "with.h5"
+    told = ("--set", "tip_radius=10nm", "--set", "poisson_ratio=0.49")
+    ran = run("process", made, "-o", out, *told)
+    assert re.search(
+        r"give 0.42\d for a bonded cylindrical tip of 10 nm in a layer of 100 nm", ran.stdout
+    )
+    results = nrm.open_results(out)
+    assert results.attrs["shape_factor_note"] in ran.stdout
+    computed = fea.shape_factor(
+        fea.Tip(10 * NM), fea.Layer(100 * NM, poisson_ratio=0.49), table=True
+    ).at(results.depth.values)
+    np.testing.assert_allclose(results.shape_factor_computed, computed)
+    (described,) = json.loads(run("info", "--json", out).stdout)
+    row = next(r for r in described["summary"]["moduli"] if r["from"] == 10 * NM)
+    inside = (results.depth > 10.1 * NM) & (results.depth < 20.1 * NM)
+    ratio = 1.25 / computed[inside.values]
+    both = row["storage_modulus_computed"] / row["storage_modulus"]
+    assert ratio.min() < both < ratio.max()
+    assert f"E' {row['storage_modulus_computed'] * 1e-6:.3g} MPa" in ran.stdout
+    blunt = run("process", made, "-o", tmp_path / "blunt.h5", "--set", "tip_radius=1um")
+    assert "for this tip none is in the table: " in blunt.stdout
 
 
 @pytest.mark.parametrize(

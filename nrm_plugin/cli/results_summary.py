@@ -51,6 +51,7 @@ def summarize(results: h5py.Group) -> dict[str, Any]:
         "normal": list(_normal(results, contact)) if "normal_onset" in results else [],
         "moduli": list(_moduli(results, contact)) if "storage_modulus" in results else [],
         "shape_factor": results.attrs.get("shape_factor_source"),
+        "shape_factor_note": results.attrs.get("shape_factor_note"),
         "simulated": bool(results.attrs.get("simulated", False)),
         "checks": [check.plain() for check in checks_of(results)],
         "warnings": text(results.attrs.get("warnings", "")).splitlines(),
@@ -87,33 +88,43 @@ def _normal(results: h5py.Group, contact: AnyArray) -> Iterator[dict[str, Any]]:
 def _moduli(results: h5py.Group, contact: AnyArray) -> Iterator[dict[str, Any]]:
     """Medians of both moduli by direction and distance, where there are any."""
     depth = results["depth"][()] * 1e9
+    names = ("storage_modulus", "loss_modulus")
+    ratio = None
+    if "shape_factor_computed" in results:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = results["shape_factor"][()] / results["shape_factor_computed"][()]
     directions = results["direction"].asstr()[()].tolist() if "direction" in results else [None]
     for number, direction in enumerate(directions):
-        means = [
-            _means(results[name], () if direction is None else (number,), depth, contact[number])
-            for name in ("storage_modulus", "loss_modulus")
-        ]
-        for (low, high), storage, loss in zip(pairwise(EDGES), *means, strict=True):
-            if storage is not None:
-                about = {} if direction is None else {"direction": direction}
-                yield about | {
-                    "from": low * 1e-9,
-                    "to": high * 1e-9,
-                    "storage_modulus": storage,
-                    "loss_modulus": loss,
-                }
+        at = () if direction is None else (number,)
+        means = [_means(results[name], at, depth, contact[number], 1.0) for name in names]
+        beside = [_means(results[name], at, depth, contact[number], ratio) for name in names]
+        for i, (low, high) in enumerate(pairwise(EDGES)):
+            if means[0][i] is None:
+                continue
+            row: dict[str, Any] = {} if direction is None else {"direction": direction}
+            row |= {"from": low * 1e-9, "to": high * 1e-9}
+            row |= {name: mean[i] for name, mean in zip(names, means, strict=True)}
+            if ratio is not None:
+                row |= {f"{n}_computed": mean[i] for n, mean in zip(names, beside, strict=True)}
+            yield row
 
 
 def _means(
-    profiles: h5py.Dataset, direction: tuple[int, ...], depth: AnyArray, contact: AnyArray
+    profiles: h5py.Dataset,
+    direction: tuple[int, ...],
+    depth: AnyArray,
+    contact: AnyArray,
+    ratio: AnyArray | float | None,
 ) -> list[float | None]:
-    """Median over curves of the mean over each range of distances."""
+    """Median over curves of the mean over each range of distances, of profiles times a ratio."""
     n = len(contact)
+    if ratio is None:
+        return [None] * (len(EDGES) - 1)
     means = np.full((len(EDGES) - 1, n), np.nan)
     step = max(1, _AT_ONCE // max(len(depth), 1))
     for first in range(0, n, step):
         some = slice(first, min(first + step, n))
-        values = profiles[(*direction, some)]
+        values = profiles[(*direction, some)] * ratio
         for i, (low, high) in enumerate(pairwise(EDGES)):
             inside = values[:, (depth > low + 1e-6) & (depth <= high + 1e-6)]
             finite = np.isfinite(inside)
@@ -134,13 +145,23 @@ def lines(found: dict[str, Any]) -> list[str]:
     if found["flags"]:
         text.append("  flags: " + ", ".join(f"{k} {v}" for k, v in found["flags"].items()))
     if found["moduli"]:
-        text.append("  median over the curves with contact")
+        beside = "storage_modulus_computed" in found["moduli"][0]
+        right = ", and on the right with the shape factor computed for the tip" if beside else ""
+        text.append(f"  median over the curves with contact{right}")
         rows = [
             (
                 *([row["direction"]] if "direction" in row else []),
                 f"{row['from'] * 1e9:.0f} to {row['to'] * 1e9:.0f} nm",
                 f"E' {_pascals(row['storage_modulus'])}",
                 f"E'' {_pascals(row['loss_modulus'])}",
+                *(
+                    [
+                        f"| E' {_pascals(row['storage_modulus_computed'])}",
+                        f"E'' {_pascals(row['loss_modulus_computed'])}",
+                    ]
+                    if "storage_modulus_computed" in row
+                    else []
+                ),
             )
             for row in found["moduli"]
         ]
@@ -150,6 +171,8 @@ def lines(found: dict[str, Any]) -> list[str]:
     text += [_of_normal_force(row) for row in found["normal"]]
     if found["shape_factor"]:
         text.append(f"  shape factor {found['shape_factor']}")
+    if found.get("shape_factor_note"):
+        text.append(f"    {found['shape_factor_note']}")
     if found["simulated"]:
         text.append("  simulated: no instrument recorded these curves")
     return text

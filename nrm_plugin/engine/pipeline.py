@@ -56,6 +56,7 @@ from nrm_plugin.variables import (
     BEYOND,
     BIN_WIDTH,
     BIT,
+    COMPUTED,
     CONTACT,
     GRADIENTS,
     LATERAL,
@@ -132,7 +133,8 @@ class _Work:
         if not self.plan.lateral:
             return CONTACT
         all_rows = n_rows(self.plan, self.shape.values) == len(kernels.RESULTS)
-        return CONTACT | LATERAL | (GRADIENTS if all_rows else {})
+        beside = COMPUTED if self.shape.computed is not None else {}
+        return CONTACT | LATERAL | beside | (GRADIENTS if all_rows else {})
 
     def referenced(self, direction: _Direction, first: int, stop: int) -> tuple[Block, Referenced]:
         """Read some curves and find their contacts."""
@@ -447,6 +449,8 @@ def run(
                     progress(number * curves.n_curves + stop, len(directions) * curves.n_curves)
         _flag_slopes(results, curves, len(directions))
         results.set("shape_factor", shape.values)
+        if shape.computed is not None:
+            results.set("shape_factor_computed", shape.computed)
         results.coordinates = curves.curve_table
         results.attributes["source_sha256"] = hashes.result()
         found = checks.run(evidence)

@@ -70,6 +70,7 @@ def attributes(
     if how.lateral:
         found |= {
             "shape_factor_source": shape.source,
+            **({"shape_factor_note": shape.note} if shape.note else {}),
             "poisson_ratio": how.poisson_ratio,
             "poisson_ratio_source": _source(curves, "poisson_ratio", "assumed"),
             "dither_amplitude": how.amplitude,

@@ -1,9 +1,8 @@
 """The shape factor from a table that ships with the package.
 
 The table holds r_g of a bonded tip with a spherical end over the distance from the electrode and
-the thickness in tip radii: of cylinders for all Poisson ratios, of cones for half angles up to 48
-degrees and an incompressible layer. A cone's r_g depends on the Poisson ratio as the cylinder's
-does, within 2 %. `nrm_plugin.fea.tabulate` makes it.
+the thickness in tip radii: of cylinders, and, for half angles up to 48 degrees, of cones.
+`nrm_plugin.fea.tabulate` makes it.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from functools import cache
 from importlib.resources import as_file, files
 
 import numpy as np
-from scipy.interpolate import CubicSpline, RegularGridInterpolator
+from scipy.interpolate import CubicSpline, RegularGridInterpolator, make_interp_spline
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
@@ -54,6 +53,11 @@ def look_up(tip: Tip, layer: Layer) -> ShapeFactor:
     )
 
 
+def thickest(radius: float) -> float:
+    """Thickness in m of the thickest layer that the table holds for tips of a radius in m."""
+    return _range("thickness")[1] * radius
+
+
 def _check(tip: Tip, layer: Layer, thickness: float) -> None:
     widest = float(_data()["half_angle"][-1])
     if tip.half_angle > widest * (1.0 + 1e-9) or not tip.bonded:
@@ -79,26 +83,26 @@ def _curve(
 ) -> tuple[FloatArray, FloatArray]:
     """Distances in tip radii, and r_g there."""
     distance, curve = _cylinder(thickness, poisson_ratio)
-    return distance, curve * _cone_over_cylinder(thickness, half_angle) if half_angle else curve
+    if half_angle:
+        curve = curve * _cone_over_cylinder(thickness, poisson_ratio, half_angle)
+    return distance, curve
 
 
-def _cone_over_cylinder(thickness: float, half_angle: float) -> FloatArray:
+def _cone_over_cylinder(thickness: float, poisson_ratio: float, half_angle: float) -> FloatArray:
     """Ratio of r_g of a cone to that of a cylinder, at the positions of the table."""
     data = _data()
-    ratio = np.log(data["cone"] / data["curve"][:, -1])  # of an incompressible layer
-    n = ratio.shape[2]
-    interpolator = RegularGridInterpolator(
-        (
-            np.concatenate([[0.0], data["half_angle"]]),
-            np.log(data["thickness"]),
-            np.arange(n),
-        ),
-        np.concatenate([np.zeros((1, *ratio.shape[1:])), ratio]),
-        method="cubic",
-    )
-    points = np.full((n, 3), [half_angle, np.log(thickness), 0.0])
-    points[:, 2] = np.arange(n)
-    return np.asarray(np.exp(interpolator(points)))
+    ratios, angles = data["cone_poisson_ratio"], np.concatenate([[0.0], data["half_angle"]])
+    ratio = np.zeros((ratios.size, angles.size, *data["cone"].shape[2:]))
+    cylinders = data["curve"][:, np.searchsorted(data["poisson_ratio"], ratios - 1e-9)]
+    ratio[:, 1:] = np.log(data["cone"] / np.moveaxis(cylinders, 1, 0)[:, None])
+    # One dimension after the other: the position stays what it is.
+    for places, at in (
+        (ratios, poisson_ratio),
+        (angles, half_angle),
+        (np.log(data["thickness"]), np.log(thickness)),
+    ):
+        ratio = make_interp_spline(places, ratio)(at)
+    return np.asarray(np.exp(ratio))
 
 
 def _cylinder(thickness: float, poisson_ratio: float) -> tuple[FloatArray, FloatArray]:
@@ -115,9 +119,7 @@ def _cylinder(thickness: float, poisson_ratio: float) -> tuple[FloatArray, Float
     return crowded(MARGIN, thickness, n), np.exp(interpolator(points))
 
 
-def _constant(
-    thickness: float, poisson_ratio: float, half_angle: float
-) -> tuple[float, float]:
+def _constant(thickness: float, poisson_ratio: float, half_angle: float) -> tuple[float, float]:
     """Line through the integral of the curve, as through the force of which it is the slope."""
     distance, curve = _curve(thickness, poisson_ratio, half_angle)
     logit = np.log(distance / (thickness - distance))
@@ -135,8 +137,8 @@ def _range(name: str) -> tuple[float, float]:
 def _data() -> dict[str, FloatArray]:
     """Contents of the file.
 
-    thickness (tip radii), poisson_ratio, curve (of these, positions); half_angle (rad), cone (of
-    these, thickness, positions).
+    thickness (tip radii), poisson_ratio, curve (of these, positions); cone_poisson_ratio,
+    half_angle (rad), cone (of these, thickness, positions).
     """
     with (
         as_file(files("nrm_plugin.fea") / "data" / "shape_factor.npz") as path,

@@ -1,4 +1,4 @@
-"""Make the table of shape factors: ``python -m nrm_plugin.fea.tabulate``; some fifteen minutes."""
+"""Make the table of shape factors: ``python -m nrm_plugin.fea.tabulate``; half an hour."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ POISSON_RATIO = np.array([0.0, 0.15, 0.3, 0.4, 0.45, 0.475, 0.49, 0.495, 0.5])
 POSITIONS = 33
 _FINE = Numerics(fineness=1.3)
 
-#: Half angles in degrees, beside the cylinder's 0, and the Poisson ratio of the table of cones.
-HALF_ANGLES = np.array([8.0, 16.0, 24.0, 32.0, 40.0, 48.0])
-OF_CONES = 0.5
+#: Half angles in degrees, beside the cylinder's 0, and Poisson ratios of the table of cones; what
+#: they do to the ratio between cone and cylinder is smooth.
+HALF_ANGLES = np.array([4.0, 8.0, 16.0, 24.0, 32.0, 40.0, 48.0])
+OF_CONES = np.array([0.0, 0.3, 0.45, 0.5])
 _SOLVED, _GOOD = 21, Numerics(fineness=1.0)
 
 
@@ -31,10 +32,9 @@ def curve(thickness: float, poisson_ratio: float) -> list[float]:
     return _curve(Tip(1.0), thickness, poisson_ratio, POSITIONS, _FINE)
 
 
-def curve_of_cone(thickness: float, degrees: float) -> list[float]:
+def curve_of_cone(poisson_ratio: float, degrees: float, thickness: float) -> list[float]:
     """r_g at the positions of the table, for a cone with an end of radius 1."""
-    tip = Tip(1.0, math.radians(degrees))
-    return _curve(tip, thickness, OF_CONES, _SOLVED, _GOOD)
+    return _curve(Tip(1.0, math.radians(degrees)), thickness, poisson_ratio, _SOLVED, _GOOD)
 
 
 def _curve(tip: Tip, thickness: float, ratio: float, count: int, numerics: Numerics) -> list[float]:
@@ -48,10 +48,15 @@ def _curve(tip: Tip, thickness: float, ratio: float, count: int, numerics: Numer
 
 
 def cones(pool: Workers) -> FloatArray:
-    """Table of cones: half angle, thickness, position."""
-    jobs = [(h, angle) for angle in HALF_ANGLES.tolist() for h in THICKNESS.tolist()]
+    """Table of cones: Poisson ratio, half angle, thickness, position."""
+    jobs = [
+        (nu, angle, h)
+        for nu in OF_CONES.tolist()
+        for angle in HALF_ANGLES.tolist()
+        for h in THICKNESS.tolist()
+    ]
     curves = np.array(pool.map(curve_of_cone, jobs))
-    return curves.reshape(HALF_ANGLES.size, THICKNESS.size, POSITIONS)
+    return curves.reshape(OF_CONES.size, HALF_ANGLES.size, THICKNESS.size, POSITIONS)
 
 
 def main(path: Path) -> None:
@@ -66,6 +71,7 @@ def main(path: Path) -> None:
         poisson_ratio=POISSON_RATIO,
         curve=curves.reshape(THICKNESS.size, POISSON_RATIO.size, POSITIONS).astype(np.float32),
         half_angle=np.radians(HALF_ANGLES),
+        cone_poisson_ratio=OF_CONES,
         cone=of_cones.astype(np.float32),
     )
 

@@ -138,6 +138,13 @@ def _voltammogram(results: xr.Dataset, found: Regions, trace: Any) -> Picture:
     )
 
 
+def _factor(results: xr.Dataset) -> str:
+    """Sentence for a caption: by which shape factor the moduli are."""
+    source = str(results.attrs.get("shape_factor_source", "")) or "unknown"
+    own = "" if results.attrs.get("shape_factor_note") is None else ", whatever the tip"
+    return f" Moduli by r_g = {source}{own}."
+
+
 def _main(analysis: Analysis, found: Regions, trace: Any, potential: bool) -> list[Picture]:
     """Figure 4, or its panels where there is no potential."""
     profiles = (
@@ -152,12 +159,13 @@ def _main(analysis: Analysis, found: Regions, trace: Any, potential: bool) -> li
         "Distribution of |G*| over the curves within bins of distance. Box: quartiles; dot: "
         "median; dashed: what noise alone shows"
     )
+    factor = _factor(analysis.results)
     if potential:
         return [
             picture(
                 lambda: figures.figure4(analysis, found, trace=trace),
                 f"(a) {_PASS[trace is not None]}, with the regions. "
-                f"(b) {profiles}. (c) {density}. (d) {violin}.",
+                f"(b) {profiles}. (c) {density}. (d) {violin}.{factor}",
                 "Four rows of panels by region of the electrode potential: potential, mean "
                 "profiles, densities of the shear modulus over depth, violins. Their numbers are "
                 "in the tables below.",
@@ -171,12 +179,12 @@ def _main(analysis: Analysis, found: Regions, trace: Any, potential: bool) -> li
         ),
         picture(
             lambda: figures.density(analysis, found, width=figures.COLUMN),
-            f"{density}.",
+            f"{density}.{factor}",
             "Density of the shear modulus over depth, all curves.",
         ),
         picture(
             lambda: figures.violin(analysis, found),
-            f"{violin}.",
+            f"{violin}.{factor}",
             "Violins of the shear modulus in bins of depth, all curves.",
         ),
     ]
@@ -191,7 +199,9 @@ def _more_profiles(analysis: Analysis, found: Regions) -> Part:
     one = picture(
         lambda: panels(draws, 2, 0.062, figures.PAGE),
         "Means with their 95 % intervals: out-of-phase derivative of the lateral force, storage "
-        "and loss modulus" + (", viscosity at the dither's frequency." if len(names) > 3 else "."),
+        "and loss modulus"
+        + (", viscosity at the dither's frequency." if len(names) > 3 else ".")
+        + _factor(results),
         "Mean profiles by region: " + ", ".join(n.replace("_", " ") for n in names) + ".",
     )
     return Part(title="Loss, moduli and viscosity", pictures=[one])
@@ -206,7 +216,8 @@ def _more_densities(analysis: Analysis, found: Regions) -> Part:
     one = picture(
         lambda: figures.density(analysis, found, conditional=True, log=True, width=width),
         "Density of |G*| at each distance (its integral over the modulus is 1 everywhere), on a "
-        "logarithmic scale: small populations far from the electrode show here.",
+        "logarithmic scale: small populations far from the electrode show here."
+        + _factor(analysis.results),
         "Conditional densities of the logarithm of the shear modulus over depth, one panel per "
         "region.",
     )
@@ -264,7 +275,7 @@ def sample_section(analysis: Analysis, curves: CurveSet | None) -> Section:
             section.pictures += [
                 picture(
                     partial(figures.map, analysis, depth=depth),
-                    f"|G*| at {depth * 1e9:.3g} nm from the electrode.",
+                    f"|G*| at {depth * 1e9:.3g} nm from the electrode.{_factor(results)}",
                     "Map of the shear modulus at a fixed distance from the electrode.",
                 )
                 for depth in (figures.DEPTH, 2.0 * figures.DEPTH)

@@ -179,6 +179,12 @@ def compare(
     computed, notes = _computed(facts_of(results), shown, thicknesses, depth)
     if computed:
         choices.append(Choice("computed for tip and layer", computed))
+    elif "shape_factor_computed" in results:
+        values = results["shape_factor_computed"].values.astype(np.float64)
+        choices.append(Choice("computed for the tip", {r.label: values for r in shown}))
+    note = str(results.attrs.get("shape_factor_note", ""))
+    if note:
+        notes.insert(0, f"{note}.")
     table = [
         _moduli(analysis, region, depth, used, choices, low, high)
         for region in shown
@@ -230,13 +236,16 @@ def _computed(
 
     ratio = facts.number("poisson_ratio")
     poisson = 0.5 if ratio is None else ratio
+    angle = facts.number("tip_half_angle") or 0.0
+    shape = f"cone of {math.degrees(angle):.3g}° half angle" if angle else "cylinder"
     factors: dict[str, FloatArray] = {}
     notes = [
-        "Computed: a bonded cylinder with a spherical end of radius "
+        f"Computed: a bonded {shape} with a spherical end of radius "
         f"{significant(radius * 1e9)} nm in a homogeneous layer as thick as the region's mean, "
         f"Poisson ratio {poisson:g}, at each "
         "distance from the electrode. Next to the electrode it is larger, since the layer is held "
-        "there: moduli are smaller than under a constant."
+        "there: moduli are smaller than under a constant. The loss modulus goes with the storage "
+        "modulus by the same factor."
     ]
     for region in regions:
         thickness = thicknesses.get(region.label, math.nan)
@@ -245,7 +254,7 @@ def _computed(
             continue
         try:
             layer = fea.Layer(thickness, poisson_ratio=poisson)
-            curve = fea.shape_factor(fea.Tip(radius), layer, table=True)
+            curve = fea.shape_factor(fea.Tip(radius, angle), layer, table=True)
             factors[region.label] = curve.at(depth)
         except NrmError as error:
             notes.append(f"{region.label}: {error}.")
