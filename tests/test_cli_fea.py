@@ -428,6 +428,9 @@ def test_table_is_inverted(two_layers: Any, tmp_path: Path) -> None:
         "layers",
         "misfit",
         "noise",
+        "parameters",
+        "numbers",
+        "doubts",
     }
     assert (one["of"], one["failed"]) == (str(path), None)
     close_to_the_truth(one)

@@ -222,3 +222,60 @@ def test_nonsense_is_refused(change: dict[str, Any], says: str) -> None:
     }
     with pytest.raises(InvalidInput, match=says):
         invert(TIP, Layer(100 * NM), **(given | change))
+
+
+def test_a_profile_that_follows_the_noise_says_so() -> None:
+    """11 numbers for 20 at a misfit of 0.19: a soft layer was invented in such a profile."""
+    ten = np.ones(10)
+    made = Inverted(
+        cells=np.arange(11.0) * NM,
+        modulus=ten + 0.2j,
+        storage_low=ten,
+        storage_high=ten,
+        loss_low=ten,
+        loss_high=ten,
+        layers=None,
+        force=ten + 0.2j,
+        depth=ten.cumsum() * NM,
+        noise=(0.01, 0.01),
+        misfit=0.19,
+        parameters=11.0,
+    )
+    assert made.numbers == 20
+    (doubt, assumed) = made.doubts
+    assert "11 numbers describe it and 20 were measured" in doubt
+    assert "taken as told" in assumed
+    assert replace(made, misfit=0.8).doubts == [assumed]
+    assert replace(made, parameters=6.0).doubts == [assumed]
+
+
+def test_a_wrong_tip_is_not_seen() -> None:
+    """A tip of 10 nm told as one of 20 nm explains the force as well, and no band is right."""
+    depths = np.arange(10.0, 90.0, 8.0) * NM
+    force, sigma = forces(2e6 * (1.0 + 0.3j), depths)
+    layer = Layer(100 * NM, poisson_ratio=0.49)
+    known = {"noise": sigma, "workers": 1, "fineness": 0.5}
+    right = invert(TIP, layer, depths, force, AMPLITUDE, **known)
+    wrong = invert(Tip(20 * NM), layer, depths, force, AMPLITUDE, **known)
+    assert wrong.misfit < 1.5
+    inside = right.heights > 10 * NM
+    true = np.full(inside.sum(), 2e6)
+    assert covered(right.storage_low[inside], true, right.storage_high[inside]) >= 0.9
+    assert covered(wrong.storage_low[inside], true, wrong.storage_high[inside]) <= 0.2
+    assert any("the misfit does not show" in doubt for doubt in wrong.doubts)
+
+
+def test_a_cone_is_inverted_as_a_cone() -> None:
+    tip, layer = Tip(10 * NM, np.radians(20.0)), Layer(60 * NM, 3e6 + 0.6e6j, 0.49)
+    depths = np.arange(6.0, 55.0, 6.0) * NM
+    force = lateral_force(tip, layer, depths, AMPLITUDE, fineness=0.8, workers=1).force
+    noise = 0.003 * float(np.median(force.real))
+    random = np.random.default_rng(5).standard_normal((2, depths.size))
+    force = force + noise * (random[0] + 1j * random[1])
+    found = invert(tip, layer, depths, force, AMPLITUDE, noise=noise, workers=1, fineness=0.5)
+    inside = (found.heights > 5 * NM) & (found.heights < 50 * NM)
+    np.testing.assert_allclose(found.modulus.real[inside], 3e6, rtol=0.05)
+    cylinder = invert(
+        Tip(10 * NM), layer, depths, force, AMPLITUDE, noise=noise, workers=1, fineness=0.5
+    )
+    assert np.abs(cylinder.modulus.real[inside] / 3e6 - 1.0).max() > 0.15

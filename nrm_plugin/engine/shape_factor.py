@@ -25,7 +25,7 @@ PAPER = 1.25
 LAYER = 100e-9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ShapeFactorValues:
     """r_g against the distance from the electrode, and where it comes from.
 
@@ -39,6 +39,10 @@ class ShapeFactorValues:
     computed : array or None
         What this package's finite elements give for the tip, at the same distances; None where the
         tip is not known, or `values` is such a curve already.
+    constant : float
+        Slope of a line through the forces that `computed` stands for; nan without it.
+    case : str
+        Tip and layer that `computed` is for.
     note : str
         What to know of a constant: whose it is, and what the finite elements give.
     """
@@ -47,6 +51,8 @@ class ShapeFactorValues:
     source: str
     tip_radius: float | None = None
     computed: FloatArray | None = None
+    constant: float = float("nan")
+    case: str = ""
     note: str = ""
 
 
@@ -112,19 +118,25 @@ def _with_computed(
         for z, v in zip((2e-9, 10e-9), computed.at([2e-9, 10e-9]), strict=True)
         if np.isfinite(v)
     )
+    case = f"a bonded {shape} tip of {radius * 1e9:.3g} nm in a layer of {thickness * 1e9:.3g} nm"
     note = (
-        f"{begin}. This package's finite elements give {computed.constant:.3g} for a bonded "
-        f"{shape} tip of {radius * 1e9:.3g} nm in a layer of {thickness * 1e9:.3g} nm"
+        f"{begin}. This package's finite elements give {computed.constant:.3g} for {case}"
         + (f", and {near} from the electrode" if near else "")
         + ": moduli under that curve stand beside"
     )
-    return replace(found, computed=computed.at(depth), note=note)
+    return replace(
+        found,
+        computed=computed.at(depth),
+        constant=computed.constant,
+        case=case,
+        note=note,
+    )
 
 
 def _constant(value: float, depth: FloatArray, source: str) -> ShapeFactorValues:
     if not (np.isfinite(value) and value > 0.0):
         raise RecipeError(f"shape_factor: {value:g} is no shape factor; it is a positive number")
-    return ShapeFactorValues(np.full(len(depth), value), f"{value:g}, {source}")
+    return ShapeFactorValues(values=np.full(len(depth), value), source=f"{value:g}, {source}")
 
 
 def _curve(path: Path, depth: FloatArray) -> ShapeFactorValues:
@@ -153,7 +165,9 @@ def _curve(path: Path, depth: FloatArray) -> ShapeFactorValues:
     found = np.interp(depth, distance, values, left=np.nan, right=np.nan)
     reach = f"{distance[0] * 1e9:.3g} to {distance[-1] * 1e9:.3g} nm"
     about, radius = _about(path)
-    return ShapeFactorValues(found, f"curve from {path.name}, {reach}{about}", radius)
+    return ShapeFactorValues(
+        values=found, source=f"curve from {path.name}, {reach}{about}", tip_radius=radius
+    )
 
 
 def _about(path: Path) -> tuple[str, float | None]:

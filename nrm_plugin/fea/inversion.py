@@ -45,6 +45,14 @@ _ADVICE = (
     "Check thickness, radius, amplitude and the noise, and leave out depths at which the tip "
     "touches the electrode"
 )
+#: What no force tells.
+TAKEN_AS_TOLD = (
+    "radius and half angle of the tip, thickness, amplitude and contact are taken as told, and the "
+    "misfit does not show if they are wrong: with a tip of 10 nm told as one of 20 nm it is as "
+    "good, and no band holds the truth"
+)
+# Misfit below which, with more parameters per number than this, a profile follows the noise.
+_FOLLOWS, _MANY = 0.5, 0.4
 _COARSE, _FINE = 0.65, 0.8  # times the fineness, while searching and for the result
 _COARSEST = 0.3
 
@@ -74,6 +82,8 @@ class Inverted:
     misfit : float
         Mean square of the residuals in units of their uncertainty, noise and 0.2 % for the
         solver; about 1.
+    parameters : float
+        How many numbers the force decides in the profile, or describe the layers.
     """
 
     cells: FloatArray
@@ -87,6 +97,26 @@ class Inverted:
     depth: FloatArray
     noise: tuple[float, float]
     misfit: float
+    parameters: float = float("nan")
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers were measured: a quadrature counts as well."""
+        return self.depth.size * (1 + bool(np.isfinite(self.loss_low).any()))
+
+    @property
+    def doubts(self) -> list[str]:
+        """What to know before trusting the profile, a sentence each."""
+        return [*self._overfitted(), TAKEN_AS_TOLD]
+
+    def _overfitted(self) -> list[str]:
+        if not (self.misfit < _FOLLOWS and self.parameters > _MANY * self.numbers):
+            return []
+        return [
+            f"over-fitted: {self.parameters:.0f} numbers describe it and {self.numbers} were "
+            f"measured, and at a misfit of {self.misfit:.2f}, far below 1, it follows the noise "
+            "too: a soft or stiff layer in it may be none. Give more depths, or fewer cells"
+        ]
 
     @property
     def heights(self) -> FloatArray:
@@ -216,6 +246,10 @@ def _result(
     others = [spread @ (at.jacobian.T @ data.stacked(coarse - at.force))]
     if not isinstance(modulus, Steps):
         others.append(smoothest(at, search, max(1.0, at.misfit))[0] - at.x)
+        parameters = smoothest(at, search, at.misfit)[1]
+    else:
+        edges = np.size(modulus.edges)
+        parameters = float((edges + 1) * (1 + data.lossy) + edges)
     spread = spread + sum(np.outer(other, other) for other in others)
     spread += np.diag(_within(at.x.reshape(-1, n)).ravel())
     storage, loss = _bands(values, spread, search.phase_unit)
@@ -231,6 +265,7 @@ def _result(
         depth=data.depth,
         noise=data.noise,
         misfit=at.misfit,
+        parameters=parameters,
     )
 
 

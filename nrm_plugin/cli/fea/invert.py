@@ -170,6 +170,9 @@ def _plain(inverted: Inverted) -> dict[str, Any]:
         "layers": layers,
         "misfit": inverted.misfit,
         "noise": list(inverted.noise),
+        "parameters": inverted.parameters,
+        "numbers": inverted.numbers,
+        "doubts": inverted.doubts,
     }
 
 
@@ -207,4 +210,5 @@ def _text(data: ForceProfile, inverted: Inverted, thickness: float) -> str:
             ("low", "Pa", inverted.loss_low.tolist()),
             ("high", "Pa", inverted.loss_high.tolist()),
         ]
-    return "\n".join([*lines, columns(shown)])
+    doubts = [f"  {doubt}" for doubt in inverted.doubts]
+    return "\n".join([*lines, columns(shown), "", *doubts])

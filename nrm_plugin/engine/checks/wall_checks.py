@@ -19,7 +19,7 @@ from nrm_plugin.engine.checks.doubts import SPARSE
 from nrm_plugin.engine.checks.evidence import Evidence, Measured
 from nrm_plugin.engine.checks.wall_signal import SCALE_KEYS, WallSignal, wall_signal
 from nrm_plugin.engine.shape_factor import PAPER
-from nrm_plugin.errors import InvalidInput, NrmError
+from nrm_plugin.errors import InvalidInput
 from nrm_plugin.text import with_unit
 
 #: Slopes of the wall that sensitivities known to 5 %, friction of a tilted lever and scanners
@@ -625,7 +625,7 @@ def shape_factor(evidence: Evidence) -> Check:
             f"r_g is {told:.3g}{paper}, and tip_radius is not told, on which it depends: both "
             f"moduli are as uncertain as it is. Tell tip_radius. {near}",
         )
-    own = own_shape_factor(radius, evidence)
+    own = evidence.shape.constant
     if not math.isfinite(own):
         return _check(about, "unknown", f"the package has no r_g of its own for this tip. {near}")
     change = 100.0 * (told / own - 1.0)
@@ -633,24 +633,12 @@ def shape_factor(evidence: Evidence) -> Check:
     return _check(
         about | {"found": own},
         "fine" if agrees else "unknown",
-        f"r_g is {told:.3g}; the package's own finite elements give {own:.2g} for a bonded tip of "
-        f"{with_unit(radius, 'm', 3)} in a thick layer"
+        f"r_g is {told:.3g}; the package's own finite elements give {own:.2g} for "
+        f"{evidence.shape.case}"
         + ("" if agrees else ", and moduli under it are those of the effect")
         + f". {near}",
         effect=effect(change, change),
     )
-
-
-def own_shape_factor(radius: float, evidence: Evidence) -> float:
-    """r_g of a bonded tip in a layer of ten radii, from the package's table; nan beyond it."""
-    from nrm_plugin.fea.geometry import Layer, Tip
-    from nrm_plugin.fea.shape_table import look_up
-
-    poisson = evidence.plan.poisson_ratio
-    try:
-        return float(look_up(Tip(radius), Layer(10.0 * radius, 1e6, poisson)).constant)
-    except NrmError:
-        return math.nan
 
 
 # ---------------------------------------------------------------- shared
