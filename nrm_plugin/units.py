@@ -133,7 +133,8 @@ def quantity(text: str, unit: str, usual: str = "") -> float:
     """
     if unit and re.fullmatch(r"\s*[-+]?[\d.]+(?:[eE][-+]?\d+)?\s*", text):
         raise InvalidInput(
-            f"{text.strip()!r} has no unit: write for example '{text.strip()} {usual or unit}'"
+            f"{text.strip()!r} has no unit: write for example "
+            f"'{text.strip()} {usual or ('deg' if unit == 'rad' else unit)}'"
         )
     return parse(text, unit)
 

@@ -137,6 +137,13 @@ class Key:
             raise InvalidInput(f"{name} is a number in {self.unit or '1'}, not {value!r}") from None
         size = abs(number) if self.signed else number
         if not (math.isfinite(number) and self.low <= size <= self.high):
+            if self.unit == "rad":
+                low, high = (f"{math.degrees(end):.4g}°" for end in (self.low, self.high))
+                raise InvalidInput(
+                    f"{name} = {number:g} rad ({math.degrees(number):.5g}°) is not believable "
+                    f"({self.meaning}: from {low} to {high}); an angle without a unit is in "
+                    f"radians: if degrees are meant, write {number:g} deg"
+                )
             raise InvalidInput(
                 f"{name} = {number:g} {self.unit}".rstrip()
                 + f" is not believable ({self.meaning}: from {self.low:g} to {self.high:g})"
@@ -250,6 +257,9 @@ METADATA |= {
     }.items()
 }
 
+#: Characters of a method that reads well with "of" and a file behind it.
+_SHORT = 20
+
 _BASE = {f"{name}_{what}": name for name in CALIBRATED for what in BESIDE}
 
 
@@ -274,7 +284,8 @@ def where_from(key: str, metadata: Mapping[str, object], source: str) -> str:
     'thermal tune of cal.ibw'
     """
     method, file, date = (str(metadata.get(f"{key}_{what}", "")).strip() for what in BESIDE[1:])
-    how = f"{method or 'calibration'} of {file}" if file else method
+    short = len(method) < _SHORT
+    how = f"{method or 'calibration'}{' of ' if short else ', '}{file}" if file else method
     return ", ".join(part for part in (how or source, date) if part)
 
 

@@ -255,6 +255,8 @@ MISTAKES = [
     ("[lock_in]\nconvention = 'RMS.'\n", 2, ["convention is rms or peak, not 'rms.'"]),
     ("[lock_in]\nconvention = 1.5\n", 2, ["convention is rms or peak"]),
     ("[lock_in]\npoles = 24\n", 2, ["poles = 24 is not believable"]),
+    ("lockin_phase = 25\n", 1, ["25 rad (1432.4°)", "if degrees are meant, write 25 deg"]),
+    ("[tip]\nhalf_angle = 20\n", 2, ["half_angle = 20 rad", "write 20 deg"]),
     ("[lock_in]\nphase = '7 V'\n", 2, ["phase: V cannot be turned into rad"]),
     ("[electrode]\nmaterial = 5\n", 2, ["material is text, in quotes"]),
     ("[electrode]\nmaterial = 'a\\u0000'\n".replace("'", '"'), 2, ["control characters"]),

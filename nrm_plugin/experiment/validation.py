@@ -266,7 +266,7 @@ def checked(entry: Entry, value: object, name: str = "") -> float | str | bool:
     except OverflowError:
         raise InvalidInput(f"{name} is too large") from None
     except InvalidInput as error:
-        hint = f". A number without a unit is in {unit}" if key.unit else ""
+        hint = f". A number without a unit is in {unit}" if key.unit not in ("", "rad") else ""
         raise InvalidInput(f"{error}{hint}") from None
 
 

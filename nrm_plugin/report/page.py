@@ -290,6 +290,8 @@ def _short(
     if nearest:
         values = [f"{significant(r['mean'] * 1e-6)} MPa {_at(r['region'])}" for r in nearest]
         sentences.append(f"Next to the electrode the mean |G*| is {_listed(values)}.")
+        note = str(results.attrs.get("shape_factor_note", ""))
+        sentences += [f"Moduli are by a shape factor r_g: {note}."] if note else []
     if "storage_modulus" not in results:
         sentences.append("There is no lateral signal, and so there are no moduli.")
     elif common.relative is None:
