@@ -306,6 +306,7 @@ def test_calibrations_and_their_errors(experiment):
 def test_moduli_under_the_papers_shape_factor(experiment):
     results = experiment[2]
     used = results.assign(shape_factor=results["shape_factor"] * 0 + 2.5)
+    used = used.drop_vars("shape_factor_computed")
     everything = Region("all curves", math.nan, math.nan, np.arange(24))
     found = compare(used, [everything], {})
     assert found is not None
@@ -319,6 +320,23 @@ def test_moduli_under_the_papers_shape_factor(experiment):
         assert (r_used, r_paper) == (2.5, 1.25)
         assert e_used == pytest.approx(expected, rel=1e-6)
         assert e_paper == pytest.approx(2.0 * expected, rel=1e-6)
+
+
+def test_moduli_of_the_tip_beside_where_no_thickness_is_known(experiment):
+    """E' times r_g is the same under all of them."""
+    results = experiment[2]
+    everything = Region("all curves", math.nan, math.nan, np.arange(24))
+    found = compare(results, [everything], {})
+    assert found is not None
+    assert found.choices == ["the paper's 1.25, as processed", "computed for the tip"]
+    assert found.words[0] == f"{results.attrs['shape_factor_note']}."
+    flat = results.assign(shape_factor_computed=results["shape_factor"] * 0 + 0.5)
+    known = [one for one in compare(flat, [everything], {}).moduli if one.under[0][1] > 0]
+    assert known
+    for one in known:
+        (r_used, e_used), (r_tip, e_tip) = one.under
+        assert (r_used, r_tip) == (1.25, 0.5)
+        assert e_tip == pytest.approx(2.5 * e_used, rel=1e-6)
 
 
 def test_words_where_the_shape_factor_cannot_be_computed(experiment):
