@@ -455,6 +455,7 @@ def run(
         results.attributes["source_sha256"] = hashes.result()
         found = checks.run(evidence)
         results.attributes["checks"] = checks.as_json(found)
+        results.attributes["electrode"] = checks.what_distances_are(evidence)
         surveys = [d.survey for d in directions]
         results.attributes["warnings"] = "\n".join(
             checks.warnings(curves, recipe, how, shape, surveys, results, found)

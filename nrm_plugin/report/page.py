@@ -21,6 +21,7 @@ from markupsafe import Markup, escape
 
 from nrm_plugin import __version__, figures
 from nrm_plugin.columns import FloatArray
+from nrm_plugin.engine.checks.check import Check
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures.panels import has_potential, is_simulated
 from nrm_plugin.files import replacing, sha256
@@ -39,6 +40,7 @@ from nrm_plugin.report.conditions import (
 from nrm_plugin.report.elements import Section
 from nrm_plugin.report.facts import experiment_section, provenance_section, texts
 from nrm_plugin.report.quality import Quality, quality_of, quality_section
+from nrm_plugin.report.self_checks import checks_of, checks_section, in_short
 from nrm_plugin.report.uncertainty import Systematic, compare, errors_section, systematic
 from nrm_plugin.statistics import DEFAULT_EDGES, Regions, region_thickness, summary
 from nrm_plugin.statistics.selection import Analysis, column
@@ -60,6 +62,7 @@ class Report:
     version: str
     made: str
     short: list[str]
+    refuted: list[str]
     warnings: list[str]
     sections: list[Section]
     download_name: str
@@ -197,7 +200,9 @@ def _report(
     trace = _trace(shown, curves, log)
     by_potential = findings.potential_section(analysis, regions, thickness, rows, trace, curves)
     by_potential.parts = [*by_potential.parts, findings.normal_part(results, regions)]
+    checks = checks_of(results)
     sections = [
+        checks_section(checks, str(results.attrs.get("electrode", ""))),
         experiment_section(results),
         conditions_section(judged),
         quality_section(shown, quality, curves, _NO_CURVES),
@@ -214,8 +219,9 @@ def _report(
         simulated=is_simulated(results),
         version=__version__,
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        short=_short(shown, regions, quality, thicknesses, rows, common, judged),
-        warnings=_warnings(results, regions, shown),
+        short=_short(shown, regions, quality, thicknesses, rows, common, judged, checks),
+        warnings=_warnings(results, regions, shown, checks),
+        refuted=[c.sentence for c in checks if c.verdict == "wrong"],
         sections=sections,
         download_name=f"{Path(name).stem or 'results'}-summary.csv",
     )
@@ -268,6 +274,7 @@ def _short(
     rows: list[dict[str, Any]],
     common: Systematic,
     judged: list[Condition],
+    checks: list[Check],
 ) -> list[str]:
     """The whole in a few sentences."""
     sentences = [_extent(results, regions)]
@@ -304,6 +311,8 @@ def _short(
             f"All moduli share a factor with a relative standard error of "
             f"{significant(100 * common.relative, 2)} %, which is in none of the intervals."
         )
+    if checks:
+        sentences.append(in_short(checks))
     sentences.append(_verdicts(judged))
     return sentences
 
@@ -356,8 +365,12 @@ def _verdicts(judged: list[Condition]) -> str:
     return text + "."
 
 
-def _warnings(results: xr.Dataset, regions: Regions, shown: xr.Dataset) -> list[str]:
-    messages = str(results.attrs.get("warnings", "")).splitlines()
+def _warnings(
+    results: xr.Dataset, regions: Regions, shown: xr.Dataset, checks: list[Check]
+) -> list[str]:
+    """Warnings beside what the table of the self-checks says."""
+    there = {check.sentence for check in checks}
+    messages = [m for m in str(results.attrs.get("warnings", "")).splitlines() if m not in there]
     if "direction" in results.dims:
         first = str(results["direction"].values[0])
         messages.append(f"the results hold both directions: this report shows {first}")

@@ -20,7 +20,7 @@ from nrm_plugin.engine.checks.evidence import (
     Measured,
     ProcessedCurves,
 )
-from nrm_plugin.engine.checks.films import film
+from nrm_plugin.engine.checks.films import film, what_distances_are
 from nrm_plugin.engine.checks.lockin_lag import lockin_lag
 from nrm_plugin.engine.checks.refusals import (
     lateral_flags,
@@ -54,6 +54,7 @@ __all__ = [
     "refuse_wrong_signs",
     "run",
     "warnings",
+    "what_distances_are",
 ]
 
 #: All checks by their names, in the order in which they are reported.

@@ -32,6 +32,9 @@ _FEW = 0.2
 #: Noise over 16 samples against that of single ones, above which a baseline has structure.
 _STRUCTURE = 3.0
 
+#: Slope of a fringe (m/m) up to which contacts were found to be right.
+_STEEP = 0.025
+
 #: What is left in the lateral baseline matters from this part of the moduli on.
 _MATTERS = 0.05
 
@@ -141,7 +144,7 @@ def fringe(evidence: Evidence) -> Check:
     lengths = np.nan_to_num(contacts["baseline_end"]) * measured.travel
     length = float(np.median(lengths / np.maximum(measured.samples - 1, 1)))
     rough = _rough(measured)
-    refused = getattr(measured.survey, "refused_wave", 0.0)
+    refused, amplitude = measured.survey.fringe.left, measured.survey.fringe.amplitude
     common: dict[str, Any] = {"name": "fringe", "unit": "m"}
     if not evidence.recipe.contact.interference:
         if rough > _STRUCTURE:
@@ -160,20 +163,18 @@ def fringe(evidence: Evidence) -> Check:
     if wave:
         period = 2.0 * np.pi / wave
         held = length / period
-        about = f"a fringe of {period * 1e9:.0f} nm period was taken out"
-        amplitude = float(getattr(measured.survey, "fringe_amplitude", math.nan))
-        if math.isfinite(amplitude):
-            about = (
-                f"a fringe of {period * 1e9:.0f} nm period and {amplitude * 1e9:.2g} nm amplitude "
-                "was taken out"
-            )
-        if held < 0.8 or (math.isfinite(amplitude) and wave * amplitude > 0.025):
+        about = (
+            f"a fringe of {period * 1e9:.0f} nm period and {amplitude * 1e9:.2g} nm amplitude was "
+            "taken out"
+        )
+        if held < 0.8 or wave * amplitude > _STEEP:
             return Check(
                 **common,
                 found=period,
                 verdict="doubtful",
-                advice=f"{about}; baselines hold {held:.2g} periods of it, so that some contacts "
-                "may be off by more than a nm. Longer ramps, or another laser spot, help",
+                advice=f"{about}; baselines hold {held:.2g} periods of it, and it is as steep as "
+                f"{100.0 * wave * amplitude:.1f} % of the wall: some contacts may be off by a nm. "
+                "Longer ramps, or another laser spot, help",
             )
         return Check(**common, found=period, verdict="fine", effect=effect(0.0, 0.0), advice=about)
     if refused:
@@ -182,9 +183,10 @@ def fringe(evidence: Evidence) -> Check:
             **common,
             found=period,
             verdict="doubtful",
-            advice=f"there is a fringe of about {period * 1e9:.0f} nm period, and baselines of "
-            f"{length * 1e9:.0f} nm do not carry it: it was left, and contacts are off by up to "
-            "its amplitude. Longer ramps, or another laser spot, help",
+            advice=f"baselines are bent by {amplitude * 1e9:.2g} nm: by slow noise, by a "
+            f"long-ranged force, or by a fringe of about {period * 1e9:.0f} nm, of which "
+            f"{length * 1e9:.0f} nm of baseline hold too little. It was left, and contacts may be "
+            "wrong by nanometres. Longer ramps, or another laser spot, help",
         )
     if rough > _STRUCTURE:
         return Check(
@@ -306,7 +308,8 @@ def _tail(evidence: Evidence) -> tuple[float, float]:
     if found is None:
         return math.nan, math.nan
     a, r = (_tilt(s) for s in found)
-    if not min(a[0] / a[1], r[0] / r[1]) > 4.0 and not max(a[0] / a[1], r[0] / r[1]) < -4.0:
+    alike = a[0] * r[0] > 0.0 and abs(a[0]) > 4.0 * a[1] and abs(r[0]) > 4.0 * r[1]
+    if not alike:
         return 0.0, 0.5 * math.hypot(a[1], r[1])
     return 0.5 * (a[0] + r[0]), 0.5 * math.hypot(a[1], r[1])
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.text import significant, with_unit
 
 Verdict = Literal["fine", "doubtful", "wrong", "unknown"]
 
@@ -17,6 +18,25 @@ VERDICTS: tuple[Verdict, ...] = ("wrong", "doubtful", "unknown", "fine")
 
 #: What an effect is given for.
 MODULI = ("storage_modulus", "loss_modulus")
+
+#: What people read of a check's name.
+TITLES = {
+    "deflection_sensitivity": "Deflection sensitivity",
+    "lateral_scale": "Lateral scale: motion of the tip on the wall",
+    "lockin_phase": "Phase of the lock-in",
+    "lockin_lag": "Delay of the lock-in",
+    "lateral_stiffness": "Lateral stiffness of the lever",
+    "drag": "Drag of the liquid",
+    "friction": "Friction on the wall",
+    "film": "Stiff film under the tip",
+    "sampling": "Sampling: half-width of the derivative",
+    "baseline": "Length of the baseline",
+    "fringe": "Interference fringe: period",
+    "lateral_baseline": "Lateral signal far away: slope",
+    "shape_factor": "Shape factor near the electrode",
+    "stick": "Stick or slip on the wall",
+    "stability": "Stability over the acquisition",
+}
 
 _LETTERS = {"storage_modulus": "E'", "loss_modulus": "E''"}
 
@@ -71,13 +91,34 @@ class Check:
         return f"{self.name} ({mark}): {self.advice}" + (f" ({by})" if by else "")
 
     @property
+    def title(self) -> str:
+        """What people read of the name."""
+        return TITLES.get(self.name, self.name.replace("_", " "))
+
+    @property
+    def told_in_words(self) -> str:
+        """What was told, with its unit; empty if nothing was."""
+        return _with_unit(self.told, self.unit)
+
+    @property
+    def found_in_words(self) -> str:
+        """What was found, with its standard error and unit; empty if nothing was."""
+        found = _with_unit(self.found, self.unit)
+        value, error = self.found, self.stderr
+        if isinstance(value, str) or not value or not (math.isfinite(error) and error > 0.0):
+            return found
+        # The error in the value's own unit and prefix.
+        number, _, unit = found.partition(" ")
+        part = error / abs(value) * abs(float(number.replace("\N{MINUS SIGN}", "-")))
+        return f"{number} ± {significant(part, 2)} {unit}".rstrip()
+
+    @property
     def effect_in_words(self) -> str:
         """How much the moduli would change; empty where it is not known."""
-        return ", ".join(
-            f"{_LETTERS[name]} {self.effect[name]:+.0f} %"
-            for name in MODULI
-            if math.isfinite(self.effect.get(name, math.nan))
-        )
+        known = [n for n in MODULI if math.isfinite(self.effect.get(n, math.nan))]
+        if known and all(abs(self.effect[name]) < 0.5 for name in known):
+            return "moduli hardly change" if len(known) == len(MODULI) else ""
+        return ", ".join(f"{_LETTERS[name]} {self.effect[name]:+.0f} %" for name in known)
 
     def plain(self) -> dict[str, Any]:
         """Return the same in types that JSON has; nan becomes None."""
@@ -104,6 +145,14 @@ class Check:
             return cls(**given)
         except (TypeError, ValueError) as error:
             raise InvalidInput(f"this is no check of nrm-plugin: {error}") from None
+
+
+def _with_unit(value: float | str | None, unit: str, digits: int = 3) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    if unit in ("%", ""):
+        return f"{significant(value, digits)} {unit}".rstrip()
+    return with_unit(float(value), unit, digits)
 
 
 def _plain(value: Any) -> Any:

@@ -82,7 +82,7 @@ def film_stiffness(modulus: float, force: float, radius: float, thickness: float
     def pressed(depth: float) -> float:
         narrow = math.sqrt(radius * depth) / thickness
         hertz = 16.0 / 9.0 * modulus * math.sqrt(radius) * depth**1.5
-        return hertz * float(np.polynomial.polynomial.polyval(narrow, series))
+        return float(hertz * np.polynomial.polynomial.polyval(narrow, series))
 
     low, high = 0.0, 1e-6
     for _ in range(60):
