@@ -209,6 +209,13 @@ def _of_normal_force(row: dict[str, Any]) -> str:
     return f"  normal force{where}: {', '.join(parts) or 'none'}"
 
 
+def _row(check: Check) -> tuple[str, ...]:
+    """A check in the cells of a line."""
+    verdict = check.verdict.upper() if check.verdict == "wrong" else check.verdict
+    by = "" if check.verdict == "fine" else check.effect_in_words
+    return verdict, check.name, check.told_in_words or "-", check.found_in_words or "-", by
+
+
 def _pascals(value: float | None) -> str:
     return "-" if value is None else with_unit(value, "Pa", 3)
 
@@ -275,6 +282,12 @@ def as_text(described: dict[str, Any]) -> str:
     facts = Facts(str(attributes.get("experiment", "")))
     if rows := [row for row in facts.rows() if isinstance(facts[row[0]].value, float)]:
         text += ["  experiment", table(rows, 4)]
+    checks = [Check.from_plain(values) for values in described["summary"]["checks"]]
+    if checks:
+        text.append("  self-checks (told, found, effect on the moduli)")
+        text.append(table([_row(check) for check in checks], 4))
+    if attributes.get("electrode"):
+        text.append(f"  {attributes['electrode']}")
     text.append("  variables")
     rows = [(v["name"], v["unit"] or "-", v["meaning"]) for v in described["variables"]]
     text.append(table(rows, 4))

@@ -47,9 +47,7 @@ def checks_section(checks: Sequence[Check], electrode: str) -> Section:
     section.tables = [
         HtmlTable(
             "What was told against what the data show",
-            headings(
-                "Check", "Verdict", "Told", "Found", "Effect on E\u2032 and E\u2033", "Advice"
-            ),
+            headings("Check", "Verdict", "Told", "Found", "Effect", "Advice"),
             [_row(check) for check in checks],
             "Effect: by how much E' and E'' would change if what was found were right.",
         )

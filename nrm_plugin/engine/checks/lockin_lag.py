@@ -16,6 +16,7 @@ import numpy as np
 
 from nrm_plugin.columns import ComplexArray, FloatArray
 from nrm_plugin.engine.checks.check import Check, effect
+from nrm_plugin.engine.checks.directions import directions_of
 from nrm_plugin.engine.checks.evidence import OPPOSITE, Evidence, ProcessedCurves
 from nrm_plugin.engine.checks.sampled_signals import (
     SampledSignals,
@@ -321,6 +322,7 @@ def wall_bound(evidence: Evidence) -> Bound:
     sign = 1.0 if own == "approach" else -1.0
     allowed, both = sign * depth[own] / speed[own], False
     error = max(0.4e-9, 0.5 * median(used[own].spacing), crossed[own][1]) / speed[own]
+    error += _apart_otherwise(evidence) / speed[own]
     other = OPPOSITE[own]
     if other in depth and math.isfinite(depth[other]) and speed[other] > 0.0:
         between = sign * (depth[own] - depth[other]) / (speed[own] + speed[other])
@@ -330,6 +332,15 @@ def wall_bound(evidence: Evidence) -> Bound:
     return Bound(
         delay=allowed, error=error, by="the step of the lateral force at the wall", both=both
     )
+
+
+def _apart_otherwise(evidence: Evidence) -> float:
+    """How far drag and friction may have moved the directions against each other, in m."""
+    found = directions_of(evidence)
+    if found is None:
+        return 0.0
+    apart = np.abs([found.gap, found.wall_at_turn, found.wall_at_contact])
+    return 0.3 * float(np.nanmax(apart)) if np.isfinite(apart).any() else 0.0
 
 
 def layer_bound(evidence: Evidence) -> Bound:
@@ -350,6 +361,9 @@ def layer_bound(evidence: Evidence) -> Bound:
     assert retract is not None
     shift, error = apart(approach.distance_bin, a, r)
     if not math.isfinite(shift):
+        return Bound()
+    error += _apart_otherwise(evidence)
+    if not shift > -3.0 * error:
         return Bound()
     corrected = evidence.plan.lag if evidence.recipe.lateral.lag else 0.0
     return Bound(
