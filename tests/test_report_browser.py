@@ -106,7 +106,7 @@ def test_tables_sort_by_a_click_and_back_by_another(page):
 
 
 def test_words_sort_as_words_and_by_the_keyboard(page):
-    table = page.locator("#experiment ~ .table table.sortable").first
+    table = page.locator("#measured ~ .table table.sortable").first
     table.locator("thead th").nth(2).locator("button").focus()
     page.keyboard.press("Enter")
     found = keys(table, 2)
