@@ -44,22 +44,34 @@ static bool jumps(const normal_view *view, int64_t i) {
     return fabs(view->bent[i] - view->bent[i - 1]) > moved + 6.0 * view->curve->contact->noise;
 }
 
-/* Deflection at a sample: beside a jump from the line of the samples on its side, else a mean. */
-static double deflection_at(const normal_view *view, int64_t i) {
-    const bool before = jumps(view, i), behind = jumps(view, i + 1);
-    if (before == behind) {
-        const int64_t low = i > 0 && !before ? i - 1 : i;
-        const int64_t high = i + 1 < view->n && !behind ? i + 2 : i + 1;
-        return mean_of(view->bent, low, high - low);
-    }
-    int64_t low = i, high = i + 1;
-    if (behind)
-        while (low > 0 && low > i + 1 - IN_LINE && !jumps(view, low)) low--;
-    else
-        while (high < view->n && high < i + IN_LINE && !jumps(view, high)) high++;
+/* Deflection at sample i, of the samples from low to high: of their line, or its own if they are few. */
+static double on_line(const normal_view *view, int64_t i, int64_t low, int64_t high) {
     if (high - low < 3) return view->bent[i];
     const nrm_line line = nrm_fit_line(view->curve->height, view->bent, low, high);
     return line.mean_y + line.slope * (view->curve->height[i] - line.mean_x);
+}
+
+/* The same of the samples before a fall, and of those behind a rise. */
+static double before_fall(const normal_view *view, int64_t i) {
+    int64_t low = i;
+    while (low > 0 && low > i + 1 - IN_LINE && !jumps(view, low)) low--;
+    return on_line(view, i, low, i + 1);
+}
+
+static double behind_rise(const normal_view *view, int64_t i) {
+    int64_t high = i + 1;
+    while (high < view->n && high < i + IN_LINE && !jumps(view, high)) high++;
+    return on_line(view, i, i, high);
+}
+
+/* Deflection at a sample: beside a jump from the line of the samples on its side, else a mean. */
+static double deflection_at(const normal_view *view, int64_t i) {
+    const bool before = jumps(view, i), behind = jumps(view, i + 1);
+    if (behind && !before) return before_fall(view, i);
+    if (before && !behind) return behind_rise(view, i);
+    const int64_t low = i > 0 && !before ? i - 1 : i;
+    const int64_t high = i + 1 < view->n && !behind ? i + 2 : i + 1;
+    return mean_of(view->bent, low, high - low);
 }
 
 /* Distance at which a mean of samples from `first` on leaves the baseline: of the first sample behind
@@ -108,6 +120,20 @@ static int64_t above_the_solid(const normal_view *view) {
     return wall;
 }
 
+/* Deflection from which the tip falls, and the sample there, between that of the largest mean and one
+ * where it has fallen: before the steepest fall, if that is a jump. */
+static double last_before_fall(const normal_view *view, int64_t at, int64_t fallen, int64_t *found) {
+    int64_t peak = -1;
+    double fall = 4.0 * view->noise;
+    for (int64_t i = at > 0 ? at - 1 : 0; i <= fallen && i + 1 < view->n; i++)
+        if (view->bent[i] - view->bent[i + 1] > fall) {
+            fall = view->bent[i] - view->bent[i + 1];
+            peak = i;
+        }
+    *found = peak < 0 ? at : peak;
+    return peak < 0 ? deflection_at(view, at) : before_fall(view, peak);
+}
+
 /* Forces from which the tip falls: through a crust, or where a layer yields. A fall is more than
  * noise makes of means of three, from a force that is repulsive by as much. */
 static void break_throughs(const normal_view *view, double k, int64_t last, nrm_normal *found) {
@@ -132,10 +158,8 @@ static void break_throughs(const normal_view *view, double k, int64_t last, nrm_
             falling = true;
             low = here;
             if (!(top > limit)) continue;
-            int64_t peak = at;
-            for (int64_t j = at - 1; j <= at + 1; j++)
-                if (view->bent[j] > view->bent[peak]) peak = j;
-            const double force = k * deflection_at(view, peak);
+            int64_t peak;
+            const double force = k * last_before_fall(view, at, i, &peak);
             if (found->breaks == 0.0) {
                 found->first_force = found->largest_force = force;
                 found->first_at = found->largest_at = view->z[peak];
