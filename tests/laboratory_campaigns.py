@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from nrm_laboratory import Laboratory
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import PchipInterpolator
 
 import nrm_plugin as nrm
 
@@ -703,13 +703,18 @@ def finite_elements(seed: int, radius: float = 10.0) -> list[tuple[Any, ...]]:
 
     thickness, modulus = 100e-9, 2e6 + 0.6e6j
     tip, layer = fea.Tip(radius * 1e-9), fea.Layer(thickness, modulus, 0.49)
-    z = np.concatenate([[0.7], np.arange(1.5, 12.0, 1.5), np.arange(13.0, 30.0, 4.0)])
-    z = np.concatenate([z, np.arange(32.0, 95.0, 9.0), [99.0]])
+    z = np.array([0.7, 2.0, 4.0, 6.5, 10.0, 15.0, 22.0, 32.0, 48.0, 75.0])
     depths = thickness - z * 1e-9
     found = fea.lateral_force(tip, layer, depths=depths, amplitude=1e-9, workers=1)
-    stiffness = CubicSpline(np.append(z, 100.0), np.append(found.force * 1e9, 0.0))
-    thick = fea.shape_factor(tip, fea.Layer(thickness, 1e6, 0.49), workers=1)
-    factor = thick.constant
+    in_phase, quadrature = (
+        PchipInterpolator(np.append(z, 100.0), np.append(part, 0.0))
+        for part in (found.force.real * 1e9, found.force.imag * 1e9)
+    )
+
+    def stiffness(at: Any) -> Any:
+        return in_phase(at) + 1j * quadrature(at)
+
+    factor = fea.shape_factor(tip, fea.Layer(thickness, 1e6, 0.49), table=True).constant
 
     def law(at: Any) -> Any:
         at = np.asarray(at)
@@ -723,7 +728,7 @@ def finite_elements(seed: int, radius: float = 10.0) -> list[tuple[Any, ...]]:
         results = nrm.process(laboratory.make()[0], recipe)
     what = _read(results)
     depth = results["depth"].values * 1e9
-    storage = np.nanmean(results["storage_modulus"].values, 0) * 1e-6
+    storage = _mean(results["storage_modulus"].values, 0) * 1e-6
     verdict, text = what.checks.get("shape_factor", ("absent", what.warnings))
     rows = []
     for at in (2.0, 3.0, 5.0, 8.0, 10.0, 15.0, 20.0, 30.0, 40.0):
