@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from laboratory_campaigns import mistaken, right, said, slipping, sticking, user
 from nrm_laboratory import Laboratory
 
 import nrm_plugin as nrm
-from nrm_plugin import kernels
+from nrm_plugin import fea, kernels
 from nrm_plugin.cli import main
 from nrm_plugin.engine.checks.check import Check, as_json, effect, from_json
 from nrm_plugin.engine.checks.wall_signal import wall_signal
@@ -341,3 +342,18 @@ def test_single_curves_are_looked_at_together(files: Path) -> None:
     assert "no such file" in found.stderr.lower()
     assert f"{paths[0]} and 3 more  (curves, 4 curves)" in found.stdout
     assert "fine     lateral_scale" in found.stdout
+
+
+def test_the_electrode_s_effect_is_said_in_per_cent() -> None:
+    """A tip of 10 nm in 100 nm: r_g of 1.72, 0.98 and 0.62 at 5, 10 and 20 nm, over 0.421."""
+    curves = sticking(SEED, curves=24).make()[0]
+    curves = curves.with_metadata({"tip_radius": 10e-9, "poisson_ratio": 0.49}, "--set")
+    found = next(check for check in nrm.check(curves) if check.name == "shape_factor")
+    said = dict(re.findall(r"\+(\d+) % at (\d+) nm", found.advice))
+    changes = {int(z): float(percent) for percent, z in said.items()}
+    own = fea.shape_factor(fea.Tip(10e-9), fea.Layer(100e-9, poisson_ratio=0.49), table=True)
+    assert set(changes) == {5, 10, 20}
+    for z, percent in changes.items():
+        expected = 100.0 * (own.at([z * 1e-9])[0] / own.constant - 1.0)
+        assert percent == pytest.approx(expected, abs=2.0)
+    assert changes[5] > 200.0

@@ -630,6 +630,7 @@ def shape_factor(evidence: Evidence) -> Check:
         return _check(about, "unknown", f"the package has no r_g of its own for this tip. {near}")
     change = 100.0 * (told / own - 1.0)
     agrees = abs(change) < 10.0
+    near = _apparent(radius, evidence) or near
     return _check(
         about | {"found": own},
         "fine" if agrees else "unknown",
@@ -638,6 +639,26 @@ def shape_factor(evidence: Evidence) -> Check:
         + ("" if agrees else ", and moduli under it are those of the effect")
         + f". {near}",
         effect=effect(change, change),
+    )
+
+
+def _apparent(radius: float, evidence: Evidence) -> str:
+    """How much one r_g for all distances makes of a homogeneous layer near the electrode."""
+    shape, depth = evidence.shape, evidence.depth
+    if shape.computed is None:
+        return ""
+    known = np.isfinite(shape.computed)
+    change = 100.0 * (shape.computed[known] / shape.constant - 1.0)
+    said = [
+        f"{np.interp(z, depth[known], change):+.0f} % at {with_unit(z, 'm', 3)}"
+        for z in (0.5 * radius, radius, 2.0 * radius)
+        if known.any() and depth[known][0] <= z <= depth[known][-1]
+    ]
+    if not said:
+        return ""
+    return (
+        "With one r_g for all distances E' near the electrode is apparent, since the electrode is "
+        f"felt there: that of a homogeneous layer changes by {', '.join(said)}"
     )
 
 
