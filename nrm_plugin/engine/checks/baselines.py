@@ -21,7 +21,7 @@ from nrm_plugin.engine.checks.sampled_signals import (
 from nrm_plugin.variables import BIT
 
 #: A window that is wider than asked for by less than this is worth no word.
-_WIDER = 1.5
+_WIDER = 2.0
 
 #: A baseline is long enough from so many samples and so much height (m) on.
 _SAMPLES, _LENGTH = 24, 20e-9

@@ -160,10 +160,11 @@ def _read(evidence: Evidence, direction: str) -> SampledSignals | None:
     if measured is None:
         return None
     few = int(np.clip(_SAMPLES // max(int(np.median(measured.samples)), 1), 8, _CURVES))
-    total = len(measured)
-    rows = np.linspace(0, total - 1, min(few, total)).round().astype(np.int64)
-    numbers = measured.numbers[rows]
+    # The same curves in both directions.
+    of = evidence.processed.numbers
+    rows = np.linspace(0, len(of) - 1, min(few, len(of))).round().astype(np.int64)
     ranges = parts(evidence.curves, direction)
+    numbers = of[rows][ranges[of[rows], 1] > ranges[of[rows], 0]]
     raw = read_raw_block(evidence.curves, evidence.plan, ranges, numbers, direction)
     block = raw.gathered()
     contact = evidence.recipe.contact
