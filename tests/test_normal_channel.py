@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -147,6 +148,22 @@ def test_first_and_largest_of_two_break_throughs() -> None:
     assert found["largest_force"] == pytest.approx(2.4e-9, rel=0.03)
     assert found["largest_at"] == pytest.approx(15e-9, abs=0.4e-9)
     assert np.isnan(found["lateral_onset"])
+
+
+@pytest.mark.real
+def test_bilayers_of_lipids_break_as_the_samples_read(real_files: Path) -> None:
+    """Two bilayers: the samples' deflections rise to 6.06 and 7.08 nm and fall; 0.3634 N/m."""
+    results = nrm.process(real_files / "bruker" / "DPPC-DSPC_100times00154.021")
+    assert results["break_through_count"].values.tolist() == [2]
+    for name, bent, height in (
+        ("first_break_through", 6.06e-9, -1.1e-9),
+        ("break_through", 7.08e-9, -4.4e-9),
+    ):
+        assert float(results[f"{name}_force"][0]) == pytest.approx(0.3634 * bent, rel=0.01)
+        distance = height + bent / abs(float(results["wall_slope"][0]))
+        assert float(results[f"{name}_distance"][0]) == pytest.approx(distance, abs=0.15e-9)
+    quality = int(results["normal_quality"].values[0])
+    assert quality & NORMAL_BIT["broke_through"]
 
 
 def test_a_bare_electrode_has_its_onset_at_itself() -> None:

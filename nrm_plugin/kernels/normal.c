@@ -130,6 +130,8 @@ static double last_before_fall(const normal_view *view, int64_t at, int64_t fall
             fall = view->bent[i] - view->bent[i + 1];
             peak = i;
         }
+    /* A fall may take several samples. */
+    while (peak > at && view->bent[peak - 1] > view->bent[peak] + view->noise) peak--;
     *found = peak < 0 ? at : peak;
     return peak < 0 ? deflection_at(view, at) : before_fall(view, peak);
 }
