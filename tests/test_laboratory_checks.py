@@ -90,6 +90,14 @@ def test_sensitivity_from_a_soft_contact_is_not_called_impossible() -> None:
     assert found.verdict("lateral_scale") in ("fine", "unknown", "doubtful")
 
 
+@pytest.mark.parametrize(("told", "verdict"), [("rms", "fine"), ("peak", "wrong")])
+def test_glass_tells_peak_from_rms(told: str, verdict: str) -> None:
+    bare = {"push": "none", "stacks": None, "stack": (), "electrode": 60.0}
+    given = {"electrode": "glass", "lockin_convention": told}
+    found = said(users(26, curves=32, told=given, **bare), process=False)
+    assert found.verdict("lateral_scale") == verdict
+
+
 def test_told_and_found_agree_with_the_truth() -> None:
     """Numbers of checks are those that were put in."""
     laboratory = users(25, curves=48, told={"lockin_phase": np.radians(25.0) - 0.3})
