@@ -28,7 +28,7 @@ from nrm_plugin.experiment.validation import LIMIT
 from nrm_plugin.statements import statements
 from nrm_plugin.text import as_toml, exact, quoted
 from nrm_plugin.units import parse
-from nrm_plugin.vocabulary import CHANNELS, METADATA, calibrated_by
+from nrm_plugin.vocabulary import CALIBRATED, CHANNELS, METADATA, calibrated_by, where_from
 
 WHOLE = """\
 # An experiment of 12 March.
@@ -1002,3 +1002,78 @@ def test_real_files_are_listed_truthfully(real_files, name):
 @pytest.mark.parametrize("name", list(REFUSED))
 def test_real_files_that_are_refused_give_no_template(real_files, name):
     assert nrm_("experiment", real_files / "bruker" / name, code=REFUSED[name]).stdout == ""
+
+
+# ------------------------------------------------------------------ what goes with a value
+
+CALIBRATED_FILE = """\
+spring_constant = "0.25 N/m"
+spring_constant_stderr = "0.01 N/m"
+spring_constant_method = "thermal tune"
+spring_constant_file = "cal.ibw"
+spring_constant_date = 2026-11-02
+lockin_phase = "25 deg"
+lockin_phase_stderr = "unknown"
+"""
+
+
+def test_a_value_told_anew_does_not_keep_the_error_of_the_old_one():
+    curves = check(CALIBRATED_FILE, "E.toml").apply(wired())
+    assert curves.metadata["spring_constant_date"] == "2026-11-02"
+    assert "lockin_phase_stderr" not in curves.metadata
+    anew = curves.with_metadata({"spring_constant": 0.4}, "--set")
+    assert not {k for k in anew.metadata if k.startswith("spring_constant_")}
+    assert not {k for k in anew.metadata_source if k.startswith("spring_constant_")}
+    again = check(CALIBRATED_FILE, "E.toml").apply(anew)
+    assert again.metadata["spring_constant"] == 0.4
+    assert not {k for k in again.metadata if k.startswith("spring_constant_")}
+    both = nrm.merge([curves, curves.with_metadata({"spring_constant": 0.3}, "x")])
+    assert not {k for k in both.metadata if k.startswith("spring_constant")}
+    assert both.metadata["lockin_phase"] == pytest.approx(math.radians(25))
+
+
+def test_where_a_calibrated_value_comes_from():
+    known = {f"spring_constant_{what}": what for what in ("method", "file", "date")}
+    assert where_from("spring_constant", known, "E") == "method of file, date"
+    assert where_from("spring_constant", {}, "experiment file E") == "experiment file E"
+    assert set(CALIBRATED) <= set(METADATA)
+
+
+def test_info_and_results_say_how_a_value_was_found(tmp_path):
+    layers = (sim.Layer(20e-9, 5e6 + 1e6j),)
+    sample = sim.Sample(sim.Interphase(layers, force=3e-9))
+    curves, _ = sim.simulate(
+        sample, sim.Instrument(lateral_stiffness=50.0), sim.Ramp(), n_curves=3, seed=1
+    )
+    vendor, toml, out = tmp_path / "c.h5", tmp_path / "E.toml", tmp_path / "r.h5"
+    curves.save(vendor)
+    toml.write_text(CALIBRATED_FILE.replace('"25 deg"', '"0 deg"'), encoding="utf-8")
+    nrm_("process", vendor, "-o", out, "--experiment", toml)
+    told = tmp_path / "told.h5"
+    nrm_("convert", vendor, "-o", told, "--experiment", toml)
+    for path in (out, told):
+        lines = [" ".join(line.split()) for line in nrm_("info", path).stdout.splitlines()]
+        assert "spring_constant 0.25 N/m ± 0.01 N/m thermal tune of cal.ibw, 2026-11-02" in lines
+        assert "lockin_phase 0 ° ± unknown experiment file E.toml" in lines
+        assert not any(line.startswith("spring_constant_") for line in lines)
+        (report,) = json.loads(nrm_("info", "--json", path).stdout)
+        found = {one["key"]: one for one in report["calibrations"]}
+        assert found["lockin_phase"]["stderr"] is None
+        assert found["spring_constant"]["stderr"] == 0.01
+        assert (found["spring_constant"]["file"], found["spring_constant"]["date"]) == (
+            "cal.ibw",
+            "2026-11-02",
+        )
+
+
+def test_calibrate_writes_file_and_day(tmp_path):
+    toml = tmp_path / "E.toml"
+    known = ("--set", "dither_drive=0.1V", "--set", "dither_drive_convention=peak",
+             "--set", "dither_sensitivity=10nm/V", "--set", "dither_response=1")  # fmt: skip
+    said = nrm_("calibrate", "dither", "drive", *known, "-o", toml).stdout
+    assert "dither_amplitude = 1 nm +- unknown" in said
+    text = toml.read_text(encoding="utf-8")
+    assert 'amplitude_stderr = "unknown"' in text
+    assert 'amplitude_method = "drive x sensitivity x response"' in text
+    assert re.search(r'amplitude_date = "20\d\d-\d\d-\d\d"', text)
+    assert "amplitude_file" not in text

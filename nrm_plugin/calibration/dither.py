@@ -8,7 +8,7 @@ from math import hypot
 from pydantic import Field
 
 from nrm_plugin.calibration import Estimate, lockin
-from nrm_plugin.calibration.inputs import merged, require, stderr_of
+from nrm_plugin.calibration.inputs import merged, require, stderr_of, without_errors
 from nrm_plugin.calibration.lockin import needed
 from nrm_plugin.calibration.shared_settings import (
     CalibrationSettings,
@@ -106,6 +106,7 @@ def from_hard_contact(curves: CurveSet, *, third_harmonic: str | None = None) ->
             *result.notes,
             f"contact's compliance extrapolated away: factor {result.rigid / result.amplitude:.3f}",
             f"lock-in values taken as {convention}",
+            *without_errors(curves, scale),
         ),
     )
 

@@ -33,6 +33,14 @@ def stderr_of(curves: CurveSet, key: str) -> float:
     return error / abs(float(curves.metadata[key])) if error else 0.0
 
 
+def without_errors(curves: CurveSet, *keys: str) -> tuple[str, ...]:
+    """Note on the values that go into a result and have no standard error; none if all have one."""
+    unknown = [key for key in keys if key in curves.metadata and not stderr_of(curves, key)]
+    if not unknown:
+        return ()
+    return (f"the error of {', '.join(unknown)} is unknown and not in this one",)
+
+
 def merged(inputs: Sequence[CurveSet | TextTable]) -> CurveSet:
     """Return the curves among the inputs as one set; without any, a set without curves.
 

@@ -27,7 +27,7 @@ from nrm_plugin.calibration.friction import (
     loops_from_images,
     shape_of,
 )
-from nrm_plugin.calibration.inputs import merged, require, stderr_of
+from nrm_plugin.calibration.inputs import merged, require, stderr_of, without_errors
 from nrm_plugin.calibration.lockin import needed
 from nrm_plugin.calibration.shared_settings import (
     CalibrationSettings,
@@ -236,7 +236,7 @@ def from_hard_contact(
         stderr=value * relative,
         of="lock-in",
         method=method,
-        notes=(*result.notes, note),
+        notes=(*result.notes, note, *without_errors(curves, "dither_amplitude")),
     )
 
 

@@ -156,7 +156,9 @@ class Processing(Batch):
         earlier = (*curves.warnings, *(c.sentence for c in checked))
         self.say(out, [w for w in found["warnings"] if w not in earlier])
         if self.shown and not self.quiet:
-            names = ", ".join(results.attributes["source_name"][:3]) or "nothing with a name"
+            files = results.attributes["source_name"]
+            more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+            names = ", ".join(files[:3]) + more or "nothing with a name"
             click.echo("\n".join([f"{out}  (from {names})", *results_summary.lines(found)]))
 
     def up_to_date(self, curves: CurveSet, path: Path, out: Path) -> bool:
