@@ -123,7 +123,7 @@ CONTACT = {
     "contact_height": Variable("m", "height of the solid contact", CURVE, "f8"),
     "contact_height_stderr": Variable("m", "its standard error", CURVE, "f8"),
     "contact_height_systematic": Variable(
-        "m", "how far another slope of the wall moves the solid contact", CURVE, "f8"
+        "m", "error of the solid contact that curves have in common", CURVE, "f8"
     ),
     "quality": Variable("", "what is doubtful about the curve", CURVE, "i4", about=_FLAGS),
     "depth_valid_min": Variable(

@@ -42,6 +42,8 @@ ROWS = (
     "spikes",
     "saturated",
     "other_contact",
+    "half_contact",
+    "outer_contact",
 )
 COUNTS = ("baseline_end", "wall_begin", "wall_samples", "spikes", "saturated")
 #: A contact may differ by this much (m).
@@ -96,7 +98,7 @@ def same_contacts(found: kernels.RecordArray, expected: np.ndarray) -> None:
     for column, name in zip(expected.T, ROWS, strict=True):
         if name in COUNTS:
             np.testing.assert_array_equal(found[name], column, err_msg=name)
-        elif name in ("contact", "other_contact"):
+        elif name in ("contact", "other_contact", "half_contact", "outer_contact"):
             np.testing.assert_allclose(found[name], column, rtol=0.0, atol=TINY, err_msg=name)
         elif name == "baseline_slope":
             np.testing.assert_allclose(found[name], column, rtol=1e-9, atol=1e-14, err_msg=name)

@@ -45,6 +45,8 @@ _OF_THE_METHOD = (
     "wall_length",
     "wall_samples",
     "other_contact",
+    "half_contact",
+    "outer_contact",
 )
 
 
@@ -112,12 +114,12 @@ class Referenced:
 
     @property
     def systematic(self) -> FloatArray:
-        """How far the contact moves if the wall's slope is taken as calibrated instead, in m."""
+        """How far the contact moves with the other slope of `crossing_for`, in m."""
         return systematic(self.contacts)
 
 
 def systematic(contacts: RecordArray) -> FloatArray:
-    """How far the contact moves if the wall's slope is taken as calibrated instead, in m."""
+    """How far the contact moves with the other slope of `crossing_for`, in m."""
     moved: FloatArray = np.abs(contacts["other_contact"] - contacts["contact"])
     return moved
 
@@ -163,7 +165,12 @@ def crossing_for(contact: Contact, found: Survey) -> Crossing:
     slope, stderr = {"pooled": pooled, "calibrated": calibrated, "free": (0.0, np.inf)}[
         contact.slope
     ]
-    other_slope, other_stderr = pooled if contact.slope == "calibrated" else calibrated
+    # Another slope for the systematic error: the other of the two, or what errors may make of it.
+    other_slope, other_stderr = pooled
+    if contact.slope == "free":
+        other_slope, other_stderr = calibrated
+    elif contact.slope == "pooled":
+        other_slope += found.slope_common
     return Crossing(
         slope=slope,
         slope_stderr=stderr,
@@ -298,10 +305,12 @@ def flags(
     missing = ~np.isfinite(contacts["contact"])
     slope = contacts["wall_slope"]  # what a method says nothing of is nan, and raises no flag
     off = np.abs(slope - found.slope)
-    stderr = 3.0 * contacts["wall_slope_stderr"]
+    stderr = 4.0 * contacts["wall_slope_stderr"]
     soft = (
         missing | (off > np.fmax(stderr, 0.06 * -found.slope)) | (slope > LEAST_SLOPE * found.slope)
     )
+    gives_way = np.abs(slope - found.soft_slope) <= np.fmax(stderr, 3.0 * found.soft_slope_stderr)
+    gives_way &= found.soft_slope < 0.0
     baseline = contacts["baseline_end"]
     noise = np.maximum(contacts["noise"], 1e-15)
     spread = max(5.0 * found.slope_spread, 0.02 * -found.slope)
@@ -319,6 +328,7 @@ def flags(
         | (baseline < contacts["wall_samples"]),
         "saturated": contacts["saturated"] > 0,
         "slope_outlier": ~soft
+        & ~gives_way
         & ((off > np.fmax(stderr, spread)) | (slope < _STEEPEST * found.slope)),
         "structure": (contacts["long_run"] > 3.0 * noise) | (found.fringe.left > 0.0),
         "spikes": contacts["spikes"] > 0,

@@ -6,7 +6,7 @@ deflection, of one period in all curves, with amplitude and phase of each curve'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -25,8 +25,9 @@ _LEAST_GAIN, _LEAST_OF_NOISY = 0.5, 0.3
 #: What is bent by less than this (m) moves contacts by no more than some tenths of a nanometre.
 _SMALLEST_LEFT = 0.06e-9
 
-#: A baseline that holds fewer periods cannot tell a fringe from a line and a bend.
-_LEAST_PERIODS = 0.8
+#: Of baselines that hold fewer periods than the first a fringe is taken out, but contacts stay in
+#: doubt; those that hold fewer than the second cannot tell it from a line and a bend.
+_ENOUGH_PERIODS, _LEAST_PERIODS = 0.8, 0.3
 
 #: Part of a baseline that a fringe is fitted to: its end may already feel a layer.
 _PART = 0.9
@@ -53,7 +54,7 @@ class Fringe:
     wave : float
         Wave number in rad/m; 0 without one that can be taken out.
     left : float
-        Wave number of what is seen and cannot be taken out, if it is one; 0 without any.
+        Wave number of what cannot be taken out, or not for sure; 0 without any.
     amplitude : float
         Root of the mean square of the curves' amplitudes, in m.
     """
@@ -73,13 +74,14 @@ def shared_fringe(block: Block, *, spikes: bool) -> tuple[Fringe, FloatArray]:
         Deflection without it, and then without spikes; else as it is.
     """
     ends = kernels.rough_baselines(block.begin, block.height, block.deflection)
-    clean, found, contacts, certain = block.deflection, Fringe(), None, False
+    clean, found, contacts = block.deflection, Fringe(), None
+    certain = white = False
     # With the fringe gone, more of the baseline shows, and the period better.
     for _ in range(3):
         now = _period(block, ends)
         if now is None:
             break
-        found, certain = now
+        found, certain, white = now
         crossing = Crossing(wave=found.wave, spikes=spikes)
         contacts, clean = reference(block.begin, block.height, block.deflection, crossing)
         ends = np.nan_to_num(contacts["baseline_end"]).astype(np.int64)
@@ -89,10 +91,12 @@ def shared_fringe(block: Block, *, spikes: bool) -> tuple[Fringe, FloatArray]:
     periods = float(np.median(lengths)) * found.wave / (2.0 * np.pi) if len(lengths) else 0.0
     if _bends_walls(block, contacts, clean):
         return Fringe(), block.deflection
-    if not certain or periods < _LEAST_PERIODS:
-        left = found.wave if found.amplitude > _SMALLEST_LEFT else 0.0
-        return Fringe(left=left, amplitude=found.amplitude), block.deflection
-    return found, clean
+    left = found.wave if found.amplitude > _SMALLEST_LEFT else 0.0
+    if periods >= _ENOUGH_PERIODS and certain:
+        return found, clean
+    if periods >= _LEAST_PERIODS and certain and white:
+        return replace(found, left=left), clean
+    return Fringe(left=left, amplitude=found.amplitude), block.deflection
 
 
 def _lengths(block: Block, ends: IntArray) -> FloatArray:
@@ -126,11 +130,11 @@ def _about_line(x: FloatArray, y: FloatArray) -> float:
     return float(np.sum((y - slope * x) ** 2))
 
 
-def _period(block: Block, ends: IntArray) -> tuple[Fringe, bool] | None:
+def _period(block: Block, ends: IntArray) -> tuple[Fringe, bool, bool] | None:
     """The fringe whose sine and cosine explain most of all baselines together.
 
-    A pooled F-test says whether that is more than noise explains; None if it is not. With it comes
-    whether it is more than slow noise, too.
+    A pooled F-test says whether that is more than noise explains; None if it is not. With it come
+    whether it is more than slow noise, too, and whether nothing but white noise is left.
     """
     length, noise, table = _baselines(block, ends)
     n_curves, n = table.shape
@@ -164,7 +168,7 @@ def _period(block: Block, ends: IntArray) -> tuple[Fringe, bool] | None:
     wave = float(2 * np.pi * fine[int(np.argmin(left(fine)))] / length)
     gain = gained / none
     certain = shared and gain > (_LEAST_OF_NOISY if white else _LEAST_GAIN)
-    return Fringe(wave=wave, amplitude=float(size)), certain
+    return Fringe(wave=wave, amplitude=float(size)), certain, bool(white)
 
 
 def _baselines(
@@ -188,16 +192,35 @@ def _baselines(
         if end >= 64:
             x, y = block.height[a : a + end], block.deflection[a : a + end]
             away = np.abs(x - x[0]).reshape(-1, 4).mean(1)
-            found.append((away, y.reshape(-1, 4).mean(1)))
+            found.append((away, _means(y)))
     if not found:
         return 0.0, 0.0, np.empty((0, points))
     length = float(np.quantile([x[-1] for x, _ in found], 0.5))
-    chosen = [(x, y) for x, y in found if x[-1] >= length]
+    chosen = _alike([(x, y) for x, y in found if x[-1] >= length])
     grid = np.linspace(found[0][0][0], length, min(points, min(len(x) for x, _ in chosen)))
     table = np.array([np.interp(grid, x, y) for x, y in chosen])
     bends = np.concatenate([np.diff(y, 2) for _, y in chosen])
     noise = float(np.sqrt(np.mean(bends**2) / 6.0))
     return float(grid[-1] - grid[0]), noise, table
+
+
+def _alike(
+    baselines: list[tuple[FloatArray, FloatArray]], most: float = 5.0
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Baselines without those that scatter about their lines by several times as much as others."""
+    scatter = np.array([np.sqrt(_about_line(x, y) / len(x)) for x, y in baselines])
+    limit = most * float(np.median(scatter))
+    return [pair for pair, size in zip(baselines, scatter, strict=True) if size <= limit]
+
+
+def _means(values: FloatArray) -> FloatArray:
+    """Means of 4; the median where a wild sample is among them."""
+    four = values.reshape(-1, 4)
+    means: FloatArray = four.mean(1)
+    away = np.median(four, axis=1) - means
+    wild = np.abs(away) > 8.0 * np.median(np.abs(away))
+    means[wild] += away[wild]
+    return means
 
 
 def _uneven(u: FloatArray, table: FloatArray, wave: float) -> float:

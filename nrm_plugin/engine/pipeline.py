@@ -46,7 +46,7 @@ from nrm_plugin.engine.signals import (
 )
 from nrm_plugin.engine.stand_ins import with_stand_ins
 from nrm_plugin.engine.surface import STEEP, surface_slope
-from nrm_plugin.engine.survey import SURVEYED, Survey, chosen, survey
+from nrm_plugin.engine.survey import SURVEYED, Survey, chosen, survey, with_contacts
 from nrm_plugin.errors import InvalidInput, OutputError
 from nrm_plugin.formats import open as open_curves
 from nrm_plugin.model import CurveSet
@@ -172,7 +172,9 @@ class _Work:
             | {
                 "contact_height": contacts["contact"] + drag,
                 "contact_height_stderr": contacts["stderr"],
-                "contact_height_systematic": np.hypot(systematic(contacts), unsure),
+                "contact_height_systematic": np.hypot(
+                    systematic(contacts), np.hypot(unsure, direction.survey.contact_common)
+                ),
                 "quality": done.quality,
                 "surface_class": surface_class(contacts, done.quality, direction.survey),
                 "depth_valid_min": done.valid,
@@ -485,7 +487,9 @@ def _survey(work: _Work, direction: str, most: int = SURVEYED) -> _Direction:
     # A method that finds curve by curve need not say anything of walls.
     if not hasattr(contact.chosen, "find_block"):
         contact = contact.model_copy(update={"method": Contact().method})
-    checks.refuse_wrong_signs(block, find_contacts(block, work.plan, contact, found))
+    referenced = find_contacts(block, work.plan, contact, found)
+    checks.refuse_wrong_signs(block, referenced)
+    found = with_contacts(found, referenced.contacts)
     checks.refuse_output_volts(work.curves, work.plan, numbers)
     return _Direction(direction, ranges, found)
 

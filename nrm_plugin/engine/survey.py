@@ -6,12 +6,13 @@ correlated. The curves are chosen by number alone, so that the answer does not d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nrm_plugin.columns import FloatArray
+from nrm_plugin.engine.compiled import RecordArray
 from nrm_plugin.engine.fringes import Fringe, shared_fringe
 from nrm_plugin.engine.signals import Block
 from nrm_plugin.engine.wall_slopes import (
@@ -29,10 +30,17 @@ _RUN = 8
 RIGID = (-1.0, 0.003)
 
 #: Standard error of the pooled slope that is always assumed: walls differ from place to place.
-_SPREAD = 0.003
+_SPREAD = 0.0015
 
 #: The same of walls that give way: they are bent.
 _SOFT_SPREAD = 0.01
+
+#: Windows grow until slopes differ by two standard errors, so that they are off by more than one of
+#: them more often than noise makes them.
+_COMMON = 2.0
+
+#: A difference of contacts from those of smaller windows counts if it is this many times its error.
+_SIGNIFICANT = 2.0
 
 #: Samples that half of a window holds at least, so that five and more lie within all of it.
 _IN_HALF_WIDTH = 2.6
@@ -55,9 +63,15 @@ class Survey:
     slope, slope_stderr, slope_spread : float
         Slope of the steepest walls (m/m, negative), its standard error, and how much these curves
         differ.
+    slope_common : float
+        Error of the slope that all curves share: its standard error, and the tail of a layer that
+        its window may have.
     modes : tuple of WallMode
         Kinds of walls, steepest first; softer ones are electrodes that give way. Empty without
         walls.
+    contact_common : float
+        Error of the contacts that all curves share, in m: what windows on the wall and the end of
+        the baseline take in of a layer.
     fringe : Fringe
         Of interference, in all curves.
     correlation : array
@@ -72,8 +86,10 @@ class Survey:
     walls: bool
     slope: float
     slope_stderr: float
+    slope_common: float
     slope_spread: float
     modes: tuple[WallMode, ...]
+    contact_common: float
     fringe: Fringe
     correlation: FloatArray
     turn: float
@@ -136,8 +152,10 @@ def survey(block: Block, *, interference: bool, spikes: bool) -> Survey:
         walls=pooled is not None,
         slope=slope,
         slope_stderr=max(stderr, _SPREAD),
+        slope_common=_COMMON * stderr,
         slope_spread=pooled.spread if pooled else 0.0,
         modes=pooled.modes if pooled else (),
+        contact_common=0.0,
         fringe=fringe,
         correlation=correlation(block),
         turn=turn,
@@ -169,3 +187,21 @@ def correlation(block: Block, longest: int = 200) -> FloatArray:
     rho = total / total[0]
     gone = np.flatnonzero(rho < 0.05)
     return np.ascontiguousarray(rho[: gone[0] if len(gone) else longest])
+
+
+def with_contacts(found: Survey, contacts: RecordArray) -> Survey:
+    """The same with the error that the contacts of the surveyed curves show in common."""
+    half, outer = (
+        _common(contacts[name] - contacts["contact"]) for name in ("half_contact", "outer_contact")
+    )
+    return replace(found, contact_common=float(np.hypot(half, outer)))
+
+
+def _common(moved: FloatArray) -> float:
+    """Median of differences if it stands out from their scatter, else 0."""
+    moved = moved[np.isfinite(moved)]
+    if len(moved) < 3:
+        return 0.0
+    middle = float(np.median(moved))
+    error = 1.2533 * 1.4826 * float(np.median(np.abs(moved - middle))) / np.sqrt(len(moved))
+    return middle if abs(middle) > _SIGNIFICANT * error else 0.0

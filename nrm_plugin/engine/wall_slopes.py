@@ -33,13 +33,16 @@ _FIRST = 10e-9
 _AGREE, _ALIKE, _STRAIGHT, _BENT = 0.5, 0.03, 0.4, 0.01
 
 #: Windows in which the slope of a curve is less certain than this are too small, and how certain it
-#: should be where modes are sought.
-_TOO_UNSURE, _SURE = 0.05, 0.01
+#: should be where modes are sought: as little as it needs, since large windows have layers in them.
+_TOO_UNSURE, _SURE = 0.05, (0.01, 0.006, 0.0035)
 
 #: Slopes after the turn of a retract are those of windows of this height, up to so far from the
 #: turn, and compared with those farther away (m), from which they differ by no more than this part.
 _LOCAL, _LONGEST_TURN, _BEYOND_TURN = 4e-9, 12e-9, np.arange(12e-9, 21e-9, 2e-9)
 _OFF_THE_WALL = 0.015
+
+#: Slopes in windows agree within so many standard errors. More takes in a layer's tail.
+_AGREES = 2.0
 
 #: Modes have a share of at least this, those that give way of this, and they stand apart by so
 #: many of their widths (Ashman's D).
@@ -103,11 +106,32 @@ def pooled_slope(
     grown = _grown(slopes, errors, limit)
     if grown is None:
         return None
-    modes = _modes_in(slopes, errors, limit, grown.column)
-    if len(modes) > 1:  # curves whose electrode gives way do not count
-        limit = (modes[0].slope + modes[1].slope) / 2.0
-        grown = _grown(slopes, errors, limit) or grown
+    for sure in _SURE:
+        column = _sure_column(slopes, errors, limit, sure)
+        modes = () if column is None else _modes_in(slopes, errors, limit, column)
+        if len(modes) > 1 and _are_walls(modes, grown.slope):
+            # Curves whose electrode gives way do not count.
+            hard = slopes[:, column] < (modes[0].slope + modes[1].slope) / 2.0
+            grown = _grown(slopes[hard], errors[hard], limit) or grown
+            break
+    else:
+        modes = (_one_mode(slopes[:, grown.column], errors[:, grown.column], grown, limit),)
     return PooledSlope(slope=grown.slope, stderr=grown.stderr, spread=grown.spread, modes=modes)
+
+
+def _are_walls(modes: tuple[WallMode, ...], slope: float) -> bool:
+    """Whether modes are walls, and not windows that have layers in them."""
+    narrow = all(mode.width < _ALIKE for mode in modes)
+    return narrow and modes[0].slope <= slope + 0.005 * abs(slope)
+
+
+def _one_mode(slopes: FloatArray, errors: FloatArray, grown: _Grown, limit: float) -> WallMode:
+    """All walls as of one kind."""
+    walls = slopes < limit
+    noise = float(np.median(errors[walls]))
+    by_chance = noise**2 * (1.0 + 4.0 * float(np.sqrt(2.0 / walls.sum())))
+    width = float(np.sqrt(max(grown.spread**2 - by_chance, _NARROWEST**2)))
+    return WallMode(slope=grown.slope, stderr=grown.stderr, width=width, share=1.0)
 
 
 def _windows(begin: IntArray, height: FloatArray) -> IntArray:
@@ -141,7 +165,7 @@ def _limit(
 ) -> float:
     """Slope beyond which curves have walls: relative to the steepest mode, whatever was told."""
     told = -LEAST_SLOPE
-    column = _sure_column(slopes, errors, -1.0 / MOST_RATIO)
+    column = _sure_column(slopes, errors, -1.0 / MOST_RATIO, _SURE[0])
     if column is None:
         return told
     modes = _modes_in(slopes, errors, -1.0 / MOST_RATIO, column)
@@ -191,7 +215,7 @@ class _Grown:
 
 def _grown(slopes: FloatArray, errors: FloatArray, limit: float) -> _Grown | None:
     """Grow the window on the walls that are steeper than a limit; None without any."""
-    low, high = -np.inf, np.inf
+    softest = np.inf
     best = None
     for number, (column, error) in enumerate(zip(slopes.T, errors.T, strict=True)):
         walls = column < limit
@@ -204,8 +228,9 @@ def _grown(slopes: FloatArray, errors: FloatArray, limit: float) -> _Grown | Non
         near = column[walls][np.abs(column[walls] - middle) <= 3.0 * spread]
         spread = max(spread, unsure)
         stderr = 1.2533 * spread / np.sqrt(len(near))
-        low, high = max(low, middle - 4.0 * stderr), min(high, middle + 4.0 * stderr)
-        if low > high:
+        # A layer's tail makes the slope smaller; noise of the height does so in small windows.
+        softest = min(softest, middle + _AGREES * stderr)
+        if middle - _AGREES * stderr > softest:
             break
         best = _Grown(slope=middle, stderr=stderr, spread=spread, column=number)
     return best
@@ -274,7 +299,7 @@ def turned_friction(begin: IntArray, height: FloatArray, deflection: FloatArray)
 # ---------------------------------------------------------------- modes
 
 
-def _sure_column(slopes: FloatArray, errors: FloatArray, limit: float) -> int | None:
+def _sure_column(slopes: FloatArray, errors: FloatArray, limit: float, sure: float) -> int | None:
     """The smallest window in which the slopes beyond a limit are certain enough for modes."""
     best, least = None, _TOO_UNSURE
     for number, (column, error) in enumerate(zip(slopes.T, errors.T, strict=True)):
@@ -284,7 +309,7 @@ def _sure_column(slopes: FloatArray, errors: FloatArray, limit: float) -> int | 
         unsure = float(np.median(error[walls]))
         if unsure < least:
             best, least = number, unsure
-        if unsure <= _SURE:
+        if unsure <= sure:
             break
     return best
 

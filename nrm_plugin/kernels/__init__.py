@@ -72,6 +72,8 @@ CONTACT = _numbers(
     "spikes",
     "saturated",
     "other_contact",
+    "half_contact",
+    "outer_contact",
 )
 QUARTERS = 4
 LATERAL_CHECK = np.dtype(

@@ -9,7 +9,7 @@
 enum {
     BLOCK = 8,       /* samples by which a baseline grows; fewer where there are few */
     LONG_BLOCK = 16, /* samples whose means show slow noise */
-    WINDOWS = 256    /* windows on the wall, each 1.15 times as long as the one before */
+    WINDOWS = 128    /* windows on the wall, each 1.15 times as long as the one before */
 };
 
 /* Part of a baseline that a fringe is fitted to: its end may already feel a layer. */
@@ -355,6 +355,9 @@ typedef struct {
     double low, high;
     bool found, ended;
     nrm_contact *contact;
+    int64_t smallest; /* samples of the smallest window */
+    int n_seen; /* windows so far, their samples and contacts */
+    double samples[WINDOWS], heights[WINDOWS];
 } wall_search;
 
 /* Cross the baseline with the wall in one window (sums of w->n samples relative to the last one).
@@ -383,8 +386,10 @@ static void cross(wall_search *search, const nrm_line *baseline, int64_t base, c
     double variance = 1.0 / (double)base + from_base * from_base / baseline->sxx + 1.0 / w->n;
     variance = noise * noise * variance + from_wall * from_wall / precision;
     const double error = sqrt(variance) / fabs(difference);
-    /* An uncertain slope makes small windows so uncertain that one error would stop the growth. */
-    const double room = search->slope_stderr < 0.004 ? error : 2.5 * error;
+    /* An uncertain slope makes small windows so uncertain that one error would stop the growth; of
+     * the first windows, which are many for their samples, chance would stop some. */
+    const bool known = search->slope_stderr < 0.01, first = w->n < 3.0 * (double)search->smallest;
+    const double room = (!known ? 2.5 : first ? 1.2 : 1.0) * error;
     search->low = larger(search->low, at - room);
     search->high = smaller(search->high, at + room);
     if (search->low > search->high && search->found) {
@@ -394,6 +399,8 @@ static void cross(wall_search *search, const nrm_line *baseline, int64_t base, c
     const int64_t begin = stop - (int64_t)w->n;
     nrm_contact *contact = search->contact;
     search->found = true;
+    search->samples[search->n_seen] = w->n;
+    search->heights[search->n_seen++] = at;
     contact->height = at;
     contact->height_stderr = error;
     contact->wall_begin = (double)begin;
@@ -443,9 +450,36 @@ static void grow_wall(const double *x, const double *y, const nrm_line *baseline
     }
 }
 
-static wall_search search_with(double slope, double slope_stderr, nrm_contact *contact) {
-    return (wall_search){slope, slope_stderr, -(double)INFINITY, (double)INFINITY,
-                         false, false, contact};
+static void search_with(double slope, double slope_stderr, int64_t smallest, nrm_contact *contact,
+                        wall_search *search) {
+    search->smallest = smallest;
+    search->slope = slope;
+    search->slope_stderr = slope_stderr;
+    search->low = -(double)INFINITY;
+    search->high = (double)INFINITY;
+    search->found = search->ended = false;
+    search->contact = contact;
+    search->n_seen = 0;
+}
+
+/* Contact of the largest window that has half of the samples at most; nan without one. What it
+ * differs by in the mean of many curves, the windows' choice does. */
+static double half_of(const wall_search *search) {
+    double height = (double)NAN;
+    for (int i = 0; i < search->n_seen; i++)
+        if (search->samples[i] <= search->contact->wall_samples / 2.0) height = search->heights[i];
+    return height;
+}
+
+/* The contact if the outer two thirds of the baseline were all of it. */
+static double outer_of(const double *x, const double *y, int64_t end, const nrm_contact *contact) {
+    const int64_t outer = 2 * (end / 3);
+    if (outer < 4 || !(contact->wall_slope < 0.0)) return (double)NAN;
+    const nrm_line line = nrm_fit_line(x, y, 0, outer);
+    const double at = contact->height;
+    const double less = contact->baseline_at + contact->baseline_slope * at - line.mean_y
+                        - line.slope * (at - line.mean_x);
+    return at - less / contact->wall_slope;
 }
 
 /* Cross two least-squares lines: a part of the samples, and what lies above a part of the largest
@@ -497,7 +531,7 @@ static bool gives_way(const nrm_contact_settings *settings, const nrm_contact *h
 /* ------------------------------------------------------------------ a curve */
 
 static const nrm_contact NO_CONTACT = {
-    NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
 
 void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
                     const double *deflection, int64_t n, double *NRM_RESTRICT clean, double *work,
@@ -536,12 +570,12 @@ void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
     const double total = larger(noise, long_run);
     const int64_t smallest = nrm_smallest_wall(height, n);
     nrm_contact other = NO_CONTACT, soft = *contact;
-    wall_search searches[3] = {
-        search_with(settings->other_slope, settings->other_slope_stderr, &other),
-        search_with(settings->slope, settings->slope_stderr, contact),
-        search_with(settings->soft_slope, settings->soft_slope_stderr, &soft),
-    };
+    wall_search searches[3];
+    search_with(settings->other_slope, settings->other_slope_stderr, smallest, &other, &searches[0]);
+    search_with(settings->slope, settings->slope_stderr, smallest, contact, &searches[1]);
+    search_with(settings->soft_slope, settings->soft_slope_stderr, smallest, &soft, &searches[2]);
     const bool some_soft = settings->soft_slope < 0.0;
+    bool yields = false;
     if (settings->two_lines > 0.0) {
         grow_wall(height, clean, &baseline, end, stop, total, smallest, searches, 1);
         cross_two_lines(height, clean, settings->baseline, settings->wall, stop, total, contact);
@@ -549,9 +583,14 @@ void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
         contact->baseline_slope = soft.baseline_slope = baseline.slope;
         contact->baseline_at = soft.baseline_at = baseline.mean_y - baseline.slope * baseline.mean_x;
         grow_wall(height, clean, &baseline, end, stop, total, smallest, searches, some_soft ? 3 : 2);
-        if (some_soft && gives_way(settings, contact, &soft)) *contact = soft;
+        const double half = half_of(&searches[1]), soft_half = half_of(&searches[2]);
+        yields = some_soft && gives_way(settings, contact, &soft);
+        if (yields) *contact = soft;
+        contact->half_height = yields ? soft_half : half;
+        contact->outer_height = outer_of(height, clean, end, contact);
     }
-    contact->other_height = other.height;
+    /* Of a wall that gives way the slope of the others says nothing. */
+    contact->other_height = yields ? contact->height : other.height;
 }
 
 int nrm_find_contacts(const nrm_contact_settings *settings, int64_t n_curves, const int64_t *begin,

@@ -90,6 +90,8 @@ typedef struct {
     double spikes;            /* samples replaced */
     double saturated;         /* samples in a row at the largest value, from 4 on */
     double other_height;      /* contact with the other slope, m */
+    double half_height;       /* contact with half of the wall, and less, m */
+    double outer_height;      /* contact with the outer two thirds of the baseline, m */
 } nrm_contact;
 
 /* Find the solid contacts of curves; clean receives the deflection without spikes and fringe. */

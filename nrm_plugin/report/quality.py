@@ -54,8 +54,8 @@ FLAG_WORDS = {
         "a slower ramp or a smaller time constant",
     ),
     "prior_conflict": (
-        "the contact moves by more than 0.5 nm if the wall has the slope −1",
-        "check the deflection sensitivity",
+        "the contact moves by more than 0.5 nm within the error of the wall's slope",
+        "a larger trigger force, more curves; check the deflection sensitivity",
     ),
     "slip": (
         "on the wall the lateral force grows with the load: the tip slips",

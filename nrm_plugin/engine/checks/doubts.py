@@ -116,8 +116,12 @@ def _of_wall(surveys: Sequence[Survey], recipe: Recipe) -> Iterator[str]:
             )
         if found.wave and recipe.contact.interference:
             period = 2e9 * np.pi / found.wave
-            yield f"an interference fringe of period {period:.0f} nm was taken out"
-        if found.fringe.left and recipe.contact.interference:
+            yield f"an interference fringe of period {period:.0f} nm was taken out" + (
+                ": baselines hold less than 0.8 of it, so that some contacts may be off by a nm"
+                if found.fringe.left
+                else ""
+            )
+        if found.fringe.left and not found.wave and recipe.contact.interference:
             yield (
                 "baselines are bent: by slow noise, by a long-ranged force, or by an interference "
                 "fringe of which they hold too little. It was not taken out, and contacts may be "
