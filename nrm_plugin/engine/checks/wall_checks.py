@@ -630,13 +630,17 @@ def shape_factor(evidence: Evidence) -> Check:
         return _check(about, "unknown", f"the package has no r_g of its own for this tip. {near}")
     change = 100.0 * (told / own - 1.0)
     agrees = abs(change) < 10.0
+    times = (
+        f"{told / own:.3g} times what they are. The curves cannot tell which is right; comparisons "
+        "at the same distance do not need it, absolute values do"
+    )
     near = _apparent(radius, evidence) or near
     return _check(
         about | {"found": own},
         "fine" if agrees else "unknown",
         f"r_g is {told:.3g}; the package's own finite elements give {own:.2g} for "
         f"{evidence.shape.case}"
-        + ("" if agrees else ", and moduli under it are those of the effect")
+        + ("" if agrees else f", under which E' and E'' far from the electrode would be {times}")
         + f". {near}",
         effect=effect(change, change),
     )
