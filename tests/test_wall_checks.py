@@ -189,6 +189,21 @@ def test_glass_tells_peak_for_rms() -> None:
     assert named(wrong)["lateral_scale"].verdict == "wrong"
 
 
+@pytest.mark.parametrize(("friction", "adhesion"), [(0.1, 20.0), (0.1, 60.0), (0.5, 5.0)])
+def test_slip_that_adhesion_hides_is_not_taken_for_a_phase(
+    friction: float, adhesion: float
+) -> None:
+    found = named(users(SEED, curves=16, mu=friction, friction_adhesion=adhesion))
+    for name in ("stick", "lockin_phase", "lateral_scale"):
+        assert found[name].verdict == "unknown", name
+
+
+def test_the_electrode_is_felt_by_what_the_finite_elements_say() -> None:
+    """Of a tip of 10 nm in 100 nm of 2 + 0.6i MPa they found 4.2, 2.3 and 1.46 times as much."""
+    advice = named(users(SEED, curves=8))["shape_factor"].advice
+    assert "+317 % at 5 nm, +138 % at 10 nm, +47 % at 20 nm" in advice
+
+
 def test_effects_are_those_of_the_phase() -> None:
     right_ones = nrm.process(users(SEED, curves=32).make()[0])
     wrong = nrm.process(mistaken("phase never measured", SEED, curves=32).make()[0])

@@ -204,6 +204,14 @@ def stick(evidence: Evidence) -> Check:
             f"the tip slips on the wall ({by_load}): scale and phase of the lateral signal cannot "
             f"be checked there{advice}. A smaller dither or a larger load, or {_GLASS}",
         )
+    if signal.may_slip and math.isfinite(signal.exponent):
+        return _check(
+            about,
+            "unknown",
+            f"phase and motion on the wall are also those of a tip that adhesion presses on and "
+            f"that slips at any load ({by_load}): scale and phase cannot be checked there{advice}. "
+            f"{_GLASS}",
+        )
     return _check(
         about,
         "unknown",

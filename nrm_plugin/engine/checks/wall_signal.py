@@ -35,6 +35,48 @@ _LEAST_CONTACT = 0.3
 _FEWEST, _LEAST_RANGE, _LEAST_SIGNAL = 3, 1.25, 10.0
 
 
+#: Logarithm of the ratio of what the wall bears in the two highest quarters, and by how much at
+#: least friction then changes: adhesion is at most ten times the load. Error of a motion.
+_SPAN, _LEAST_CHANGE, _MARGIN = math.log(0.875 / 0.625), 0.25 / 10.9, 1.15
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlipLaw:
+    """A spring that a slider holds, for rising friction; arrays.
+
+    With x the friction over the force that would not slip and theta = arccos(1 - 2 x), in phase is
+    (theta - sin(2 theta) / 2) / pi, in quadrature 4 x (1 - x) / pi.
+
+    Attributes
+    ----------
+    phase, motion : arrays
+        In rad; force over the one that would not slip.
+    exponent, turn : arrays
+        Change of the logarithm of the motion, and of the phase (rad), by that of the friction.
+    """
+
+    phase: FloatArray
+    motion: FloatArray
+    exponent: FloatArray
+    turn: FloatArray
+
+
+def _slip_law() -> SlipLaw:
+    x = np.linspace(0.002, 0.998, 999)
+    theta = np.arccos(1.0 - 2.0 * x)
+    force = (theta - np.sin(2.0 * theta) / 2.0) / np.pi + 4j * x * (1.0 - x) / np.pi
+    motion, phase, friction = np.abs(force), np.angle(force), np.log(x)
+    return SlipLaw(
+        phase=phase,
+        motion=motion,
+        exponent=np.gradient(np.log(motion), friction),
+        turn=np.gradient(phase, friction),
+    )
+
+
+_SLIP = _slip_law()
+
+
 @dataclass(frozen=True, kw_only=True)
 class WallSignal:
     """What the lateral signal on the walls of a direction says; standard errors are of the pool.
@@ -55,6 +97,8 @@ class WallSignal:
         Phase of the contact's force at the highest loads, rad.
     load : float
         What the wall bears in the highest quarter, as a deflection (m).
+    motion : float
+        Of the contact's part over the dither, nan where the scale is not known.
     hidden : bool
         Whether the layer pulls so much more than the contact that nothing is known of that.
     n_curves : int
@@ -73,6 +117,7 @@ class WallSignal:
     phase: float
     phase_stderr: float
     load: float
+    motion: float
     hidden: bool
     n_curves: int
 
@@ -91,8 +136,25 @@ class WallSignal:
         if power - error > SLIPS or turned - turn_error > MOST_TURN:
             return False
         if power + error < MOST_EXPONENT and turned + turn_error < MOST_TURN:
-            return True
+            return None if self.may_slip else True
         return None
+
+    @property
+    def may_slip(self) -> bool:
+        """Whether a tip that adhesion presses on would show the same, for it slips at any load.
+
+        The slip law ties phase, motion and how both go with the friction that is there.
+        """
+        if not 0.0 < self.phase < math.pi / 2.0:
+            return False
+        at = int(np.argmin(np.abs(_SLIP.phase - self.phase)))
+        if self.motion > _MARGIN * _SLIP.motion[at]:
+            return False
+        power = self.exponent + 2.0 * self.exponent_stderr
+        if power < _LEAST_CHANGE / _SPAN * _SLIP.exponent[at]:
+            return False
+        turn = _SLIP.turn[at] * power * _SPAN / _SLIP.exponent[at]
+        return bool(self.turn - 2.0 * self.turn_stderr < 0.5 * turn)
 
 
 def wall_signal(evidence: Evidence) -> WallSignal | None:
@@ -144,6 +206,7 @@ def _pooled(
         phase=float(np.angle(contact_mean)),
         phase_stderr=contact_error / max(abs(contact_mean), 1e-300),
         load=float(np.nanmedian(np.take_along_axis(load, last[:, None], 1))),
+        motion=abs(contact_mean) / scale if known else math.nan,
         hidden=hidden,
         n_curves=n,
     )
