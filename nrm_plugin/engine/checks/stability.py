@@ -11,6 +11,7 @@ from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.engine.checks.check import Check, effect
 from nrm_plugin.engine.checks.evidence import Evidence
 from nrm_plugin.engine.checks.sampled_signals import SampledSignals, pooled, signals_of
+from nrm_plugin.engine.checks.wall_signal import wall_signal
 
 #: Curves from which on a trend is looked for.
 _FEWEST = 16
@@ -128,7 +129,10 @@ def quantities(evidence: Evidence) -> dict[str, FloatArray]:
         "wall slope": _ordered(evidence, measured.numbers, measured.contacts["wall_slope"]),
         "noise": _ordered(evidence, measured.numbers, measured.contacts["noise"]),
     }
-    if signals is not None and signals.lateral is not None:
+    wall = wall_signal(evidence)
+    sticks = wall is not None and wall.sticks
+    # A tip that slips moves as the load lets it, and the load is what the layer leaves of it.
+    if sticks and signals is not None and signals.lateral is not None:
         found["tip motion on the wall"] = _ordered(evidence, signals.numbers, wall_motion(signals))
     retract = signals_of(evidence, "retract")
     if retract is not None:
@@ -150,7 +154,7 @@ def _ordered(evidence: Evidence, numbers: IntArray, values: FloatArray) -> Float
 def stability(evidence: Evidence) -> Check:
     """Whether wall, tip motion, noise and adhesion stay as they are over the acquisition."""
     seen, weak, looked = [], [], 0
-    largest = Change(relative=0.0, stderr=math.nan, step=math.nan)
+    all_found = {}
     for name, values in quantities(evidence).items():
         found = change(values)
         if found is None:
@@ -160,8 +164,7 @@ def stability(evidence: Evidence) -> Check:
             seen.append((name, found))
         elif 3.0 * found.stderr > 2.0 * _WORTH[name]:
             weak.append(name)
-        if abs(found.relative) / _WORTH[name] > abs(largest.relative):
-            largest = found
+        all_found[name] = found
     if not looked:
         return Check(
             name="stability",
@@ -170,7 +173,7 @@ def stability(evidence: Evidence) -> Check:
             advice=f"fewer than {_FEWEST} curves: a trend over the acquisition would not show",
         )
     if seen:
-        name, found = max(seen, key=lambda one: abs(one[1].relative) / _WORTH[one[0]])
+        name, found = max(seen, key=_weight)
         told = "; ".join(f"{_words(n, c)}: {_MEANS[n]}" for n, c in seen)
         motion = next((c.relative for n, c in seen if n == "tip motion on the wall"), 0.0)
         by = -100.0 * motion / (1.0 + motion) if motion else 0.0
@@ -194,16 +197,22 @@ def stability(evidence: Evidence) -> Check:
             verdict="unknown",
             advice=f"{', '.join(weak)} scatter too much to show a trend that would matter",
         )
+    name, found = max(all_found.items(), key=_weight)
     return Check(
         name="stability",
-        found=100.0 * largest.relative,
-        stderr=100.0 * largest.stderr,
+        found=100.0 * found.relative,
+        stderr=100.0 * found.stderr,
         unit="%",
         verdict="fine",
         effect=effect(0.0, 0.0),
-        advice="wall, tip motion, noise and adhesion show no trend and no step over the "
-        "acquisition",
+        advice=f"over the acquisition {', '.join(all_found)} show no trend and no step that "
+        f"matters: at most, {_words(name, found)}, and {100.0 * _WORTH[name]:.0f} % would matter",
     )
+
+
+def _weight(named: tuple[str, Change]) -> float:
+    """How large a change is against what is worth a word."""
+    return abs(named[1].relative) / _WORTH[named[0]]
 
 
 def _words(name: str, found: Change) -> str:
