@@ -175,6 +175,23 @@ LATERAL = _with_errors(
             "N", "mean out-of-phase lateral force in a bin", BINNED
         ),
         "binned_force_count": Variable("", "samples in a bin", BINNED, "u2"),
+        "lateral_baseline_in_phase": Variable("N", "in-phase lateral force far away", CURVE, "f8"),
+        "lateral_baseline_quadrature": Variable("N", "out-of-phase one far away", CURVE, "f8"),
+        "lateral_baseline_slope_in_phase": Variable(
+            "N/m", "slope against height of the in-phase lateral force far away", CURVE, "f8"
+        ),
+        "lateral_baseline_slope_quadrature": Variable(
+            "N/m", "slope against height of the out-of-phase one far away", CURVE, "f8"
+        ),
+        "lateral_noise_in_phase": Variable(
+            "N", "noise of one sample of the in-phase lateral force", CURVE, "f8"
+        ),
+        "lateral_noise_quadrature": Variable(
+            "N", "noise of one sample of the out-of-phase one", CURVE, "f8"
+        ),
+        "lateral_noise_correlation": Variable(
+            "", "samples over which the noise of the lateral force is correlated", CURVE, "f8"
+        ),
     },
     "storage_modulus",
     "loss_modulus",
@@ -192,14 +209,3 @@ GRADIENTS = _with_errors(_GRADIENTS, *_GRADIENTS)
 
 #: Follow from other variables, unless they are there (`nrm_plugin.store.derived_variables`).
 DERIVED = GRADIENTS | _with_errors(_OF_SHEAR, *_OF_SHEAR)
-
-#: Names that are kept for what will be found far away; no file has them yet.
-KEPT = {
-    "lateral_baseline_in_phase": Variable("N", "in-phase lateral force far away", CURVE, "f8"),
-    "lateral_baseline_quadrature": Variable("N", "out-of-phase one far away", CURVE, "f8"),
-    "lateral_baseline_slope_in_phase": Variable("N/m", "its slope, in phase", CURVE, "f8"),
-    "lateral_baseline_slope_quadrature": Variable("N/m", "its slope, out of phase", CURVE, "f8"),
-    "lateral_noise_in_phase": Variable("N", "noise of one sample, in phase", CURVE, "f8"),
-    "lateral_noise_quadrature": Variable("N", "noise of one sample, out of phase", CURVE, "f8"),
-    "lateral_noise_correlation": Variable("", "samples over which it is correlated", CURVE, "f8"),
-}

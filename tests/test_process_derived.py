@@ -19,7 +19,7 @@ import nrm_plugin as nrm
 from nrm_plugin import files
 from nrm_plugin.cli import main
 from nrm_plugin.files import FileHashes
-from nrm_plugin.variables import CONTACT, DERIVED, GRADIENTS, KEPT, LATERAL
+from nrm_plugin.variables import CONTACT, DERIVED, GRADIENTS, LATERAL
 
 #: Made by the version before: 6 curves of two layers, 31 distances, format 1.0.
 EARLIER = Path(__file__).parent / "frozen" / "results-1.0.h5"
@@ -47,7 +47,7 @@ def file(curves: nrm.CurveSet, tmp_path_factory: pytest.TempPathFactory) -> Path
 def stored(path: Path) -> set[str]:
     """Names of what was found that a file itself holds."""
     with h5py.File(path) as opened:
-        return set(opened["entry/results"]) & {*CONTACT, *LATERAL, *DERIVED, *KEPT}
+        return set(opened["entry/results"]) & {*CONTACT, *LATERAL, *DERIVED}
 
 
 # What is in the file
@@ -62,8 +62,9 @@ def test_a_file_holds_what_does_not_follow(file: Path) -> None:
         assert group["storage_modulus"].dtype == np.float32
         assert group["binned_force_count"].shape == (40, 90)
     as_before = 40 * (15 * 121 * 4 + 11 * 8)
-    # The normal channel came later: numbers and headers of 13 small variables.
-    assert file.stat().st_size < 0.8 * as_before + 13 * 1024
+    # Later came numbers and headers of small variables: 13 of the normal channel, 7 of the lateral
+    # signal far away and 2 on the wall, and the class of the surface.
+    assert file.stat().st_size < 0.8 * as_before + 23 * 1024
 
 
 def test_a_newer_version_is_refused(file: Path, tmp_path: Path) -> None:
@@ -292,6 +293,7 @@ def test_bins_of_known_samples() -> None:
         spring_constant=1.0,
         wall_slope=1.0,
         doubt=0.0,
+        lateral_line=0.0,
     )
     force = z - z[0]  # the first sample is far away, and taken off
     bins = kernels.force_bins(

@@ -84,6 +84,8 @@ class Lever(NamedTuple):
         distance: ``z = height - contact + (deflection - baseline) / wall_slope``.
     doubt : float
         Part of the deflection by which distances may be off; nothing nearer is a layer.
+    lateral_line : bool
+        Whether a line is taken out of the lateral signal, instead of its mean far away.
     """
 
     half_width: float
@@ -92,6 +94,7 @@ class Lever(NamedTuple):
     spring_constant: float
     wall_slope: float = 1.0
     doubt: float = 0.0
+    lateral_line: bool = False
 
     def record(self, method: str) -> RecordArray:
         """Return the same as the library takes it, with one of `kernels.METHODS`."""

@@ -29,6 +29,7 @@ def lever_for(recipe: Recipe, how: Plan, found: Survey) -> Lever:
         wall_slope=distance_slope(recipe.contact, found.slope),
         # As told, distances are off by it, and so is where the wall seems to begin.
         doubt=abs(1.0 + found.slope) * (1.0 if recipe.contact.distance == "wall" else 2.0),
+        lateral_line=found.lateral.line,
     )
 
 

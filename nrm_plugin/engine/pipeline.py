@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections import deque
@@ -31,6 +32,7 @@ from nrm_plugin.engine.contact import (
     windows,
 )
 from nrm_plugin.engine.derivative import lever_for, profiles
+from nrm_plugin.engine.lateral_baseline import is_level, lateral_baseline, of_curves
 from nrm_plugin.engine.moduli import moduli, n_rows
 from nrm_plugin.engine.normal_channel import normal_channel
 from nrm_plugin.engine.shape_factor import ShapeFactorValues, shape_factor
@@ -46,7 +48,7 @@ from nrm_plugin.engine.signals import (
 )
 from nrm_plugin.engine.stand_ins import with_stand_ins
 from nrm_plugin.engine.surface import STEEP, surface_slope
-from nrm_plugin.engine.survey import SURVEYED, Survey, chosen, survey, with_contacts
+from nrm_plugin.engine.survey import SURVEYED, Survey, chosen, correlation, survey, with_contacts
 from nrm_plugin.errors import InvalidInput, OutputError
 from nrm_plugin.formats import open as open_curves
 from nrm_plugin.model import CurveSet
@@ -93,6 +95,8 @@ class _Done:
     lateral : array of `kernels.LATERAL_CHECK`
         Empty without a lateral signal.
     normal : array of `kernels.NORMAL_CHANNEL`
+    far : array of `kernels.LATERAL_BASELINE`
+        Empty without a lateral signal.
     quality : array of int
         Flags as bits.
     valid : array
@@ -104,6 +108,7 @@ class _Done:
     contacts: RecordArray
     lateral: RecordArray
     normal: RecordArray
+    far: RecordArray
     quality: IntArray
     valid: FloatArray
     rows: dict[str, AnyArray]
@@ -160,7 +165,7 @@ class _Work:
             undragged = drag * np.nan_to_num(contacts["wall_slope"], nan=-1.0) if drag else 0.0
         return (
             done.rows
-            | (wall if self.plan.lateral else {})
+            | (wall | of_curves(done.far) if self.plan.lateral else {})
             | windows(raw, contacts)
             | normal_channel(
                 done.normal,
@@ -245,6 +250,7 @@ class _Work:
             contacts=made.contacts,
             lateral=made.checks if self.plan.lateral else made.checks[:0],
             normal=made.normals,
+            far=made.baselines,
             quality=quality,
             valid=made.valid,
             rows=profiles | _binned(made.bins),
@@ -269,6 +275,7 @@ class _Work:
         found = profiles(layer, self.recipe.derivative)
         quality = referenced.quality
         lateral = np.empty(0, kernels.LATERAL_CHECK)
+        far = np.empty(0, kernels.LATERAL_BASELINE)
         if self.plan.lateral:
             lateral = kernels.check_lateral(
                 block.begin,
@@ -280,6 +287,14 @@ class _Work:
                 block.height,
             )
             quality = quality | checks.lateral_flags(lateral)
+            far = kernels.lateral_baselines(
+                block.begin,
+                block.height,
+                block.in_phase,
+                block.quadrature,
+                layer.contacts,
+                float(self.depth[-1]) + layer.lever.half_width,
+            )
         normal = kernels.normal_channel(
             self._lever(direction).record(kernels.METHODS[0]),
             block.begin,
@@ -296,6 +311,7 @@ class _Work:
             contacts=referenced.contacts,
             lateral=lateral,
             normal=normal,
+            far=far,
             quality=quality,
             valid=found.depth_valid_min,
             rows=rows,
@@ -424,6 +440,8 @@ def run(
         attributes["lockin_phase_source"] = phase.source
         work = replace(work, plan=replace(how, phase=phase.value))
     attributes |= provenance.of_distances(recipe, [d.survey.slope for d in directions])
+    if how.lateral:
+        attributes |= provenance.of_lateral_baselines([d.survey.lateral for d in directions])
     asked = recipe.derivative.half_width
     attributes["half_width"] = max(d.survey.half_width(asked) for d in directions)
     hashes = provenance.hashes(curves)
@@ -474,8 +492,31 @@ def _refuse_to_replace(curves: CurveSet, out: Path) -> None:
             raise OutputError(out, "the curves are read from it; give results another name")
 
 
-def _survey(work: _Work, direction: str, most: int = SURVEYED) -> _Direction:
-    """Learn what the curves of a direction share."""
+@dataclass(frozen=True, kw_only=True)
+class _Surveyed:
+    """Some curves of a direction, what they share, and their contacts."""
+
+    ranges: AnyArray
+    numbers: IntArray
+    block: Block
+    survey: Survey
+    referenced: Referenced
+
+    def lateral_baselines(self, reach: float) -> RecordArray:
+        """The lateral signals far away."""
+        block, contacts = self.block, self.referenced.contacts
+        signals = block.height, block.in_phase, block.quadrature
+        return kernels.lateral_baselines(block.begin, *signals, contacts, reach)
+
+
+def _surveyed(work: _Work, direction: str, most: int = SURVEYED) -> _Surveyed:
+    """Learn what the curves of a direction share.
+
+    Raises
+    ------
+    InvalidInput
+        If no curve has this direction.
+    """
     ranges = parts(work.curves, direction)
     there = np.flatnonzero(ranges[:, 1] > ranges[:, 0])
     if not len(there):
@@ -488,10 +529,41 @@ def _survey(work: _Work, direction: str, most: int = SURVEYED) -> _Direction:
     if not hasattr(contact.chosen, "find_block"):
         contact = contact.model_copy(update={"method": Contact().method})
     referenced = find_contacts(block, work.plan, contact, found)
-    checks.refuse_wrong_signs(block, referenced)
-    found = with_contacts(found, referenced.contacts)
-    checks.refuse_output_volts(work.curves, work.plan, numbers)
-    return _Direction(direction, ranges, found)
+    return _Surveyed(
+        ranges=ranges,
+        numbers=numbers,
+        block=block,
+        survey=with_contacts(found, referenced.contacts),
+        referenced=referenced,
+    )
+
+
+def _survey(work: _Work, direction: str, most: int = SURVEYED) -> _Direction:
+    """Learn what the curves of a direction share, and refuse what cannot be."""
+    here = _surveyed(work, direction, most)
+    checks.refuse_wrong_signs(here.block, here.referenced)
+    checks.refuse_output_volts(work.curves, work.plan, here.numbers)
+    return _Direction(direction, here.ranges, _with_lateral_baseline(work, direction, here, most))
+
+
+def _with_lateral_baseline(work: _Work, direction: str, here: _Surveyed, most: int) -> Survey:
+    """Decide what is taken out of the lateral signal; ask the other direction if it matters."""
+    found = here.survey
+    if not work.plan.lateral:
+        return found
+    reach = float(work.recipe.depth.values[-1]) + found.half_width(
+        work.recipe.derivative.half_width
+    )
+    far, other = here.lateral_baselines(reach), None
+    if not is_level(far, reach):
+        with contextlib.suppress(InvalidInput):
+            opposite = "retract" if direction == "approach" else "approach"
+            back = _surveyed(work, opposite, most)
+            other = back.lateral_baselines(reach)
+    lateral = lateral_baseline(far, other, reach)
+    if not lateral.line:
+        return replace(found, lateral=lateral)
+    return replace(found, lateral=lateral, correlation=correlation(here.block, line=True))
 
 
 def _without_drag(directions: list[_Direction], evidence: Evidence) -> list[_Direction]:

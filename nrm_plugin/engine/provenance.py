@@ -9,6 +9,7 @@ import numpy as np
 
 from nrm_plugin import __version__
 from nrm_plugin.engine.contact import distance_slope
+from nrm_plugin.engine.lateral_baseline import LateralBaseline
 from nrm_plugin.engine.shape_factor import ShapeFactorValues
 from nrm_plugin.engine.signals import Plan
 from nrm_plugin.files import FileHashes
@@ -100,6 +101,14 @@ def of_distances(recipe: Recipe, slopes: Sequence[float]) -> dict[str, Any]:
         "distance_slope": used,
         "distance_rule": _DISTANCES[contact.distance].format(words),
         "force_rule": _FORCES[contact.force],
+    }
+
+
+def of_lateral_baselines(found: Sequence[LateralBaseline]) -> dict[str, Any]:
+    """What was taken out of the lateral signal, per direction, and why."""
+    return {
+        "lateral_baseline": ["line" if one.line else "mean" for one in found],
+        "lateral_baseline_rule": "; ".join(dict.fromkeys(one.why for one in found)),
     }
 
 

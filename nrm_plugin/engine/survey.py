@@ -6,7 +6,7 @@ correlated. The curves are chosen by number alone, so that the answer does not d
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.engine.compiled import RecordArray
 from nrm_plugin.engine.fringes import Fringe, shared_fringe
+from nrm_plugin.engine.lateral_baseline import LateralBaseline
 from nrm_plugin.engine.signals import Block
 from nrm_plugin.engine.wall_slopes import (
     WallMode,
@@ -81,6 +82,8 @@ class Survey:
         m; 0 without any.
     spacing : float
         Height from one sample to the next in m, median over curves; nan without any.
+    lateral : LateralBaseline
+        What is taken out of the lateral signal.
     """
 
     walls: bool
@@ -94,6 +97,7 @@ class Survey:
     correlation: FloatArray
     turn: float
     spacing: float
+    lateral: LateralBaseline = field(default_factory=LateralBaseline)
 
     @property
     def wave(self) -> float:
@@ -163,8 +167,17 @@ def survey(block: Block, *, interference: bool, spikes: bool) -> Survey:
     )
 
 
-def correlation(block: Block, longest: int = 200) -> FloatArray:
-    """Autocorrelation of the in-phase signal far from the surface, cut where it has died out."""
+def correlation(block: Block, longest: int = 200, *, line: bool = False) -> FloatArray:
+    """Autocorrelation of the in-phase signal far from the surface, cut where it has died out.
+
+    Parameters
+    ----------
+    block : Block
+    longest : int
+        Most lags.
+    line : bool
+        Whether the signal drifts: a line is taken out of each curve's.
+    """
     length = int(np.median(np.diff(block.begin))) if len(block) else 0
     longest = min(longest, length // 4)
     if not len(block.in_phase) or longest < 2:
@@ -175,6 +188,9 @@ def correlation(block: Block, longest: int = 200) -> FloatArray:
         begins = block.begin[:-1][parts == n]
         table = block.in_phase[begins[:, None] + np.arange(n)]
         table -= table.mean(1, keepdims=True)
+        if line:
+            along = np.arange(n) - (n - 1) / 2.0
+            table -= (table @ along / (along @ along))[:, None] * along
         table = table[np.isfinite(table).all(1)]
         # As many zeros behind the samples as there are lags, and a length that is fast.
         length = 1 << int(n + longest - 1).bit_length()

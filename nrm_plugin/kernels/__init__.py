@@ -100,6 +100,22 @@ PROFILE_SETTINGS = _numbers(
     "spring_constant",
     "wall_slope",
     "doubt",
+    "lateral_line",
+)
+LATERAL_BASELINE = _numbers(
+    "in_phase",
+    "quadrature",
+    "slope_in_phase",
+    "slope_quadrature",
+    "noise_in_phase",
+    "noise_quadrature",
+    "correlation",
+    "spread",
+    "length",
+    "bend_in_phase",
+    "bend_quadrature",
+    "rise_in_phase",
+    "rise_quadrature",
 )
 CURVE = _numbers("delay", "settling", "cosine")
 JOB = np.dtype(
@@ -154,6 +170,7 @@ _RECORDS = (
     TURN_STATE,
     CONTACT_STATE,
     NORMAL_CHANNEL,
+    LATERAL_BASELINE,
 )
 
 #: Kinds of recorded numbers, in the header's order.
@@ -236,7 +253,8 @@ def _declare(library: ctypes.CDLL) -> None:
         "force_bins": "pnpppppnpppndnp",
         "normal_channel": "pnpppppnppp",
         "moduli": "dnnnppp",
-        "process": "pnppppppppp",
+        "lateral_baselines": "nppppnpdp",
+        "process": "pnpppppppppp",
         "bin_means": "pnnppn",
         "next_turn": "pnnndpp",
         "next_contact": "pnnndddpp",
@@ -513,6 +531,39 @@ def check_lateral(
         )
     )
     return checks
+
+
+def lateral_baselines(
+    begin: IntArray,
+    height: FloatArray,
+    in_phase: FloatArray,
+    quadrature: FloatArray,
+    contacts: RecordArray,
+    reach: float,
+) -> RecordArray:
+    """Return the lateral signal of each curve beyond `reach` (m), (n,) array of `LATERAL_BASELINE`.
+
+    nan without a contact.
+    """
+    begin, height = np.ascontiguousarray(begin, np.int64), _whole(height)
+    in_phase, quadrature = _whole(in_phase), _whole(quadrature)
+    contacts = np.ascontiguousarray(contacts, CONTACT)
+    n, size = len(begin) - 1, height.size
+    baselines = np.empty(n, LATERAL_BASELINE)
+    _check(
+        _library.nrm_lateral_baselines(
+            n,
+            _pointer(begin, np.int64, n + 1),
+            _doubles(height, size),
+            _doubles(in_phase, size),
+            _doubles(quadrature, size),
+            size,
+            _pointer(contacts, CONTACT, n),
+            reach,
+            _pointer(baselines, LATERAL_BASELINE, n),
+        )
+    )
+    return baselines
 
 
 def profiles(
@@ -802,6 +853,8 @@ class Processed:
     contacts : (n,) array of `CONTACT`
     checks : (n,) array of `LATERAL_CHECK`
     normals : (n,) array of `NORMAL_CHANNEL`
+    baselines : (n,) array of `LATERAL_BASELINE`
+        Empty without a lateral signal.
     valid : (n,) array
         Smallest distance with an estimate, in m.
     rows : (n_rows, n, m) array of float32
@@ -813,6 +866,7 @@ class Processed:
     contacts: RecordArray
     checks: RecordArray
     normals: RecordArray
+    baselines: RecordArray
     valid: FloatArray
     rows: NDArray[np.float32]
     bins: NDArray[np.float32]
@@ -860,6 +914,7 @@ def process(
         contacts=np.empty(n, CONTACT),
         checks=np.zeros(n, LATERAL_CHECK),
         normals=np.empty(n, NORMAL_CHANNEL),
+        baselines=np.empty(n if lateral else 0, LATERAL_BASELINE),
         valid=np.empty(n),
         rows=np.empty((job.n_rows, n, m), np.float32),
         bins=np.empty((len(BINS) if lateral else 0, n, job.n_bins), np.float32),
@@ -874,6 +929,7 @@ def process(
             _pointer(made.contacts, CONTACT, n),
             _pointer(made.checks, LATERAL_CHECK, n),
             _pointer(made.normals, NORMAL_CHANNEL, n),
+            _pointer(made.baselines, LATERAL_BASELINE, 0),
             _doubles(made.valid, n),
             _pointer(made.rows, np.float32, 0),
             _pointer(made.bins, np.float32, 0),

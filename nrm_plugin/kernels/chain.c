@@ -99,7 +99,8 @@ static void turn(double *NRM_RESTRICT in_phase, double *NRM_RESTRICT quadrature,
 
 int nrm_process(const nrm_job *job, int64_t n_curves, const int64_t *first, const int64_t *length,
                 const nrm_curve_settings *own, nrm_contact *contacts, nrm_lateral_check *checks,
-                nrm_normal *normals, double *valid, float *rows, float *bins) {
+                nrm_normal *normals, nrm_lateral_baseline *baselines, double *valid, float *rows,
+                float *bins) {
     int problem = check_job(job, n_curves, first, length);
     if (problem) return problem;
     const bool lateral = job->in_phase.numbers && job->quadrature.numbers;
@@ -141,6 +142,7 @@ int nrm_process(const nrm_job *job, int64_t n_curves, const int64_t *first, cons
             job->correlation, job->n_lags, job->depth, m, job->bin_width, n_bins,
         };
         nrm_normal_of(&curve, scratch.work, normals + i);
+        if (lateral) nrm_lateral_baseline_of(&curve, nrm_reach_of(&curve), baselines + i);
         double *of_bins = lateral ? found + m * NRM_N_COLUMNS : NULL;
         nrm_profile_of(&curve, scratch.work, found, valid + i, of_bins);
         rows_of(job->n_rows, m, found, per_gradient, rows + i * m, n_curves * m);

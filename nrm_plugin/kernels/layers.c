@@ -158,6 +158,7 @@ void nrm_savitzky_golay(const nrm_curve *curve, const nrm_layer *layer, double *
         nrm_weight_variances(weights, to - from, curve->correlation, curve->n_lags,
                              layer->smoothed, &correlated, &smoothed);
         smoothed *= layer->noise * layer->noise;
+        correlated += layer->line;
         const nrm_variances var = nrm_behind_lever(curve, layer, level.in_phase, level.quadrature);
         found[NRM_IN_PHASE * m + g] = level.in_phase;
         found[NRM_QUADRATURE * m + g] = level.quadrature;

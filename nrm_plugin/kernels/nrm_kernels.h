@@ -163,7 +163,33 @@ typedef struct {
     double spring_constant;   /* of the deflection as told, N/m; nan if not known */
     double wall_slope;        /* deflection per height (positive) that stands for the distance; 0: 1 */
     double doubt;             /* part of the deflection by which distances may be off */
+    double lateral_line;      /* 1: a line is taken out of the lateral signal; 0: its mean far away */
 } nrm_profile_settings;
+
+/* The lateral signal far away: beyond reach, or the farthest third of the baseline if that is more. */
+typedef struct {
+    double in_phase;         /* mean, N */
+    double quadrature;
+    double slope_in_phase;   /* of the line through it, against height, N/m */
+    double slope_quadrature;
+    double noise_in_phase;   /* of one sample about the line, N */
+    double noise_quadrature;
+    double correlation;      /* samples over which noise is correlated: 16 times the variance of means */
+                             /*   of 16 samples, as a part of that of one */
+    double spread;           /* sum of squares of heights about their mean, m^2 */
+    double length;           /* in height, m */
+    double bend_in_phase;    /* slope of the nearer half less that of the farther one, N/m; this */
+                             /*   and what follows only in nrm_lateral_baselines */
+    double bend_quadrature;
+    double rise_in_phase;    /* force before the hard contact, less that of the line there, N */
+    double rise_quadrature;
+} nrm_lateral_baseline;
+
+/* Measure lateral signals (N) far away, beyond reach (m) from the contact; nan without a contact. */
+NRM_EXPORT int nrm_lateral_baselines(int64_t n_curves, const int64_t *begin, const double *height,
+                                     const double *in_phase, const double *quadrature,
+                                     int64_t n_samples, const nrm_contact *contacts, double reach,
+                                     nrm_lateral_baseline *baselines);
 
 /* Columns of profiles. */
 enum {
@@ -292,7 +318,8 @@ typedef struct {
 NRM_EXPORT int nrm_process(const nrm_job *job, int64_t n_curves, const int64_t *first,
                            const int64_t *length, const nrm_curve_settings *own,
                            nrm_contact *contacts, nrm_lateral_check *checks, nrm_normal *normals,
-                           double *valid, float *rows, float *bins);
+                           nrm_lateral_baseline *baselines, double *valid, float *rows,
+                           float *bins);
 
 /* ------------------------------------------------------------------ scanning.c */
 
@@ -355,7 +382,8 @@ NRM_EXPORT int nrm_next_edge(const double *values, int64_t n, double high, doubl
 NRM_EXPORT const char *nrm_sources(void);
 
 /* Size in bytes of a record: signal, contact_settings, contact, lateral_check, profile_settings,
- * curve_settings, job, open_bin, turn_state, contact_state, normal; -1 beyond them. */
+ * curve_settings, job, open_bin, turn_state, contact_state, normal, lateral_baseline; -1 beyond
+ * them. */
 NRM_EXPORT int64_t nrm_record_size(int64_t record);
 
 /* ------------------------------------------------------------------ shared, not exported */
@@ -456,12 +484,16 @@ typedef struct {
     double *z;                               /* m */
     double *normal, *in_phase, *quadrature;  /* N */
     double var_x, var_y; /* variances of the lateral signals far away, N^2 */
+    double line;         /* variance of the slope of a line that is taken out, as a part of these, */
+                         /*   1/m^2 */
     double noise;        /* of one sample's distance, from that of the deflection, m, */
     int64_t smoothed;    /*   before the running mean over so many samples */
 } nrm_layer;
 
 void nrm_normal_of(const nrm_curve *curve, double *work, nrm_normal *found);
 int64_t nrm_profile_work(const nrm_profile_settings *settings);
+void nrm_lateral_baseline_of(const nrm_curve *curve, double reach, nrm_lateral_baseline *baseline);
+double nrm_reach_of(const nrm_curve *curve);
 void nrm_profile_of(const nrm_curve *curve, double *work, double *found, double *valid,
                     double *bins);
 nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *work);

@@ -8,11 +8,6 @@
 
 /* ------------------------------------------------------------------ samples above the contact */
 
-/* Mean and variance of the lateral signal far away. */
-typedef struct {
-    double mean_x, mean_y, var_x, var_y;
-} far_lateral;
-
 static double mean_of(const double *values, int64_t n) {
     nrm_pair sum[2] = {{0.0, 0.0}, {0.0, 0.0}};
     int64_t i = 0;
@@ -34,19 +29,63 @@ static double variance_of(const double *values, int64_t n, double mean) {
     return nrm_sum_of_pairs(sum) / (double)(n > 2 ? n - 1 : 1);
 }
 
-/* Of the baseline's samples beyond reach, at least a third: a layer that does not press may be felt
- * already. */
-static far_lateral far_away(const nrm_curve *curve, double reach) {
+/* Samples far away: of the baseline those beyond reach, at least a third of it: a layer that does
+ * not press may be felt already. */
+static int64_t far_samples(const nrm_curve *curve, double reach) {
     const int64_t base = nrm_count(curve->contact->baseline_end, curve->n);
     int64_t far = 0;
     while (far < base && curve->height[far] - curve->contact->height > reach) far++;
     if (far < base / 3) far = base / 3;
-    if (far < 1) far = 1;
+    return far < 1 ? 1 : far;
+}
+
+/* Whether a line may be taken out: the far samples reach as far as half of what lies within reach. */
+static bool carries_line(const nrm_curve *curve, int64_t far, double reach) {
+    if (far < 64 || far > curve->n) return false;
+    return fabs(curve->height[far - 1] - curve->height[0]) >= 0.5 * reach;
+}
+
+/* Sum of squares about a line, over n - 2. */
+static double variance_about(const double *x, const double *y, int64_t n, const nrm_line *line) {
+    nrm_pair sum[2] = {{0.0, 0.0}, {0.0, 0.0}};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int k = 0; k < 2; k++) {
+            const nrm_pair off = nrm_pair_at(y + i + 2 * k) - line->mean_y
+                                 - line->slope * (nrm_pair_at(x + i + 2 * k) - line->mean_x);
+            sum[k] += off * off;
+        }
+    for (; i < n; i++) {
+        const double off = y[i] - line->mean_y - line->slope * (x[i] - line->mean_x);
+        sum[0][0] += off * off;
+    }
+    return nrm_sum_of_pairs(sum) / (double)(n > 3 ? n - 2 : 1);
+}
+
+/* What is taken out of the lateral signal: its mean far away, or the line through it. */
+typedef struct {
+    nrm_line x, y;
+    double var_x, var_y, slope_variance; /* of one sample, N^2; of the slopes, as a part, 1/m^2 */
+} far_lateral;
+
+static far_lateral far_away(const nrm_curve *curve, double reach) {
+    const int64_t far = far_samples(curve, reach);
     far_lateral found;
-    found.mean_x = mean_of(curve->in_phase, far);
-    found.mean_y = mean_of(curve->quadrature, far);
-    found.var_x = variance_of(curve->in_phase, far, found.mean_x);
-    found.var_y = variance_of(curve->quadrature, far, found.mean_y);
+    if (curve->settings->lateral_line > 0.0 && carries_line(curve, far, reach)) {
+        double run = curve->correlation[0];
+        for (int64_t l = 1; l < curve->n_lags; l++) run += 2.0 * curve->correlation[l];
+        found.x = nrm_fit_line(curve->height, curve->in_phase, 0, far);
+        found.y = nrm_fit_line(curve->height, curve->quadrature, 0, far);
+        found.var_x = variance_about(curve->height, curve->in_phase, far, &found.x);
+        found.var_y = variance_about(curve->height, curve->quadrature, far, &found.y);
+        found.slope_variance = found.x.sxx > 0.0 ? (run > 0.1 ? run : 0.1) / found.x.sxx : 0.0;
+        return found;
+    }
+    found.x = (nrm_line){0.0, mean_of(curve->in_phase, far), 0.0, 0.0};
+    found.y = (nrm_line){0.0, mean_of(curve->quadrature, far), 0.0, 0.0};
+    found.var_x = variance_of(curve->in_phase, far, found.x.mean_y);
+    found.var_y = variance_of(curve->quadrature, far, found.y.mean_y);
+    found.slope_variance = 0.0;
     return found;
 }
 
@@ -204,6 +243,110 @@ static int64_t distances(const nrm_curve *curve, double reach, double *NRM_RESTR
     return n > 0 ? layer_end(curve, raw, z, corner, half) : 0;
 }
 
+/* Distance (m) up to which samples count. */
+double nrm_reach_of(const nrm_curve *curve) {
+    const double last = curve->n_depths > 0 ? curve->depth[curve->n_depths - 1] : 0.0;
+    return last / curve->own.cosine + curve->settings->half_width;
+}
+
+/* Mean of the samples just before the hard contact, none of them beside it. */
+static double before_contact(const nrm_curve *curve, const double *values, const nrm_line *line) {
+    const int64_t wall = wall_begin(curve);
+    if (wall >= curve->n || wall < 20) return (double)NAN;
+    double sum = 0.0;
+    for (int64_t i = wall - 20; i < wall - 4; i++)
+        sum += values[i] - line->mean_y - line->slope * (curve->height[i] - line->mean_x);
+    return sum / 16.0;
+}
+
+static double bend_of(const double *x, const double *y, int64_t n) {
+    return nrm_fit_line(x, y, n / 2, n).slope - nrm_fit_line(x, y, 0, n / 2).slope;
+}
+
+/* Variance about a line, and 16 times that of the means of 16 samples in a row. */
+static void noise_about(const double *x, const double *y, int64_t n, const nrm_line *line,
+                        double *variance, double *of_means) {
+    enum { TOGETHER = 16 };
+    const int64_t blocks = n / TOGETHER;
+    double squares = 0.0, means = 0.0;
+    for (int64_t first = 0; first < n; first += TOGETHER) {
+        const int64_t stop = first + TOGETHER < n ? first + TOGETHER : n;
+        nrm_pair sum = {0.0, 0.0}, square = sum;
+        int64_t i = first;
+        for (; i + 2 <= stop; i += 2) {
+            const nrm_pair off = nrm_pair_at(y + i) - line->mean_y
+                                 - line->slope * (nrm_pair_at(x + i) - line->mean_x);
+            sum += off;
+            square += off * off;
+        }
+        if (i < stop) {
+            const double off = y[i] - line->mean_y - line->slope * (x[i] - line->mean_x);
+            square[0] += off * off;
+        }
+        squares += square[0] + square[1];
+        if (first / TOGETHER < blocks) means += (sum[0] + sum[1]) * (sum[0] + sum[1]);
+    }
+    *variance = squares / (double)(n > 3 ? n - 2 : 1);
+    *of_means = blocks > 3 ? means / (double)(TOGETHER * (blocks - 2)) : (double)NAN;
+}
+
+/* Without bend and rise, which are nan. */
+static int64_t measure_far(const nrm_curve *curve, double reach, nrm_line *line_x,
+                           nrm_line *line_y, nrm_lateral_baseline *baseline) {
+    *baseline =
+        (nrm_lateral_baseline){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    if (curve->n < 1 || !isfinite(curve->contact->height)) return 0;
+    const int64_t far = far_samples(curve, reach);
+    if (far < 8) return 0;
+    const double *height = curve->height, *x = curve->in_phase, *y = curve->quadrature;
+    double var_x, var_y, means_x, means_y;
+    *line_x = nrm_fit_line(height, x, 0, far);
+    *line_y = nrm_fit_line(height, y, 0, far);
+    noise_about(height, x, far, line_x, &var_x, &means_x);
+    noise_about(height, y, far, line_y, &var_y, &means_y);
+    baseline->in_phase = line_x->mean_y;
+    baseline->quadrature = line_y->mean_y;
+    baseline->slope_in_phase = line_x->slope;
+    baseline->slope_quadrature = line_y->slope;
+    baseline->noise_in_phase = sqrt(var_x);
+    baseline->noise_quadrature = sqrt(var_y);
+    if (var_x + var_y > 0.0) baseline->correlation = (means_x + means_y) / (var_x + var_y);
+    baseline->spread = line_x->sxx;
+    baseline->length = fabs(height[far - 1] - height[0]);
+    return far;
+}
+
+void nrm_lateral_baseline_of(const nrm_curve *curve, double reach, nrm_lateral_baseline *baseline) {
+    nrm_line line_x, line_y;
+    measure_far(curve, reach, &line_x, &line_y, baseline);
+}
+
+int nrm_lateral_baselines(int64_t n_curves, const int64_t *begin, const double *height,
+                          const double *in_phase, const double *quadrature, int64_t n_samples,
+                          const nrm_contact *contacts, double reach,
+                          nrm_lateral_baseline *baselines) {
+    static const nrm_profile_settings none;
+    int64_t longest;
+    const int problem = nrm_check_begin(n_curves, begin, n_samples, &longest);
+    if (problem) return problem;
+    for (int64_t i = 0; i < n_curves; i++) {
+        const int64_t a = begin[i];
+        const nrm_curve curve = {
+            height + a, NULL, in_phase + a, quadrature + a, begin[i + 1] - a, contacts + i, &none,
+            {0.0, 0.0, 1.0}, NULL, 0, NULL, 0, 0.0, 0,
+        };
+        nrm_lateral_baseline *baseline = baselines + i;
+        nrm_line line_x, line_y;
+        const int64_t far = measure_far(&curve, reach, &line_x, &line_y, baseline);
+        if (far < 8) continue;
+        baseline->bend_in_phase = bend_of(curve.height, curve.in_phase, far);
+        baseline->bend_quadrature = bend_of(curve.height, curve.quadrature, far);
+        baseline->rise_in_phase = before_contact(&curve, curve.in_phase, &line_x);
+        baseline->rise_quadrature = before_contact(&curve, curve.quadrature, &line_y);
+    }
+    return NRM_OK;
+}
+
 /* A sample's distance and number, for sorting. */
 typedef struct {
     double z;
@@ -259,19 +402,20 @@ static void sort_ranked(ranked *samples, ranked *spare, int64_t n) {
 nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *work) {
     const int64_t n = curve->n;
     const double stretch = curve->own.cosine;
-    const double reach = curve->depth[curve->n_depths - 1] / stretch + curve->settings->half_width;
+    const double reach = nrm_reach_of(curve);
     const double last_bin = (double)curve->n_bins * curve->bin_width / stretch;
     const double within = last_bin > reach ? last_bin : reach;
     double *normal = work, *in_phase = normal + n, *quadrature = in_phase + n;  /* 3 n */
     ranked *samples = (ranked *)(work + 4 * n);    /* 2 n */
     ranked *spare = samples + n;                   /* 2 n */
     double *z = work + 8 * n, *raw = z + n, *bent = raw + n, *sorted = bent + n; /* 4 n */
-    nrm_layer layer = {0, 0, sorted, normal, in_phase, quadrature, 0.0, 0.0, 0.0, 1};
+    nrm_layer layer = {0, 0, sorted, normal, in_phase, quadrature, 0.0, 0.0, 0.0, 0.0, 1};
     const bool lateral = curve->in_phase != NULL;
-    far_lateral far = {0.0, 0.0, 0.0, 0.0};
+    far_lateral far = {{0.0, 0.0, 0.0, 0.0}, {0.0, 0.0, 0.0, 0.0}, 0.0, 0.0, 0.0};
     if (lateral) far = far_away(curve, reach);
     layer.var_x = far.var_x;
     layer.var_y = far.var_y;
+    layer.line = far.slope_variance;
     layer.noise = curve->contact->noise / deflection_per_distance(curve);
     layer.smoothed = 2 * neighbours(curve) + 1;
     const int64_t last = distances(curve, within, raw, bent, z);
@@ -304,9 +448,13 @@ nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *wo
         in_phase[k] = quadrature[k] = 0.0;
         if (lateral) {
             double x = (1.0 - part) * curve->in_phase[j] + part * curve->in_phase[j + 1]
-                       - far.mean_x;
+                       - far.x.mean_y;
             double y = (1.0 - part) * curve->quadrature[j] + part * curve->quadrature[j + 1]
-                       - far.mean_y;
+                       - far.y.mean_y;
+            if (far.slope_variance > 0.0) {
+                x -= far.x.slope * (curve->height[j] - far.x.mean_x);
+                y -= far.y.slope * (curve->height[j] - far.y.mean_x);
+            }
             if (stiffness > 0.0) {
                 const double re = amplitude - x / stiffness, im = -y / stiffness;
                 const double over = amplitude / (re * re + im * im);
@@ -509,7 +657,7 @@ static void local_lines(const nrm_curve *curve, const nrm_layer *layer, double *
         double correlated, smoothed;
         nrm_weight_variances(weights, b - a, curve->correlation, curve->n_lags, layer->smoothed,
                              &correlated, &smoothed);
-        correlated *= over * over;
+        correlated = correlated * over * over + layer->line;
         smoothed *= over * over * noise * noise;
         const double level_x = (s2 * sum.level[1] - s1 * sum.slope[1]) * over;
         const double level_y = (s2 * sum.level[2] - s1 * sum.slope[2]) * over;

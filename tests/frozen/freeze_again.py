@@ -47,7 +47,8 @@ MAY_DIFFER = {
     "errors instead of four; walls differ by 0.0015 instead of 0.003 from place to place; two more "
     "contacts, of half of the wall and of two thirds of the baseline; the other contact is that of "
     "the slope's error; a wall is none from 4 standard errors on instead of 3",
-    "settings": "two more: the slope that distances count in, and the doubt about it",
+    "settings": "three more: the slope that distances count in, the doubt about it, and whether a "
+    "line is taken out of the lateral signal",
     "profiles_.*|valid_.*": "distances in units of the wall's slope; samples end where the wall "
     "begins, where the tip stands, or where the slope leaves the distance in doubt; "
     "the deflection is averaged over no more than 1.3 nm to either side; standard errors contain "
