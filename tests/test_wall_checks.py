@@ -326,7 +326,7 @@ def test_process_writes_and_says_it_first(files: Path) -> None:
     out = files / "out.h5"
     done = run("process", files / "bad.h5", "-o", out)
     assert done.exit_code == 0
-    assert done.stdout.splitlines()[1].startswith("  WRONG  lateral_scale (wrong): on the wall")
+    assert done.stdout.splitlines()[1].startswith("  WRONG  lateral_scale: on the wall")
     with nrm.open_results(out) as results:
         assert results.attrs["warnings"].startswith("lateral_scale (wrong)")
     assert run("check", out).exit_code == 1

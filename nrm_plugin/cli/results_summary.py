@@ -181,8 +181,8 @@ def lines(found: dict[str, Any]) -> list[str]:
 def _of_checks(plain: list[dict[str, Any]]) -> list[str]:
     """What the data refute, then what is doubtful, then what could not be checked."""
     found = [Check.from_plain(values) for values in plain]
-    text = [f"  WRONG  {c.sentence}" for c in found if c.verdict == "wrong"]
-    text += [f"  doubtful  {c.sentence}" for c in found if c.verdict == "doubtful"]
+    text = [f"  WRONG  {c.name}: {c.text}" for c in found if c.verdict == "wrong"]
+    text += [f"  doubtful  {c.name}: {c.text}" for c in found if c.verdict == "doubtful"]
     unknown = [c.name for c in found if c.verdict == "unknown"]
     if unknown:
         text.append(f"  not checked: {', '.join(unknown)} (nrm check says why)")

@@ -86,9 +86,14 @@ class Check:
     @property
     def sentence(self) -> str:
         """Name, verdict, advice and effect, for people."""
-        by = self.effect_in_words
         mark = "not checked" if self.verdict == "unknown" else self.verdict
-        return f"{self.name} ({mark}): {self.advice}" + (f" ({by})" if by else "")
+        return f"{self.name} ({mark}): {self.text}"
+
+    @property
+    def text(self) -> str:
+        """Advice and effect, for people."""
+        by = self.effect_in_words
+        return f"{self.advice} ({by})" if by else self.advice
 
     @property
     def title(self) -> str:

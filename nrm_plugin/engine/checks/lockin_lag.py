@@ -527,13 +527,17 @@ def judge(evidence: Evidence, told: float, speed: float, seen: NoiseDelay, allow
         else ""
     )
     if known:
+        at_most = (
+            f"{allow.by} allows {_ms(max(most, 0.0))} at most (layers that relax look like a lag)"
+            if math.isfinite(most)
+            else "the wall shows no step either"
+        )
         return Check(
             **common,
             verdict="unknown",
             advice=f"{_ms(told)} is corrected as told, and nothing in the data confirms it: the "
             "noise of the lateral signal is too fast for its samples, or comes from the recorder"
-            f";{allowed.lower() or ' the wall shows no step'}, since layers that relax look like "
-            f"a lag; {each}. Ramps at two speeds would tell",
+            f"; {at_most}. {each[0].upper()}{each[1:]}; ramps at two speeds would tell",
         )
     return Check(
         **common,
