@@ -328,7 +328,9 @@ def wall_modes(slopes: FloatArray, errors: FloatArray) -> tuple[WallMode, ...]:
     rare or does not stand apart is counted with its neighbour.
     """
     best, least = None, np.inf
-    for n_modes in range(1, 4):
+    low, high = np.quantile(slopes, [0.02, 0.98])
+    by_noise = 4.1 * np.hypot(np.median(errors), _NARROWEST)  # for normal distributions
+    for n_modes in range(1, 4 if high - low > 1.3 * by_noise else 2):
         if len(slopes) < 8 * n_modes and n_modes > 1:
             break
         mixture = _mixture(slopes, errors, n_modes)
