@@ -70,6 +70,7 @@ def test_contacts_are_freed_from_drag(drag: float, on_wall: float, drift: float)
         ("told, 1.2 nm (2 ms x 2)", ("fine",)),
         ("not told, 5 nm", ("doubtful", "wrong")),
         ("10 ms told for 1 ms", ("doubtful", "wrong")),
+        ("poles 1 told for 4 (2 ms)", ("doubtful", "wrong")),
         ("stringing layer (1.3)", ("fine", "unknown")),
         ("stringing layer (1.6), adhesion", ("fine", "unknown")),
     ],

@@ -443,11 +443,17 @@ def lockin_lag(evidence: Evidence) -> Check:
             advice="the curves have neither times nor a speed: what depth the lock-in lags behind "
             "is not known. Give approach_speed and retract_speed, or a file with times",
         )
-    poles = (int(plan.poles),) if plan.poles > 0.0 else (1, 2, 4)
+    poles: tuple[tuple[int, ...], ...] = ((1, 2, 4),)
+    if plan.poles > 0.0:  # where that number does not suit, another may have been meant
+        poles = ((int(plan.poles),), *poles)
     interval = median(signals.interval)
     seen = _UNSEEN
     if math.isfinite(interval):
-        seen = noise_delay(baseline_noise(signals), interval, poles)
+        noise = baseline_noise(signals)
+        for tried in poles:
+            seen = noise_delay(noise, interval, tried)
+            if math.isfinite(seen.delay):
+                break
     most = wall_bound(evidence)
     sharp = most.both and most.error * speed <= SMALL_DEPTH
     if not math.isfinite(seen.delay) and not sharp:
