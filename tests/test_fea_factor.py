@@ -234,7 +234,7 @@ def test_table_of_cones_between_its_places(
     thickness: float, poisson_ratio: float, degrees: float
 ) -> None:
     """The same, off the half angles too."""
-    assert_table(Tip(1.0, np.radians(degrees)), thickness, poisson_ratio, 0.03)
+    assert_table(Tip(1.0, np.radians(degrees)), thickness, poisson_ratio, 0.02)
 
 
 def assert_table(tip: Tip, thickness: float, poisson_ratio: float, rtol: float) -> None:

@@ -38,7 +38,7 @@ def shape_factor(
     ----------
     table : bool
         Look the curve up instead of solving: for bonded tips with half angles up to 48 degrees
-        in a layer of 0.5 to 50 radii, within 3 % of a solution.
+        in a layer of 0.5 to 50 radii, within 2 % of a solution.
     fineness, workers
         As in `lateral_force`.
 
