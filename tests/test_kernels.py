@@ -77,6 +77,8 @@ def test_contacts_and_profiles_of_anything(lengths: list[int], odd: list[float],
     own = np.zeros(len(lengths), kernels.CURVE)
     for i in range(len(own)):
         own[i] = any_record(rng, kernels.CURVE, odd)
+    delayed = kernels.check_lateral(begin, clean, re, im, contacts, own, x)
+    np.testing.assert_array_equal(delayed["exponent"], checks["exponent"])
     depth = np.sort(rng.uniform(0.0, 60e-9, rng.integers(0, 30)))
     if len(depth) and rng.random() < 0.3:
         depth[rng.integers(len(depth))] = odd[0]

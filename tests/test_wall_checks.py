@@ -221,8 +221,9 @@ def test_effects_are_those_of_the_phase() -> None:
     ("key", "value"), [("dither_amplitude", 1e-6), ("lockin_phase", 25.0), ("lockin_phase", -7.0)]
 )
 def test_what_the_input_alone_refutes_is_refused(key: str, value: float) -> None:
-    with pytest.raises(nrm.InvalidInput, match=f"{key} = .* is not believable"):
+    with pytest.raises(nrm.InvalidInput, match=f"{key} = .* is not believable") as refused:
         users(SEED, curves=2, told={key: value}).make()
+    assert ("if degrees are meant" in str(refused.value)) == (key == "lockin_phase")
 
 
 # ---------------------------------------------------------------- what is missing

@@ -117,7 +117,13 @@ def deflection_sensitivity(evidence: Evidence) -> Check:
             f"it was not told; if the wall does not give way it is {with_unit(found, unit, 3)} "
             "(nrm calibrate deflection on a hard sample tells)",
         )
-    return _check(about, *_of_slope(evidence, steep, error))
+    # Distances in the wall's own slope do not change with the sensitivity, and nor do moduli.
+    changed = effect(0.0, 0.0) if _from_the_wall(evidence) else effect()
+    return _check(about, *_of_slope(evidence, steep, error), effect=changed)
+
+
+def _from_the_wall(evidence: Evidence) -> bool:
+    return evidence.recipe.contact.distance == "wall"
 
 
 def _steepness(measured: Measured) -> tuple[float, float]:
@@ -136,10 +142,9 @@ def _steepness(measured: Measured) -> tuple[float, float]:
 
 def _of_slope(evidence: Evidence, steep: float, error: float) -> tuple[Verdict, str]:
     """Verdict and words about the slope of a wall."""
-    told_from_wall = getattr(evidence.recipe.contact, "distance", "wall") == "wall"
     distance = (
         "distances count in the wall's own slope, so that the moduli do not change"
-        if told_from_wall
+        if _from_the_wall(evidence)
         else "distances are wrong by as much of the deflection, and leak into the inner moduli"
     )
     seen = f"the deflection grows by {steep:.3f} nm per nm on the wall"
