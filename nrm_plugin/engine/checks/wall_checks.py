@@ -346,8 +346,8 @@ def _too_far(
 def _too_small(evidence: Evidence, signal: WallSignal, ratio: float) -> Verdict | None:
     """Verdict on a tip that sticks and moves too little; None if its contact may be soft."""
     if _is_hard(evidence):
-        least = _HARD * _SOFT_GLASS / (_SOFT_GLASS + evidence.plan.lateral_stiffness) / _HARD
-        return "wrong" if ratio < 0.87 * least else None
+        least = _SOFT_GLASS / (_SOFT_GLASS + evidence.plan.lateral_stiffness)
+        return "wrong" if ratio < least / _MOST else None
     if signal.exponent + 2.0 * signal.exponent_stderr > _STIFF:
         return None
     if ratio < _TINY:
