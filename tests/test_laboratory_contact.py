@@ -45,7 +45,9 @@ def test_uneven_fringes_are_taken_out(amplitude: float, period: float) -> None:
 def test_no_fringe_is_taken_out_where_there_is_none(baseline: float) -> None:
     found, taken = fringe_free(baseline, SEED)
     assert not taken
-    assert found.rms < 0.35
+    assert found.off_1 == 0.0
+    # 20 nm hold 67 samples of 0.2 nm noise beside a layer's tail: 0.3 to 0.4 nm, and flagged
+    assert found.rms < 0.3 or found.flagged == 100.0
 
 
 def test_fringe_that_the_baseline_cannot_carry_is_flagged() -> None:
