@@ -101,6 +101,8 @@ def _error(rest: FloatArray) -> float:
 def adhesion(signals: SampledSignals) -> FloatArray:
     """How far below its baseline the deflection goes, in m; nan where it stays within noise."""
     force = np.where(np.isfinite(signals.force), signals.force, np.inf)
+    if not force.size:
+        return np.full(len(force), np.nan)
     # Means of 4 samples: single ones go below by noise alone.
     m = force.shape[1] // 4 * 4
     means = force[:, :m].reshape(len(force), -1, 4).mean(2) if m else force
@@ -137,7 +139,7 @@ def quantities(evidence: Evidence) -> dict[str, FloatArray]:
     retract = signals_of(evidence, "retract")
     if retract is not None:
         values = adhesion(retract)
-        if np.isfinite(values).mean() > 0.7:
+        if len(values) and np.isfinite(values).mean() > 0.7:
             found["adhesion"] = _ordered(evidence, retract.numbers, values)
     return found
 
