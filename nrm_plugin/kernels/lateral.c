@@ -45,18 +45,6 @@ static void slip_exponent(const double *clean, const double *in_phase, const dou
     check->exponent_stderr = sqrt(left / (double)(k - 2) / line.sxx) * per_slope;
 }
 
-static double mean_of(const double *values, int64_t n) {
-    double sum = 0.0;
-    for (int64_t i = 0; i < n; i++) sum += values[i];
-    return sum / (double)n;
-}
-
-static double deviation_of(const double *values, int64_t n, double mean) {
-    double sum = 0.0;
-    for (int64_t i = 0; i < n; i++) sum += (values[i] - mean) * (values[i] - mean);
-    return sqrt(sum / (double)(n > 2 ? n - 1 : 1));
-}
-
 /* Mean and scatter of the signal in the farther half of the baseline; without one in the first
  * quarter of the samples. */
 static void far_from_the_sample(const double *in_phase, const double *quadrature, int64_t n,
@@ -64,10 +52,10 @@ static void far_from_the_sample(const double *in_phase, const double *quadrature
     const int64_t base = nrm_count(contact->baseline_end, n);
     const int64_t far = base > 1 ? (base + 1) / 2 : n / 4;
     if (far < 1) return;
-    check->offset_x = mean_of(in_phase, far);
-    check->offset_y = mean_of(quadrature, far);
-    check->noise_x = deviation_of(in_phase, far, check->offset_x);
-    check->noise_y = deviation_of(quadrature, far, check->offset_y);
+    check->offset_x = nrm_mean_of(in_phase, far);
+    check->offset_y = nrm_mean_of(quadrature, far);
+    check->noise_x = sqrt(nrm_variance_of(in_phase, far, check->offset_x));
+    check->noise_y = sqrt(nrm_variance_of(quadrature, far, check->offset_y));
 }
 
 enum { FEW = 5 }; /* samples of a mean that takes noise away */
@@ -107,9 +95,9 @@ static void by_load(const double *height, const double *clean, const double *in_
     if (!isfinite(contact->height) || k < FEW || stop > n) return;
     if (!(fabs(delay) < (double)n)) return;
     const double zero = contact->baseline_at + contact->baseline_slope * contact->height;
-    const double top = mean_of(clean + stop - FEW, FEW) - zero;
+    const double top = nrm_mean_of(clean + stop - FEW, FEW) - zero;
     const int64_t begin = first_on_wall(height, clean, n, contact);
-    const double onset = height ? mean_of(clean + (begin < FEW ? 0 : begin - FEW + 1), FEW) - zero
+    const double onset = height ? nrm_mean_of(clean + (begin < FEW ? 0 : begin - FEW + 1), FEW) - zero
                                 : 0.0;
     if (!(top > 0.0 && onset < 0.9 * top)) return;
     check->onset = onset > 0.0 ? onset : 0.0;

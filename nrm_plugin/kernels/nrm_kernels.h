@@ -434,6 +434,8 @@ bool nrm_all_finite(const double *values, int64_t n);
 double nrm_noise_of(const double *y, int64_t n, double *work);
 double nrm_second_differences(const double *y, int64_t n, double *work);
 double nrm_median(double *values, int64_t n);
+double nrm_mean_of(const double *values, int64_t n);
+double nrm_variance_of(const double *values, int64_t n, double mean);
 nrm_line nrm_fit_line(const double *x, const double *y, int64_t a, int64_t b);
 
 /* Count in a record: a number from 0 to most, 0 for nan. */

@@ -8,7 +8,7 @@
 
 /* ------------------------------------------------------------------ samples above the contact */
 
-static double mean_of(const double *values, int64_t n) {
+double nrm_mean_of(const double *values, int64_t n) {
     nrm_pair sum[2] = {{0.0, 0.0}, {0.0, 0.0}};
     int64_t i = 0;
     for (; i + 4 <= n; i += 4)
@@ -17,7 +17,7 @@ static double mean_of(const double *values, int64_t n) {
     return nrm_sum_of_pairs(sum) / (double)n;
 }
 
-static double variance_of(const double *values, int64_t n, double mean) {
+double nrm_variance_of(const double *values, int64_t n, double mean) {
     nrm_pair sum[2] = {{0.0, 0.0}, {0.0, 0.0}};
     int64_t i = 0;
     for (; i + 4 <= n; i += 4)
@@ -81,10 +81,10 @@ static far_lateral far_away(const nrm_curve *curve, double reach) {
         found.slope_variance = found.x.sxx > 0.0 ? (run > 0.1 ? run : 0.1) / found.x.sxx : 0.0;
         return found;
     }
-    found.x = (nrm_line){0.0, mean_of(curve->in_phase, far), 0.0, 0.0};
-    found.y = (nrm_line){0.0, mean_of(curve->quadrature, far), 0.0, 0.0};
-    found.var_x = variance_of(curve->in_phase, far, found.x.mean_y);
-    found.var_y = variance_of(curve->quadrature, far, found.y.mean_y);
+    found.x = (nrm_line){0.0, nrm_mean_of(curve->in_phase, far), 0.0, 0.0};
+    found.y = (nrm_line){0.0, nrm_mean_of(curve->quadrature, far), 0.0, 0.0};
+    found.var_x = nrm_variance_of(curve->in_phase, far, found.x.mean_y);
+    found.var_y = nrm_variance_of(curve->quadrature, far, found.y.mean_y);
     found.slope_variance = 0.0;
     return found;
 }
@@ -263,31 +263,23 @@ static double bend_of(const double *x, const double *y, int64_t n) {
     return nrm_fit_line(x, y, n / 2, n).slope - nrm_fit_line(x, y, 0, n / 2).slope;
 }
 
-/* Variance about a line, and 16 times that of the means of 16 samples in a row. */
-static void noise_about(const double *x, const double *y, int64_t n, const nrm_line *line,
-                        double *variance, double *of_means) {
-    enum { TOGETHER = 16 };
-    const int64_t blocks = n / TOGETHER;
-    double squares = 0.0, means = 0.0;
-    for (int64_t first = 0; first < n; first += TOGETHER) {
-        const int64_t stop = first + TOGETHER < n ? first + TOGETHER : n;
-        nrm_pair sum = {0.0, 0.0}, square = sum;
-        int64_t i = first;
-        for (; i + 2 <= stop; i += 2) {
-            const nrm_pair off = nrm_pair_at(y + i) - line->mean_y
-                                 - line->slope * (nrm_pair_at(x + i) - line->mean_x);
-            sum += off;
-            square += off * off;
-        }
-        if (i < stop) {
-            const double off = y[i] - line->mean_y - line->slope * (x[i] - line->mean_x);
-            square[0] += off * off;
-        }
-        squares += square[0] + square[1];
-        if (first / TOGETHER < blocks) means += (sum[0] + sum[1]) * (sum[0] + sum[1]);
-    }
-    *variance = squares / (double)(n > 3 ? n - 2 : 1);
-    *of_means = blocks > 3 ? means / (double)(TOGETHER * (blocks - 2)) : (double)NAN;
+/* Sums of a lateral signal about its mean far away: squares, products with the height, and both of
+ * sums of 16 samples in a row. */
+typedef struct {
+    double squares, products, squares_of_16, products_of_16;
+} far_sums;
+
+/* Line through a signal, variance of one sample about it, and 16 times that of means of 16. */
+static nrm_line line_of(const far_sums *sums, double at, double mean, double spread,
+                        double spread_of_16, int64_t n, double *variance, double *of_means) {
+    const int64_t blocks = n / 16;
+    const double slope = spread > 0.0 ? sums->products / spread : 0.0;
+    const double left = sums->squares - slope * sums->products;
+    const double left_of_16 = sums->squares_of_16 - 2.0 * slope * sums->products_of_16
+                              + slope * slope * spread_of_16;
+    *variance = (left > 0.0 ? left : 0.0) / (double)(n > 3 ? n - 2 : 1);
+    *of_means = blocks > 3 ? left_of_16 / (double)(16 * (blocks - 2)) : (double)NAN;
+    return (nrm_line){at, mean, slope, spread};
 }
 
 /* Without bend and rise, which are nan. */
@@ -299,11 +291,50 @@ static int64_t measure_far(const nrm_curve *curve, double reach, nrm_line *line_
     const int64_t far = far_samples(curve, reach);
     if (far < 8) return 0;
     const double *height = curve->height, *x = curve->in_phase, *y = curve->quadrature;
+    const double at = nrm_mean_of(height, far);
+    const double mean_x = nrm_mean_of(x, far), mean_y = nrm_mean_of(y, far);
+    far_sums in_phase = {0.0, 0.0, 0.0, 0.0}, quadrature = in_phase;
+    double spread = 0.0, spread_of_16 = 0.0;
+    for (int64_t first = 0; first < far; first += 16) {
+        const int64_t stop = first + 16 < far ? first + 16 : far;
+        nrm_pair h = {0.0, 0.0}, fx = h, fy = h, hh = h, xx = h, yy = h, hx = h, hy = h;
+        int64_t i = first;
+        for (; i + 2 <= stop; i += 2) {
+            const nrm_pair dh = nrm_pair_at(height + i) - at, dx = nrm_pair_at(x + i) - mean_x;
+            const nrm_pair dy = nrm_pair_at(y + i) - mean_y;
+            h += dh;
+            fx += dx;
+            fy += dy;
+            hh += dh * dh;
+            xx += dx * dx;
+            yy += dy * dy;
+            hx += dh * dx;
+            hy += dh * dy;
+        }
+        if (i < stop) {
+            const double dh = height[i] - at, dx = x[i] - mean_x, dy = y[i] - mean_y;
+            hh[0] += dh * dh;
+            xx[0] += dx * dx;
+            yy[0] += dy * dy;
+            hx[0] += dh * dx;
+            hy[0] += dh * dy;
+        }
+        spread += hh[0] + hh[1];
+        in_phase.squares += xx[0] + xx[1];
+        in_phase.products += hx[0] + hx[1];
+        quadrature.squares += yy[0] + yy[1];
+        quadrature.products += hy[0] + hy[1];
+        if (stop - first < 16) continue;
+        const double of_h = h[0] + h[1], of_x = fx[0] + fx[1], of_y = fy[0] + fy[1];
+        spread_of_16 += of_h * of_h;
+        in_phase.squares_of_16 += of_x * of_x;
+        in_phase.products_of_16 += of_h * of_x;
+        quadrature.squares_of_16 += of_y * of_y;
+        quadrature.products_of_16 += of_h * of_y;
+    }
     double var_x, var_y, means_x, means_y;
-    *line_x = nrm_fit_line(height, x, 0, far);
-    *line_y = nrm_fit_line(height, y, 0, far);
-    noise_about(height, x, far, line_x, &var_x, &means_x);
-    noise_about(height, y, far, line_y, &var_y, &means_y);
+    *line_x = line_of(&in_phase, at, mean_x, spread, spread_of_16, far, &var_x, &means_x);
+    *line_y = line_of(&quadrature, at, mean_y, spread, spread_of_16, far, &var_y, &means_y);
     baseline->in_phase = line_x->mean_y;
     baseline->quadrature = line_y->mean_y;
     baseline->slope_in_phase = line_x->slope;
