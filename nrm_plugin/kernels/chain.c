@@ -136,13 +136,15 @@ int nrm_process(const nrm_job *job, int64_t n_curves, const int64_t *first, cons
                                  scratch.quadrature, n, contacts + i, own[i].delay, scratch.work,
                                  checks + i);
         }
-        const nrm_curve curve = {
+        nrm_curve curve = {
             scratch.height, scratch.clean, lateral ? scratch.in_phase : NULL,
             lateral ? scratch.quadrature : NULL, n, contacts + i, &job->profile, own[i],
-            job->correlation, job->n_lags, job->depth, m, job->bin_width, n_bins,
+            job->correlation, job->n_lags, job->depth, m, job->bin_width, n_bins, NULL,
         };
         nrm_normal_of(&curve, scratch.work, normals + i);
-        if (lateral) nrm_lateral_baseline_of(&curve, nrm_reach_of(&curve), baselines + i);
+        nrm_scatter far;
+        if (lateral && nrm_lateral_baseline_of(&curve, nrm_reach_of(&curve), baselines + i, &far))
+            curve.far = &far;
         double *of_bins = lateral ? found + m * NRM_N_COLUMNS : NULL;
         nrm_profile_of(&curve, scratch.work, found, valid + i, of_bins);
         rows_of(job->n_rows, m, found, per_gradient, rows + i * m, n_curves * m);

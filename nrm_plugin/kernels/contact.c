@@ -99,10 +99,12 @@ int64_t nrm_without_spikes(const double *y, int64_t n, double noise, double *NRM
 }
 
 void nrm_range_of(const double *y, int64_t n, double *low, double *high) {
-    double least[4] = {y[0], y[0], y[0], y[0]}, most[4] = {y[0], y[0], y[0], y[0]};
+    enum { LANES = 8 };
+    double least[LANES], most[LANES];
+    for (int k = 0; k < LANES; k++) least[k] = most[k] = y[0];
     int64_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (int k = 0; k < 4; k++) {
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++) {
             least[k] = y[i + k] < least[k] ? y[i + k] : least[k];
             most[k] = y[i + k] > most[k] ? y[i + k] : most[k];
         }
@@ -110,8 +112,12 @@ void nrm_range_of(const double *y, int64_t n, double *low, double *high) {
         least[0] = smaller(y[i], least[0]);
         most[0] = larger(y[i], most[0]);
     }
-    *low = smaller(smaller(least[0], least[1]), smaller(least[2], least[3]));
-    *high = larger(larger(most[0], most[1]), larger(most[2], most[3]));
+    *low = least[0];
+    *high = most[0];
+    for (int k = 1; k < LANES; k++) {
+        *low = smaller(*low, least[k]);
+        *high = larger(*high, most[k]);
+    }
 }
 
 /* Samples before the last ones stay at the largest value: there the detector is at its end. */
@@ -128,11 +134,12 @@ int64_t nrm_before_turn(const double *x, int64_t n, double turn) {
     return stop;
 }
 
-/* Length of the longest run of the largest value, 0 if it is shorter than four samples. */
+/* Length of the longest run of the largest value, 0 if it is shorter than four samples: one of four
+ * in a row is a fourth sample. */
 static int64_t longest_at(const double *y, int64_t n, double top) {
     int64_t equal = 0, run = 0, longest = 0;
-    for (int64_t i = 0; i < n; i++) equal += y[i] == top;
-    if (equal < 4) return 0;
+    for (int64_t i = 3; i < n; i += 4) equal += y[i] == top;
+    if (equal < 1) return 0;
     for (int64_t i = 0; i < n; i++) {
         run = y[i] == top ? run + 1 : 0;
         if (run > longest) longest = run;
@@ -552,7 +559,7 @@ void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
     contact->saturated = (double)longest_at(deflection, n, high);
     const int64_t stop =
         nrm_before_turn(height, nrm_unsaturated(deflection, n, high), settings->turn);
-    nrm_range_of(clean, n, &low, &high);
+    if (contact->spikes > 0.0) nrm_range_of(clean, n, &low, &high);
     noise = larger(noise, 1e-9 * (high - low) + 1e-18);
     if (settings->wave > 0.0)
         remove_fringe(height, clean, n, stop, noise, settings->wave, work);

@@ -52,32 +52,40 @@ static void far_from_the_sample(const double *in_phase, const double *quadrature
     const int64_t base = nrm_count(contact->baseline_end, n);
     const int64_t far = base > 1 ? (base + 1) / 2 : n / 4;
     if (far < 1) return;
-    check->offset_x = nrm_mean_of(in_phase, far);
-    check->offset_y = nrm_mean_of(quadrature, far);
-    check->noise_x = sqrt(nrm_variance_of(in_phase, far, check->offset_x));
-    check->noise_y = sqrt(nrm_variance_of(quadrature, far, check->offset_y));
+    const nrm_scatter found = nrm_scatter_of(in_phase, quadrature, far);
+    check->offset_x = found.mean_x;
+    check->offset_y = found.mean_y;
+    check->noise_x = sqrt(found.var_x);
+    check->noise_y = sqrt(found.var_y);
 }
 
 enum { FEW = 5 }; /* samples of a mean that takes noise away */
 
 /* First sample on the wall: where the mean distance of five samples from it sinks below half a
- * nanometre, or noise; begin of the fitted wall where there are no heights. */
+ * nanometre, or noise; begin of the fitted wall where there are no heights. Not in the farther half
+ * of the baseline, and no such mean is where no single distance is as small. */
 static int64_t first_on_wall(const double *height, const double *clean, int64_t n,
                              const nrm_contact *contact) {
+    enum { TOGETHER = 64 };
     const int64_t begin = nrm_count(contact->wall_begin, n);
     if (!height || !(contact->wall_slope < 0.0)) return begin;
     const double tilt = contact->baseline_slope, at = contact->baseline_at;
+    const double zero = contact->height, over = 1.0 / contact->wall_slope;
     const double near = contact->noise > 0.5e-9 ? contact->noise : 0.5e-9;
-    double sum = 0.0;
-    for (int64_t i = 0; i < begin; i++) {
-        const double z = height[i] - contact->height
-                         - (clean[i] - at - tilt * height[i]) / contact->wall_slope;
-        sum += z;
-        if (i < FEW) continue;
-        const double old = height[i - FEW] - contact->height
-                           - (clean[i - FEW] - at - tilt * height[i - FEW]) / contact->wall_slope;
-        sum -= old;
-        if (sum < near * (double)FEW) return i;
+    const int64_t middle = nrm_count(contact->baseline_end, n) / 2;
+    double z[TOGETHER + FEW];
+    for (int64_t first = middle > FEW ? middle : FEW; first < begin; first += TOGETHER) {
+        const int64_t stop = first + TOGETHER < begin ? first + TOGETHER : begin;
+        const int64_t before = first - FEW + 1, count = stop - before;
+        int64_t some = 0;
+        for (int64_t i = 0; i < count; i++) {
+            const double bent = clean[before + i] - at - tilt * height[before + i];
+            z[i] = height[before + i] - zero - over * bent;
+            some += z[i] < near;
+        }
+        for (int64_t i = 0; some && i + FEW <= count; i++)
+            if (z[i] + z[i + 1] + z[i + 2] + z[i + 3] + z[i + 4] < near * (double)FEW)
+                return first + i;
     }
     return begin;
 }

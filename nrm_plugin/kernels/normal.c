@@ -139,13 +139,13 @@ static double last_before_fall(const normal_view *view, int64_t at, int64_t fall
 /* Forces from which the tip falls: through a crust, or where a layer yields. A fall is more than
  * noise makes of means of three, from a force that is repulsive by as much. */
 static void break_throughs(const normal_view *view, double k, int64_t last, nrm_normal *found) {
-    const double limit = 8.0 * view->noise / sqrt(3.0);
+    const double limit = 8.0 * view->noise * sqrt(3.0); /* of sums of three */
     double top = -(double)INFINITY, low = 0.0;
     int64_t at = 0;
     bool falling = false;
     found->breaks = 0.0;
     for (int64_t i = view->base > 1 ? view->base : 1; i + 1 < last; i++) {
-        const double here = (view->bent[i - 1] + view->bent[i] + view->bent[i + 1]) / 3.0;
+        const double here = view->bent[i - 1] + view->bent[i] + view->bent[i + 1];
         if (falling) {
             low = here < low ? here : low;
             if (here - low > limit) {
@@ -269,13 +269,15 @@ void nrm_normal_of(const nrm_curve *curve, double *work, nrm_normal *found) {
     if (!isfinite(contact->height) || n < 4 * TOGETHER) return;
     const double slope = curve->settings->wall_slope > 0.0 ? curve->settings->wall_slope : 1.0;
     const double over = 1.0 / slope;
-    double *bent = work, *z = work + n;
+    double *NRM_RESTRICT bent = work, *NRM_RESTRICT z = work + n;
     const int64_t base = nrm_count(contact->baseline_end, n);
     /* No sample farther away is looked at. */
     const int64_t from = (curve->in_phase ? base / 2 : base) - 2 * TOGETHER;
+    const double *height = curve->height, *clean = curve->clean;
+    const double tilt = contact->baseline_slope, at = contact->baseline_at, zero = contact->height;
     for (int64_t i = from > 0 ? from : 0; i < n; i++) {
-        bent[i] = curve->clean[i] - contact->baseline_slope * curve->height[i] - contact->baseline_at;
-        z[i] = stretch * (curve->height[i] - contact->height + over * bent[i]);
+        bent[i] = clean[i] - tilt * height[i] - at;
+        z[i] = stretch * (height[i] - zero + over * bent[i]);
     }
     const double spacing = fabs(curve->height[n - 1] - curve->height[0]) / (double)(n - 1);
     const double fitting = floor(SPAN / spacing);
@@ -310,7 +312,7 @@ int nrm_normal_channel(const nrm_profile_settings *settings, int64_t n_curves, c
         const nrm_curve curve = {
             height + a, clean + a, in_phase ? in_phase + a : NULL,
             in_phase ? quadrature + a : NULL, begin[i + 1] - a, contacts + i, settings, own[i],
-            NULL, 0, NULL, 0, 0.0, 0,
+            NULL, 0, NULL, 0, 0.0, 0, NULL,
         };
         nrm_normal_of(&curve, scratch.work, found + i);
     }

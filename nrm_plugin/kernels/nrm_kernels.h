@@ -435,7 +435,13 @@ double nrm_noise_of(const double *y, int64_t n, double *work);
 double nrm_second_differences(const double *y, int64_t n, double *work);
 double nrm_median(double *values, int64_t n);
 double nrm_mean_of(const double *values, int64_t n);
-double nrm_variance_of(const double *values, int64_t n, double mean);
+
+/* Means and variances of the two parts of a lateral signal. */
+typedef struct {
+    double mean_x, mean_y, var_x, var_y;
+} nrm_scatter;
+
+nrm_scatter nrm_scatter_of(const double *x, const double *y, int64_t n);
 nrm_line nrm_fit_line(const double *x, const double *y, int64_t a, int64_t b);
 
 /* Count in a record: a number from 0 to most, 0 for nan. */
@@ -477,6 +483,7 @@ typedef struct {
     int64_t n_depths;
     double bin_width; /* of the bins from distance 0 on, m */
     int64_t n_bins;
+    const nrm_scatter *far; /* of the lateral signal beyond the reach, if measured already; or NULL */
 } nrm_curve;
 
 /* Samples of a curve, by rising distance from the electrode unless it is said otherwise. */
@@ -494,7 +501,9 @@ typedef struct {
 
 void nrm_normal_of(const nrm_curve *curve, double *work, nrm_normal *found);
 int64_t nrm_profile_work(const nrm_profile_settings *settings);
-void nrm_lateral_baseline_of(const nrm_curve *curve, double reach, nrm_lateral_baseline *baseline);
+/* Whether there is a lateral signal beyond reach; *scatter receives what it is. */
+bool nrm_lateral_baseline_of(const nrm_curve *curve, double reach, nrm_lateral_baseline *baseline,
+                             nrm_scatter *scatter);
 double nrm_reach_of(const nrm_curve *curve);
 void nrm_profile_of(const nrm_curve *curve, double *work, double *found, double *valid,
                     double *bins);

@@ -17,16 +17,34 @@ double nrm_mean_of(const double *values, int64_t n) {
     return nrm_sum_of_pairs(sum) / (double)n;
 }
 
-double nrm_variance_of(const double *values, int64_t n, double mean) {
-    nrm_pair sum[2] = {{0.0, 0.0}, {0.0, 0.0}};
+nrm_scatter nrm_scatter_of(const double *x, const double *y, int64_t n) {
+    nrm_pair sx[2] = {{0.0, 0.0}, {0.0, 0.0}}, sy[2] = {{0.0, 0.0}, {0.0, 0.0}};
     int64_t i = 0;
     for (; i + 4 <= n; i += 4)
         for (int k = 0; k < 2; k++) {
-            const nrm_pair off = nrm_pair_at(values + i + 2 * k) - mean;
-            sum[k] += off * off;
+            sx[k] += nrm_pair_at(x + i + 2 * k);
+            sy[k] += nrm_pair_at(y + i + 2 * k);
         }
-    for (; i < n; i++) sum[0][0] += (values[i] - mean) * (values[i] - mean);
-    return nrm_sum_of_pairs(sum) / (double)(n > 2 ? n - 1 : 1);
+    for (; i < n; i++) {
+        sx[0][0] += x[i];
+        sy[0][0] += y[i];
+    }
+    const double mean_x = nrm_sum_of_pairs(sx) / (double)n;
+    const double mean_y = nrm_sum_of_pairs(sy) / (double)n;
+    nrm_pair xx[2] = {{0.0, 0.0}, {0.0, 0.0}}, yy[2] = {{0.0, 0.0}, {0.0, 0.0}};
+    for (i = 0; i + 4 <= n; i += 4)
+        for (int k = 0; k < 2; k++) {
+            const nrm_pair dx = nrm_pair_at(x + i + 2 * k) - mean_x;
+            const nrm_pair dy = nrm_pair_at(y + i + 2 * k) - mean_y;
+            xx[k] += dx * dx;
+            yy[k] += dy * dy;
+        }
+    for (; i < n; i++) {
+        xx[0][0] += (x[i] - mean_x) * (x[i] - mean_x);
+        yy[0][0] += (y[i] - mean_y) * (y[i] - mean_y);
+    }
+    const double count = (double)(n > 2 ? n - 1 : 1);
+    return (nrm_scatter){mean_x, mean_y, nrm_sum_of_pairs(xx) / count, nrm_sum_of_pairs(yy) / count};
 }
 
 /* Samples far away: of the baseline those beyond reach, at least a third of it: a layer that does
@@ -69,9 +87,10 @@ typedef struct {
 } far_lateral;
 
 static far_lateral far_away(const nrm_curve *curve, double reach) {
-    const int64_t far = far_samples(curve, reach);
+    const bool line = curve->settings->lateral_line > 0.0;
+    const int64_t far = line || !curve->far ? far_samples(curve, reach) : 0;
     far_lateral found;
-    if (curve->settings->lateral_line > 0.0 && carries_line(curve, far, reach)) {
+    if (line && carries_line(curve, far, reach)) {
         double run = curve->correlation[0];
         for (int64_t l = 1; l < curve->n_lags; l++) run += 2.0 * curve->correlation[l];
         found.x = nrm_fit_line(curve->height, curve->in_phase, 0, far);
@@ -81,10 +100,12 @@ static far_lateral far_away(const nrm_curve *curve, double reach) {
         found.slope_variance = found.x.sxx > 0.0 ? (run > 0.1 ? run : 0.1) / found.x.sxx : 0.0;
         return found;
     }
-    found.x = (nrm_line){0.0, nrm_mean_of(curve->in_phase, far), 0.0, 0.0};
-    found.y = (nrm_line){0.0, nrm_mean_of(curve->quadrature, far), 0.0, 0.0};
-    found.var_x = nrm_variance_of(curve->in_phase, far, found.x.mean_y);
-    found.var_y = nrm_variance_of(curve->quadrature, far, found.y.mean_y);
+    const nrm_scatter scatter =
+        curve->far ? *curve->far : nrm_scatter_of(curve->in_phase, curve->quadrature, far);
+    found.x = (nrm_line){0.0, scatter.mean_x, 0.0, 0.0};
+    found.y = (nrm_line){0.0, scatter.mean_y, 0.0, 0.0};
+    found.var_x = scatter.var_x;
+    found.var_y = scatter.var_y;
     found.slope_variance = 0.0;
     return found;
 }
@@ -282,48 +303,59 @@ static nrm_line line_of(const far_sums *sums, double at, double mean, double spr
     return (nrm_line){at, mean, slope, spread};
 }
 
-/* Without bend and rise, which are nan. */
+/* Without bend and rise, which are nan. Sums of squares are in the order of nrm_scatter_of. */
 static int64_t measure_far(const nrm_curve *curve, double reach, nrm_line *line_x,
-                           nrm_line *line_y, nrm_lateral_baseline *baseline) {
+                           nrm_line *line_y, nrm_lateral_baseline *baseline, nrm_scatter *scatter) {
     *baseline =
         (nrm_lateral_baseline){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     if (curve->n < 1 || !isfinite(curve->contact->height)) return 0;
     const int64_t far = far_samples(curve, reach);
     if (far < 8) return 0;
     const double *height = curve->height, *x = curve->in_phase, *y = curve->quadrature;
-    const double at = nrm_mean_of(height, far);
-    const double mean_x = nrm_mean_of(x, far), mean_y = nrm_mean_of(y, far);
+    const nrm_pair none = {0.0, 0.0};
+    nrm_pair sh[2] = {none, none}, sx[2] = {none, none}, sy[2] = {none, none};
+    int64_t i = 0;
+    for (; i + 4 <= far; i += 4)
+        for (int k = 0; k < 2; k++) {
+            sh[k] += nrm_pair_at(height + i + 2 * k);
+            sx[k] += nrm_pair_at(x + i + 2 * k);
+            sy[k] += nrm_pair_at(y + i + 2 * k);
+        }
+    for (; i < far; i++) {
+        sh[0][0] += height[i];
+        sx[0][0] += x[i];
+        sy[0][0] += y[i];
+    }
+    const double samples = (double)far, at = nrm_sum_of_pairs(sh) / samples;
+    const double mean_x = nrm_sum_of_pairs(sx) / samples, mean_y = nrm_sum_of_pairs(sy) / samples;
     far_sums in_phase = {0.0, 0.0, 0.0, 0.0}, quadrature = in_phase;
-    double spread = 0.0, spread_of_16 = 0.0;
+    double spread_of_16 = 0.0;
+    nrm_pair xx[2] = {none, none}, yy[2] = {none, none}, hh = none, hx = none, hy = none;
     for (int64_t first = 0; first < far; first += 16) {
         const int64_t stop = first + 16 < far ? first + 16 : far;
-        nrm_pair h = {0.0, 0.0}, fx = h, fy = h, hh = h, xx = h, yy = h, hx = h, hy = h;
-        int64_t i = first;
-        for (; i + 2 <= stop; i += 2) {
-            const nrm_pair dh = nrm_pair_at(height + i) - at, dx = nrm_pair_at(x + i) - mean_x;
-            const nrm_pair dy = nrm_pair_at(y + i) - mean_y;
-            h += dh;
-            fx += dx;
-            fy += dy;
-            hh += dh * dh;
-            xx += dx * dx;
-            yy += dy * dy;
-            hx += dh * dx;
-            hy += dh * dy;
-        }
-        if (i < stop) {
+        nrm_pair h = none, fx = none, fy = none;
+        for (i = first; i + 4 <= stop; i += 4)
+            for (int k = 0; k < 2; k++) {
+                const nrm_pair dh = nrm_pair_at(height + i + 2 * k) - at;
+                const nrm_pair dx = nrm_pair_at(x + i + 2 * k) - mean_x;
+                const nrm_pair dy = nrm_pair_at(y + i + 2 * k) - mean_y;
+                h += dh;
+                fx += dx;
+                fy += dy;
+                hh += dh * dh;
+                xx[k] += dx * dx;
+                yy[k] += dy * dy;
+                hx += dh * dx;
+                hy += dh * dy;
+            }
+        for (; i < stop; i++) {
             const double dh = height[i] - at, dx = x[i] - mean_x, dy = y[i] - mean_y;
             hh[0] += dh * dh;
-            xx[0] += dx * dx;
-            yy[0] += dy * dy;
+            xx[0][0] += dx * dx;
+            yy[0][0] += dy * dy;
             hx[0] += dh * dx;
             hy[0] += dh * dy;
         }
-        spread += hh[0] + hh[1];
-        in_phase.squares += xx[0] + xx[1];
-        in_phase.products += hx[0] + hx[1];
-        quadrature.squares += yy[0] + yy[1];
-        quadrature.products += hy[0] + hy[1];
         if (stop - first < 16) continue;
         const double of_h = h[0] + h[1], of_x = fx[0] + fx[1], of_y = fy[0] + fy[1];
         spread_of_16 += of_h * of_h;
@@ -332,6 +364,13 @@ static int64_t measure_far(const nrm_curve *curve, double reach, nrm_line *line_
         quadrature.squares_of_16 += of_y * of_y;
         quadrature.products_of_16 += of_h * of_y;
     }
+    const double spread = hh[0] + hh[1];
+    in_phase.squares = nrm_sum_of_pairs(xx);
+    in_phase.products = hx[0] + hx[1];
+    quadrature.squares = nrm_sum_of_pairs(yy);
+    quadrature.products = hy[0] + hy[1];
+    *scatter = (nrm_scatter){mean_x, mean_y, in_phase.squares / (samples - 1.0),
+                             quadrature.squares / (samples - 1.0)};
     double var_x, var_y, means_x, means_y;
     *line_x = line_of(&in_phase, at, mean_x, spread, spread_of_16, far, &var_x, &means_x);
     *line_y = line_of(&quadrature, at, mean_y, spread, spread_of_16, far, &var_y, &means_y);
@@ -347,9 +386,10 @@ static int64_t measure_far(const nrm_curve *curve, double reach, nrm_line *line_
     return far;
 }
 
-void nrm_lateral_baseline_of(const nrm_curve *curve, double reach, nrm_lateral_baseline *baseline) {
+bool nrm_lateral_baseline_of(const nrm_curve *curve, double reach, nrm_lateral_baseline *baseline,
+                             nrm_scatter *scatter) {
     nrm_line line_x, line_y;
-    measure_far(curve, reach, &line_x, &line_y, baseline);
+    return measure_far(curve, reach, &line_x, &line_y, baseline, scatter) > 0;
 }
 
 int nrm_lateral_baselines(int64_t n_curves, const int64_t *begin, const double *height,
@@ -364,11 +404,12 @@ int nrm_lateral_baselines(int64_t n_curves, const int64_t *begin, const double *
         const int64_t a = begin[i];
         const nrm_curve curve = {
             height + a, NULL, in_phase + a, quadrature + a, begin[i + 1] - a, contacts + i, &none,
-            {0.0, 0.0, 1.0}, NULL, 0, NULL, 0, 0.0, 0,
+            {0.0, 0.0, 1.0}, NULL, 0, NULL, 0, 0.0, 0, NULL,
         };
         nrm_lateral_baseline *baseline = baselines + i;
         nrm_line line_x, line_y;
-        const int64_t far = measure_far(&curve, reach, &line_x, &line_y, baseline);
+        nrm_scatter scatter;
+        const int64_t far = measure_far(&curve, reach, &line_x, &line_y, baseline, &scatter);
         if (far < 8) continue;
         baseline->bend_in_phase = bend_of(curve.height, curve.in_phase, far);
         baseline->bend_quadrature = bend_of(curve.height, curve.quadrature, far);
@@ -744,7 +785,7 @@ int nrm_profiles(const nrm_profile_settings *settings, int64_t n_curves, const i
         const nrm_curve curve = {
             height + a, clean + a, lateral ? in_phase + a : NULL, lateral ? quadrature + a : NULL,
             begin[i + 1] - a, contacts + i, settings, own[i],
-            correlation, n_lags, depth, n_depths, 0.0, 0,
+            correlation, n_lags, depth, n_depths, 0.0, 0, NULL,
         };
         nrm_profile_of(&curve, scratch.work, found + i * NRM_N_COLUMNS * n_depths, valid + i, NULL);
     }
@@ -768,7 +809,7 @@ int nrm_force_bins(const nrm_profile_settings *settings, int64_t n_curves, const
         const int64_t a = begin[i];
         const nrm_curve curve = {
             height + a, clean + a, in_phase + a, quadrature + a, begin[i + 1] - a, contacts + i,
-            settings, own[i], &white, 1, depth, n_depths, bin_width, n_bins,
+            settings, own[i], &white, 1, depth, n_depths, bin_width, n_bins, NULL,
         };
         nrm_layer layer = no_samples;
         if (isfinite(contacts[i].height) && curve.n > 0)
@@ -791,7 +832,7 @@ int nrm_samples_above(const nrm_profile_settings *settings, int64_t n, const dou
     nrm_scratch scratch;
     if (nrm_scratch_make(&scratch, n, NRM_LINES_WORK)) return NRM_MEMORY;
     const nrm_curve curve = {height, clean, in_phase, quadrature, n, contact, settings, *own,
-                             &white, 1, depth, n_depths, 0.0, 0};
+                             &white, 1, depth, n_depths, 0.0, 0, NULL};
     const nrm_layer layer = nrm_layer_samples(&curve, false, scratch.work);
     for (int64_t i = 0; i < layer.n; i++) {
         z[i] = layer.z[i];

@@ -106,15 +106,15 @@ int nrm_gather(const nrm_signal *signal, int64_t n_curves, const int64_t *first,
 
 bool nrm_all_finite(const double *values, int64_t n) {
     /* A value less itself is 0, and nan for infinities and nan. */
-    nrm_pair sum[2] = {{0.0, 0.0}, {0.0, 0.0}};
+    nrm_pair sum[4] = {{0.0, 0.0}, {0.0, 0.0}, {0.0, 0.0}, {0.0, 0.0}};
     int64_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (int k = 0; k < 2; k++) {
+    for (; i + 8 <= n; i += 8)
+        for (int k = 0; k < 4; k++) {
             const nrm_pair value = nrm_pair_at(values + i + 2 * k);
             sum[k] += value - value;
         }
     for (; i < n; i++) sum[0][0] += values[i] - values[i];
-    return nrm_sum_of_pairs(sum) == 0.0;
+    return nrm_sum_of_pairs(sum) + nrm_sum_of_pairs(sum + 2) == 0.0;
 }
 
 /* ------------------------------------------------------------------ the median */
