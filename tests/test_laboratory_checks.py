@@ -9,7 +9,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from laboratory_campaigns import MISTAKES, mistaken, right, said, slipping, sticking, users
+from laboratory_campaigns import MISTAKES, film, mistaken, right, said, slipping, sticking, users
+from nrm_laboratory import Laboratory
 
 import nrm_plugin as nrm
 
@@ -46,6 +47,29 @@ def test_right_data_sets_raise_no_alarm() -> None:
     assert not any(f.refused for f in found.values())
     some = {seed: f.alarms for seed, f in found.items() if f.alarms}
     assert len(some) <= 3, some  # 2 %: four or more of 30 in 0.3 % of trials
+
+
+def test_the_force_of_a_layer_is_neither_a_film_nor_a_bent_baseline() -> None:
+    # Layers that carry a third of the force, and tails that move contacts by 0.03 to 0.15 nm.
+    seeds = (7110, 7342, 7365, 7393, 7211, 7315, 7338, 7347, 7397)
+    alarms = {seed: said(right(seed, curves=24)).alarms for seed in seeds}
+    assert not any(alarms.values()), alarms
+
+
+@pytest.mark.parametrize(("thickness", "modulus"), [(5.0, 0.3), (10.0, 0.3), (15.0, 1.0)])
+def test_films_are_named_with_a_soft_lever(thickness: float, modulus: float) -> None:
+    checks = [said(Laboratory(seed=s, **film(thickness, modulus, 0.3))) for s in range(5300, 5304)]
+    assert [c.verdict("film") for c in checks].count("doubtful") >= 3
+
+
+def test_a_tail_in_the_baseline_that_moves_contacts_is_named() -> None:
+    sample = {"push": "exponential", "push_range": 30.0, "push_force": 6.0}
+    laboratory = Laboratory(seed=31, curves=24, samples=1024, spacing=250 / 1024, **sample)
+    found = said(laboratory, {"contact": {"interference": False}})
+    assert found.verdict("baseline") == "doubtful"  # contacts are 1.4 nm off
+    taken = said(laboratory)  # as part of a fringe, which is named
+    assert taken.verdict("baseline") == "unknown"
+    assert "fringe" in taken.alarms
 
 
 def test_checks_of_the_wall_are_fine_where_all_is_right_and_the_tip_sticks() -> None:

@@ -32,6 +32,12 @@ _FEW = 0.2
 #: Noise over 16 samples against that of single ones, above which a baseline has structure.
 _STRUCTURE = 3.0
 
+#: A bent baseline that moves contacts by less than this (m) is one with their errors.
+_MOVED = 0.3e-9
+
+#: Periods of a fringe that a baseline should hold.
+_HELD = 0.8
+
 #: Slope of a fringe (m/m) up to which contacts were found to be right.
 _STEEP = 0.025
 
@@ -106,14 +112,35 @@ def baseline(evidence: Evidence) -> Check:
             "moduli too small. Begin ramps farther away",
         )
     signals = signals_of(evidence, evidence.direction)
-    bent, bent_stderr, noise = (math.nan,) * 3 if signals is None else _bend(signals)
-    if abs(bent) > 5.0 * bent_stderr + 0.5 * noise:
+    if signals is None:
+        return Check(**common, verdict="fine", effect=effect(0.0, 0.0), advice=about)
+    wave = measured.survey.wave
+    if wave and length * wave < _HELD * 2.0 * np.pi:
         return Check(
             **common,
-            verdict="doubtful",
-            advice=f"{about}, and it is bent by {bent * 1e9:.2g} nm from end to end: it still "
-            "feels the layer, or the detector drifts or interferes. Contacts are off by about as "
-            "much. Begin ramps farther away",
+            verdict="unknown",
+            advice=f"{about}: less than a fringe of {2e9 * np.pi / wave:.0f} nm, which was taken "
+            "out, and would have taken the tail of a layer with it. Longer ramps would tell",
+        )
+    bent, bent_stderr, noise = _bend(signals)
+    if abs(bent) > 5.0 * bent_stderr + 0.5 * noise:
+        moved = _moved(signals)
+        about = (
+            f"{about}, and it is bent by {bent * 1e9:.2g} nm from end to end: it still feels the "
+            "layer, or the detector drifts or interferes. By the outer two thirds of it contacts "
+            f"would lie {abs(moved) * 1e9:.2g} nm elsewhere"
+        )
+        if abs(moved) > _MOVED:
+            return Check(
+                **common,
+                verdict="doubtful",
+                advice=f"{about}, and the true ones farther still. Begin ramps farther away",
+            )
+        return Check(
+            **common,
+            verdict="fine",
+            effect=effect(0.0, 0.0),
+            advice=f"{about}, which their systematic error holds",
         )
     return Check(
         **common,
@@ -134,6 +161,11 @@ def _bend(signals: SampledSignals) -> tuple[float, float, float]:
     at, last, _ = lines(signals.height, signals.deflection, inner)
     off, stderr = pooled(last - level - slope * (at - middle))
     return off, stderr, median(signals.contacts["noise"])
+
+
+def _moved(signals: SampledSignals) -> float:
+    """How far contacts lie from those by the outer two thirds of each baseline, in m."""
+    return pooled(signals.contacts["outer_contact"] - signals.contacts["contact"])[0]
 
 
 def fringe(evidence: Evidence) -> Check:
@@ -167,7 +199,7 @@ def fringe(evidence: Evidence) -> Check:
             f"a fringe of {period * 1e9:.0f} nm period and {amplitude * 1e9:.2g} nm amplitude was "
             "taken out"
         )
-        if held < 0.8 or wave * amplitude > _STEEP:
+        if held < _HELD or wave * amplitude > _STEEP:
             return Check(
                 **common,
                 found=period,

@@ -19,7 +19,13 @@ import numpy as np
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.engine.checks.check import Check, effect
 from nrm_plugin.engine.checks.evidence import Evidence
-from nrm_plugin.engine.checks.sampled_signals import SampledSignals, lines, pooled, signals_of
+from nrm_plugin.engine.checks.sampled_signals import (
+    SampledSignals,
+    lines,
+    median,
+    pooled,
+    signals_of,
+)
 from nrm_plugin.engine.checks.stability import wall_motion
 
 #: Modulus (Pa) and thickness (m) of films that should not go unseen, and their Poisson's ratio.
@@ -32,8 +38,12 @@ _RADIUS = 15e-9
 #: a slope no better than that.
 _STRAIGHT, _REPEATS = 0.002, 0.003
 
-#: Parts of the largest load between which the lower and the upper slope are taken.
-_LOWER, _UPPER = (0.25, 0.6), (0.6, 0.97)
+#: Parts of the largest load between which the slope of the wall is taken.
+_UPPER = (0.6, 0.97)
+
+#: Parts of the load behind the place of touch that the curvature compares; the first begins so far
+#: behind it (m) at least, and curves where that is too late do not count.
+_BEGIN, _HALF, _END, _LATEST, _CLEAR = 0.1, 0.5, 0.97, 0.35, 1.5e-9
 
 #: Two potentials (V) that differ by less are one; and curves that each group needs.
 _APART, _ENOUGH = 0.1, 8
@@ -97,17 +107,28 @@ def modulus_of(stiffness: float, force: float, radius: float) -> float:
 
 
 def curvature(signals: SampledSignals) -> Compliance | None:
-    """Compliance from how much steeper the wall becomes with the load."""
-    above = signals.force
-    low, high = (
-        lines(signals.height, above, signals.on_wall(*part))[2] for part in (_LOWER, _UPPER)
-    )
+    """Compliance from how much steeper the wall becomes with the load.
+
+    Only what lies behind the place where the tip touches counts, and its load from there on: the
+    force of a layer carries the tip before, and its gradient is no compliance of what is under it.
+    """
+    above, touch = signals.force, signals.touch
+    reach = np.abs(touch - signals.turn)
+    way = np.abs(touch[:, None] - signals.height) / np.maximum(reach, 1e-12)[:, None]
+    least = np.maximum(_CLEAR, 4.0 * signals.contacts["noise"])
+    begin = np.maximum(_BEGIN, least / np.maximum(reach, 1e-12))
+    behind = signals.height < touch[:, None]
+    with np.errstate(invalid="ignore"):
+        low = behind & (way >= begin[:, None]) & (way < _HALF)
+        high = behind & (way >= _HALF) & (way <= _END)
+    low[begin > _LATEST], high[begin > _LATEST] = False, False
+    slopes = [lines(signals.height, above, part)[2] for part in (low, high)]
     with np.errstate(invalid="ignore", divide="ignore"):
-        change, stderr = pooled(high / low - 1.0)
+        change, stderr = pooled(slopes[1] / slopes[0] - 1.0)
     if not math.isfinite(stderr) or not stderr > 0.0:
         return None
     # The compliance goes as the load to the power of -1/3; means of it over both parts.
-    fall = _mean_compliance(*_LOWER) - _mean_compliance(*_UPPER)
+    fall = _mean_compliance(median(begin[begin <= _LATEST]), _HALF) - _mean_compliance(_HALF, _END)
     return Compliance(
         value=change / fall,
         stderr=math.hypot(stderr, _STRAIGHT) / fall,
