@@ -108,7 +108,7 @@ def spectrum(table: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     return np.array(frequency), np.array(found), np.array(count)
 
 
-def noise_delay(table: FloatArray, interval: float, poles: tuple[int, ...]) -> NoiseDelay:
+def noise_delay(table: FloatArray, interval: float, *several: tuple[int, ...]) -> NoiseDelay:
     """Delay in s of the filters that noise has passed.
 
     White noise, and noise that grows towards low frequencies, passes the filters; white noise
@@ -120,8 +120,8 @@ def noise_delay(table: FloatArray, interval: float, poles: tuple[int, ...]) -> N
         Noise, one row per curve and part of the signal.
     interval : float
         Between samples, in s.
-    poles : tuple of int
-        Numbers of filters that are tried.
+    *several : tuple of int
+        Numbers of filters that are tried, the next ones where the noise does not show the first.
     """
     if table.shape[0] < 2 or table.shape[1] < 64:
         return _UNSEEN
@@ -130,11 +130,27 @@ def noise_delay(table: FloatArray, interval: float, poles: tuple[int, ...]) -> N
         return _UNSEEN
     # Far below the rest, spectra are what windows and rounding make of them.
     power = power + _FLOOR * power.max()
+    for poles in several:
+        seen = _delay_of(f, power, count, table.shape[1], interval, poles)
+        if math.isfinite(seen.delay):
+            return seen
+    return _UNSEEN
+
+
+def _delay_of(
+    f: FloatArray,
+    power: FloatArray,
+    count: FloatArray,
+    samples: int,
+    interval: float,
+    poles: tuple[int, ...],
+) -> NoiseDelay:
+    """The same of a spectrum, of rows of so many samples."""
     none = _deviance(np.ones((1, len(f))), f, power, count)[0]
     best: tuple[float, int, FloatArray, FloatArray] | None = None
     for n in poles:
         # In samples; what is faster folds over beyond recognition.
-        delays = np.geomspace(_FASTEST * n, max(0.08 * table.shape[1], 2.0 * _FASTEST * n), 60)
+        delays = np.geomspace(_FASTEST * n, max(0.08 * samples, 2.0 * _FASTEST * n), 60)
         passed = np.array([_passed(f, delay / n, n) for delay in delays])
         left = _deviance(passed, f, power, count)
         if best is None or left.min() < best[0]:
@@ -345,13 +361,13 @@ def _apart_otherwise(evidence: Evidence) -> float:
 
 def layer_bound(evidence: Evidence) -> Bound:
     """Largest delay that the layers allow: how far approach and retract lie apart in them."""
-    made = {name: evidence.profiles_of(name) for name in ("approach", "retract")}
     speeds = {}
-    for name, profiles in made.items():
+    for name in ("approach", "retract"):
         signals = signals_of(evidence, name)
-        if profiles is None or signals is None:
+        if signals is None:
             return Bound()
         speeds[name] = _speed_of(evidence, signals, name)
+    made = {name: evidence.profiles_of(name) for name in speeds}
     total = speeds["approach"] + speeds["retract"]
     a, r = (_mean_force(made[name]) for name in ("approach", "retract"))
     if a is None or r is None or not total > 0.0:
@@ -449,11 +465,7 @@ def lockin_lag(evidence: Evidence) -> Check:
     interval = median(signals.interval)
     seen = _UNSEEN
     if math.isfinite(interval):
-        noise = baseline_noise(signals)
-        for tried in poles:
-            seen = noise_delay(noise, interval, tried)
-            if math.isfinite(seen.delay):
-                break
+        seen = noise_delay(baseline_noise(signals), interval, *poles)
     most = wall_bound(evidence)
     sharp = most.both and most.error * speed <= SMALL_DEPTH
     if not math.isfinite(seen.delay) and not sharp:
