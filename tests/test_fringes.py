@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from laboratory_campaigns import contact_and_said
 from nrm_generator import NM, Generator
+from nrm_laboratory import Laboratory
 
 from nrm_plugin.engine.contact import Referenced, find_contacts
 from nrm_plugin.engine.signals import parts, plan, read_block
@@ -62,3 +64,16 @@ def test_what_the_baseline_holds_too_little_of_is_flagged(periods: float) -> Non
     assert np.sqrt(np.mean(error**2)) <= 0.5
     assert found.fringe.left > 0.0
     assert (contacts.quality & BIT["structure"]).all()
+
+
+@pytest.mark.parametrize("reach", [20.0, 30.0])
+def test_the_tail_of_a_layer_is_no_fringe(reach: float) -> None:
+    """A force that dies out over the baseline resembles less than one period of a sine."""
+    made = {"push": "exponential", "push_range": reach, "push_force": 5.0, "trigger": 60.0}
+    found, _ = contact_and_said({"seed": 61, "samples": 1024, "spacing": 250 / 1024, **made})
+    assert found.rms < 2.0
+    curves, _ = Laboratory(seed=61, samples=1024, spacing=250 / 1024, **made).make()
+    curves, how = plan(curves)
+    block = read_block(curves, how, parts(curves, "approach"), slice(None), "approach")
+    shared = survey(block, interference=True, spikes=True).fringe
+    assert shared.wave == shared.left == 0.0

@@ -41,6 +41,11 @@ _MOST_LEFT = 1.3
 _SHARP = 3.0
 _MOST_UNEVEN = 0.35
 
+#: Ranges, as parts of a baseline, of the force of a layer that reaches into it: a tail that leaves
+#: no more than this times what a fringe leaves is the better explanation, with half its numbers.
+_TAILS = np.geomspace(0.05, 0.8, 12)
+_AS_WELL = 1.05
+
 #: Walls are straight: what makes their residuals larger by this part is no fringe.
 _MOST_BENT = 0.1
 
@@ -160,6 +165,8 @@ def _period(block: Block, ends: IntArray) -> tuple[Fringe, bool, bool] | None:
     size = np.sqrt(max(gained, 0.0) / table.size * 2.0)
     if likely > _LARGEST_P or size < _SMALLEST:
         return None
+    if min(_left(_tails(u), table)) < _AS_WELL * remains[best]:
+        return None
     white = remains[best] / freedom < _MOST_LEFT * noise**2
     beside = min(left(cycles[best] * np.array([0.5, 1.6])))
     sharp = gained > _SHARP * (none - beside)
@@ -248,7 +255,15 @@ def _waves(u: FloatArray, waves: FloatArray) -> FloatArray:
     return q
 
 
+def _tails(u: FloatArray) -> FloatArray:
+    """Orthonormal columns, for each of `_TAILS`, that span a line and a force that dies out."""
+    tails = np.exp((u - u[-1]) / _TAILS[:, None])
+    lines = [np.ones_like(tails), np.broadcast_to(u, tails.shape)]
+    q, _ = np.linalg.qr(np.stack([*lines, tails], axis=-1))
+    return q
+
+
 def _left(q: FloatArray, table: FloatArray) -> FloatArray:
-    """Sums of squares that the columns of `_waves` leave of all curves."""
+    """Sums of squares that the columns of `_waves` or `_tails` leave of all curves."""
     left: FloatArray = np.sum(table**2) - np.sum((table @ q) ** 2, axis=(1, 2))
     return left
