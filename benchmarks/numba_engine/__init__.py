@@ -90,7 +90,9 @@ def block(work: Any, direction: Any, cosine: np.ndarray, first: int, stop: int) 
     kernels.dead(signals.begin, *lateral, gone)
     lateral_checks["exponent"], lateral_checks["stderr"], lateral_checks["straight"] = slip.T
     lateral_checks["missing"] = gone
-    records = rows.view(CONTACT)[:, 0]
+    records = np.full(n, np.nan, CONTACT)  # what came later is behind the columns of then
+    for name, column in zip(CONTACT.names, rows.T, strict=False):
+        records[name] = column
     slope = records["baseline_slope"]
     return moduli(found, plan, work.shape.values) | {
         "contact_height": records["contact"],
