@@ -21,8 +21,9 @@ from measure import Table, rate
 
 import nrm_plugin as nrm
 from nrm_plugin.columns import FloatArray
-from nrm_plugin.engine import compiled, pipeline
+from nrm_plugin.engine import chain, compiled, pipeline
 from nrm_plugin.engine.contact import crossing_for
+from nrm_plugin.engine.shape_factor import shape_factor
 from nrm_plugin.engine.signals import parts, plan, read_raw_block
 from nrm_plugin.engine.survey import survey
 from nrm_plugin.recipe import Recipe
@@ -61,14 +62,14 @@ def in_memory(table: Table, path: Path, n_curves: int) -> None:
         n_curves,
     )
     depth = np.array(recipe.depth.values)
-    work = pipeline._Work(
+    work = chain.Chain(
         curves=curves,
         recipe=recipe,
         plan=how,
         depth=depth,
-        shape=pipeline.shape_factor(recipe.shape_factor, curves, depth),
+        shape=shape_factor(recipe.shape_factor, curves, depth),
     )
-    direction = pipeline._Direction(name="approach", ranges=ranges, survey=shared)
+    direction = chain.SurveyedDirection(name="approach", ranges=ranges, survey=shared)
     cosine: FloatArray = np.ones(n_curves)
     arguments = direction, cosine, 0, n_curves
     compare(
@@ -95,7 +96,7 @@ def from_file_to_file(table: Table, path: Path, n_curves: int) -> None:
             pipeline.run(converted(path), Recipe(), out, threads=1)
 
         def theirs() -> None:
-            with patch.object(pipeline._Work, "block", stored):
+            with patch.object(chain.Chain, "block", stored):
                 run(names[0])
 
         what = "process, from a file to a file"

@@ -13,7 +13,7 @@ from nrm_plugin.engine.checks import CHECKS, Check, from_json
 from nrm_plugin.engine.checks.films import contact_stiffness, film_stiffness, modulus_of
 from nrm_plugin.engine.checks.lockin_lag import apart, noise_delay
 from nrm_plugin.engine.checks.stability import change
-from nrm_plugin.engine.pipeline import evidence
+from nrm_plugin.engine.sampled_curves import evidence
 from nrm_plugin.report.page import render
 from nrm_plugin.simulate import (
     Aging,
@@ -91,6 +91,11 @@ def test_drag_is_said_where_it_is_left() -> None:
     corrected = nrm.process(curves)
     for name in ("storage_modulus", "depth_valid_min", "force_normal"):
         np.testing.assert_array_equal(results[name].values, corrected[name].values)
+    # The correction is known to some per cent of the 4 nm between the baselines, the same for all.
+    known, without = (r["contact_height_systematic"].values for r in (corrected, results))
+    added = np.sqrt(known**2 - without**2) / NM
+    assert 0.02 < added.mean() < 0.4
+    np.testing.assert_allclose(added, added.mean(), rtol=1e-3)
     check = found(curves, "drag", drag="ignored")
     assert check.verdict == "doubtful"
     assert "2 nm" in check.advice

@@ -19,7 +19,7 @@ from nrm_plugin import fea, kernels
 from nrm_plugin.cli import main
 from nrm_plugin.engine.checks.check import Check, as_json, effect, from_json
 from nrm_plugin.engine.checks.wall_signal import wall_signal
-from nrm_plugin.engine.pipeline import evidence
+from nrm_plugin.engine.sampled_curves import evidence
 
 #: Checks of the wall that right data of a tip that sticks pass.
 WALL = ("deflection_sensitivity", "lateral_scale", "lockin_phase", "stick")

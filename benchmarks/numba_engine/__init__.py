@@ -67,7 +67,7 @@ def contacts(block: Block, crossing: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def block(work: Any, direction: Any, cosine: np.ndarray, first: int, stop: int) -> dict[str, Any]:
-    """What `_Work.block` of the pipeline gives, for approaches of our default recipe."""
+    """What `Chain.block` gives, for approaches of our default recipe."""
     plan, survey = work.plan, direction.survey
     signals = read_block(work.curves, plan, direction.ranges, slice(first, stop), direction.name)
     rows, clean = contacts(signals, crossing_for(work.recipe.contact, survey))

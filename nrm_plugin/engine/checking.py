@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nrm_plugin.engine import checks
 from nrm_plugin.engine.checks import Check
-from nrm_plugin.engine.pipeline import evidence
+from nrm_plugin.engine.sampled_curves import evidence
 from nrm_plugin.errors import NrmError
 from nrm_plugin.formats import open as open_curves
 from nrm_plugin.model import CurveSet

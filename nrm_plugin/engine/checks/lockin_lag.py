@@ -244,9 +244,13 @@ def step(signals: SampledSignals, level: complex) -> FloatArray:
     size = (signals.lateral - _offset(signals)[:, None])[near]
     along = (size * np.conj(level)).real / abs(level) ** 2
     which = np.round((way[near] - _WAY[0]) / width).astype(int)
-    order = np.argsort(which, kind="stable")
+    order = np.lexsort((along, which))
     ends = np.searchsorted(which[order], np.arange(len(_WAY) + 1))
-    return np.array([np.median(along[order[i:j]]) if j > i else np.nan for i, j in pairwise(ends)])
+    first, count = ends[:-1], np.diff(ends)
+    sorted_bins = np.append(along[order], np.nan)  # medians of empty bins are nan
+    low = np.where(count > 0, first + (count - 1) // 2, -1)
+    high = np.where(count > 0, first + count // 2, -1)
+    return np.asarray((sorted_bins[low] + sorted_bins[high]) / 2.0)
 
 
 def before(profile: FloatArray, direction: str) -> float:

@@ -1,0 +1,225 @@
+"""What some curves tell before all are processed: surveys, and evidence for self-checks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nrm_plugin import kernels
+from nrm_plugin.columns import AnyArray, ComplexArray, IntArray
+from nrm_plugin.engine import checks
+from nrm_plugin.engine.chain import Chain, ProcessedBlock, SurveyedDirection
+from nrm_plugin.engine.checks import Evidence, Measured, ProcessedCurves
+from nrm_plugin.engine.checks.evidence import OPPOSITE
+from nrm_plugin.engine.compiled import RecordArray
+from nrm_plugin.engine.contact import (
+    Referenced,
+    find_contacts,
+)
+from nrm_plugin.engine.lateral_baseline import is_level, lateral_baseline
+from nrm_plugin.engine.shape_factor import shape_factor
+from nrm_plugin.engine.signals import (
+    Block,
+    RawBlock,
+    parts,
+    plan,
+    read_block,
+    sampled_blocks,
+)
+from nrm_plugin.engine.stand_ins import with_stand_ins
+from nrm_plugin.engine.survey import SURVEYED, Survey, chosen, correlation, survey, with_contacts
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.model import CurveSet
+from nrm_plugin.recipe import Contact, Recipe
+from nrm_plugin.variables import (
+    BIN_WIDTH,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Surveyed:
+    """Some curves of a direction, what they share, and their contacts."""
+
+    ranges: AnyArray
+    numbers: IntArray
+    block: Block
+    survey: Survey
+    referenced: Referenced
+
+    def lateral_baselines(self, reach: float) -> RecordArray:
+        """The lateral signals far away."""
+        block, contacts = self.block, self.referenced.contacts
+        signals = block.height, block.in_phase, block.quadrature
+        return kernels.lateral_baselines(block.begin, *signals, contacts, reach)
+
+
+def _surveyed(chain: Chain, direction: str, most: int = SURVEYED) -> _Surveyed:
+    """Learn what the curves of a direction share.
+
+    Raises
+    ------
+    InvalidInput
+        If no curve has this direction.
+    """
+    ranges = parts(chain.curves, direction)
+    there = np.flatnonzero(ranges[:, 1] > ranges[:, 0])
+    if not len(there):
+        raise InvalidInput(f"no curve has a part that is called {direction}")
+    contact = chain.recipe.contact
+    numbers = there[chosen(len(there), most)]
+    block = read_block(chain.curves, chain.plan, ranges, numbers, direction)
+    found = survey(block, interference=contact.interference, spikes=contact.spikes)
+    # A method that finds curve by curve need not say anything of walls.
+    if not hasattr(contact.chosen, "find_block"):
+        contact = contact.model_copy(update={"method": Contact().method})
+    referenced = find_contacts(block, chain.plan, contact, found)
+    return _Surveyed(
+        ranges=ranges,
+        numbers=numbers,
+        block=block,
+        survey=with_contacts(found, referenced.contacts),
+        referenced=referenced,
+    )
+
+
+def survey_direction(chain: Chain, direction: str, most: int = SURVEYED) -> SurveyedDirection:
+    """Learn what the curves of a direction share, and refuse what cannot be."""
+    here = _surveyed(chain, direction, most)
+    checks.refuse_wrong_signs(here.block, here.referenced)
+    checks.refuse_output_volts(chain.curves, chain.plan, here.numbers)
+    return SurveyedDirection(
+        direction, here.ranges, _with_lateral_baseline(chain, direction, here, most)
+    )
+
+
+def _with_lateral_baseline(chain: Chain, direction: str, here: _Surveyed, most: int) -> Survey:
+    """Decide what is taken out of the lateral signal; ask the other direction if it matters."""
+    found = here.survey
+    if not chain.plan.lateral:
+        return found
+    reach = float(chain.recipe.depth.values[-1]) + found.half_width(
+        chain.recipe.derivative.half_width
+    )
+    far, other = here.lateral_baselines(reach), None
+    if not is_level(far, reach):
+        with contextlib.suppress(InvalidInput):
+            back = _surveyed(chain, OPPOSITE[direction], most)
+            other = back.lateral_baselines(reach)
+    lateral = lateral_baseline(far, other, reach)
+    if not lateral.line:
+        return replace(found, lateral=lateral)
+    return replace(found, lateral=lateral, correlation=correlation(here.block, line=True))
+
+
+def without_drag(
+    directions: list[SurveyedDirection], evidence: Evidence
+) -> list[SurveyedDirection]:
+    """The same with what drag does to the contacts, where both directions show it."""
+    if evidence.recipe.contact.drag == "ignored":
+        return directions
+    found = checks.directions_of(evidence)
+    if found is None:
+        return directions
+    moved = checks.drag_shift(found)
+    return [replace(d, drag=(moved.shift[d.name], moved.systematic)) for d in directions]
+
+
+def evidence(curves: CurveSet, recipe: Recipe) -> Evidence:
+    """What self-checks look at, of curves that are not processed. Values may be missing.
+
+    Raises
+    ------
+    InvalidInput, RecipeError
+        As `process`.
+    """
+    curves, missing = with_stand_ins(curves)
+    curves, how = plan(curves)
+    depth = np.array(recipe.depth.values)
+    shape = shape_factor(recipe.shape_factor, curves, depth)
+    chain = Chain(curves=curves, recipe=recipe, plan=how, depth=depth, shape=shape)
+    return evidence_of(
+        chain, [survey_direction(chain, name) for name in recipe.directions], missing
+    )
+
+
+def evidence_of(
+    chain: Chain, directions: Sequence[SurveyedDirection], missing: frozenset[str] = frozenset()
+) -> Evidence:
+    """What self-checks look at; directions that are not processed are surveyed when asked for."""
+    known: dict[str, SurveyedDirection | None] = {d.name: d for d in directions}
+
+    def surveyed(name: str) -> SurveyedDirection | None:
+        if name not in known:
+            try:
+                known[name] = survey_direction(chain, name, checks.COMPARED)
+            except InvalidInput:  # the curves do not have it, or it makes no sense
+                known[name] = None
+        return known[name]
+
+    processed = {d.name for d in directions}
+
+    def done(
+        direction: SurveyedDirection, changed: Chain, most: int
+    ) -> Iterator[tuple[IntArray, RawBlock, ProcessedBlock]]:
+        for numbers, raw in sampled_blocks(chain.curves, chain.plan, direction.name, most):
+            yield numbers, raw, changed.done(direction, raw, np.ones(len(numbers)))
+
+    def measure(name: str) -> Measured | None:
+        direction = surveyed(name)
+        if direction is None:
+            return None
+        # One distance is the least that the chain can be asked for.
+        shortest = replace(chain.shape, values=chain.shape.values[:1])
+        changed = replace(chain, depth=chain.depth[:1], shape=shortest)
+        most = checks.LOOKED_AT if name in processed else checks.COMPARED
+        found = list(done(direction, changed, most))
+        return Measured(
+            direction=name,
+            survey=direction.survey,
+            numbers=np.concatenate([numbers for numbers, _, _ in found]),
+            contacts=np.concatenate([made.contacts for _, _, made in found]),
+            lateral=np.concatenate([made.lateral for _, _, made in found]),
+            layer=np.concatenate([_above_the_wall(made) for _, _, made in found]),
+            quality=np.concatenate([made.quality for _, _, made in found]),
+            travel=np.concatenate([raw.travel for _, raw, _ in found]),
+            samples=np.concatenate([raw.lengths for _, raw, _ in found]),
+            interval=np.concatenate([raw.interval for _, raw, _ in found]),
+        )
+
+    def profile(name: str) -> ProcessedCurves | None:
+        direction = surveyed(name)
+        if direction is None:
+            return None
+        made = [found for _, _, found in done(direction, chain, checks.COMPARED)]
+        return ProcessedCurves(
+            depth=chain.depth,
+            distance_bin=chain.axes.get("distance_bin", np.empty(0)),
+            values={row: np.concatenate([m.rows[row] for m in made]) for row in made[0].rows},
+            valid=np.concatenate([m.valid for m in made]),
+        )
+
+    return Evidence(
+        curves=chain.curves,
+        recipe=chain.recipe,
+        plan=chain.plan,
+        depth=chain.depth,
+        shape=chain.shape,
+        measure=measure,
+        profile=profile,
+        missing=missing,
+    )
+
+
+def _above_the_wall(done: ProcessedBlock) -> ComplexArray:
+    """Mean lateral force of each curve between 1 and 4 nm above the wall; nan without samples."""
+    if not len(done.lateral):
+        return np.full(len(done.contacts), np.nan, complex)
+    bins = slice(round(1e-9 / BIN_WIDTH), round(4e-9 / BIN_WIDTH))
+    x, y, count = (done.rows[f"binned_force_{name}"][:, bins] for name in kernels.BINS)
+    force = np.where(count > 0, x + 1j * y, 0.0) * count
+    with np.errstate(invalid="ignore"):
+        mean: ComplexArray = force.sum(1) / count.sum(1).astype(float)
+    return mean
