@@ -107,7 +107,10 @@ def test_air_for_liquid_is_explained() -> None:
 def test_sensitivity_from_a_soft_contact_is_not_called_impossible() -> None:
     laboratory = users(24, curves=32, contact_stiffness=80.0, contact_power=0.0)
     soft = (80.0 + 26.0) / 80.0
-    told = {"lateral_sensitivity": lambda true: true * soft}
+    told = {
+        "lateral_sensitivity": lambda true: true * soft,
+        "lateral_sensitivity_method": "lock and move",
+    }
     found = said(users(24, curves=32, contact_stiffness=80.0, contact_power=0.0, told=told))
     assert laboratory.lateral_stiffness == 26.0
     assert found.verdict("lateral_scale") in ("fine", "unknown", "doubtful")

@@ -140,8 +140,8 @@ ROWS = {
     "lock-in sensitivity 200 mV for 20 mV": ("wrong", "lockin_sensitivity (200 mV)"),
     "lock-in sensitivity 2 mV for 20 mV": ("wrong", "lockin_sensitivity (2 mV)"),
     "dither 10 nm for 1 nm": ("wrong", "dither_amplitude"),
-    "rms told for peak": ("doubtful", "lockin_convention"),
-    "lateral sensitivity of air (1.4)": ("doubtful", "lateral_sensitivity"),
+    "rms told for peak": ("wrong", "lockin_convention"),
+    "lateral sensitivity of air (1.4)": ("wrong", "lateral_sensitivity"),
     "lateral sensitivity / 10": ("wrong", "lateral_sensitivity"),
     "peak told for rms": ("unknown", "glass"),
     "phase never measured": ("wrong", "lockin_phase was never told, and should be 25 degrees"),
@@ -181,12 +181,57 @@ def test_no_mistake_is_fine_where_the_tip_slips(row: str) -> None:
     assert (found["stick"].found, found["stick"].verdict) == ("slips", "unknown")
 
 
+@pytest.mark.parametrize(
+    ("method", "verdict", "words"),
+    [
+        ("lock and move on the electrode", "doubtful", "(k_c + lateral_stiffness) / k_c"),
+        ("wedge method (Ogletree 1996, Varenberg 2003)", "wrong", "does not explain it"),
+        ("locked tip: stick part of friction loops, corrected", "wrong", "does not explain it"),
+        (None, "wrong", "lateral_sensitivity_method"),
+    ],
+)
+def test_the_calibration_s_method_explains_a_tip_that_moves_too_far(
+    method: str | None, verdict: str, words: str
+) -> None:
+    told = {"lateral_sensitivity": lambda true: 1.3 * true, "lateral_sensitivity_method": method}
+    check = named(users(SEED, curves=16, told=told))["lateral_scale"]
+    assert check.found == pytest.approx(1.15e-9, rel=0.02)
+    assert check.verdict == verdict
+    assert words in check.advice
+
+
 def test_glass_tells_peak_for_rms() -> None:
     glass = {"push": "none", "stacks": None, "stack": (), "curves": 16}
     told = {"electrode": "glass"}
     assert named(users(SEED, told=told, **glass))["lateral_scale"].verdict == "fine"
     wrong = users(SEED, told=told | {"lockin_convention": "peak"}, **glass)
     assert named(wrong)["lateral_scale"].verdict == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("key", "words", "check"),
+    [
+        ("lockin_time_constant", "lag is not corrected", "lockin_lag"),
+        ("lateral_stiffness", "not corrected for", "lateral_stiffness"),
+    ],
+)
+def test_what_is_left_out_is_said_once(key: str, words: str, check: str) -> None:
+    """By the check, whose text has how much it can do; also on a terminal."""
+    curves = Laboratory(curves=16, recorded="N", told={key: None}, seed=SEED).make()[0]
+    results = nrm.process(curves)
+    said = [line for line in results.attrs["warnings"].splitlines() if words in line]
+    assert len(said) == 1
+    verdict = {c.name: c for c in nrm.check(results)}[check]
+    assert verdict.verdict == "fine" or said == [verdict.sentence]
+    assert verdict.left_out is (verdict.verdict == "unknown")
+
+
+def test_a_fringe_is_said_once() -> None:
+    for period in (200.0, 400.0):
+        fringe = {"fringe": 1.0, "fringe_period": period, "fringe_uneven": 0.6}
+        curves = Laboratory(curves=32, samples=1000, seed=SEED, **fringe).make()[0]
+        lines = nrm.process(curves).attrs["warnings"].splitlines()
+        assert sum(line.startswith(("fringe", "an interference fringe")) for line in lines) == 1
 
 
 @pytest.mark.parametrize(("friction", "adhesion"), [(0.1, 20.0), (0.1, 60.0), (0.5, 5.0)])

@@ -152,8 +152,8 @@ class Processing(Batch):
         with results_file.opened_results(out) as group:
             found = self._found[str(out)] = results_summary.summarize(group)
         checked = [Check.from_plain(values) for values in found["checks"]]
-        # What checks say is in the summary, or in the JSON.
-        earlier = (*curves.warnings, *(c.sentence for c in checked))
+        # The summary and the JSON have what checks say; of an unknown one only the name.
+        earlier = (*curves.warnings, *(c.sentence for c in checked if not c.left_out))
         self.say(out, [w for w in found["warnings"] if w not in earlier])
         if self.shown and not self.quiet:
             files = results.attributes["source_name"]

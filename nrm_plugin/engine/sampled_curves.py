@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -117,13 +118,17 @@ def _with_lateral_baseline(chain: Chain, direction: str, here: _Surveyed, most: 
 def without_drag(
     directions: list[SurveyedDirection], evidence: Evidence
 ) -> list[SurveyedDirection]:
-    """The same with what drag does to the contacts, where both directions show it."""
-    if evidence.recipe.contact.drag == "ignored":
-        return directions
+    """The same with what drag does to the contacts, where both directions show it.
+
+    Drag that is left where it is is a systematic error of theirs.
+    """
     found = checks.directions_of(evidence)
     if found is None:
         return directions
     moved = checks.drag_shift(found)
+    if evidence.recipe.contact.drag == "ignored":
+        left = {name: math.hypot(shift, moved.systematic) for name, shift in moved.shift.items()}
+        return [replace(d, drag=(0.0, left[d.name])) for d in directions]
     return [replace(d, drag=(moved.shift[d.name], moved.systematic)) for d in directions]
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from nrm_plugin.engine.checks import wall_checks
 from nrm_plugin.engine.checks.baselines import baseline, fringe, lateral_baseline, sampling
 from nrm_plugin.engine.checks.check import VERDICTS, Check, Verdict, as_json, effect, from_json
+from nrm_plugin.engine.checks.deflection_scale import deflection_sensitivity
 from nrm_plugin.engine.checks.directions import directions_of, drag, drag_shift, friction
 from nrm_plugin.engine.checks.doubts import log, warnings
 from nrm_plugin.engine.checks.evidence import (
@@ -22,6 +22,7 @@ from nrm_plugin.engine.checks.evidence import (
 )
 from nrm_plugin.engine.checks.films import film, what_distances_are
 from nrm_plugin.engine.checks.lockin_lag import lockin_lag
+from nrm_plugin.engine.checks.moduli_factors import lateral_stiffness, shape_factor
 from nrm_plugin.engine.checks.refusals import (
     lateral_flags,
     on_the_wall,
@@ -29,7 +30,8 @@ from nrm_plugin.engine.checks.refusals import (
     refuse_wrong_signs,
 )
 from nrm_plugin.engine.checks.stability import stability
-from nrm_plugin.engine.checks.wall_checks import phase_of_the_wall
+from nrm_plugin.engine.checks.stick_or_slip import lateral_scale, stick
+from nrm_plugin.engine.checks.wall_phase import lockin_phase, phase_of_the_wall
 
 __all__ = [
     "CHECKS",
@@ -59,11 +61,11 @@ __all__ = [
 
 #: All checks by their names, in the order in which they are reported.
 CHECKS: Mapping[str, Callable[[Evidence], Check]] = {
-    "deflection_sensitivity": wall_checks.deflection_sensitivity,
-    "lateral_scale": wall_checks.lateral_scale,
-    "lockin_phase": wall_checks.lockin_phase,
+    "deflection_sensitivity": deflection_sensitivity,
+    "lateral_scale": lateral_scale,
+    "lockin_phase": lockin_phase,
     "lockin_lag": lockin_lag,
-    "lateral_stiffness": wall_checks.lateral_stiffness,
+    "lateral_stiffness": lateral_stiffness,
     "drag": drag,
     "friction": friction,
     "film": film,
@@ -71,8 +73,8 @@ CHECKS: Mapping[str, Callable[[Evidence], Check]] = {
     "baseline": baseline,
     "fringe": fringe,
     "lateral_baseline": lateral_baseline,
-    "shape_factor": wall_checks.shape_factor,
-    "stick": wall_checks.stick,
+    "shape_factor": shape_factor,
+    "stick": stick,
     "stability": stability,
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 from nrm_plugin.errors import InvalidInput
@@ -46,9 +46,13 @@ def effect(storage: float = math.nan, loss: float = math.nan) -> dict[str, float
     return dict(zip(MODULI, (storage, loss), strict=True))
 
 
+#: Of what does not touch the moduli.
+UNCHANGED = effect(0.0, 0.0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """What a self-check found.
+    """What a self-check found; ``unknown`` until something is said.
 
     Attributes
     ----------
@@ -75,13 +79,20 @@ class Check:
     found: float | str | None = None
     stderr: float = math.nan
     unit: str = ""
-    verdict: Verdict
+    verdict: Verdict = "unknown"
     effect: Mapping[str, float] = field(default_factory=effect)
     advice: str = ""
 
     def __post_init__(self) -> None:
         if self.verdict not in get_args(Verdict):
             raise ValueError(f"a verdict is one of {', '.join(VERDICTS)}, not {self.verdict!r}")
+
+    def says(
+        self, verdict: Verdict, advice: str, effect: Mapping[str, float] | None = None
+    ) -> Check:
+        """The same with a verdict, and what is known of its effect."""
+        known = self.effect if effect is None else effect
+        return replace(self, verdict=verdict, advice=advice, effect=known)
 
     @property
     def sentence(self) -> str:
@@ -94,6 +105,11 @@ class Check:
         """Advice and effect, for people."""
         by = self.effect_in_words
         return f"{self.advice} ({by})" if by else self.advice
+
+    @property
+    def left_out(self) -> bool:
+        """Whether something was not corrected since what it takes was not told."""
+        return self.verdict == "unknown" and "not corrected" in self.advice
 
     @property
     def title(self) -> str:
@@ -147,8 +163,8 @@ class Check:
                 k: math.nan if v is None else float(v)
                 for k, v in dict(given.get("effect") or {}).items()
             }
-            return cls(**given)
-        except (TypeError, ValueError) as error:
+            return cls(verdict=given.pop("verdict"), **given)
+        except (KeyError, TypeError, ValueError) as error:
             raise InvalidInput(f"this is no check of nrm-plugin: {error}") from None
 
 

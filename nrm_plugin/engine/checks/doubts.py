@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from nrm_plugin.recipe import Recipe
 from nrm_plugin.requirements import unknown_channels
 from nrm_plugin.store.write_results import Results
 from nrm_plugin.vocabulary import LATERAL_PAIRS
-
-#: Where samples are farther apart than this (m), the wall may have too few of them.
-SPARSE = 5e-9
 
 
 def warnings(
@@ -37,7 +34,8 @@ def warnings(
     What the data refute comes first, then what is doubtful; what a check cannot know comes last.
     """
     said = {verdict: [c.sentence for c in checks if c.verdict == verdict] for verdict in VERDICTS}
-    others = _others(curves, recipe, how, shape, surveys, results)
+    silent = {c.name for c in checks if c.verdict == "fine"}
+    others = _others(curves, recipe, how, shape, surveys, results, silent)
     return [*said["wrong"], *said["doubtful"], *others, *said["unknown"]]
 
 
@@ -48,9 +46,12 @@ def _others(
     shape: ShapeFactorValues,
     surveys: Sequence[Survey],
     results: Results,
+    silent: Set[str],
 ) -> list[str]:
-    """What no check says."""
-    found = [*curves.warnings, *_of_wall(surveys, recipe)]
+    """What no check says; `silent` are those that are fine, and say nothing."""
+    found = list(curves.warnings)
+    if "fringe" in silent and recipe.contact.interference:
+        found += _of_fringes(surveys)
     if not np.isfinite(how.spring_constant):
         found.append("spring_constant is not known: there is no normal force")
     if not how.lateral:
@@ -61,14 +62,15 @@ def _others(
         )
         found += _of_unnamed(curves)
         return found
-    if not how.lateral_stiffness and recipe.lateral.series_compliance:
+    alone = recipe.lateral.series_compliance and "lateral_stiffness" in silent
+    if not how.lateral_stiffness and alone:
         found.append(
             "lateral_stiffness is not known: moduli are not corrected for the lever's own "
             "compliance, and too small where the sample is stiff"
         )
     if not np.isfinite(how.frequency):
         found.append("dither_frequency is not known: there is no viscosity")
-    if recipe.lateral.lag:
+    if recipe.lateral.lag and "lockin_lag" in silent:
         found += _of_lag(how)
     if np.isnan(shape.values).any():
         found.append(f"the shape factor ({shape.source}) does not reach all depths")
@@ -107,26 +109,11 @@ def _of_lag(how: Plan) -> Iterator[str]:
         yield "lockin_poles is not known: the lock-in's lag is not corrected"
 
 
-def _of_wall(surveys: Sequence[Survey], recipe: Recipe) -> Iterator[str]:
+def _of_fringes(surveys: Sequence[Survey]) -> Iterator[str]:
     for found in surveys:
-        if not found.walls and found.spacing > SPARSE:
-            yield (
-                f"no wall was found: samples are {found.spacing * 1e9:.3g} nm apart, and a wall "
-                "needs six of them; more samples per ramp, or a larger trigger force"
-            )
-        if found.wave and recipe.contact.interference:
+        if found.wave:
             period = 2e9 * np.pi / found.wave
-            yield f"an interference fringe of period {period:.0f} nm was taken out" + (
-                ": baselines hold less than 0.8 of it, so that some contacts may be off by a nm"
-                if found.fringe.left
-                else ""
-            )
-        if found.fringe.left and not found.wave and recipe.contact.interference:
-            yield (
-                "baselines are bent: by slow noise, by a long-ranged force, or by an interference "
-                "fringe of which they hold too little. It was not taken out, and contacts may be "
-                "wrong by nanometres; a longer ramp would tell"
-            )
+            yield f"an interference fringe of period {period:.0f} nm was taken out"
 
 
 def _of_signs(results: Results, number: int) -> Iterator[str]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.engine.checks.check import Check, effect
-from nrm_plugin.engine.checks.evidence import Evidence
+from nrm_plugin.engine.checks.evidence import OPPOSITE, Evidence
 from nrm_plugin.engine.checks.sampled_signals import (
     SampledSignals,
     lines,
@@ -30,6 +30,13 @@ from nrm_plugin.engine.checks.stability import wall_motion
 
 #: Modulus (Pa) and thickness (m) of films that should not go unseen, and their Poisson's ratio.
 SOUGHT, THIN, _POISSON = 1e9, 5e-9, 0.3
+
+#: Part of its thickness by which a film is pressed in at most: the series goes no further.
+_DEEPEST = 0.9
+
+#: By how much stiffer than the film that is sought a contact has to be, by the tip's motion, to be
+#: none: Poisson's ratio, and what the lateral scale may be off.
+_STIFFER = 1.3
 
 #: Tip radius (m) where none is told.
 _RADIUS = 15e-9
@@ -85,20 +92,20 @@ def contact_stiffness(modulus: float, force: float, radius: float) -> float:
 def film_stiffness(modulus: float, force: float, radius: float, thickness: float) -> float:
     """Normal stiffness in N/m of a sphere on a film that is bonded to a rigid ground.
 
-    E. K. Dimitriadis et al., Biophys. J. 82 (2002) 2798, Eq. 12; parameters in SI.
+    E. K. Dimitriadis et al., Biophys. J. 82 (2002) 2798, Eq. 11; parameters in SI.
     """
-    series = np.array([1.0, 1.133, 1.283, 0.769, 0.0975])
-
-    def pressed(depth: float) -> float:
-        narrow = math.sqrt(radius * depth) / thickness
-        hertz = 16.0 / 9.0 * modulus * math.sqrt(radius) * depth**1.5
-        return float(hertz * np.polynomial.polynomial.polyval(narrow, series))
-
-    low, high = 0.0, 1e-6
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if pressed(middle) < force else (low, middle)
-    return (pressed(high * 1.001) - pressed(high * 0.999)) / (0.002 * high)
+    nu = _POISSON
+    first = -(1.2876 - 1.4678 * nu + 1.3442 * nu**2) / (1.0 - nu)
+    second = (0.6387 - 1.0277 * nu + 1.5164 * nu**2) / (1.0 - nu)
+    turned = 2.0 * first / math.pi
+    cubic = turned**3 + 32.0 / (15.0 * math.pi) * second
+    fourth = turned * (turned**3 + 24.0 / (5.0 * math.pi) * second)
+    series = np.array([1.0, -turned, turned**2, -cubic, fourth])
+    depth = _DEEPEST * thickness * np.geomspace(1e-8, 1.0, 2001)
+    narrow = np.sqrt(radius * depth) / thickness
+    hertz = 4.0 / 3.0 * modulus / (1.0 - nu**2) * math.sqrt(radius) * depth**1.5
+    pressed = hertz * np.polynomial.polynomial.polyval(narrow, series)
+    return float(np.interp(force, pressed, np.gradient(pressed, depth)))
 
 
 def modulus_of(stiffness: float, force: float, radius: float) -> float:
@@ -106,11 +113,46 @@ def modulus_of(stiffness: float, force: float, radius: float) -> float:
     return float((1.0 - _POISSON**2) * math.sqrt(stiffness**3 / (6.0 * force * radius)))
 
 
-def curvature(signals: SampledSignals) -> Compliance | None:
+@dataclass(frozen=True, kw_only=True)
+class _Steepening:
+    """By which part the wall's slope grows from the lower loads to the higher ones.
+
+    Attributes
+    ----------
+    change, stderr : float
+    fall : float
+        The same over the compliance at the largest load, of a Hertzian contact.
+    """
+
+    change: float
+    stderr: float
+    fall: float
+
+
+def curvature(signals: SampledSignals, other: SampledSignals | None = None) -> Compliance | None:
     """Compliance from how much steeper the wall becomes with the load.
 
-    Only what lies behind the place where the tip touches counts, and its load from there on: the
-    force of a layer carries the tip before, and its gradient is no compliance of what is under it.
+    Of both directions where they agree: what is slow or rubs bends them apart.
+    """
+    own = _steepening(signals)
+    if own is None:
+        return None
+    change, stderr = own.change, own.stderr
+    back = None if other is None else _steepening(other)
+    if back is not None and abs(own.change - back.change) < 3.0 * math.hypot(stderr, back.stderr):
+        change, stderr = 0.5 * (change + back.change), 0.5 * math.hypot(stderr, back.stderr)
+    return Compliance(
+        value=change / own.fall,
+        stderr=math.hypot(stderr, _STRAIGHT) / own.fall,
+        by="the curvature of the wall",
+    )
+
+
+def _steepening(signals: SampledSignals) -> _Steepening | None:
+    """Only what lies behind the place where the tip touches counts, and its load from there on.
+
+    The force of a layer carries the tip before, and its gradient is no compliance of what is under
+    it.
     """
     above, touch = signals.force, signals.touch
     reach = np.abs(touch - signals.turn)
@@ -129,11 +171,7 @@ def curvature(signals: SampledSignals) -> Compliance | None:
         return None
     # The compliance goes as the load to the power of -1/3; means of it over both parts.
     fall = _mean_compliance(median(begin[begin <= _LATEST]), _HALF) - _mean_compliance(_HALF, _END)
-    return Compliance(
-        value=change / fall,
-        stderr=math.hypot(stderr, _STRAIGHT) / fall,
-        by="the curvature of the wall",
-    )
+    return _Steepening(change=change, stderr=stderr, fall=fall)
 
 
 def _mean_compliance(low: float, high: float) -> float:
@@ -227,16 +265,16 @@ def film(evidence: Evidence) -> Check:
         return Check(**unknown, advice=f"{why}: a stiff film cannot be told; {stated}")
     told = evidence.told("tip_radius")
     radius = told if told > 0.0 else _RADIUS
-    reference, bent = _reference(evidence, signals), curvature(signals)
+    reference = _reference(evidence, signals)
+    bent = curvature(signals, signals_of(evidence, OPPOSITE[evidence.direction]))
     signs = [one for one in (reference, bent) if one is not None]
     motion = motion_on_wall(evidence, signals)
     stiffest = film_stiffness(SOUGHT, force, radius, THIN)
     sought = k_n / stiffest
     # The tip's motion is that of a sticking tip at most: the contact is at least so stiff.
     least = _least_stiffness(evidence, motion)
-    excluded = least > 1.4 * stiffest
+    excluded = least > _STIFFER * stiffest
     seen = [one for one in signs if one.value > max(_SURE * one.stderr, 0.004)]
-    against_it = [one for one in signs if one.value + 2.0 * one.stderr < 0.4 * sought]
     if seen and not excluded:
         strongest = max(seen, key=lambda one: one.value / one.stderr)
         denied = any(one.value + 3.0 * one.stderr < 0.3 * strongest.value for one in signs)
@@ -254,7 +292,7 @@ def film(evidence: Evidence) -> Check:
             f"is as stiff as a body of {softer * 1e-9:.2g} GPa or more; {stated}",
         )
     best = min(signs, key=lambda one: one.stderr) if signs else None
-    if best is not None and against_it and 3.0 * best.stderr < sought:
+    if best is not None and max(best.value, 0.0) + 3.0 * best.stderr < sought:
         bound = max(best.value, 0.0) + 2.0 * best.stderr
         softer = modulus_of(k_n / bound, force, radius)
         return Check(

@@ -507,7 +507,8 @@ def judge(evidence: Evidence, told: float, speed: float, seen: NoiseDelay, allow
         what = (
             f"poles times lockin_time_constant say {_ms(told)}"
             if known
-            else "lockin_time_constant and lockin_poles are not known"
+            else "lockin_time_constant and lockin_poles are not known, so that the lag is not "
+            "corrected"
         )
         refuted = off < 0.0 and math.isfinite(most) and used > most + 3.0 * error
         if off > 0.0 and math.isfinite(most) and seen.delay > most + 3.0 * error:
@@ -561,11 +562,14 @@ def judge(evidence: Evidence, told: float, speed: float, seen: NoiseDelay, allow
             "noise of the lateral signal is too fast for its samples, or comes from the recorder"
             f"; {at_most}. {each[0].upper()}{each[1:]}; ramps at two speeds would tell",
         )
+    plan = evidence.plan
+    missing = "lockin_poles is" if plan.timed else "times of the samples are"
+    missing = missing if plan.time_constant else "lockin_time_constant is"
     return Check(
         **common,
         verdict="unknown",
-        advice="lockin_time_constant, lockin_poles or sample times are not known, and the lag is "
-        f"not corrected: {each}.{allowed},{largest or ' and nothing else in the data shows it'}. "
+        advice=f"{missing} not known, so that the lag is not corrected: {each}.{allowed},"
+        f"{largest or ' and nothing else in the data shows it'}. "
         "Read the lock-in's settings, and give both",
     )
 

@@ -277,3 +277,46 @@ def pooled_complex(values: ComplexArray) -> tuple[complex, float]:
         return complex(values.mean()), math.nan
     (x, dx), (y, dy) = pooled(values.real), pooled(values.imag)
     return complex(x, y), max(dx, dy)
+
+
+# ---------------------------------------------------------------- for the checks that look at it
+
+#: A sensitivity that was calibrated in air and used in a liquid is wrong by its refractive index.
+AIR_IN_LIQUID = (1.3, 1.45)
+
+NO_LATERAL = "there is no lateral signal"
+
+GLASS = (
+    "curves on bare glass (the same lever and liquid, electrode = glass) tell: nrm check GLASS "
+    "--set electrode=glass"
+)
+
+
+def readable_signal(evidence: Evidence) -> tuple[WallSignal | None, str]:
+    """What the walls say, or why they say nothing."""
+    if not evidence.plan.lateral:
+        return None, NO_LATERAL
+    signal = wall_signal(evidence)
+    if signal is None:
+        return None, (
+            "no curve ends on a wall where the lateral signal could be looked at: press harder, "
+            f"or {GLASS}"
+        )
+    if not signal.seen:
+        return None, (
+            "there is no lateral signal on the wall: is the dither on, and the lock-in at its "
+            "frequency?"
+        )
+    return signal, ""
+
+
+def why_not_confirmed(signal: WallSignal) -> str:
+    """Why the wall cannot confirm what was told."""
+    if signal.sticks is False:
+        return f"The tip slips there (the force goes as load to the power {signal.exponent:.2f})"
+    return "Whether the tip sticks there is not known"
+
+
+def or_none(value: float) -> float | None:
+    """None for nan."""
+    return value if math.isfinite(value) else None
