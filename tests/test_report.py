@@ -684,9 +684,9 @@ def test_a_report_computes_the_thickness_once(experiment, monkeypatch):
     sizes = []
     compute = module._thickness
 
-    def recorded(results):
+    def recorded(results, threshold):
         sizes.append(results.sizes["curve"])
-        return compute(results)
+        return compute(results, threshold)
 
     monkeypatch.setattr(module, "_thickness", recorded)
     results = experiment[2]

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from made_results import HALF_WIDTH, operando, results_of
+from made_results import operando, results_of
 
 from nrm_plugin import NrmError, process
 from nrm_plugin import simulate as sim
@@ -16,59 +16,80 @@ NM = 1e-9
 DEPTH = np.arange(121) * 0.5e-9
 
 
-def seen(distance):
-    """A unit step that ends at 0, as the derivative shows it: under a biweight."""
-    u = np.clip(-np.asarray(distance) / HALF_WIDTH, -1, 1)
-    return 0.5 + 15 / 16 * (u - 2 * u**3 / 3 + u**5 / 5)
+#: F* per E* and distance: 4 r_g A.
+PER_MODULUS = 4 * 1.25 * 1e-9
 
 
-def noise(rng, n, sigma=1e5, m=121):
-    """Noise of slopes: white noise of the force under the derivative's window."""
-    fine = 10
-    white = rng.standard_normal((2, n, m * fine + 2 * 40))
-    u = np.linspace(-1, 1, 81)
-    kernel = u * (1 - u**2)
-    kernel /= np.sqrt(np.sum(kernel**2))
-    spectrum = np.fft.rfft(kernel, white.shape[-1])
-    shown = np.fft.irfft(np.fft.rfft(white) * spectrum, white.shape[-1])[..., 80::fine][..., :m]
-    return sigma * (shown[0] + 1j * shown[1])
+def forces_of(stacks, rng, noise=10e-12, counts=4):
+    """Results with the lateral force of layers: (thickness in m, E* in Pa) from the electrode."""
+    n = len(stacks)
+    z = np.arange(0.05e-9, 90e-9, 0.1e-9)
+    force = np.zeros((n, len(z)), complex)
+    for i, stack in enumerate(stacks):
+        low = 0.0
+        for width, modulus in stack:
+            force[i] += PER_MODULUS * modulus * (width - np.clip(z - low, 0.0, width))
+            low += width
+    force = force.reshape(n, 90, 10).mean(axis=2)
+    white = rng.standard_normal((2, n, 90)) * noise / np.sqrt(counts)
+    force += white[0] + 1j * white[1]
+    results = results_of(np.full((n, 121), np.nan))
+    bins = ("curve", "distance_bin")
+    return results.assign(
+        binned_force_in_phase=(bins, force.real),
+        binned_force_quadrature=(bins, force.imag),
+        binned_force_count=(bins, np.full((n, 90), counts)),
+        lateral_noise_in_phase=("curve", np.full(n, noise)),
+        lateral_noise_quadrature=("curve", np.full(n, noise)),
+        shape_factor=("depth", np.full(121, 1.25)),
+        distance_bin=(np.arange(90) + 0.5) * NM,
+    ).assign_attrs(dither_amplitude=1e-9)
 
 
-@pytest.mark.parametrize("edge", [4.0, 8.0, 15.0, 30.0])
-@pytest.mark.parametrize("ratio", [4.0, 20.0])
-def test_the_edge_of_one_layer(edge, ratio):
-    rng = np.random.default_rng(0)
-    values = ratio * 1e5 * (1 + 0.3j) * seen(DEPTH - edge * NM) + noise(rng, 200)
-    values[:, DEPTH < 1.2e-9] = np.nan
-    found = st.thickness(results_of(values))
+@pytest.mark.parametrize("edge", [6.0, 10.0, 20.0, 45.0, 58.0])
+@pytest.mark.parametrize("modulus", [1e6, 10e6])
+def test_the_edge_of_one_layer(edge, modulus):
+    stack = ((edge * NM, modulus * (1 + 0.3j)),)
+    found = st.thickness(forces_of([stack] * 200, np.random.default_rng(0)))
     error = found["thickness"].values - edge * NM
-    assert np.isfinite(error).mean() >= 0.99
+    assert np.isfinite(error).mean() >= 0.97
     assert abs(np.nanmedian(error)) < 0.3e-9
     assert np.nanquantile(np.abs(error), 0.95) < 2e-9
     scaled = error / found["thickness_stderr"].values
     assert 0.4 < 1.4826 * np.nanmedian(np.abs(scaled)) < 1.6
+    inside = (found["thickness_low"] <= edge * NM) & (found["thickness_high"] >= edge * NM)
+    assert inside.values[found["censored"].values == 0].mean() > 0.86
 
 
 def test_the_outer_one_of_two_layers():
-    rng = np.random.default_rng(1)
-    profile = 40e5 * seen(DEPTH - 6 * NM) + 8e5 * seen(DEPTH - 14 * NM)
-    found = st.thickness(results_of(profile + noise(rng, 200)))["thickness"].values
-    assert np.median(np.abs(found - 14 * NM)) < 0.6e-9
+    stack = ((6 * NM, 40e5 + 0j), (8 * NM, 8e5 + 0j))
+    found = st.thickness(forces_of([stack] * 200, np.random.default_rng(1)))["thickness"].values
+    assert abs(np.nanmedian(found - 14 * NM)) < 0.6e-9
 
 
 def test_pure_noise_has_no_thickness():
-    found = st.thickness(results_of(noise(np.random.default_rng(2), 1500)))
-    assert np.isfinite(found["thickness"].values).mean() < 0.01
+    found = st.thickness(forces_of([()] * 1500, np.random.default_rng(2)))
+    assert np.isin(found["censored"].values, (0, 1)).mean() < 0.01
     assert "nothing is detected" in found.attrs["warnings"]
     assert found.attrs["n_measured"] == 1500
 
 
-def test_correlated_noise_is_no_interphase():
-    """Noise five times as long as the window shows, and twice as strong as it says."""
-    rng = np.random.default_rng(3)
-    long = np.repeat(rng.standard_normal((2, 800, 13)), 10, axis=2)[:, :, :121]
-    found = st.thickness(results_of(2e5 * (long[0] + 1j * long[1])))
-    assert np.isfinite(found["thickness"].values).mean() < 0.02
+def test_a_layer_beyond_the_profile_is_a_bound():
+    stack = ((75 * NM, 2e6 + 1e6j),)
+    found = st.thickness(forces_of([stack] * 50, np.random.default_rng(3)))
+    assert (found["censored"].values == 1).all()
+    assert np.isnan(found["thickness"].values).all()
+    assert np.isnan(found["thickness_stderr"].values).all()
+    assert np.allclose(found["thickness_low"].values, 60 * NM)
+    assert np.isinf(found["thickness_high"].values).all()
+    assert "goes on beyond" in found.attrs["warnings"]
+
+
+def test_results_of_an_earlier_version_have_no_limit():
+    found = st.thickness(results_of(np.ones((3, 121), complex)))
+    assert "limit unknown; process again" in found.attrs["warnings"]
+    assert np.isnan(found["limit"].values).all()
+    assert (found["censored"].values == 3).all()
 
 
 def test_a_lock_in_with_long_memory():

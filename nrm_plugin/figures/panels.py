@@ -52,9 +52,11 @@ def _far(results: xr.Dataset) -> float:
     last = float(results["depth"].values[-1])
     some = slice(None, None, max(1, results.sizes["curve"] // _ENOUGH))
     try:
-        onsets = thickness(results.isel(curve=some))["thickness"].values
+        found = thickness(results.isel(curve=some))
     except InvalidInput:
         return last
+    seen = (found["censored"] < 2).values  # measured, or thicker than the lower bound
+    onsets = np.where(found["censored"] == 0, found["thickness"], found["thickness_low"])[seen]
     onsets = onsets[np.isfinite(onsets)]
     if not len(onsets):
         return last

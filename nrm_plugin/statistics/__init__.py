@@ -8,10 +8,11 @@
 from nrm_plugin.statistics.density import Density, density
 from nrm_plugin.statistics.maps import Map, map_of
 from nrm_plugin.statistics.profiles import mean_profile
+from nrm_plugin.statistics.region_thickness import region_thickness
 from nrm_plugin.statistics.regions import DEFAULT_EDGES, Region, Regions, regions
 from nrm_plugin.statistics.selection import Analysis
 from nrm_plugin.statistics.summary import summary, write_summary
-from nrm_plugin.statistics.thickness import region_thickness, thickness
+from nrm_plugin.statistics.thickness import thickness
 from nrm_plugin.statistics.trend import Trend, trend
 from nrm_plugin.statistics.violins import DEFAULT_BINS, Violin, violins
 
