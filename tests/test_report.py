@@ -693,3 +693,16 @@ def test_a_report_computes_the_thickness_once(experiment, monkeypatch):
     render(results.isel(curve=np.arange(4104) % results.sizes["curve"]))
     # All curves for the maps and tables, every other one for the distance that is drawn.
     assert sorted(sizes) == [2052, 4104]
+
+
+def test_one_class_of_surface(experiment, tmp_path):
+    """What was selected stands in the captions, and that one sweep cannot tell time apart."""
+    nrm.save(experiment[2], tmp_path / "r.h5")
+    done = run("report", tmp_path / "r.h5", "-o", tmp_path / "r.html", "--surface", "hard")
+    assert done.exit_code == 0, done.output
+    text = text_of((tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert "Curves: cathodic pass, hard surfaces." in text
+    assert "Potential and time are not separable in this selection" in text
+    done = run("report", tmp_path / "r.h5", "-o", tmp_path / "s.html", "--run", "after")
+    assert done.exit_code == 1
+    assert "neither wall slope nor noise nor adhesion jump" in done.output

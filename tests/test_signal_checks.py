@@ -12,7 +12,6 @@ import nrm_plugin as nrm
 from nrm_plugin.engine.checks import CHECKS, Check, from_json
 from nrm_plugin.engine.checks.films import contact_stiffness, film_stiffness, modulus_of
 from nrm_plugin.engine.checks.lockin_lag import apart, noise_delay
-from nrm_plugin.engine.checks.stability import change
 from nrm_plugin.engine.sampled_curves import evidence
 from nrm_plugin.report.page import render
 from nrm_plugin.simulate import (
@@ -31,6 +30,7 @@ from nrm_plugin.simulate import (
     Truth,
     simulate,
 )
+from nrm_plugin.statistics.changes import change
 
 NM, NN, MPA, GPA = 1e-9, 1e-9, 1e6, 1e9
 LAYERS = (Layer(8 * NM, (10 + 3j) * MPA), Layer(12 * NM, (2 + 1j) * MPA))

@@ -105,3 +105,55 @@ def test_edges_that_make_no_region(edges):
 def test_passes_that_do_not_exist(options):
     with pytest.raises(NrmError):
         st.regions(with_potential([0.3, 0.2]), **options)
+
+
+# ------------------------------------------------------------------ what can be selected
+
+
+def made(n=48, **columns):
+    potential = columns.pop("potential", np.linspace(1.9, 0.1, n))
+    return results_of(np.ones((n, 8)), potential=potential, **columns)
+
+
+def test_surfaces_of_one_class():
+    classes = np.resize([0, 0, 1, -1], 48)
+    results = made().assign(surface_class=("curve", classes.astype("i1")))
+    hard = st.regions(results, surface="hard")
+    yielding = st.regions(results, surface="yielding")
+    assert sum(map(len, hard)) == 24
+    assert sum(map(len, yielding)) == 12
+    assert all((classes[r.curves] == 0).all() for r in hard)
+    assert "hard surfaces" in hard.caption
+    assert hard.note == hard.caption
+    assert st.regions(results).note == ""
+    with pytest.raises(NrmError, match="soft"):
+        st.regions(results, surface="soft")
+    with pytest.raises(NrmError, match="process the curves again"):
+        st.regions(made(), surface="hard")
+
+
+def test_the_part_of_a_run_before_a_step():
+    rng = np.random.default_rng(3)
+    slope = -1.0 + 0.003 * rng.standard_normal(48)
+    steady = made().assign(wall_slope=("curve", slope))
+    with pytest.raises(NrmError, match="no part"):
+        st.regions(steady, run="before")
+    jumps = made().assign(wall_slope=("curve", np.where(np.arange(48) < 30, slope, 1.05 * slope)))
+    before, after = (st.regions(jumps, run=run) for run in ("before", "after"))
+    assert np.concatenate([r.curves for r in before]).tolist() == list(range(30))
+    assert np.concatenate([r.curves for r in after]).tolist() == list(range(30, 48))
+    assert "before the instrument's step" in before.caption
+
+
+def test_potential_and_time_are_one_in_one_sweep():
+    order = np.arange(48)
+    one = st.regions(made(acquisition_order=order))
+    assert one.not_separable.startswith("Potential and time are not separable")
+    assert "repeat the sweep" in one.not_separable
+    there_and_back = np.concatenate([np.linspace(1.9, 0.1, 24), np.linspace(0.1, 1.9, 24)])
+    both = made(potential=there_and_back, acquisition_order=order)
+    assert "other passes or cycles, which hold" in st.regions(both).not_separable
+    assert st.regions(both, sweep="any").not_separable == ""
+    shuffled = np.random.default_rng(1).permutation(np.linspace(1.9, 0.1, 48))
+    mixed = made(potential=shuffled, acquisition_order=order, sweep=np.zeros(48, int))
+    assert st.regions(mixed).not_separable == ""

@@ -33,16 +33,39 @@ from nrm_plugin.store.read_results import open_results
     metavar="V,V,...",
     help="Potentials between which the regions lie, 2,1.5,1,0.5,0.005.",
 )
+@click.option(
+    "--sweep",
+    type=click.Choice(["cathodic", "anodic", "any"]),
+    help="Pass of the voltammogram; the cathodic one where there are both.",
+)
+@click.option("--cycle", metavar="N", help="Number of the cycle, or any; by default the first.")
+@click.option(
+    "--surface",
+    type=click.Choice(["any", "hard", "yielding"]),
+    default="any",
+    show_default=True,
+    help="Class of the surface, by the slope of the wall.",
+)
+@click.option(
+    "--run",
+    type=click.Choice(["all", "before", "after"]),
+    default="all",
+    show_default=True,
+    help="Part of the run before or after the instrument's step.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     file: str,
     output: str,
     original: str | None,
     log: str | None,
     edges: str | None,
     overwrite: bool,
+    cycle: str | None,
+    **selection: str | None,
 ) -> None:
     """Write a report on results: what was measured, how, how well, and what came out.
 
@@ -55,6 +78,7 @@ def command(
     bounds = edges_given(edges)
     results = open_results(file)
     curves = None if original is None else formats.open(original)
+    from nrm_plugin.figures.kinds import cycle_number
     from nrm_plugin.report import write_report
     from nrm_plugin.statistics import DEFAULT_EDGES
 
@@ -70,6 +94,7 @@ def command(
         edges=bounds or DEFAULT_EDGES,
         log=recorded,
         file=file,
+        selection={"cycle": cycle_number(cycle), **selection},
         overwrite=overwrite,
     )
     if not (ctx.obj and ctx.obj["quiet"]):

@@ -19,6 +19,7 @@ from nrm_plugin.figures.panels import (
     colour_of,
     far,
     is_simulated,
+    note_of,
     regions_of,
     title_of,
     together,
@@ -128,7 +129,9 @@ def profiles(
     ax.set_xlim(0.0, max(one.far for one in every))
     low, high = min(one.low for one in every), max(one.high for one in every)
     handles = overlays.handles(every, *remarks)
-    style.legend_above(ax, handles, low, high, f"mean with its {level:.0%} interval")
+    style.legend_above(
+        ax, handles, low, high, f"mean with its {level:.0%} interval{note_of(regions)}"
+    )
     ax.set_xlabel(DISTANCE)
     ax.set_ylabel(axis_label(variable, str(about["units"]), str(about["long_name"])))
     style.mark(ax, is_simulated(results))

@@ -87,7 +87,8 @@ def figure4(
     top, middle, bottom = parts
     first, second = (top.subplots(1, 2) if wide else top.subplots(2, 1)).ravel()
     voltammogram(results, shown, trace=trace, ax=first)
-    profiles(analysis, shown, variable, ax=second)
+    chosen = shown if regions is None else regions  # with what was selected
+    profiles(analysis, chosen, variable, ax=second)
     panels = middle.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for spare in panels[len(shown) :]:
         spare.remove()
@@ -102,7 +103,7 @@ def figure4(
     )
     shape = (1, len(bins)) if wide else (len(bins), 1)
     below = bottom.subplots(*shape, squeeze=False, sharex=True).ravel()
-    bodies = violin(analysis, shown, bins, modulus, axes=below, width=width)
+    bodies = violin(analysis, chosen, bins, modulus, axes=below, width=width)
     for ax, text in zip([first, second, maps[0], bodies[0]], "abcd", strict=True):
         style.letter(ax, text)
     filled: Figure = figure

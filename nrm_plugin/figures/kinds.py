@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, NonNegativeInt
 
@@ -64,6 +64,16 @@ class _ByRegion(MethodSettings):
         (), description="potentials in V between which the regions lie, 2,1.5,1,0.5,0.005"
     )
     potential: Any = Field(None, description="the potentiostat's log")
+    sweep: Literal["cathodic", "anodic", "any"] | None = Field(
+        None, description="pass of the voltammogram; the cathodic one where there are both"
+    )
+    cycle: str | None = Field(None, description="number of the cycle, or any; by default the first")
+    surface: Literal["any", "hard", "yielding"] = Field(
+        "any", description="class of the surface, by the slope of the wall"
+    )
+    run: Literal["all", "before", "after"] = Field(
+        "all", description="part of the run before or after the instrument's step"
+    )
 
 
 class _OfVoltammogram(_ByRegion):
@@ -127,18 +137,28 @@ class FigureKind:
         return self.function(data, settings or self.Settings(), figure=figure)
 
 
-def _regions(results: xr.Dataset, settings: Any) -> Regions | None:
-    """Regions between the edges; None where no curve has a potential."""
+def cycle_number(text: str | None) -> int | str | None:
+    """Cycle that is meant by an option: a number, ``any``, or None."""
+    return int(text) if text is not None and text.strip().isdecimal() else text
+
+
+def _regions(results: xr.Dataset, settings: Any) -> Regions:
+    """Regions between the edges; all curves as one where no curve has a potential."""
     from nrm_plugin.figures.panels import has_potential
     from nrm_plugin.statistics import DEFAULT_EDGES, regions
+    from nrm_plugin.statistics.regions import everything
 
+    chosen = {"surface": settings.surface, "run": settings.run}
     if not has_potential(results):
-        return None
-    found = regions(results, settings.edges or DEFAULT_EDGES)
+        return everything(results, **chosen)
+    cycle = cycle_number(settings.cycle)
+    found = regions(results, settings.edges or DEFAULT_EDGES, settings.sweep, cycle, **chosen)
     for text in found.warnings:
         warnings.warn(text, stacklevel=2)
     if found.outside:
         warnings.warn(f"curves outside the edges: {found.outside}", stacklevel=2)
+    if found.surface != "any" or found.run != "all":
+        warnings.warn(f"shown: {found.note}", stacklevel=2)
     return found
 
 

@@ -9,7 +9,7 @@ import xarray as xr
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
-from nrm_plugin.statistics.regions import Region, regions
+from nrm_plugin.statistics.regions import ALL_CURVES, Region, everything, regions
 from nrm_plugin.statistics.selection import LEFT_OUT, Analysis, analysis_of, column, select
 from nrm_plugin.statistics.thickness import thickness
 from nrm_plugin.text import counted
@@ -20,22 +20,20 @@ _LEAST, _ROUND = 20e-9, 5e-9
 #: Curves from which that is found.
 _ENOUGH = 2048
 
-#: Of all curves together, where there are no potentials.
-ALL = "all curves"
-
 
 def regions_of(results: xr.Dataset, given: Iterable[Region] | None = None) -> tuple[Region, ...]:
     """Regions given, or the paper's; all curves as one where no curve has a potential."""
     if given is not None:
         return tuple(given)
     if not has_potential(results):
-        return (everything(results),)
+        return tuple(everything(results))
     return tuple(regions(results))
 
 
-def everything(results: xr.Dataset) -> Region:
-    """All curves as one region."""
-    return Region(ALL, float("nan"), float("nan"), np.arange(results.sizes["curve"]))
+def note_of(given: Iterable[Region] | None) -> str:
+    """What was selected, where curves were left out for it, with a comma in front; else nothing."""
+    note = str(getattr(given, "note", ""))
+    return f", {note}" if note else ""
 
 
 def far(results: xr.Dataset | Analysis, direction: str | None = None) -> float:
@@ -89,7 +87,7 @@ def together(names: Sequence[str]) -> str:
 def why_empty(results: xr.Dataset, region: Region) -> str:
     """Words for a region that shows nothing."""
     if not len(region.curves):
-        return "no curves" if region.label != ALL else "there are none"
+        return "no curves" if region.label != ALL_CURVES else "there are none"
     usable, left_out = select(results, region.curves)
     if not len(usable):
         flags = " or ".join(name.replace("_", " ") for name in LEFT_OUT)

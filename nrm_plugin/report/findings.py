@@ -61,6 +61,7 @@ def potential_section(
     title = "Results by potential" if potential else "Results"
     section = Section(title=title, anchor="results")
     section.words += _sorted_into(found) if potential else [_NO_POTENTIAL]
+    section.words += [found.not_separable] if found.not_separable else []
     if "storage_modulus" not in results or not _used(results, found):
         section.missing = True
         section.words.append(_nothing(results, found))
@@ -118,7 +119,7 @@ def _nothing(results: xr.Dataset, found: Regions) -> str:
 
 def _sorted_into(found: Regions) -> list[str]:
     inside = sum(len(region) for region in found)
-    direction = f" ({found.sweep} pass)" if found.sweep in ("cathodic", "anodic") else ""
+    direction = f" ({found.caption})" if found.caption else ""
     parts = [f"In the {len(found)} regions below{direction}: {counted(inside)}"]
     if found.outside:
         parts.append(f"outside of all regions: {found.outside}")
@@ -136,6 +137,11 @@ def _voltammogram(results: xr.Dataset, found: Regions, trace: Any) -> Picture:
         "Potential against time or current against potential, with shaded regions; their curves "
         "are counted in the table.",
     )
+
+
+def _shown(found: Regions) -> str:
+    """Sentence for a caption: which curves were selected."""
+    return f" Curves: {found.caption}." if found.caption else ""
 
 
 def _factor(results: xr.Dataset) -> str:
@@ -159,7 +165,7 @@ def _main(analysis: Analysis, found: Regions, trace: Any, potential: bool) -> li
         "Distribution of |G*| over the curves within bins of distance. Box: quartiles; dot: "
         "median; dashed: what noise alone shows"
     )
-    factor = _factor(analysis.results)
+    factor = _shown(found) + _factor(analysis.results)
     if potential:
         return [
             picture(
@@ -174,7 +180,7 @@ def _main(analysis: Analysis, found: Regions, trace: Any, potential: bool) -> li
     return [
         picture(
             lambda: figures.profiles(analysis, found),
-            f"{profiles}.",
+            f"{profiles}.{_shown(found)}",
             "Mean profile of all curves with its interval.",
         ),
         picture(
@@ -201,6 +207,7 @@ def _more_profiles(analysis: Analysis, found: Regions) -> Part:
         "Means with their 95 % intervals: out-of-phase derivative of the lateral force, storage "
         "and loss modulus"
         + (", viscosity at the dither's frequency." if len(names) > 3 else ".")
+        + _shown(found)
         + _factor(results),
         "Mean profiles by region: " + ", ".join(n.replace("_", " ") for n in names) + ".",
     )
@@ -217,6 +224,7 @@ def _more_densities(analysis: Analysis, found: Regions) -> Part:
         lambda: figures.density(analysis, found, conditional=True, log=True, width=width),
         "Density of |G*| at each distance (its integral over the modulus is 1 everywhere), on a "
         "logarithmic scale: small populations far from the electrode show here."
+        + _shown(found)
         + _factor(analysis.results),
         "Conditional densities of the logarithm of the shear modulus over depth, one panel per "
         "region.",

@@ -76,6 +76,7 @@ def write_report(
     edges: Iterable[float] = DEFAULT_EDGES,
     log: Log | None = None,
     file: str | PathLike[str] | None = None,
+    selection: Mapping[str, Any] | None = None,
     overwrite: bool = True,
 ) -> None:
     """Write a report on results: one HTML file that needs neither network nor other files.
@@ -95,6 +96,8 @@ def write_report(
         theirs from it.
     file : path, optional
         File of the results; its name and hash are shown.
+    selection : mapping, optional
+        ``sweep``, ``cycle``, ``surface`` and ``run`` as for `nrm_plugin.statistics.regions`.
     overwrite : bool
         Whether a file that is there may be replaced.
 
@@ -106,7 +109,7 @@ def write_report(
     """
     path = Path(path)
     with replacing(path, overwrite=overwrite) as part:
-        text = render(results, curves=curves, edges=edges, log=log, file=file)
+        text = render(results, curves=curves, edges=edges, log=log, file=file, selection=selection)
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -117,12 +120,13 @@ def render(
     edges: Iterable[float] = DEFAULT_EDGES,
     log: Log | None = None,
     file: str | PathLike[str] | None = None,
+    selection: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the report as HTML. See `write_report`."""
     _check(results, curves)
     if log is not None and not has_potential(results):
         results = with_potential(results, log)
-    report = _report(results, curves, list(edges), log, file)
+    report = _report(results, curves, list(edges), log, file, selection)
     style, script = (_asset(name) for name in ("page.css", "sort.js"))
     return (
         _environment()
@@ -185,10 +189,11 @@ def _report(
     edges: list[float],
     log: Log | None,
     file: str | PathLike[str] | None,
+    selection: Mapping[str, Any] | None,
 ) -> Report:
     analysis = Analysis(results)
     shown = analysis.results
-    regions = regional.regions_or_all(shown, edges)
+    regions = regional.regions_or_all(shown, edges, selection)
     quality = quality_of(results)
     judged = conditions(results, curves)
     common = systematic(results)
@@ -344,10 +349,10 @@ def _extent(results: xr.Dataset, regions: Regions) -> str:
         potential = np.asarray(column(results, "potential"), np.float64)
         low, high = np.nanmin(potential), np.nanmax(potential)
         text += f"; electrode potential between {high:.3f} V and {low:.3f} V"
-        if regions.sweep in ("cathodic", "anodic"):
-            text += f", {regions.sweep} pass"
     else:
         text += "; no electrode potential"
+    if regions.caption:
+        text += f"; {regions.caption}"
     return text + "."
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from nrm_plugin.columns import FloatArray
-from nrm_plugin.figures.panels import everything, has_potential
+from nrm_plugin.figures.panels import has_potential
 from nrm_plugin.report.elements import (
     Cell,
     HtmlColumn,
@@ -25,6 +25,7 @@ from nrm_plugin.report.elements import (
     words,
 )
 from nrm_plugin.statistics import Region, Regions, regions
+from nrm_plugin.statistics.regions import ALL, ANY, everything
 from nrm_plugin.statistics.selection import select
 from nrm_plugin.statistics.summary import COLUMNS
 from nrm_plugin.text import NOTHING, significant
@@ -33,13 +34,17 @@ from nrm_plugin.variables import BIT
 NANO, MEGA = 1e9, 1e-6
 
 
-def regions_or_all(results: xr.Dataset, edges: Sequence[float]) -> Regions:
-    """Regions of the potential; all curves as one where no curve has a potential."""
+def regions_or_all(
+    results: xr.Dataset, edges: Sequence[float], selection: Mapping[str, Any] | None = None
+) -> Regions:
+    """Regions of the potential; all curves as one where no curve has a potential.
+
+    `selection` holds keywords of `nrm_plugin.statistics.regions`: sweep, cycle, surface, run.
+    """
+    wanted = dict(selection or {})
     if has_potential(results):
-        return regions(results, edges)
-    return Regions(
-        inside=(everything(results),), outside=0, without_potential=results.sizes["curve"]
-    )
+        return regions(results, edges, **wanted)
+    return everything(results, wanted.get("surface", ANY), wanted.get("run", ALL))
 
 
 def title_of(label: str) -> str:

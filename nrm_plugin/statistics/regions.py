@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.statistics.changes import instrument_step
 from nrm_plugin.statistics.repeats import times
 from nrm_plugin.statistics.selection import column
+from nrm_plugin.variables import SURFACES
 
 #: Potentials in V between which the paper's regions lie (Fig. 4).
 DEFAULT_EDGES = (2.0, 1.5, 1.0, 0.5, 0.005)
@@ -21,6 +23,15 @@ DEFAULT_EDGES = (2.0, 1.5, 1.0, 0.5, 0.005)
 CATHODIC, ANODIC = -1, 1
 #: Asks for all passes, or all cycles, together.
 ANY = "any"
+#: Parts of a run, by a step of the instrument.
+ALL, RUNS = "all", ("before", "after")
+
+#: Label of all curves together, where there are no potentials.
+ALL_CURVES = "all curves"
+
+#: A potential that changes by less (V) is held; rank correlation with time from which on potential
+#: and time are one.
+_STEADY, _TOGETHER = 0.02, 0.9
 
 _NAMES = {CATHODIC: "cathodic", ANODIC: "anodic"}
 
@@ -64,6 +75,12 @@ class Regions:
         Which pass is used: cathodic, anodic, unknown or any.
     cycle : int or None
         Which cycle; None for any.
+    surface : str
+        Class of the surface: hard, yielding, or any.
+    run : str
+        Part of the run: before or after the step of the instrument, or all.
+    not_separable : str
+        Why potential and time cannot be told apart; empty where they can.
     warnings : tuple of str
     """
 
@@ -73,7 +90,26 @@ class Regions:
     other_pass: int = 0
     sweep: str = "any"
     cycle: int | None = None
+    surface: str = "any"
+    run: str = "all"
+    not_separable: str = ""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def caption(self) -> str:
+        """What was selected, as ``cathodic pass, cycle 2, hard surfaces``; empty for everything."""
+        parts = [f"{self.sweep} pass"] if self.sweep in _NAMES.values() else []
+        several = self.other_pass or (self.cycle or 0) > 1
+        parts += [f"cycle {self.cycle}"] if self.cycle is not None and several else []
+        parts += [] if self.surface == ANY else [f"{self.surface} surfaces"]
+        parts += [] if self.run == ALL else [f"{self.run} the instrument's step"]
+        return ", ".join(parts)
+
+    @property
+    def note(self) -> str:
+        """The caption, where curves were left out by a choice."""
+        chosen = self.surface != ANY or self.run != ALL or self.other_pass
+        return self.caption if chosen else ""
 
     def __iter__(self) -> Iterator[Region]:
         return iter(self.inside)
@@ -87,6 +123,9 @@ def regions(
     edges: Iterable[float] = DEFAULT_EDGES,
     sweep: int | str | None = None,
     cycle: int | str | None = None,
+    *,
+    surface: str = ANY,
+    run: str = ALL,
 ) -> Regions:
     """Sort curves into regions of the electrode potential.
 
@@ -105,6 +144,11 @@ def regions(
         only when "any" is asked for.
     cycle : int or "any", optional
         By default the first that has curves.
+    surface : {"any", "hard", "yielding"}
+        Class of the surface (`surface_class`); curves of which it is unknown are in neither.
+    run : {"all", "before", "after"}
+        Part of the run before or after the largest step of the instrument (wall slope, noise,
+        adhesion) over the acquisition.
 
     Returns
     -------
@@ -114,7 +158,7 @@ def regions(
     Raises
     ------
     InvalidInput
-        For fewer than two edges, or a pass that does not exist.
+        For fewer than two edges, or a pass, a surface or a part of the run that does not exist.
     """
     bounds = _bounds(edges)
     n = results.sizes["curve"]
@@ -133,6 +177,8 @@ def regions(
     sweeps, cycles = _passes(results, potential, has_potential)
     chosen_curves, pass_name = _of_sweep(sweeps, has_potential, sweep, messages)
     chosen_curves, number = _of_cycle(cycles, chosen_curves, cycle, messages)
+    other_pass = int(has_potential.sum()) - int(chosen_curves.sum())
+    chosen_curves = chosen_curves & curves_of(results, surface, run)
     inside = tuple(
         Region(label(low, high), low, high, _within(potential, chosen_curves, low, high, bounds[0]))
         for high, low in itertools.pairwise(bounds)
@@ -147,10 +193,84 @@ def regions(
         inside=inside,
         outside=chosen - n_inside,
         without_potential=n - int(has_potential.sum()),
-        other_pass=int(has_potential.sum()) - chosen,
+        other_pass=other_pass,
         sweep=pass_name,
         cycle=number,
+        surface=surface,
+        run=run,
+        not_separable=_not_separable(results, potential, chosen_curves, other_pass),
         warnings=tuple(messages),
+    )
+
+
+def everything(results: xr.Dataset, surface: str = ANY, run: str = ALL) -> Regions:
+    """All curves, or those of a class of surface and of a part of the run, as one region."""
+    n = results.sizes["curve"]
+    name = ", ".join(
+        [
+            *([ALL_CURVES] if surface == ANY else [f"{surface} surfaces"]),
+            *([] if run == ALL else [f"{run} the instrument's step"]),
+        ]
+    )
+    curves = np.flatnonzero(curves_of(results, surface, run))
+    one = Region(name, float("nan"), float("nan"), curves)
+    return Regions(inside=(one,), outside=0, without_potential=n, surface=surface, run=run)
+
+
+def curves_of(results: xr.Dataset, surface: str = ANY, run: str = ALL) -> NDArray[np.bool_]:
+    """Whether each curve is of a class of surface, and of a part of the run.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such class or part, or the results cannot tell.
+    """
+    chosen = np.ones(results.sizes["curve"], bool)
+    if surface != ANY:
+        if surface not in SURFACES:
+            raise InvalidInput(f"there is no surface {surface!r}: {', '.join((ANY, *SURFACES))}")
+        classes = column(results, "surface_class")
+        if classes is None:
+            raise InvalidInput(
+                "the results do not tell hard surfaces from yielding ones: process the curves again"
+            )
+        chosen &= classes == SURFACES.index(surface)
+    if run != ALL:
+        if run not in RUNS:
+            raise InvalidInput(f"there is no part {run!r} of a run: {', '.join((ALL, *RUNS))}")
+        step = instrument_step(results)
+        if step is None:
+            raise InvalidInput(
+                "neither wall slope nor noise nor adhesion jump in this run: there is no part "
+                f"{run} a step"
+            )
+        chosen &= step.after if run == "after" else ~step.after
+    return chosen
+
+
+def _not_separable(
+    results: xr.Dataset, potential: FloatArray, chosen: NDArray[np.bool_], others: int
+) -> str:
+    """Sentence where the potential goes one way over time, so that one could be the other."""
+    some = np.flatnonzero(chosen & np.isfinite(potential))
+    if len(some) < 3 or np.ptp(potential[some]) < _STEADY:
+        return ""
+    time = times(results, some)
+    order = np.argsort(time if np.isfinite(time).all() else some, kind="stable")
+    ranks = np.empty(len(some))
+    ranks[np.argsort(potential[some][order], kind="stable")] = np.arange(len(some))
+    together = abs(float(np.corrcoef(ranks, np.arange(len(some)))[0, 1]))
+    if together < _TOGETHER:
+        return ""
+    way = (
+        f"compare with the other passes or cycles, which hold {others} curves"
+        if others
+        else "repeat the sweep or some places, or measure a reference before and after"
+    )
+    return (
+        "Potential and time are not separable in this selection: the potential goes one way while "
+        "the curves are taken, so that growth with the potential, wear of the tip and drift look "
+        f"alike; {way}."
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,15 +11,7 @@ from nrm_plugin.engine.checks.check import Check, effect
 from nrm_plugin.engine.checks.evidence import Evidence
 from nrm_plugin.engine.checks.sampled_signals import SampledSignals, pooled, signals_of
 from nrm_plugin.engine.checks.wall_signal import wall_signal
-
-#: Curves from which on a trend is looked for.
-_FEWEST = 16
-
-#: A change counts from so many standard errors on: four quantities, trends and steps are sought.
-_SURE = 6.0
-
-#: Smallest change from beginning to end, as a part, that is worth a word.
-_WORTH = {"wall slope": 0.01, "tip motion on the wall": 0.15, "noise": 0.5, "adhesion": 0.5}
+from nrm_plugin.statistics.changes import FEWEST, SURE, WORTH, Change, change
 
 #: What usually is behind it.
 _MEANS = {
@@ -31,71 +22,6 @@ _MEANS = {
     "noise": "something in the instrument changes: late and early errors differ",
     "adhesion": "the tip wears or something grows on it: its shape factor may change, too",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """A change of a quantity over the acquisition.
-
-    Attributes
-    ----------
-    relative, stderr : float
-        From beginning to end, or across the step, as a part of the median.
-    step : float
-        Part of the acquisition after which it jumps; nan for a trend.
-    """
-
-    relative: float
-    stderr: float
-    step: float
-
-
-def change(values: FloatArray) -> Change | None:
-    """Trend or step of values in order, whichever explains more; None if they are too few.
-
-    Neighbours may be alike (a rough electrode is so in places): what the rest has in common with
-    its neighbours makes the errors larger.
-    """
-    order = np.flatnonzero(np.isfinite(values))
-    y = values[order]
-    n = len(y)
-    if n < _FEWEST:
-        return None
-    middle = float(np.median(y))
-    spread = 1.4826 * float(np.median(np.abs(y - middle)))
-    if not middle or not spread > 0.0:
-        return None
-    y = np.clip(y, middle - 5.0 * spread, middle + 5.0 * spread)
-    x = np.linspace(-0.5, 0.5, n)
-    slope = float((x * (y - y.mean())).sum() / (x**2).sum())
-    rest = y - y.mean() - slope * x
-    count = np.arange(1, n)
-    before = np.cumsum(y)[:-1] / count
-    after = (y.sum() - np.cumsum(y)[:-1]) / (n - count)
-    inside = (count >= n // 8) & (n - count >= n // 8)
-    gain = np.where(inside, (after - before) ** 2 * count * (n - count) / n, 0.0)
-    at = int(np.argmax(gain))
-    jump = float(after[at] - before[at])
-    apart = y - np.where(np.arange(n) <= at, before[at], after[at])
-    if gain[at] > slope**2 * (x**2).sum():
-        error = _error(apart) * math.sqrt(1.0 / (at + 1) + 1.0 / (n - at - 1))
-        return Change(
-            relative=jump / abs(middle), stderr=error / abs(middle), step=float((at + 1) / n)
-        )
-    error = _error(rest) / math.sqrt(float((x**2).sum()))
-    return Change(relative=slope / abs(middle), stderr=error / abs(middle), step=math.nan)
-
-
-def _error(rest: FloatArray) -> float:
-    """Standard deviation with what neighbours have in common: from means of growing blocks."""
-    n = len(rest)
-    found = float(rest.std(ddof=2))
-    size = 2
-    while n // size >= 8:
-        blocks = rest[: n // size * size].reshape(-1, size).mean(1)
-        found = max(found, float(blocks.std(ddof=1)) * math.sqrt(size))
-        size *= 2
-    return found
 
 
 def adhesion(signals: SampledSignals) -> FloatArray:
@@ -162,9 +88,9 @@ def stability(evidence: Evidence) -> Check:
         if found is None:
             continue
         looked += 1
-        if abs(found.relative) > max(_WORTH[name], _SURE * found.stderr):
+        if abs(found.relative) > max(WORTH[name], SURE * found.stderr):
             seen.append((name, found))
-        elif 3.0 * found.stderr > 2.0 * _WORTH[name]:
+        elif 3.0 * found.stderr > 2.0 * WORTH[name]:
             weak.append(name)
         all_found[name] = found
     if not looked:
@@ -172,7 +98,7 @@ def stability(evidence: Evidence) -> Check:
             name="stability",
             unit="%",
             verdict="unknown",
-            advice=f"fewer than {_FEWEST} curves: a trend over the acquisition would not show",
+            advice=f"fewer than {FEWEST} curves: a trend over the acquisition would not show",
         )
     if seen:
         name, found = max(seen, key=_weight)
@@ -208,13 +134,13 @@ def stability(evidence: Evidence) -> Check:
         verdict="fine",
         effect=effect(0.0, 0.0),
         advice=f"over the acquisition {', '.join(all_found)} show no trend and no step that "
-        f"matters: at most, {_words(name, found)}, and {100.0 * _WORTH[name]:.0f} % would matter",
+        f"matters: at most, {_words(name, found)}, and {100.0 * WORTH[name]:.0f} % would matter",
     )
 
 
 def _weight(named: tuple[str, Change]) -> float:
     """How large a change is against what is worth a word."""
-    return abs(named[1].relative) / _WORTH[named[0]]
+    return abs(named[1].relative) / WORTH[named[0]]
 
 
 def _words(name: str, found: Change) -> str:
