@@ -123,19 +123,27 @@ int nrm_process(const nrm_job *job, int64_t n_curves, const int64_t *first, cons
     }
     for (int64_t i = 0; i < n_curves; i++) {
         const int64_t n = length[i];
-        nrm_gather_part(&job->height, first[i], n, backwards, scratch.height);
-        nrm_gather_part(&job->deflection, first[i], n, backwards, scratch.deflection);
-        nrm_contact_of(&job->contact, scratch.height, scratch.deflection, n, scratch.clean,
+        bool finite = nrm_gather_part(&job->height, first[i], n, backwards, scratch.height);
+        finite = nrm_gather_part(&job->deflection, first[i], n, backwards, scratch.deflection)
+                 && finite;
+        /* Asked for while the contact is sought; and of the next curve while this one's profiles
+         * are made. */
+        if (lateral) nrm_prefetch_part(&job->in_phase, first[i], n);
+        if (lateral) nrm_prefetch_part(&job->quadrature, first[i], n);
+        nrm_contact_of(&job->contact, scratch.height, scratch.deflection, n, finite, scratch.clean,
                        scratch.work, contacts + i);
+        if (i + 1 < n_curves) nrm_prefetch_part(&job->height, first[i + 1], length[i + 1]);
         if (!rows) continue;
         if (lateral) {
-            nrm_gather_part(&job->in_phase, first[i], n, backwards, scratch.in_phase);
-            nrm_gather_part(&job->quadrature, first[i], n, backwards, scratch.quadrature);
+            finite = nrm_gather_part(&job->in_phase, first[i], n, backwards, scratch.in_phase);
+            finite = nrm_gather_part(&job->quadrature, first[i], n, backwards, scratch.quadrature)
+                     && finite;
             turn(scratch.in_phase, scratch.quadrature, n, job->turn_re, job->turn_im);
             nrm_check_lateral_of(scratch.height, scratch.clean, scratch.in_phase,
-                                 scratch.quadrature, n, contacts + i, own[i].delay, scratch.work,
-                                 checks + i);
+                                 scratch.quadrature, n, finite, contacts + i, own[i].delay,
+                                 scratch.work, checks + i);
         }
+        if (i + 1 < n_curves) nrm_prefetch_part(&job->deflection, first[i + 1], length[i + 1]);
         nrm_curve curve = {
             scratch.height, scratch.clean, lateral ? scratch.in_phase : NULL,
             lateral ? scratch.quadrature : NULL, n, contacts + i, &job->profile, own[i],

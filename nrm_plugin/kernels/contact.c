@@ -482,10 +482,13 @@ static double half_of(const wall_search *search) {
 static double outer_of(const double *x, const double *y, int64_t end, const nrm_contact *contact) {
     const int64_t outer = 2 * (end / 3);
     if (outer < 4 || !(contact->wall_slope < 0.0)) return (double)NAN;
-    const nrm_line line = nrm_fit_line(x, y, 0, outer);
     const double at = contact->height;
-    const double less = contact->baseline_at + contact->baseline_slope * at - line.mean_y
-                        - line.slope * (at - line.mean_x);
+    const sums line = sums_of(x, y, 0, outer, x[outer / 2]);
+    const double mean_x = line.x / line.n, mean_y = line.y / line.n;
+    const double spread = line.xx - line.x * mean_x;
+    const double slope = spread > 0.0 ? (line.xy - line.x * mean_y) / spread : 0.0;
+    const double less = contact->baseline_at + contact->baseline_slope * at - mean_y
+                        - slope * (at - x[outer / 2] - mean_x);
     return at - less / contact->wall_slope;
 }
 
@@ -541,11 +544,10 @@ static const nrm_contact NO_CONTACT = {
     NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
 
 void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
-                    const double *deflection, int64_t n, double *NRM_RESTRICT clean, double *work,
-                    nrm_contact *contact) {
+                    const double *deflection, int64_t n, bool finite, double *NRM_RESTRICT clean,
+                    double *work, nrm_contact *contact) {
     *contact = NO_CONTACT;
-    if (n < 4 * NRM_FEWEST_ON_WALL || !nrm_all_finite(height, n) || !nrm_all_finite(deflection, n)
-        || height[n - 1] == height[0]) {
+    if (n < 4 * NRM_FEWEST_ON_WALL || !finite || height[n - 1] == height[0]) {
         if (n > 0) memcpy(clean, deflection, (size_t)n * sizeof(double));
         return;
     }
@@ -609,9 +611,10 @@ int nrm_find_contacts(const nrm_contact_settings *settings, int64_t n_curves, co
     if (!problem) problem = nrm_scratch_make(&scratch, longest, NRM_CONTACT_WORK);
     if (problem) return problem;
     for (int64_t i = 0; i < n_curves; i++) {
-        int64_t a = begin[i];
-        nrm_contact_of(settings, height + a, deflection + a, begin[i + 1] - a, clean + a,
-                       scratch.work, contacts + i);
+        const int64_t a = begin[i], n = begin[i + 1] - a;
+        const bool finite = nrm_all_finite(height + a, n) && nrm_all_finite(deflection + a, n);
+        nrm_contact_of(settings, height + a, deflection + a, n, finite, clean + a, scratch.work,
+                       contacts + i);
     }
     nrm_scratch_free(&scratch);
     return NRM_OK;

@@ -113,11 +113,12 @@ static void by_load(const double *height, const double *clean, const double *in_
     const int64_t later = (int64_t)floor(delay + 0.5);
     int64_t count[NRM_QUARTERS] = {0};
     double sums[3][NRM_QUARTERS] = {{0.0}};
+    const double per_load = (double)NRM_QUARTERS / bears;
     for (int64_t i = begin + (later > 0 ? 2 * later : 0); i < stop; i++) {
         const int64_t at = i + later;
         if (at < 0 || at >= n) continue;
         const double load = clean[i] - zero;
-        const double part = (double)NRM_QUARTERS * (load - check->onset) / bears;
+        const double part = per_load * (load - check->onset);
         if (!(part >= 0.0)) continue;
         const int q = part < (double)NRM_QUARTERS ? (int)part : NRM_QUARTERS - 1;
         count[q]++;
@@ -135,19 +136,19 @@ static void by_load(const double *height, const double *clean, const double *in_
 }
 
 void nrm_check_lateral_of(const double *height, const double *clean, const double *in_phase,
-                          const double *quadrature, int64_t n, const nrm_contact *contact,
-                          double delay, double *work, nrm_lateral_check *check) {
+                          const double *quadrature, int64_t n, bool finite,
+                          const nrm_contact *contact, double delay, double *work,
+                          nrm_lateral_check *check) {
     *check = (nrm_lateral_check){NAN, NAN, NAN, 0.0, NAN, NAN, NAN, NAN, NAN, {0.0}, {0.0}, {0.0}};
     for (int q = 0; q < NRM_QUARTERS; q++)
         check->load[q] = check->wall_x[q] = check->wall_y[q] = (double)NAN;
     slip_exponent(clean, in_phase, quadrature, n, contact, work, check);
     far_from_the_sample(in_phase, quadrature, n, contact, check);
     by_load(height, clean, in_phase, quadrature, n, contact, delay, check);
-    const bool hole = !nrm_all_finite(in_phase, n) || !nrm_all_finite(quadrature, n);
     const bool x = moves(in_phase, n), y = moves(quadrature, n);
     /* Without noise far from the surface, a part may well be zero throughout. */
     const bool noisy = moves(in_phase, n / 3) || moves(quadrature, n / 3);
-    check->missing = hole || !(x || y) || (noisy && !(x && y)) ? 1.0 : 0.0;
+    check->missing = !finite || !(x || y) || (noisy && !(x && y)) ? 1.0 : 0.0;
 }
 
 int nrm_check_lateral(int64_t n_curves, const int64_t *begin, const double *height,
@@ -160,10 +161,11 @@ int nrm_check_lateral(int64_t n_curves, const int64_t *begin, const double *heig
     if (!problem) problem = nrm_scratch_make(&scratch, longest, NRM_CONTACT_WORK);
     if (problem) return problem;
     for (int64_t i = 0; i < n_curves; i++) {
-        int64_t a = begin[i];
-        nrm_check_lateral_of(height ? height + a : NULL, clean + a, in_phase + a, quadrature + a,
-                             begin[i + 1] - a, contacts + i, own ? own[i].delay : 0.0,
-                             scratch.work, checks + i);
+        const int64_t a = begin[i], n = begin[i + 1] - a;
+        const bool finite = nrm_all_finite(in_phase + a, n) && nrm_all_finite(quadrature + a, n);
+        nrm_check_lateral_of(height ? height + a : NULL, clean + a, in_phase + a, quadrature + a, n,
+                             finite, contacts + i, own ? own[i].delay : 0.0, scratch.work,
+                             checks + i);
     }
     nrm_scratch_free(&scratch);
     return NRM_OK;

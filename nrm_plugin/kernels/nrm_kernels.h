@@ -428,8 +428,10 @@ void nrm_scratch_free(nrm_scratch *scratch);
 /* Whether begin (n_curves + 1) rises from 0 on and ends within n_samples; the longest curve. */
 int nrm_check_begin(int64_t n_curves, const int64_t *begin, int64_t n_samples, int64_t *longest);
 
-void nrm_gather_part(const nrm_signal *signal, int64_t first, int64_t n, bool backwards,
+/* Returns whether all of out is finite. */
+bool nrm_gather_part(const nrm_signal *signal, int64_t first, int64_t n, bool backwards,
                      double *NRM_RESTRICT out);
+void nrm_prefetch_part(const nrm_signal *signal, int64_t first, int64_t n);
 bool nrm_all_finite(const double *values, int64_t n);
 double nrm_noise_of(const double *y, int64_t n, double *work);
 double nrm_second_differences(const double *y, int64_t n, double *work);
@@ -463,12 +465,14 @@ int64_t nrm_baseline_end(const double *x, const double *y, double noise, int64_t
 int64_t nrm_smallest_wall(const double *x, int64_t n);
 double nrm_long_run_noise(const double *x, const double *y, int64_t end, const nrm_line *line);
 
+/* `finite` says whether all samples are. */
 void nrm_contact_of(const nrm_contact_settings *settings, const double *height,
-                    const double *deflection, int64_t n, double *NRM_RESTRICT clean, double *work,
-                    nrm_contact *contact);
+                    const double *deflection, int64_t n, bool finite, double *NRM_RESTRICT clean,
+                    double *work, nrm_contact *contact);
 void nrm_check_lateral_of(const double *height, const double *clean, const double *in_phase,
-                          const double *quadrature, int64_t n, const nrm_contact *contact,
-                          double delay, double *work, nrm_lateral_check *check);
+                          const double *quadrature, int64_t n, bool finite,
+                          const nrm_contact *contact, double delay, double *work,
+                          nrm_lateral_check *check);
 
 /* One curve's signals, and what profiles of it depend on. */
 typedef struct {

@@ -50,9 +50,13 @@ nrm_scatter nrm_scatter_of(const double *x, const double *y, int64_t n) {
 /* Samples far away: of the baseline those beyond reach, at least a third of it: a layer that does
  * not press may be felt already. */
 static int64_t far_samples(const nrm_curve *curve, double reach) {
+    enum { TOGETHER = 16 };
     const int64_t base = nrm_count(curve->contact->baseline_end, curve->n);
-    int64_t far = 0;
-    while (far < base && curve->height[far] - curve->contact->height > reach) far++;
+    const double zero = curve->contact->height, *height = curve->height;
+    int64_t far = 0, near = 0;
+    for (; far + TOGETHER <= base && !near; far += near ? 0 : TOGETHER)
+        for (int64_t i = far; i < far + TOGETHER; i++) near += !(height[i] - zero > reach);
+    while (far < base && height[far] - zero > reach) far++;
     if (far < base / 3) far = base / 3;
     return far < 1 ? 1 : far;
 }
@@ -465,6 +469,33 @@ static void sort_ranked(ranked *samples, ranked *spare, int64_t n) {
     }
 }
 
+/* Lateral force of samples from first to stop: that of the delay later (`whole` samples and a part of
+ * one), less what is far away, and corrected for the lever. */
+static void lateral_forces(const nrm_curve *curve, const far_lateral *far, int64_t whole,
+                           double part, int64_t first, int64_t stop, double *NRM_RESTRICT in_phase,
+                           double *NRM_RESTRICT quadrature) {
+    const double stiffness = curve->settings->lateral_stiffness;
+    const double amplitude = curve->settings->amplitude;
+    for (int64_t i = first; i < stop; i++) {
+        const double *x = curve->in_phase + i + whole, *y = curve->quadrature + i + whole;
+        in_phase[i] = (1.0 - part) * x[0] + part * x[1] - far->x.mean_y;
+        quadrature[i] = (1.0 - part) * y[0] + part * y[1] - far->y.mean_y;
+    }
+    for (int64_t i = first; far->slope_variance > 0.0 && i < stop; i++) {
+        const double height = curve->height[i + whole];
+        in_phase[i] -= far->x.slope * (height - far->x.mean_x);
+        quadrature[i] -= far->y.slope * (height - far->y.mean_x);
+    }
+    const double gives = 1.0 / stiffness;
+    for (int64_t i = first; stiffness > 0.0 && i < stop; i++) {
+        const double x = in_phase[i], y = quadrature[i];
+        const double re = amplitude - x * gives, im = -y * gives;
+        const double over = amplitude / (re * re + im * im);
+        in_phase[i] = (x * re + y * im) * over;
+        quadrature[i] = (y * re - x * im) * over;
+    }
+}
+
 /* Samples of a curve above the hard contact and within reach of the depths, by rising distance, or
  * in their own order. Behind these n lie those beyond, up to the last bin, in no order; all are
  * n_binned.
@@ -498,11 +529,13 @@ nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *wo
     const int64_t whole = sane ? (int64_t)floor(delay) : 0;
     const double part = sane ? delay - (double)whole : 0.0;
     const int64_t felt = last - nrm_count(curve->own.settling, n); /* the hard contact, from there */
-    int64_t kept = 0, beyond = 0;
+    int64_t kept = 0, beyond = 0, earliest = n, latest = -1;
     for (int64_t i = last - 1; i >= 0; i--) { /* backwards: nearly sorted */
         if (z[i] > within) continue;
         const int64_t j = i + whole;
         if (lateral && (!sane || j + 1 >= felt || j < 0)) continue;
+        earliest = i;
+        if (latest < 0) latest = i;
         if (z[i] > reach) samples[n - ++beyond] = (ranked){z[i], i};
         else samples[kept++] = (ranked){z[i], i};
     }
@@ -511,31 +544,17 @@ nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *wo
     memmove(samples + kept, samples + n - beyond, (size_t)beyond * sizeof *samples);
 
     const double spring_constant = curve->settings->spring_constant;
-    const double amplitude = curve->settings->amplitude;
-    const double stiffness = curve->settings->lateral_stiffness;
     for (int64_t k = 0; k < kept + beyond; k++) {
-        const int64_t i = samples[k].sample, j = i + whole;
         sorted[k] = samples[k].z;
-        normal[k] = spring_constant * bent[i];
+        normal[k] = spring_constant * bent[samples[k].sample];
         in_phase[k] = quadrature[k] = 0.0;
-        if (lateral) {
-            double x = (1.0 - part) * curve->in_phase[j] + part * curve->in_phase[j + 1]
-                       - far.x.mean_y;
-            double y = (1.0 - part) * curve->quadrature[j] + part * curve->quadrature[j + 1]
-                       - far.y.mean_y;
-            if (far.slope_variance > 0.0) {
-                x -= far.x.slope * (curve->height[j] - far.x.mean_x);
-                y -= far.y.slope * (curve->height[j] - far.y.mean_x);
-            }
-            if (stiffness > 0.0) {
-                const double re = amplitude - x / stiffness, im = -y / stiffness;
-                const double over = amplitude / (re * re + im * im);
-                in_phase[k] = (x * re + y * im) * over;
-                quadrature[k] = (y * re - x * im) * over;
-            } else {
-                in_phase[k] = x;
-                quadrature[k] = y;
-            }
+    }
+    if (lateral && kept + beyond > 0) {
+        double *x = (double *)spare, *y = x + n;
+        lateral_forces(curve, &far, whole, part, earliest, latest + 1, x, y);
+        for (int64_t k = 0; k < kept + beyond; k++) {
+            in_phase[k] = x[samples[k].sample];
+            quadrature[k] = y[samples[k].sample];
         }
     }
     layer.n = kept;
@@ -551,14 +570,29 @@ static void fill_bins(const nrm_curve *curve, const nrm_layer *layer, double *NR
     double *x = bins, *y = bins + n_bins, *count = bins + 2 * n_bins;
     const double per_metre = curve->own.cosine / curve->bin_width;
     memset(bins, 0, (size_t)(3 * n_bins) * sizeof *bins);
+    /* Samples of a bin mostly follow each other: their sums are kept until another bin comes. */
+    double sum_x = 0.0, sum_y = 0.0, samples = 0.0;
+    int64_t bin = 0;
     for (int64_t i = 0; i < layer->n_binned; i++) {
         const double at = layer->z[i] * per_metre;
         if (!(at >= 0.0 && at < (double)n_bins)) continue;
         if (!isfinite(layer->in_phase[i]) || !isfinite(layer->quadrature[i])) continue;
         const int64_t k = (int64_t)at;
-        x[k] += layer->in_phase[i];
-        y[k] += layer->quadrature[i];
-        count[k] += 1.0;
+        if (k != bin) {
+            x[bin] += sum_x;
+            y[bin] += sum_y;
+            count[bin] += samples;
+            sum_x = sum_y = samples = 0.0;
+            bin = k;
+        }
+        sum_x += layer->in_phase[i];
+        sum_y += layer->quadrature[i];
+        samples += 1.0;
+    }
+    if (samples > 0.0) {
+        x[bin] += sum_x;
+        y[bin] += sum_y;
+        count[bin] += samples;
     }
     for (int64_t k = 0; k < n_bins; k++) {
         x[k] = count[k] > 0.0 ? x[k] / count[k] : (double)NAN;

@@ -51,6 +51,24 @@ static double largest_number(int64_t kind) {
     }
 }
 
+/* Bytes of a number. */
+static size_t size_of(int64_t kind) {
+    switch (kind) {
+    case NRM_INT8: case NRM_UINT8: return 1;
+    case NRM_INT16: case NRM_UINT16: return 2;
+    case NRM_INT32: case NRM_UINT32: case NRM_FLOAT32: return 4;
+    default: return 8;
+    }
+}
+
+/* Ask for numbers that are gathered soon: most of the time of a gather is waiting for memory. */
+void nrm_prefetch_part(const nrm_signal *signal, int64_t first, int64_t n) {
+    enum { LINE = 64 };
+    const size_t size = size_of(signal->kind);
+    const char *from = (const char *)signal->numbers + (size_t)first * size;
+    for (size_t at = 0; at < (size_t)n * size; at += LINE) __builtin_prefetch(from + at);
+}
+
 /* One loop per kind of number: scale, and make nan of what is absurdly large. */
 #define SCALED(type)                                                                          \
     do {                                                                                      \
@@ -64,7 +82,8 @@ static double largest_number(int64_t kind) {
             }                                                                                 \
     } while (0)
 
-void nrm_gather_part(const nrm_signal *signal, int64_t first, int64_t n, bool backwards,
+/* Whether all values are finite: where numbers are whole and fit, there is nothing to look at. */
+bool nrm_gather_part(const nrm_signal *signal, int64_t first, int64_t n, bool backwards,
                      double *NRM_RESTRICT out) {
     const double gain = signal->gain, offset = signal->offset, limit = signal->limit;
     const bool fits = largest_number(signal->kind) * fabs(gain) + fabs(offset) <= limit;
@@ -80,12 +99,12 @@ void nrm_gather_part(const nrm_signal *signal, int64_t first, int64_t n, bool ba
     case NRM_FLOAT32: SCALED(float); break;
     default: SCALED(double); break;
     }
-    if (!backwards) return;
-    for (int64_t i = 0; i < n / 2; i++) {
+    for (int64_t i = 0; backwards && i < n / 2; i++) {
         double value = out[i];
         out[i] = out[n - 1 - i];
         out[n - 1 - i] = value;
     }
+    return fits || nrm_all_finite(out, n);
 }
 
 int nrm_gather(const nrm_signal *signal, int64_t n_curves, const int64_t *first,
