@@ -298,6 +298,13 @@ def check_channels(curves: CurveSet, name: str = "curves") -> None:
         values = curves.read(channel_name)
         assert values.dtype == np.float64, f"{where}: {values.dtype}"
         assert values.shape == (curves.n_samples,), f"{where}: {values.shape}"
+        missing = np.isnan(values)
+        if known is None and missing.any():  # a segment in which it was not recorded
+            for segment in curves.segments:
+                begin = curves.rows.start(int(segment["curve"]))
+                part = missing[begin + segment["start"] : begin + segment["stop"]]
+                assert part.all() or not part.any(), f"{where}: a segment with gaps"
+            values = values[~missing]
         assert np.isfinite(values).all(), f"{where}: numbers that are not finite"
         if known is not None and len(values):
             largest = np.abs(values).max()
