@@ -374,3 +374,22 @@ def test_what_was_aborted_is_read(folder: Path) -> None:
 
 def test_importer_complies(folder: Path) -> None:
     check_importer(JpkImporter(), sorted(folder.glob("*.jpk-*")))
+
+
+def test_another_reader_agrees(folder: Path) -> None:
+    """Force and heights of afmformats, sample by sample, in every archive that it opens."""
+    afmformats = pytest.importorskip("afmformats")
+    for name in KNOWN:
+        curves = nrm.open(folder / name)
+        for i, other in enumerate(afmformats.load_data(folder / name)):
+            for ours, theirs in (
+                ("force_normal", "force"),
+                ("height", "height (measured)"),
+                ("height_commanded", "height (piezo)"),
+            ):
+                np.testing.assert_allclose(
+                    curves.read(ours, i), other[theirs], rtol=1e-9, atol=1e-20, err_msg=name
+                )
+            told = other.metadata
+            assert curves.metadata["spring_constant"] == pytest.approx(told["spring constant"])
+            assert curves.metadata["deflection_sensitivity"] == pytest.approx(told["sensitivity"])
