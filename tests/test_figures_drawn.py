@@ -278,7 +278,8 @@ def test_map_puts_values_at_their_places():
     at = mesh.get_coordinates()
     assert at[0, 0].tolist() == pytest.approx([-25, -25])
     assert at[-1, -1].tolist() == pytest.approx([175, 125])
-    assert ax.get_title(loc="left").strip() == "1 curve without a value (grey)"
+    assert ax.get_title(loc="left").strip() == "n = 12"
+    assert [t.get_text() for t in ax.figure.legends[0].get_texts()] == ["no value (1)"]
 
 
 def test_quality_counts_every_flag():

@@ -107,7 +107,10 @@ def test_repeats_on_a_grid():
         y=[0.0] * 3,
     )
     made["contact_height"] = ("curve", [1.0, 3.0, 5.0], {"units": "m"})
-    np.testing.assert_allclose(st.map_of(made, "contact_height").values, [[2.0, 5.0]])
+    # One map would mix the visits: their mean has to be asked for.
+    with pytest.raises(NrmError, match="2 visits"):
+        st.map_of(made, "contact_height")
+    np.testing.assert_allclose(st.map_of(made, "contact_height", mean=True).values, [[2.0, 5.0]])
     np.testing.assert_allclose(st.map_of(made, "quality").values, [[1026, 0]])
 
 

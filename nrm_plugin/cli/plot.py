@@ -263,6 +263,7 @@ def _drawn(
         warnings.simplefilter("always")
         try:
             wide = getattr(shown, "wide", False)
+            wide = wide(data, settings) if callable(wide) else wide
             figure = style.new_figure(width or (style.PAGE if wide else style.COLUMN))
             given = () if settings is None else (settings,)
             if hasattr(shown, "draw_figure"):

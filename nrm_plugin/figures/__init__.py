@@ -16,14 +16,16 @@ _HOME = {
     "COLUMN": "style",
     "DEPTH": "map_panels",
     "PAGE": "style",
+    "TOPOGRAPHY": "map_panels",
     "curve": "single_curves",
     "density": "densities",
     "figure4": "composed",
     "journal_style": "style",
     "log_trace": "potentials",
     "map": "map_panels",
+    "maps": "map_panels",
     "profiles": "averages",
-    "quality": "map_panels",
+    "quality": "flags",
     "raw": "single_curves",
     "recorded_trace": "potentials",
     "referenced": "single_curves",
@@ -40,10 +42,12 @@ if TYPE_CHECKING:
     from nrm_plugin.figures.composed import figure4 as figure4
     from nrm_plugin.figures.densities import density as density
     from nrm_plugin.figures.distributions import violin as violin
+    from nrm_plugin.figures.flags import quality as quality
     from nrm_plugin.figures.heights import topography as topography
     from nrm_plugin.figures.map_panels import DEPTH as DEPTH
+    from nrm_plugin.figures.map_panels import TOPOGRAPHY as TOPOGRAPHY
     from nrm_plugin.figures.map_panels import map as map
-    from nrm_plugin.figures.map_panels import quality as quality
+    from nrm_plugin.figures.map_panels import maps as maps
     from nrm_plugin.figures.output import save as save
     from nrm_plugin.figures.potentials import log_trace as log_trace
     from nrm_plugin.figures.potentials import recorded_trace as recorded_trace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,20 @@ from matplotlib.axes import Axes
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
-from nrm_plugin.figures.map_panels import draw_map, height_for, height_of, place_axes
+from nrm_plugin.figures.map_panels import (
+    draw_map,
+    has_places,
+    height_for,
+    height_of,
+    levelled,
+    place_axes,
+    roughness_in_words,
+)
 from nrm_plugin.figures.quantities import length_scale, readable_scale
 from nrm_plugin.images import Image
 from nrm_plugin.model import CurveSet
-from nrm_plugin.statistics.maps import Map, map_of
-from nrm_plugin.statistics.roughness import Roughness, roughness
+from nrm_plugin.statistics.maps import map_of
+from nrm_plugin.statistics.roughness import roughness
 
 #: Names of images that hold heights, best first.
 _HEIGHTS = ("height sensor", "zsensor", "z sensor", "height", "topography", "z height")
@@ -37,7 +46,8 @@ def topography(
     Parameters
     ----------
     source : CurveSet, Image or results
-        The image of a microscope; of results, the heights of the solid contact.
+        The image of a microscope; of results, the heights of the solid contact, of one visit:
+        `maps` draws several, as ``topography``.
     name : str, optional
         Name of the image, where there are several.
     level : bool
@@ -53,7 +63,7 @@ def topography(
     Raises
     ------
     InvalidInput
-        If there is no image of that name.
+        If there is no image of that name, or results are of several visits or grids.
     """
     width = style.width_of(figure, width)
     if isinstance(source, xr.Dataset):
@@ -87,7 +97,7 @@ def topography(
         ax.set_xlabel("column (size unknown)")
         ax.set_ylabel("row")
     style.colour_bar(ax, picture, f"height ({unit.unit})", extend="both")
-    _title_with(ax, result)
+    style.title(ax, roughness_in_words(result))
     style.mark(ax, simulated)
     return ax
 
@@ -97,35 +107,21 @@ def _contacts(ax: Axes | None, figure: Any, results: xr.Dataset, level: bool, wi
     heights = map_of(results, "contact_height")
     ax = style.one(ax, width, height_of(heights, width), figure)
     values = np.asarray(heights.values, np.float64)
-    if not (np.isfinite(heights.x).any() and np.isfinite(heights.y).any()):
+    if not has_places(heights):
         return style.words(ax, "The curves have no positions: there is no topography.")
     if np.isfinite(values).sum() < 3:
         return style.words(ax, "Fewer than three curves have a solid contact.")
-    result: Roughness | None = None
-    if heights.grid:
-        result = roughness(values)
-        values = result.levelled if level else values
-    shown = values - (0.0 if heights.grid and level else np.nanmin(values))
-    unit = readable_scale(shown, "m")
-    picture = draw_map(
-        ax,
-        Map(x=heights.x, y=heights.y, values=values, unit="m", label="height", grid=heights.grid),
-        unit(shown),
-        style.limits(unit(shown)),
-        style.VALUES,
-    )
+    shown, result = levelled(heights)
+    if not level:
+        shown = replace(shown, values=values - np.nanmin(values))
+    unit = readable_scale(shown.values, "m")
+    norm = style.limits(unit(shown.values))
+    picture = draw_map(ax, shown, unit(shown.values), norm, style.VALUES)
     style.colour_bar(ax, picture, f"height of the solid contact ({unit.unit})", extend="both")
     if result is not None:
-        _title_with(ax, result)
+        style.title(ax, roughness_in_words(result))
     style.mark(ax, bool(results.attrs.get("simulated", 0)))
     return ax
-
-
-def _title_with(ax: Axes, found: Roughness) -> None:
-    unit = readable_scale(np.array([found.sq]), "m")
-    parts = [("Sa", found.sa), ("Sq", found.sq), ("Rq", found.rq)]
-    text = ", ".join(f"{n} {float(unit(v)):.3g}" for n, v in parts if np.isfinite(v))
-    style.title(ax, f"{text} {unit.unit}")
 
 
 def height_image(curves: CurveSet, name: str | None = None) -> Image | None:

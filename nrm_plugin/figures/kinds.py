@@ -35,6 +35,7 @@ def potentials(given: Any) -> Any:
 Length = Annotated[float, Unit("m", "nm")]
 Potentials = Annotated[tuple[float, ...], BeforeValidator(potentials)]
 Numbers = tuple[NonNegativeInt, ...]
+By = Literal["region+visit", "region", "visit"]
 
 _NUMBER = "number of a curve, from 0; may be repeated"
 _VARIABLE = "what is drawn: storage_modulus, shear_modulus_magnitude, viscosity, ..."
@@ -48,15 +49,6 @@ class _OfCurves(MethodSettings):
 
 class _OfOneCurve(MethodSettings):
     curve: Numbers = Field((), description=_NUMBER)
-
-
-class _OfMap(MethodSettings):
-    variable: str = Field(_MODULUS, description="the same, or thickness, contact_height")
-    depth: Length = Field(5e-9, description="distance from the electrode, in m, or as 5nm")
-
-
-class _OfTopography(MethodSettings):
-    variable: str | None = Field(None, description="name of the image")
 
 
 class _ByRegion(MethodSettings):
@@ -74,6 +66,20 @@ class _ByRegion(MethodSettings):
     run: Literal["all", "before", "after"] = Field(
         "all", description="part of the run before or after the instrument's step"
     )
+
+
+class _OfMap(_ByRegion):
+    variable: str = Field(_MODULUS, description="the same, or thickness, contact_height")
+    depth: Length = Field(5e-9, description="distance from the electrode, in m, or as 5nm")
+    by: By | None = Field(
+        None, description="a map for each region+visit, region (mean over visits) or visit"
+    )
+    visit: Numbers = Field((), description="number of a visit, from 1; may be repeated")
+
+
+class _OfTopography(MethodSettings):
+    variable: str | None = Field(None, description="name of the image")
+    visit: Numbers = Field((), description="number of a visit, from 1; may be repeated")
 
 
 class _OfVoltammogram(_ByRegion):
@@ -111,14 +117,16 @@ class FigureKind:
     function : callable
         Of data and settings, and of ``ax`` or ``figure``, on which it draws.
     Settings : type
-    wide, several : bool
-        Whether it is as wide as a page; whether it has several panels.
+    wide : bool, or callable
+        Whether it is as wide as a page; a function of data and settings where that depends.
+    several : bool
+        Whether it has several panels.
     """
 
     needs: str
     function: Callable[..., Any]
     Settings: type[BaseModel] = MethodSettings
-    wide: bool = False
+    wide: bool | Callable[[Any, Any], bool] = False
     several: bool = False
 
     def draw(self, data: Any, ax: Any, settings: Any = None) -> Any:
@@ -204,16 +212,45 @@ def _violin(results: Any, of: Any, **on: Any) -> Any:
     return figures.violin(results, _regions(results, of), variable=of.variable, **on)
 
 
-def _map(results: Any, of: Any, **on: Any) -> Any:
-    return figures.map(results, of.variable, of.depth, **on)
+def _map(results: Any, of: Any, ax: Any = None, figure: Any = None) -> Any:
+    if ax is not None:
+        return figures.map(results, of.variable, of.depth, ax=ax)
+    return figures.maps(results, of.variable, of.depth, **_split(results, of), figure=figure)
+
+
+def _split(results: xr.Dataset, of: Any) -> dict[str, Any]:
+    """Into which maps results are split."""
+    regions = None if of.by == "visit" else _regions(results, of)
+    return {"by": of.by, "regions": regions, "visits": of.visit or None}
+
+
+def _several_maps(results: xr.Dataset, of: Any) -> bool:
+    from nrm_plugin.statistics import map_parts
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        how = _split(results, of)
+    return len(map_parts(results, **how | {"by": of.by or "region+visit"}).parts) > 1
+
+
+def _several_visits(source: Any, of: Any) -> bool:
+    from nrm_plugin.statistics import map_parts
+
+    return _are_results(source) and len(map_parts(source, "visit").parts) > 1
+
+
+def _are_results(source: Any) -> bool:
+    return hasattr(source, "data_vars")
 
 
 def _quality(results: Any, of: Any, **on: Any) -> Any:
     return figures.quality(results, **on)
 
 
-def _topography(source: Any, of: Any, **on: Any) -> Any:
-    return figures.topography(source, of.variable, **on)
+def _topography(source: Any, of: Any, ax: Any = None, figure: Any = None) -> Any:
+    if ax is not None or not _are_results(source):
+        return figures.topography(source, of.variable, ax=ax, figure=figure)
+    return figures.maps(source, "topography", visits=of.visit or None, figure=figure)
 
 
 def _figure4(results: Any, of: Any, **on: Any) -> Any:
@@ -231,9 +268,11 @@ DENSITY = FigureKind(
     needs="results", function=_density, Settings=_OfDensity, wide=True, several=True
 )
 VIOLIN = FigureKind(needs="results", function=_violin, Settings=_OfViolin, wide=True, several=True)
-MAP = FigureKind(needs="results", function=_map, Settings=_OfMap)
+MAP = FigureKind(needs="results", function=_map, Settings=_OfMap, wide=_several_maps)
 QUALITY = FigureKind(needs="results", function=_quality, wide=True, several=True)
-TOPOGRAPHY = FigureKind(needs="either", function=_topography, Settings=_OfTopography)
+TOPOGRAPHY = FigureKind(
+    needs="either", function=_topography, Settings=_OfTopography, wide=_several_visits
+)
 FIGURE4 = FigureKind(
     needs="results", function=_figure4, Settings=_OfFigure4, wide=True, several=True
 )

@@ -1,38 +1,141 @@
-"""Values of curves at their places, and the quality of the curves."""
+"""Values of curves at their places: a map for every region of the potential and every visit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import BoundaryNorm, Colormap, ListedColormap, Normalize
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import Colormap, Normalize
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike
+from matplotlib.transforms import ScaledTranslation
+from numpy.typing import ArrayLike, NDArray
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
 from nrm_plugin.figures.panels import is_simulated
-from nrm_plugin.figures.quantities import NANO, Scale, axis_label, length_scale, scale
-from nrm_plugin.statistics.maps import Map, map_of
-from nrm_plugin.statistics.selection import LEFT_OUT, Analysis, analysis_of, one_direction
+from nrm_plugin.figures.quantities import (
+    NANO,
+    Scale,
+    axis_label,
+    length_scale,
+    readable_scale,
+    scale,
+)
+from nrm_plugin.statistics.maps import AT_LEAST, UNDETERMINED, Map, map_of
+from nrm_plugin.statistics.regions import Region
+from nrm_plugin.statistics.roughness import Roughness, roughness
+from nrm_plugin.statistics.selection import Analysis, analysis_of
+from nrm_plugin.statistics.visits import (
+    REGION,
+    REGION_AND_VISIT,
+    VISIT,
+    MapPart,
+    map_parts,
+)
 from nrm_plugin.text import counted
-from nrm_plugin.variables import BIT, FLAGS
 
 #: A depth at which all but the thinnest interphases are felt, in m.
 DEPTH = 5e-9
 
-#: Quality of a curve in the map: what is drawn, and its colour.
-_CLASSES = (
-    ("not flagged", "#BBCCEE"),
-    ("flagged", style.COLOURS[1]),
-    ("left out", style.COLOURS[3]),
-)
+#: Heights of the solid contact about their plane, as `maps` calls them.
+TOPOGRAPHY = "topography"
+
+#: Of these a potential changes nothing: they are split by visit alone.
+_HEIGHTS = (TOPOGRAPHY, "contact_height")
+
+#: Width of a character in heights, in titles that stand beside the mark on simulated data.
+_BESIDE = 0.9
+
+#: How far below a map its scale bar is, in points.
+_BELOW_MAP = 5.5
+
+#: As many maps fit on a page.
+MOST = 24
+
+#: Values of curves that are not in the results under this name.
+_OF_CURVES = ("thickness", "thickness_stderr")
+
+_SMALL_HATCH, _CROSSED, _GREATER = "//////", "xxxxxx", "\\\\\\\\"
+
+#: Cells that are not coloured, or coloured and hatched: what the legend calls them, their gid, the
+#: hatch, and its colour.
+_BELOW = ("below the noise", "below noise", _SMALL_HATCH, "#8A8A8A")
+_NOT_SEEN = ("nothing seen", "nothing seen", _CROSSED, "#8A8A8A")
+_AT_LEAST = ("at least", "at least", _GREATER, "#FFFFFF")
+_NO_VALUE = ("no value", "no value", "", "none")
+
+
+@style.styled
+def maps(
+    results: xr.Dataset | Analysis,
+    what: str = "shear_modulus_magnitude",
+    depth: float | None = DEPTH,
+    *,
+    by: str | Iterable[Region] | None = None,
+    regions: Iterable[Region] | None = None,
+    visits: Iterable[int] | None = None,
+    direction: str | None = None,
+    axes: Sequence[Axes] | None = None,
+    figure: Any = None,
+    width: float | None = None,
+) -> list[Axes]:
+    """Maps of a variable: one for every grid, region of the potential and visit.
+
+    All have the same colours, from the 1st to the 99th percentile of what is above the noise.
+
+    Parameters
+    ----------
+    results : Dataset
+    what : str
+        A variable over depth, ``thickness``, ``contact_height``, ``topography`` (the same about
+        the plane of each map), or another variable of curves.
+    depth : float
+        In m, for a variable over depth.
+    by : str or Regions, optional
+        See `nrm_plugin.statistics.map_parts`: ``region+visit``, ``region`` (mean over visits),
+        ``visit`` (whatever the potential), or regions of your own. If not given, ``visit`` for
+        heights and ``region+visit`` for all others.
+    regions : Regions, optional
+        The paper's if not given.
+    visits : ints, optional
+        Only these visits to the same places, from 1.
+    direction : str, optional
+        The first one if the results hold both.
+    axes, figure : Axes, Figure, optional
+        Axes to draw on, one per map, or an empty figure to fill; a new one `width` m wide if
+        neither is given: a page's, or a column's for a single map.
+
+    Returns
+    -------
+    list of Axes
+        Values below three times their standard error are hatched; curves without a value grey.
+        Words, if there are no places or no values.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown variable, a depth that is not there, or more maps than fit on a page.
+    """
+    analysis = analysis_of(results, direction)
+    by = by if by is not None else VISIT if what in _HEIGHTS else REGION_AND_VISIT
+    parts = map_parts(analysis, by, regions=regions, visits=visits)
+    if len(parts.parts) > MOST:
+        together = "" if by == REGION else "by='region' takes the mean over the visits, "
+        raise InvalidInput(
+            f"this makes {len(parts.parts)} maps ({parts.mixed}), and {MOST} fit on a page: "
+            f"{together}visits=(1, 2) takes some of them"
+        )
+    note = f"{counted(parts.left_out)} on no map" if parts.left_out else ""
+    return _panels(analysis, what, depth, parts.parts, note, axes, figure, width, by == REGION)
 
 
 @style.styled
@@ -46,73 +149,262 @@ def map(
     figure: Any = None,
     width: float = style.COLUMN,
 ) -> Axes:
-    """Map of a variable at a depth, of the thickness or of another value of the curves.
+    """Map of a variable, on axes of its own; see `maps`.
 
     Parameters
     ----------
     results : Dataset
-    what : str
-        A variable over depth, ``thickness``, ``contact_height``, or another variable of curves.
-    depth : float
-        In m, for a variable over depth.
-    direction : str, optional
-        The first one if the results hold both.
+        Of one visit to the places of one grid.
+    what, depth, direction
+        As for `maps`.
     ax, figure : Axes, Figure, optional
         Axes to draw on, or an empty figure to fill; a new one `width` m wide if neither is given.
 
     Returns
     -------
     Axes
-        Curves without a value are grey. Words, if there are no places or no values.
 
     Raises
     ------
     InvalidInput
+        Also if one map would mix several visits, or grids.
     """
+    analysis = analysis_of(results, direction)
+    parts = map_parts(analysis, VISIT)
+    if len(parts.parts) > 1:
+        raise InvalidInput(
+            f"the curves are of {parts.mixed}, which one map would mix: figures.maps(results) "
+            "draws one map each"
+        )
+    axes = None if ax is None else [ax]
+    return _panels(analysis, what, depth, parts.parts, "", axes, figure, width, False)[0]
+
+
+def _panels(
+    analysis: Analysis,
+    what: str,
+    depth: float | None,
+    parts: tuple[MapPart, ...],
+    note: str,
+    axes: Sequence[Axes] | None,
+    figure: Any,
+    width: float | None,
+    mean: bool,
+) -> list[Axes]:
+    """A map for every part, with common colours and one colour bar."""
+    results = analysis.results
     if what == "quality":
         raise InvalidInput("the map of the quality is drawn by the figure quality")
-    analysis = analysis_of(results, direction)
-    results = analysis.results
     last = float(results["depth"].values[-1])
     if depth is not None and not 0.0 <= depth <= last:
         raise InvalidInput(
             f"a map at a depth of {depth * NANO:.4g} nm: the results reach from 0 to "
             f"{last * NANO:.4g} nm"
         )
-    mapped = map_of(analysis, what, depth)
+    parts = parts or (MapPart(curves=np.arange(0)),)
+    variable = "contact_height" if what == TOPOGRAPHY else what
+    frames = {grid: _frame(parts, grid) for grid in {part.grid for part in parts}}
+    found = [
+        map_of(analysis, variable, depth, curves=p.curves, mean=mean, frame=frames[p.grid])
+        for p in parts
+    ]
+    rough: list[Roughness | None] = [None] * len(found)
+    if what == TOPOGRAPHY:
+        found, rough = (list(each) for each in zip(*(levelled(f) for f in found), strict=True))
+    width = width or (style.COLUMN if len(parts) == 1 else style.PAGE)
     width = style.width_of(figure, width)
-    ax = style.one(ax, width, height_of(mapped, width), figure)
-    values = np.asarray(mapped.values, np.float64)
-    if not _has_places(mapped):
-        return style.words(ax, "The curves have no positions: there is no map.")
-    if not np.isfinite(values).any():
-        return style.words(ax, f"No curve has a value of {mapped.label}.")
-    unit = scale(mapped.unit)
-    shown = draw_map(ax, mapped, unit(values), style.limits(unit(values)), style.VALUES)
-    over_depth = "depth" in results[what].dims if what in results else what not in _OF_CURVES
-    label = axis_label(what, mapped.unit, mapped.label)
-    if over_depth:
+    simulated, own = is_simulated(results), axes is None
+    if len(found) == 1:
+        at = None if axes is None else axes[0]
+        axes = [style.one(at, width, height_of(found[0], width), figure)]
+    else:
+        columns = columns_of(len(found), width)
+        row = _row_height(found, columns, width)
+        axes = style.several(
+            axes,
+            len(found),
+            width,
+            figure=figure,
+            columns=columns,
+            row_height=row,
+            simulated=simulated,
+        )
+    if not any(has_places(f) for f in found):
+        return [style.words(ax, "The curves have no positions: there is no map.") for ax in axes]
+    # Common colours, of what can be told from noise.
+    strong = np.concatenate([_strong(f) for f in found])
+    every = np.concatenate([np.ravel(f.values)[np.isfinite(np.ravel(f.values))] for f in found])
+    if not len(every) and not any(np.any(f.censored) for f in found if f.censored is not None):
+        said = f"No curve has a value of {found[0].label}."
+        return [style.words(ax, said) for ax in axes]
+    heights = what == TOPOGRAPHY
+    unit = readable_scale(every, "m") if heights else scale(found[0].unit)
+    norm = style.limits(unit(strong if len(strong) else every))
+    single = len(found) == 1
+    shown: Any = None
+    for ax, one in zip(axes, found, strict=True):
+        drawn = draw_map(ax, one, unit(one.values), norm, style.VALUES)
+        shown = shown or drawn
+        if not single:
+            _scale_bar(ax)
+    if single:
+        style.mark(axes[0], simulated)
+    _titles(axes, parts, found, rough, single)
+    label = axis_label(variable, found[0].unit, found[0].label)
+    if heights:
+        label = f"height of the solid contact ({unit.unit})"
+    elif variable not in _OF_CURVES and variable != "contact_height" and _over_depth(results, what):
         label = label.replace(" (", f" at {(depth or 0.0) * NANO:.3g} nm (", 1)
-    style.colour_bar(ax, shown, label, extend="both")
-    missing = int(np.sum(~np.isfinite(values)))
-    if missing:
-        style.title(ax, f"{counted(missing)} without a value (grey)")
-    style.mark(ax, is_simulated(results))
-    return ax
+    style.colour_bar(axes[0], shown, label, others=axes[1:], extend="both")
+    style.legend_below(axes[0], _explanations(found, note))
+    if own and (layout := style.root(axes[0]).get_layout_engine()) is not None:
+        layout.execute(style.root(axes[0]))  # once more than usual: equal scales need it
+    return list(axes)
 
 
-_OF_CURVES = ("thickness", "thickness_stderr")
+def _frame(parts: Iterable[MapPart], grid: int) -> NDArray[np.int64]:
+    """Curves of a grid, whose rows and columns all its maps show."""
+    return np.concatenate([part.curves for part in parts if part.grid == grid])
+
+
+def _over_depth(results: xr.Dataset, what: str) -> bool:
+    return what not in results or "depth" in results[what].dims
+
+
+def _strong(found: Map) -> FloatArray:
+    """Values that are not below the noise."""
+    values = np.ravel(np.asarray(found.values, np.float64))
+    seen = np.isfinite(values)
+    if found.below_noise is not None:
+        seen &= ~np.ravel(found.below_noise)
+    return values[seen]
+
+
+def levelled(found: Map) -> tuple[Map, Roughness | None]:
+    """Heights of a grid about their plane, with their roughness; others above the lowest."""
+    values = np.asarray(found.values, np.float64)
+    if np.isfinite(values).sum() < 3 or not found.grid:
+        low = np.nanmin(values) if np.isfinite(values).any() else 0.0
+        return replace(found, values=values - low), None
+    result = roughness(values)
+    return replace(found, values=result.levelled), result
+
+
+def roughness_in_words(found: Roughness) -> str:
+    """Sa, Sq and Rq."""
+    unit = readable_scale(np.array([found.sq]), "m")
+    parts = [("Sa", found.sa), ("Sq", found.sq), ("Rq", found.rq)]
+    text = ", ".join(f"{n} {float(unit(v)):.3g}" for n, v in parts if np.isfinite(v))
+    return f"{text} {unit.unit}"
+
+
+def columns_of(n: int, width: float) -> int:
+    """In how many columns panels stand."""
+    if width <= 1.5 * style.COLUMN:
+        return min(n, 2)
+    return n if n <= 4 else 3 if n <= 6 else 4
+
+
+def _row_height(found: Sequence[Map], columns: int, width: float) -> float:
+    """Height in m of a row of maps, with titles and scale bars."""
+    panel = (width - 16e-3) / columns - 3e-3
+    ratio = max(_ratio(one) for one in found)
+    return min(panel * ratio, 0.4 * style.PAGE) + 14e-3
+
+
+def _titles(
+    axes: Sequence[Axes],
+    parts: Sequence[MapPart],
+    found: Sequence[Map],
+    rough: Sequence[Roughness | None],
+    single: bool,
+) -> None:
+    """Grid, region, visit, number of curves, and the roughness of heights."""
+    texts = []
+    for ax, part, one, result in zip(axes, parts, found, rough, strict=True):
+        words = [] if single else part.name.replace("-", "–").split(", ")
+        if single and np.ptp(part.potential) >= 0.1 and result is None:
+            words.append("{:.3g} to {:.3g} V".format(*part.potential))
+        if result is not None:
+            words.append(roughness_in_words(result))
+        if result is None or not single:
+            words.append(f"n = {one.n}")
+        texts.append(_lines(words, style.size_of(ax)[0] / 3.9 if not single else 99.0))
+    for ax, text in zip(axes, texts, strict=True):
+        room = style.size_of(ax)[0] / (style.SMALL * _BESIDE)
+        above = single and ax.get_title(loc="right") and len(text) + 14 > room
+        ax.set_title(text + "\n" if above else text, loc="left", linespacing=1.15)
+
+
+def _lines(words: Sequence[str], room: float) -> str:
+    """Words with commas between them, in lines with so much room (characters)."""
+    lines = [""]
+    for word in words:
+        longer = f"{lines[-1]}, {word}" if lines[-1] else word
+        if len(longer) <= room or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return "\n".join(lines)
+
+
+def _explanations(found: Sequence[Map], note: str) -> list[Artist]:
+    """What hatches and grey mean, and of how many places."""
+    handles: list[Artist] = []
+    for of, kind, face in (
+        (_below, _BELOW, "white"),
+        (partial(_censored, mark=AT_LEAST), _AT_LEAST, "#3B528B"),
+        (partial(_censored, mark=UNDETERMINED), _NOT_SEEN, "white"),
+        (_empty, _NO_VALUE, style.NOTHING),
+    ):
+        count = sum(int(of(one).sum()) for one in found)
+        if count:
+            handles.append(_explained(kind, face, count))
+    if note:
+        handles.append(Patch(facecolor="none", edgecolor="none", label=note))
+    return handles
+
+
+def _explained(kind: tuple[str, str, str, str], face: str, count: int) -> Patch:
+    label, _, hatch, colour = kind
+    label = f"{label} ({count})"
+    return Patch(facecolor=face, edgecolor=colour, hatch=hatch or None, lw=0.0, label=label)
+
+
+def _below(found: Map) -> NDArray[np.bool_]:
+    values = np.asarray(found.values, np.float64)
+    return np.zeros(values.shape, bool) if found.below_noise is None else found.below_noise
+
+
+def _censored(found: Map, mark: int) -> NDArray[np.bool_]:
+    values = np.asarray(found.values, np.float64)
+    return np.zeros(values.shape, bool) if found.censored is None else found.censored == mark
+
+
+def _empty(found: Map) -> NDArray[np.bool_]:
+    """Places of curves without a value."""
+    empty = ~np.isfinite(np.asarray(found.values, np.float64)) & ~_censored(found, UNDETERMINED)
+    return empty if found.measured is None else empty & found.measured
 
 
 def draw_map(
     ax: Axes, found: Map, values: FloatArray, norm: Normalize, colours: str | Colormap
 ) -> ScalarMappable:
-    """Colours at the places of curves, with axes in nm or µm."""
+    """Colours at the places of curves, with axes in nm or µm.
+
+    What is below the noise, or was not seen, is hatched instead.
+    """
     unit = length_scale(found.x, found.y)
+    below, unseen = _below(found), _censored(found, UNDETERMINED)
+    hatched = ((below, _BELOW), (unseen, _NOT_SEEN), (_censored(found, AT_LEAST), _AT_LEAST))
+    values = np.where(below | unseen, np.nan, values)
     shown: ScalarMappable
     if found.grid:
-        x, y = edges(unit(found.x)), edges(unit(found.y))
-        ax.set_facecolor(style.NOTHING)
+        x, y = (
+            edges(unit(at), unit(_cell(other)).item() or 1.0)
+            for at, other in ((found.x, found.y), (found.y, found.x))
+        )
+        _cells(ax, x, y, _empty(found), facecolor=style.NOTHING, gid="no value")
         shown = ax.pcolormesh(
             x,
             y,
@@ -121,22 +413,79 @@ def draw_map(
             cmap=colours,
             rasterized=values.size > style.MANY,
         )
+        for where, (_, name, hatch, colour) in hatched:
+            face = "none" if name == _AT_LEAST[1] else "white"
+            _cells(ax, x, y, where, facecolor=face, edgecolor=colour, hatch=hatch, gid=name)
         ax.set_xlim(x[0], x[-1])
         ax.set_ylim(y[0], y[-1])
     else:
-        size = _dot(len(values))
-        empty = ~np.isfinite(values)
-        ax.scatter(unit(found.x)[empty], unit(found.y)[empty], s=size, color=style.NOTHING)
+        at_x, at_y, size = unit(found.x), unit(found.y), dot(len(values))
+        for where, look in [(_empty(found), {"color": style.NOTHING, "gid": "no value"})] + [
+            (w, {"facecolor": "white", "edgecolor": c, "hatch": 3 * h[:2], "lw": 0.4, "gid": name})
+            for w, (_, name, h, c) in hatched[:2]
+        ]:
+            if where.any():
+                ax.scatter(at_x[where], at_y[where], s=size, **look)
+        some = np.isfinite(values)
+        edge = np.where(_censored(found, AT_LEAST)[some], style.MARK, "none")
         shown = ax.scatter(
-            unit(found.x)[~empty],
-            unit(found.y)[~empty],
+            at_x[some],
+            at_y[some],
             s=size,
-            c=values[~empty],
+            c=values[some],
             norm=norm,
             cmap=colours,
+            edgecolors=edge.tolist(),
+            lw=0.6,
         )
     place_axes(ax, unit)
+    if found.grid and _thin(ax):
+        ax.set_aspect("auto")  # a line is a strip
     return shown
+
+
+def _cells(ax: Axes, x: FloatArray, y: FloatArray, where: NDArray[np.bool_], **look: Any) -> None:
+    """Mark cells of a grid; neighbours in a row as one."""
+    if not where.any():
+        return
+    padded = np.zeros((where.shape[0], where.shape[1] + 2), np.int8)
+    padded[:, 1:-1] = where
+    step = np.diff(padded, axis=1)
+    (row, begin), (_, end) = np.nonzero(step == 1), np.nonzero(step == -1)
+    left, right, low, high = x[begin], x[end], y[row], y[row + 1]
+    corners = np.stack(
+        [np.stack([left, right, right, left], 1), np.stack([low, low, high, high], 1)], axis=2
+    )
+    ax.add_collection(PolyCollection(list(corners), lw=0.0, **look), autolim=False)
+
+
+def _scale_bar(ax: Axes) -> None:
+    """Put a bar below the map, at most 40 % as long, in the place of labelled axes."""
+    left, right = ax.get_xlim()
+    unit = ax.get_xlabel().partition("(")[2].rstrip(")")
+    across = abs(right - left)
+    longest = 0.4 * across * (1.0 + 1e-9)
+    power = 10.0 ** np.floor(np.log10(longest)) if across > 0.0 else 1.0
+    length = max((m * power for m in (1.0, 2.0, 5.0) if m * power <= longest), default=across)
+    ax.set(xticks=[], yticks=[], xlabel="", ylabel="")
+    for spine in ax.spines.values():
+        spine.set_visible(True)
+    below = ScaledTranslation(0.0, -_BELOW_MAP / 72.0, ax.figure.dpi_scale_trans)
+    place: Any = {"transform": ax.get_xaxis_transform() + below, "color": style.MARK}
+    ax.plot(
+        [left, left + length],
+        [0.0, 0.0],
+        lw=1.6,
+        solid_capstyle="butt",
+        clip_on=False,
+        gid="scale bar",
+        scalex=False,
+        scaley=False,
+        **place,
+    )
+    words = f"{1e3 * length:g} nm" if unit == "µm" and length < 1.0 else f"{length:g} {unit}"
+    at = left + length + 0.03 * across
+    ax.text(at, 0.0, words, va="center", fontsize=style.SMALL, **place)
 
 
 def height_of(found: Map, width: float) -> float:
@@ -149,13 +498,24 @@ def height_of(found: Map, width: float) -> float:
 
 def height_for(across: float, up: float, width: float) -> float:
     """Height in m of a figure for a picture of this extent, with its labels and colour bar."""
-    ratio = float(np.clip(up / across if across > 0.0 else 1.0, 0.15, 2.0))
-    return min(max((width - 27e-3) * ratio + 15e-3, 32e-3), style.TALLEST)
+    return min(max((width - 27e-3) * _clipped(across, up) + 15e-3, 32e-3), style.TALLEST)
+
+
+def _ratio(found: Map) -> float:
+    """Height over width of a map."""
+    x, y = (np.asarray(v, np.float64)[np.isfinite(v)] for v in (found.x, found.y))
+    if not (len(x) and len(y)):
+        return 0.7
+    return _clipped(float(np.ptp(x)) + _cell(x), float(np.ptp(y)) + _cell(y))
+
+
+def _clipped(across: float, up: float) -> float:
+    return float(np.clip(up / across if across > 0.0 else 1.0, 0.15, 2.0))
 
 
 def _cell(at: FloatArray) -> float:
     """How far places are from each other."""
-    places = np.unique(at)
+    places = np.unique(at[np.isfinite(at)])
     return float(np.min(np.diff(places))) if len(places) > 1 else 0.0
 
 
@@ -166,12 +526,15 @@ def place_axes(ax: Axes, unit: Scale) -> None:
     ax.set_ylabel(f"y ({unit.unit})")
 
 
-def edges(middles: ArrayLike) -> FloatArray:
-    """Edges of cells whose middles are given; places that are not known lie evenly between."""
+def edges(middles: ArrayLike, size: float = 1.0) -> FloatArray:
+    """Edges of cells whose middles are given; places that are not known lie evenly between.
+
+    A single one is `size` wide.
+    """
     at = np.asarray(middles, np.float64)
     known = np.flatnonzero(np.isfinite(at))
     if len(known) < 2:
-        return np.arange(len(at) + 1) - 0.5 + (at[known[0]] if len(known) else 0.0)
+        return size * (np.arange(len(at) + 1) - 0.5) + (at[known[0]] if len(known) else 0.0)
     index = np.arange(len(at))
     slope = (at[known[-1]] - at[known[0]]) / (known[-1] - known[0])
     full = np.where(np.isfinite(at), at, at[known[0]] + slope * (index - known[0]))
@@ -186,117 +549,11 @@ def _thin(ax: Axes) -> bool:
     return not 1 / 6 < across / (up or 1.0) < 6
 
 
-def _dot(n: int) -> float:
+def dot(n: int) -> float:
     """Area of a dot, in square points, so that many do not cover each other."""
     return float(np.clip(2000.0 / max(n, 1), 2.0, 30.0))
 
 
-def _has_places(found: Map) -> bool:
+def has_places(found: Map) -> bool:
+    """Whether anything is known of where curves lie."""
     return bool(np.isfinite(found.x).any() and np.isfinite(found.y).any())
-
-
-@style.styled
-def quality(
-    results: xr.Dataset,
-    *,
-    direction: str | None = None,
-    axes: Sequence[Axes] | None = None,
-    figure: Any = None,
-    width: float = style.PAGE,
-) -> list[Axes]:
-    """How many curves carry each flag, and where they are.
-
-    Parameters
-    ----------
-    results : Dataset
-    direction : str, optional
-        The first one if the results hold both.
-    axes, figure : two Axes, Figure, optional
-        Axes to draw on, or an empty figure to fill; a new one `width` m wide if neither is given.
-
-    Returns
-    -------
-    list of Axes
-        Counts; places, or numbers of the curves where there are no places.
-
-    Raises
-    ------
-    InvalidInput
-    """
-    results = one_direction(results, direction)
-    width = style.width_of(figure, width)
-    axes = style.several(
-        axes,
-        2,
-        width,
-        figure=figure,
-        columns=2 if width > 1.5 * style.COLUMN else 1,
-        row_height=62e-3,
-        simulated=is_simulated(results),
-    )
-    flags = results["quality"].values.astype(np.int64)
-    _counts(axes[0], flags)
-    _where(axes[1], results, flags)
-    return list(axes)
-
-
-def _counts(ax: Axes, flags: np.ndarray) -> None:
-    n = len(flags)
-    counts = [int(np.sum((flags & BIT[name]) != 0)) for name in FLAGS]
-    clean = int(np.sum(flags == 0))
-    names = [name.replace("_", " ") for name in FLAGS]
-    colours = [_CLASSES[2][1] if name in LEFT_OUT else _CLASSES[1][1] for name in FLAGS]
-    ax.barh(
-        ["nothing to report", *names],
-        [clean, *counts],
-        color=[_CLASSES[0][1], *colours],
-        height=0.75,
-    )
-    for place, count in enumerate([clean, *counts]):
-        ax.text(
-            count + 0.015 * n,
-            place,
-            str(count),
-            va="center",
-            fontsize=style.SMALL,
-            color=style.MARK if count else style.MUTED,
-        )
-    ax.invert_yaxis()
-    ax.set_xlim(0, 1.12 * max(n, 1))
-    steps = MaxNLocator(5, integer=True).tick_values(0, max(n, 1))
-    ax.set_xticks([step for step in steps if 0 <= step <= max(n, 1)])
-    ax.tick_params(axis="y", length=0.0)
-    ax.set_xlabel(f"curves of {n}")
-
-
-def _where(ax: Axes, results: xr.Dataset, flags: np.ndarray) -> None:
-    """Map of the three classes, or the flags of one curve after the other."""
-    left_out = sum(BIT[name] for name in LEFT_OUT)
-    kind = np.where(flags == 0, 0.0, np.where((flags & left_out) != 0, 2.0, 1.0))
-    colours = ListedColormap([colour for _, colour in _CLASSES])
-    norm = BoundaryNorm([-0.5, 0.5, 1.5, 2.5], 3)
-    mapped = map_of(results, "quality")
-    handles = [Patch(facecolor=colour, label=name) for name, colour in _CLASSES]
-    if not len(flags):
-        style.words(ax, "There are no curves.")
-        return
-    if _has_places(mapped):
-        values = kind
-        if mapped.grid:
-            values = np.full(np.shape(mapped.values), np.nan)
-            values[results["row"].values, results["column"].values] = kind
-        draw_map(ax, mapped, values, norm, colours)
-    else:
-        ax.scatter(np.arange(len(kind)), kind, c=kind, cmap=colours, norm=norm, s=_dot(len(kind)))
-        ax.set_yticks([0, 1, 2], [name for name, _ in _CLASSES])
-        ax.set_ylim(-0.5, 2.5)
-        ax.set_xlabel("curve")
-        return
-    ax.legend(
-        handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
-        ncols=3,
-        columnspacing=1.0,
-        handlelength=0.8,
-    )

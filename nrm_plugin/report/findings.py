@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 
 from nrm_plugin import figures
-from nrm_plugin.errors import NrmError
+from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.figures.panels import has_potential
 from nrm_plugin.model import CurveSet
 from nrm_plugin.report import regional
@@ -261,7 +262,7 @@ def _single(results: xr.Dataset, curves: CurveSet | None) -> Part:
     return Part(title="Single curves", pictures=shown)
 
 
-def sample_section(analysis: Analysis, curves: CurveSet | None) -> Section:
+def sample_section(analysis: Analysis, regions: Regions, curves: CurveSet | None) -> Section:
     """Maps, topography, and what repeated ramps do."""
     results = analysis.results
     section = Section(title="Over the sample", anchor="sample")
@@ -273,7 +274,7 @@ def sample_section(analysis: Analysis, curves: CurveSet | None) -> Section:
         lateral = "storage_modulus" in results and len(select(results)[0])
         section.pictures.append(
             picture(
-                lambda: figures.topography(results),
+                lambda: figures.maps(analysis, figures.TOPOGRAPHY),
                 "Height of the solid contact above its plane: the topography of the electrode "
                 "below the interphase. Sa, Sq: roughness of the area; Rq: of the lines.",
                 "Map of the heights of the solid contact.",
@@ -282,14 +283,16 @@ def sample_section(analysis: Analysis, curves: CurveSet | None) -> Section:
         if lateral:
             section.pictures += [
                 picture(
-                    partial(figures.map, analysis, depth=depth),
-                    f"|G*| at {depth * 1e9:.3g} nm from the electrode.{_factor(results)}",
+                    partial(_maps, analysis, regions, depth=depth),
+                    f"|G*| at {depth * 1e9:.3g} nm from the electrode, for every region of the "
+                    "potential and every visit to the same places. Hatched: below three times its "
+                    f"standard error.{_factor(results)}",
                     "Map of the shear modulus at a fixed distance from the electrode.",
                 )
                 for depth in (figures.DEPTH, 2.0 * figures.DEPTH)
             ] + [
                 picture(
-                    lambda: figures.map(analysis, "thickness"),
+                    lambda: _maps(analysis, regions, "thickness"),
                     "Distance from the electrode at which the interphase is first felt.",
                     "Map of the thickness.",
                 ),
@@ -304,6 +307,20 @@ def sample_section(analysis: Analysis, curves: CurveSet | None) -> Section:
             )
     section.parts = [_repeats(analysis)]
     return section
+
+
+def _maps(
+    analysis: Analysis,
+    regions: Regions,
+    what: str = "shear_modulus_magnitude",
+    depth: float = figures.DEPTH,
+) -> list[Axes]:
+    """Maps of every region and visit; the mean over visits where they would fill no page."""
+    shown = regions if has_potential(analysis.results) else None
+    try:
+        return figures.maps(analysis, what, depth, regions=shown)
+    except InvalidInput:
+        return figures.maps(analysis, what, depth, by="region", regions=shown)
 
 
 def _repeats(analysis: Analysis) -> Part:

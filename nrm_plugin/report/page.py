@@ -212,7 +212,7 @@ def _report(
         conditions_section(judged),
         quality_section(shown, quality, curves, _NO_CURVES),
         by_potential,
-        findings.sample_section(analysis, curves),
+        findings.sample_section(analysis, regions, curves),
         errors_section(shown, common, compared, regions),
         provenance_section(results, _file_and_hash(file)),
     ]

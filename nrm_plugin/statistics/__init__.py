@@ -15,6 +15,7 @@ from nrm_plugin.statistics.summary import summary, write_summary
 from nrm_plugin.statistics.thickness import thickness
 from nrm_plugin.statistics.trend import Trend, trend
 from nrm_plugin.statistics.violins import DEFAULT_BINS, Violin, violins
+from nrm_plugin.statistics.visits import MapPart, MapParts, map_parts
 
 __all__ = [
     "DEFAULT_BINS",
@@ -22,12 +23,15 @@ __all__ = [
     "Analysis",
     "Density",
     "Map",
+    "MapPart",
+    "MapParts",
     "Region",
     "Regions",
     "Trend",
     "Violin",
     "density",
     "map_of",
+    "map_parts",
     "mean_profile",
     "region_thickness",
     "regions",

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.statistics.density import WEAK
 from nrm_plugin.statistics.selection import (
     LEFT_OUT,
     Analysis,
+    ProfileVariable,
     analysis_of,
     column,
     profile_variable,
@@ -20,7 +24,12 @@ from nrm_plugin.statistics.selection import (
     step,
 )
 from nrm_plugin.statistics.thickness import thickness
+from nrm_plugin.statistics.visits import VISIT, map_parts
 from nrm_plugin.variables import FLAGS
+
+#: Thicknesses that were not measured, as `thickness` marks them: the layer may go on; nothing was
+#: seen.
+AT_LEAST, UNDETERMINED = 1, 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +49,15 @@ class Map:
     meanings : tuple of str
         For the quality, whose values are sums of bits: the flag of every bit.
     warnings : tuple of str
+    n : int
+        Curves.
+    measured : array of bool, optional
+        As `values`: where curves are, with or without a value.
+    below_noise : array of bool, optional
+        As `values`: below three times the standard error. None where results have no errors.
+    censored : array of int, optional
+        As `values`, of a thickness: 1 where the layer may go on beyond the value, 2 where nothing
+        was seen (no value).
     """
 
     x: FloatArray
@@ -51,6 +69,10 @@ class Map:
     missing: int = 0
     meanings: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    n: int = 0
+    measured: NDArray[np.bool_] | None = None
+    below_noise: NDArray[np.bool_] | None = None
+    censored: IntArray | None = None
 
 
 def map_of(
@@ -60,6 +82,9 @@ def map_of(
     direction: str | None = None,
     *,
     quality: Sequence[str] = LEFT_OUT,
+    curves: Sequence[int] | AnyArray | None = None,
+    mean: bool = False,
+    frame: IntArray | None = None,
 ) -> Map:
     """Map of a variable at a distance, the thickness, the contact height, or the quality.
 
@@ -77,67 +102,169 @@ def map_of(
         Way of the ramp, where the results have both; by default the first.
     quality : sequence of str
         Curves with one of these flags have no value, except in the map of the quality.
+    curves : array of int or bool, optional
+        Those that are mapped, by default all: those of a part that `map_parts` found.
+    mean : bool
+        Take the mean over the curves of a place: the magnitude of the complex mean where it is a
+        magnitude. Of the quality the flags of all are taken together in any case.
+    frame : array of int, optional
+        Curves whose rows and columns the map shows, with those that have none of `curves`. By
+        default from row and column 0.
 
     Raises
     ------
     InvalidInput
-        For an unknown variable, flag or direction, or a depth that is missing or not there.
+        For an unknown variable, flag or direction, a depth that is missing or not there, or curves
+        of several grids or of several visits to the same places, which one map would mix.
     """
     analysis = analysis_of(results, direction)
     results = analysis.results
-    n = results.sizes["curve"]
-    values, unit, label = _values(analysis, what, depth)
+    total = results.sizes["curve"]
+    every, _ = select(results, curves, ())
+    _check_unmixed(analysis, every, mean or what == "quality")
+    one = _values(analysis, what, depth)
     messages: list[str] = []
     meanings: tuple[str, ...] = ()
     if what == "quality":
         meanings = FLAGS
     else:
-        kept, left_out = select(results, None, quality)
+        kept, left_out = select(results, every, quality)
         if left_out:
             messages.append(f"{left_out} curves are left out for their flags")
-        shown = np.full(n, np.nan)
-        shown[kept] = values[kept]
-        values = shown
-    missing = int(n - np.isfinite(values).sum())
+        out = np.ones(total, bool)
+        out[kept] = False
+        values = np.where(out, np.nan, one.values)
+        censored = None if one.censored is None else np.where(out, 0, one.censored)
+        one = replace(one, values=values, censored=censored)
+    one = one.of(every)
+    if (varied := _varied_potential(results, every)) and what not in ("quality", "contact_height"):
+        messages.append(
+            f"the potential changes from place to place ({varied}): differences between places "
+            "may be those between potentials"
+        )
+    missing = int(np.sum(~np.isfinite(one.values)))
     x, y, row, col = (column(results, name) for name in ("x", "y", "row", "column"))
-    x = np.full(n, np.nan) if x is None else x.astype(np.float64)
-    y = np.full(n, np.nan) if y is None else y.astype(np.float64)
-    grid = row is not None and col is not None and bool(n and min(row.min(), col.min()) >= 0)
-    if grid and row is not None and col is not None:
-        values, repeated = _table(values, row, col, what == "quality")
-        if repeated:
-            messages.append(
-                f"{repeated} places have several curves: "
-                + ("flags of all are shown" if what == "quality" else "their mean is shown")
-            )
-        x, y = _axis(x, col, values.shape[1]), _axis(y, row, values.shape[0])
-    elif not np.isfinite(x + y).any():
-        messages.append("the curves have no positions")
-    return Map(
-        x=x,
-        y=y,
-        values=values,
-        unit=unit,
-        label=label,
-        grid=grid,
+    x, y = (np.full(total, np.nan) if a is None else a.astype(np.float64) for a in (x, y))
+    found = Map(
+        x=x[every],
+        y=y[every],
+        values=one.sizes,
+        unit=one.unit,
+        label=one.label,
+        grid=False,
         missing=missing,
         meanings=meanings,
-        warnings=tuple(messages),
+        n=len(every),
+        measured=np.ones(len(every), bool),
+        below_noise=one.below_noise,
+        censored=one.censored,
     )
+    shown = every if frame is None or not len(frame) else np.asarray(frame, np.int64)
+    if (
+        row is not None
+        and col is not None
+        and len(every)
+        and min(row[shown].min(), col[shown].min()) >= 0
+    ):
+        first = (0, 0) if frame is None else (int(row[shown].min()), int(col[shown].min()))
+        shape = int(row[shown].max()) + 1 - first[0], int(col[shown].max()) + 1 - first[1]
+        cells = _GridTable(row=row[every] - first[0], column=col[every] - first[1], shape=shape)
+        if cells.repeated:
+            messages.append(
+                f"{cells.repeated} places have several curves: "
+                + ("flags of all are shown" if what == "quality" else "their mean is shown")
+            )
+        found = replace(
+            found,
+            x=_axis(x[shown], col[shown] - first[1], shape[1]),
+            y=_axis(y[shown], row[shown] - first[0], shape[0]),
+            grid=True,
+            measured=cells.count.reshape(shape) > 0,
+            **cells.filled(one, what == "quality"),
+        )
+    elif not np.isfinite(found.x + found.y).any():
+        messages.append("the curves have no positions")
+    return replace(found, warnings=tuple(messages))
 
 
-def _values(analysis: Analysis, what: str, depth: float | None) -> tuple[AnyArray, str, str]:
+def _check_unmixed(analysis: Analysis, curves: IntArray, together: bool) -> None:
+    """Refuse curves of several grids or visits.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    mixed = [
+        part
+        for part in map_parts(analysis, VISIT).parts
+        if np.isin(part.curves, curves, assume_unique=True).any()
+    ]
+    grids, visits = {part.grid for part in mixed}, {v for part in mixed for v in part.visits}
+    words = [f"{len(grids)} grids"] if len(grids) > 1 else []
+    words += (
+        [f"{len(visits)} visits to the same places"] if len(visits) > 1 and not together else []
+    )
+    if words:
+        raise InvalidInput(
+            f"the curves are of {' and '.join(words)}, which one map would mix: "
+            "nrm_plugin.figures.maps(results) draws one map each, and "
+            "nrm_plugin.statistics.map_parts(results) gives their curves"
+        )
+
+
+def _varied_potential(results: xr.Dataset, curves: IntArray) -> str:
+    """Potentials of a map that was made while they changed by more than 0.1 V."""
+    potential = column(results, "potential")
+    if potential is None:
+        return ""
+    known = potential[curves].astype(np.float64)
+    known = known[np.isfinite(known)]
+    if not len(known) or np.ptp(known) < 0.1:
+        return ""
+    return f"{known.min():.3g} to {known.max():.3g} V"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _CurveValues:
+    """A value of every curve; complex where a mean over curves has to be of complex values."""
+
+    values: AnyArray
+    unit: str
+    label: str
+    noise: FloatArray | None = None
+    censored: IntArray | None = None
+
+    def of(self, curves: IntArray) -> _CurveValues:
+        noise = None if self.noise is None else self.noise[curves]
+        censored = None if self.censored is None else self.censored[curves]
+        return replace(self, values=self.values[curves], noise=noise, censored=censored)
+
+    @property
+    def sizes(self) -> AnyArray:
+        """Values, or magnitudes of complex ones."""
+        return np.abs(self.values) if np.iscomplexobj(self.values) else self.values
+
+    @property
+    def below_noise(self) -> NDArray[np.bool_] | None:
+        return None if self.noise is None else _weak(self.sizes, self.noise)
+
+
+def _weak(sizes: AnyArray, noise: FloatArray) -> NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.isfinite(sizes) & (np.abs(sizes) < WEAK * noise))
+
+
+def _values(analysis: Analysis, what: str, depth: float | None) -> _CurveValues:
     """Value of every curve, its unit, and what it is."""
     results = analysis.results
     if what == "thickness":
-        onset = thickness(analysis)["thickness"]
-        return onset.values, "m", str(onset.attrs["long_name"])
+        return _thicknesses(analysis)
     if what in results and results[what].dims == ("curve",):
         array = results[what]
-        return (
-            array.values,
-            str(array.attrs.get("units", "")),
-            str(array.attrs.get("long_name", what)),
+        return _CurveValues(
+            values=array.values,
+            unit=str(array.attrs.get("units", "")),
+            label=str(array.attrs.get("long_name", what)),
         )
     chosen = profile_variable(results, what)
     depths = np.asarray(results["depth"].values, np.float64)
@@ -150,25 +277,84 @@ def _values(analysis: Analysis, what: str, depth: float | None) -> tuple[AnyArra
             f"{depths[-1] * 1e9:g} nm"
         )
     level = results.isel(depth=slice(at, at + 1))
-    values = chosen.sizes(level, np.arange(results.sizes["curve"]))[:, 0]
-    return values, chosen.unit, f"{chosen.meaning} at {depths[at] * 1e9:.3g} nm"
+    every = np.arange(results.sizes["curve"])
+    values = chosen.values(level, every)[:, 0]
+    noise = _noise(chosen, level, every, values)
+    return _CurveValues(
+        values=values,
+        unit=chosen.unit,
+        label=f"{chosen.meaning} at {depths[at] * 1e9:.3g} nm",
+        noise=noise if np.isfinite(noise).any() else None,
+    )
 
 
-def _table(values: AnyArray, row: IntArray, col: IntArray, flags: bool) -> tuple[AnyArray, int]:
-    """Values on the grid, and how many places have several curves."""
-    shape = int(row.max()) + 1, int(col.max()) + 1
-    place = row * shape[1] + col
-    count = np.bincount(place, minlength=shape[0] * shape[1])
-    repeated = int(np.sum(count > 1))
-    if flags:
-        bits = np.zeros(len(count), np.int64)
-        np.bitwise_or.at(bits, place, values.astype(np.int64))
-        table = np.where(count > 0, bits.astype(np.float64), np.nan)
-        return table.reshape(shape), repeated
-    finite = np.isfinite(values)
-    total = np.bincount(place[finite], values[finite], len(count))
+def _noise(
+    chosen: ProfileVariable, level: xr.Dataset, every: IntArray, values: AnyArray
+) -> FloatArray:
+    """Standard errors; of the viscosity those of the loss modulus, which it is made of."""
+    if chosen.name != "viscosity":
+        return chosen.noise(level, every)[:, 0]
+    loss = profile_variable(level, "loss_modulus")
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (total / np.bincount(place[finite], minlength=len(count))).reshape(shape), repeated
+        ratio = values / loss.values(level, every)[:, 0]
+        return np.asarray(loss.noise(level, every)[:, 0] * np.abs(ratio))
+
+
+def _thicknesses(analysis: Analysis) -> _CurveValues:
+    """Thickness of every curve; where it is censored, how thick the layer is at least."""
+    found = thickness(analysis)
+    values, censored = found["thickness"].values, None
+    if "censored" in found:
+        censored = found["censored"].values.astype(np.int64)
+        least = censored == AT_LEAST
+        values = np.where(censored == 0, values, np.nan)
+        values[least] = found["thickness_low"].values[least]
+    label = str(found["thickness"].attrs["long_name"])
+    return _CurveValues(values=values, unit="m", label=label, censored=censored)
+
+
+class _GridTable:
+    """Cells of a grid, with the curves in them."""
+
+    def __init__(self, *, row: IntArray, column: IntArray, shape: tuple[int, int]) -> None:
+        self.shape = shape
+        self.place = row * shape[1] + column
+        self.count = np.bincount(self.place, minlength=shape[0] * shape[1])
+        self.repeated = int(np.sum(self.count > 1))
+
+    def filled(self, one: _CurveValues, flags: bool) -> dict[str, Any]:
+        """Values on the grid, which of them are below the noise, and which censored."""
+        if flags:
+            bits = np.zeros(len(self.count), np.int64)
+            np.bitwise_or.at(bits, self.place, one.values.astype(np.int64))
+            table = np.where(self.count > 0, bits.astype(np.float64), np.nan)
+            return {"values": table.reshape(self.shape), "below_noise": None, "censored": None}
+        finite = np.isfinite(one.values)
+        n = self._sum(np.ones(int(finite.sum())), finite)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = self._sum(one.values[finite], finite) / n
+            sizes = np.abs(mean) if np.iscomplexobj(mean) else mean
+            below = None
+            if one.noise is not None:
+                noise = np.sqrt(self._sum(one.noise[finite] ** 2, finite)) / n
+                below = _weak(sizes, noise).reshape(self.shape)
+        censored = None
+        if one.censored is not None:
+            # A mean that holds a lower bound is one; where there is no value, nothing was seen.
+            table, marked = np.zeros(len(self.count), np.int64), one.censored == AT_LEAST
+            table[self.place[one.censored == UNDETERMINED]] = UNDETERMINED
+            table[n > 0] = 0
+            table[self.place[marked]] = AT_LEAST
+            censored = table.reshape(self.shape)
+        return {"values": sizes.reshape(self.shape), "below_noise": below, "censored": censored}
+
+    def _sum(self, values: AnyArray, which: NDArray[np.bool_]) -> AnyArray:
+        """Sum over the curves of every cell, of those that count."""
+        place, cells = self.place[which], len(self.count)
+        if not np.iscomplexobj(values):
+            return np.asarray(np.bincount(place, values, cells))
+        real, imaginary = (np.bincount(place, part, cells) for part in (values.real, values.imag))
+        return np.asarray(real + 1j * imaginary)
 
 
 def _axis(positions: FloatArray, numbers: IntArray, count: int) -> FloatArray:
