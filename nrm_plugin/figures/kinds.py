@@ -220,7 +220,12 @@ def _map(results: Any, of: Any, ax: Any = None, figure: Any = None) -> Any:
 
 def _split(results: xr.Dataset, of: Any) -> dict[str, Any]:
     """Into which maps results are split."""
-    regions = None if of.by == "visit" else _regions(results, of)
+    from nrm_plugin.statistics.regions import everything
+
+    if of.by == "visit":
+        regions = everything(results, surface=of.surface, run=of.run)
+    else:
+        regions = _regions(results, of)
     return {"by": of.by, "regions": regions, "visits": of.visit or None}
 
 

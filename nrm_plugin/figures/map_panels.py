@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
-from nrm_plugin.figures.panels import is_simulated
+from nrm_plugin.figures.panels import is_simulated, note_of
 from nrm_plugin.figures.quantities import (
     NANO,
     Scale,
@@ -135,6 +135,8 @@ def maps(
             f"{together}visits=(1, 2) takes some of them"
         )
     note = f"{counted(parts.left_out)} on no map" if parts.left_out else ""
+    note += note_of(by if regions is None and not isinstance(by, str) else regions)
+    note = note.removeprefix(", ")
     return _panels(analysis, what, depth, parts.parts, note, axes, figure, width, by == REGION)
 
 
@@ -229,6 +231,8 @@ def _panels(
             row_height=row,
             simulated=simulated,
         )
+    if not any(one.n for one in found):
+        return [style.words(ax, "No curve is chosen: there is no map.") for ax in axes]
     if not any(has_places(f) for f in found):
         return [style.words(ax, "The curves have no positions: there is no map.") for ax in axes]
     # Common colours, of what can be told from noise.

@@ -316,11 +316,10 @@ def _maps(
     depth: float = figures.DEPTH,
 ) -> list[Axes]:
     """Maps of every region and visit; the mean over visits where they would fill no page."""
-    shown = regions if has_potential(analysis.results) else None
     try:
-        return figures.maps(analysis, what, depth, regions=shown)
+        return figures.maps(analysis, what, depth, regions=regions)
     except InvalidInput:
-        return figures.maps(analysis, what, depth, by="region", regions=shown)
+        return figures.maps(analysis, what, depth, by="region", regions=regions)
 
 
 def _repeats(analysis: Analysis) -> Part:

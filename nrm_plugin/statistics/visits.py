@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.statistics.regions import Region
+from nrm_plugin.statistics.regions import ALL_CURVES, Region, Regions
 from nrm_plugin.statistics.regions import regions as regions_of
 from nrm_plugin.statistics.repeats import places, positions, times
 from nrm_plugin.statistics.selection import Analysis, analysis_of, column
@@ -60,8 +60,9 @@ class MapPart:
         """Grid, region or potential, and visit, as in the title of a panel."""
         words = [f"grid {self.grid}"] if self.grids > 1 else []
         low, high = self.potential
-        if self.region is not None and np.isfinite(self.region.high):
-            words.append(self.region.label)
+        label = "" if self.region is None else self.region.label
+        if label and label != ALL_CURVES:
+            words.append(label)
         elif np.isfinite(low):
             words.append(
                 f"{low:.3g} V" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g} V"
@@ -124,7 +125,7 @@ def map_parts(
         regions given are taken, with visits apart. ``region``: visits together; ``visit``:
         whatever the potential.
     regions : Regions, optional
-        The paper's if not given.
+        The paper's if not given. By ``visit``, curves outside of given ones are left out.
     visits : ints, optional
         Only these visits, from 1.
 
@@ -146,16 +147,21 @@ def map_parts(
             f"maps are split by region+visit, region or visit, or by regions, not {by!r}"
         )
     chosen = _chosen(visit, visits)
-    given: tuple[Region, ...] | None = None
-    if by != VISIT and np.isfinite(potential).any():
-        given = tuple(regions_of(results) if regions is None else regions)
-        if not any(len(region) for region in given):
+    sorted_by: list[tuple[Region | None, IntArray]] = [(None, np.arange(len(grid)))]
+    if regions is not None or (by != VISIT and np.isfinite(potential).any()):
+        given = regions_of(results) if regions is None else regions
+        inside = [(region, region.curves) for region in given]
+        selected = isinstance(given, Regions) and given.note
+        if any(len(curves) for _, curves in inside) or selected:
+            sorted_by = [*inside]
+        else:
             messages.append("no curve is in a region of the potential: maps are of visits alone")
-            given = None
+        if by == VISIT:
+            sorted_by = [(None, np.unique(np.concatenate([curves for _, curves in sorted_by])))]
     every = np.arange(len(grid))
     parts = []
-    for region, curves in [(None, every)] if given is None else [(r, r.curves) for r in given]:
-        curves = curves[chosen[curves]]
+    for region, members in sorted_by:
+        curves = members[chosen[members]]
         keys = np.stack([grid[curves], visit[curves]])
         if by == REGION:
             keys[1] = 0
