@@ -157,3 +157,13 @@ def test_potential_and_time_are_one_in_one_sweep():
     shuffled = np.random.default_rng(1).permutation(np.linspace(1.9, 0.1, 48))
     mixed = made(potential=shuffled, acquisition_order=order, sweep=np.zeros(48, int))
     assert st.regions(mixed).not_separable == ""
+
+
+@pytest.mark.parametrize("steps", [[1.8, 0.2], [1.8, 1.2, 0.7, 0.2]])
+def test_a_potential_that_is_held_in_steps_is_time_as_well(steps):
+    def of(held):
+        potential = np.repeat(held, 48 // len(held)) + np.tile([0.001, -0.001], 24)
+        return made(potential=potential, acquisition_order=np.arange(48))
+
+    assert "not separable" in st.regions(of(steps), sweep="any").not_separable
+    assert st.regions(of([*steps, *steps[::-1]]), sweep="any").not_separable == ""

@@ -29,8 +29,8 @@ ALL, RUNS = "all", ("before", "after")
 #: Label of all curves together, where there are no potentials.
 ALL_CURVES = "all curves"
 
-#: A potential that changes by less (V) is held; rank correlation with time from which on potential
-#: and time are one.
+#: A potential that changes by less (V) is held; correlation of the held potentials' ranks with
+#: their mean times from which on potential and time are one.
 _STEADY, _TOGETHER = 0.02, 0.9
 
 _NAMES = {CATHODIC: "cathodic", ANODIC: "anodic"}
@@ -257,10 +257,13 @@ def _not_separable(
         return ""
     time = times(results, some)
     order = np.argsort(time if np.isfinite(time).all() else some, kind="stable")
-    ranks = np.empty(len(some))
-    ranks[np.argsort(potential[some][order], kind="stable")] = np.arange(len(some))
-    together = abs(float(np.corrcoef(ranks, np.arange(len(some)))[0, 1]))
-    if together < _TOGETHER:
+    held, level = np.unique(np.round(potential[some][order] / _STEADY), return_inverse=True)
+    when, count = np.arange(len(some)), np.bincount(level)
+    middle = np.bincount(level, when) / count
+    # Where a potential comes back, its curves lie far apart in time.
+    if len(held) < 2 or np.var(middle[level]) < 0.5 * np.var(when):
+        return ""
+    if abs(float(np.corrcoef(np.arange(len(held)), middle)[0, 1])) < _TOGETHER:
         return ""
     way = (
         f"compare with the other passes or cycles, which hold {others} curves"
