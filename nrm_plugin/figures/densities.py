@@ -45,7 +45,8 @@ def density(
     """Density of a variable over depth for every region, darker where there is more (Fig. 4c).
 
     The dashed line is what noise alone shows. Where most values are below three times their
-    noise, the map is hatched.
+    noise, the map is hatched. Above stand the number of curves, how many independent ones tell as
+    much, and the part of the values below the noise floor.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ def density(
             style.words(ax, why_empty(results, region))
         else:
             colours = _one(ax, one, norm)
-        style.title(ax, title_of(region) + (f", n = {one.n}" if _is_there(one) else ""))
+        style.title(ax, title_of(region) + (_counts(ax, one) if _is_there(one) else ""))
     with_data = [ax for ax, one in zip(axes, densities, strict=True) if _is_there(one)]
     if colours is not None:
         _together(with_data, drawn, far(analysis) if to is None else to)
@@ -129,6 +130,16 @@ def _one(ax: Axes, one: Density, norm: Normalize) -> ScalarMappable:
     if one.log:
         ax.set_yscale("log")
     return shown
+
+
+def _counts(ax: Axes, one: Density) -> str:
+    """Curves, how many independent ones tell as much, and the part of values that is noise."""
+    text = f"\nn = {one.n}, eff. {one.n_effective:.0f}"
+    if not np.isfinite(one.floor).any():
+        return text
+    noise = f"{one.n_below / one.n_values:.0%} noise"
+    fits = 4.3 * len(f"{text}, {noise}") < style.size_of(ax)[0]
+    return f"{text}, {noise}" if fits else f"{text}\n{noise}"
 
 
 def _together(axes: Sequence[Axes], drawn: Sequence[Density], to: float) -> None:

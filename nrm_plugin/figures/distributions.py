@@ -20,6 +20,9 @@ from nrm_plugin.text import counted
 #: Half of a violin's largest width; violins are 1 apart.
 _HALF = 0.4
 
+#: Where the mean stands, beside the median.
+_BESIDE = 0.14
+
 
 @style.styled
 def violin(
@@ -35,8 +38,10 @@ def violin(
 ) -> list[Axes]:
     """Distribution over the curves of every region, one panel per bin of depth (Fig. 4d).
 
-    Above each violin stand the number of curves, and the number of modes where there is more
-    than one. Box: quartiles; white dot: median; dashes: what noise alone shows.
+    Above each violin stand the number of curves and how many independent ones tell as much, the
+    part of them below the noise floor, and the number of modes where there is more than one at a
+    level of 5 %. Box: quartiles; white dot: median; cross: mean of the complex values, with its
+    95 % interval; dashes: what noise alone shows.
 
     Parameters
     ----------
@@ -92,10 +97,10 @@ def _panel(ax: Axes, of_bin: Sequence[Violin], note: str) -> None:
     unit = scale(of_bin[0].unit)
     top = max(float(np.max(v.values)) for v in of_bin if v.n)
     top = max([top, *(float(v.value[-1]) for v in of_bin if len(v.value))])
-    short = style.size_of(ax)[0] / (len(of_bin) + 0.2) < 4.3 * style.SMALL
+    short = style.size_of(ax)[0] / (len(of_bin) + 0.2) < 5.2 * style.SMALL
     for place, one in enumerate(of_bin):
         _one(ax, place, one, colour_of(place), short)
-    style.title(ax, f"{label}, n above" if short else label)
+    style.title(ax, f"{label}: n (effective), below floor" if short else label)
     ax.set_xlim(-0.6, len(of_bin) - 0.4)
     lines = max(_count_text(one, short).count("\n") + 1 for one in of_bin)
     style.with_headroom(ax, 0.0, float(unit(top)), lines)
@@ -111,11 +116,16 @@ def _panel(ax: Axes, of_bin: Sequence[Violin], note: str) -> None:
 
 def _count_text(one: Violin, short: bool) -> str:
     """What stands above a violin."""
-    if short:
-        return f"{one.n}" + (f"\n{one.modes} m." if one.modes > 1 else "")
     if not one.n:
-        return "no\ncurves"
-    return f"n = {one.n}" + (f"\n{counted(one.modes, 'mode')}" if one.modes > 1 else "")
+        return "0" if short else "no\ncurves"
+    lines = [f"{one.n}" if short else f"n = {one.n}"]
+    if one.n > 1:
+        lines.append(f"({one.n_effective:.0f})" if short else f"eff. {one.n_effective:.0f}")
+    if np.isfinite(one.below_floor):
+        lines.append(f"{one.below_floor:.0%}" if short else f"{one.below_floor:.0%} noise")
+    if one.modes > 1:
+        lines.append(f"{one.modes} m." if short else counted(one.modes, "mode"))
+    return "\n".join(lines)
 
 
 def _only_below(ax: Axes) -> None:
@@ -164,5 +174,10 @@ def _one(ax: Axes, place: int, one: Violin, colour: str, short: bool) -> None:
             zorder=4,
             gid="median",
         )
+        mean, ends = float(unit(one.mean)), unit(np.array([one.mean_low, one.mean_high]))
+        beside = place + _BESIDE
+        if np.isfinite(ends).all():
+            ax.vlines(beside, max(ends[0], 0.0), ends[1], color=colour, lw=0.9, gid="interval")
+        ax.plot(beside, mean, "_", color=colour, mew=1.2, ms=4.5, zorder=4, gid="mean")
     else:
         ax.plot(np.full(one.n, place), unit(one.values), "o", color=colour, ms=3.5, gid="values")

@@ -25,6 +25,7 @@ from nrm_plugin.report.elements import (
     words,
 )
 from nrm_plugin.statistics import Region, Regions, regions
+from nrm_plugin.statistics.intervals import approximate
 from nrm_plugin.statistics.regions import ALL, ANY, everything
 from nrm_plugin.statistics.selection import select
 from nrm_plugin.statistics.summary import COLUMNS
@@ -101,6 +102,7 @@ def summary_table(rows: Sequence[Mapping[str, Any]], found: Regions) -> HtmlTabl
         "Median (MPa)",
         "Quartiles (MPa)",
         "Noise floor (MPa)",
+        "Below floor (%)",
         "Modes",
         "p (one mode)",
     )
@@ -115,10 +117,11 @@ def summary_table(rows: Sequence[Mapping[str, Any]], found: Regions) -> HtmlTabl
             Cell(title_of(row["bin"].removesuffix(" nm")), row["depth_low"], "name"),
             count(row["n"]),
             number(row["n_effective"], digits=2),
-            interval(row["mean"], row["low"], row["high"], MEGA),
+            _approximate(interval(row["mean"], row["low"], row["high"], MEGA), row["coverage"]),
             number(row["median"], MEGA),
             Cell(between, quartiles[0]),
             number(row["noise_floor"], MEGA, 2),
+            number(row["below_floor"], 100.0, 2),
             count(row["modes"] or math.nan),
             number(row["p_one_mode"], digits=2),
         ]
@@ -129,9 +132,20 @@ def summary_table(rows: Sequence[Mapping[str, Any]], found: Regions) -> HtmlTabl
         table,
         "The mean is the magnitude of the mean complex modulus, which noise does not raise; "
         "median and quartiles are of the magnitudes of single curves, which it does: compare them "
-        "with the noise floor. Modes: how many the data hold at a level of 5 %; p is the "
-        "probability of such data if there were only one.",
+        "with the noise floor and the part of the curves below it. Effective places: how many "
+        "independent ones tell as much. Modes: how many the data hold at a level of 5 %, tested "
+        "on the effective number; p is the probability of such data if there were only one. Of "
+        "few effective places the interval is approximate, with the coverage that it has in "
+        "tests. A gain that drifts from line to line is not in the interval of one map: only "
+        "places that are visited again show it.",
     )
+
+
+def _approximate(cell: Cell, coverage: float) -> Cell:
+    """An interval, with its tested coverage where that is below 90 %."""
+    if not math.isfinite(coverage):
+        return cell
+    return Cell(f"{cell.text} ({approximate(coverage)})", cell.key)
 
 
 #: Of the normal channel: what a column of the table is called, and its unit in SI units.

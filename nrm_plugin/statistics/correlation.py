@@ -24,9 +24,15 @@ _REACH = 0.5
 
 _BINS = 16
 
+#: Exponents of the models ``exp(-(d / l)**p)``: rough fields, and smooth ones.
+_EXPONENTS = (1.0, 2.0)
+
 #: A correlation must take away so much of the misfit of none to be believed: on maps without one,
 #: intervals would otherwise be wider than they need be.
-_WORTH = 1.0 / 8.0
+_WORTH = 1.0 / 4.0
+
+#: The smooth model sums up to less: it must leave less than this part of the rough one's misfit.
+_SMOOTHER = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +49,9 @@ class Lags:
         Mean distance of each bin's pairs.
     lengths : (l,) array
         Correlation lengths that are tried.
-    pair_mean : (l,) array
-        Mean of ``exp(-distance / length)`` over all pairs of different points.
+    pair_mean : (2, l) array
+        Mean of ``exp(-(distance / length)**p)`` over all pairs of different points, for rough
+        (p = 1) and smooth fields (p = 2).
     """
 
     first: IntArray
@@ -122,7 +129,7 @@ def _pairs(
 
 
 def _pair_means(points: FloatArray, lengths: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Mean of ``exp(-distance / length)`` over all pairs of different points, for every length."""
+    """Mean correlation of all pairs of different points, for every model and length."""
     n = len(points)
     some = rng.choice(n, min(n, max(1, _DISTANCES // n)), replace=False)
     unit = lengths[0] / 20.0
@@ -140,15 +147,18 @@ def _pair_means(points: FloatArray, lengths: FloatArray, rng: np.random.Generato
     centre = unit * np.expm1((np.arange(len(counts)) + 0.5) / 100.0)
     centre[0] = 0.0
     weight = counts / counts.sum()
-    return np.array([float(weight @ np.exp(-centre / length)) for length in lengths])
+    ratio = centre / lengths[:, None]
+    return np.stack([np.exp(-(ratio**p)) @ weight for p in _EXPONENTS])
 
 
 def pair_correlation(values: FloatArray, pairs: Lags) -> FloatArray:
     """Mean correlation between two different points, column by column.
 
-    A nugget and an exponential (``c0 + c1 (1 - exp(-d / l))``) are fitted to the variogram of the
-    normal scores of each column: no outlier rules it, and no transformation of values has a larger
-    correlation than that of the scores (Lancaster 1957).
+    A nugget and an exponential or a Gaussian (``c0 + c1 (1 - exp(-(d / l)**p))``, p = 1 or 2) are
+    fitted to two variograms: of the normal scores, which no outlier rules, and of the values
+    themselves. If the field is any function of a normal one, scores have the larger correlation
+    (Lancaster 1957); phases that scatter each by themselves are no such function, and values have
+    it. The larger of the two counts, where scores show any.
 
     Parameters
     ----------
@@ -160,9 +170,15 @@ def pair_correlation(values: FloatArray, pairs: Lags) -> FloatArray:
     (m,) array
         0 where no correlation can be seen.
     """
-    scores = normal_scores(values)
-    gamma, counts = variogram(scores, pairs)
-    return _fitted(gamma, counts, pairs)
+    of_scores = _fitted(*variogram(normal_scores(values), pairs), pairs)
+    correlated = of_scores > 0.0
+    if correlated.any():
+        some = values[:, correlated]
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            spread = np.sqrt(np.nanmean(some**2, axis=0))
+            of_values = _fitted(*variogram(some / spread, pairs), pairs)
+        of_scores[correlated] = np.fmax(of_scores[correlated], of_values)
+    return of_scores
 
 
 def normal_scores(values: FloatArray) -> FloatArray:
@@ -216,9 +232,29 @@ def _fitted(gamma: FloatArray, counts: FloatArray, pairs: Lags) -> FloatArray:
     total[total == 0] = 1.0
     level = (weight * y).sum(0) / total
     flat = (weight * (y - level) ** 2).sum(0)
-    best, correlation = (1.0 - _WORTH) * flat, np.zeros(gamma.shape[1])
-    for length, mean in zip(pairs.lengths, pairs.pair_mean, strict=True):
-        f = (1.0 - np.exp(-pairs.lag / length))[:, None]
+    rough, smooth = (
+        _best(y, weight, level, pairs.lag, exponent, pairs.lengths, means)
+        for exponent, means in zip(_EXPONENTS, pairs.pair_mean, strict=True)
+    )
+    left, correlation = np.where(smooth[0] < _SMOOTHER * rough[0], smooth, rough)
+    return np.where(left < (1.0 - _WORTH) * flat, correlation, 0.0)
+
+
+def _best(
+    y: FloatArray,
+    weight: FloatArray,
+    level: FloatArray,
+    lag: FloatArray,
+    exponent: float,
+    lengths: FloatArray,
+    pair_mean: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Misfit and mean correlation of the best length of one model, column by column."""
+    total = weight.sum(0)
+    total[total == 0] = 1.0
+    best, correlation = np.full(y.shape[1], np.inf), np.zeros(y.shape[1])
+    for length, mean in zip(lengths, pair_mean, strict=True):
+        f = (1.0 - np.exp(-((lag / length) ** exponent)))[:, None]
         f_mean = (weight * f).sum(0) / total
         ff = (weight * (f - f_mean) ** 2).sum(0)
         fy = (weight * (f - f_mean) * (y - level)).sum(0)
@@ -234,4 +270,4 @@ def _fitted(gamma: FloatArray, counts: FloatArray, pairs: Lags) -> FloatArray:
         better = left < best
         best = np.where(better, left, best)
         correlation = np.where(better, np.nan_to_num(share * mean), correlation)
-    return correlation
+    return best, correlation

@@ -20,6 +20,7 @@ from nrm_plugin.statistics.bandwidth import (
     smoothed,
     without_binning,
 )
+from nrm_plugin.statistics.intervals import mean_interval, sampling
 from nrm_plugin.statistics.selection import (
     LEFT_OUT,
     Analysis,
@@ -29,6 +30,7 @@ from nrm_plugin.statistics.selection import (
     half_width,
     profile_variable,
     select,
+    step,
 )
 
 #: Signal over noise below which a value is weak.
@@ -78,8 +80,11 @@ class Density:
         Where most of the density comes from values below 3 times their noise.
     n : int
         Curves in it.
-    n_values, n_weak : int
-        Values in it, and how many of them are weak.
+    n_effective : float
+        Independent places that tell as much: the lower quartile over distances where most values
+        are not weak (or over all, where none is). The bandwidth is that of all curves.
+    n_values, n_weak, n_below : int
+        Values in it, how many of them are weak, and how many are below the noise floor.
     valid : float
         Depth in m from which on most curves have values.
     unit, meaning, variable : str
@@ -96,6 +101,8 @@ class Density:
     n: int
     n_values: int
     n_weak: int
+    n_below: int
+    n_effective: float
     valid: float
     unit: str
     meaning: str
@@ -158,7 +165,8 @@ def density(
         For an unknown variable, curve or flag, a size or bandwidth that is none, or the logarithm
         of a variable that can be negative.
     """
-    results = analysis_of(results, direction).results
+    analysis = analysis_of(results, direction)
+    results = analysis.results
     chosen = profile_variable(results, variable)
     if log and not chosen.magnitude:
         raise InvalidInput(f"{variable} can be negative and has no logarithm: take a magnitude")
@@ -171,14 +179,14 @@ def density(
     n = int(read.count.sum())
     if not n:
         messages.append("there are no values")
-    step = float(np.diff(depth).min()) if len(depth) > 1 else 1e-9
+    spacing = float(np.diff(depth).min()) if len(depth) > 1 else 1e-9
     if bandwidth is None:
-        bandwidth = _bandwidths(read, depth, step, half_width(results))
+        bandwidth = _bandwidths(read, depth, spacing, half_width(results))
     bounded = chosen.magnitude and not log and reflect
     low, high = _range(_some(values), bandwidth[1], bounded)
-    edges = depth[0] - step / 2, depth[-1] + step / 2
+    edges = depth[0] - spacing / 2, depth[-1] + spacing / 2
     if n:
-        edges = depth[first.min()] - step / 2, depth[last.max()] + step / 2
+        edges = depth[first.min()] - spacing / 2, depth[last.max()] + spacing / 2
     grid = _centres(*edges, size[0])
     value = _centres(low, high, size[1])
     both = np.zeros((2, size[0], size[1] * _FINE))  # all values, and those that are weak
@@ -189,7 +197,7 @@ def density(
         some = np.flatnonzero((first == a) & (last == b))
         part = slice(a, b + 1)
         kernel = _kernel(
-            grid, depth[part], bandwidth[0], depth[a] - step / 2, depth[b] + step / 2, reflect
+            grid, depth[part], bandwidth[0], depth[a] - spacing / 2, depth[b] + spacing / 2, reflect
         )
         counts = np.zeros((2, b + 1 - a, size[1] * _FINE))
         for block in blocks(some, b + 1 - a, times=4):
@@ -220,6 +228,8 @@ def density(
         n=len(numbers),
         n_values=n,
         n_weak=int(read.count.sum() - read.strong.sum()),
+        n_below=read.below,
+        n_effective=_effective(analysis, chosen, numbers, 2 * read.strong > read.count),
         valid=float(np.median(depth[first[last >= first]])) if n else float("nan"),
         unit=chosen.unit,
         meaning=chosen.meaning,
@@ -251,6 +261,8 @@ class _Values:
         Values, and how many of them are not weak.
     noise_square : (m,) array
         Mean squared noise, nan where there is none.
+    below : int
+        Values below the noise floor; 0 for what is no magnitude.
     """
 
     values: FloatArray
@@ -260,6 +272,7 @@ class _Values:
     count: IntArray
     strong: IntArray
     noise_square: FloatArray
+    below: int
 
 
 def _read(results: xr.Dataset, chosen: ProfileVariable, curves: IntArray, log: bool) -> _Values:
@@ -268,12 +281,15 @@ def _read(results: xr.Dataset, chosen: ProfileVariable, curves: IntArray, log: b
     values, weak = np.empty((n, m)), np.empty((n, m), bool)
     first, last = np.zeros(n, np.int64), np.zeros(n, np.int64)
     count, strong, noisy, square = (np.zeros(m, kind) for kind in (int, int, int, float))
+    below = 0
     for some in blocks(curves, m):
         sizes = chosen.sizes(results, curves[some])
         noise_square = chosen.noise_square(results, curves[some])
         with np.errstate(invalid="ignore", divide="ignore"):
             weak[some] = np.square(sizes) < WEAK**2 * noise_square
             values[some] = np.log10(sizes) if log else sizes
+            if chosen.magnitude:
+                below += int((np.square(sizes) < FLOOR**2 * noise_square).sum())
         finite = np.isfinite(values[some])
         first[some], last[some] = _ends(finite)
         count += finite.sum(0)
@@ -290,7 +306,24 @@ def _read(results: xr.Dataset, chosen: ProfileVariable, curves: IntArray, log: b
             count=count,
             strong=strong,
             noise_square=square / noisy,
+            below=below,
         )
+
+
+def _effective(
+    analysis: Analysis, chosen: ProfileVariable, curves: IntArray, strong: AnyArray
+) -> float:
+    """Lower quartile of the effective number of curves, where there is more than noise."""
+    results = analysis.results
+    if not len(curves):
+        return 0.0
+    every = max(1, round(half_width(results) / step(results)))
+    depths = np.arange(results.sizes["depth"])[::every]
+    values = chosen.stored(results.isel(depth=depths), curves)
+    effective = mean_interval(values, sampling(analysis, curves), neighbours=5).n_effective
+    strong = strong[depths] & (effective > 0)
+    shown = effective[strong if strong.any() else effective > 0]
+    return float(np.quantile(shown, 0.25)) if len(shown) else 0.0
 
 
 def _centres(low: float, high: float, count: int) -> FloatArray:

@@ -12,7 +12,7 @@ from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.statistics.bandwidth import linear_counts
 from nrm_plugin.statistics.dip import dip
 
-#: Below this number of values nothing is said.
+#: Below this number of independent values nothing is said.
 LEAST = 10
 
 #: At this probability one more mode is accepted.
@@ -37,7 +37,8 @@ class Modes:
     Attributes
     ----------
     count : int
-        Modes that are there at a level of 5 %; 0 with fewer than 10 values or no spread.
+        Modes that are there at a level of 5 %; 0 with fewer than 10 independent values, or no
+        spread.
     p : float
         Probability of values as uneven as these if there were only one mode.
     """
@@ -46,7 +47,9 @@ class Modes:
     p: float
 
 
-def modes(values: FloatArray, draws: int = 99, seed: int = 0) -> Modes:
+def modes(
+    values: FloatArray, draws: int = 99, seed: int = 0, *, effective: float | None = None
+) -> Modes:
     """Count the modes of a sample.
 
     Both tests compare with samples drawn from a Gaussian kernel estimate at the critical bandwidth,
@@ -54,7 +57,8 @@ def modes(values: FloatArray, draws: int = 99, seed: int = 0) -> Modes:
     the dip (as the excess mass in Ameijeiras-Alonso et al., TEST 28, 900, 2019): its level is
     right for bells, skewed ones too; a flat top is taken for two modes more often. If there is
     more than one, their number is the smallest that Silverman's test does not reject (J. R. Stat.
-    Soc. B 43, 97, 1981). Values are taken to be independent.
+    Soc. B 43, 97, 1981). Samples are as large as the effective number of values: neighbours that
+    are alike make bumps that are no modes.
 
     Parameters
     ----------
@@ -63,37 +67,44 @@ def modes(values: FloatArray, draws: int = 99, seed: int = 0) -> Modes:
     draws : int
         Samples drawn.
     seed : int
+    effective : float, optional
+        Number of independent values that would tell as much; all of them if not given.
     """
     x = np.asarray(values, np.float64)
-    return _modes(np.sort(x[np.isfinite(x)]).tobytes(), draws, seed)
+    x = np.sort(x[np.isfinite(x)])
+    size = len(x) if effective is None else int(min(effective, len(x)) + 1e-6)
+    return _modes(x.tobytes(), size, draws, seed)
 
 
 @lru_cache(maxsize=256)
-def _modes(data: bytes, draws: int, seed: int) -> Modes:
+def _modes(data: bytes, size: int, draws: int, seed: int) -> Modes:
     x = np.frombuffer(data)
-    if len(x) < LEAST or np.ptp(x) <= 0.0:
+    if min(size, len(x)) < LEAST or np.ptp(x) <= 0.0:
         return Modes(0, float("nan"))
     rng = np.random.default_rng(seed)
     x = (x - x.mean()) / x.std()
     x = rng.choice(x, _ENOUGH, replace=False) if len(x) > _ENOUGH else x
-    _, drawn = _drawn(x, 1, draws, rng)
+    size = min(size, len(x))
+    _, drawn = _drawn(x, 1, draws, size, rng)
     measured = dip(x)
     p = (1.0 + sum(dip(one) >= measured for one in drawn)) / (1.0 + draws)
     count = 1
     if p <= LEVEL:
         count = 2
         while count < MOST:
-            width, drawn = _drawn(x, count, draws, rng)
+            width, drawn = _drawn(x, count, draws, size, rng)
             if np.mean(_critical(drawn, count) >= width) > LEVEL:
                 break
             count += 1
     return Modes(count, p)
 
 
-def _drawn(x: FloatArray, k: int, draws: int, rng: np.random.Generator) -> tuple[float, FloatArray]:
+def _drawn(
+    x: FloatArray, k: int, draws: int, size: int, rng: np.random.Generator
+) -> tuple[float, FloatArray]:
     """Critical bandwidth for k modes, and samples of as large a spread from that estimate."""
     width = float(_critical(x[None], k)[0])
-    drawn = rng.choice(x, (draws, len(x))) + width * rng.standard_normal((draws, len(x)))
+    drawn = rng.choice(x, (draws, size)) + width * rng.standard_normal((draws, size))
     return width, np.asarray(drawn / np.sqrt(1.0 + width**2))
 
 
@@ -111,13 +122,13 @@ def _critical(samples: FloatArray, k: int) -> FloatArray:
         middle = (short + long) / 2.0
         sigma = np.exp(middle) / cell
         shape = irfft(spectrum * np.exp(-0.5 * (sigma[:, None] * frequency) ** 2))[:, :_CELLS]
-        few = _count(shape) <= k
+        few = bumps(shape) <= k
         long, short = np.where(few, middle, long), np.where(few, short, middle)
     return np.asarray(np.exp(long))
 
 
-def _count(shape: FloatArray) -> IntArray:
-    """Modes of every row."""
+def bumps(shape: FloatArray) -> IntArray:
+    """Modes of every row of densities on a grid, without stragglers."""
     inner = shape[:, 1:-1]
     peak = (inner > shape[:, :-2]) & (inner >= shape[:, 2:])
     return np.asarray((peak & (inner > _BUMP * shape.max(1, keepdims=True))).sum(1))

@@ -8,7 +8,14 @@ import numpy as np
 import xarray as xr
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
-from nrm_plugin.statistics.intervals import FEW, Mean, mean_interval, sampling
+from nrm_plugin.statistics.intervals import (
+    FEW,
+    Mean,
+    Sampling,
+    approximate,
+    mean_interval,
+    sampling,
+)
 from nrm_plugin.statistics.selection import (
     LEFT_OUT,
     Analysis,
@@ -63,7 +70,8 @@ def mean_profile(
     -------
     Dataset
         Over ``depth``: ``mean``, ``low``, ``high``, ``stderr`` (in the variable's unit), ``n``
-        curves, ``n_places``, ``n_effective``. Attributes: ``variable``, ``units``, ``long_name``,
+        curves, ``n_places``, ``n_effective``, ``coverage`` (of such intervals in tests, where it is
+        below 90 %). Attributes: ``variable``, ``units``, ``long_name``,
         ``interval``, ``level``, ``n_curves``, ``left_out`` (curves with flags), ``warnings`` (one
         per line). nan where there are no curves; a mean without interval where there is one.
 
@@ -96,7 +104,7 @@ def _mean_profile(
     result = mean_interval(values, sample, interval, level, every, _NEIGHBOURS)
     result = result.divided_by(chosen.divisor(results))
     depth = results["depth"].values
-    messages = warnings(result, depth, len(numbers), left_out, sample.one_place)
+    messages = warnings(result, depth, len(numbers), left_out, sample)
     dims = ("depth",)
     attributes = {"units": chosen.unit}
     return xr.Dataset(
@@ -112,6 +120,11 @@ def _mean_profile(
             "n": (dims, result.n, {"long_name": "curves"}),
             "n_places": (dims, result.n_places, {"long_name": "places"}),
             "n_effective": (dims, result.n_effective, {"long_name": "effective number of places"}),
+            "coverage": (
+                dims,
+                result.coverage,
+                {"long_name": "coverage of such intervals in tests, if below 90 %"},
+            ),
         },
         {"depth": results["depth"]},
         {
@@ -128,7 +141,7 @@ def _mean_profile(
 
 
 def warnings(
-    result: Mean, depth: FloatArray, n_curves: int, left_out: int, one_place: bool
+    result: Mean, depth: FloatArray, n_curves: int, left_out: int, sample: Sampling
 ) -> list[str]:
     """Sentences about a mean that should not be taken at face value."""
     if not n_curves:
@@ -137,16 +150,17 @@ def warnings(
     messages = []
     if n_curves == 1:
         messages.append("there is one curve: the mean has no interval")
-    elif one_place:
+    elif sample.one_place:
         messages.append(
             "all curves are of one place: the interval tells of its repeats, not of the sample"
         )
-    few = (result.n_effective < FEW) & (result.n > 1)
+    few = np.isfinite(result.coverage) & (result.n > 1)
     if n_curves > 1 and few.any():
         where = depth[few] * 1e9
         messages.append(
             f"fewer than {FEW:.0f} effective places from {where.min():.1f} to {where.max():.1f} nm "
-            f"(least {result.n_effective[few].min():.1f}): the interval is a rough one"
+            f"(least {result.n_effective[few].min():.1f}): the interval is "
+            f"{approximate(float(result.coverage[few].min()))}"
         )
     if not np.isfinite(result.mean).any():
         messages.append("no curve has a value at any distance")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import xarray as xr
 
 from nrm_plugin.errors import OutputError
-from nrm_plugin.statistics.intervals import FEW, mean_interval, sampling
+from nrm_plugin.statistics.intervals import FEW, approximate
 from nrm_plugin.statistics.regions import Region
 from nrm_plugin.statistics.selection import LEFT_OUT, Analysis, analysis_of
 from nrm_plugin.statistics.violins import DEFAULT_BINS, violins
@@ -32,10 +33,12 @@ COLUMNS = (
     "mean",
     "low",
     "high",
+    "coverage",
     "median",
     "quartile_1",
     "quartile_3",
     "noise_floor",
+    "below_floor",
     "modes",
     "p_one_mode",
     "warnings",
@@ -62,18 +65,19 @@ def summary(
     -------
     list of dict
         A row per region and bin, with the keys `COLUMNS`; SI, nan where there is nothing. ``mean``
-        with its 95 % interval is that of `mean_profile`, over the bin; median and quartiles are
-        those of the violin.
+        with its 95 % interval is that of `mean_profile`, over the bin, and ``coverage`` what
+        such intervals hold in tests, where that is below 90 %; median, quartiles and
+        ``below_floor`` (part of the curves below the noise floor) are those of the violin.
     """
     analysis = analysis_of(results, direction)
     rows = []
     for violin in violins(analysis, regions, bins, variable, quality=quality):
-        sample = sampling(analysis, violin.curves)
-        mean = mean_interval(violin.complex_values[:, None], sample)
         messages = list(violin.warnings)
-        effective = float(mean.n_effective[0])
-        if violin.n > 1 and effective < FEW:
-            messages.append(f"fewer than {FEW:.0f} effective places")
+        if violin.n > 1 and math.isfinite(violin.coverage):
+            messages.append(
+                f"fewer than {FEW:.0f} effective places: the interval is "
+                f"{approximate(violin.coverage)}"
+            )
         rows.append(
             {
                 "region": violin.region.label,
@@ -85,14 +89,16 @@ def summary(
                 "variable": violin.variable,
                 "unit": violin.unit,
                 "n": violin.n,
-                "n_effective": effective,
-                "mean": float(mean.mean[0]),
-                "low": float(mean.low[0]),
-                "high": float(mean.high[0]),
+                "n_effective": violin.n_effective,
+                "mean": violin.mean,
+                "low": violin.mean_low,
+                "high": violin.mean_high,
+                "coverage": violin.coverage,
                 "median": violin.median,
                 "quartile_1": violin.quartiles[0],
                 "quartile_3": violin.quartiles[2],
                 "noise_floor": violin.floor,
+                "below_floor": violin.below_floor,
                 "modes": violin.modes,
                 "p_one_mode": violin.p,
                 "warnings": "; ".join(messages),

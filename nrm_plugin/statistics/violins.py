@@ -13,7 +13,8 @@ from nrm_plugin.errors import InvalidInput
 from nrm_plugin.statistics.bandwidth import linear_counts, plug_in_of, smoothed, without_binning
 from nrm_plugin.statistics.density import FLOOR
 from nrm_plugin.statistics.depth_bins import DepthBin, bins_of, first_depth
-from nrm_plugin.statistics.modes import LEAST, modes
+from nrm_plugin.statistics.intervals import mean_interval, sampling
+from nrm_plugin.statistics.modes import LEAST, bumps, modes
 from nrm_plugin.statistics.regions import Region
 from nrm_plugin.statistics.selection import (
     LEFT_OUT,
@@ -29,6 +30,9 @@ DEFAULT_BINS = ((0.0, 5e-9), (5e-9, 10e-9), (10e-9, 20e-9))
 
 #: Points of a violin's outline.
 _POINTS = 256
+
+#: By what an outline with more bumps than modes is smoothed more, again and again.
+_SMOOTHER = 1.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,17 +52,28 @@ class Violin:
         One value per curve: the magnitude of the mean complex value in the bin, in `unit`.
     complex_values : array
         The mean values themselves, where they are complex; `values` otherwise.
+    mean, mean_low, mean_high : float
+        Mean with its 95 % interval, as that of `mean_profile`; of `complex_values`, which noise
+        does not raise. nan where there is none.
+    n_effective : float
+        Independent places that tell as much.
+    coverage : float
+        Of the interval in tests on maps of known mean, where it is below 90 %; else nan.
     value, density : arrays
-        Outline of the violin; the density per `unit`, its integral is 1. Empty below 3 curves.
+        Outline of the violin; the density per `unit`, its integral is 1. Empty below 3 curves. It
+        has no more bumps than `modes`, and one where nothing is known of modes.
     bandwidth : float
     quartiles : (float, float, float)
         With the median in the middle; nan without curves.
     modes : int
-        Number of modes that the data hold (level 5 %); 0 where it cannot be told.
+        Number of modes that the data hold (level 5 %, of the effective number of curves); 0 where
+        it cannot be told.
     p : float
         Probability of such data if there were only one mode.
     floor : float
         What pure noise shows on average; nan for a variable that is no magnitude.
+    below_floor : float
+        Part of the values that are below it; nan where there is no floor.
     too_few_depths : int
         Curves left out since they have values in less than half of the bin.
     unit, meaning, variable : str
@@ -72,6 +87,11 @@ class Violin:
     curves: IntArray
     values: FloatArray
     complex_values: AnyArray
+    mean: float
+    mean_low: float
+    mean_high: float
+    n_effective: float
+    coverage: float
     value: FloatArray
     density: FloatArray
     bandwidth: float
@@ -79,6 +99,7 @@ class Violin:
     modes: int
     p: float
     floor: float
+    below_floor: float
     too_few_depths: int
     unit: str
     meaning: str
@@ -109,7 +130,8 @@ def violins(
 
     The curve is the sampling unit: it has one value in a bin, the magnitude of its mean complex
     value there. The outline is a kernel density estimate with the plug-in bandwidth
-    (`bandwidth.plug_in`), reflected at 0 for magnitudes.
+    (`bandwidth.plug_in`), reflected at 0 for magnitudes; where that has more bumps than the test
+    finds modes, the bandwidth is as large as it must be to have no more.
 
     Parameters
     ----------
@@ -141,7 +163,7 @@ def violins(
     def made() -> list[Violin]:
         valid = first_depth(results, chosen, every) if len(every) else float("nan")
         return [
-            _violin(region, one, chosen, left_out)
+            _violin(analysis, region, one, chosen, left_out)
             for region, (numbers, left_out) in selected
             for one in bins_of(results, chosen, numbers, bins, valid)
         ]
@@ -149,25 +171,34 @@ def violins(
     return analysis.once(("violins", variable, tuple(bins), names, every.tobytes()), made)
 
 
-def _violin(region: Region, one: DepthBin, chosen: ProfileVariable, left_out: int) -> Violin:
+def _violin(
+    analysis: Analysis, region: Region, one: DepthBin, chosen: ProfileVariable, left_out: int
+) -> Violin:
     values = np.abs(one.values) if chosen.magnitude else one.values
     n = len(values)
+    mean = mean_interval(one.values[:, None], sampling(analysis, one.curves))
+    effective = float(mean.n_effective[0])
     messages = []
     if not n:
         flagged = f": {left_out} are flagged" if left_out else ""
         messages.append(f"there are no curves{flagged}")
     elif n < LEAST:
         messages.append(f"{n} curve{'s' * (n > 1)}: too few to count modes")
+    elif effective < LEAST:
+        messages.append(
+            f"{n} curves tell as much as {effective:.1f} independent ones: too few to count modes"
+        )
     if one.too_few_depths:
         messages.append(
             f"{one.too_few_depths} curves have values in less than half of the bin and are left out"
         )
-    grid, shape, bandwidth = _outline(values, chosen.magnitude)
+    tested = modes(values, effective=effective)
+    grid, shape, bandwidth = _outline(values, chosen.magnitude, max(tested.count, 1))
     quartiles = np.quantile(values, [0.25, 0.5, 0.75]) if n else np.full(3, np.nan)
-    tested = modes(values)
-    floor = float("nan")
+    floor = below = float("nan")
     if chosen.magnitude and np.isfinite(one.noise).any():
         floor = FLOOR * float(np.sqrt(np.nanmean(one.noise**2)))
+        below = float(np.mean(values < FLOOR * one.noise))
     return Violin(
         region=region,
         low=one.low,
@@ -176,6 +207,11 @@ def _violin(region: Region, one: DepthBin, chosen: ProfileVariable, left_out: in
         curves=one.curves,
         values=values,
         complex_values=one.values,
+        mean=float(mean.mean[0]),
+        mean_low=float(mean.low[0]),
+        mean_high=float(mean.high[0]),
+        n_effective=effective,
+        coverage=float(mean.coverage[0]),
         value=grid,
         density=shape,
         bandwidth=bandwidth,
@@ -183,6 +219,7 @@ def _violin(region: Region, one: DepthBin, chosen: ProfileVariable, left_out: in
         modes=tested.count,
         p=tested.p,
         floor=floor,
+        below_floor=below,
         too_few_depths=one.too_few_depths,
         unit=chosen.unit,
         meaning=chosen.meaning,
@@ -191,18 +228,25 @@ def _violin(region: Region, one: DepthBin, chosen: ProfileVariable, left_out: in
     )
 
 
-def _outline(values: FloatArray, bounded: bool) -> tuple[FloatArray, FloatArray, float]:
-    """Density of values on a grid, and its bandwidth; empty where there is no shape."""
+def _outline(values: FloatArray, bounded: bool, most: int) -> tuple[FloatArray, FloatArray, float]:
+    """Density of values on a grid with no more bumps than `most`, and its bandwidth.
+
+    Empty where there is no shape.
+    """
     if len(values) < 3 or np.ptp(values) <= 0.0:
         return np.empty(0), np.empty(0), float("nan")
     low, high = float(values.min()), float(values.max())
     margin = (high - low) / 2.0
     start = max(low - margin, 0.0) if bounded else low - margin
     width = plug_in_of(values, start, high + margin, len(values))
-    start = low - 4.0 * width
-    start = max(start, 0.0) if bounded else start
-    cell = (high + 4.0 * width - start) / _POINTS
-    sigma = without_binning(max(width, 0.8 * cell), cell)
-    shape = smoothed(linear_counts(values[:, None], start, cell, _POINTS)[0], sigma)
+    while True:
+        start = low - 4.0 * width
+        start = max(start, 0.0) if bounded else start
+        cell = (high + 4.0 * width - start) / _POINTS
+        sigma = without_binning(max(width, 0.8 * cell), cell)
+        shape = smoothed(linear_counts(values[:, None], start, cell, _POINTS)[0], sigma)
+        if bumps(np.pad(shape, 1)[None])[0] <= most or width > high - low:
+            break
+        width *= _SMOOTHER
     grid = start + (np.arange(_POINTS) + 0.5) * cell
     return np.asarray(grid), np.maximum(shape, 0.0) / (len(values) * cell), width
