@@ -101,7 +101,9 @@ def test_contacts_and_profiles_of_anything(lengths: list[int], odd: list[float],
             )
             assert bins.shape == (len(lengths), 3, n_bins)
             assert 0.0 <= bins[:, 2].sum() <= n
-    kernels.tail_slopes(begin, x, y, np.array([1, 12, 40, 10**12, -3]))
+    turns = np.array([0.0, *odd[:2], np.nan])
+    slopes, _ = kernels.tail_slopes(begin, x, y, np.array([1, 12, 40, 10**12, -3]), turns)
+    assert slopes.shape == (len(turns), len(lengths), 5)
     kernels.rough_baselines(begin, x, y)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -192,16 +193,17 @@ def _baselines(
     table : (n, points) array
         At most as many points as there are means.
     """
-    found: list[tuple[FloatArray, FloatArray]] = []
-    for curve in range(min(most, len(block.begin) - 1)):
-        a = int(block.begin[curve])
-        end = int(_PART * ends[curve]) // 4 * 4
-        if end >= 64:
-            x, y = block.height[a : a + end], block.deflection[a : a + end]
-            away = np.abs(x - x[0]).reshape(-1, 4).mean(1)
-            found.append((away, _means(y)))
-    if not found:
+    some = slice(min(most, len(block)))
+    size = (_PART * ends[some]).astype(np.int64) // 4
+    long = size >= 16
+    size, first = size[long], block.begin[:-1][some][long]
+    if not len(size):
         return 0.0, 0.0, np.empty((0, points))
+    samples = np.concatenate([np.arange(a, a + 4 * n) for a, n in zip(first, size, strict=True)])
+    away = np.abs(block.height[samples] - np.repeat(block.height[first], 4 * size))
+    stops = np.cumsum(size)
+    means = np.split(_means(block.deflection[samples], stops), stops[:-1])
+    found = list(zip(np.split(away.reshape(-1, 4).mean(1), stops[:-1]), means, strict=True))
     length = float(np.quantile([x[-1] for x, _ in found], 0.5))
     chosen = _alike([(x, y) for x, y in found if x[-1] >= length])
     grid = np.linspace(found[0][0][0], length, min(points, min(len(x) for x, _ in chosen)))
@@ -220,13 +222,19 @@ def _alike(
     return [pair for pair, size in zip(baselines, scatter, strict=True) if size <= limit]
 
 
-def _means(values: FloatArray) -> FloatArray:
-    """Means of 4; the median where a wild sample is among them."""
+def _means(values: FloatArray, stops: IntArray) -> FloatArray:
+    """Means of 4; the median where a wild sample is among them.
+
+    Curves follow each other, and end with so many means.
+    """
     four = values.reshape(-1, 4)
     means: FloatArray = four.mean(1)
-    away = np.median(four, axis=1) - means
-    wild = np.abs(away) > 8.0 * np.median(np.abs(away))
-    means[wild] += away[wild]
+    ordered = np.sort(four, axis=1)
+    away = (ordered[:, 1] + ordered[:, 2]) / 2.0 - means
+    for first, stop in pairwise([0, *stops]):
+        size = np.abs(away[first:stop])
+        wild = size > 8.0 * np.median(size)
+        means[first:stop][wild] += away[first:stop][wild]
     return means
 
 

@@ -20,18 +20,14 @@ from nrm_plugin.engine import checks, provenance
 from nrm_plugin.engine.chain import Chain, SurveyedDirection
 from nrm_plugin.engine.sampled_curves import evidence_of, survey_direction, without_drag
 from nrm_plugin.engine.shape_factor import shape_factor
-from nrm_plugin.engine.signals import (
-    plan,
-)
+from nrm_plugin.engine.signals import plan, read_once
 from nrm_plugin.engine.surface import STEEP, surface_slope
 from nrm_plugin.errors import OutputError
 from nrm_plugin.formats import open as open_curves
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe, as_recipe
 from nrm_plugin.store.write_results import Results
-from nrm_plugin.variables import (
-    BIT,
-)
+from nrm_plugin.variables import BIT
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -125,6 +121,7 @@ def run(
     if out is not None:
         _refuse_to_replace(curves, out)
     curves, how = plan(curves)
+    curves = read_once(curves, how)
     depth = np.array(recipe.depth.values)
     shape = shape_factor(recipe.shape_factor, curves, depth)
     chain = Chain(curves=curves, recipe=recipe, plan=how, depth=depth, shape=shape)

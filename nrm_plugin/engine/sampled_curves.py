@@ -28,6 +28,7 @@ from nrm_plugin.engine.signals import (
     parts,
     plan,
     read_block,
+    read_once,
     sampled_blocks,
 )
 from nrm_plugin.engine.stand_ins import with_stand_ins
@@ -142,6 +143,7 @@ def evidence(curves: CurveSet, recipe: Recipe) -> Evidence:
     """
     curves, missing = with_stand_ins(curves)
     curves, how = plan(curves)
+    curves = read_once(curves, how)
     depth = np.array(recipe.depth.values)
     shape = shape_factor(recipe.shape_factor, curves, depth)
     chain = Chain(curves=curves, recipe=recipe, plan=how, depth=depth, shape=shape)

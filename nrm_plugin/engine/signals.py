@@ -9,11 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from nrm_plugin.calibration import lockin
-from nrm_plugin.columns import AnyArray, FloatArray, IntArray, RepeatedColumn
+from nrm_plugin.columns import AnyArray, ArrayColumn, FloatArray, IntArray, RepeatedColumn
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.kernels import RawSignal, gather
 from nrm_plugin.model import CurveSet
 from nrm_plugin.vocabulary import LATERAL_PAIRS, missing_calibration
+
+#: Samples of a channel up to which a data set is read once, and kept.
+_KEPT = 1 << 20
 
 #: What is larger (m, N) is no measurement.
 MOST_LENGTH, MOST_FORCE = 1e-2, 1.0
@@ -156,6 +159,20 @@ def _lateral(curves: CurveSet, name: str, peak: float, missing: list[str]) -> Sc
         "lateral_stiffness", math.nan
     )
     return ScaledChannel(name, peak * float(per_volt))
+
+
+def read_once(curves: CurveSet, how: Plan) -> CurveSet:
+    """The same curves with the signals in memory if they are few: surveys and checks ask again."""
+    if curves.n_samples > _KEPT:
+        return curves
+    sources = (how.deflection, how.in_phase, how.quadrature)
+    names = ["height", *(source.channel for source in sources if source)]
+    for name in dict.fromkeys([*names, *(["time"] if how.timed else [])]):
+        channel = curves.channels[name]
+        if not isinstance(channel.column, ArrayColumn | RepeatedColumn):
+            column = ArrayColumn(curves.read_raw(name), curves.rows)
+            curves = curves.with_channel(channel.with_column(column))
+    return curves
 
 
 @dataclass(frozen=True, kw_only=True)

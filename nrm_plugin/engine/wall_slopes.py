@@ -9,6 +9,7 @@ sensitivity.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -101,13 +102,18 @@ def pooled_slope(
     out. What lies within the height `turn` (m) of the last sample is left out.
     """
     windows = _windows(begin, height)
-    slopes, errors = kernels.tail_slopes(begin, height, deflection, windows, turn)
+    found = kernels.tail_slopes(begin, height, deflection, windows, np.array([turn]))
+    slopes, errors = (table[0] for table in found)
     limit = _limit(begin, height, deflection, windows, slopes, errors)
     grown = _grown(slopes, errors, limit)
     if grown is None:
         return None
+    looked_at = []
     for sure in _SURE:
         column = _sure_column(slopes, errors, limit, sure)
+        if column in looked_at:
+            continue
+        looked_at.append(column)
         modes = () if column is None else _modes_in(slopes, errors, limit, column)
         if len(modes) > 1 and _are_walls(modes, grown.slope):
             # Curves whose electrode gives way do not count.
@@ -278,8 +284,8 @@ def turned_friction(begin: IntArray, height: FloatArray, deflection: FloatArray)
     samples = np.array([max(int(_LOCAL / step), 6)])
     places = np.concatenate([np.arange(0.0, _LONGEST_TURN, 1e-9), _BEYOND_TURN])
     local, errors = np.empty(len(places)), np.empty(len(places))
-    for i, place in enumerate(places):
-        slopes, error = kernels.tail_slopes(begin, height, deflection, samples, place)
+    found = kernels.tail_slopes(begin, height, deflection, samples, places)
+    for i, (slopes, error) in enumerate(zip(*found, strict=True)):
         there = np.isfinite(slopes)
         if not there.any():
             return 0.0
@@ -318,7 +324,13 @@ def _modes_in(
     slopes: FloatArray, errors: FloatArray, limit: float, column: int
 ) -> tuple[WallMode, ...]:
     walls = slopes[:, column] < limit
-    return wall_modes(slopes[walls, column], errors[walls, column])
+    return _modes_of(slopes[walls, column].tobytes(), errors[walls, column].tobytes())
+
+
+@lru_cache(maxsize=16)
+def _modes_of(slopes: bytes, errors: bytes) -> tuple[WallMode, ...]:
+    """`wall_modes`, which are asked for with several limits that often leave the same walls."""
+    return wall_modes(np.frombuffer(slopes), np.frombuffer(errors))
 
 
 def wall_modes(slopes: FloatArray, errors: FloatArray) -> tuple[WallMode, ...]:

@@ -28,7 +28,7 @@ from nrm_plugin.kernels.force_distance import (
     samples_above,
     trend_filter,
 )
-from nrm_plugin.kernels.lateral_signal import check_lateral, lateral_baselines
+from nrm_plugin.kernels.lateral_signal import check_lateral, lateral_baselines, noise_amounts
 from nrm_plugin.kernels.raw_signal import RawSignal, gather, noise
 from nrm_plugin.kernels.records import (
     CONTACT,
@@ -107,6 +107,7 @@ __all__ = [
     "next_edge",
     "next_turn",
     "noise",
+    "noise_amounts",
     "normal_channel",
     "process",
     "profiles",

@@ -53,7 +53,7 @@ def tail_slopes(
     height: FloatArray,
     deflection: FloatArray,
     sizes: IntArray,
-    turn: float = 0.0,
+    turns: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
     """Slopes of the last samples of every curve, from the baseline's, and their errors.
 
@@ -63,18 +63,19 @@ def tail_slopes(
         As in `find_contacts`.
     sizes : (k,) array of int
         Samples of windows.
-    turn : float
-        Height at the end of each curve that is left out, in m.
+    turns : (t,) array
+        Heights at the end of each curve that are left out, in m; baselines are those of the first.
 
     Returns
     -------
-    slopes, errors : (n, k) arrays
+    slopes, errors : (t, n, k) arrays
         For windows of `sizes` samples; nan where a curve is too short.
     """
+    turns, sizes = whole(turns), np.ascontiguousarray(sizes, np.int64)
     begin, height = np.ascontiguousarray(begin, np.int64), whole(height)
     deflection = whole(deflection)
     n, size = len(begin) - 1, deflection.size
-    slopes, errors = np.empty((n, len(sizes))), np.empty((n, len(sizes)))
+    slopes, errors = np.empty((2, len(turns), n, len(sizes)))
     check(
         LIBRARY.nrm_tail_slopes(
             n,
@@ -82,7 +83,8 @@ def tail_slopes(
             doubles(height, size),
             doubles(deflection, size),
             size,
-            turn,
+            len(turns),
+            doubles(turns, 1),
             len(sizes),
             pointer(sizes, np.int64, 0),
             doubles(slopes, 0),

@@ -77,3 +77,39 @@ def lateral_baselines(
         )
     )
     return baselines
+
+
+def noise_amounts(
+    passed: FloatArray, slow: FloatArray, power: FloatArray, count: FloatArray
+) -> FloatArray:
+    """Amounts of noise that a power spectrum has behind filters.
+
+    Parameters
+    ----------
+    passed : (k, n) array
+        Part of the power that each of k filters lets through.
+    slow : (n,) array
+        Spectrum of 1/f noise before the filter.
+    power, count : (n,) arrays
+        The spectrum, and how many values each is the mean of.
+
+    Returns
+    -------
+    (k, 3) array
+        White noise and 1/f noise before the filter, and white noise behind it.
+    """
+    passed, slow, power, count = map(whole, (passed, slow, power, count))
+    k, n = passed.shape
+    amounts = np.empty((k, 3))
+    check(
+        LIBRARY.nrm_noise_amounts(
+            k,
+            n,
+            doubles(passed, k * n),
+            doubles(slow, n),
+            doubles(power, n),
+            doubles(count, n),
+            doubles(amounts, k * 3),
+        )
+    )
+    return amounts

@@ -103,16 +103,31 @@ NRM_EXPORT int nrm_find_contacts(const nrm_contact_settings *settings, int64_t n
 /* ------------------------------------------------------------------ survey.c */
 
 /* Slopes of the last samples of every curve from the baseline's, m/m, and the errors that noise
- * gives them, for windows of n_sizes sizes: tables (n_curves, n_sizes), nan for too short curves.
- * What lies within the height turn (m) of the last sample is left out. */
+ * gives them, for windows of n_sizes sizes: tables (n_turns, n_curves, n_sizes), nan for too short
+ * curves. What lies within the height turns[k] (m) of the last sample is left out; the baseline is
+ * that of the first of them. */
 NRM_EXPORT int nrm_tail_slopes(int64_t n_curves, const int64_t *begin, const double *height,
-                               const double *deflection, int64_t n_samples, double turn,
-                               int64_t n_sizes, const int64_t *sizes, double *slopes, double *errors);
+                               const double *deflection, int64_t n_samples, int64_t n_turns,
+                               const double *turns, int64_t n_sizes, const int64_t *sizes,
+                               double *slopes, double *errors);
 
 /* Samples of the baselines as far as straight lines can tell, fringe or not; 0 for curves of fewer
  * than 256 samples. */
 NRM_EXPORT int nrm_rough_baselines(int64_t n_curves, const int64_t *begin, const double *height,
                                    const double *deflection, int64_t n_samples, int64_t *ends);
+
+/* ------------------------------------------------------------------ noise_filters.c */
+
+/* Amounts of three kinds of noise whose sum has a power spectrum: white and 1 / f noise that have
+ * passed a filter, and white noise behind it.
+ *
+ * For each of n_filters filters, passed (n_filters, n) is the part of the power that it lets
+ * through; slow (n) the 1 / f noise before it; power and count (n) are the spectrum and how many
+ * values each is the mean of; amounts receives (n_filters, 3). They maximize the likelihood, by
+ * multiplicative updates from equal amounts on, which keep them positive. */
+NRM_EXPORT int nrm_noise_amounts(int64_t n_filters, int64_t n, const double *passed,
+                                 const double *slow, const double *power, const double *count,
+                                 double *amounts);
 
 /* ------------------------------------------------------------------ lateral.c */
 

@@ -104,7 +104,7 @@ def compare(approach: SampledSignals, retract: SampledSignals) -> Directions:
     tilt, tilt_stderr = pooled(a.slope - r.slope)
     distance = median(away - turn)
     v_a, v_r = _speeds(approach, retract)
-    steep = _walls(approach, retract, turn)
+    steep = _walls(approach, retract, turn, (a, r))
     return Directions(
         gap=gap - tilt * distance,
         gap_stderr=float(np.hypot(gap_stderr, tilt_stderr * distance)),
@@ -138,9 +138,13 @@ def _speeds(approach: SampledSignals, retract: SampledSignals) -> tuple[float, f
     return found[0], found[1]
 
 
-def _walls(approach: SampledSignals, retract: SampledSignals, turn: FloatArray) -> dict[str, Any]:
+def _walls(
+    approach: SampledSignals,
+    retract: SampledSignals,
+    turn: FloatArray,
+    lying: tuple[_Line, _Line],
+) -> dict[str, Any]:
     """Lines on both walls over the same loads, without virtual tilt and drift."""
-    lying = [_baseline(signals) for signals in (approach, retract)]
     zero = lying[0].at(turn)
     made = []
     for signals, line in zip((approach, retract), lying, strict=True):

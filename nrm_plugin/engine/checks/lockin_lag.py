@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from nrm_plugin.columns import ComplexArray, FloatArray
+from nrm_plugin import kernels
+from nrm_plugin.columns import FloatArray
 from nrm_plugin.engine.checks.check import Check, effect
 from nrm_plugin.engine.checks.directions import directions_of
 from nrm_plugin.engine.checks.evidence import OPPOSITE, Evidence, ProcessedCurves
@@ -151,8 +152,7 @@ def _delay_of(
     for n in poles:
         # In samples; what is faster folds over beyond recognition.
         delays = np.geomspace(_FASTEST * n, max(0.08 * samples, 2.0 * _FASTEST * n), 60)
-        passed = np.array([_passed(f, delay / n, n) for delay in delays])
-        left = _deviance(passed, f, power, count)
+        left = _deviance(_passed(f, delays / n, n), f, power, count)
         if best is None or left.min() < best[0]:
             best = float(left.min()), n, left, delays
     assert best is not None
@@ -173,10 +173,16 @@ def _delay_of(
     )
 
 
-def _passed(f: FloatArray, time_constant: float, n: int) -> FloatArray:
-    """Power that white noise has behind filters, with what folds over at the sampling."""
-    folds = np.arange(-4, 5)[:, None]
-    total: FloatArray = ((1.0 + (2 * np.pi * (f + folds) * time_constant) ** 2) ** -n).sum(0)
+def _passed(f: FloatArray, time_constants: FloatArray, n: int) -> FloatArray:
+    """Power that white noise has behind n filters, with what folds over at the sampling.
+
+    A row per time constant, a column per frequency.
+    """
+    turns = 2 * np.pi * time_constants[:, None] * f
+    total = np.zeros(turns.shape)
+    for fold in range(-4, 5):
+        part = 1.0 / (1.0 + (turns + 2 * np.pi * fold * time_constants[:, None]) ** 2)
+        total += math.prod([part] * n)
     return total
 
 
@@ -186,19 +192,12 @@ def _deviance(
     """Twice the negative logarithm of the likelihood of powers, for each filter.
 
     Amounts of white noise, of noise as 1/f before the filter, and of white noise behind it are
-    fitted by multiplicative updates, which keep them positive.
+    fitted (`kernels.noise_amounts`).
     """
-    k = len(passed)
-    columns = np.stack(
-        [passed, passed * (f[0] / f), np.ones_like(passed)], axis=1
-    )  # (k, 3, frequencies)
-    amounts = np.full((k, 3), power.mean() / 3.0)
-    for _ in range(80):
-        model = np.einsum("ka,kaf->kf", amounts, columns)
-        up = np.einsum("kaf,kf->ka", columns, count * power / model**2)
-        down = np.einsum("kaf,kf->ka", columns, count / model)
-        amounts *= np.sqrt(up / down)
-    ratio = power / np.einsum("ka,kaf->kf", amounts, columns)
+    slow = f[0] / f
+    amounts = kernels.noise_amounts(passed, slow, power, count)
+    model = passed * (amounts[:, :1] + amounts[:, 1:2] * slow) + amounts[:, 2:]
+    ratio = power / model
     deviance: FloatArray = 2.0 * (count * (ratio - 1.0 - np.log(ratio))).sum(1)
     return deviance
 
@@ -226,7 +225,7 @@ def wall_level(signals: SampledSignals) -> complex:
     """Lateral force on the wall, N, with what is far away taken as zero; nan without walls."""
     assert signals.lateral is not None
     wall = signals.on_wall(0.6, 0.97)
-    on = (signals.lateral - _offset(signals)[:, None])[wall]
+    on = (signals.lateral - signals.lateral_zero[:, None])[wall]
     return complex(median(on.real), median(on.imag))
 
 
@@ -241,7 +240,7 @@ def step(signals: SampledSignals, level: complex) -> FloatArray:
     with np.errstate(invalid="ignore"):
         near = (way > _WAY[0] - width / 2) & (way < _WAY[-1] + width / 2)
     near &= np.isfinite(signals.lateral)
-    size = (signals.lateral - _offset(signals)[:, None])[near]
+    size = (signals.lateral - signals.lateral_zero[:, None])[near]
     along = (size * np.conj(level)).real / abs(level) ** 2
     which = np.round((way[near] - _WAY[0]) / width).astype(int)
     order = np.lexsort((along, which))
@@ -277,14 +276,6 @@ def crossing(profile: FloatArray, level: float) -> tuple[float, float]:
     far = there[max(i - 4, 0)], there[min(i + 3, len(there) - 1)]
     rise = (profile[far[1]] - profile[far[0]]) / (_WAY[far[1]] - _WAY[far[0]])
     return float(_WAY[a] + part * (_WAY[b] - _WAY[a])), _LEVELS / max(float(rise), 1.0)
-
-
-def _offset(signals: SampledSignals) -> ComplexArray:
-    assert signals.lateral is not None
-    inside = signals.baseline & np.isfinite(signals.lateral)
-    total = np.where(inside, signals.lateral, 0.0).sum(1)
-    mean: ComplexArray = total / np.maximum(inside.sum(1), 1)
-    return mean
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -53,6 +54,8 @@ class SampledSignals:
     def of(self, numbers: IntArray) -> SampledSignals:
         """Only some of the curves, by their numbers."""
         rows = np.flatnonzero(np.isin(self.numbers, numbers))
+        if len(rows) == len(self):
+            return self
         return SampledSignals(
             direction=self.direction,
             numbers=self.numbers[rows],
@@ -87,21 +90,30 @@ class SampledSignals:
         """Of the ramp, in m/s, (n,); nan where there are no times."""
         return self.spacing / self.interval
 
-    @property
+    @cached_property
     def force(self) -> FloatArray:
         """Deflection without its baseline, in m, (n, m)."""
         tilt = self.contacts["baseline_slope"][:, None] * self.height
         force: FloatArray = self.deflection - self.contacts["baseline_at"][:, None] - tilt
         return force
 
-    @property
+    @cached_property
     def baseline(self) -> np.ndarray:
         """Whether a sample belongs to the baseline, (n, m)."""
         ends = np.nan_to_num(self.contacts["baseline_end"])
         inside: np.ndarray = np.arange(self.height.shape[1]) < ends[:, None]
         return inside
 
-    @property
+    @cached_property
+    def lateral_zero(self) -> ComplexArray:
+        """Mean lateral force far from the surface, in N, (n,)."""
+        assert self.lateral is not None
+        inside = self.baseline & np.isfinite(self.lateral)
+        total = np.where(inside, self.lateral, 0.0).sum(1)
+        mean: ComplexArray = total / np.maximum(inside.sum(1), 1)
+        return mean
+
+    @cached_property
     def touch(self) -> FloatArray:
         """Height at which the tip first is at the electrode, coming from far away, in m, (n,).
 

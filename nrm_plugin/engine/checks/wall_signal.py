@@ -159,6 +159,12 @@ class WallSignal:
 
 def wall_signal(evidence: Evidence) -> WallSignal | None:
     """What the walls of the processed direction say; None without walls or lateral signal."""
+    found = evidence.remember("signal of the walls", lambda: _wall_signal(evidence))
+    assert found is None or isinstance(found, WallSignal)
+    return found
+
+
+def _wall_signal(evidence: Evidence) -> WallSignal | None:
     measured = evidence.of(evidence.direction)
     if measured is None or not len(measured.lateral):
         return None
