@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from io import FileIO
@@ -244,6 +245,23 @@ def in_steps(values: FloatArray) -> tuple[AnyArray, float]:
     return counts.astype(np.int32), step
 
 
+#: Files that stay open from read to read; None where each read opens its own.
+_OPEN: ContextVar[dict[Path, FileIO] | None] = ContextVar("_OPEN", default=None)
+
+
+@contextmanager
+def files_kept_open() -> Iterator[None]:
+    """Let reads of this thread share open files: single curves are read in many small pieces."""
+    kept: dict[Path, FileIO] = {}
+    token = _OPEN.set(kept)
+    try:
+        yield
+    finally:
+        _OPEN.reset(token)
+        for file in kept.values():
+            file.close()
+
+
 @dataclass(frozen=True, slots=True)
 class FileStamp:
     """A file as it was when it was opened."""
@@ -271,18 +289,26 @@ class FileStamp:
 
     @contextmanager
     def opened(self) -> Iterator[FileIO]:
-        """Open the file for as long as a read takes.
+        """Open the file for as long as a read takes, or `files_kept_open` lasts.
 
         Raises
         ------
         ChangedFile
         """
+        kept = _OPEN.get()
+        if kept is not None and self.path in kept:
+            yield kept[self.path]
+            return
         try:
             file = FileIO(self.path)
         except OSError:
             raise ChangedFile(self.path) from None
-        with file:
+        with ExitStack() as closing:
+            closing.enter_context(file)
             self._compare(os.fstat(file.fileno()))
+            if kept is not None:
+                kept[self.path] = file
+                closing.pop_all()
             yield file
 
     def read(self, offset: int, dtype: np.dtype[Any], count: int) -> AnyArray:

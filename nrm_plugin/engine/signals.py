@@ -9,7 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from nrm_plugin.calibration import lockin
-from nrm_plugin.columns import AnyArray, ArrayColumn, FloatArray, IntArray, RepeatedColumn
+from nrm_plugin.columns import (
+    AnyArray,
+    ArrayColumn,
+    FloatArray,
+    IntArray,
+    RepeatedColumn,
+    files_kept_open,
+)
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.kernels import RawSignal, gather
 from nrm_plugin.model import CurveSet
@@ -290,6 +297,7 @@ def parts(curves: CurveSet, direction: str) -> AnyArray:
     return found
 
 
+@files_kept_open()
 def read_raw_block(
     curves: CurveSet, how: Plan, ranges: AnyArray, chosen: slice | IntArray, direction: str
 ) -> RawBlock:

@@ -41,7 +41,7 @@ int nrm_noise_amounts(int64_t n_filters, int64_t n, const double *passed, const 
     mean /= (double)n;
     for (int64_t k = 0; k < n_filters; k++) {
         double *own = amounts + k * KINDS;
-        for (int j = 0; j < KINDS; j++) own[j] = mean / KINDS;
+        for (int j = 0; j < KINDS; j++) own[j] = mean / (double)KINDS;
         for (int step = 0; step < UPDATES; step++) update(n, passed + k * n, slow, power, count, own);
     }
     return NRM_OK;
