@@ -1,16 +1,85 @@
-"""Mean thickness of regions."""
+"""The thickness of regions: means with what censored curves allow, and edges of mean forces."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from scipy.special import ndtri
 
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.statistics.binned_forces import NEEDED
 from nrm_plugin.statistics.intervals import FEW, mean_interval, sampling
+from nrm_plugin.statistics.mean_edge import (
+    BinNoise,
+    MeanEdge,
+    MeanForce,
+    decay_of,
+    mean_edge,
+    mean_force,
+    noise_of_bins,
+)
+from nrm_plugin.statistics.onset import KnotSearch
+from nrm_plugin.statistics.profiles import mean_profile
 from nrm_plugin.statistics.regions import Region
-from nrm_plugin.statistics.selection import LEFT_OUT, Analysis, analysis_of, select
-from nrm_plugin.statistics.thickness import thickness
+from nrm_plugin.statistics.selection import (
+    LEFT_OUT,
+    Analysis,
+    analysis_of,
+    column,
+    half_width,
+    select,
+)
+from nrm_plugin.statistics.thickness import (
+    LEFT,
+    LIMIT_WIDTH,
+    MEASURED,
+    RIGHT,
+    force_per_shear,
+    thickness,
+)
+
+#: How a region's value was made.
+CURVES, PROFILE, BOUNDS, NOTHING = "curves", "mean profile", "bounds", "none"
+
+#: Part of the curves that must be measured for their mean to be the region's.
+_MOST = 0.9
+
+#: An interval (m) that is wider, and wider than this part of the value, measures nothing.
+_WIDE, _RELATIVE = 4e-9, 0.75
+
+#: Part of the curves whose slope must be known for a thickness along the normal.
+_KNOWN = 0.9
+
+#: Variables over the region: unit and meaning.
+_VARIABLES = {
+    "mean": ("m", "mean thickness"),
+    "low": ("m", "lower end of its interval"),
+    "high": ("m", "upper end of its interval, inf where it is open"),
+    "stderr": ("m", "its standard error"),
+    "spread": ("m", "standard deviation of the measured curves"),
+    "median": ("m", "median of the curves, where profiles or ramps that end censor alone"),
+    "normal_mean": ("m", "mean thickness along the normal of the surface"),
+    "normal_low": ("m", "lower end of its interval"),
+    "normal_high": ("m", "upper end of its interval"),
+    "outermost": ("m", "outermost edge in the region: onset of the mean force"),
+    "outermost_low": ("m", "lower end of its interval"),
+    "outermost_high": ("m", "upper end of its interval"),
+    "limit": ("Pa", "|G*| that the mean force would show"),
+    "threshold_distance": ("m", "outermost distance at which the mean |G*| is above the threshold"),
+    "threshold_low": ("m", "the same of the lower end of its interval"),
+    "threshold_high": ("m", "the same of the upper end of its interval"),
+    "decay_length": ("m", "decay length of the mean force, where it falls off exponentially"),
+    "n": ("", "curves"),
+    "n_detected": ("", "curves in which a layer is seen"),
+    "n_right": ("", "curves whose layer may go on beyond the edge that is seen"),
+    "n_left": ("", "curves in which nothing is seen"),
+    "n_effective": ("", "effective number of places"),
+    "measurable": ("", "whether there is a mean with an interval worth the name"),
+}
+_COUNTS = ("n", "n_detected", "n_right", "n_left")
 
 
 def region_thickness(
@@ -20,10 +89,16 @@ def region_thickness(
     direction: str | None = None,
     *,
     quality: Sequence[str] = LEFT_OUT,
+    threshold: float | None = None,
 ) -> xr.Dataset:
-    """Mean thickness of every region with its confidence interval.
+    """Mean thickness of every region with its interval, and where its mean force begins.
 
-    Of the curves in which something is detected; how many that are stands beside it.
+    Where nine of ten curves are measured, the mean is theirs. Where fewer are and the curves are
+    alike, it comes from the likelihood of their mean force (`mean_edge.mean_edge`), which sees
+    soft layers that single curves hide; its interval is never left out of that of the curves.
+    Otherwise there are bounds: as if the hidden layers all ended at the edge that is seen, and as
+    if they all went on to the outermost edge of the region. The contact's common error is in every
+    interval, and so is the correlation of neighbours.
 
     Parameters
     ----------
@@ -33,53 +108,442 @@ def region_thickness(
     direction : str, optional
     quality : sequence of str
         Curves with one of these flags are left out.
+    threshold : float, optional
+        |G*| in Pa at which regions are compared; by default the largest of their limits, so that
+        no region is thicker only because less noise hides its outer part. Samples are compared at
+        the largest limit of all of them.
 
     Returns
     -------
     Dataset
-        Over ``region`` (labels): ``mean``, ``low``, ``high``, ``stderr`` and ``spread`` (standard
-        deviation of curves) in m; ``n`` curves, ``n_detected`` among them, ``n_effective``.
+        Over ``region`` (labels). ``mean``, ``low``, ``high``, ``stderr`` and ``spread`` (standard
+        deviation of the measured curves) in m; ``n`` curves, ``n_detected``, ``n_right`` and
+        ``n_left`` among them, ``n_effective``; ``method``: curves, mean profile, bounds or none;
+        ``measurable``, and a sentence in the warnings where it is False: then ``mean`` is nan,
+        and ``low`` and ``high`` are bounds (0 and inf where there are none).
+
+        ``outermost`` edge in the region with its interval: the onset of its mean force, never a
+        mean thickness; ``limit``: |G*| that the mean force would show in a layer ``limit_width``
+        wide; ``threshold_distance``: outermost distance at which the mean |G*| is above the
+        attribute ``threshold``, with ``threshold_low`` and ``threshold_high``; ``decay_length``
+        where the mean force falls off exponentially; ``median`` where profiles that end censor
+        alone (Kaplan and Meier 1958); ``normal_mean``, ``normal_low`` and ``normal_high``: times
+        the cosine, where the slope is known.
+
+        Attributes: ``level``, ``limit_width``, ``threshold``, ``growth`` (a sentence that compares
+        the regions), ``warnings`` (one per line).
     """
     analysis = analysis_of(results, direction)
-    onset = thickness(analysis)["thickness"].values
-    regions = list(regions)
-    names = ("mean", "low", "high", "stderr", "spread", "n", "n_detected", "n_effective")
-    table = np.full((len(regions), len(names)), np.nan)
-    messages = []
-    for row, region in enumerate(regions):
-        numbers, _ = select(analysis.results, region.curves, quality)
-        detected = numbers[np.isfinite(onset[numbers])]
-        table[row, -3:] = len(numbers), len(detected), 0.0
-        if not len(detected):
-            messages.append(f"{region.label}: nothing is detected in any of {len(numbers)} curves")
-            continue
-        sample = sampling(analysis, detected)
-        result = mean_interval(onset[detected][:, None], sample, level=level)
-        spread = onset[detected].std(ddof=1) if len(detected) > 1 else np.nan
-        table[row] = (
-            result.mean[0],
-            result.low[0],
-            result.high[0],
-            result.stderr[0],
-            spread,
-            len(numbers),
-            len(detected),
-            result.n_effective[0],
-        )
-        if 10 * len(detected) < 9 * len(numbers):
-            messages.append(
-                f"{region.label}: something is detected in {len(detected)} of {len(numbers)} "
-                "curves, thin ones are missing from the mean"
-            )
-        if result.n_effective[0] < FEW:
-            messages.append(f"{region.label}: fewer than {FEW:.0f} effective places")
-    units = dict.fromkeys(names[:5], "m")
-    kinds = dict.fromkeys(names[5:7], int)
+    inside = tuple(regions)
+    known = all(name in analysis.results for name in NEEDED)
+    bins = analysis.once("bin noise", lambda: noise_of_bins(analysis.results)) if known else None
+    found = [_Region.of(analysis, region, bins, level, quality) for region in inside]
+    limits = np.array([one.values.get("limit", np.nan) for one in found])
+    if threshold is None:
+        threshold = float(np.nanmax(limits)) if np.isfinite(limits).any() else np.nan
+    for one in found:
+        one.compare(analysis, threshold, level, quality)
+    growth = _growth(found, threshold)
+    messages = list(dict.fromkeys(text for one in found for text in one.messages))
+    if found and not known:
+        messages.insert(0, str(thickness(analysis).attrs["warnings"]))
+    made = {}
+    for name, (unit, meaning) in _VARIABLES.items():
+        values = np.array([one.values.get(name, np.nan) for one in found], np.float64)
+        kind = bool if name == "measurable" else int if name in _COUNTS else float
+        made[name] = ("region", values.astype(kind), {"units": unit, "long_name": meaning})
+    made["method"] = ("region", np.array([one.method for one in found], "U12"), {})
     return xr.Dataset(
+        made,
+        {"region": [region.label for region in inside]},
         {
-            name: ("region", column.astype(kinds.get(name, float)), {"units": units.get(name, "")})
-            for name, column in zip(names, table.T, strict=True)
+            "level": level,
+            "limit_width": LIMIT_WIDTH,
+            "threshold": threshold,
+            "growth": growth,
+            "warnings": "\n".join(text for text in messages if text),
         },
-        {"region": [region.label for region in regions]},
-        {"level": level, "warnings": "\n".join(messages)},
+    )
+
+
+@dataclass(kw_only=True)
+class _Region:
+    """What is found of a region."""
+
+    region: Region
+    values: dict[str, float]
+    method: str
+    messages: list[str]
+    nearest: float
+
+    @classmethod
+    def of(
+        cls,
+        analysis: Analysis,
+        region: Region,
+        bins: BinNoise | None,
+        level: float,
+        quality: Sequence[str],
+    ) -> _Region:
+        """Everything but the comparison with others."""
+        numbers, _ = select(analysis.results, region.curves, quality)
+        forces = mean_force(analysis.results, numbers, bins) if bins is not None else None
+        one = cls(region=region, values={}, method=NOTHING, messages=[], nearest=0.0)
+        curves = _Curves.of_results(thickness(analysis), numbers)
+        one.values |= curves.counts()
+        if bins is not None and forces is not None:
+            one._outermost(analysis.results, forces, bins)
+        edge = None if forces is None else mean_edge(forces, level)
+        last = float(analysis.results["depth"].values[-1])
+        if edge is not None and edge.high > last:
+            edge = None  # the force far away, which is taken for none, may be that of the layer
+        one._decay(forces, edge)
+        one._mean(analysis, curves, edge, level)
+        one._normal(analysis.results, curves)
+        return one
+
+    def _say(self, text: str) -> None:
+        self.messages.append(f"{self.region.label}: {text}")
+
+    def _outermost(self, results: xr.Dataset, forces: MeanForce, bins: BinNoise) -> None:
+        """Onset of the mean force, and the modulus that it would show."""
+        search = KnotSearch(
+            whitening=forces.white,
+            hinges=bins.search.hinges[: len(forces.z), : len(forces.z)],
+            excess=bins.search.excess,
+        )
+        width = bins.width
+        values = (forces.mean * forces.weight / forces.noise)[None]
+        onset = search(values, forces.weight[None], np.array([len(forces.z)]))
+        outside = float(forces.z[0]) + 0.5 * width
+        shared = 1.96 * _shared(results, self.region.curves)
+        per_shear = force_per_shear(results)
+        self.values["limit"] = search.slope_limit(LIMIT_WIDTH / width) * forces.noise / width
+        self.values["limit"] /= per_shear
+        self.nearest = float(forces.z[-1]) - 0.5 * width
+        if not onset.seen[0]:
+            return
+        edge, low, high = (
+            outside - float(a[0]) * width for a in (onset.edge, onset.high, onset.low)
+        )
+        self.values["outermost"] = edge
+        self.values["outermost_low"] = edge - np.hypot(edge - low, shared)
+        self.values["outermost_high"] = edge + np.hypot(high - edge, shared)
+        last = float(results["depth"].values[-1])
+        if edge > last:  # the force far away, which is taken for none, may be that of the layer
+            self.values["outermost_low"] = min(self.values["outermost_low"], last)
+            self.values["outermost_high"] = np.inf
+
+    def _decay(self, forces: MeanForce | None, edge: MeanEdge | None) -> None:
+        """Decay length, where an exponential explains the mean force as well as edges do."""
+        if forces is None or edge is None:
+            return
+        length, square = decay_of(forces, edge.used)
+        if square < edge.square + 4.0:
+            self.values["decay_length"] = length
+            self._say(
+                f"the mean force falls off exponentially (decay length {length * 1e9:.2g} nm): its "
+                "onset follows the stiffness; compare the distances at one modulus instead"
+            )
+
+    def _mean(
+        self, analysis: Analysis, curves: _Curves, edge: MeanEdge | None, level: float
+    ) -> None:
+        """The region's value, by the way that its curves allow."""
+        n = len(curves.numbers)
+        shared = _shared(analysis.results, curves.numbers)
+        outermost = self.values.get("outermost_high", np.inf)
+        if not n or not len(curves.there):
+            self._say(f"nothing is detected: there is no profile in any of {n} curves")
+            return
+        measured = curves.of(MEASURED)
+        reach = float(ndtri(0.5 + level / 2.0))
+        if len(measured) > 1:
+            self.values["spread"] = float(np.std(curves.thickness[measured], ddof=1))
+        if len(measured) >= _MOST * len(curves.there):
+            self._of_curves(analysis, curves, outermost, level)
+        elif edge is not None and edge.alike and edge.fits and np.isfinite(edge.high):
+            self.method, self.values["mean"] = PROFILE, edge.mean
+            self.values["low"], self.values["high"] = np.inf, -np.inf
+            self._say(
+                f"single curves show {len(measured)} of {len(curves.there)} edges: the mean is "
+                "that of their mean force, as curves that are alike make it"
+            )
+        elif edge is None and not len(measured) and not len(curves.of(RIGHT)):
+            limit = self.values.get("limit", np.nan)
+            self.values["low"], self.values["high"] = 0.0, np.inf
+            self._say(
+                f"nothing is detected in any of {n} curves, nor in their mean: nothing is stiffer "
+                f"than {limit * 1e-6:.2g} MPa (|G*|, {LIMIT_WIDTH * 1e9:.0f} nm wide) beyond "
+                f"{self.nearest * 1e9:.1f} nm; that is no thickness of 0"
+            )
+            return
+        else:
+            self._bounds(analysis, curves, outermost, level)
+        if self.method in (CURVES, PROFILE) and edge is not None and edge.alike and edge.fits:
+            self._with_edge(analysis, curves, edge, level)
+        self._widened(reach * shared)
+        self._judged(curves)
+
+    def _of_curves(
+        self, analysis: Analysis, curves: _Curves, outermost: float, level: float
+    ) -> None:
+        """Mean of the measured curves; the few others are somewhere between their bounds."""
+        measured = curves.of(MEASURED)
+        sample = sampling(analysis, measured)
+        result = mean_interval(curves.thickness[measured][:, None], sample, level=level)
+        mean = float(result.mean[0])
+        least, most = (float(np.mean(values)) for values in curves.between(outermost))
+        self.method = CURVES
+        self.values["mean"], self.values["stderr"] = mean, float(result.stderr[0])
+        self.values["n_effective"] = float(result.n_effective[0])
+        self.values["low"] = float(result.low[0]) - max(mean - least, 0.0)
+        self.values["high"] = float(result.high[0]) + max(most - mean, 0.0)
+
+    def _with_edge(self, analysis: Analysis, curves: _Curves, edge: MeanEdge, level: float) -> None:
+        """Take the interval of the mean force in, with the spread of the sample."""
+        used = curves.there if len(edge.values) == len(curves.there) else None
+        result = None
+        if used is not None:
+            result = mean_interval(edge.values[:, None], sampling(analysis, used), level=level)
+            self.values["n_effective"] = float(result.n_effective[0])
+        effective = max(self.values.get("n_effective", np.nan), 1.0)
+        if not np.isfinite(effective):
+            effective = float(len(edge.values))
+        reach = float(ndtri(0.5 + level / 2.0))
+        of_sample = edge.spread / np.sqrt(effective)
+        if result is not None and edge.linear and np.isfinite(result.stderr[0]):
+            of_sample = np.sqrt(max(float(result.stderr[0]) ** 2 - edge.stderr**2, 0.0))
+            reach = max(reach, float((result.high[0] - result.low[0]) / (2.0 * result.stderr[0])))
+        low = edge.mean - np.hypot(edge.mean - edge.low, reach * of_sample)
+        high = edge.mean + np.hypot(edge.high - edge.mean, reach * of_sample)
+        self.values["low"] = float(np.fmin(self.values["low"], low))
+        self.values["high"] = float(np.fmax(self.values["high"], high))
+        if self.method == PROFILE:
+            self.values["stderr"] = float((high - low) / (2.0 * reach))
+
+    def _bounds(self, analysis: Analysis, curves: _Curves, outermost: float, level: float) -> None:
+        """All hidden layers end at the edges that are seen, or all at the outermost edge."""
+        self.method = BOUNDS
+        sample = sampling(analysis, curves.there)
+        low, high = (
+            mean_interval(values[:, None], sample, level=level)
+            for values in curves.between(outermost)
+        )
+        self.values["n_effective"] = float(low.n_effective[0])
+        ends = [float(low.low[0]), float(high.high[0])]
+        ends = [
+            end if np.isfinite(end) else float(mean)
+            for end, mean in zip(ends, (low.mean[0], high.mean[0]), strict=True)
+        ]
+        open_end = not np.isfinite(curves.between(outermost)[1]).all()
+        self.values["low"] = max(ends[0], 0.0)
+        self.values["high"] = np.inf if open_end else ends[1]
+        middle = float(low.mean[0]) if open_end else 0.5 * float(low.mean[0] + high.mean[0])
+        self.values["mean"] = middle
+        if curves.only_ends:
+            self.values["median"] = kaplan_meier(
+                np.where(curves.censored == MEASURED, curves.thickness, curves.low)[curves.there],
+                curves.censored[curves.there] == MEASURED,
+            )
+
+    def _widened(self, by: float) -> None:
+        """Take the contact's common error in."""
+        mean = self.values["mean"]
+        for name, sign in (("low", -1.0), ("high", 1.0)):
+            end = self.values[name]
+            if np.isfinite(end):
+                self.values[name] = max(mean + sign * np.hypot(end - mean, by), 0.0)
+
+    def _judged(self, curves: _Curves) -> None:
+        """Whether that is a measurement, and if not, why."""
+        mean, low, high = (self.values[name] for name in ("mean", "low", "high"))
+        n, n_right = len(curves.there), len(curves.of(RIGHT))
+        seen = n - len(curves.of(LEFT))
+        narrow = self.method == CURVES or high - low <= max(_WIDE, _RELATIVE * mean)
+        self.values["measurable"] = bool(np.isfinite(mean) and narrow and not np.isinf(high))
+        if n_right and self.method == CURVES:
+            self._say(f"in {n_right} of {n} curves a softer or farther layer may be hidden")
+        if self.values.get("n_effective", np.nan) < FEW:
+            self._say(f"fewer than {FEW:.0f} effective places")
+        if seen < _MOST * n and self.method != PROFILE:
+            self._say(
+                f"nothing is detected in {n - seen} of {n} curves, which is no thickness of 0"
+            )
+        if self.values["measurable"]:
+            return
+        if not np.isinf(high):
+            why = f"it lies between {low * 1e9:.1f} and {high * 1e9:.1f} nm"
+        else:
+            why = f"it is at least {low * 1e9:.1f} nm"
+            if np.isfinite(self.values.get("median", np.nan)):
+                why += f"; half of the curves have more than {self.values['median'] * 1e9:.1f} nm"
+        hidden = f"{n_right} of {n} curves may hide a layer, {n - seen} show nothing"
+        self._say(f"the mean thickness is not measurable: {why} ({hidden})")
+        self.values["mean"] = np.nan
+        self.values["stderr"] = np.nan
+
+    def _normal(self, results: xr.Dataset, curves: _Curves) -> None:
+        """Thickness along the normal, where slopes are known."""
+        slope = column(results, "surface_slope")
+        if slope is None or not len(curves.there):
+            return
+        cosine = np.cos(np.asarray(slope, np.float64)[curves.there])
+        known = np.isfinite(cosine)
+        if known.mean() < _KNOWN:
+            return
+        weight = np.nan_to_num(curves.thickness[curves.there], nan=0.0)[known]
+        factor = float(np.average(cosine[known], weights=weight if weight.any() else None))
+        for name in ("mean", "low", "high"):
+            self.values[f"normal_{name}"] = self.values.get(name, np.nan) * factor
+
+    def compare(
+        self, analysis: Analysis, threshold: float, level: float, quality: Sequence[str]
+    ) -> None:
+        """Distance at which the mean |G*| falls below the common modulus."""
+        if not np.isfinite(threshold) or not len(self.region.curves):
+            return
+        profile = mean_profile(
+            analysis, "shear_modulus_magnitude", self.region.curves, level=level, quality=quality
+        )
+        depth = np.asarray(profile["depth"].values, np.float64)
+        edge = self.values.get("outermost", np.nan)
+        if not np.isfinite(edge):  # nothing is above it, as far in as the mean is seen
+            none = 0.0 if np.isfinite(self.values.get("limit", np.nan)) else np.nan
+            ends = {"distance": none, "low": none, "high": none + self.nearest}
+            self.values |= {f"threshold_{name}": value for name, value in ends.items()}
+            return
+        for name, of in (("distance", "mean"), ("low", "low"), ("high", "high")):
+            edge = self.values[f"outermost{'' if of == 'mean' else '_' + of}"]
+            above = np.flatnonzero((profile[of].values > threshold) & (depth <= edge))
+            distance = float(depth[above[-1]]) if len(above) else 0.0
+            if len(above) and above[-1] == len(depth) - 1:
+                distance = np.inf
+            self.values[f"threshold_{name}"] = distance
+        # The derivative's window sees a stiff layer from as far outside.
+        nearer = self.values["threshold_low"] - half_width(analysis.results)
+        self.values["threshold_low"] = max(nearer, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Curves:
+    """Thicknesses of all curves, and which are a region's.
+
+    Attributes
+    ----------
+    numbers, there : (n,) arrays of int
+        The region's curves, and those of them that have a profile.
+    thickness, low, censored : arrays
+        Of all curves of the results.
+    """
+
+    numbers: IntArray
+    there: IntArray
+    thickness: FloatArray
+    low: FloatArray
+    censored: IntArray
+    last: float
+
+    @classmethod
+    def of_results(cls, found: xr.Dataset, numbers: IntArray) -> _Curves:
+        """Those of some curves."""
+        censored = found["censored"].values
+        low = found["thickness_low"].values
+        there = numbers[censored[numbers] <= LEFT]
+        right = low[censored == RIGHT]
+        return cls(
+            numbers=numbers,
+            there=there,
+            thickness=found["thickness"].values,
+            low=low,
+            censored=censored,
+            last=float(right.max()) if len(right) else np.inf,
+        )
+
+    def of(self, kind: int) -> IntArray:
+        """Curves that are censored in a way."""
+        return np.asarray(self.there[self.censored[self.there] == kind])
+
+    def counts(self) -> dict[str, float]:
+        """How many there are of each kind."""
+        return {
+            "n": len(self.numbers),
+            "n_detected": len(self.of(MEASURED)) + len(self.of(RIGHT)),
+            "n_right": len(self.of(RIGHT)),
+            "n_left": len(self.of(LEFT)),
+            "n_effective": 0.0,
+            "measurable": False,
+        }
+
+    def between(self, outermost: float) -> tuple[FloatArray, FloatArray]:
+        """Least and largest thickness of the curves that have a profile.
+
+        Where nothing is seen the layer may be as thin as nothing, and as thick as the nearest
+        distance that is seen; a hidden one is at least at the edge that is seen, and ends at the
+        outermost edge that the mean shows.
+        """
+        kind = self.censored[self.there]
+        value, low = self.thickness[self.there], self.low[self.there]
+        least = np.select([kind == MEASURED, kind == RIGHT], [value, low], 0.0)
+        most = np.select([kind == MEASURED, kind == RIGHT], [value, outermost], low)
+        return least, np.maximum(most, least)
+
+    @property
+    def only_ends(self) -> bool:
+        """Whether only the ends of profiles censor: that says nothing of the thickness."""
+        right = self.low[self.of(RIGHT)]
+        return not len(self.of(LEFT)) and bool(np.all(right >= self.last - 1e-9))
+
+
+def kaplan_meier(values: FloatArray, measured: AnyArray) -> float:
+    """Median of values of which some are only known to be larger (Kaplan and Meier 1958).
+
+    nan where more than half of them go on beyond the largest that was measured.
+    """
+    order = np.lexsort((~measured, values))
+    ordered, events = values[order], measured[order]
+    left = np.arange(len(ordered), 0, -1)
+    surviving = np.cumprod(np.where(events, 1.0 - 1.0 / left, 1.0))
+    below = np.flatnonzero(surviving <= 0.5)
+    return float(ordered[below[0]]) if len(below) else float("nan")
+
+
+def _shared(results: xr.Dataset, curves: IntArray) -> float:
+    """Error of the contact that curves have in common, m."""
+    values = column(results, "contact_height_systematic")
+    some = np.empty(0) if values is None else np.asarray(values, np.float64)[curves]
+    some = some[np.isfinite(some)]
+    return float(np.median(some)) if len(some) else 0.0
+
+
+def _growth(found: list[_Region], threshold: float) -> str:
+    """Sentence on whether regions differ, and whether they still do at the common modulus."""
+    usable = [one for one in found if not np.isnan(one.values.get("threshold_distance", np.nan))]
+    if len(usable) < 2 or not np.isfinite(threshold):
+        return ""
+    at = f"|G*| = {threshold * 1e-6:.2g} MPa"
+
+    def differ(low: str, high: str) -> bool:
+        ends = [(one.values.get(low, np.nan), one.values.get(high, np.nan)) for one in usable]
+        lows, highs = (np.array(values, float) for values in zip(*ends, strict=True))
+        there = ~np.isnan(lows + highs)
+        return bool(there.sum() > 1 and lows[there].max() > highs[there].min())
+
+    by_onset, common = (
+        differ("outermost_low", "outermost_high"),
+        differ("threshold_low", "threshold_high"),
+    )
+    if common:
+        return (
+            f"The regions differ at one common modulus, {at}, which the noise hides in none of "
+            "them: the difference in thickness is no matter of noise."
+        )
+    if by_onset:
+        return (
+            f"The onsets of the regions differ, but the distances at which {at} is passed do not "
+            "beyond their intervals: the growth is of material softer than that, which the noise "
+            "may hide in some of the regions, or no growth."
+        )
+    return (
+        f"The regions do not differ, neither in their onsets nor at {at}, beyond their intervals."
     )

@@ -175,11 +175,11 @@ def _search(results: xr.Dataset) -> _Found:
         unsure=found.unsure,
         nearest=outside - count * width,
         there=count > 0,
-        limit=slope * noise / width / _force_per_shear(results),
+        limit=slope * noise / width / force_per_shear(results),
     )
 
 
-def _force_per_shear(results: xr.Dataset) -> float:
+def force_per_shear(results: xr.Dataset) -> float:
     """Slope of the lateral force over |G*|: 4 r_g A 2 (1 + nu), of the middle of the profiles."""
     if "dither_amplitude" not in results.attrs or "shape_factor" not in results:
         return float("nan")
