@@ -186,7 +186,7 @@ def mean_edge(forces: MeanForce, level: float = 0.95) -> MeanEdge | None:
         used = int(np.sum(forces.z >= nearest))
         if used < _FEWEST_BINS:
             break
-        shapes = [_Fit(forces, used, skewed=skewed).edge(level) for skewed in (False, True)]
+        shapes = [_EdgeFit(forces, used, skewed=skewed).edge(level) for skewed in (False, True)]
         found = [one for one in shapes if one is not None]
         if not found:
             break
@@ -198,7 +198,7 @@ def mean_edge(forces: MeanForce, level: float = 0.95) -> MeanEdge | None:
 
 def decay_of(forces: MeanForce, used: int) -> tuple[float, float]:
     """Decay length (m) of an exponential force in so many bins, and the squares that it leaves."""
-    return _Fit(forces, used, skewed=False).decay()
+    return _EdgeFit(forces, used, skewed=False).decay()
 
 
 def mean_force(results: xr.Dataset, curves: IntArray, noise: BinNoise) -> MeanForce | None:
@@ -299,7 +299,7 @@ class _Tried:
         return ends
 
 
-class _Fit:
+class _EdgeFit:
     """The mean force from the outermost bin to some distance, and edges that explain it."""
 
     def __init__(self, forces: MeanForce, used: int, *, skewed: bool) -> None:
