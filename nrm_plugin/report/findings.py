@@ -74,8 +74,10 @@ def potential_section(
     numbers = Part(
         title="Numbers",
         download=regional.as_download(rows),
+        words=_of_thickness(thickness),
         tables=[
             regional.thickness_table(results, found, thickness),
+            *([] if thickness is None else [regional.edges_table(found, thickness)]),
             regional.summary_table(rows, found),
         ],
     )
@@ -86,6 +88,14 @@ def potential_section(
         _single(results, curves),
     ]
     return section
+
+
+def _of_thickness(thickness: xr.Dataset | None) -> list[str]:
+    """Sentences on what the thickness of the regions can tell."""
+    if thickness is None:
+        return []
+    lines = [str(thickness.attrs["growth"]), *str(thickness.attrs["warnings"]).splitlines()]
+    return [f"{line[:1].upper()}{line[1:].removesuffix('.')}." for line in lines if line]
 
 
 def normal_part(results: xr.Dataset, found: Regions) -> Part:

@@ -224,7 +224,7 @@ def _report(
         simulated=is_simulated(results),
         version=__version__,
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        short=_short(shown, regions, quality, thicknesses, rows, common, judged, checks),
+        short=_short(shown, regions, quality, thickness, rows, common, judged, checks),
         warnings=_warnings(results, regions, shown, checks),
         refuted=[c.sentence for c in checks if c.verdict == "wrong"],
         sections=sections,
@@ -275,7 +275,7 @@ def _short(
     results: xr.Dataset,
     regions: Regions,
     quality: Quality,
-    thicknesses: Mapping[str, float],
+    thickness: xr.Dataset | None,
     rows: list[dict[str, Any]],
     common: Systematic,
     judged: list[Condition],
@@ -289,15 +289,8 @@ def _short(
             f"{quality.unflagged} without flags; left out of averages: "
             f"{quality.n - quality.used}."
         )
-    thick = [
-        f"{significant(value * 1e9)} nm {_at(label)}"
-        for label, value in thicknesses.items()
-        if np.isfinite(value)
-    ]
-    if thick:
-        sentences.append(f"The interphase is first felt at a distance of {_listed(thick)}.")
-    elif rows and any(row["n"] for row in rows):
-        sentences.append("No interphase is felt at any distance.")
+    if thickness is not None:
+        sentences += _thick(thickness, rows)
     nearest = [r for r in rows if np.isfinite(r["mean"]) and r["bin"] == _first_bin(rows, r)]
     if nearest:
         values = [f"{significant(r['mean'] * 1e-6)} MPa {_at(r['region'])}" for r in nearest]
@@ -320,6 +313,27 @@ def _short(
         sentences.append(in_short(checks))
     sentences.append(_verdicts(judged))
     return sentences
+
+
+def _thick(thickness: xr.Dataset, rows: list[dict[str, Any]]) -> list[str]:
+    """The thickness of the regions, and whether they differ."""
+    parts, hidden = [], []
+    for i, label in enumerate(thickness["region"].values.tolist()):
+        of = {name: float(thickness[name].values[i]) for name in ("mean", "low", "high", "n")}
+        if np.isfinite(of["mean"]):
+            ends = [significant(of[name] * 1e9) for name in ("low", "high")]
+            between = "" if "nan" in ends else f" ({ends[0]} to {ends[1]})"
+            parts.append(f"{significant(of['mean'] * 1e9)} nm{between} {_at(label)}")
+        elif of["n"]:
+            hidden.append(_at(label))
+    sentences = []
+    if parts:
+        sentences.append(f"The mean thickness, with its 95 % interval, is {_listed(parts)}.")
+    if hidden and parts:
+        sentences.append(f"It is not measurable {_listed(hidden)}.")
+    if not parts and any(row["n"] for row in rows):
+        sentences.append("No thickness is measurable: the table of the results says why.")
+    return sentences + [text for text in [str(thickness.attrs["growth"])] if text]
 
 
 def _first_bin(rows: list[dict[str, Any]], row: dict[str, Any]) -> str:

@@ -63,33 +63,114 @@ def thickness_table(results: xr.Dataset, found: Regions, thickness: xr.Dataset |
     columns = headings("Region", "Curves", "In averages", numbers=("Curves", "In averages"))
     if thickness is not None:
         columns += [
-            HtmlColumn("Thickness (nm), 95 % interval", True),
+            HtmlColumn("Mean thickness (nm), 95 % interval", True),
+            HtmlColumn("From"),
+            HtmlColumn("Curves: edge seen / of these perhaps hidden layer / nothing", True),
             HtmlColumn("Spread of curves (nm)", True),
-            HtmlColumn("Curves with an onset", True),
             HtmlColumn("Effective places", True),
         ]
+        if np.isfinite(thickness["normal_mean"]).any():
+            columns.append(HtmlColumn("Along the normal (nm)", True))
     rows = []
     for i, region in enumerate(found):
         used, _ = select(results, region.curves)
         row = [region_cell(region), count(len(region.curves)), count(len(used))]
         if thickness is not None:
-            of = {str(name): float(values[i]) for name, values in thickness.data_vars.items()}
+            of = _numbers(thickness, i)
+            counts = " / ".join(f"{of[name]:.0f}" for name in ("n_detected", "n_right", "n_left"))
             row += [
-                interval(of["mean"], of["low"], of["high"], NANO),
+                _mean_cell(of),
+                words(str(thickness["method"].values[i])),
+                Cell(counts, of["n_detected"]),
                 number(of["spread"], NANO),
-                count(of["n_detected"]),
                 number(of["n_effective"], digits=2),
             ]
+            if len(columns) > len(row):
+                normal = [of[f"normal_{name}"] for name in ("mean", "low", "high")]
+                row.append(interval(normal[0], normal[1], normal[2], NANO))
         rows.append(row)
     return HtmlTable(
         "Regions of the electrode potential and the thickness of the interphase",
         columns,
         rows,
-        "Thickness: distance from the electrode at which the interphase is first felt. The spread "
-        "is the standard deviation over curves."
+        "The interval holds the scatter of the curves, what they have in common with their "
+        "neighbours, and the contact's common error. From: the mean of single curves; the mean "
+        "force of curves that are alike, which sees layers that noise hides in single ones; or "
+        "bounds, as if layers that may be hidden ended at the edge that is seen, and as if they "
+        "went on to the outermost edge of the region. Curves in which nothing is seen are no "
+        "curves of thickness 0."
         if thickness is not None
         else "",
     )
+
+
+def edges_table(found: Regions, thickness: xr.Dataset) -> HtmlTable:
+    """Onset of the mean force, distance at one modulus, and decay length of every region."""
+    at = f"|G*| = {significant(float(thickness.attrs['threshold']) * MEGA, 2)} MPa"
+    numbers = (
+        "Outermost edge (nm), 95 % interval",
+        "Detection limit |G*| (MPa)",
+        f"Distance at {at} (nm), 95 % interval",
+        "Decay length (nm)",
+    )
+    rows = []
+    for i, region in enumerate(found):
+        of = _numbers(thickness, i)
+        rows.append(
+            [
+                region_cell(region),
+                _edge_cell(*(of[f"outermost{name}"] for name in ("", "_low", "_high"))),
+                number(of["limit"], MEGA, 2),
+                _edge_cell(*(of[f"threshold_{name}"] for name in ("distance", "low", "high"))),
+                number(of["decay_length"], NANO, 2),
+            ]
+        )
+    width = float(thickness.attrs["limit_width"]) * NANO
+    return HtmlTable(
+        "Where the regions end: onset, one common modulus, decay",
+        headings("Region", *numbers, numbers=numbers),
+        rows,
+        "Outermost edge: where the mean force of the region begins; of curves of 15 and 55 nm it "
+        "is 55 nm, and it is never a mean thickness. Detection limit: the modulus of a layer "
+        f"{width:.0f} nm wide that the mean force would show in half of the cases; softer ones go "
+        "unseen. Regions, and samples, are compared at one common modulus, the largest of the "
+        "limits: an onset moves outwards as the noise falls or the layer stiffens, a distance at "
+        "one modulus does not. Decay length: where the mean force falls off exponentially; such a "
+        "layer has no edge, and its onset follows its stiffness.",
+    )
+
+
+def _numbers(thickness: xr.Dataset, row: int) -> dict[str, float]:
+    """Numbers of a region."""
+    return {
+        str(name): float(values[row])
+        for name, values in thickness.data_vars.items()
+        if values.dtype.kind in "fib"
+    }
+
+
+def _mean_cell(of: Mapping[str, float]) -> Cell:
+    """Mean with its interval; bounds where there is no mean."""
+    low, high = of["low"], of["high"]
+    if of["measurable"]:
+        return interval(of["mean"], low, high, NANO)
+    if math.isinf(high) and not low > 0.0:
+        return Cell("not measurable", math.nan)
+    if not math.isfinite(low):
+        return Cell(NOTHING, math.nan)
+    bounds = "at least " if math.isinf(high) else ""
+    bounds += significant(low * NANO)
+    bounds += "" if math.isinf(high) else f" to {significant(high * NANO)}"
+    return Cell(f"not measurable: {bounds}", low * NANO)
+
+
+def _edge_cell(edge: float, low: float, high: float) -> Cell:
+    """Distance with its interval, which may be open."""
+    if math.isnan(edge):
+        return Cell(NOTHING, math.nan)
+    if math.isinf(edge) or math.isinf(high):
+        return Cell(f"at least {significant(low * NANO)}", low * NANO)
+    return interval(edge, low, high, NANO)
 
 
 def summary_table(rows: Sequence[Mapping[str, Any]], found: Regions) -> HtmlTable:
