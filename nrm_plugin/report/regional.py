@@ -214,10 +214,11 @@ def summary_table(rows: Sequence[Mapping[str, Any]], found: Regions) -> HtmlTabl
         "The mean is the magnitude of the mean complex modulus, which noise does not raise; "
         "median and quartiles are of the magnitudes of single curves, which it does: compare them "
         "with the noise floor and the part of the curves below it. Effective places: how many "
-        "independent ones tell as much. Modes: how many the data hold at a level of 5 %, tested "
-        "on the effective number; p is the probability of such data if there were only one. Of "
-        "few effective places the interval is approximate, with the coverage that it has in "
-        "tests. A gain that drifts from line to line is not in the interval of one map: only "
+        "independent ones tell as much. Modes: how many the data hold at a level of 5 % of "
+        "the whole table (Benjamini and Hochberg), tested on the effective number; p is the "
+        "probability of such data if there were only one, of this row alone. Of few effective "
+        "places the interval is approximate, with the coverage that it has in tests. A gain that "
+        "drifts from line to line is not in the interval of one map: only "
         "places that are visited again show it.",
     )
 

@@ -31,6 +31,9 @@ _EXPONENTS = (1.0, 2.0)
 #: intervals would otherwise be wider than they need be.
 _WORTH = 1.0 / 4.0
 
+#: ... and be so many times as large as products of independent pairs are by chance.
+_SIGNIFICANT = 1.6
+
 #: The smooth model sums up to less: it must leave less than this part of the rough one's misfit.
 _SMOOTHER = 0.5
 
@@ -225,7 +228,10 @@ def variogram(scores: FloatArray, pairs: Lags) -> tuple[FloatArray, FloatArray]:
 
 
 def _fitted(gamma: FloatArray, counts: FloatArray, pairs: Lags) -> FloatArray:
-    """Mean correlation of the fitted model, 0 where a nugget alone fits as well."""
+    """Mean correlation of the fitted model, 0 where a nugget alone fits as well.
+
+    Of a variogram of values of variance 1.
+    """
     weight = np.sqrt(np.where(np.isfinite(gamma), counts, 0.0))
     y = np.nan_to_num(gamma)
     total = weight.sum(0)
@@ -236,8 +242,9 @@ def _fitted(gamma: FloatArray, counts: FloatArray, pairs: Lags) -> FloatArray:
         _best(y, weight, level, pairs.lag, exponent, pairs.lengths, means)
         for exponent, means in zip(_EXPONENTS, pairs.pair_mean, strict=True)
     )
-    left, correlation = np.where(smooth[0] < _SMOOTHER * rough[0], smooth, rough)
-    return np.where(left < (1.0 - _WORTH) * flat, correlation, 0.0)
+    left, correlation, significance = np.where(smooth[0] < _SMOOTHER * rough[0], smooth, rough)
+    there = (left < (1.0 - _WORTH) * flat) & (significance > _SIGNIFICANT)
+    return np.where(there, correlation, 0.0)
 
 
 def _best(
@@ -248,13 +255,16 @@ def _best(
     exponent: float,
     lengths: FloatArray,
     pair_mean: FloatArray,
-) -> tuple[FloatArray, FloatArray]:
-    """Misfit and mean correlation of the best length of one model, column by column."""
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Misfit, mean correlation and significance of the best length of one model, by column."""
     total = weight.sum(0)
     total[total == 0] = 1.0
-    best, correlation = np.full(y.shape[1], np.inf), np.zeros(y.shape[1])
+    pairs = weight**2
+    best = np.full(y.shape[1], np.inf)
+    correlation, significance = np.zeros((2, y.shape[1]))
     for length, mean in zip(lengths, pair_mean, strict=True):
-        f = (1.0 - np.exp(-((lag / length) ** exponent)))[:, None]
+        alike = np.exp(-((lag / length) ** exponent))[:, None]
+        f = 1.0 - alike
         f_mean = (weight * f).sum(0) / total
         ff = (weight * (f - f_mean) ** 2).sum(0)
         fy = (weight * (f - f_mean) * (y - level)).sum(0)
@@ -267,7 +277,10 @@ def _best(
             nugget = np.maximum(nugget, 0.0)
             left = (weight * (y - nugget - slope * f) ** 2).sum(0)
             share = slope / (slope + nugget)
+            chance = np.sqrt((pairs * alike**2).sum(0))
+            times = (pairs * alike * (1.0 - y)).sum(0) / chance
         better = left < best
         best = np.where(better, left, best)
+        significance = np.where(better, np.nan_to_num(times), significance)
         correlation = np.where(better, np.nan_to_num(share * mean), correlation)
-    return best, correlation
+    return best, correlation, significance

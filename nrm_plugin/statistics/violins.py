@@ -13,8 +13,8 @@ from nrm_plugin.errors import InvalidInput
 from nrm_plugin.statistics.bandwidth import linear_counts, plug_in_of, smoothed, without_binning
 from nrm_plugin.statistics.density import FLOOR
 from nrm_plugin.statistics.depth_bins import DepthBin, bins_of, first_depth
-from nrm_plugin.statistics.intervals import mean_interval, sampling
-from nrm_plugin.statistics.modes import LEAST, bumps, modes
+from nrm_plugin.statistics.intervals import Mean, mean_interval, sampling
+from nrm_plugin.statistics.modes import LEAST, Modes, bumps, modes, surviving
 from nrm_plugin.statistics.regions import Region
 from nrm_plugin.statistics.selection import (
     LEFT_OUT,
@@ -66,10 +66,10 @@ class Violin:
     quartiles : (float, float, float)
         With the median in the middle; nan without curves.
     modes : int
-        Number of modes that the data hold (level 5 %, of the effective number of curves); 0 where
-        it cannot be told.
+        Number of modes that the data hold (level 5 % of all violins together, see
+        `modes.surviving`; of the effective number of curves); 0 where it cannot be told.
     p : float
-        Probability of such data if there were only one mode.
+        Probability of such data if there were only one mode, of this violin alone.
     floor : float
         What pure noise shows on average; nan for a variable that is no magnitude.
     below_floor : float
@@ -162,21 +162,44 @@ def violins(
 
     def made() -> list[Violin]:
         valid = first_depth(results, chosen, every) if len(every) else float("nan")
-        return [
-            _violin(analysis, region, one, chosen, left_out)
+        pairs = [
+            (region, one, left_out)
             for region, (numbers, left_out) in selected
             for one in bins_of(results, chosen, numbers, bins, valid)
+        ]
+        means = [
+            mean_interval(one.values[:, None], sampling(analysis, one.curves))
+            for _, one, _ in pairs
+        ]
+        tests = [
+            modes(_sizes(one, chosen), effective=float(mean.n_effective[0]))
+            for (_, one, _), mean in zip(pairs, means, strict=True)
+        ]
+        return [
+            _violin(region, one, chosen, left_out, mean, tested)
+            for (region, one, left_out), mean, tested in zip(
+                pairs, means, surviving(tests), strict=True
+            )
         ]
 
     return analysis.once(("violins", variable, tuple(bins), names, every.tobytes()), made)
 
 
+def _sizes(one: DepthBin, chosen: ProfileVariable) -> FloatArray:
+    """One value per curve: magnitudes of complex ones."""
+    return np.asarray(np.abs(one.values) if chosen.magnitude else one.values)
+
+
 def _violin(
-    analysis: Analysis, region: Region, one: DepthBin, chosen: ProfileVariable, left_out: int
+    region: Region,
+    one: DepthBin,
+    chosen: ProfileVariable,
+    left_out: int,
+    mean: Mean,
+    tested: Modes,
 ) -> Violin:
-    values = np.abs(one.values) if chosen.magnitude else one.values
+    values = _sizes(one, chosen)
     n = len(values)
-    mean = mean_interval(one.values[:, None], sampling(analysis, one.curves))
     effective = float(mean.n_effective[0])
     messages = []
     if not n:
@@ -192,7 +215,6 @@ def _violin(
         messages.append(
             f"{one.too_few_depths} curves have values in less than half of the bin and are left out"
         )
-    tested = modes(values, effective=effective)
     grid, shape, bandwidth = _outline(values, chosen.magnitude, max(tested.count, 1))
     quartiles = np.quantile(values, [0.25, 0.5, 0.75]) if n else np.full(3, np.nan)
     floor = below = float("nan")
