@@ -51,10 +51,10 @@ def test_few_skewed_curves_hold_or_are_called_approximate():
     held, warned = few_lognormal(20, 1.2, 1000, 1)
     assert (held > 0.88, warned) == (True, 0.0)
     held, warned = few_lognormal(5, 1.2, 1000, 1)
-    assert 0.82 <= held <= 0.9  # "tested coverage 86 %"
+    assert 0.79 <= held <= 0.89  # "tested coverage 83 %"
     assert warned == 1.0
     made = results_of(1e6 * np.exp(np.random.default_rng(0).standard_normal((5, 4))))
-    assert "approximate: tested coverage 86 %" in st.mean_profile(made).attrs["warnings"]
+    assert "approximate: tested coverage 83 %" in st.mean_profile(made).attrs["warnings"]
 
 
 def test_an_interval_is_as_skewed_as_its_values():
