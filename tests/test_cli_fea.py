@@ -412,7 +412,8 @@ def close_to_the_truth(one: dict[str, Any]) -> None:
 
 def test_table_is_inverted(two_layers: Any, tmp_path: Path) -> None:
     path = table_of(tmp_path / "force.csv", *two_layers)
-    result = run("invert", path, *BLUNT, "--amplitude", "1nm", "--json", *ONE)
+    errors = ("--radius-stderr", "1nm", "--cone-angle-stderr", "5deg")
+    result = run("invert", path, *BLUNT, "--amplitude", "1nm", "--json", *errors, *ONE)
     assert result.exit_code == 0, result.stderr
     (one,) = json.loads(result.stdout)
     assert set(one) == {
@@ -430,9 +431,18 @@ def test_table_is_inverted(two_layers: Any, tmp_path: Path) -> None:
         "noise",
         "parameters",
         "numbers",
+        "alternatives",
+        "radius_stderr",
+        "cone_angle_stderr",
+        "contact_stderr",
         "doubts",
     }
     assert (one["of"], one["failed"]) == (str(path), None)
+    assert (one["radius_stderr"], one["contact_stderr"]) == (pytest.approx(1 * NM), None)
+    assert one["cone_angle_stderr"] == pytest.approx(np.radians(5.0))
+    assert "the radius (1 nm) and the half angle (5°)" in one["doubts"][-1]
+    assert sum(other["weight"] for other in one["alternatives"]) == pytest.approx(1.0)
+    assert one["alternatives"][0]["explanation"] == "2 layers"
     close_to_the_truth(one)
 
 
@@ -447,6 +457,8 @@ def test_results_are_inverted_by_region(two_layers: Any, tmp_path: Path) -> None
         values = np.interp(depth, distance, part, left=np.nan, right=np.nan)
         noise = 0.002 * np.nanmedian(part) * rng.normal(size=(8, depth.size))
         results[f"lateral_force_{name}"].values[:] = sign * values + noise
+    results["contact_height_stderr"] = "curve", np.full(8, 0.2 * NM)
+    results["contact_height_systematic"] = "curve", np.full(8, 0.1 * NM)
     nrm.save(results, tmp_path / "results.h5")
     words = (
         "invert",
@@ -466,6 +478,8 @@ def test_results_are_inverted_by_region(two_layers: Any, tmp_path: Path) -> None
     assert "wrong way" in wrong["failed"]
     assert "wrong way" in result.stderr
     assert right["failed"] is None
+    # of a mean of four, and what all have in common
+    assert right["contact_stderr"] == pytest.approx(np.hypot(0.1, 0.1) * NM)
     close_to_the_truth(right)
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea import InversionFailed, Inverted, Layer, Steps, Tip, invert, lateral_force
+from nrm_plugin.fea.bands import with_draws
 from nrm_plugin.fea.force_profile import ForceProfile
+from nrm_plugin.fea.inversion import Explanation
 
 NM = 1e-9
 TIP, AMPLITUDE = Tip(10 * NM), 2 * NM
@@ -211,6 +213,11 @@ def test_scatter_of_overlapping_fits_is_not_taken_for_the_noise() -> None:
         ({"cells": [0.0, 50 * NM]}, "cells"),
         ({"fineness": 0.0}, "fineness"),
         ({"workers": 0}, "processes"),
+        ({"radius_stderr": 10 * NM}, "not known at all"),
+        ({"radius_stderr": -1 * NM}, "standard error of the radius"),
+        ({"contact_stderr": np.inf}, "standard error of the contact"),
+        ({"contact_stderr": "1 nm"}, "must be a number"),
+        ({"cone_angle_stderr": 15.0}, "give it in rad"),
     ],
 )
 def test_nonsense_is_refused(change: dict[str, Any], says: str) -> None:
@@ -249,8 +256,8 @@ def test_a_profile_that_follows_the_noise_says_so() -> None:
     assert replace(made, parameters=6.0).doubts == [assumed]
 
 
-def test_a_wrong_tip_is_not_seen() -> None:
-    """A tip of 10 nm told as one of 20 nm explains the force as well, and no band is right."""
+def test_a_wrong_tip_is_not_seen_and_its_error_holds_the_truth() -> None:
+    """A tip of 10 nm told as one of 20 nm explains the force as well, with wrong moduli."""
     depths = np.arange(10.0, 90.0, 8.0) * NM
     force, sigma = forces(2e6 * (1.0 + 0.3j), depths)
     layer = Layer(100 * NM, poisson_ratio=0.49)
@@ -263,6 +270,99 @@ def test_a_wrong_tip_is_not_seen() -> None:
     assert covered(right.storage_low[inside], true, right.storage_high[inside]) >= 0.9
     assert covered(wrong.storage_low[inside], true, wrong.storage_high[inside]) <= 0.2
     assert any("the misfit does not show" in doubt for doubt in wrong.doubts)
+    assert "the radius, the half angle and the contact as told" in wrong.doubts[-1]
+    known["radius_stderr"] = 10 * NM
+    stated = invert(Tip(20 * NM), layer, depths, force, AMPLITUDE, **known)
+    np.testing.assert_array_equal(stated.modulus, wrong.modulus)
+    assert covered(stated.storage_low, np.full(10, 2e6), stated.storage_high) >= 0.8
+    assert covered(stated.loss_low, np.full(10, 0.6e6), stated.loss_high) >= 0.8
+    assert "the standard errors of the radius (10 nm)" in stated.doubts[-1]
+    assert "the half angle and the contact as told" in stated.doubts[-1]
+
+
+@pytest.mark.parametrize(
+    ("true", "off", "error"),
+    [
+        (Tip(10 * NM, np.radians(15.0)), 0.0, {"cone_angle_stderr": np.radians(15.0)}),
+        (TIP, 1.0, {"contact_stderr": 1 * NM}),
+    ],
+)
+def test_bands_hold_what_was_told_with_its_error(
+    true: Tip, off: float, error: dict[str, float]
+) -> None:
+    """A cone told as a cylinder; a contact that is off by 1 nm."""
+    modulus = Steps([12 * NM], np.array([8e6, 2e6]) * (1.0 + 0.3j))
+    depths = np.linspace(3.0, 27.0, 10) * NM
+    layer = Layer(30 * NM, modulus, 0.49)
+    force = lateral_force(true, layer, depths + off * NM, AMPLITUDE, fineness=1.1, workers=1).force
+    sigma = 0.005 * complex(np.median(force.real), np.median(force.imag))
+    random = np.random.default_rng(11).standard_normal((2, depths.size))
+    force = force + sigma.real * random[0] + 1j * sigma.imag * random[1]
+    known = {"noise": sigma, "workers": 1, "fineness": 0.5, **error}
+    found = invert(TIP, layer, depths, force, AMPLITUDE, **known)
+    exact = modulus(found.heights)
+    assert covered(found.storage_low, exact.real, found.storage_high) >= 0.9
+    assert covered(found.loss_low, exact.imag, found.loss_high) >= 0.9
+    # not by being endless
+    assert np.median(0.5 * np.log10(found.storage_high / found.storage_low)) < 0.2
+
+
+def test_a_thin_skin_from_ten_depths_comes_without_invented_layers() -> None:
+    """3 nm, ten times as stiff: a fourth layer of 0.4 MPa was found where 1 MPa is true."""
+    modulus = Steps([27 * NM], np.array([1e6, 10e6]) * (1.0 + 0.3j))
+    layer, depths = Layer(30 * NM, modulus, 0.49), np.linspace(3.0, 27.0, 10) * NM
+    force = lateral_force(TIP, layer, depths, AMPLITUDE, fineness=1.2, workers=1).force
+    sigma = 0.005 * complex(np.median(force.real), np.median(force.imag))
+    random = np.random.default_rng(3).standard_normal((2, depths.size))
+    force = force + sigma.real * random[0] + 1j * sigma.imag * random[1]
+    found = invert(TIP, layer, depths, force, AMPLITUDE, noise=sigma, workers=1, fineness=0.5)
+    assert found.layers is not None
+    assert np.size(found.layers.moduli) <= 3
+    assert found.parameters <= 10  # half of the numbers
+    exact = modulus(found.heights)
+    assert covered(found.storage_low, exact.real, found.storage_high) >= 0.9
+    assert covered(found.loss_low, exact.imag, found.loss_high) >= 0.9
+    # thickness and modulus of the skin are not known each
+    assert found.storage_high[-1] > 15e6
+    weights = [one.weight for one in found.alternatives]
+    assert sum(weights) == pytest.approx(1.0)
+    assert weights == sorted(weights, reverse=True)
+    assert found.layers is found.alternatives[0].layers
+
+
+def test_other_explanations_are_listed_and_widen_the_bands() -> None:
+    ten = np.ones(10)
+    made = Inverted(
+        cells=np.arange(11.0) * NM,
+        modulus=ten + 0j,
+        storage_low=ten,
+        storage_high=ten,
+        loss_low=ten,
+        loss_high=ten,
+        layers=None,
+        force=ten + 0j,
+        depth=ten.cumsum() * NM,
+        noise=(0.01, 0.01),
+        misfit=0.9,
+        parameters=5.0,
+        alternatives=(
+            Explanation(layers=Steps([5 * NM], [1e6, 2e6]), misfit=0.8, parameters=3, weight=0.7),
+            Explanation(layers=None, misfit=0.9, parameters=5.0, weight=0.3),
+        ),
+    )
+    assert "2 layers 70%, a profile 30%" in made.doubts[0]
+    sure = replace(made, alternatives=(replace(made.alternatives[0], weight=1.0),))
+    assert len(sure.doubts) == 1
+
+    nothing = np.full(2, np.nan)
+    bands = ((np.array([0.9, 0.9]), np.array([1.1, 1.1])), (nothing, nothing))
+    # half of all lies evenly in 2 to 3, so that 2.5 % of all is 5 % of it
+    even = np.linspace(2.0, 3.0, 1001)[:, None] * np.ones(2) + 0j
+    (low, high), loss = with_draws(bands, [even], 0.5)
+    np.testing.assert_array_equal(low, [0.9, 0.9])
+    np.testing.assert_allclose(high, [2.95, 2.95])
+    assert np.isnan(loss).all()
+    assert with_draws(bands, [even], 0.04) is bands
 
 
 def test_a_cone_is_inverted_as_a_cone() -> None:

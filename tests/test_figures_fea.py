@@ -27,8 +27,10 @@ from nrm_plugin.fea import (
     lateral_force,
     shape_factor,
 )
+from nrm_plugin.fea.inversion import Explanation
 from nrm_plugin.fea.shape import crowded
 from nrm_plugin.fea.stress_field import largest
+from nrm_plugin.fea.told_errors import ToldErrors
 from nrm_plugin.figures import fea, sections, style
 
 NM = 1e-9
@@ -369,6 +371,35 @@ def test_inverted(loss):
             assert data.baseline == pytest.approx(baseline * 1e-6)
     (truth,) = ax.get_lines()
     assert truth.get_ydata().max() == pytest.approx(10.0)
+    assert "tip and contact as told" in ax.get_legend().get_title().get_text()
+
+
+def made_ambiguous() -> Inverted:
+    """The same, with four layers that would do as well, and an error of the radius."""
+    made, skin = made_inverted(0.3), Steps([45 * NM, 55 * NM], [1e6, 10e6, 1e6])
+    four = Steps([40 * NM, 46 * NM, 55 * NM], [1e6, 0.6e6, 11e6, 1e6])
+    return replace(
+        made,
+        layers=skin,
+        alternatives=(
+            Explanation(layers=skin, misfit=1.0, parameters=8.0, weight=0.7),
+            Explanation(layers=four, misfit=0.9, parameters=11.0, weight=0.28),
+            Explanation(layers=None, misfit=0.9, parameters=14.0, weight=0.02),
+        ),
+        told=ToldErrors(radius=2 * NM, cone_angle=np.radians(5.0)),
+    )
+
+
+def test_other_layers_are_drawn_with_their_weights():
+    ax = fea.inverted(made_ambiguous())
+    legend = ax.get_legend()
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["$E'$", "$E''$", "4 layers, 28%"]
+    assert "radius ± 2 nm" in legend.get_title().get_text()
+    assert "angle ± 5°" in legend.get_title().get_text()
+    dashed = ax.patches[-1].get_data()
+    assert dashed.edges == pytest.approx([0.0, 40.0, 46.0, 55.0, 100.0])
+    assert dashed.values == pytest.approx([1.0, 0.6, 11.0, 1.0])
 
 
 # Looks
@@ -380,6 +411,7 @@ PICTURES = {
     "fea-stress": lambda shown, width: fea.stress(shown.sections[0], width=width),
     "fea-forces": lambda shown, width: fea.forces(shown.forces, line=shown.line, width=width),
     "fea-skin": lambda shown, width: fea.skin(*shown.layered, width=width),
+    "fea-inverted-others": lambda _, width: fea.inverted(made_ambiguous(), width=width),
     "fea-inverted": lambda _, width: fea.inverted(made_inverted(0.3), truth=SKIN, width=width),
 }
 

@@ -14,6 +14,7 @@ from nrm_plugin.delimited import read_table
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.text import with_unit
 
+_CONTACT = ("contact_height_stderr", "contact_height_systematic")
 _PARTS = ("lateral_force_in_phase", "lateral_force_quadrature")
 
 
@@ -33,6 +34,8 @@ class ForceProfile:
         Standard deviation of both parts in N, where it is known.
     window : float
         Distance in m within which the noise is one and the same, as the fits of `process` make it.
+    contact_stderr : float or None
+        Standard error in m by which all distances are off, where it is known.
     """
 
     label: str
@@ -40,6 +43,7 @@ class ForceProfile:
     force: ComplexArray
     noise: complex | None = None
     window: float = 0.0
+    contact_stderr: float | None = None
 
     def binned(self, width: float, low: float, high: float) -> ForceProfile:
         """Means over equal steps between two distances; the noise falls as for a mean.
@@ -136,6 +140,7 @@ def from_results(
                 force=force,
                 noise=None,
                 window=2.0 * half_width(results),
+                contact_stderr=_contact_stderr(one),
             )
         ]
     groups: list[tuple[str, object]] = [("all curves", None)]
@@ -154,7 +159,32 @@ def from_results(
         force = values[0] + 1j * values[1]
         profiles.append(
             ForceProfile(
-                label=label, distance=distance, force=force, noise=noise, window=half_width(results)
+                label=label,
+                distance=distance,
+                force=force,
+                noise=noise,
+                window=half_width(results),
+                contact_stderr=_contact_stderr(results, curves),
             )
         )
     return profiles
+
+
+def _contact_stderr(results: xr.Dataset, curves: object = None) -> float | None:
+    """Error in m of the contact of one curve, or of a mean: the noise of that falls."""
+    if _CONTACT[0] not in results:
+        return None
+    if "direction" in results[_CONTACT[0]].dims:
+        results = results.isel(direction=0)
+    noise, systematic = (
+        np.atleast_1d(np.asarray(results[name].values, float)) if name in results else np.zeros(1)
+        for name in _CONTACT
+    )
+    if curves is not None:
+        noise = noise[np.asarray(curves)]
+        systematic = systematic[np.asarray(curves)] if systematic.size > 1 else systematic
+    noise, systematic = noise[np.isfinite(noise)], systematic[np.isfinite(systematic)]
+    if not noise.size:
+        return None
+    of_mean = float(np.median(noise)) / np.sqrt(noise.size)
+    return float(np.hypot(of_mean, np.median(systematic) if systematic.size else 0.0))

@@ -13,6 +13,7 @@ from nrm_plugin.fea.arguments import complex_number, complex_numbers
 from nrm_plugin.fea.forces import amplitude_of
 from nrm_plugin.fea.geometry import Layer, Tip, check
 
+_CARRIED = 0.5
 _ACCURACY = 0.002  # of the solver, next to the noise of the force
 
 
@@ -77,6 +78,20 @@ class InversionData:
         return cls(
             depth=depth, force=values, amplitude=amplitude_of(amplitude), noise=sigma, lossy=lossy
         )
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers were measured: a quadrature counts as well."""
+        return self.depth.size * (1 + self.lossy)
+
+    @property
+    def carried(self) -> float:
+        """How many numbers these can carry: half as many."""
+        return _CARRIED * self.numbers
+
+    def criterion(self, misfit: float, parameters: float) -> float:
+        """Bayes' information criterion of an explanation, which is -2 ln(weight)."""
+        return self.numbers * misfit + parameters * float(np.log(self.numbers))
 
     def stacked(self, values: ComplexArray) -> FloatArray:
         """In-phase parts and, if there are such, quadratures, in units of their uncertainty."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from nrm_plugin.columns import ComplexArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.forward import Forward
 from nrm_plugin.fea.geometry import Steps
+from nrm_plugin.fea.inversion_data import InversionData
 from nrm_plugin.fea.problem import Numerics
 from nrm_plugin.fea.variation import Profile, Search
 
@@ -22,9 +24,13 @@ _DAMPING = 0.03
 # Misfit of layers guessed from a profile, at which they are worth a try: this, or times its own.
 _FAR, _WORSE = 40.0, 4.0
 _GAIN = 0.15  # of the misfit: less is no progress
+_MANY = 0.3  # numbers in the layers for each measured one, above which fewer layers are tried
+# What is likely before the force is seen, as a standard deviation around the best layers: of
+# logarithms and phases, and of an edge in tip radii.
+_PRIOR, _PRIOR_EDGE = 1.5, 1.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Stack:
     """Layers of one modulus each.
 
@@ -36,12 +42,15 @@ class Stack:
         In Pa.
     force : ndarray of complex
         At the depths of the data, in N.
+    jacobian : ndarray
+        Of the stacked force to ln|E|, edges, and phases, in their units.
     misfit : float
     """
 
     edges: FloatArray
     moduli: ComplexArray
     force: ComplexArray
+    jacobian: FloatArray
     misfit: float
 
     @property
@@ -94,8 +103,12 @@ def _linear_fit(
 
 def fitted(
     search: Search, profile: Profile, numerics: Numerics, goal: float, most: float
-) -> Stack | None:
-    """Fewest layers that explain the force, by Levenberg-Marquardt on their moduli and edges.
+) -> list[Stack]:
+    """Few layers that explain the force, by Levenberg-Marquardt on their moduli and edges.
+
+    Stacks of fewest layers come first, until one reaches the goal. Where that takes many numbers
+    for those measured, layers are merged again as long as the criterion falls: the profile may
+    suggest layers that none of the better ones has.
 
     Parameters
     ----------
@@ -106,23 +119,39 @@ def fitted(
 
     Returns
     -------
-    Stack or None
-        The best, if no stack of a few layers reaches the goal; None if the profile suggests none.
+    list of Stack
+        All that were tried; none if the profile suggests none.
     """
-    fit, best = _Fit(search.forward, numerics, search.phase_unit), None
-    lossy = search.forward.data.lossy
+    fit, data = _Fit(search.forward, numerics, search.phase_unit), search.forward.data
+    stacks: list[Stack] = []
     for edges, logarithm in guesses(profile, search):
-        if logarithm.size * (1 + lossy) + edges.size > most:
+        if logarithm.size * (1 + data.lossy) + edges.size > most:
             break
         try:
-            stack = fit.improved(*fit.thick(edges, logarithm))
+            stacks.append(fit.improved(*fit.thick(edges, logarithm)))
         except InvalidInput:  # no material is like the guess
             continue
-        if best is None or stack.misfit < best.misfit:
-            best = stack
-        if best.misfit < goal:
+        if stacks[-1].misfit < goal:
             break
-    return best
+    if stacks:
+        now = min(stacks, key=lambda stack: stack.misfit)
+        while now.edges.size and now.parameters(data.lossy) > _MANY * data.numbers:
+            before, fewer = now, fit.merged(now)
+            if fewer is None:
+                break
+            stacks.append(fewer)
+            now = fewer
+            if (
+                criterion(fewer, data) > criterion(before, data)
+                and before.parameters(data.lossy) <= data.carried
+            ):
+                break
+    return stacks
+
+
+def criterion(stack: Stack, data: InversionData) -> float:
+    """Bayes' information criterion: the lower, the likelier is so many layers."""
+    return data.criterion(stack.misfit, stack.parameters(data.lossy))
 
 
 def refined(search: Search, stack: Stack, numerics: Numerics) -> Stack:
@@ -131,12 +160,36 @@ def refined(search: Search, stack: Stack, numerics: Numerics) -> Stack:
     return fit.improved(np.asarray(stack.edges), np.log(stack.moduli))
 
 
-@dataclass(frozen=True, eq=False)
-class _Trial:
-    """A stack, and the derivative of the stacked force to its numbers."""
+def draws(
+    search: Search,
+    stack: Stack,
+    changes: Sequence[ComplexArray],
+    random: np.random.Generator,
+    n: int,
+) -> ComplexArray:
+    """Logarithms of moduli in the cells, of stacks that the force does not tell from this one.
 
-    stack: Stack
-    jacobian: FloatArray
+    Parameters
+    ----------
+    changes : sequence of ndarray
+        Of the force in N, by one standard error of each thing that was told.
+    n : int
+        Stacks.
+
+    Returns
+    -------
+    ndarray of shape (n, cells)
+        Each at a random place in the cell: a cell may hold an edge.
+    """
+    fit, cells = _Fit(search.forward, search.numerics, search.phase_unit), search.cells
+    covariance = fit.covariance(stack, changes)
+    steps = random.multivariate_normal(np.zeros(len(covariance)), covariance, n, method="eigh")
+    places = cells[:-1] + np.diff(cells) * random.random((n, cells.size - 1))
+    found = np.empty(places.shape, complex)
+    for row, step in enumerate(steps):
+        edges, logarithm = fit.moved(stack, step)
+        found[row] = logarithm[np.searchsorted(edges, places[row], side="right")]
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,16 +207,34 @@ class _Fit:
             except InvalidInput:  # no material is like that
                 damping *= 10.0
                 continue
-            if after.stack.misfit < now.stack.misfit:
-                gain, now = now.stack.misfit - after.stack.misfit, after
+            if after.misfit < now.misfit:
+                gain, now = now.misfit - after.misfit, after
                 damping *= 0.2
-                if gain < _GAIN * now.stack.misfit:
+                if gain < _GAIN * now.misfit:
                     break
             else:
                 damping *= 10.0
-        return now.stack
+        return now
 
-    def at(self, edges: FloatArray, logarithm: ComplexArray) -> _Trial:
+    def merged(self, stack: Stack) -> Stack | None:
+        """One layer fewer: the two neighbours that it costs least to merge, and then fitted."""
+        thickness, logarithm = self._thickness(stack.edges), np.log(stack.moduli)
+        trials = []
+        for k in range(stack.edges.size):
+            parts = thickness[k : k + 2] / thickness[k : k + 2].sum()
+            mean = np.log(parts @ stack.moduli[k : k + 2])
+            others = np.delete(logarithm, k)
+            others[k] = mean
+            try:
+                trials.append(self.at(np.delete(stack.edges, k), others))
+            except InvalidInput:  # no material is like that
+                continue
+        if not trials:
+            return None
+        best = min(trials, key=lambda trial: trial.misfit)
+        return self.improved(best.edges, np.log(best.moduli))
+
+    def at(self, edges: FloatArray, logarithm: ComplexArray) -> Stack:
         """Solve for a stack.
 
         Raises
@@ -179,29 +250,49 @@ class _Fit:
         if data.lossy:
             columns += [1j * self.phase_unit * column for column in by_logarithm]
         jacobian = np.array([data.stacked(column) for column in columns]).T
-        return _Trial(Stack(edges, moduli, force, data.misfit(force)), jacobian)
+        return Stack(
+            edges=edges,
+            moduli=moduli,
+            force=force,
+            jacobian=jacobian,
+            misfit=data.misfit(force),
+        )
+
+    def covariance(self, stack: Stack, changes: Sequence[ComplexArray]) -> FloatArray:
+        """Of ln|E|, edges and phases: noise, and changes of the force that were told."""
+        data, m = self.forward.data, stack.moduli.size
+        prior = np.full(stack.jacobian.shape[1], _PRIOR)
+        prior[m : 2 * m - 1] = _PRIOR_EDGE / _STEP
+        inverse = np.linalg.inv(stack.jacobian.T @ stack.jacobian + np.diag(prior**-2.0))
+        told = [inverse @ (stack.jacobian.T @ data.stacked(change)) for change in changes]
+        return np.asarray(inverse + sum(np.outer(one, one) for one in told))
 
     @property
     def _step(self) -> float:
         return _STEP * self.forward.tip.radius
 
-    def step(self, now: _Trial, damping: float) -> tuple[FloatArray, ComplexArray]:
+    def step(self, now: Stack, damping: float) -> tuple[FloatArray, ComplexArray]:
         """Edges and logarithms of the next stack to try."""
-        data, m = self.forward.data, now.stack.moduli.size
+        data = self.forward.data
         normal = now.jacobian.T @ now.jacobian
         normal += damping * np.diag(np.diag(normal))
-        residual = data.stacked(data.force - now.stack.force)
-        step = np.clip(np.linalg.solve(normal, now.jacobian.T @ residual), -_LARGEST, _LARGEST)
-        turn = self.phase_unit * step[2 * m - 1 :] if data.lossy else np.zeros(m)
-        logarithm = np.log(now.stack.moduli) + step[:m] + 1j * turn
-        edges = np.sort(now.stack.edges + self._step * step[m : 2 * m - 1])
+        residual = data.stacked(data.force - now.force)
+        step = np.linalg.solve(normal, now.jacobian.T @ residual)
+        return self.thick(*self.moved(now, np.clip(step, -_LARGEST, _LARGEST)))
+
+    def moved(self, now: Stack, step: FloatArray) -> tuple[FloatArray, ComplexArray]:
+        """Edges and logarithms a step away."""
+        m = now.moduli.size
+        turn = self.phase_unit * step[2 * m - 1 :] if self.forward.data.lossy else np.zeros(m)
+        logarithm = np.log(now.moduli) + step[:m] + 1j * turn
+        edges = np.sort(now.edges + self._step * step[m : 2 * m - 1])
         # A stiff layer resists with modulus times thickness: change that as the linear step says.
-        before, after = self._thickness(now.stack.edges), self._thickness(edges)
-        stiff = np.abs(now.stack.moduli)
+        before, after = self._thickness(now.edges), self._thickness(edges)
+        stiff = np.abs(now.moduli)
         inside = np.flatnonzero((stiff[1:-1] > stiff[:-2]) & (stiff[1:-1] > stiff[2:])) + 1
         change = after[inside] / before[inside]
         logarithm[inside] += change - 1.0 - np.log(np.maximum(change, 0.1))
-        return self.thick(edges, logarithm)
+        return edges, logarithm
 
     def _thickness(self, edges: FloatArray) -> FloatArray:
         return np.diff(np.concatenate([[0.0], edges, [self.forward.layer.thickness]]))

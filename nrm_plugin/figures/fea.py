@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 _NM, _MPA = 1e9, 1e-6
+_WORTH_A_LINE = 0.05  # weight of another explanation
 _PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 
 
@@ -189,6 +190,8 @@ def inverted(
 ) -> Axes:
     """Storage and loss modulus against the height, with their 95 % bands.
 
+    Dashed: the storage modulus of other layers that explain the force, with their weights.
+
     Parameters
     ----------
     truth : Layer, optional
@@ -206,6 +209,19 @@ def inverted(
             high * _MPA, edges, baseline=low * _MPA, fill=True, color=colour, alpha=0.25, lw=0
         )
         ax.stairs(values * _MPA, edges, baseline=None, color=colour, lw=1.0, label=name)
+    for one in found.alternatives:
+        if one.layers is None or one.layers is found.layers or one.weight < _WORTH_A_LINE:
+            continue
+        bounds = np.array([0.0, *np.asarray(one.layers.edges), found.cells[-1]]) * _NM
+        ax.stairs(
+            np.asarray(one.layers.moduli).real * _MPA,
+            bounds,
+            baseline=None,
+            color=style.IN_PHASE,
+            ls="--",
+            lw=0.6,
+            label=f"{one.words}, {one.weight:.0%}",
+        )
     if truth is not None:
         heights, moduli = _profile(truth)
         for part in (moduli.real, moduli.imag):
@@ -214,7 +230,7 @@ def inverted(
     ax.set(xlabel="height (nm)", ylabel="modulus (MPa)", yscale="log", xlim=edges[[0, -1]])
     ax.yaxis.set_major_formatter(_PLAIN)
     ax.yaxis.set_minor_formatter(NullFormatter())
-    ax.legend(loc="best")
+    ax.legend(loc="best", title=f"bands hold for\n{found.told.short}")
     return ax
 
 

@@ -17,6 +17,7 @@ from nrm_plugin.cli.fea import (
     with_tip,
     with_workers,
 )
+from nrm_plugin.cli.options import WithUnit
 from nrm_plugin.errors import NrmError
 from nrm_plugin.text import columns
 
@@ -60,6 +61,22 @@ if TYPE_CHECKING:
     type=FORCE,
     help="Standard deviation of the force of one sample; from the data if not given.",
 )
+@click.option(
+    "--radius-stderr",
+    type=LENGTH,
+    help="Standard error of the tip's radius, for the bands; unknown if not given.",
+)
+@click.option(
+    "--cone-angle-stderr",
+    type=WithUnit("rad", "deg", "angle"),
+    help="Standard error of the half angle; unknown if not given.",
+)
+@click.option(
+    "--contact-stderr",
+    type=LENGTH,
+    help="Standard error of the contact, by which all distances are off; that of the results "
+    "if not given.",
+)
 @with_workers
 @with_json
 @click.pass_context
@@ -74,6 +91,9 @@ def command(
     step: float | None,
     low: float | None,
     noise: float | None,
+    radius_stderr: float | None,
+    cone_angle_stderr: float | None,
+    contact_stderr: float | None,
     workers: int,
     as_json: bool,
 ) -> None:
@@ -113,6 +133,11 @@ def command(
                     amplitude,
                     noise=data.noise,
                     workers=workers,
+                    radius_stderr=radius_stderr,
+                    cone_angle_stderr=cone_angle_stderr,
+                    contact_stderr=data.contact_stderr
+                    if contact_stderr is None
+                    else contact_stderr,
                 )
         except NrmError as error:  # the others go on
             reports.append({"of": profile.label, "failed": str(error)})
@@ -172,6 +197,19 @@ def _plain(inverted: Inverted) -> dict[str, Any]:
         "noise": list(inverted.noise),
         "parameters": inverted.parameters,
         "numbers": inverted.numbers,
+        "alternatives": [
+            {
+                "explanation": one.words,
+                "edges": [] if one.layers is None else np.asarray(one.layers.edges).tolist(),
+                "misfit": one.misfit,
+                "parameters": one.parameters,
+                "weight": one.weight,
+            }
+            for one in inverted.alternatives
+        ],
+        "radius_stderr": inverted.told.radius,
+        "cone_angle_stderr": inverted.told.cone_angle,
+        "contact_stderr": inverted.told.contact,
         "doubts": inverted.doubts,
     }
 
