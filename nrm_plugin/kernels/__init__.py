@@ -29,6 +29,7 @@ from nrm_plugin.kernels.force_distance import (
     trend_filter,
 )
 from nrm_plugin.kernels.lateral_signal import check_lateral, lateral_baselines, noise_amounts
+from nrm_plugin.kernels.layer_edges import find_onsets
 from nrm_plugin.kernels.raw_signal import RawSignal, gather, noise
 from nrm_plugin.kernels.records import (
     CONTACT,
@@ -39,6 +40,7 @@ from nrm_plugin.kernels.records import (
     LATERAL_BASELINE,
     LATERAL_CHECK,
     NORMAL_CHANNEL,
+    ONSET,
     OPEN_BIN,
     PROFILE_SETTINGS,
     QUARTERS,
@@ -82,6 +84,7 @@ __all__ = [
     "NORMAL_CHANNEL",
     "NOTHING",
     "N_COLUMNS",
+    "ONSET",
     "OPEN_BIN",
     "PROFILE_SETTINGS",
     "QUADRATURE",
@@ -99,6 +102,7 @@ __all__ = [
     "bin_means",
     "check_lateral",
     "find_contacts",
+    "find_onsets",
     "force_bins",
     "gather",
     "lateral_baselines",

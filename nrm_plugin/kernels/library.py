@@ -58,6 +58,7 @@ def _declare(library: ctypes.CDLL) -> None:
         "moduli": "dnnnppp",
         "lateral_baselines": "nppppnpdp",
         "process": "pnpppppppppp",
+        "find_onsets": "nnppppppdp",
         "bin_means": "pnnppn",
         "next_turn": "pnnndpp",
         "next_contact": "pnnndddpp",

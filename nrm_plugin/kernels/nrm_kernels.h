@@ -391,14 +391,40 @@ NRM_EXPORT int nrm_next_contact(const double *values, int64_t n, int64_t first, 
 NRM_EXPORT int nrm_next_edge(const double *values, int64_t n, double high, double low,
                              double *level, int64_t *at);
 
+/* ------------------------------------------------------------------ knots.c */
+
+/* Where the lateral force of a curve begins, in bins from the outer end inwards; nan: not seen. */
+typedef struct {
+    double edge, error; /* with its standard error */
+    double low, high; /* of its interval of 95 % */
+    double pieces;    /* 1 or 2 straight pieces place it */
+    double height;    /* largest gain of the search; as far as it went */
+    double outside_x; /* slope of a layer of 10 bins just outside the edge over its standard error, */
+    double outside_y; /*   in phase and quadrature */
+    double outside_power; /* 1 over that standard error */
+} nrm_onset;
+
+/* Find the outermost knot of the force of each curve.
+ *
+ * values (n_curves, n_bins, 2) are mean forces in phase and quadrature, from outside inwards, over
+ * their noise; weight (n_curves, n_bins) is by how much less noise there is than far away; the first
+ * count[i] bins of curve i are looked at. whitening (n_bins, n_bins), lower triangular, makes noise
+ * white and of variance 1. thresholds[k] (n_bins + 1) is the gain from which on something is seen in
+ * a search over k bins; penalties[d] (n_bins; NULL: no second knot) is the gain that one must have that puts the edge
+ * d bins farther out; margin (bins) is left out beside the edge where a layer outside is looked for. */
+NRM_EXPORT int nrm_find_onsets(int64_t n_curves, int64_t n_bins, const double *values,
+                               const double *weight, const int64_t *count,
+                               const double *whitening, const double *thresholds,
+                               const double *penalties, double margin, nrm_onset *onsets);
+
 /* ------------------------------------------------------------------ library.c */
 
 /* Hash of the sources that the library was made of. */
 NRM_EXPORT const char *nrm_sources(void);
 
 /* Size in bytes of a record: signal, contact_settings, contact, lateral_check, profile_settings,
- * curve_settings, job, open_bin, turn_state, contact_state, normal, lateral_baseline; -1 beyond
- * them. */
+ * curve_settings, job, open_bin, turn_state, contact_state, normal, lateral_baseline, onset; -1
+ * beyond them. */
 NRM_EXPORT int64_t nrm_record_size(int64_t record);
 
 /* ------------------------------------------------------------------ shared, not exported */

@@ -143,6 +143,18 @@ TURN_STATE = _numbers("direction", "low", "low_at", "high", "high_at")
 CONTACT_STATE = _numbers("inside", "baseline", "seen", "below", "dropped")
 
 #: All of them, in the header's order.
+ONSET = _numbers(
+    "edge",
+    "stderr",
+    "low",
+    "high",
+    "pieces",
+    "height",
+    "outside_x",
+    "outside_y",
+    "outside_power",
+)
+
 RECORDS = (
     SIGNAL,
     CONTACT_SETTINGS,
@@ -156,6 +168,7 @@ RECORDS = (
     CONTACT_STATE,
     NORMAL_CHANNEL,
     LATERAL_BASELINE,
+    ONSET,
 )
 
 #: Kinds of recorded numbers, in the header's order.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.fft import dct
@@ -11,37 +12,77 @@ from scipy.optimize import nnls
 
 from nrm_plugin.columns import AnyArray, FloatArray
 
-#: Lengths of correlation, in bins, of short memory: that of a lock-in.
-_SHORT = (1.0, 3.0)
+#: Lengths of correlation, in bins, of short memory: that of a lock-in of one pole, and of more.
+_ONE_POLE, _MORE_POLES = (1.0, 3.0), (0.7, 1.0, 1.5, 2.2, 3.2, 4.5, 6.5)
+
+#: White noise that there is at least, over the variance: what is smooth is not known that well.
+_FLOOR = 0.02
+
+#: Variance of a line that may lie under the force, over that of the noise.
+_ANY = 1e6
 
 #: Lengths that together, with equal weights, are 1/f noise.
 _FLICKER = np.geomspace(1.0, 2000.0, 12)
 
-#: Half the width of the shortest half of a normal distribution, in standard deviations; by how
-#: much it is too small in n values, over n^(-2/3); values from which on it is used.
-_SHORTEST_HALF, _TOO_SMALL, _MANY = 0.6745, 1.8, 16
+#: Shortest stretches that hold some part of a normal distribution's values: the part, half their
+#: width in standard deviations, and by how much it is too small in n values, over n^(-2/3).
+_SHORTEST = ((0.5, 0.6745, 1.8), (0.25, 0.3186, 5.0))
+
+#: Values from which on they are looked at.
+_MANY = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Whitening:
-    """What makes the noise of the bins, from outside inwards, white and of unit variance.
+    """Noise of the bins of a curve, from outside inwards, and what makes it white.
 
     Attributes
     ----------
     factor : (m, m) array
-        Lower Cholesky factor of the covariance of one component.
+        Lower Cholesky factor of the covariance of one component, in units of white noise.
+    part : float
+        Part of the variance that is white: more samples in a bin reduce it.
     """
 
     factor: FloatArray
+    part: float = 1.0
 
     def __call__(self, values: AnyArray) -> AnyArray:
         """Whiten rows: what each bin holds beyond what those farther out foretell."""
-        parts = [values.real, values.imag] if np.iscomplexobj(values) else [values]
-        white = [
-            solve_triangular(self.factor, part.T, lower=True, check_finite=False).T
-            for part in parts
-        ]
-        return np.asarray(white[0] + 1j * white[1] if len(white) == 2 else white[0])
+        white: AnyArray = values @ self.inverse.T
+        return white
+
+    @cached_property
+    def covariance(self) -> FloatArray:
+        """Of the bins, (m, m)."""
+        return self.factor @ self.factor.T
+
+    @property
+    def memory(self) -> float:
+        """Bins over which it falls to a tenth of what neighbouring bins have in common."""
+        middle = self.covariance[len(self.covariance) // 2]
+        later = np.abs(middle[len(middle) // 2 + 1 :])
+        if not len(later) or later[0] < 0.02 * middle[len(middle) // 2]:
+            return 0.0
+        below = later < 0.1 * later[0]
+        return float(below.argmax() + 1 if below.any() else len(later))
+
+    @cached_property
+    def inverse(self) -> FloatArray:
+        """Lower triangular (m, m) array that makes the noise white and of variance 1."""
+        return _inverse_of(self.factor)
+
+    @cached_property
+    def inverse_beside_lines(self) -> FloatArray:
+        """The same where any straight line may lie under the force."""
+        m = len(self.factor)
+        lines = np.stack([np.ones(m), np.linspace(0.0, 1.0, m)])
+        size = _ANY * np.trace(self.covariance) / m
+        return _inverse_of(cholesky(self.covariance + size * lines.T @ lines, lower=True))
+
+
+def _inverse_of(factor: FloatArray) -> FloatArray:
+    return np.asarray(solve_triangular(factor, np.eye(len(factor)), lower=True))
 
 
 def whitening(outer: AnyArray, m: int, far: tuple[float, float], *, line: bool) -> Whitening:
@@ -59,7 +100,7 @@ def whitening(outer: AnyArray, m: int, far: tuple[float, float], *, line: bool) 
     m : int
         Bins of a curve.
     far : (begin, end)
-        Where the mean or the line was taken, in bins outwards from the outermost one.
+        Where the mean or the line was taken, in bins inwards from the outermost one's outer end.
     line : bool
         Whether a line was taken out.
     """
@@ -75,8 +116,9 @@ def whitening(outer: AnyArray, m: int, far: tuple[float, float], *, line: bool) 
         weights, _residual = nnls(shapes / scale[:, None], spectrum / scale)
         scale = np.maximum(shapes @ weights, 1e-3 * spectrum.mean())
     covariance = np.tensordot(weights, np.stack(kinds), 1)
-    covariance[np.diag_indices(m)] += 1e-3 * np.trace(covariance) / m
-    return Whitening(factor=np.asarray(cholesky(covariance, lower=True)))
+    white = float(weights[0]) / max(float(np.mean(np.diag(covariance))), 1e-300)
+    covariance[np.diag_indices(m)] += _FLOOR * np.trace(covariance) / m
+    return Whitening(factor=np.asarray(cholesky(covariance, lower=True)), part=min(white, 1.0))
 
 
 def _kinds(m: int, far: tuple[float, float], *, line: bool) -> list[FloatArray]:
@@ -92,11 +134,11 @@ def _kinds(m: int, far: tuple[float, float], *, line: bool) -> list[FloatArray]:
     fit = np.stack(shapes, 1) @ np.linalg.pinv(taken.T)
     remove = np.hstack([np.eye(m), -fit])
     apart = np.abs(at[:, None] - at)
-    white = np.eye(m)
-    kinds = [white]
-    for lengths in ((_SHORT[0],), (_SHORT[1],), _FLICKER):
-        kernel = sum((np.exp(-apart / length) for length in lengths), np.zeros_like(apart))
-        kinds.append(remove @ kernel @ remove.T / len(lengths))
+    kinds = [np.eye(m)]
+    kernels = [np.exp(-apart / length) for length in _ONE_POLE]
+    kernels += [(1.0 + apart / length) * np.exp(-apart / length) for length in _MORE_POLES]
+    kernels.append(np.mean([np.exp(-apart / length) for length in _FLICKER], axis=0))
+    kinds += [remove @ kernel @ remove.T for kernel in kernels]
     if not line:
         drift = at[:m] - middle
         kinds.append(np.outer(drift, drift) / middle**2)
@@ -116,9 +158,13 @@ def _variances(values: FloatArray) -> FloatArray:
     if n < _MANY:
         return np.asarray(raw)
     ordered = np.sort(values, axis=0)
-    half = n // 2
-    shortest = (ordered[half:] - ordered[: n - half]).min(axis=0) / (2.0 * _SHORTEST_HALF)
-    robust = (shortest * (1.0 + _TOO_SMALL * n ** (-2.0 / 3.0))) ** 2
-    # Where nothing stands out, the mean of squares is better known.
-    unsure = 2.5 * np.sqrt(2.0 / n)
-    return np.asarray(np.where(raw < robust * (1.0 + 2.0 * unsure), raw, robust))
+    variance = raw
+    for part, width, small in _SHORTEST:
+        if part * n < _MANY / 2:
+            break
+        size = round(part * n)
+        shortest = (ordered[size:] - ordered[: n - size]).min(axis=0) / (2.0 * width)
+        robust = (shortest * (1.0 + small * n ** (-2.0 / 3.0))) ** 2
+        # Where nothing stands out, more values know it better.
+        variance = np.where(variance > 2.0 * robust, robust, variance)
+    return np.asarray(variance)

@@ -22,6 +22,9 @@ NEEDED = (
 #: Bins with less than this part of the usual samples are known from their neighbours too.
 _POOR = 0.5
 
+#: Bins with more than so many times the usual samples count as better known.
+_MORE = 1.5
+
 
 @dataclass(frozen=True, kw_only=True)
 class BinnedForces:
@@ -31,8 +34,8 @@ class BinnedForces:
     ----------
     values : (n, m) complex array
         Mean force of a bin over the noise of such means, as it would be if it were white.
-    weight : (n, m) array
-        Square root of the samples of a bin over those of bins far away.
+    samples : (n, m) array
+        Samples of a bin over those of bins far away; 1 where they hardly differ.
     count : (n,) array of int
         Bins from the outermost one to the last before the contact; 0 where there is no profile.
     noise : (n,) array
@@ -44,7 +47,7 @@ class BinnedForces:
     """
 
     values: AnyArray
-    weight: FloatArray
+    samples: FloatArray
     count: IntArray
     noise: FloatArray
     width: float
@@ -53,8 +56,7 @@ class BinnedForces:
 
 def bin_width(results: xr.Dataset) -> tuple[float, int]:
     """Width of the bins that hold samples (m), and how many of the results' they join."""
-    at = np.asarray(results["distance_bin"].values, np.float64)
-    width = float(at[1] - at[0]) if len(at) > 1 else 2.0 * float(at[0])
+    width = _bin(results)
     n = results.sizes["curve"]
     some = slice(None, None, max(1, n // 64))
     count = np.asarray(results["binned_force_count"].isel(curve=some).values, np.float64)
@@ -65,14 +67,16 @@ def bin_width(results: xr.Dataset) -> tuple[float, int]:
     return width * join, join
 
 
-def binned_forces(results: xr.Dataset, some: slice, join: int, width: float) -> BinnedForces:
+def binned_forces(
+    results: xr.Dataset, some: slice | IntArray, join: int, width: float
+) -> BinnedForces:
     """Read the forces of some curves.
 
     Parameters
     ----------
     results : Dataset
         Of one direction.
-    some : slice
+    some : slice or array of int
     join : int
         Bins of the results that are taken together.
     width : float
@@ -102,10 +106,9 @@ def binned_forces(results: xr.Dataset, some: slice, join: int, width: float) -> 
     counted = np.where(enough, last, 0)
     weight = np.where(there, total / usual[:, None], 0.0)
     values = _filled(values, weight, poor | ~there, counted)
-    root = np.sqrt(np.where(poor, 1.0, weight))
     return BinnedForces(
-        values=values * root,
-        weight=root,
+        values=values,
+        samples=np.where(weight > _MORE, weight, 1.0),
         count=counted.astype(np.int64),
         noise=np.where(enough, noise, np.nan),
         width=width,
@@ -131,10 +134,18 @@ def _filled(values: AnyArray, weight: FloatArray, poor: AnyArray, count: IntArra
     return filled
 
 
-def far_window(results: xr.Dataset, forces_end: float, width: float) -> tuple[float, float]:
-    """Where the mean far away was taken: (begin, end) in bins outwards from the outermost one.
+def far_window(results: xr.Dataset, outside: float, width: float) -> tuple[float, float]:
+    """Where the mean far away was taken: (begin, end) in bins inwards from the outermost one's end.
 
-    Negative numbers lie outside the bins: the search counts bins from the outer end inwards.
+    Negative numbers lie outside the bins.
+
+    Parameters
+    ----------
+    results : Dataset
+    outside : float
+        Distance at which the outermost bin begins, m.
+    width : float
+        Of a bin, m.
     """
     depth = np.asarray(results["depth"].values, np.float64)
     reach = float(depth[-1]) + half_width(results)
@@ -142,7 +153,24 @@ def far_window(results: xr.Dataset, forces_end: float, width: float) -> tuple[fl
     if "baseline_begin" in results and "contact_height" in results:
         tops = np.abs(results["baseline_begin"].values - results["contact_height"].values)
         top = float(np.nanmedian(tops)) if np.isfinite(tops).any() else np.nan
-    if not np.isfinite(top) or top < forces_end:
-        top = forces_end + 30e-9
-    begin = min(reach, forces_end + 0.66 * (top - forces_end))
-    return (forces_end - begin) / width, (forces_end - top) / width
+    if not np.isfinite(top) or top < outside:
+        top = outside + 30e-9
+    begin = min(reach, outside + 0.66 * (top - outside))
+    return (outside - begin) / width, (outside - top) / width
+
+
+def memory(results: xr.Dataset, width: float) -> float:
+    """Bins over which the noise of the lateral force is correlated, and with it the signal."""
+    if "lateral_noise_correlation" not in results:
+        return 0.0
+    samples = np.asarray(results["lateral_noise_correlation"].values, np.float64)
+    count = np.asarray(results["binned_force_count"].isel(curve=slice(0, 64)).values, np.float64)
+    per_bin = float(np.mean(count[:, count.shape[1] // 2 :])) if count.size else 0.0
+    if not np.isfinite(samples).any() or per_bin <= 0.0:
+        return 0.0
+    return float(np.nanmedian(samples)) / per_bin * (_bin(results) / width)
+
+
+def _bin(results: xr.Dataset) -> float:
+    at = np.asarray(results["distance_bin"].values, np.float64)
+    return float(at[1] - at[0]) if len(at) > 1 else 2.0 * float(at[0])

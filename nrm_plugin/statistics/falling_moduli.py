@@ -57,6 +57,6 @@ def _means(values: AnyArray, half: int) -> AnyArray:
         return np.asarray((total[:, high] - total[:, low]) / (count[:, high] - count[:, low]))
 
 
-def decay_length(results: xr.Dataset, seen: AnyArray, edge: FloatArray) -> FloatArray:
+def decay_length(results: xr.Dataset, edge: FloatArray) -> FloatArray:
     """Decay length of the lateral force of every curve that falls off smoothly (m)."""
     return np.full(len(edge), np.nan)

@@ -157,7 +157,7 @@ def noise_of_bins(results: xr.Dataset) -> BinNoise:
     far = forces.values[forces.count > 0][:, :outer]
     line = "line" in str(results.attrs.get("lateral_baseline", ""))
     white = whitening(far, bins, far_window(results, outside, width), line=line)
-    search = KnotSearch.of(white).calibrated(far)
+    search = KnotSearch.calibrated(white, far)
     return BinNoise(white=white, width=width, join=join, search=search)
 
 

@@ -207,25 +207,19 @@ class _Region:
 
     def _outermost(self, results: xr.Dataset, forces: MeanForce, bins: BinNoise) -> None:
         """Onset of the mean force, and the modulus that it would show."""
-        search = KnotSearch(
-            whitening=forces.white,
-            hinges=bins.search.hinges[: len(forces.z), : len(forces.z)],
-            excess=bins.search.excess,
-        )
+        search = KnotSearch(whitening=forces.white, excess=bins.search.excess)
         width = bins.width
         values = (forces.mean * forces.weight / forces.noise)[None]
-        onset = search(values, forces.weight[None], np.array([len(forces.z)]))
+        onset = search.find(values, forces.weight[None], np.array([len(forces.z)]))[0]
         outside = float(forces.z[0]) + 0.5 * width
         shared = 1.96 * _shared(results, self.region.curves)
         per_shear = force_per_shear(results)
         self.values["limit"] = search.slope_limit(LIMIT_WIDTH / width) * forces.noise / width
         self.values["limit"] /= per_shear
         self.nearest = float(forces.z[-1]) - 0.5 * width
-        if not onset.seen[0]:
+        if not np.isfinite(onset["edge"]):
             return
-        edge, low, high = (
-            outside - float(a[0]) * width for a in (onset.edge, onset.high, onset.low)
-        )
+        edge, low, high = (outside - float(onset[name]) * width for name in ("edge", "high", "low"))
         self.values["outermost"] = edge
         self.values["outermost_low"] = edge - np.hypot(edge - low, shared)
         self.values["outermost_high"] = edge + np.hypot(high - edge, shared)

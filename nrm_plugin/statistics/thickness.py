@@ -8,16 +8,26 @@ import numpy as np
 import xarray as xr
 
 from nrm_plugin.columns import AnyArray, FloatArray
+from nrm_plugin.kernels import RecordArray
+from nrm_plugin.statistics import thickness_words as words
 from nrm_plugin.statistics.bin_noise import whitening
 from nrm_plugin.statistics.binned_forces import (
     NEEDED,
     bin_width,
     binned_forces,
     far_window,
+    memory,
 )
 from nrm_plugin.statistics.falling_moduli import decay_length, threshold_distance
-from nrm_plugin.statistics.onset import KnotSearch, Onsets
-from nrm_plugin.statistics.selection import Analysis, analysis_of, blocks, profile_variable
+from nrm_plugin.statistics.hidden_layers import hidden
+from nrm_plugin.statistics.onset import KnotSearch
+from nrm_plugin.statistics.selection import (
+    Analysis,
+    analysis_of,
+    blocks,
+    column,
+    profile_variable,
+)
 
 #: What `censored` tells, by its values.
 MEASURED, RIGHT, LEFT, NO_PROFILE = range(4)
@@ -25,6 +35,19 @@ MEANINGS = ("measured", "right", "undetermined", "no_profile")
 
 #: Width of the layer whose modulus is the detection limit (m).
 LIMIT_WIDTH = 10e-9
+
+#: Curves from which the noise is learned.
+_FOR_NOISE = 2048
+
+#: Curves that are looked at with lines under the force first, and the part of them that has to have
+#: other edges then for all to be looked at.
+_FOR_LINES, _SOME = 4096, 0.01
+
+#: Edges that a line under the force brings nearer by more than this (m) are doubted.
+_APART = 2e-9
+
+#: Standard error of an edge over the distance of correlation beyond a bin: the lock-in smears it.
+_SMEAR = 0.2
 
 #: What results of an earlier version have to be told.
 UNKNOWN_LIMIT = (
@@ -83,44 +106,73 @@ def thickness(
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:
-    """Edges of curves as distances from the electrode, in m."""
+    """Edges of curves as distances from the electrode, in m.
+
+    Attributes
+    ----------
+    edge, stderr, low, high : (n,) arrays
+        nan where nothing is seen.
+    other : (n,) array
+        Edge where any straight line may lie under the force.
+    other_stderr, other_low : (n,) arrays
+    onsets : (n,) array of `kernels.ONSET`
+    nearest : (n,) array
+        Nearest distance that is looked at.
+    there : (n,) array of bool
+        Whether there is a profile.
+    limit, white_limit : (n,) arrays
+        Pa; the second one if noise were white.
+    memory : float
+        Distance over which the noise is correlated.
+    """
 
     edge: FloatArray
     stderr: FloatArray
     low: FloatArray
     high: FloatArray
-    seen: AnyArray
-    unsure: AnyArray
+    other: FloatArray
+    other_stderr: FloatArray
+    other_low: FloatArray
+    onsets: RecordArray
     nearest: FloatArray
     there: AnyArray
     limit: FloatArray
+    white_limit: FloatArray
+    memory: float
 
 
 def _thickness(results: xr.Dataset, threshold: float | None) -> xr.Dataset:
     profile_variable(results, "modulus_magnitude")
-    n = results.sizes["curve"]
     if any(name not in results for name in NEEDED):
-        return _unknown(results, n)
+        return _unknown(results.sizes["curve"])
     found = _search(results)
-    depth = np.asarray(results["depth"].values, np.float64)
-    last = float(depth[-1])
-    beyond = found.seen & (found.edge > last)
-    right = beyond | (found.seen & found.unsure)
-    measured = found.seen & ~right
-    censored = np.select(
-        [~found.there, measured, right], [NO_PROFILE, MEASURED, RIGHT], LEFT
-    ).astype(np.int8)
-    contact = np.nan_to_num(_of_curves(results, "contact_height_stderr"))
-    shared = np.nan_to_num(_of_curves(results, "contact_height_systematic"))
-    from_contact = np.hypot(contact, shared)
+    last = float(results["depth"].values[-1])
+    seen = np.isfinite(found.edge)
+    apart = found.edge - found.other
+    doubt = np.hypot(found.stderr, found.other_stderr)
+    drifting = seen & (apart > _APART + 2.0 * doubt)
+    # Of an edge at the very end, noise tells on which side it lies.
+    beyond = seen & (found.edge > last + np.fmin(1.5 * found.stderr, _APART)) & ~drifting
+    column_of = column(results, "potential")
+    potential = None if column_of is None else column_of.astype(np.float64)
+    right = seen & (beyond | drifting | hidden(found.onsets, found.edge, found.stderr, potential))
+    measured = seen & ~right
+    kinds = [~found.there, measured, right]
+    censored = np.select(kinds, [NO_PROFILE, MEASURED, RIGHT], LEFT).astype(np.int8)
+    from_contact = np.hypot(
+        _of_curves(results, "contact_height_stderr"),
+        _of_curves(results, "contact_height_systematic"),
+    )
+    stderr = np.hypot(found.stderr, from_contact)
     wide = 1.96 * from_contact
-    low = np.where(measured, found.edge - np.hypot(found.edge - found.low, wide), found.nearest)
-    low = np.where(right, np.minimum(found.low, last), low)
+    low = found.edge - np.hypot(found.edge - found.low, wide)
+    low = np.where(drifting, np.fmin(low, found.other_low - wide), low)
+    low = np.where(seen, np.minimum(low, last), found.nearest)
     high = np.where(measured, found.edge + np.hypot(found.high - found.edge, wide), np.inf)
     there = found.there
     values = {
         "thickness": np.where(measured, found.edge, np.nan),
-        "thickness_stderr": np.where(measured, np.hypot(found.stderr, from_contact), np.nan),
+        "thickness_stderr": np.where(measured, stderr, np.nan),
         "thickness_low": np.where(there, np.maximum(low, 0.0), np.nan),
         "thickness_high": np.where(there, high, np.nan),
         "limit": np.where(there, found.limit, np.nan),
@@ -128,54 +180,66 @@ def _thickness(results: xr.Dataset, threshold: float | None) -> xr.Dataset:
     limits = values["limit"][np.isfinite(values["limit"])]
     if threshold is None:
         threshold = float(limits.max()) if len(limits) else float("nan")
-    values["threshold_distance"] = threshold_distance(
-        results, np.where(found.seen, found.edge, np.nan), threshold
-    )
-    values["decay_length"] = decay_length(results, found.seen, found.edge)
+    values["threshold_distance"] = threshold_distance(results, found.edge, threshold)
+    values["decay_length"] = decay_length(results, found.edge)
     counts = {
         "n_measured": int(there.sum()),
-        "n_detected": int(found.seen.sum()),
+        "n_detected": int(seen.sum()),
         "n_censored": int(np.sum((censored == RIGHT) | (censored == LEFT))),
     }
-    messages = _messages(counts, censored, beyond, limits, last)
+    messages = words.of_counts(counts["n_measured"], censored, beyond, drifting, limits, last)
+    if len(limits):
+        white = float(np.median(found.white_limit[there]))
+        messages += words.of_noise(float(np.median(limits)), white, found.memory)
+    messages += words.of_checks(results)
     return _dataset(values, censored, counts | {"threshold": threshold}, messages)
 
 
 def _search(results: xr.Dataset) -> _Found:
-    every = np.arange(results.sizes["curve"])
+    n = results.sizes["curve"]
+    every = np.arange(n)
     width, join = bin_width(results)
     bins = results.sizes["distance_bin"] // join
     outside = bins * width
     depth = np.asarray(results["depth"].values, np.float64)
     outer = max(4, int((outside - depth[-1]) / width))
-    some = slice(None, None, max(1, len(every) // 2048))
+    some = slice(None, None, max(1, len(every) // _FOR_NOISE))
     forces = binned_forces(results, some, join, width)
     far = forces.values[forces.count > 0][:, :outer]
-    white = whitening(
-        far,
-        bins,
-        far_window(results, outside, width),
-        line="line" in str(results.attrs.get("lateral_baseline", "")),
-    )
-    search = KnotSearch.of(white).calibrated(far)
-    slope = search.slope_limit(LIMIT_WIDTH / width)
-    onsets, parts = [], []
+    line = "line" in str(results.attrs.get("lateral_baseline", ""))
+    white = whitening(far, bins, far_window(results, outside, width), line=line)
+    smear = _SMEAR * max(0.0, memory(results, width) - 1.0)
+    search = KnotSearch.calibrated(white, far, smear)
+    parts = []
     for block in [slice(0, 0), *blocks(every, bins)]:
         forces = binned_forces(results, block, join, width)
-        onsets.append(search(forces.values, forces.weight, forces.count))
-        parts.append((forces.count, forces.noise))
-    found = Onsets.together(onsets)
-    count, noise = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        parts.append((search(forces), forces.count, forces.noise))
+    onsets, count, sizes = (np.concatenate(part) for part in zip(*parts, strict=True))
+    others = onsets.copy()
+    # Of many curves, some tell whether edges depend on the baseline at all.
+    looked_at = np.unique(np.linspace(0, len(every) - 1, _FOR_LINES).astype(int)) if n else every
+    for numbers in (looked_at, np.setdiff1d(every, looked_at)):
+        for block in blocks(numbers, bins):
+            forces = binned_forces(results, numbers[block], join, width)
+            others[numbers[block]] = search.beside_a_line(forces)
+        nearer = (others["edge"] - onsets["edge"])[numbers] * width > _APART
+        if np.sum(nearer) < _SOME * len(numbers):
+            break
+    per_shear = sizes / width / force_per_shear(results)
     return _Found(
-        edge=outside - found.edge * width,
-        stderr=found.stderr * width,
-        low=outside - found.high * width,
-        high=outside - found.low * width,
-        seen=found.seen,
-        unsure=found.unsure,
+        edge=outside - onsets["edge"] * width,
+        stderr=np.hypot(onsets["stderr"], smear) * width,
+        low=outside - (onsets["high"] + 1.96 * smear) * width,
+        high=outside - (onsets["low"] - 1.96 * smear) * width,
+        other=outside - others["edge"] * width,
+        other_stderr=np.hypot(others["stderr"], smear) * width,
+        other_low=outside - (others["high"] + 1.96 * smear) * width,
+        onsets=onsets,
         nearest=outside - count * width,
         there=count > 0,
-        limit=slope * noise / width / force_per_shear(results),
+        limit=search.slope_limit(LIMIT_WIDTH / width) * per_shear,
+        white_limit=search.white_slope_limit(LIMIT_WIDTH / width) * per_shear,
+        memory=white.memory * width,
     )
 
 
@@ -190,35 +254,8 @@ def force_per_shear(results: xr.Dataset) -> float:
 
 def _of_curves(results: xr.Dataset, name: str) -> FloatArray:
     n = results.sizes["curve"]
-    return np.asarray(results[name].values, np.float64) if name in results else np.zeros(n)
-
-
-def _messages(
-    counts: dict[str, int], censored: AnyArray, beyond: AnyArray, limits: FloatArray, last: float
-) -> list[str]:
-    """Sentences about what could not be measured."""
-    n, messages = counts["n_measured"], []
-    nothing, right = int(np.sum(censored == LEFT)), int(np.sum(censored == RIGHT))
-    if nothing:
-        seen = (
-            f": no layer stiffer than {np.median(limits) * 1e-6:.2g} MPa (|G*|, "
-            f"{LIMIT_WIDTH * 1e9:.0f} nm wide; median of the curves)"
-            if len(limits)
-            else ""
-        )
-        messages.append(f"nothing is detected in {nothing} of {n} curves{seen}")
-    if beyond.any():
-        messages.append(
-            f"in {int(beyond.sum())} of {n} curves the layer goes on beyond the profiles' end at "
-            f"{last * 1e9:.0f} nm: they are thicker, by an unknown amount"
-        )
-    hidden = right - int(beyond.sum())
-    if hidden > 0:
-        messages.append(
-            f"in {hidden} of {n} curves a softer layer may lie outside the edge that is seen: "
-            "their thickness is a lower bound"
-        )
-    return messages
+    values = np.asarray(results[name].values, np.float64) if name in results else np.zeros(n)
+    return np.nan_to_num(values)
 
 
 def _dataset(
@@ -246,14 +283,9 @@ def _dataset(
     return xr.Dataset(made | {"censored": ("curve", censored, flags)}, attrs=attributes)
 
 
-def _unknown(results: xr.Dataset, n: int) -> xr.Dataset:
-    nothing = dict.fromkeys(
-        (
-            *("thickness", "thickness_stderr", "thickness_low", "thickness_high"),
-            *("limit", "threshold_distance", "decay_length"),
-        ),
-        np.full(n, np.nan),
-    )
+def _unknown(n: int) -> xr.Dataset:
+    names = ("thickness", "thickness_stderr", "thickness_low", "thickness_high", "limit")
+    nothing = dict.fromkeys((*names, "threshold_distance", "decay_length"), np.full(n, np.nan))
     counts = {"n_measured": 0, "n_detected": 0, "n_censored": 0, "threshold": float("nan")}
-    messages = [UNKNOWN_LIMIT] if n else []
-    return _dataset(nothing, np.full(n, NO_PROFILE, np.int8), counts, messages)
+    censored = np.full(n, NO_PROFILE, np.int8)
+    return _dataset(nothing, censored, counts, [UNKNOWN_LIMIT] if n else [])
