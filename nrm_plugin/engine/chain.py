@@ -150,7 +150,9 @@ class Chain:
             )
             | {
                 "contact_height": contacts["contact"] + drag,
-                "contact_height_stderr": contacts["stderr"],
+                "contact_height_stderr": np.hypot(
+                    contacts["stderr"], direction.survey.contact_scatter
+                ),
                 "contact_height_systematic": np.hypot(
                     systematic(contacts), np.hypot(unsure, direction.survey.contact_common)
                 ),

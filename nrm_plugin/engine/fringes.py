@@ -31,10 +31,13 @@ _SMALLEST_LEFT = 0.06e-9
 _ENOUGH_PERIODS, _LEAST_PERIODS = 0.8, 0.3
 
 #: Part of a baseline that a fringe is fitted to: its end may already feel a layer.
-_PART = 0.9
+FITTED_PART = 0.9
 
 #: Periods within a baseline among which a fringe is sought.
 _CYCLES = np.arange(0.6, 16.0, 0.05)
+
+#: Cycles beside the best on which the curvature of what is left is taken.
+_BESIDE = 0.05
 
 #: Slow noise has power everywhere. Light that interferes leaves white noise alone once it is taken
 #: out (this times its variance at most), is there at one period only, or alike in all curves.
@@ -63,9 +66,12 @@ class Fringe:
         Wave number of what cannot be taken out, or not for sure; 0 without any.
     amplitude : float
         Root of the mean square of the curves' amplitudes, in m.
+    wave_stderr : float
+        Of the wave number, in rad/m.
     """
 
     wave: float = 0.0
+    wave_stderr: float = 0.0
     left: float = 0.0
     amplitude: float = 0.0
 
@@ -173,10 +179,16 @@ def _period(block: Block, ends: IntArray) -> tuple[Fringe, bool, bool] | None:
     sharp = gained > _SHARP * (none - beside)
     shared = white or sharp or _uneven(u, table, 2 * np.pi * cycles[best]) <= _MOST_UNEVEN
     fine = np.linspace(cycles[best] - 0.05, cycles[best] + 0.05, 41)
-    wave = float(2 * np.pi * fine[int(np.argmin(left(fine)))] / length)
+    at = float(fine[int(np.argmin(left(fine)))])
+    per_cycle = 2.0 * np.pi / length
+    wave = at * per_cycle
+    low, middle, high = left(at + _BESIDE * np.array([-1.0, 0.0, 1.0]))
+    bend = max((low - 2.0 * middle + high) / _BESIDE**2, 1e-300)
+    unsure = float(np.sqrt(2.0 * middle / freedom / bend))
     gain = gained / none
     certain = shared and gain > (_LEAST_OF_NOISY if white else _LEAST_GAIN)
-    return Fringe(wave=wave, amplitude=float(size)), certain, bool(white)
+    fringe = Fringe(wave=wave, wave_stderr=unsure * per_cycle, amplitude=float(size))
+    return fringe, certain, bool(white)
 
 
 def _baselines(
@@ -194,7 +206,7 @@ def _baselines(
         At most as many points as there are means.
     """
     some = slice(min(most, len(block)))
-    size = (_PART * ends[some]).astype(np.int64) // 4
+    size = (FITTED_PART * ends[some]).astype(np.int64) // 4
     long = size >= 16
     size, first = size[long], block.begin[:-1][some][long]
     if not len(size):

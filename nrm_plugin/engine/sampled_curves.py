@@ -18,8 +18,10 @@ from nrm_plugin.engine.checks.evidence import OPPOSITE
 from nrm_plugin.engine.compiled import RecordArray
 from nrm_plugin.engine.contact import (
     Referenced,
+    crossing_for,
     find_contacts,
 )
+from nrm_plugin.engine.contact_scatter import contact_scatter
 from nrm_plugin.engine.lateral_baseline import is_level, lateral_baseline
 from nrm_plugin.engine.shape_factor import shape_factor
 from nrm_plugin.engine.signals import (
@@ -78,11 +80,16 @@ def _surveyed(chain: Chain, direction: str, most: int = SURVEYED) -> _Surveyed:
     if not hasattr(contact.chosen, "find_block"):
         contact = contact.model_copy(update={"method": Contact().method})
     referenced = find_contacts(block, chain.plan, contact, found)
+    found = with_contacts(found, referenced.contacts)
+    if contact is chain.recipe.contact:
+        crossing = crossing_for(contact, found)
+        scatter = contact_scatter(block, referenced.contacts, crossing, found.fringe)
+        found = replace(found, contact_scatter=scatter)
     return _Surveyed(
         ranges=ranges,
         numbers=numbers,
         block=block,
-        survey=with_contacts(found, referenced.contacts),
+        survey=found,
         referenced=referenced,
     )
 

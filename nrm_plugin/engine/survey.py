@@ -36,10 +36,6 @@ _SPREAD = 0.0015
 #: The same of walls that give way: they are bent.
 _SOFT_SPREAD = 0.01
 
-#: Windows grow until slopes differ by two standard errors, so that they are off by more than one of
-#: them more often than noise makes them.
-_COMMON = 2.0
-
 #: A difference of contacts from those of smaller windows counts if it is this many times its error.
 _SIGNIFICANT = 2.0
 
@@ -84,6 +80,8 @@ class Survey:
         Height from one sample to the next in m, median over curves; nan without any.
     lateral : LateralBaseline
         What is taken out of the lateral signal.
+    contact_scatter : float
+        Error of each contact beside its standard error, in m: slow noise, and fits of a fringe.
     """
 
     walls: bool
@@ -98,6 +96,7 @@ class Survey:
     turn: float
     spacing: float
     lateral: LateralBaseline = field(default_factory=LateralBaseline)
+    contact_scatter: float = 0.0
 
     @property
     def wave(self) -> float:
@@ -156,7 +155,7 @@ def survey(block: Block, *, interference: bool, spikes: bool) -> Survey:
         walls=pooled is not None,
         slope=slope,
         slope_stderr=max(stderr, _SPREAD),
-        slope_common=_COMMON * stderr,
+        slope_common=pooled.common if pooled else 0.0,
         slope_spread=pooled.spread if pooled else 0.0,
         modes=pooled.modes if pooled else (),
         contact_common=0.0,

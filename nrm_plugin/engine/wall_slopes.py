@@ -45,6 +45,9 @@ _OFF_THE_WALL = 0.015
 #: Slopes in windows agree within so many standard errors. More takes in a layer's tail.
 _AGREES = 2.0
 
+#: A window is tested by its growth where it has so many times the samples of the first one.
+_TESTED = 3.0
+
 #: Modes have a share of at least this, those that give way of this, and they stand apart by so
 #: many of their widths (Ashman's D).
 _LEAST_SHARE, _LEAST_SOFT, _APART = 0.1, 0.05, 2.0
@@ -81,6 +84,8 @@ class PooledSlope:
     ----------
     slope, stderr : float
         In m/m (negative), and its standard error.
+    common : float
+        Error that all curves share: what the window may have of a layer's tail, unseen.
     spread : float
         How much its walls differ, noise included.
     modes : tuple of WallMode
@@ -89,6 +94,7 @@ class PooledSlope:
 
     slope: float
     stderr: float
+    common: float
     spread: float
     modes: tuple[WallMode, ...]
 
@@ -122,7 +128,32 @@ def pooled_slope(
             break
     else:
         modes = (_one_mode(slopes[:, grown.column], errors[:, grown.column], grown, limit),)
-    return PooledSlope(slope=grown.slope, stderr=grown.stderr, spread=grown.spread, modes=modes)
+    return PooledSlope(
+        slope=grown.slope,
+        stderr=grown.stderr,
+        common=max(grown.unseen, _tail_of(slopes, grown, limit, windows)),
+        spread=grown.spread,
+        modes=modes,
+    )
+
+
+def _tail_of(slopes: FloatArray, grown: _Grown, limit: float, windows: IntArray) -> float:
+    """What half of the window says of a tail in all of it; 0 where the window has grown.
+
+    A window that is hardly larger than the smallest one that noise lets tell was not tested by its
+    growth.
+    """
+    size = windows[grown.column]
+    if size > _TESTED * windows[grown.first]:
+        return 0.0
+    half = int(np.argmin(np.abs(windows - size / 2.0)))
+    apart = (slopes[:, half] - slopes[:, grown.column])[slopes[:, grown.column] < limit]
+    apart = apart[np.isfinite(apart)]
+    if len(apart) < 3:
+        return 0.0
+    middle = float(np.median(apart))
+    error = 1.2533 * 1.4826 * float(np.median(np.abs(apart - middle))) / np.sqrt(len(apart))
+    return float(np.hypot(middle, error))
 
 
 def _are_walls(modes: tuple[WallMode, ...], slope: float) -> bool:
@@ -215,13 +246,15 @@ class _Grown:
 
     slope: float
     stderr: float
+    unseen: float
     spread: float
     column: int
+    first: int
 
 
 def _grown(slopes: FloatArray, errors: FloatArray, limit: float) -> _Grown | None:
     """Grow the window on the walls that are steeper than a limit; None without any."""
-    softest = np.inf
+    softest, bound, first = np.inf, 0.0, None
     best = None
     for number, (column, error) in enumerate(zip(slopes.T, errors.T, strict=True)):
         walls = column < limit
@@ -235,10 +268,19 @@ def _grown(slopes: FloatArray, errors: FloatArray, limit: float) -> _Grown | Non
         spread = max(spread, unsure)
         stderr = 1.2533 * spread / np.sqrt(len(near))
         # A layer's tail makes the slope smaller; noise of the height does so in small windows.
-        softest = min(softest, middle + _AGREES * stderr)
+        if middle + _AGREES * stderr < softest:
+            softest, bound = middle + _AGREES * stderr, stderr
         if middle - _AGREES * stderr > softest:
             break
-        best = _Grown(slope=middle, stderr=stderr, spread=spread, column=number)
+        first = number if first is None else first
+        best = _Grown(
+            slope=middle,
+            stderr=stderr,
+            unseen=stderr + bound,
+            spread=spread,
+            column=number,
+            first=first,
+        )
     return best
 
 

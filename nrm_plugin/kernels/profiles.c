@@ -163,6 +163,32 @@ static double of_another_slope(const nrm_curve *curve, const double *raw) {
     return off * fabs(raw[middle]) / slope;
 }
 
+/* Noise of the deflection as the window of a derivative feels it (m): of single samples, or, where
+ * it is slow (1/f, hum), of the difference of neighbouring means over a half-width each, as large
+ * as white noise that makes the same. */
+static double noise_of_slopes(const nrm_curve *curve) {
+    const nrm_contact *contact = curve->contact;
+    const double noise = contact->noise, *y = curve->clean;
+    if (!(contact->long_run > 1.5 * noise) || curve->n < 2) return noise;
+    const double step = (curve->height[curve->n - 1] - curve->height[0]) / (double)(curve->n - 1);
+    int64_t size = nrm_count(curve->settings->half_width / fabs(step), 64);
+    if (size < 2) size = 2;
+    const int64_t blocks = nrm_count(contact->baseline_end, curve->n) / size;
+    if (blocks < 8) return noise;
+    const double tilt = contact->baseline_slope * step * (double)size;
+    double before = 0.0, total = 0.0;
+    for (int64_t block = 0; block < blocks; block++) {
+        double mean = 0.0;
+        for (int64_t i = block * size; i < (block + 1) * size; i++) mean += y[i];
+        mean /= (double)size;
+        const double apart = mean - before - tilt;
+        if (block > 0) total += apart * apart;
+        before = mean;
+    }
+    const double slow = sqrt(total / (double)(blocks - 1) / 2.0 * (double)size);
+    return slow > noise ? slow : noise;
+}
+
 /* Least distance that noise lets be told from the electrode (m). */
 static double least_distance(const nrm_curve *curve, int64_t half) {
     const double unsure = 4.0 * curve->contact->noise / deflection_per_distance(curve)
@@ -519,7 +545,7 @@ nrm_layer nrm_layer_samples(const nrm_curve *curve, bool by_distance, double *wo
     layer.var_x = far.var_x;
     layer.var_y = far.var_y;
     layer.line = far.slope_variance;
-    layer.noise = curve->contact->noise / deflection_per_distance(curve);
+    layer.noise = noise_of_slopes(curve) / deflection_per_distance(curve);
     layer.smoothed = 2 * neighbours(curve) + 1;
     const int64_t last = distances(curve, within, raw, bent, z);
 

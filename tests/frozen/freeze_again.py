@@ -44,15 +44,17 @@ MAY_DIFFER = {
     "more: the slope of walls that give way, its error, and what follows the turn of a retract",
     "survey|rows|systematic|quality|slip|clean"
     "|results_(contact_height.*|quality|wall_.*|baseline_.*)": "windows agree within two standard "
-    "errors instead of four; walls differ by 0.0015 instead of 0.003 from place to place; two more "
-    "contacts, of half of the wall and of two thirds of the baseline; the other contact is that of "
+    "errors instead of four, and what a window may have of a layer's tail is in the other slope; "
+    "slow noise is in the contact's error; walls differ by 0.0015 instead of 0.003 from place to "
+    "place; two more contacts, of half of the wall and of two thirds of the baseline; the other contact is that of "
     "the slope's error; a wall is none from 4 standard errors on instead of 3",
     "settings": "three more: the slope that distances count in, the doubt about it, and whether a "
     "line is taken out of the lateral signal",
     "profiles_.*|valid_.*": "distances in units of the wall's slope; samples end where the wall "
     "begins, where the tip stands, or where the slope leaves the distance in doubt; "
     "the deflection is averaged over no more than 1.3 nm to either side; standard errors contain "
-    "the gain of the correction for the lever",
+    "the gain of the correction for the lever, and slow noise of the deflection, "
+    "where it is more than white",
     "results_(depth_valid_min|force_normal|(storage|loss)_modulus(_stderr)?"
     "|shear_modulus_magnitude|viscosity)": "the same",
 }

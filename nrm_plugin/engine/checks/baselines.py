@@ -18,6 +18,7 @@ from nrm_plugin.engine.checks.sampled_signals import (
     pooled,
     signals_of,
 )
+from nrm_plugin.engine.contact_scatter import SLOW
 from nrm_plugin.variables import BIT
 
 #: A window that is wider than asked for by less than this is worth no word.
@@ -31,6 +32,9 @@ _FEW = 0.2
 
 #: Noise over 16 samples against that of single ones, above which a baseline has structure.
 _STRUCTURE = 3.0
+
+#: From this ratio on slow noise makes contacts several times as uncertain.
+_SLOW_MATTERS = 2.0
 
 #: A bent baseline that moves contacts by less than this (m) is one with their errors.
 _MOVED = 0.3e-9
@@ -142,12 +146,34 @@ def baseline(evidence: Evidence) -> Check:
             effect=effect(0.0, 0.0),
             advice=f"{about}, which their systematic error holds",
         )
+    slow = _slow(measured)
+    if slow > SLOW:
+        scatter = measured.survey.contact_scatter
+        about = (
+            f"{about}; its noise is slow (1/f, hum, vibrations): means of 16 samples scatter as "
+            f"those of white noise {slow:.2g} times as large do. Contacts scatter by "
+            f"{scatter * 1e9:.2g} nm, which their standard errors hold, as do those of the moduli; "
+            "thickness and distances of single curves are as uncertain"
+        )
+    if slow > _SLOW_MATTERS:
+        return Check(
+            **common,
+            verdict="doubtful",
+            advice=f"{about}. Ramp faster, look for hum and a draught, let the laser warm up",
+        )
     return Check(
         **common,
         verdict="fine",
         effect=effect(0.0, 0.0),
-        advice=f"{about} and straight",
+        advice=about if slow > SLOW else f"{about} and straight",
     )
+
+
+def _slow(measured: Measured) -> float:
+    """Noise over 16 samples against that of single ones, median over curves; nan without any."""
+    contacts = measured.contacts
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return median(contacts["long_run"] / np.maximum(contacts["noise"], 1e-15))
 
 
 def _bend(signals: SampledSignals) -> tuple[float, float, float]:
@@ -244,15 +270,11 @@ def fringe(evidence: Evidence) -> Check:
 
 
 def _rough(measured: Measured) -> float:
-    """Noise over 16 samples against that of single ones, median over curves."""
-    contacts = measured.contacts
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = contacts["long_run"] / np.maximum(contacts["noise"], 1e-15)
-    ratio = ratio[np.isfinite(ratio)]
+    """The same; inf where more than half of the curves are flagged for it."""
     flagged = (measured.quality & BIT["structure"]) != 0
     if len(flagged) and flagged.mean() > 0.5:
         return math.inf
-    return float(np.median(ratio)) if len(ratio) else 0.0
+    return _slow(measured)
 
 
 def lateral_baseline(evidence: Evidence) -> Check:
