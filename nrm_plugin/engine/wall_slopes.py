@@ -48,6 +48,10 @@ _AGREES = 2.0
 #: A window is tested by its growth where it has so many times the samples of the first one.
 _TESTED = 3.0
 
+#: Of the error that a tail makes in a window, which grows at least with its square, half of it
+#: shows three quarters.
+_OF_ALL = 4.0 / 3.0
+
 #: Modes have a share of at least this, those that give way of this, and they stand apart by so
 #: many of their widths (Ashman's D).
 _LEAST_SHARE, _LEAST_SOFT, _APART = 0.1, 0.05, 2.0
@@ -153,7 +157,7 @@ def _tail_of(slopes: FloatArray, grown: _Grown, limit: float, windows: IntArray)
         return 0.0
     middle = float(np.median(apart))
     error = 1.2533 * 1.4826 * float(np.median(np.abs(apart - middle))) / np.sqrt(len(apart))
-    return float(np.hypot(middle, error))
+    return float(_OF_ALL * np.hypot(middle, error))
 
 
 def _are_walls(modes: tuple[WallMode, ...], slope: float) -> bool:

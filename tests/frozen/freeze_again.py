@@ -34,6 +34,9 @@ from nrm_plugin.engine.signals import Plan, parts, plan, read_block  # noqa: E40
 from nrm_plugin.engine.survey import survey  # noqa: E402
 from nrm_plugin.model import CurveSet  # noqa: E402
 
+#: Fewer numbers than this are a record: each has its own unit.
+_RECORD = 14
+
 #: Patterns of names, behind that of the case if it is only one, and why numbers are other ones.
 MAY_DIFFER = {
     "coarse: .*": "2.4 nm from sample to sample: windows on the wall begin with 6 samples instead "
@@ -46,8 +49,8 @@ MAY_DIFFER = {
     "|results_(contact_height.*|quality|wall_.*|baseline_.*)": "windows agree within two standard "
     "errors instead of four, and what a window may have of a layer's tail is in the other slope; "
     "slow noise is in the contact's error; walls differ by 0.0015 instead of 0.003 from place to "
-    "place; two more contacts, of half of the wall and of two thirds of the baseline; the other contact is that of "
-    "the slope's error; a wall is none from 4 standard errors on instead of 3",
+    "place; two more contacts, of half of the wall and of two thirds of the baseline; the other "
+    "contact is that of the slope's error; a wall is none from 4 standard errors on instead of 3",
     "settings": "three more: the slope that distances count in, the doubt about it, and whether a "
     "line is taken out of the lateral signal",
     "profiles_.*|valid_.*": "distances in units of the wall's slope; samples end where the wall "
@@ -134,16 +137,20 @@ def of_case(held: dict[str, Any]) -> dict[str, Any]:
 def difference(before: Any, now: Any) -> str:
     """How the numbers differ, in words; nothing if they agree."""
     before, now = np.asarray(before), np.asarray(now)
+    if before.ndim == 1 and before.size < _RECORD:
+        before, now = before[None], now[None]
     if before.shape != now.shape:
         return f"shape {before.shape} -> {now.shape}"
     if before.dtype.kind not in "fiub":
         return "" if str(before) == str(now) else "another hash"
     gone = int(np.sum(np.isnan(now.astype(float)) != np.isnan(before.astype(float))))
     both = np.isfinite(now.astype(float)) & np.isfinite(before.astype(float))
-    off = np.abs(now[both].astype(float) - before[both].astype(float))
-    size = np.abs(before[both].astype(float))
+    off = np.abs(np.where(both, now, 0.0).astype(float) - np.where(both, before, 0.0))
+    size = np.where(both, np.abs(before.astype(float)), 0.0)
+    # Columns of records have units of their own.
+    each = size.max(axis=0, initial=0.0) if size.ndim == 2 else size.max(initial=0.0)
     scale = float(size.max(initial=0.0))
-    if gone or not np.all(off <= 1e-9 * (size + scale)):
+    if gone or not np.all(off <= 1e-9 * (size + each)):
         return f"{gone} of {now.size} come or go, else by {off.max(initial=0.0):.3g} of {scale:.3g}"
     return ""
 
