@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nrm_plugin as nrm
+from nrm_plugin.changes import change
 from nrm_plugin.engine.checks import CHECKS, Check, from_json
 from nrm_plugin.engine.checks.films import contact_stiffness, film_stiffness, modulus_of
 from nrm_plugin.engine.checks.lockin_lag import apart, noise_delay
@@ -30,7 +31,6 @@ from nrm_plugin.simulate import (
     Truth,
     simulate,
 )
-from nrm_plugin.statistics.changes import change
 
 NM, NN, MPA, GPA = 1e-9, 1e-9, 1e6, 1e9
 LAYERS = (Layer(8 * NM, (10 + 3j) * MPA), Layer(12 * NM, (2 + 1j) * MPA))

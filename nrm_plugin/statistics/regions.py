@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.statistics.changes import instrument_step
+from nrm_plugin.statistics.instrument_steps import instrument_step
 from nrm_plugin.statistics.repeats import times
 from nrm_plugin.statistics.selection import column
 from nrm_plugin.variables import SURFACES

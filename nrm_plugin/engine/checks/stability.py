@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
+from nrm_plugin.changes import FEWEST, SURE, WORTH, Change, change
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.engine.checks.check import Check, effect
 from nrm_plugin.engine.checks.evidence import Evidence
 from nrm_plugin.engine.checks.sampled_signals import SampledSignals, pooled, signals_of
 from nrm_plugin.engine.checks.wall_signal import wall_signal
-from nrm_plugin.statistics.changes import FEWEST, SURE, WORTH, Change, change
 
 #: What usually is behind it.
 _MEANS = {

@@ -6,11 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 
 from nrm_plugin.columns import FloatArray
-from nrm_plugin.statistics.repeats import times
-from nrm_plugin.statistics.selection import column
 
 #: Curves from which on a trend is looked for.
 FEWEST = 16
@@ -20,13 +17,6 @@ SURE = 6.0
 
 #: Smallest change from beginning to end, as a part, that is worth a word.
 WORTH = {"wall slope": 0.01, "tip motion on the wall": 0.15, "noise": 0.5, "adhesion": 0.5}
-
-#: Quantities that results hold for every curve.
-_HELD = {
-    "wall slope": "wall_slope",
-    "noise": "deflection_noise",
-    "adhesion": "adhesion_force",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,53 +82,3 @@ def _scatter(rest: FloatArray) -> float:
         found = max(found, float(blocks.std(ddof=1)) * math.sqrt(size))
         size *= 2
     return found
-
-
-@dataclass(frozen=True, kw_only=True)
-class InstrumentStep:
-    """Where the instrument changes at once.
-
-    Attributes
-    ----------
-    what : str
-        The quantity that jumps.
-    relative : float
-        By how much, as a part.
-    after : (n,) array of bool
-        Curves that were taken after it.
-    """
-
-    what: str
-    relative: float
-    after: np.ndarray
-
-
-def instrument_step(results: xr.Dataset) -> InstrumentStep | None:
-    """Find the largest step of wall slope, noise or adhesion over the acquisition; None if none.
-
-    Parameters
-    ----------
-    results : Dataset
-        Of one direction.
-    """
-    n = results.sizes["curve"]
-    time = times(results, np.arange(n))
-    order = np.argsort(time if np.isfinite(time).all() else np.arange(n), kind="stable")
-    found: list[tuple[float, str, Change]] = []
-    for what, name in _HELD.items():
-        values = column(results, name)
-        if values is None or np.isfinite(values).mean() < 0.7:
-            continue
-        one = change(np.asarray(values, np.float64)[order])
-        if one is None or not math.isfinite(one.step):
-            continue
-        if abs(one.relative) > max(WORTH[what], SURE * one.stderr):
-            found.append((abs(one.relative) / WORTH[what], what, one))
-    if not found:
-        return None
-    _, what, largest = max(found)
-    finite = np.flatnonzero(np.isfinite(np.asarray(column(results, _HELD[what]))[order]))
-    first = finite[min(round(largest.step * len(finite)), len(finite) - 1)]
-    after = np.zeros(n, bool)
-    after[order[first:]] = True
-    return InstrumentStep(what=what, relative=largest.relative, after=after)
