@@ -354,8 +354,8 @@ def _rice(
 ) -> tuple[FloatArray, FloatArray]:
     """Interval of a magnitude, given that of its mean and the error along it.
 
-    Both ends are as many times farther than without skewness as those of the mean are, the less
-    so the nearer the lower one is to 0.
+    Both ends are as many times farther than without skewness as those of the mean are, the lower
+    one the less so the nearer it is to 0.
     """
     ratio, low, high = _rice_table(level)
     normal = float(ndtri(0.5 + level / 2.0))
@@ -371,7 +371,7 @@ def _rice(
     below, above = np.where(far, size - reach, below), np.where(far, size + reach, above)
     with np.errstate(invalid="ignore", divide="ignore"):
         clear = np.where(size > 0, below / size, 0.0)
-    skew_below, skew_above = (1.0 + clear * (skew - 1.0) for skew in (skew_below, skew_above))
+    skew_below = 1.0 + clear * (skew_below - 1.0)
     return np.maximum(size - (size - below) * skew_below, 0.0), size + (above - size) * skew_above
 
 
