@@ -186,11 +186,12 @@ def _titles(above: list[str], width: int, separator: str | None) -> list[tuple[s
         if len(cells) != width and separator is None:
             cells = re.split(r"\s{2,}", plain.strip())
         if len(cells) == width:
-            return [_title(cell) for cell in cells]
+            return [title(cell) for cell in cells]
     return None
 
 
-def _title(cell: str) -> tuple[str, str]:
+def title(cell: str) -> tuple[str, str]:
+    """Return title and unit of a heading: ``deflection (V)``, ``[V]``, or ``deflection, V``."""
     match = _TITLE.match(cell.strip().strip('"').strip())
     assert match is not None
     return match[1], (match[2] or match[3] or match[4] or "").strip()

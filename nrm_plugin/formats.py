@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nrm_plugin import plugins
-from nrm_plugin.errors import CorruptFile, InvalidInput, NrmError, UnknownFormat
-from nrm_plugin.files import HEAD, read_start, replacing
-from nrm_plugin.hookspecs import Importer
+from nrm_plugin.errors import CorruptFile, InvalidInput, NrmError, RecipeError, UnknownFormat
+from nrm_plugin.files import HEAD, decode, read_settings, read_start, replacing
+from nrm_plugin.hookspecs import Importer, settings_model
 
 if TYPE_CHECKING:
     from nrm_plugin.model import CurveSet
 
+#: Longest file with settings, bytes.
+_LONGEST_SETTINGS = 1 << 20
 
-def open(path: str | PathLike[str], importer: str | None = None) -> CurveSet:
+
+def open(
+    path: str | PathLike[str], importer: str | None = None, *, settings: Any = None
+) -> CurveSet:
     """Open any file that an importer knows, without reading its samples.
 
     Parameters
@@ -24,6 +29,8 @@ def open(path: str | PathLike[str], importer: str | None = None) -> CurveSet:
     path : str or Path
     importer : str, optional
         Name of the importer to use; by default the one that is surest of the file.
+    settings : mapping, path or Settings, optional
+        Of an importer that has such: for ``table`` the table map, as a TOML file or a mapping.
 
     Returns
     -------
@@ -37,6 +44,8 @@ def open(path: str | PathLike[str], importer: str | None = None) -> CurveSet:
         If no importer knows the file.
     CorruptFile
         If the file is damaged or cut short.
+    RecipeError
+        For settings that make no sense, or for an importer that has none.
     """
     from nrm_plugin.model import CurveSet, Origin
 
@@ -53,8 +62,9 @@ def open(path: str | PathLike[str], importer: str | None = None) -> CurveSet:
         if name is None:
             raise UnknownFormat(path, scores, _hint(path, registry))
         chosen = registry.importers[name]
+    given = () if settings is None else (settings_for(chosen, settings),)
     try:
-        curves = chosen.open(path)
+        curves = chosen.open(path, *given)
         if not isinstance(curves, CurveSet):
             raise TypeError(f"it returned a {type(curves).__name__}")
     except NrmError:
@@ -74,6 +84,51 @@ def open(path: str | PathLike[str], importer: str | None = None) -> CurveSet:
     return replace(
         curves, origins=origins, warnings=(*curves.warnings, *doubts), importer=chosen.name
     )
+
+
+def settings_for(offer: Any, given: Any) -> Any:
+    """Settings of an object that can be tuned, from a mapping, a TOML file or such settings.
+
+    Raises
+    ------
+    MissingFile, RecipeError
+    """
+    model = settings_model(offer)
+    if model is None:
+        raise RecipeError(f"{offer.name} has no settings")
+    if isinstance(given, model):
+        return given
+    if isinstance(given, str | PathLike):
+        name = str(given)
+        text, _ = decode(read_settings(name, _LONGEST_SETTINGS, "a TOML file"), name)
+        return settings_of(model, text, name)
+    return settings_of(model, given, f"the settings of {offer.name}")
+
+
+def settings_of(model: Any, given: Any, name: str) -> Any:
+    """Settings of a pydantic model from a mapping, or from the text of a TOML file.
+
+    Raises
+    ------
+    RecipeError
+        Naming `name`, the key, and what is wrong with it.
+    """
+    import tomllib
+
+    from pydantic import ValidationError
+
+    try:
+        values = tomllib.loads(given) if isinstance(given, str) else given
+        return model.model_validate(values)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{name}: {error}") from None
+    except RecursionError:
+        raise RecipeError(f"{name}: it is nested too deeply") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        what = first["msg"].removeprefix("Value error, ")
+        raise RecipeError(f"{name}: {where}: {what}" if where else f"{name}: {what}") from None
 
 
 def save(data: Any, path: str | PathLike[str], *, overwrite: bool = True) -> None:

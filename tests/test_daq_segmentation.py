@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nrm_daq.segmentation import Splitter
-from nrm_daq.turning_points import cuts
 from nrm_plugin import simulate as sim
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.splitting import Splitter
+from nrm_plugin.splitting.turning_points import cuts
 
 RATE = 20_000.0
 TOP = 300e-9

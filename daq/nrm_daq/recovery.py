@@ -15,11 +15,12 @@ import numpy as np
 from nrm_daq.config import DaqConfig
 from nrm_daq.recording import RecordingContents, read
 from nrm_daq.recording_metadata import Start, header_text, with_metadata
-from nrm_daq.segmentation import Curve, Segmentation, segmented
+from nrm_daq.segmentation import Segmentation, segmented
 from nrm_plugin import __version__
 from nrm_plugin.columns import AnyArray, Rows, scaled_copy
 from nrm_plugin.errors import CorruptFile, NrmError
 from nrm_plugin.model import Channel, CurveSet, Origin
+from nrm_plugin.splitting import Curve
 from nrm_plugin.store import save_curves
 from nrm_plugin.tables import SEGMENT
 

@@ -58,6 +58,14 @@ _NAMES = click.option(
 )
 
 
+_TABLE = click.option(
+    "--table",
+    "table_map",
+    metavar="MAP.toml",
+    help="What the columns of a table mean (nrm table FILE -o MAP.toml writes one).",
+)
+
+
 def files_and_output(command: Command) -> Command:
     """Give a command its files and ``-o``."""
     files = click.argument("files", nargs=-1, required=True, metavar="FILE...")
@@ -66,7 +74,7 @@ def files_and_output(command: Command) -> Command:
 
 def with_curve_options(command: Command) -> Command:
     """Give a command the options that say what the files don't."""
-    return _EXPERIMENT(_SETTINGS(_NAMES(command)))
+    return _EXPERIMENT(_SETTINGS(_NAMES(_TABLE(command))))
 
 
 @dataclass(frozen=True)
@@ -80,15 +88,22 @@ class CurveOptions:
         Channels by the vendor's names.
     settings : dict
         Metadata in SI.
+    table_map : str or None
+        File that says what the columns of tables mean.
     """
 
     experiment: Experiment | None = None
     names: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    table_map: str | None = None
 
     @classmethod
     def given(
-        cls, experiment: str | None, settings: tuple[str, ...], names: tuple[str, ...]
+        cls,
+        experiment: str | None,
+        settings: tuple[str, ...],
+        names: tuple[str, ...],
+        table_map: str | None = None,
     ) -> CurveOptions:
         """Read the options of `with_curve_options`.
 
@@ -99,7 +114,11 @@ class CurveOptions:
             From the experiment file.
         """
         values, channels = metadata_of(settings, parse), _names(names)
-        return cls(_experiment(experiment), channels, values)
+        return cls(_experiment(experiment), channels, values, table_map)
+
+    def opened(self, path: str | Path) -> CurveSet:
+        """Open a file, a table by its map, and apply all this."""
+        return self.about(open_with(path, self.table_map))
 
     def about(self, curves: CurveSet) -> CurveSet:
         """Return curves with all this; the experiment file first, so that it does not win."""
@@ -110,6 +129,13 @@ class CurveOptions:
         if self.settings:
             curves = curves.with_metadata(self.settings, "--set")
         return curves
+
+
+def open_with(path: str | Path, table_map: str | None) -> CurveSet:
+    """Open a file; a table map says what the columns of tables mean."""
+    if table_map is None:
+        return formats.open(path)
+    return formats.open(path, "table", settings=table_map)
 
 
 def _experiment(path: str | None) -> Experiment | None:
@@ -237,7 +263,7 @@ class Batch:
             click.echo(f"nrm: {path}: {warning}", err=True)
 
     def _opened(self, path: Path) -> CurveSet:
-        curves = self.known.about(formats.open(path))
+        curves = self.known.opened(path)
         self.say(path, curves.warnings)
         return curves
 

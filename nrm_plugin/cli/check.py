@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from nrm_plugin import formats
 from nrm_plugin.cli import exit_code
 from nrm_plugin.cli.batch import CurveOptions, with_curve_options
 from nrm_plugin.engine.checking import check, holds_results
@@ -45,6 +44,7 @@ def command(
     experiment: str | None,
     settings: tuple[str, ...],
     names: tuple[str, ...],
+    table_map: str | None,
     recipe: str | None,
     as_json: bool,
 ) -> None:
@@ -54,7 +54,8 @@ def command(
     missing. On bare glass, silicon or mica (--set electrode=glass) more can be told. Results say
     what was found when they were made. Exits with 1 where something is wrong.
     """
-    options, chosen = CurveOptions.given(experiment, settings, names), as_recipe(recipe)
+    options = CurveOptions.given(experiment, settings, names, table_map)
+    chosen = as_recipe(recipe)
     found, codes = checked(files, options, chosen)
     if as_json:
         click.echo(json.dumps([one.plain() for one in found], indent=2))
@@ -148,7 +149,7 @@ def checked(
             if holds_results(Path(path)):
                 found.append(_of_results(path))
                 continue
-            curves = options.about(formats.open(path))
+            curves = options.opened(path)
             if not curves.n_curves:
                 raise InvalidInput(f"{path}: there are no curves in it")
             if curves.n_curves < _FEW:

@@ -40,6 +40,7 @@ def command(
     experiment: str | None,
     settings: tuple[str, ...],
     names: tuple[str, ...],
+    table_map: str | None,
     suffix: str,
     overwrite: bool,
     as_json: bool,
@@ -49,7 +50,7 @@ def command(
     Going on after an interruption: call it again. Files in a folder that are already converted
     to .h5 from the same original with the same settings are skipped.
     """
-    options = CurveOptions.given(experiment, settings, names)
+    options = CurveOptions.given(experiment, settings, names, table_map)
     batch = Conversion(files, options, overwrite, quiet=bool(ctx.obj and ctx.obj["quiet"]))
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     wanted = suffix if is_folder(output) else Path(output).suffix.lower()

@@ -9,8 +9,8 @@ from typing import Any
 import click
 import numpy as np
 
-from nrm_plugin import formats
 from nrm_plugin.cli import exit_code
+from nrm_plugin.cli.batch import open_with
 from nrm_plugin.errors import NrmError
 from nrm_plugin.experiment.stated import Facts
 from nrm_plugin.model import CurveSet
@@ -19,15 +19,18 @@ from nrm_plugin.text import table
 
 @click.command("info")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--table", "table_map", metavar="MAP.toml", help="What the columns of a table mean.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list with one object per file.")
 @click.pass_context
-def command(ctx: click.Context, files: tuple[str, ...], as_json: bool) -> None:
+def command(
+    ctx: click.Context, files: tuple[str, ...], table_map: str | None, as_json: bool
+) -> None:
     """Say what is in files: curves, channels, calibration, images, and what was guessed."""
     reports: list[dict[str, Any]] = []
     codes = []
     for path in files:
         try:
-            report, text = _described(path)
+            report, text = _described(path, table_map)
             reports.append(report)
         except NrmError as error:
             reports.append({"path": path, "error": str(error)})
@@ -43,7 +46,7 @@ def command(ctx: click.Context, files: tuple[str, ...], as_json: bool) -> None:
         ctx.exit(codes[0] if len(files) == 1 else 1)
 
 
-def _described(path: str) -> tuple[dict[str, Any], Callable[[], str]]:
+def _described(path: str, table_map: str | None) -> tuple[dict[str, Any], Callable[[], str]]:
     """What is in a file, curves or results, for programs and for people."""
     from nrm_plugin.store.read_curves import holds_results
     from nrm_plugin.store.results_file import opened_results
@@ -54,7 +57,7 @@ def _described(path: str) -> tuple[dict[str, Any], Callable[[], str]]:
         with opened_results(path) as results:
             described = results_summary.describe(path, results)
         return described, lambda: results_summary.as_text(described)
-    curves = formats.open(path)
+    curves = open_with(path, table_map)
     return describe(path, curves), lambda: as_text(path, curves)
 
 

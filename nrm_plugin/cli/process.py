@@ -77,6 +77,7 @@ def command(
     experiment: str | None,
     settings: tuple[str, ...],
     names: tuple[str, ...],
+    table_map: str | None,
     logs: tuple[str, ...],
     clock_offset: str | None,
     time_zone: str | None,
@@ -89,7 +90,7 @@ def command(
     Going on after an interruption: call it again. Results in a folder that were made of the same
     original by the same recipe, settings and version are skipped.
     """
-    options = CurveOptions.given(experiment, settings, names)
+    options = CurveOptions.given(experiment, settings, names, table_map)
     chosen = as_recipe(recipe)
     folder = is_folder(output)
     if not folder and Path(output).suffix.lower() != ".h5":

@@ -12,11 +12,11 @@ from typing import Protocol
 
 import numpy as np
 
-from nrm_daq.sample_stream import Bins
-from nrm_daq.turning_points import Corner, corner, cuts
 from nrm_plugin import kernels
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.kernels import ENTERED, FALLING, LEFT, LIMIT, NOTHING, RISING
+from nrm_plugin.splitting.sample_stream import Bins
+from nrm_plugin.splitting.turning_points import Corner, corner, cuts
 from nrm_plugin.vocabulary import SegmentKind
 
 #: Noise of the height above which a warning is given, as a part of the travel that makes a ramp.

@@ -1,0 +1,328 @@
+"""From a table and what its columns mean to a `CurveSet`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from nrm_importers.metadata import Metadata
+from nrm_importers.table.meanings import SIGNALS, map_of
+from nrm_importers.table.memory import remember, remembered
+from nrm_importers.table.source_table import SourceTable, joined_halves, numbers, open_source
+from nrm_importers.table.table_map import MappedColumn, TableMap, as_toml
+from nrm_plugin.columns import AnyArray, ArrayColumn, FloatArray, IntArray, Rows
+from nrm_plugin.errors import CorruptFile, InvalidInput
+from nrm_plugin.model import Channel, CurveSet
+from nrm_plugin.splitting import Curve, Splitter
+from nrm_plugin.tables import SEGMENT, CurveTable
+from nrm_plugin.vocabulary import CHANNELS, SEGMENT_KINDS
+
+#: Words for kinds of segments in other programs' tables.
+_KINDS = {
+    word: kind
+    for kind, words in {
+        "approach": "approach extend trace 0",
+        "retract": "retract withdraw retrace 1",
+        "hold": "hold pause dwell",
+        "modulation": "modulation",
+    }.items()
+    for word in words.split()
+}
+
+#: A clock may be uneven by this part of its step.
+_EVEN = 0.01
+
+
+def open_table(path: Path, table_map: TableMap | None = None) -> CurveSet:
+    """Open a table as curves.
+
+    Parameters
+    ----------
+    table_map : TableMap, optional
+        What its columns mean; by default what was remembered for such a heading, else what titles
+        and units say plainly.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not plain which columns are the height and a signal.
+    CorruptFile
+        If a column has a cell that is no number.
+    """
+    table = joined_halves(open_source(path))
+    metadata = Metadata()
+    given = table_map
+    if table_map is None:
+        kept = remembered(table.heading)
+        if kept is not None:
+            table_map, where = kept
+            metadata.warn(f"the columns are read by the table map that was remembered in {where}")
+    told = table_map is not None
+    header = "" if table_map is None else as_toml(table_map)
+    if table_map is None:
+        table_map = map_of(table.columns)
+        _check_understood(table, table_map)
+    channels, values = {}, {}
+    for name, mapped in table_map.channels.items():
+        one, array = _channel(table, name, mapped)
+        channels[name], values[name] = one, array
+    if not channels:
+        raise InvalidInput(f"{path}: the table map names no channel")
+    rows, segments, kept_rows = _curves(table, table_map, channels, values, metadata)
+    flat = {
+        name: array if kept_rows is None else array[kept_rows] for name, array in values.items()
+    }
+    made = {
+        name: replace(channel, column=ArrayColumn(flat[name], rows))
+        for name, channel in channels.items()
+    }
+    if "time" in made:
+        _from_zero(made, rows)
+    if segments is not None and table_map.segment is not None:
+        _turn_heights(made, segments, metadata)
+    if "height" not in made and "height_sensor" in made:
+        made["height"] = replace(made["height_sensor"], name="height")
+    if "height" in made:
+        metadata.add("height_source", "given", "the table")
+    left = [c.title for c in table.columns if told and not _is_used(table, c.title, table_map)]
+    if left:
+        metadata.warn(
+            f"columns that the table map does not name are left out: {', '.join(left[:20])}"
+        )
+    first = np.array([rows.start(i) for i in range(len(rows))], np.int64)
+    at = first if kept_rows is None else kept_rows[first] if len(first) else first
+    curves = CurveSet(
+        rows,
+        made,
+        segments_from=None if segments is None else lambda: segments,
+        table_from=_table_from(table, table_map, at),
+    )
+    if given is not None:
+        remember(table.heading, header)
+    text = "\n\n".join(filter(None, [table.heading, header]))
+    return metadata.attached(curves, path, "table", text)
+
+
+def _is_used(table: SourceTable, title: str, table_map: TableMap) -> bool:
+    named = [*table_map.channels.values()]
+    named += [m for m in (table_map.curve, table_map.segment, table_map.position_x) if m]
+    named += [m for m in (table_map.position_y, table_map.cycle) if m]
+    return any(table.column(m.column).title == title for m in named)
+
+
+def _check_understood(table: SourceTable, table_map: TableMap) -> None:
+    """Say which column is missing, and why none of the table's is it."""
+    names = set(table_map.channels)
+    missing = [] if names & {"height", "height_sensor", "height_commanded"} else ["height"]
+    if not names & set(SIGNALS):
+        missing.append("deflection, force or lateral signal")
+    if not missing:
+        return
+    named = [
+        f"{c.title[:30]!r} " + (f"in {c.unit[:20]}" if c.unit else "without a unit")
+        for c in table.columns[:12]
+    ]
+    raise InvalidInput(
+        f"{table.path}: it is not plain which column is the {' and the '.join(missing)}: there "
+        f"are {', '.join(named)}. Write a table map to fill in, nrm table {table.path.name} "
+        "-o map.toml, and give it with --table map.toml"
+    )
+
+
+def _channel(table: SourceTable, name: str, mapped: MappedColumn) -> tuple[Channel, AnyArray]:
+    """Make a channel in SI, and its numbers as they stand."""
+    column = table.column(mapped.column)
+    gain, unit = mapped.factor(column.unit)
+    known = CHANNELS.get(name)
+    if known is not None and unit not in known.units:
+        raise InvalidInput(
+            f"{table.path}: column {mapped.column!r} is in {unit or 'no unit'}, and {name} must "
+            f"be in {' or '.join(known.units)}: say its unit or a scale in the table map"
+        )
+    array = numbers(table.path, column)
+    if known is not None and not np.isfinite(array).all():
+        row = int(np.argmin(np.isfinite(array)))
+        raise CorruptFile(
+            table.path, None, f"a number in row {row + 1} of {mapped.column!r}", "none"
+        )
+    nothing = ArrayColumn(np.empty(0), Rows.uniform(0, 0))
+    source = f"table, column {column.title}"
+    return Channel(name, unit, nothing, gain, mapped.offset, column.title, source), array
+
+
+def _curves(
+    table: SourceTable,
+    table_map: TableMap,
+    channels: Mapping[str, Channel],
+    values: Mapping[str, AnyArray],
+    metadata: Metadata,
+) -> tuple[Rows, AnyArray | None, IntArray | None]:
+    """Samples of each curve, segments where they are known, and the table's rows that are kept."""
+    n = table.length
+    rule = table_map.curves
+    if table_map.curve is not None:
+        numbers_ = np.asarray(table.column(table_map.curve.column).read())
+        begins = (
+            np.flatnonzero(np.append(True, numbers_[1:] != numbers_[:-1])) if n else np.empty(0)
+        )
+        rows = Rows(np.diff(np.append(begins, n)).astype(np.int64))
+        return rows, _told_segments(table, table_map, rows), None
+    if table_map.segment is not None or rule.by == "one":
+        rows = Rows.uniform(1, n)
+        return rows, _told_segments(table, table_map, rows), None
+    found = _ramps(table, table_map, channels, values, metadata)
+    if found is None or (rule.by == "auto" and len(found) < 2):
+        return Rows.uniform(1, n), None, None
+    if not found:
+        raise InvalidInput(
+            f"{table.path}: no ramp was found by the {rule.by}: give a smaller travel, another "
+            'threshold, or curves = { by = "one" } in the table map'
+        )
+    lengths = np.array([c.stop - c.start for c in found], np.int64)
+    kept = np.concatenate([np.arange(c.start, c.stop) for c in found])
+    segments = [
+        (i, part.start, part.stop, part.kind) for i, c in enumerate(found) for part in c.segments
+    ]
+    incomplete = sum(not c.complete for c in found)
+    if incomplete:
+        metadata.warn(f"{incomplete} ramps are cut by the begin or the end of the recording")
+    return Rows(lengths), np.array(segments, SEGMENT), kept
+
+
+def _ramps(
+    table: SourceTable,
+    table_map: TableMap,
+    channels: Mapping[str, Channel],
+    values: Mapping[str, AnyArray],
+    metadata: Metadata,
+) -> list[Curve] | None:
+    """Ramps in one long recording; None where nothing tells them apart."""
+    rule = table_map.curves
+    by = "height" if rule.by == "auto" else rule.by
+    if by not in channels:
+        if rule.by == "auto":
+            return None
+        raise InvalidInput(f"{table.path}: curves are found by {by}, and there is no such channel")
+    channel = channels[by]
+    signal = values[by] * channel.gain + channel.offset
+    rate = rule.rate or _rate(table, channels, values, metadata)
+    if by == "deflection" and (
+        rate is None or rule.threshold is None or not (rule.pre and rule.post)
+    ):
+        raise InvalidInput(
+            f"{table.path}: to find curves by the deflection, give threshold, pre and post in the "
+            "table map, and times or a rate"
+        )
+    # Without times, samples count: a bin is one of them.
+    known = rate is not None
+    pace = rate if rate is not None else 1.0
+    splitter = Splitter(
+        pace,
+        "height" if by == "height" else "deflection",
+        travel=rule.travel,
+        threshold=rule.threshold,
+        pre=rule.pre,
+        post=rule.post,
+        resolution=min(0.5e-3, 20.0 / pace) if known else 1.0,
+        longest=120.0 if known else float(max(table.length, 1000)),
+    )
+    found = splitter.push({by: np.asarray(signal, np.float64)}) + splitter.finish()
+    if rule.by != "auto" or len(found) > 1:
+        for text in splitter.warnings:
+            metadata.warn(text)
+    return found
+
+
+def _rate(
+    table: SourceTable,
+    channels: Mapping[str, Channel],
+    values: Mapping[str, AnyArray],
+    metadata: Metadata,
+) -> float | None:
+    """Samples per second, by the times or by what the file says."""
+    if table.interval is not None:
+        return 1.0 / table.interval
+    if "time" not in channels or table.length < 3:
+        return None
+    steps = np.diff(values["time"].astype(np.float64)) * channels["time"].gain
+    step = float(np.median(steps))
+    if not step > 0.0:
+        return None
+    if np.abs(steps - step).max() > _EVEN * step:
+        metadata.warn("the times are not even: pauses, or lost samples")
+    return 1.0 / step
+
+
+def _told_segments(table: SourceTable, table_map: TableMap, rows: Rows) -> AnyArray | None:
+    """Segments by the column that names them; None without one."""
+    if table_map.segment is None:
+        return None
+    kinds = np.asarray(table.column(table_map.segment.column).read()).astype(str)
+    edges = {rows.start(i) for i in range(len(rows))}
+    turns = np.flatnonzero(kinds[1:] != kinds[:-1]) + 1
+    begins = np.array(sorted(edges | set(turns.tolist())), np.int64)
+    out = np.empty(len(begins), SEGMENT)
+    starts = np.array(sorted(edges), np.int64)
+    out["curve"] = np.searchsorted(starts, begins, "right") - 1
+    out["start"] = begins - starts[out["curve"]]
+    ends = np.append(begins[1:], table.length)
+    out["stop"] = ends - starts[out["curve"]]
+    out["kind"] = [_kind(text) for text in kinds[begins]]
+    return out
+
+
+def _kind(text: str) -> str:
+    word = text.strip().lower()
+    kind = _KINDS.get(word, "other")
+    return kind if kind in SEGMENT_KINDS else "other"
+
+
+def _turn_heights(made: dict[str, Channel], segments: AnyArray, metadata: Metadata) -> None:
+    """Turn the sign of a z that rises in what the table calls an approach."""
+    approach = segments[(segments["kind"] == "approach") & (segments["curve"] == 0)]
+    for name in ("height", "height_sensor", "height_commanded"):
+        if name not in made or not len(approach):
+            continue
+        channel = made[name]
+        values = np.empty(channel.column.rows.start(1))
+        channel.fill(0, 1, values)
+        part = values[approach["start"][0] : approach["stop"][0]]
+        if len(part) > 1 and part[-1] > part[0]:
+            made[name] = replace(channel, gain=-channel.gain, offset=-channel.offset)
+            metadata.warn(f"{channel.original} rises while the tip approaches: its sign is turned")
+
+
+def _from_zero(made: dict[str, Channel], rows: Rows) -> None:
+    """Times count from each curve's first sample."""
+    channel = made["time"]
+    column = channel.column
+    assert isinstance(column, ArrayColumn)
+    values: FloatArray = column.values.astype(np.float64) * channel.gain
+    starts = np.array([rows.start(i) for i in range(len(rows))], np.int64)
+    if len(starts):
+        values = values - np.repeat(values[starts], rows.sizes)
+    made["time"] = replace(channel, column=ArrayColumn(values, rows), gain=1.0, offset=0.0)
+
+
+def _table_from(
+    table: SourceTable, table_map: TableMap, first: IntArray
+) -> Callable[[], CurveTable]:
+    """Positions, potential and cycles of the curves: those of their first samples."""
+
+    def read() -> CurveTable:
+        out: dict[str, AnyArray] = {}
+        for name, mapped in (
+            ("x", table_map.position_x),
+            ("y", table_map.position_y),
+            ("cycle", table_map.cycle),
+        ):
+            if mapped is not None:
+                column = table.column(mapped.column)
+                gain, _ = mapped.factor(column.unit)
+                out[name] = numbers(table.path, column)[first] * gain + mapped.offset
+        return out
+
+    return read

@@ -1,0 +1,449 @@
+"""Tables of columns as curves: text, NumPy, Parquet, TDMS, a lock-in's export, our own text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bounds import Bounds
+from click.testing import CliRunner
+
+import nrm_plugin as nrm
+from nrm_importers.table import TableImporter
+from nrm_plugin.cli import main
+
+BOUNDS = Bounds(TableImporter(), asks=True)
+
+
+@pytest.fixture
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's configuration folder of its own, in which maps are remembered."""
+    monkeypatch.delenv("NRM_NO_MEMORY")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path / "config" / "nrm-plugin" / "tables"
+
+
+def nrm_(*arguments: object, code: int = 0) -> str:
+    ran = CliRunner().invoke(main, [str(a) for a in arguments])
+    assert ran.exit_code == code, ran.output
+    return ran.output
+
+
+def ramps(n: int = 3, rate: float = 10_000.0, *, rest: float = 0.1) -> dict[str, np.ndarray]:
+    """A long recording: z falls by 300 nm and rises again `n` times, with rests between."""
+    half = int(0.2 * rate)
+    one = np.concatenate([np.linspace(300e-9, 0, half), np.linspace(0, 300e-9, half)])
+    gap = np.full(int(rest * rate), 300e-9)
+    z = np.concatenate([gap, *([one, gap] * n)])
+    time = np.arange(len(z)) / rate
+    deflection = np.maximum(60e-9 - z, 0.0) / 80e-9
+    return {
+        "time": time,
+        "z": z,
+        "deflection": deflection,
+        "x": 1e-3 * np.exp(-z / 20e-9),
+        "y": 3e-4 * np.exp(-z / 20e-9),
+    }
+
+
+def write(path: Path, titles: list[str], columns: list[np.ndarray], **how: str) -> Path:
+    separator, decimal = how.get("separator", ","), how.get("decimal", ".")
+    rows = [
+        separator.join(f"{v:.9g}".replace(".", decimal) for v in row)
+        for row in zip(*columns, strict=True)
+    ]
+    text = how.get("above", "") + "\n".join([separator.join(titles), *rows]) + "\n"
+    path.write_bytes(text.encode(how.get("encoding", "utf-8")))
+    return path
+
+
+def falling(n: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    z = np.concatenate([np.linspace(300, 0, n), np.linspace(0, 300, n)])
+    return z, np.maximum(40 - z, 0.0) / 100
+
+
+# ------------------------------------------------------------------ plain titles
+
+
+@pytest.mark.parametrize(
+    ("suffix", "how"),
+    [
+        (".csv", {}),
+        (".csv", {"separator": ";", "decimal": ","}),
+        (".tsv", {"separator": "\t"}),
+        (".txt", {"separator": "  "}),
+        (".txt", {"separator": "\t", "above": "# made by hand\nSample: 4\n\n"}),
+        (".csv", {"encoding": "utf-16"}),
+        (".dat", {"separator": ";"}),
+    ],
+)
+def test_titles_with_units_need_nothing(tmp_path: Path, suffix: str, how: dict[str, str]) -> None:
+    z, volts = falling()
+    path = write(tmp_path / f"a{suffix}", ["Z sensor (nm)", "Deflection [V]"], [z, volts], **how)
+    curves = nrm.open(path)
+    assert curves.importer == "table"
+    np.testing.assert_allclose(curves.read("height"), z * 1e-9, rtol=1e-8)
+    np.testing.assert_allclose(curves.read("deflection"), volts, rtol=1e-8)
+    assert curves.segments["kind"].tolist() == ["approach", "retract"]
+    assert curves.channels["height"].original == "Z sensor"
+
+
+def test_our_own_text_comes_back(tmp_path: Path) -> None:
+    """Every number to its last bit, every curve and segment."""
+    rng = np.random.default_rng(2)
+    sizes = [50, 61, 40]
+    table = {
+        "height": (np.concatenate([np.linspace(1e-7, 0, n) for n in sizes]), "m"),
+        "deflection": (rng.normal(size=sum(sizes)), "V"),
+        "lateral_in_phase": (rng.normal(size=sum(sizes)) * 1e-9, "N"),
+        "lateral_quadrature": (rng.normal(size=sum(sizes)) * 1e-9, "N"),
+    }
+    segments = np.array(
+        [
+            (i, a, b, k)
+            for i, n in enumerate(sizes)
+            for a, b, k in ((0, 20, "approach"), (20, n, "hold"))
+        ],
+        nrm.CurveSet.from_arrays({}).segments.dtype,
+    )
+    first = nrm.CurveSet.from_arrays(table, row_size=sizes, segments=segments)
+    first.save(tmp_path / "a.csv")
+    again = nrm.open(tmp_path / "a.csv")
+    assert again.row_size.tolist() == sizes
+    assert set(again.channels) == set(first.channels)
+    for name in first.channels:
+        np.testing.assert_array_equal(again.read(name), first.read(name))
+        assert again.channels[name].unit == first.channels[name].unit
+    np.testing.assert_array_equal(again.segments, first.segments)
+
+
+def test_columns_that_mean_nothing_plain_are_kept(tmp_path: Path) -> None:
+    z, volts = falling()
+    path = write(
+        tmp_path / "a.csv",
+        ["z (nm)", "force (nN)", "Aux In 0 (V)", "remark"],
+        [z, volts, volts * 2, z],
+    )
+    curves = nrm.open(path)
+    np.testing.assert_allclose(curves.read("force_normal"), volts * 1e-9, rtol=1e-8)
+    np.testing.assert_allclose(curves.read("aux_in_0"), volts * 2, rtol=1e-8)
+
+
+def test_curves_and_places_by_columns(tmp_path: Path) -> None:
+    z, volts = falling(20)
+    n = len(z)
+    path = write(
+        tmp_path / "a.csv",
+        ["curve", "x (um)", "y (um)", "z (nm)", "deflection (V)"],
+        [
+            np.repeat([7.0, 3.0], n),
+            np.repeat([1.0, 2.0], n),
+            np.full(2 * n, 5.0),
+            np.tile(z, 2),
+            np.tile(volts, 2),
+        ],
+    )
+    curves = nrm.open(path)
+    assert curves.row_size.tolist() == [n, n]
+    np.testing.assert_allclose(curves.curve_table["x"], [1e-6, 2e-6])
+    np.testing.assert_allclose(curves.curve_table["y"], 5e-6)
+
+
+def test_ramps_of_a_long_recording(tmp_path: Path) -> None:
+    table = ramps()
+    path = write(
+        tmp_path / "a.csv",
+        ["time (s)", "z (m)", "deflection (V)"],
+        [table["time"], table["z"], table["deflection"]],
+    )
+    curves = nrm.open(path)
+    assert curves.n_curves == 3
+    assert set(curves.segments["kind"]) == {"approach", "retract"}
+    np.testing.assert_allclose(curves.row_size, 4000, atol=30)
+    starts = curves.read("time")[[0, *np.cumsum(curves.row_size)[:-1]]]
+    np.testing.assert_array_equal(starts, 0.0)
+    assert curves.read("height", 1).min() == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.real
+def test_halves_side_by_side_of_a_real_file(real_files: Path) -> None:
+    """AFM Workshop's export: approach and retract in columns of their own, z towards the sample."""
+    curves = nrm.open(real_files / "other" / "fmt-afm-workshop-fd_single_2020-02-14_13.41.25.csv")
+    force, height = curves.read("force_normal"), curves.read("height")
+    half = int(curves.segments["stop"][0])
+    assert curves.segments["kind"].tolist() == ["approach", "retract"]
+    np.testing.assert_allclose(force[[0, half]], [1276.4373e-9, 3809.6950e-9], rtol=1e-12)
+    np.testing.assert_allclose(height[[0, half]], [-15072.4571e-9, -18452.4571e-9], rtol=1e-12)
+    assert any("its sign is turned" in w for w in curves.warnings)
+
+
+# ------------------------------------------------------------------ what is not plain
+
+
+def test_what_is_not_understood_is_said(tmp_path: Path) -> None:
+    z, volts = falling()
+    path = write(tmp_path / "a.csv", ["a (nm)", "b"], [z, volts])
+    with pytest.raises(nrm.InvalidInput) as caught:
+        nrm.open(path)
+    message = str(caught.value)
+    assert "not plain which column is the height and the deflection, force or lateral" in message
+    assert "'a' in nm, 'b' without a unit" in message
+    assert "nrm table a.csv -o map.toml" in message
+
+
+def test_a_log_is_left_to_those_who_read_logs(tmp_path: Path) -> None:
+    t = np.arange(20.0)
+    path = write(tmp_path / "log.csv", ["time (s)", "potential (V)"], [t, t])
+    with pytest.raises(nrm.UnknownFormat):
+        nrm.open(path)
+
+
+@pytest.mark.parametrize("bad", ["", "n/a", "1.2.3", "--"])
+def test_a_cell_without_a_number_is_named(tmp_path: Path, bad: str) -> None:
+    path = tmp_path / "a.csv"
+    rows = [f"{100 - i},{i}" for i in range(50)]
+    rows[30] = f"70,{bad}"
+    path.write_text("z (nm),deflection (V)\n" + "\n".join(rows) + "\n")
+    with pytest.raises(nrm.NrmError, match="row 31 of 'deflection'"):
+        nrm.open(path).read("deflection")
+
+
+def test_a_row_with_more_cells_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = [f"{100 - i},{i}" for i in range(50)]
+    rows[30] = "70,1,2,3"
+    path.write_text("z (nm),deflection (V)\n" + "\n".join(rows) + "\n")
+    with pytest.raises(nrm.CorruptFile, match="rows of 2 cells"):
+        nrm.open(path)
+
+
+# ------------------------------------------------------------------ the table map
+
+
+def labone(path: Path) -> tuple[Path, dict[str, np.ndarray]]:
+    """A demodulator's samples as LabOne exports them: ticks of 60 MHz, volts, auxiliary inputs."""
+    table = ramps()
+    ticks = np.rint(table["time"] * 60e6) + 987654321000
+    columns = [
+        np.zeros(len(ticks)),
+        ticks,
+        table["x"],
+        table["y"],
+        np.full(len(ticks), 1e3),
+        np.zeros(len(ticks)),
+        np.zeros(len(ticks)),
+        np.zeros(len(ticks)),
+        table["z"] / 1.2e-6,
+        table["deflection"],
+    ]
+    titles = ["chunk", "timestamp", "x", "y", "freq", "phase", "dio", "trigger", "auxin0", "auxin1"]
+    rows = [";".join(f"{v:.15g}" for v in row) for row in zip(*columns, strict=True)]
+    path.write_text("\n".join([";".join(titles), *rows]) + "\n")
+    return path, table
+
+
+LABONE = """\
+time = { column = "timestamp", unit = "s", scale = 1.6666666666666667e-8 }
+lateral_in_phase = { column = "x", unit = "V" }
+lateral_quadrature = { column = "y", unit = "V" }
+height = { column = "auxin0", unit = "V", scale = "1.2 um/V" }
+deflection = { column = "auxin1", unit = "V" }
+curves = { by = "height", travel = "100 nm" }
+"""
+
+
+def test_a_lockins_export_by_one_command_and_six_lines(tmp_path: Path) -> None:
+    path, _ = labone(tmp_path / "dev4225_demods_0_sample_00000.csv")
+    (tmp_path / "map.toml").write_text(LABONE)
+    assert len(LABONE.splitlines()) == 6
+    nrm_("convert", path, "--table", tmp_path / "map.toml", "-o", tmp_path / "a.h5")
+    curves = nrm.open(tmp_path / "a.h5")
+    assert curves.n_curves == 3
+    height = curves.read("height", 0)
+    assert height.min() == pytest.approx(0.0, abs=1e-12)
+    assert height.max() == pytest.approx(300e-9, rel=1e-3)
+    x = curves.read("lateral_in_phase", 0)
+    np.testing.assert_allclose(x, 1e-3 * np.exp(-height / 20e-9), rtol=1e-6)
+    assert "auxin0" in curves.header
+    assert "1.2 um/V" in curves.header
+
+
+def test_a_labview_recording_by_one_command_and_six_lines(tmp_path: Path) -> None:
+    nptdms = pytest.importorskip("nptdms")
+    table = ramps()
+    path = tmp_path / "rec.tdms"
+    volts = {
+        "Z": table["z"] / 2e-6,
+        "Defl": table["deflection"],
+        "CH1": table["x"] * 1e3,
+        "CH2": table["y"] * 1e3,
+        "E": np.full(len(table["z"]), 0.42),
+    }
+    properties = {"wf_increment": 1e-4, "unit_string": "V"}
+    with nptdms.TdmsWriter(path) as writer:
+        writer.write_segment(
+            [nptdms.ChannelObject("Recording", n, v, properties) for n, v in volts.items()]
+        )
+    (tmp_path / "map.toml").write_text(
+        'height = { column = "Z", scale = "2 um/V" }\n'
+        'deflection = "Defl"\n'
+        'lockin_output_x = "CH1"\n'
+        'lockin_output_y = "CH2"\n'
+        'potential = "E"\n'
+        'curves = { by = "height", travel = "100 nm" }\n'
+    )
+    nrm_("convert", path, "--table", tmp_path / "map.toml", "-o", tmp_path / "a.h5")
+    curves = nrm.open(tmp_path / "a.h5")
+    assert curves.n_curves == 3
+    height = curves.read("height", 2)
+    np.testing.assert_allclose(
+        curves.read("lockin_output_x", 2), np.exp(-height / 20e-9), rtol=1e-6
+    )
+    np.testing.assert_allclose(curves.read("potential"), 0.42)
+
+
+def test_arrays_of_numpy_and_parquet(tmp_path: Path) -> None:
+    z, volts = falling()
+    np.savez(tmp_path / "a.npz", **{"height (nm)": z, "deflection (V)": volts})
+    curves = nrm.open(tmp_path / "a.npz")
+    np.testing.assert_allclose(curves.read("height"), z * 1e-9, rtol=1e-12)
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    pandas.DataFrame({"z (nm)": z, "force (nN)": volts}).to_parquet(tmp_path / "a.parquet")
+    curves = nrm.open(tmp_path / "a.parquet")
+    np.testing.assert_allclose(curves.read("force_normal"), volts * 1e-9, rtol=1e-12)
+
+
+def test_the_command_writes_a_map_to_fill_in(tmp_path: Path) -> None:
+    path, _ = labone(tmp_path / "a.csv")
+    shown = nrm_("table", path, "-o", tmp_path / "map.toml")
+    assert "auxin0" in shown
+    text = (tmp_path / "map.toml").read_text()
+    assert '# height = { column = "?", unit = "um" }  # the z sensor' in text
+    nrm_("table", path, "-o", tmp_path / "map.toml", code=1)
+    report = json.loads(nrm_("table", path, "--json"))
+    assert [c["title"] for c in report["columns"]][:3] == ["chunk", "timestamp", "x"]
+    # A plain table's map is complete: it reads back as the table is read without it.
+    z, volts = falling()
+    plain = write(tmp_path / "b.csv", ["z (nm)", "deflection (V)"], [z, volts])
+    nrm_("table", plain, "-o", tmp_path / "b.toml")
+    curves = nrm.open(plain, "table", settings=tmp_path / "b.toml")
+    np.testing.assert_allclose(curves.read("height"), z * 1e-9, rtol=1e-8)
+
+
+def test_a_map_is_remembered_by_the_heading(tmp_path: Path, memory: Path) -> None:
+    path, _ = labone(tmp_path / "a.csv")
+    (tmp_path / "map.toml").write_text(LABONE)
+    with pytest.raises(nrm.InvalidInput):
+        nrm.open(path)
+    nrm.open(path, "table", settings=tmp_path / "map.toml")
+    assert len(list(memory.glob("*.toml"))) == 1
+    other, _ = labone(tmp_path / "b.csv")
+    curves = nrm.open(other)
+    assert curves.n_curves == 3
+    assert any(str(memory) in w for w in curves.warnings)
+    assert "remembered" in nrm_("info", other)
+    # Not for another heading, nor where it is not wanted.
+    text = other.read_text().replace("auxin0", "auxin2", 1)
+    (tmp_path / "c.csv").write_text(text)
+    with pytest.raises(nrm.InvalidInput):
+        nrm.open(tmp_path / "c.csv")
+
+
+def test_nothing_is_remembered_where_it_is_not_wanted(
+    tmp_path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NRM_NO_MEMORY", "1")
+    path, _ = labone(tmp_path / "a.csv")
+    (tmp_path / "map.toml").write_text(LABONE)
+    nrm.open(path, "table", settings=tmp_path / "map.toml")
+    assert not memory.exists()
+    with pytest.raises(nrm.InvalidInput):
+        nrm.open(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('heigth = "x"\n', "'heigth' is no channel of ours. Did you mean height?"),
+        ('height = { column = "x", unit = "V" }\n', "must be in m"),
+        ('height = { column = "nowhere", unit = "m" }\n', "no column is called 'nowhere'"),
+        ('height = { column = "x", unit = "furlong" }\n', "the unit 'furlong' is not known"),
+        ('height = { column = "x", unit = "V", scale = "2 nm/A" }\n', "is per A"),
+        ('height = { column = "x", scale = "much" }\n', "is no number with a unit"),
+        (
+            'height = { column = "x", colour = 1 }\n',
+            "height.colour: Extra inputs are not permitted",
+        ),
+        ('curves = { by = "magic" }\n', "curves.by"),
+        ("height = {\n", "map.toml"),
+        ("", "the table map names no channel"),
+    ],
+)
+def test_wrong_maps_are_named(tmp_path: Path, text: str, message: str) -> None:
+    path, _ = labone(tmp_path / "a.csv")
+    (tmp_path / "map.toml").write_text(text)
+    with pytest.raises(nrm.NrmError) as caught:
+        nrm.open(path, "table", settings=tmp_path / "map.toml")
+    assert message in str(caught.value)
+
+
+def test_an_importer_without_settings_says_so(tmp_path: Path) -> None:
+    path, _ = labone(tmp_path / "a.csv")
+    with pytest.raises(nrm.RecipeError, match="park has no settings"):
+        nrm.open(path, "park", settings={})
+
+
+# ------------------------------------------------------------------ hostile ones
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff" * 5000,
+        b"1,2\n" * 10,
+        b"z (nm),deflection (V)\n",
+        b"z (nm),deflection (V)\n1\n",
+        b"z (nm),deflection (V)\n" + b"1e999,2\n" * 20,
+        b"z (nm),deflection (V)\n" + b"nan,nan\n" * 20,
+        b"," * 100_000 + b"\n" + b"1," * 100_000,
+        b"z (nm),z (nm),deflection (V)\n" + b"1,2,3\n" * 20,
+        b"(" * 3000 + b",b\n1,2\n3,4\n",
+        b"z (nm)\tdeflection (V)\n" + b"\0\t1\n" * 20,
+    ],
+)
+def test_odd_texts(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(data)
+    BOUNDS.survives(path)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet", ".tdms"])
+def test_cut_files(tmp_path: Path, suffix: str) -> None:
+    z, volts = falling()
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".npz":
+        np.savez(path, **{"z (nm)": z, "deflection (V)": volts})
+    elif suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+        pandas = pytest.importorskip("pandas")
+        pandas.DataFrame({"z (nm)": z, "deflection (V)": volts}).to_parquet(path)
+    else:
+        nptdms = pytest.importorskip("nptdms")
+        with nptdms.TdmsWriter(path) as writer:
+            channels = {"z (nm)": z, "deflection (V)": volts}
+            writer.write_segment([nptdms.ChannelObject("g", n, v) for n, v in channels.items()])
+    data = path.read_bytes()
+    assert nrm.open(path).n_curves == 1
+    for length in range(0, len(data) - 1, max(1, len(data) // 40)):
+        path.write_bytes(data[:length])
+        BOUNDS.survives(path, memory=False)
+
+
+def test_a_pickle_in_an_archive_is_not_run(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **{"z (nm)": np.array([{}], object)})
+    with pytest.raises(nrm.CorruptFile):
+        nrm.open(tmp_path / "a.npz")
