@@ -57,7 +57,7 @@ class TableImporter:
 @hookimpl
 def nrm_commands(cli: click.Group) -> None:
     """Add ``nrm table``."""
-    from nrm_importers.table.command import command
+    from nrm_importers.table.table_command import command
 
     cli.add_command(command)
 

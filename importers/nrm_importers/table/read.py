@@ -11,7 +11,8 @@ import numpy as np
 from nrm_importers.metadata import Metadata
 from nrm_importers.table.meanings import SIGNALS, map_of
 from nrm_importers.table.memory import remember, remembered
-from nrm_importers.table.source_table import SourceTable, joined_halves, numbers, open_source
+from nrm_importers.table.open_source import open_source
+from nrm_importers.table.source_table import SourceTable, joined_halves, numbers
 from nrm_importers.table.table_map import MappedColumn, TableMap, as_toml
 from nrm_plugin.columns import AnyArray, ArrayColumn, FloatArray, IntArray, Rows
 from nrm_plugin.errors import CorruptFile, InvalidInput

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from nrm_plugin import units
 from nrm_plugin.columns import AnyArray
 from nrm_plugin.delimited import title
-from nrm_plugin.errors import CorruptFile, InvalidInput, MissingPackage
-
-#: No table has as many columns.
-_MOST_COLUMNS = 4096
+from nrm_plugin.errors import CorruptFile, InvalidInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,22 +111,8 @@ def numbers(path: Path, column: SourceColumn) -> AnyArray:
     return out
 
 
-def open_source(path: Path) -> SourceTable:
-    """Open a table of any kind.
-
-    Raises
-    ------
-    CorruptFile, InvalidInput, MissingPackage, MissingFile
-    """
-    opener = {".npz": _npz, ".parquet": _parquet, ".tdms": _tdms}.get(path.suffix.lower())
-    if opener is None:
-        from nrm_importers.table.text_table import open_text
-
-        return open_text(path)
-    return opener(path)
-
-
-def _given(values: AnyArray) -> AnyArray:
+def as_given(values: AnyArray) -> AnyArray:
+    """Return values: a column whose values are there already."""
     return values
 
 
@@ -141,99 +123,6 @@ def titled(name: str) -> tuple[str, str]:
     if sign and not unit and behind and units.si(behind.strip()) is not None:
         return front.strip(), behind.strip()
     return text, unit
-
-
-def _table(
-    path: Path, columns: Sequence[SourceColumn], lengths: Sequence[int], **more: Any
-) -> SourceTable:
-    if not columns:
-        raise CorruptFile(path, None, "a table with columns", "none")
-    if len(columns) > _MOST_COLUMNS:
-        raise CorruptFile(path, None, f"at most {_MOST_COLUMNS} columns", f"{len(columns)}")
-    if len(set(lengths)) > 1:
-        named = ", ".join(
-            f"{c.title}: {n}" for c, n in list(zip(columns, lengths, strict=True))[:8]
-        )
-        raise InvalidInput(
-            f"{path}: its columns have different lengths ({named}): keep those that were recorded "
-            "together in one file"
-        )
-    return SourceTable(path=path, columns=tuple(columns), length=lengths[0], **more)
-
-
-def _npz(path: Path) -> SourceTable:
-    columns, lengths = [], []
-    try:
-        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
-            for name in file.files:
-                values = file[name]
-                if values.ndim != 1 or values.dtype.kind not in "iufbU":
-                    continue
-                title, unit = titled(name)
-                columns.append(SourceColumn(title=title, unit=unit, read=partial(_given, values)))
-                lengths.append(len(values))
-    except (OSError, ValueError, EOFError, KeyError, MemoryError, ArithmeticError) as error:
-        raise CorruptFile(path, None, "arrays of NumPy", str(error)[:200]) from None
-    except Exception as error:  # zipfile and zlib raise their own kinds
-        raise CorruptFile(
-            path, None, "arrays of NumPy", f"{type(error).__name__}: {error}"
-        ) from None
-    return _table(path, columns, lengths)
-
-
-def _parquet(path: Path) -> SourceTable:
-    try:
-        from pyarrow import parquet
-    except ImportError:
-        raise MissingPackage("pyarrow", "tables") from None
-    try:
-        with path.open("rb") as handle:
-            table = parquet.read_table(handle)
-    except Exception as error:  # Arrow raises many kinds for damaged files
-        raise CorruptFile(path, None, "a Parquet table", str(error)[:200]) from None
-    columns = []
-    for name in table.column_names:
-        title, unit = titled(name)
-        part = table.column(name)
-        columns.append(
-            SourceColumn(title=title, unit=unit, read=partial(part.to_numpy, zero_copy_only=False))
-        )
-    return _table(path, columns, [table.num_rows] * len(columns))
-
-
-def _tdms(path: Path) -> SourceTable:
-    """Channels of a TDMS file; of several groups, the one with most samples."""
-    try:
-        from nptdms import TdmsFile
-    except ImportError:
-        raise MissingPackage("npTDMS", "tables") from None
-    try:
-        with path.open("rb") as handle:
-            file = TdmsFile.read(handle)
-        groups = sorted(file.groups(), key=lambda g: max(map(len, g.channels()), default=0))
-        channels = groups[-1].channels() if groups else []
-        longest = max(map(len, channels), default=0)
-        channels = [c for c in channels if len(c) == longest and longest]
-        columns, steps = [], set[float]()
-        for channel in channels:
-            unit = str(
-                channel.properties.get("unit_string", "")
-                or channel.properties.get("NI_UnitDescription", "")
-            )
-            title, own = titled(channel.name)
-            values = channel[:]
-            columns.append(
-                SourceColumn(title=title, unit=own or unit, read=partial(_given, values))
-            )
-            step = channel.properties.get("wf_increment")
-            if isinstance(step, float | int) and 0.0 < float(step) < 1e6:
-                steps.add(float(step))
-    except Exception as error:  # npTDMS raises many kinds for damaged files
-        raise CorruptFile(
-            path, None, "a TDMS file", f"{type(error).__name__}: {error}"[:200]
-        ) from None
-    interval = steps.pop() if len(steps) == 1 else None
-    return _table(path, columns, [longest] * len(columns), interval=interval)
 
 
 #: Words in front of titles that stand for the halves of a curve, side by side.
@@ -263,11 +152,11 @@ def joined_halves(table: SourceTable) -> SourceTable:
     kinds = np.repeat(["approach", "retract"], counts)
     columns = [
         SourceColumn(
-            title=title, unit=halves[0][title].unit, read=partial(_given, np.concatenate(pair))
+            title=title, unit=halves[0][title].unit, read=partial(as_given, np.concatenate(pair))
         )
         for title, pair in parts.items()
     ]
-    columns.append(SourceColumn(title="segment", unit="", read=partial(_given, kinds)))
+    columns.append(SourceColumn(title="segment", unit="", read=partial(as_given, kinds)))
     return SourceTable(path=table.path, columns=tuple(columns), length=sum(counts))
 
 
@@ -282,5 +171,5 @@ def _measured(path: Path, column: SourceColumn) -> AnyArray:
         return values
     n = len(values) - int(np.argmin(empty[::-1])) if not empty.all() else 0
     return numbers(
-        path, SourceColumn(title=column.title, unit="", read=partial(_given, values[:n]))
+        path, SourceColumn(title=column.title, unit="", read=partial(as_given, values[:n]))
     )

@@ -11,7 +11,8 @@ import numpy as np
 
 from nrm_importers.table.meanings import channel_of, map_of
 from nrm_importers.table.memory import remembered
-from nrm_importers.table.source_table import SourceTable, open_source
+from nrm_importers.table.open_source import open_source
+from nrm_importers.table.source_table import SourceTable
 from nrm_plugin.files import check_output, read_start, replacing
 from nrm_plugin.text import quoted, table
 
@@ -32,8 +33,9 @@ _WANTED = (
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print an object with the columns.")
 def command(file: str, output: str | None, overwrite: bool, as_json: bool) -> None:
-    """Say what the columns of a table mean, and write a table map to fill in.
+    """Say what the columns of a table mean.
 
+    With -o, a table map is written to fill in.
     The map is given with --table to convert, process, check and info, and is remembered for tables
     with the same heading.
     """
