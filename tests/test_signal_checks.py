@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -339,7 +340,25 @@ def test_results_without_checks_say_so() -> None:
 
 def test_values_with_errors_share_a_unit() -> None:
     check = Check(name="drag", found=1.98e-9, stderr=4.8e-12, unit="m", verdict="fine")
-    assert check.found_in_words == "1.98 ± 0.0048 nm"
+    assert check.found_in_words == "1.980 ± 0.005 nm"
     check = Check(name="friction", told=None, found=-1.7, stderr=0.03, unit="%", verdict="fine")
     assert check.found_in_words.endswith("1.70 ± 0.030 %")
     assert check.told_in_words == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "stderr", "words"),
+    [
+        (431e-15, 2700e-15, "0.000 ± 0.003 nm"),
+        (-1e-13, 2700e-15, "0.000 ± 0.003 nm"),
+        (888e-12, 0.017e-12, "0.888 nm"),
+        (227e-9, 1.2e-9, "227.0 ± 1.2 nm"),
+        (369.4e-9, math.nan, "369 nm"),
+    ],
+)
+def test_lengths_are_in_nanometres_and_no_finer_than_pm(
+    found: float, stderr: float, words: str
+) -> None:
+    check = Check(name="drag", told=1e-9, found=found, stderr=stderr, unit="m")
+    assert check.told_in_words.startswith("1")
+    assert check.found_in_words == words

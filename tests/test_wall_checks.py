@@ -200,6 +200,30 @@ def test_the_calibration_s_method_explains_a_tip_that_moves_too_far(
     assert words in check.advice
 
 
+@pytest.mark.parametrize(
+    ("method", "verdict"),
+    [
+        (None, "unknown"),
+        ("lock and move", "unknown"),
+        ("lock and move, corrected for the contact", "fine"),
+        ("wedge method (Ogletree 1996, Varenberg 2003)", "fine"),
+    ],
+)
+def test_a_sensitivity_that_the_wall_itself_gave_cannot_be_checked_there(
+    method: str | None, verdict: str
+) -> None:
+    """Of a contact of 80 N/m: its own lock and move makes the tip move by all of the dither."""
+    contact = {"contact_stiffness": 80.0, "contact_power": 0.0}
+    factor = (80.0 + 26.0) / 80.0 * 0.99
+    told = {
+        "lateral_sensitivity": lambda true: factor * true,
+        "lateral_sensitivity_method": method,
+    }
+    check = named(users(SEED, curves=16, told=told, **contact))["lateral_scale"]
+    assert check.found == pytest.approx(0.99e-9, rel=0.02)
+    assert check.verdict == verdict
+
+
 def test_glass_tells_peak_for_rms() -> None:
     glass = {"push": "none", "stacks": None, "stack": (), "curves": 16}
     told = {"electrode": "glass"}

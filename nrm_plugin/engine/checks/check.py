@@ -46,6 +46,9 @@ def effect(storage: float = math.nan, loss: float = math.nan) -> dict[str, float
     return dict(zip(MODULI, (storage, loss), strict=True))
 
 
+#: What is less is not worth a digit (m).
+_LEAST = 1e-12
+
 #: Of what does not touch the moduli.
 UNCHANGED = effect(0.0, 0.0)
 
@@ -128,6 +131,8 @@ class Check:
         value, error = self.found, self.stderr
         if isinstance(value, str) or not value or not (math.isfinite(error) and error > 0.0):
             return found
+        if self.unit == "m":
+            return found if error < 0.5 * _LEAST else _in_nm(value, error)
         # The error in the value's own unit and prefix.
         number, _, unit = found.partition(" ")
         part = error / abs(value) * abs(float(number.replace("\N{MINUS SIGN}", "-")))
@@ -171,9 +176,18 @@ class Check:
 def _with_unit(value: float | str | None, unit: str, digits: int = 3) -> str:
     if value is None or isinstance(value, str):
         return value or ""
+    if unit == "m":
+        return f"{significant(round(value * 1e9, 3) + 0.0, digits)} nm"
     if unit in ("%", ""):
         return f"{significant(value, digits)} {unit}".rstrip()
     return with_unit(float(value), unit, digits)
+
+
+def _in_nm(value: float, error: float) -> str:
+    """Nanometres with an error of two digits, and no finer than picometres."""
+    places = min(max(1 - math.floor(math.log10(error * 1e9)), 0), 3)
+    number = round(value * 1e9, places) + 0.0  # no -0
+    return f"{number:.{places}f} ± {error * 1e9:.{places}f} nm"
 
 
 def _plain(value: Any) -> Any:

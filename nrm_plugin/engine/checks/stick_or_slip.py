@@ -31,6 +31,9 @@ _MOST, _ABOVE, _HARD, _SMALL, _TINY = 1.15, 1.05, 0.72, 0.25, 0.12
 #: Lateral stiffness (N/m) of contacts on hard electrodes: the softest, and one in the middle.
 _SOFT_CONTACT, _USUAL_CONTACT = 50.0, 150.0
 
+#: The stiffest of them at usual loads.
+_STIFFEST_CONTACT = 500.0
+
 #: Largest exponent of the load that a contact much stiffer than the lever has.
 _STIFF = 0.14
 
@@ -156,6 +159,18 @@ def lateral_scale(evidence: Evidence) -> Check:
             f"{seen}: the contact may be soft (a film, a soft electrode), or the scale too small, "
             f"as peak told for rms does (lockin_convention: a factor of 1.41). {GLASS}",
         )
+    stiffest = _STIFFEST_CONTACT / (_STIFFEST_CONTACT + plan.lateral_stiffness)
+    if evidence.in_lateral_volts and ratio > stiffest and not _is_corrected(evidence):
+        soft = 1.0 + plan.lateral_stiffness / _SOFT_CONTACT
+        return about.says(
+            "unknown",
+            f"{seen}, as on a contact of more than {_STIFFEST_CONTACT:.0f} N/m, and so does any "
+            "contact whose own calibration gave lateral_sensitivity without a correction for it "
+            f"(lock and move): E' and E'' are then too large, by up to {soft:.2f}. Say in "
+            "lateral_sensitivity_method that it was corrected, or calibrate it with nrm calibrate "
+            "lateral",
+            effect=effect(100.0 * (1.0 / soft - 1.0), 100.0 * (1.0 / soft - 1.0)),
+        )
     return about.says(
         "fine",
         f"{seen}, as a tip does that sticks to a hard wall. lateral_stiffness does not show here",
@@ -179,10 +194,9 @@ def _too_far(evidence: Evidence, seen: str, ratio: float, by: str) -> tuple[Verd
     most = 1.0 + evidence.plan.lateral_stiffness / _SOFT_CONTACT
     if not evidence.in_lateral_volts or ratio > max(most, AIR_IN_LIQUID[1]):
         return "wrong", f"{seen}: {by}. {look}"
-    known = str(evidence.curves.metadata.get("lateral_sensitivity_method", "")).strip()
-    how = known.lower()
-    corrected = any(word in how for word in _CORRECTED)
-    if any(word in how for word in _ON_A_CONTACT) and not corrected and ratio <= most * _ABOVE:
+    known = _method(evidence)
+    on_contact = any(word in known.lower() for word in _ON_A_CONTACT)
+    if on_contact and not _is_corrected(evidence) and ratio <= most * _ABOVE:
         return "doubtful", (
             f"{seen}. lateral_sensitivity is from {known}: on a contact of stiffness k_c it comes "
             f"out too large by (k_c + lateral_stiffness) / k_c, here by up to {most:.2f}, and both "
@@ -200,6 +214,18 @@ def _too_far(evidence: Evidence, seen: str, ratio: float, by: str) -> tuple[Verd
         f"{seen}: {by}. {explained}; a sensitivity from air is too large by 1.3 to 1.45 in a "
         f"liquid; rms told for peak (lockin_convention) is 1.41. {look}"
     )
+
+
+def _method(evidence: Evidence) -> str:
+    """How the lateral sensitivity was found; empty if nobody said."""
+    return str(evidence.curves.metadata.get("lateral_sensitivity_method", "")).strip()
+
+
+def _is_corrected(evidence: Evidence) -> bool:
+    """Whether it was corrected for the contact's compliance, or needs no contact."""
+    how = _method(evidence).lower()
+    on_contact = any(word in how for word in _ON_A_CONTACT)
+    return bool(how) and (not on_contact or any(word in how for word in _CORRECTED))
 
 
 #: Words in the method of a lateral sensitivity: of a calibration that moved a tip that sticks to a
