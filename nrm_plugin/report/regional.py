@@ -218,8 +218,8 @@ def summary_table(rows: Sequence[Mapping[str, Any]], found: Regions) -> HtmlTabl
         "the whole table (Benjamini and Hochberg), tested on the effective number; p is the "
         "probability of such data if there were only one, of this row alone. Of few effective "
         "places the interval is approximate, with the coverage that it has in tests. A gain that "
-        "drifts from line to line is not in the interval of one map: only "
-        "places that are visited again show it.",
+        "drifts from line to line is not in the interval of one map; where places are visited "
+        "again at known times, it is measured and is in it.",
     )
 
 

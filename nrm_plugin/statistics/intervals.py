@@ -14,6 +14,7 @@ from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.statistics.correlation import Lags, lags, pair_correlation
 from nrm_plugin.statistics.repeats import per_place, places, positions, times
+from nrm_plugin.statistics.revisits import Revisits, between_visits, revisits_of
 from nrm_plugin.statistics.selection import Analysis, analysis_of, column
 from nrm_plugin.statistics.stripes import Grid, between_lines, grid_of
 
@@ -59,6 +60,8 @@ class Sampling:
         Of space and time, where they are known.
     grid : Grid, optional
         Rows and columns of the places, where they are a grid.
+    revisits : Revisits, optional
+        Places that were visited again, where there are enough.
     """
 
     place: IntArray
@@ -66,6 +69,7 @@ class Sampling:
     trend: FloatArray
     pairs: tuple[Lags, ...]
     grid: Grid | None = None
+    revisits: Revisits | None = None
 
     @property
     def n_places(self) -> int:
@@ -102,6 +106,7 @@ def _sampling(results: xr.Dataset, curves: IntArray) -> Sampling:
         trend=_powers(table[:, 3]),
         pairs=tuple(pairs),
         grid=None if one_place else grid_of(results, curves, place),
+        revisits=None if one_place else revisits_of(results, curves, place),
     )
 
 
@@ -161,7 +166,8 @@ def mean_interval(
     mean is that over the potentials at which curves were taken. With the mean correlation r of
     two places (see `correlation.pair_correlation`), ``1/n_eff = 1/n + r (n - 1)/n``; the scatter
     s^2 underestimates the variance by ``1 - r``, so that the squared standard error is
-    ``s^2 / (n_eff (1 - r))``; what lines of a map have in common (`stripes.between_lines`) is
+    ``s^2 / (n_eff (1 - r))``; what lines of a map have in common (`stripes.between_lines`), or
+    what places that are visited again tell of a drifting gain (`revisits.between_visits`), is
     added. The interval is Student's with ``n_eff - 1`` degrees of freedom (Satterthwaite's with
     both parts), skewed as the values are by Hall's transformation (J. R. Stat. Soc. B 54, 221,
     1992).
@@ -199,7 +205,7 @@ def mean_interval(
     naive = interval == "naive"
     trend = sample.trend[:, :0] if naive else sample.trend
     compared = np.zeros(m, bool)  # columns in which the correlation is found
-    if not naive and (sample.pairs or sample.grid is not None) and m:
+    if not naive and (sample.pairs or sample.grid or sample.revisits) and m:
         compared[:: max(every, 1)] = compared[-1] = True
     # Correlation, variance from line to line, and one over its degrees of freedom.
     common = np.zeros((3, m))
@@ -222,6 +228,9 @@ def mean_interval(
             common[:, first + np.flatnonzero(some)] = _in_common(
                 left[:, some], finite[:, some], square[at][some], sample
             )
+            if sample.revisits is not None:
+                part = first + np.flatnonzero(some)
+                _add_drift(common, part, values[:, part], mean[part], square[part], sample.revisits)
     if compared.any():
         # One column alone is a rough estimate; its neighbours see the same places.
         known = np.flatnonzero(compared)
@@ -273,6 +282,24 @@ def _in_common(
         with np.errstate(invalid="ignore", divide="ignore"):
             lines, of_lines = np.where(square > 0, lines / square, 0.0), 1.0 / freedom
     return correlation, lines, of_lines
+
+
+def _add_drift(
+    common: FloatArray,
+    part: IntArray,
+    values: AnyArray,
+    mean: AnyArray,
+    square: FloatArray,
+    revisits: Revisits,
+) -> None:
+    """Put what visits differ by in the place of what lines differ by, where it is more."""
+    if np.iscomplexobj(values):
+        values = np.real(values * np.conj(mean) / np.where(mean == 0, 1.0, np.abs(mean)))
+    drift, freedom = between_visits(np.asarray(values, np.float64), revisits)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        drift = np.where(square > 0, drift / square, 0.0)
+    more = drift > common[1, part]
+    common[1, part[more]], common[2, part[more]] = drift[more], 1.0 / freedom[more]
 
 
 def tested_coverage(effective: FloatArray) -> FloatArray:
