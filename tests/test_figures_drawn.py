@@ -235,6 +235,41 @@ def test_voltammogram_over_time_and_with_a_current():
         figures.voltammogram(results, trace=(volts, amperes[1:]))
 
 
+def test_potentials_are_against_the_reference_electrode_that_is_known():
+    trace = (np.linspace(2.0, 0.0, 50), -1e-6 * np.ones(50))
+    for told in (
+        {"reference_electrode": "Na/Na+"},
+        {"experiment": 'reference_electrode = "Na/Na+"  # given\n'},
+    ):
+        results = made_results(**told)
+        assert figures.voltammogram(results).get_ylabel() == "E vs. Na/Na+ (V)"
+        assert figures.voltammogram(results, trace=trace).get_xlabel() == "E vs. Na/Na+ (V)"
+        assert figures.violin(results)[0].get_xlabel() == "E vs. Na/Na+ (V)"
+    assert figures.voltammogram(made_results()).get_ylabel() == "potential (V)"
+
+
+def test_strokes_of_many_curves_are_pale():
+    trace = (np.linspace(2.0, 0.0, 50), -1e-6 * np.ones(50))
+    few, many = (
+        next(
+            line
+            for line in figures.voltammogram(made_results(rows, 8), trace=trace).get_lines()
+            if line.get_gid() == "curves"
+        )
+        for rows in (1, 200)
+    )
+    assert few.get_alpha() == 1.0
+    assert many.get_alpha() == 0.1
+
+
+def test_profiles_that_decay_leave_room_for_the_legend():
+    """On a page's width the legend stands beside the high values, not above them."""
+    ax = figures.profiles(made_results(spread=0.02), width=figures.PAGE)
+    low, high = ax.get_ylim()
+    top = max(np.nanmax(line.get_ydata()) for line in ax.get_lines())
+    assert (top - low) / (high - low) > 0.75
+
+
 def test_current_recorded_with_the_curves():
     channels = {
         "height": (np.array([3, 2, 1, 3, 2]) * 1e-9, "m"),

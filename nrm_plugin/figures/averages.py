@@ -181,7 +181,7 @@ def _range(drawn: list[xr.Dataset], factor: float) -> tuple[float, float]:
 
     Next to the electrode few curves are left, and a place with two or three effective curves has
     an interval that would hide everything else: the frame cuts what lies farther from all means
-    than they are from each other.
+    than half of what they span.
     """
     means = np.concatenate([profile["mean"].values for profile in drawn])
     low, high = min(0.0, float(np.nanmin(means))), max(0.0, float(np.nanmax(means)))
@@ -191,6 +191,8 @@ def _range(drawn: list[xr.Dataset], factor: float) -> tuple[float, float]:
         most = _held_by_most(profile["n"].values)
         for name in ("low", "high"):
             values = profile[name].values[most]
-            ends += np.clip(values[np.isfinite(values)], low - span, high + span).tolist()
+            ends += np.clip(
+                values[np.isfinite(values)], low - span / 2.0, high + span / 2.0
+            ).tolist()
     room = 0.05 * (max(ends) - min(ends) or span)
     return (min(ends) - room) * factor, (max(ends) + room) * factor

@@ -10,7 +10,14 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from nrm_plugin.figures import style
-from nrm_plugin.figures.panels import colour_of, is_simulated, note_of, regions_of, title_of
+from nrm_plugin.figures.panels import (
+    colour_of,
+    is_simulated,
+    note_of,
+    potential_label,
+    regions_of,
+    title_of,
+)
 from nrm_plugin.figures.quantities import axis_label, scale
 from nrm_plugin.statistics.regions import ALL_CURVES, Region
 from nrm_plugin.statistics.selection import Analysis, analysis_of
@@ -82,12 +89,12 @@ def violin(
     made = violins(analysis, shown, bins, variable)
     for number, ax in enumerate(axes):
         of_bin = made[number :: len(bins)]
-        _panel(ax, of_bin, note_of(regions))
+        _panel(ax, of_bin, potential_label(results) + note_of(regions))
         _only_below(ax)
     return list(axes)
 
 
-def _panel(ax: Axes, of_bin: Sequence[Violin], note: str) -> None:
+def _panel(ax: Axes, of_bin: Sequence[Violin], potential: str) -> None:
     label = of_bin[0].label if of_bin else ""
     label = next((v.label for v in of_bin if v.n), label).replace("-", "–")
     if not any(v.n for v in of_bin):
@@ -108,7 +115,7 @@ def _panel(ax: Axes, of_bin: Sequence[Violin], note: str) -> None:
     names = [title_of(v.region) for v in of_bin]
     if all(name.endswith(" V") for name in names):
         names = [name.removesuffix(" V") for name in names]
-        ax.set_xlabel(f"potential (V){note}")
+        ax.set_xlabel(potential)
     ax.set_xticks(range(len(of_bin)), names, rotation=30.0, ha="right", rotation_mode="anchor")
     if names == [ALL_CURVES]:
         ax.tick_params(axis="x", rotation=0.0)

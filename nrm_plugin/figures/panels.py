@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -66,6 +67,19 @@ def has_potential(results: xr.Dataset) -> bool:
     """Whether any curve has a potential."""
     potential = column(results, "potential")
     return potential is not None and bool(np.isfinite(potential.astype(np.float64)).any())
+
+
+def potential_label(results: xr.Dataset) -> str:
+    """Words on an axis of potentials, with the electrode against which they are given."""
+    given = results.attrs.get("reference_electrode")
+    if given is None:
+        try:
+            given = tomllib.loads(str(results.attrs.get("experiment", ""))).get(
+                "reference_electrode"
+            )
+        except tomllib.TOMLDecodeError:
+            given = None
+    return f"E vs. {given} (V)" if given else "potential (V)"
 
 
 def colour_of(number: int) -> str:

@@ -14,7 +14,13 @@ from numpy.typing import ArrayLike
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
-from nrm_plugin.figures.panels import colour_of, has_potential, is_simulated, regions_of
+from nrm_plugin.figures.panels import (
+    colour_of,
+    has_potential,
+    is_simulated,
+    potential_label,
+    regions_of,
+)
 from nrm_plugin.figures.quantities import readable_scale
 from nrm_plugin.model import CurveSet
 from nrm_plugin.potential import Log
@@ -23,6 +29,9 @@ from nrm_plugin.statistics.selection import column
 from nrm_plugin.units import parse
 
 _POTENTIAL = "potential"
+
+#: Strokes per point of width from which on they are pale, so that those that overlap are darker.
+_STROKES = 0.25
 
 #: Part of the panel's width that is left for the number of curves.
 _ASIDE = 0.2
@@ -76,6 +85,7 @@ def voltammogram(
         _over_time(ax, results, potential, shown)
     else:
         _current(ax, trace, potential, shown)
+        ax.set_xlabel(potential_label(results))
     return ax
 
 
@@ -143,9 +153,9 @@ def _current(
         color=style.MARK,
         ms=3.5,
         mew=0.4,
+        alpha=float(np.clip(_STROKES * style.size_of(ax)[0] / max(len(potential), 1), 0.1, 1.0)),
         gid="curves",
     )
-    ax.set_xlabel("potential (V)")
     ax.set_ylabel(f"current ({scale.unit})")
     style.with_headroom(ax, *ax.get_ylim(), lines=1)
     _name_regions(ax, shown, across=True)
@@ -161,7 +171,7 @@ def _over_time(
     rest = np.setdiff1d(np.arange(len(potential)), np.concatenate([r.curves for r in shown]))
     ax.plot(time[rest], potential[rest], ".", color=style.MUTED, ms=2, zorder=1, gid="outside")
     ax.set_xlabel(label)
-    ax.set_ylabel("potential (V)")
+    ax.set_ylabel(potential_label(results))
     left, right = ax.get_xlim()
     ax.set_xlim(left, right + _ASIDE * (right - left))
     _name_regions(ax, shown, across=False)

@@ -5,6 +5,7 @@ Settings of matplotlib are changed while a function here draws, and for nothing 
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -268,23 +269,45 @@ def with_headroom(ax: Axes, low: float, high: float, lines: float, size: float =
 def legend_above(
     ax: Axes, handles: Sequence[Artist], low: float, high: float, said: str | None = None
 ) -> None:
-    """Put a legend above the data, in as many columns as there is room for."""
+    """Put a legend at the upper right, above what is drawn there, in the columns that cost least.
+
+    Set vertical limits from `low` to at least `high`.
+    """
     if not handles:
         return
-    longest = max(len(str(handle.get_label())) for handle in handles)
-    columns = int(1.12 * size_of(ax)[0] / (3.7 * longest + 22.0))
-    columns = max(1, min(3, len(handles), columns))
-    lines = -(-len(handles) // columns) + (said is not None)
-    with_headroom(ax, low, high, 1.1 * lines, 6.5)
+    longest = max(len(re.sub(r"[$_{}]", "", str(handle.get_label()))) for handle in handles)
+    room = size_of(ax)[0]
+    tops = {}
+    for columns in range(1, min(3, len(handles)) + 1):
+        wide = columns * (3.7 * longest + 26.0)
+        if columns > 1 and wide > room:
+            continue
+        lines = -(-len(handles) // columns) + (said is not None)
+        part = room_for(ax, 1.1 * lines, 6.5)
+        left, right = ax.get_xlim()
+        under = min(high, _highest(ax, right - (right - left) * wide / room, low))
+        tops[max(high, low + (under - low) / (1.0 - part))] = columns
+    ax.set_ylim(low, min(tops))
     ax.legend(
         handles=handles,
         loc="upper right",
-        ncols=columns,
+        ncols=tops[min(tops)],
         columnspacing=1.2,
         title=said,
         title_fontsize=6.5,
         alignment="left",
     )
+
+
+def _highest(ax: Axes, left: float, low: float) -> float:
+    """Largest value that is drawn right of a place."""
+    drawn: list[Any] = [
+        np.column_stack(line.get_data()).astype(np.float64) for line in ax.get_lines()
+    ]
+    drawn += [path.vertices for shown in ax.collections for path in shown.get_paths()]
+    drawn = [np.asarray(at, np.float64) for at in drawn]
+    tops = [at[at[:, 0] >= left, 1] for at in drawn]
+    return max((float(np.nanmax(top)) for top in tops if np.isfinite(top).any()), default=low)
 
 
 def legend_below(ax: Axes, handles: Sequence[Artist], **options: Any) -> None:
