@@ -162,6 +162,7 @@ _FIGURES = {
     "profiles": "mean profile of every region with its confidence interval",
     "density": "density of a modulus over distance, a panel per region",
     "violin": "distribution over the curves of every region, in bins of distance",
+    "thickness": "thickness of every region, its outermost edge, and the distance at one modulus",
     "map": "a modulus at a distance, the thickness or the contact height at every place",
     "quality": "how many curves carry each flag, and where they are",
     "topography": "heights of the surface with Sa, Sq and Rq",

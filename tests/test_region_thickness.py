@@ -130,3 +130,39 @@ def test_older_results_say_that_the_limit_is_unknown():
     found = st.region_thickness(results, [st.Region("a", 0, 1, np.arange(8))])
     assert np.isnan(found["mean"]).all()
     assert "process again" in found.attrs["warnings"]
+
+
+def test_a_trend_says_which_ramps_have_no_thickness():
+    """Layers of which half have grown beyond the profiles at the second ramp."""
+    stacks = [one(20)] * 24 + [one(20)] * 12 + [one(120)] * 12
+    places = np.tile(np.arange(24), 2)
+    results = layered(stacks, location=places, acquisition_order=np.arange(48))
+    found = st.trend(results, "thickness")
+    assert found.n_places == 12
+    (text,) = [text for text in found.warnings if "not measured" in text]
+    assert text.startswith("in 12 of 48 repeated ramps the thickness is not measured")
+    assert "0 % of the first and 50 % of the later ramps" in text
+    assert not [t for t in st.trend(results, "contact_height").warnings if "measured" in t]
+
+
+def test_the_figure_of_the_thickness(tmp_path):
+    from nrm_plugin import figures
+
+    results = layered([one(20)] * 16 + [()] * 16 + [one(6)] * 10 + [one(100)] * 6)
+    regions = [
+        st.Region(f"{i}.0-{i + 1}.0 V", i, i + 1, np.arange(16 * i, 16 * i + 16)) for i in range(3)
+    ]
+    ax = figures.thickness(results, regions)
+    marks = {name: [line for line in ax.lines if line.get_gid() == name] for name in SHOWN}
+    assert [len(found) for found in marks.values()] == [1, 2, 1]
+    assert marks["mean"][0].get_ydata()[0] == pytest.approx(20, abs=0.5)
+    assert [one.get_gid() for one in ax.collections].count("bounds") == 1
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert any(label.startswith("|G*| falls below 0.0") for label in labels)
+    assert any("which is not 0 nm" in label for label in labels)
+    assert ax.get_xlabel() == "potential (V)"
+    empty = figures.thickness(results, regions[1:2])
+    assert not empty.axison
+
+
+SHOWN = ("mean", "outermost", "threshold_distance")

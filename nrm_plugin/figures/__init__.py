@@ -30,6 +30,7 @@ _HOME = {
     "recorded_trace": "potentials",
     "referenced": "single_curves",
     "save": "output",
+    "thickness": "thicknesses",
     "topography": "heights",
     "violin": "distributions",
     "voltammogram": "potentials",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from nrm_plugin.figures.style import COLUMN as COLUMN
     from nrm_plugin.figures.style import PAGE as PAGE
     from nrm_plugin.figures.style import journal_style as journal_style
+    from nrm_plugin.figures.thicknesses import thickness as thickness
 
 
 def __getattr__(name: str) -> Any:

@@ -94,6 +94,14 @@ class _OfViolin(_ByRegion):
     variable: str = Field(_MODULUS, description=_VARIABLE)
 
 
+class _OfThickness(_ByRegion):
+    modulus: Annotated[float, Unit("Pa", "MPa")] | None = Field(
+        None,
+        description="|G*| at which regions are compared, 0.1MPa; their largest detection limit if "
+        "not given",
+    )
+
+
 class _Densities(MethodSettings):
     log: bool = Field(False, description="densities over the logarithm of the modulus")
     conditional: bool = Field(False, description="densities at each distance, not over all")
@@ -212,6 +220,10 @@ def _violin(results: Any, of: Any, **on: Any) -> Any:
     return figures.violin(results, _regions(results, of), variable=of.variable, **on)
 
 
+def _thickness(results: Any, of: Any, **on: Any) -> Any:
+    return figures.thickness(results, _regions(results, of), threshold=of.modulus, **on)
+
+
 def _map(results: Any, of: Any, ax: Any = None, figure: Any = None) -> Any:
     if ax is not None:
         return figures.map(results, of.variable, of.depth, ax=ax)
@@ -273,6 +285,7 @@ DENSITY = FigureKind(
     needs="results", function=_density, Settings=_OfDensity, wide=True, several=True
 )
 VIOLIN = FigureKind(needs="results", function=_violin, Settings=_OfViolin, wide=True, several=True)
+THICKNESS = FigureKind(needs="results", function=_thickness, Settings=_OfThickness)
 MAP = FigureKind(needs="results", function=_map, Settings=_OfMap, wide=_several_maps)
 QUALITY = FigureKind(needs="results", function=_quality, wide=True, several=True)
 TOPOGRAPHY = FigureKind(

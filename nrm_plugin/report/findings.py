@@ -75,6 +75,7 @@ def potential_section(
         title="Numbers",
         download=regional.as_download(rows),
         words=_of_thickness(thickness),
+        pictures=[_thickness(analysis, found)],
         tables=[
             regional.thickness_table(results, found, thickness),
             *([] if thickness is None else [regional.edges_table(found, thickness)]),
@@ -88,6 +89,15 @@ def potential_section(
         _single(results, curves),
     ]
     return section
+
+
+def _thickness(analysis: Analysis, found: Regions) -> Picture:
+    return picture(
+        lambda: figures.thickness(analysis, found),
+        "Mean thickness of the regions (grey: bounds, where it is not measurable), their outermost "
+        f"edges, and the distances at which |G*| falls below one common modulus.{_shown(found)}",
+        "Thickness by region, with intervals; the numbers are in the tables below.",
+    )
 
 
 def _of_thickness(thickness: xr.Dataset | None) -> list[str]:

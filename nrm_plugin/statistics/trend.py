@@ -23,10 +23,13 @@ from nrm_plugin.statistics.selection import (
     profile_variable,
     select,
 )
-from nrm_plugin.statistics.thickness import thickness
+from nrm_plugin.statistics.thickness import LEFT, RIGHT, thickness
 
 #: A potential that changes by less (V) is held.
 _STEADY = 0.02
+
+#: Difference of the parts of first and later ramps without a thickness that is worth a word.
+_DIFFERENT = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,11 +121,13 @@ def trend(
     numbers, left_out = select(results, curves, quality)
     values, unit, meaning = _values(analysis, numbers, variable, between)
     finite = np.isfinite(values)
+    messages = [f"{left_out} curves are left out for their flags"] if left_out else []
+    if variable == "thickness":
+        messages += _censored(analysis, numbers)
     numbers, values = numbers[finite], values[finite]
     place = places(results, numbers)
     ramp = _ramps(place, times(results, numbers))
     repeats = np.bincount(place)[place] > 1 if len(place) else np.zeros(0, bool)
-    messages = [f"{left_out} curves are left out for their flags"] if left_out else []
     numbers, values, ramp = numbers[repeats], values[repeats], ramp[repeats]
     _, place = np.unique(place[repeats], return_inverse=True)
     if not len(values):
@@ -187,6 +192,33 @@ def _values(
         mean = np.nanmean(values) if np.isfinite(values).any() else 1.0
         values = np.real(values * np.conj(mean)) / abs(mean) if mean else np.abs(values)
     return np.asarray(values, np.float64), chosen.unit, f"{chosen.meaning}, {one.label}"
+
+
+def _censored(analysis: Analysis, numbers: IntArray) -> list[str]:
+    """Sentences where thicknesses of repeated ramps are not measured, and which way that goes."""
+    results = analysis.results
+    censored = thickness(analysis)["censored"].values[numbers]
+    place = places(results, numbers)
+    if not len(place):
+        return []
+    repeated = np.bincount(place)[place] > 1
+    hidden, n = repeated & np.isin(censored, (RIGHT, LEFT)), int(repeated.sum())
+    if not hidden.any():
+        return []
+    ramp = _ramps(place, times(results, numbers))
+    first = ramp == 0
+    parts = [float(hidden[repeated & some].mean()) for some in (first, ~first)]
+    text = (
+        f"in {int(hidden.sum())} of {n} repeated ramps the thickness is not measured (a layer may "
+        "be hidden, or nothing is seen): the trend is that of the others"
+    )
+    if abs(parts[1] - parts[0]) > _DIFFERENT:
+        text += (
+            f", and these are {100.0 * parts[0]:.0f} % of the first and "
+            f"{100.0 * parts[1]:.0f} % of the later ramps: a change of the thickness may be hidden "
+            "in that, or made by it. Compare the distance at one modulus (threshold_distance) instead"
+        )
+    return [text]
 
 
 def _ramps(place: IntArray, time: FloatArray) -> FloatArray:
