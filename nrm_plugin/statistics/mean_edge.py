@@ -278,12 +278,13 @@ def _mean_beyond(
 
 @dataclass(frozen=True, kw_only=True)
 class _Tried:
-    """Outer edges and spreads (m), and the least sum of squares with each."""
+    """Outer edges and spreads (m), the least sum of squares with each, and what bins hide (m)."""
 
     outer: FloatArray
     spread: FloatArray
     square: FloatArray
     level: float
+    rim: float
 
     def ends(self, within: float) -> list[float]:
         """First and last edge with which the sum of squares stays within a bound."""
@@ -343,8 +344,10 @@ class _EdgeFit:
         start, of_inner = [outer[at], spread[at]], _BLUR
         if float(two[i]) < float(single.min()) - _PARAMETERS:
             start, of_inner = [outer[i[1]], spread[i[1]], inner[i[0]]], float(blur[i[0]])
+        # Without an outer layer that shows by itself, a rim may be hidden within a bin.
+        rim = 0.0 if shows else 0.5 * float(self.z[0] - self.z[1])
         tried = _Tried(
-            outer=outer, spread=spread, square=np.minimum(single, two.min(0)), level=level
+            outer=outer, spread=spread, square=np.minimum(single, two.min(0)), level=level, rim=rim
         )
         return self._refined(np.array(start), of_inner, tried)
 
@@ -420,7 +423,7 @@ class _EdgeFit:
             ends = [min(mean - wide, ends[0]), max(mean + wide, ends[1])]
         else:  # the edge of a thin or soft outer layer: its likelihood is no parabola
             mean = 0.5 * (ends[0] + ends[1])
-        low_end, high_end = ends
+        low_end, high_end = ends[0], ends[1] + tried.rim
         return MeanEdge(
             mean=mean,
             low=float(max(low_end, 0.0)),

@@ -216,7 +216,7 @@ def _censored(analysis: Analysis, numbers: IntArray) -> list[str]:
         text += (
             f", and these are {100.0 * parts[0]:.0f} % of the first and "
             f"{100.0 * parts[1]:.0f} % of the later ramps: a change of the thickness may be hidden "
-            "in that, or made by it. Compare the distance at one modulus (threshold_distance) instead"
+            "in that, or made by it. Compare the distance at one modulus (threshold_distance)"
         )
     return [text]
 
