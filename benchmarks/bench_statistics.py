@@ -31,6 +31,7 @@ from made_results import (
     operando,
     results_of,
 )
+from test_statistics_thickness import forces_of
 
 
 def populations(n: int, m: int) -> xr.Dataset:
@@ -56,6 +57,17 @@ def measure(table: Table) -> None:
                 "density": lambda: st.density(million),
             },
             note=rate(x.size, "points"),
+        )
+    if table.wants("thickness of 65 536 curves"):
+        layers = ((8e-9, 10e6 + 3e6j), (12e-9, 2e6 + 1e6j))
+        some = forces_of([layers] * 4096, np.random.default_rng(0))
+        many = some.isel(curve=np.arange(65536) % 4096)
+        table.compare(
+            {
+                "reading the forces": lambda: np.abs(many["binned_force_in_phase"].values).sum(),
+                "thickness": lambda: st.thickness(many),
+            },
+            note=rate(65536, "curves"),
         )
     if table.wants("mean of 1024 profiles"):
         made = populations(1024, 120).assign_coords(

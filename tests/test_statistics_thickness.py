@@ -85,6 +85,133 @@ def test_a_layer_beyond_the_profile_is_a_bound():
     assert "goes on beyond" in found.attrs["warnings"]
 
 
+def test_a_soft_layer_that_no_curve_shows_is_not_left_out():
+    """0.1 MPa of 12 nm on 10 MPa: a single curve sees the inner edge, many together more."""
+    stack = ((8 * NM, 10e6 + 3e6j), (12 * NM, 0.1e6 + 0.03e6j))
+    found = st.thickness(forces_of([stack] * 150, np.random.default_rng(4)))
+    inner = (found["censored"] == 0) & (found["thickness_high"] < 19 * NM)
+    assert inner.values.mean() <= 0.05
+    assert "softer layer may lie outside" in found.attrs["warnings"]
+    low = found["thickness_low"].values[found["censored"].values == 1]
+    assert (low < 20 * NM).mean() > 0.97
+
+
+def test_noise_of_thick_curves_is_not_that_of_thin_ones():
+    """Half of the layers reach beyond the bins that tell of the noise."""
+    stacks = [((6 * NM, 2e6 + 1e6j),), ((90 * NM, 2e6 + 1e6j),)] * 40
+    found = st.thickness(forces_of(stacks, np.random.default_rng(5)))
+    thin = found.isel(curve=slice(0, None, 2))
+    assert (thin["censored"].values == 0).mean() >= 0.95
+    assert np.nanquantile(np.abs(thin["thickness"].values - 6 * NM), 0.9) < 2e-9
+    assert (found["censored"].values[1::2] == 1).all()
+
+
+def test_graded_layers_have_a_decay_length_and_no_edge():
+    """F* = F0 exp(-z / 8 nm) of 5 and 50 MPa: the onset follows the stiffness."""
+    rng = np.random.default_rng(6)
+    onsets = []
+    for modulus in (5e6, 50e6):
+        results = forces_of([()] * 60, rng)
+        z = results["distance_bin"].values
+        force = PER_MODULUS * modulus * 8e-9 * np.exp(-z / 8e-9) * (1 + 0.4j)
+        results["binned_force_in_phase"] += force.real
+        results["binned_force_quadrature"] += force.imag
+        found = st.thickness(results)
+        assert abs(np.nanmedian(found["decay_length"].values) - 8e-9) < 0.3e-9
+        assert np.isfinite(found["decay_length"].values).mean() > 0.8
+        assert (found["censored"].values == 1).mean() > 0.9
+        assert "decay length 8" in found.attrs["warnings"].replace("7.9", "8").replace("8.1", "8")
+        onsets.append(np.median(found["thickness_low"].values))
+    assert onsets[1] - onsets[0] > 8e-9
+
+
+def test_layers_of_uniform_modulus_have_no_decay_length():
+    stack = ((8 * NM, 10e6 + 3e6j), (12 * NM, 2e6 + 1e6j))
+    found = st.thickness(forces_of([stack] * 100, np.random.default_rng(7)))
+    assert np.isfinite(found["decay_length"].values).mean() < 0.02
+
+
+@pytest.mark.parametrize("noise", [10e-12, 28e-12])
+@pytest.mark.parametrize("inner", [False, True])
+def test_half_of_the_layers_are_found_below_the_limit_and_above_half_of_it(noise, inner):
+    rng = np.random.default_rng(8)
+    limit = float(st.thickness(forces_of([()] * 64, rng, noise=noise))["limit"].median())
+    on = ((8 * NM, 10e6 + 3e6j),) if inner else ()
+    edge = (18 if inner else 10) * NM
+    shares = []
+    for part in (0.5, 1.0):
+        stack = (*on, (10 * NM, 3 * part * limit + 0j))  # |E*| = 3 |G*|
+        found = st.thickness(forces_of([stack] * 200, rng, noise=noise))
+        near = np.abs(found["thickness"].values - edge) < 5e-9
+        shares.append(float(np.mean(near)))
+    assert shares[0] < 0.5 < shares[1]
+
+
+def test_an_offset_that_drifts_in_a_bend_makes_the_edge_a_bound():
+    rng = np.random.default_rng(9)
+    results = forces_of([((20 * NM, 2e6 + 1e6j),)] * 60, rng)
+    z = results["distance_bin"].values
+    results["binned_force_in_phase"] += 100e-12 * np.cos(np.pi * z / 180e-9)
+    found = st.thickness(results)
+    assert (found["censored"].values == 1).mean() > 0.95
+    assert (found["thickness_low"].values < 20 * NM).mean() > 0.95
+    assert "60 of 60 curves" in found.attrs["warnings"]
+
+
+def test_correlated_noise_raises_the_limit_and_is_said():
+    rng = np.random.default_rng(10)
+    results = forces_of([()] * 400, rng, noise=5e-12)
+    steps = rng.standard_normal((2, 400, 90, 3))
+    slow = sum(
+        np.array([np.convolve(row, np.exp(-np.arange(90) / length))[:90] for row in part])
+        for part, length in zip(
+            steps.transpose(3, 0, 1, 2).reshape(3, 800, 90), (2.0, 10.0, 50.0), strict=True
+        )
+    ).reshape(2, 400, 90)
+    slow *= 20e-12 / slow.std()
+    results["binned_force_in_phase"] += slow[0]
+    results["binned_force_quadrature"] += slow[1]
+    found = st.thickness(results)
+    assert np.isin(found["censored"].values, (0, 1)).mean() < 0.02
+    assert "correlated" in found.attrs["warnings"]
+
+
+def test_the_kernel_against_dense_least_squares():
+    """One curve of white noise: gain and edge are those of a plain least-squares search."""
+    from nrm_plugin import kernels
+    from nrm_plugin.statistics.onset import penalties, thresholds
+
+    rng = np.random.default_rng(11)
+    at = np.arange(40)
+    values = 2.0 * np.clip(at - 25.4, 0.0, None) + rng.standard_normal((2, 40))[0] + 0j
+    ones = np.ones((1, 40))
+    found = kernels.find_onsets(
+        values[None], ones, np.array([40]), np.eye(40), thresholds(40), penalties(40)
+    )[0]
+    tried = np.arange(15.0, 35.0, 0.05)
+    # Mean of (x - edge)+ over bins from x to x + 1.
+    shapes = [
+        0.5 * (np.clip(at + 1 - e, 0, None) ** 2 - np.clip(at - e, 0, None) ** 2) for e in tried
+    ]
+    gains = [abs(shape @ values) ** 2 / (shape @ shape) for shape in shapes]
+    assert abs(found["edge"] - tried[int(np.argmax(gains))]) < 3 * found["stderr"]
+    assert found["pieces"] == 1.0
+    assert found["low"] < found["edge"] < found["high"]
+
+
+def test_the_kernel_refuses_counts_beyond_the_bins_and_bears_nan():
+    from nrm_plugin import kernels
+
+    ones, eye = np.ones((1, 6)), np.eye(6)
+    with pytest.raises(ValueError, match="lengths"):
+        kernels.find_onsets(ones + 0j, ones, np.array([7]), eye, np.ones(7), np.ones(6))
+    for value in (np.nan, np.inf, 1e308):
+        found = kernels.find_onsets(
+            np.full((1, 6), value + 0j), ones, np.array([6]), eye, np.ones(7), np.ones(6)
+        )
+        assert found.shape == (1,)
+
+
 def test_results_of_an_earlier_version_have_no_limit():
     found = st.thickness(results_of(np.ones((3, 121), complex)))
     assert "limit unknown; process again" in found.attrs["warnings"]

@@ -139,6 +139,7 @@ def _kinds(m: int, far: tuple[float, float], *, line: bool) -> list[FloatArray]:
     kernels += [(1.0 + apart / length) * np.exp(-apart / length) for length in _MORE_POLES]
     kernels.append(np.mean([np.exp(-apart / length) for length in _FLICKER], axis=0))
     kinds += [remove @ kernel @ remove.T for kernel in kernels]
+    kinds.append(np.ones((m, m)))  # what the mean far away is off by
     if not line:
         drift = at[:m] - middle
         kinds.append(np.outer(drift, drift) / middle**2)

@@ -6,7 +6,21 @@ import numpy as np
 import xarray as xr
 
 from nrm_plugin.columns import AnyArray, FloatArray
+from nrm_plugin.statistics.binned_forces import BinnedForces
 from nrm_plugin.statistics.selection import blocks, half_width, profile_variable, step
+
+#: Bins of a decay length from which on it is told from thin layers.
+_RESOLVED = 3.0
+
+#: Decay lengths (m) that are tried, and how many.
+_SHORTEST, _LONGEST, _LENGTHS = 1e-9, 60e-9, 40
+
+#: An exponential fits up to such a sum of squares per degree of freedom, or such a part of all; it
+#: must gain so much more than a straight line, and so much at all.
+_FITS, _MODEL, _BETTER, _PLAIN = 1.5, 0.003, 10.0, 100.0
+
+#: Curves in which pairs of pieces are tried at once.
+_TOGETHER = 256
 
 
 def threshold_distance(results: xr.Dataset, edge: FloatArray, threshold: float) -> FloatArray:
@@ -57,6 +71,73 @@ def _means(values: AnyArray, half: int) -> AnyArray:
         return np.asarray((total[:, high] - total[:, low]) / (count[:, high] - count[:, low]))
 
 
-def decay_length(results: xr.Dataset, edge: FloatArray) -> FloatArray:
-    """Decay length of the lateral force of every curve that falls off smoothly (m)."""
-    return np.full(len(edge), np.nan)
+def decay_length(forces: BinnedForces, variance: float) -> FloatArray:
+    """Decay length of the force of every curve that falls off exponentially (m); nan for others.
+
+    It does where an exponential explains the whole force as well as the noise lets it, and better
+    than one or two straight pieces, as above layers of uniform modulus.
+
+    Parameters
+    ----------
+    forces : BinnedForces
+    variance : float
+        Of one component of the values' noise.
+    """
+    n, m = forces.values.shape
+    at = np.arange(m)
+    z = (m - at - 0.5) * forces.width
+    there = (at < forces.count[:, None]).astype(np.float64)
+    values = np.where(there > 0.0, forces.values, 0.0)
+    total = np.sum(np.abs(values) ** 2, axis=1) / variance
+    lengths = np.geomspace(_SHORTEST, _LONGEST, _LENGTHS)
+    falling = _gains(values, there, np.exp(-z / lengths[:, None])) / variance
+    edges = (m - np.arange(0, m, 2)) * forces.width
+    hinges = np.clip(edges[:, None] - z, 0.0, None)
+    straight = _gains(values, there, hinges) / variance
+    found = np.full(n, np.nan)
+    if not n:
+        return found
+    best = np.clip(falling.argmax(axis=1), 1, _LENGTHS - 2)
+    rows = np.arange(n)
+    top = falling[rows, best]
+    left, freedom = total - top, 2.0 * forces.count - 3.0
+    fits = (
+        (left < np.maximum(_FITS * freedom, _MODEL * total))
+        & (top > straight.max(axis=1) + _BETTER)
+        & (top > _PLAIN)
+    )
+    fits &= lengths[best] > _RESOLVED * forces.width
+    for count in np.unique(forces.count[fits]):
+        some = np.flatnonzero(fits & (forces.count == count))
+        two = _gain_of_two(values[some, :count], hinges[:, :count]) / variance
+        fits[some] = top[some] > two
+    before, after = falling[rows, best - 1], falling[rows, best + 1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shift = np.clip(0.5 * (before - after) / (before - 2.0 * top + after), -0.5, 0.5)
+    ratio = np.log(_LONGEST / _SHORTEST) / (_LENGTHS - 1)
+    found[fits] = (lengths[best] * np.exp(shift * ratio))[fits]
+    return found
+
+
+def _gains(values: AnyArray, there: FloatArray, shapes: FloatArray) -> FloatArray:
+    """What each shape explains of each curve's sum of squares: (curve, shape)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gain = np.abs(values @ shapes.T) ** 2 / (there @ (shapes**2).T)
+    return np.nan_to_num(gain)
+
+
+def _gain_of_two(values: AnyArray, shapes: FloatArray) -> FloatArray:
+    """The most that two of the shapes together explain of each curve's sum of squares."""
+    along, products = values @ shapes.T, shapes @ shapes.T
+    first, second = np.triu_indices(len(shapes), 1)
+    square, cross = np.diag(products), products[first, second]
+    determinant = square[first] * square[second] - cross**2
+    sound = determinant > 1e-9 * square[first] * square[second]
+    first, second, cross = first[sound], second[sound], cross[sound]
+    most = np.zeros(len(values))
+    for i in range(0, len(values), _TOGETHER):
+        a, b = along[i : i + _TOGETHER, first], along[i : i + _TOGETHER, second]
+        gain = square[second] * np.abs(a) ** 2 + square[first] * np.abs(b) ** 2
+        gain -= 2.0 * cross * np.real(a * b.conj())
+        most[i : i + _TOGETHER] = np.max(gain / determinant[sound], axis=1, initial=0.0)
+    return most

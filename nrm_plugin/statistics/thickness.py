@@ -124,6 +124,8 @@ class _Found:
         Pa; the second one if noise were white.
     memory : float
         Distance over which the noise is correlated.
+    decay : (n,) array
+        Decay length of forces that fall off exponentially.
     """
 
     edge: FloatArray
@@ -139,6 +141,7 @@ class _Found:
     limit: FloatArray
     white_limit: FloatArray
     memory: float
+    decay: FloatArray
 
 
 def _thickness(results: xr.Dataset, threshold: float | None) -> xr.Dataset:
@@ -150,12 +153,16 @@ def _thickness(results: xr.Dataset, threshold: float | None) -> xr.Dataset:
     seen = np.isfinite(found.edge)
     apart = found.edge - found.other
     doubt = np.hypot(found.stderr, found.other_stderr)
-    drifting = seen & (apart > _APART + 2.0 * doubt)
+    graded = seen & np.isfinite(found.decay)
+    drifting = seen & ~graded & (apart > _APART + 2.0 * doubt)
     # Of an edge at the very end, noise tells on which side it lies.
     beyond = seen & (found.edge > last + np.fmin(1.5 * found.stderr, _APART)) & ~drifting
     column_of = column(results, "potential")
     potential = None if column_of is None else column_of.astype(np.float64)
-    right = seen & (beyond | drifting | hidden(found.onsets, found.edge, found.stderr, potential))
+    graded &= ~beyond
+    right = seen & (
+        beyond | drifting | graded | hidden(found.onsets, found.edge, found.stderr, potential)
+    )
     measured = seen & ~right
     kinds = [~found.there, measured, right]
     censored = np.select(kinds, [NO_PROFILE, MEASURED, RIGHT], LEFT).astype(np.int8)
@@ -181,13 +188,15 @@ def _thickness(results: xr.Dataset, threshold: float | None) -> xr.Dataset:
     if threshold is None:
         threshold = float(limits.max()) if len(limits) else float("nan")
     values["threshold_distance"] = threshold_distance(results, found.edge, threshold)
-    values["decay_length"] = decay_length(results, found.edge)
+    values["decay_length"] = np.where(seen, found.decay, np.nan)
     counts = {
         "n_measured": int(there.sum()),
         "n_detected": int(seen.sum()),
         "n_censored": int(np.sum((censored == RIGHT) | (censored == LEFT))),
     }
-    messages = words.of_counts(counts["n_measured"], censored, beyond, drifting, limits, last)
+    messages = words.of_counts(
+        counts["n_measured"], censored, beyond, drifting, found.decay[graded], limits, last
+    )
     if len(limits):
         white = float(np.median(found.white_limit[there]))
         messages += words.of_noise(float(np.median(limits)), white, found.memory)
@@ -213,8 +222,9 @@ def _search(results: xr.Dataset) -> _Found:
     parts = []
     for block in [slice(0, 0), *blocks(every, bins)]:
         forces = binned_forces(results, block, join, width)
-        parts.append((search(forces), forces.count, forces.noise))
-    onsets, count, sizes = (np.concatenate(part) for part in zip(*parts, strict=True))
+        lengths = decay_length(forces, float(np.mean(np.diag(white.covariance))))
+        parts.append((search(forces), forces.count, forces.noise, lengths))
+    onsets, count, sizes, lengths = (np.concatenate(part) for part in zip(*parts, strict=True))
     others = onsets.copy()
     # Of many curves, some tell whether edges depend on the baseline at all.
     looked_at = np.unique(np.linspace(0, len(every) - 1, _FOR_LINES).astype(int)) if n else every
@@ -240,6 +250,7 @@ def _search(results: xr.Dataset) -> _Found:
         limit=search.slope_limit(LIMIT_WIDTH / width) * per_shear,
         white_limit=search.white_slope_limit(LIMIT_WIDTH / width) * per_shear,
         memory=white.memory * width,
+        decay=lengths,
     )
 
 

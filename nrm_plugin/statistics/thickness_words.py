@@ -25,6 +25,7 @@ def of_counts(
     censored: AnyArray,
     beyond: AnyArray,
     drifting: AnyArray,
+    lengths: FloatArray,
     limits: FloatArray,
     last: float,
 ) -> list[str]:
@@ -37,6 +38,8 @@ def of_counts(
     censored, beyond, drifting : arrays
         Of all curves: what is known; layers that go on beyond the profiles; edges that depend on
         the baseline.
+    lengths : array
+        Decay lengths of the curves whose force falls off exponentially, m.
     limits : array
         Detection limits, Pa.
     last : float
@@ -58,7 +61,14 @@ def of_counts(
             "more than 2 nm: the lateral offset drifts, or a layer fills the ramp. Begin ramps "
             "farther away, or let the lock-in settle"
         )
-    hidden = right - int(np.sum(beyond | drifting))
+    if len(lengths):
+        messages.append(
+            f"in {len(lengths)} of {n} curves the force falls off exponentially (decay length "
+            f"{float(np.median(lengths)) * 1e9:.1f} nm, median): there is no edge, and where they "
+            "are no longer detected follows their stiffness. Compare decay lengths, and distances "
+            "at one modulus"
+        )
+    hidden = right - int(np.sum(beyond | drifting)) - len(lengths)
     if hidden > 0:
         messages.append(
             f"in {hidden} of {n} curves a softer layer may lie outside the edge that is seen: "
