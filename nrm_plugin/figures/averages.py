@@ -26,6 +26,7 @@ from nrm_plugin.figures.panels import (
     why_empty,
 )
 from nrm_plugin.figures.quantities import DISTANCE, NANO, axis_label, scale
+from nrm_plugin.statistics.intervals import approximate
 from nrm_plugin.statistics.profiles import mean_profile
 from nrm_plugin.statistics.regions import Region
 from nrm_plugin.statistics.selection import Analysis, analysis_of
@@ -129,9 +130,7 @@ def profiles(
     ax.set_xlim(0.0, max(one.far for one in every))
     low, high = min(one.low for one in every), max(one.high for one in every)
     handles = overlays.handles(every, *remarks)
-    style.legend_above(
-        ax, handles, low, high, f"mean with its {level:.0%} interval{note_of(regions)}"
-    )
+    style.legend_above(ax, handles, low, high, _words(drawn, level, to) + note_of(regions))
     ax.set_xlabel(DISTANCE)
     ax.set_ylabel(axis_label(variable, str(about["units"]), str(about["long_name"])))
     style.mark(ax, is_simulated(results))
@@ -170,6 +169,18 @@ def _effective(profile: xr.Dataset, to: float) -> str:
         return ""
     low = float(np.quantile(effective[usable], 0.25))
     return f", $n_{{eff}}$ = {low:.0f}" if low < _CLEARLY * float(np.median(n[usable])) else ""
+
+
+def _words(drawn: list[xr.Dataset], level: float, to: float) -> str:
+    """What is drawn; of few effective places the interval is approximate over most distances."""
+    tested = []
+    for profile in drawn:
+        shown = _held_by_most(profile["n"].values) & (profile["depth"].values <= to)
+        coverage = profile["coverage"].values[shown]
+        if 2 * np.isfinite(coverage).sum() > len(coverage):
+            tested.append(float(np.nanmin(coverage)))
+    text = f"mean with its {level:.0%} interval"
+    return f"{text},\n{approximate(min(tested))}" if tested else text
 
 
 def _held_by_most(n: IntArray) -> NDArray[np.bool_]:

@@ -282,7 +282,7 @@ def legend_above(
         wide = columns * (3.7 * longest + 26.0)
         if columns > 1 and wide > room:
             continue
-        lines = -(-len(handles) // columns) + (said is not None)
+        lines = -(-len(handles) // columns) + (len(said.splitlines()) if said else 0)
         part = room_for(ax, 1.1 * lines, 6.5)
         left, right = ax.get_xlim()
         under = min(high, _highest(ax, right - (right - left) * wide / room, low))
