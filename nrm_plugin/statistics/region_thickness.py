@@ -50,6 +50,9 @@ _MOST = 0.9
 #: An interval (m) that is wider, and wider than this part of the value, measures nothing.
 _WIDE, _RELATIVE = 4e-9, 0.75
 
+#: Width (m) of an outer rim that is invisible in single curves: half a bin.
+_RIM = 0.5e-9
+
 #: Part of the curves whose slope must be known for a thickness along the normal.
 _KNOWN = 0.9
 
@@ -276,6 +279,8 @@ class _Region:
             self._bounds(analysis, curves, outermost, level)
         if self.method in (CURVES, PROFILE) and edge is not None and edge.alike and edge.fits:
             self._with_edge(analysis, curves, edge, level)
+        elif self.method == CURVES:
+            self.values["high"] += _RIM  # no mean force tells whether there is one
         self._widened(reach * shared)
         self._judged(curves)
 
