@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import glob
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nrm_plugin import plugins
-from nrm_plugin.errors import CorruptFile, InvalidInput, NrmError, RecipeError, UnknownFormat
+from nrm_plugin.errors import (
+    CorruptFile,
+    InvalidInput,
+    MissingFile,
+    NrmError,
+    RecipeError,
+    UnknownFormat,
+)
 from nrm_plugin.files import HEAD, decode, read_settings, read_start, replacing
+from nrm_plugin.foreign import foreign_kind
 from nrm_plugin.hookspecs import Importer, settings_model
 
 if TYPE_CHECKING:
     from nrm_plugin.model import CurveSet
+
+#: Score from which on a file in a folder is taken.
+_SURE = 50
 
 #: Longest file with settings, bytes.
 _LONGEST_SETTINGS = 1 << 20
@@ -60,7 +74,7 @@ def open(
     else:
         name, scores, doubts = registry.surest("importers", head, path)
         if name is None:
-            raise UnknownFormat(path, scores, _hint(path, registry))
+            raise UnknownFormat(path, scores, _hint(path, head, registry))
         chosen = registry.importers[name]
     given = () if settings is None else (settings_for(chosen, settings),)
     try:
@@ -162,10 +176,63 @@ def save(data: Any, path: str | PathLike[str], *, overwrite: bool = True) -> Non
         exporter.write(data, part)
 
 
-def _hint(path: Path, found: plugins.Plugins) -> str:
+def expanded(paths: Iterable[str | PathLike[str]]) -> list[Path]:
+    """Files for folders and patterns (``data/fv*.spm``); a file stands for itself.
+
+    Of a folder, those files are taken that an importer, or the reader of a potentiostat's log,
+    is sure of: its other files are passed over, and so are folders in it. The order is that of
+    the names, numbers in them by their value.
+
+    Raises
+    ------
+    MissingFile
+        For a folder or a pattern without a file.
+    """
+    out: list[Path] = []
+    for given in map(Path, paths):
+        try:
+            if given.is_dir():
+                found = [p for p in given.iterdir() if p.is_file() and _is_ours(p)]
+                reason = "there is no file in this folder that an importer knows"
+            elif not given.exists() and any(sign in str(given) for sign in "*?["):
+                found = [Path(p) for p in glob.glob(str(given)) if Path(p).is_file()]  # noqa: PTH207
+                reason = "no file has such a name"
+            else:
+                out.append(given)
+                continue
+        except (OSError, ValueError) as error:
+            raise MissingFile(given, f"it cannot be read ({error})") from None
+        if not found:
+            raise MissingFile(given, reason)
+        out += sorted(found, key=_by_number)
+    return list(dict.fromkeys(out))
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether an importer is sure of a file."""
+    try:
+        head = read_start(path, HEAD)
+    except NrmError:
+        return False
+    scores = plugins.installed().surest("importers", head, path)[1]
+    return bool(head) and max(scores.values(), default=0) >= _SURE
+
+
+def _by_number(path: Path) -> tuple[str, list[tuple[int, str]]]:
+    """Key of a name by which fv.2 comes before fv.10."""
+    pieces = re.split(r"(\d+)", path.name.lower())
+    return str(path.parent), [(int(p), "") if p.isdigit() else (-1, p) for p in pieces]
+
+
+def _hint(path: Path, head: bytes, found: plugins.Plugins) -> str:
     """What may help with a file that nobody knows."""
+    foreign = foreign_kind(head, path)
     near = [n for n, i in found.importers.items() if path.suffix.lower() in i.suffixes]
-    hint = f"By its suffix it may be a damaged file of: {', '.join(near)}." if near else ""
+    hint = ""
+    if foreign is not None:
+        hint = f"It is {foreign.what}: {foreign.way_in}."
+    elif near:
+        hint = f"By its suffix it may be a damaged file of: {', '.join(near)}."
     broken = [p.name for p in found.found if p.failure]
     if broken:
         hint += f" Plugins that are not loaded: {', '.join(broken)} (see nrm plugins)."

@@ -66,10 +66,27 @@ _TABLE = click.option(
 )
 
 
+def _expanded(
+    ctx: click.Context, param: click.Parameter, files: tuple[str, ...]
+) -> tuple[str, ...]:
+    return tuple(map(str, formats.expanded(files)))
+
+
+def with_files(command: Command) -> Command:
+    """Give a command its files: names, folders, patterns."""
+    files = click.argument("files", nargs=-1, required=True, metavar="FILE...", callback=_expanded)
+    return files(command)
+
+
 def files_and_output(command: Command) -> Command:
     """Give a command its files and ``-o``."""
-    files = click.argument("files", nargs=-1, required=True, metavar="FILE...")
-    return files(_OUTPUT(command))
+    return with_files(_OUTPUT(command))
+
+
+def opened_together(files: Iterable[str]) -> CurveSet:
+    """Open files, folders or patterns, merged in the order in which ``process`` merges them."""
+    opened = [formats.open(path) for path in formats.expanded(files)]
+    return opened[0] if len(opened) == 1 else merge(opened)
 
 
 def with_curve_options(command: Command) -> Command:
@@ -187,6 +204,7 @@ class Batch:
         self.skipped: list[str] = []
         self.failed: dict[str, NrmError] = {}
         self._number = len(self.files)
+        self._read: set[Path] = set()
 
     def write(self, curves: CurveSet, out: Path) -> None:
         """Write what becomes of curves."""
@@ -230,6 +248,8 @@ class Batch:
             self._number = number
             out = folder / f"{path.name}{suffix}"
             with self._failures_of(path):
+                if path.absolute() in self._read:
+                    continue
                 if str(out) in self.written:
                     raise OutputError(out, f"it was just made from {self.written[str(out)][0]}")
                 curves = self._opened(path)
@@ -247,6 +267,8 @@ class Batch:
         sets, paths = [], []
         for path in self.files:
             with self._failures_of(path):
+                if path.absolute() in self._read:
+                    continue
                 sets.append(self._opened(path))
                 paths.append(path)
         if not sets:
@@ -264,6 +286,8 @@ class Batch:
 
     def _opened(self, path: Path) -> CurveSet:
         curves = self.known.opened(path)
+        # A map of many files is opened by any of them, and once.
+        self._read |= {Path(origin.path) for origin in curves.origins[1:] if origin.path}
         self.say(path, curves.warnings)
         return curves
 

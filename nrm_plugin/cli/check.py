@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from nrm_plugin.cli import exit_code
-from nrm_plugin.cli.batch import CurveOptions, with_curve_options
+from nrm_plugin.cli.batch import CurveOptions, with_curve_options, with_files
 from nrm_plugin.engine.checking import check, holds_results
 from nrm_plugin.engine.checks.check import VERDICTS, Check
 from nrm_plugin.errors import InvalidInput, NrmError
@@ -33,7 +33,7 @@ _MARKS = {"wrong": "WRONG", "doubtful": "doubtful", "unknown": "unknown", "fine"
 
 
 @click.command("check")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@with_files
 @with_curve_options
 @click.option("--recipe", "recipe", metavar="R.toml", help="What is going to be done with curves.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list with one object per file.")

@@ -10,7 +10,7 @@ import click
 
 from nrm_plugin import formats
 from nrm_plugin.cli import exit_code
-from nrm_plugin.cli.batch import CurveOptions
+from nrm_plugin.cli.batch import CurveOptions, with_files
 from nrm_plugin.cli.check import CheckedFiles, of_curves
 from nrm_plugin.errors import NrmError
 from nrm_plugin.experiment import missing, template
@@ -24,7 +24,7 @@ from nrm_plugin.vocabulary import METADATA
 
 
 @click.command("experiment")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@with_files
 @click.option(
     "--experiment",
     "filled",

@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from nrm_plugin.cli import exit_code
-from nrm_plugin.cli.batch import open_with
+from nrm_plugin.cli.batch import open_with, with_files
 from nrm_plugin.errors import NrmError
 from nrm_plugin.experiment.stated import Facts
 from nrm_plugin.model import CurveSet
@@ -18,7 +18,7 @@ from nrm_plugin.text import table
 
 
 @click.command("info")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@with_files
 @click.option("--table", "table_map", metavar="MAP.toml", help="What the columns of a table mean.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list with one object per file.")
 @click.pass_context

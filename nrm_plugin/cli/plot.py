@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_origin
 
 import click
 
-from nrm_plugin import formats, plugins
+from nrm_plugin import plugins
+from nrm_plugin.cli.batch import opened_together
 from nrm_plugin.cli.options import WithUnit, given_settings, option_of, settings_from
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.files import check_output
@@ -113,7 +114,12 @@ def _users(setting: str) -> list[str]:
     metavar="LOG",
     help="A potentiostat's log, for the current; and for potentials, if the results have none.",
 )
-@click.option("--curves", metavar="ORIGINAL", help="The curves that results were made from.")
+@click.option(
+    "--curves",
+    metavar="ORIGINAL",
+    multiple=True,
+    help="The curves that results were made from; a folder or a pattern, or repeated.",
+)
 @click.option(
     "--width", type=WithUnit("m", "mm"), metavar="WIDTH", help="Width of the figure, 85mm."
 )
@@ -126,7 +132,7 @@ def command(
     output: str,
     kind: str | None,
     potential: str | None,
-    curves: str | None,
+    curves: tuple[str, ...],
     width: float | None,
     overwrite: bool,
     **options: Any,
@@ -166,7 +172,7 @@ def edges_given(given: str | None) -> list[float] | None:
         raise click.UsageError(f"--edges: {error}") from None
 
 
-def _opened(path: Path, curves: str | None, potential: str | None) -> dict[str, Any]:
+def _opened(path: Path, curves: tuple[str, ...], potential: str | None) -> dict[str, Any]:
     """Results, curves and the potentiostat's log, each None where there are none.
 
     Results without potentials get those of the log.
@@ -175,11 +181,11 @@ def _opened(path: Path, curves: str | None, potential: str | None) -> dict[str, 
     from nrm_plugin.store.read_results import open_results
 
     of_results = path.is_file() and holds_results(path)
-    if curves is not None and not of_results:
+    if curves and not of_results:
         raise click.UsageError(f"--curves goes with results, and {path} holds none")
     opened: dict[str, Any] = {
         "results": open_results(path) if of_results else None,
-        "curves": formats.open(curves or path) if curves or not of_results else None,
+        "curves": opened_together(curves or (str(path),)) if curves or not of_results else None,
         "potential": None,
     }
     if potential is not None and of_results:

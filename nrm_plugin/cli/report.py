@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nrm_plugin import formats
+from nrm_plugin.cli.batch import opened_together
 from nrm_plugin.cli.plot import edges_given
 from nrm_plugin.files import check_output
 from nrm_plugin.store.read_results import open_results
@@ -17,10 +17,11 @@ from nrm_plugin.store.read_results import open_results
 @click.option("-o", "--output", required=True, metavar="REPORT.html", help="The report.")
 @click.option(
     "--curves",
-    "original",
+    "originals",
     metavar="ORIGINAL",
+    multiple=True,
     help="The curves that the results were made from: for examples, and how densely they "
-    "were sampled.",
+    "were sampled. A folder or a pattern, or repeated, as process was given them.",
 )
 @click.option(
     "--potential",
@@ -60,7 +61,7 @@ def command(
     /,
     file: str,
     output: str,
-    original: str | None,
+    originals: tuple[str, ...],
     log: str | None,
     edges: str | None,
     overwrite: bool,
@@ -77,7 +78,7 @@ def command(
     check_output(out, overwrite=overwrite)
     bounds = edges_given(edges)
     results = open_results(file)
-    curves = None if original is None else formats.open(original)
+    curves = opened_together(originals) if originals else None
     from nrm_plugin.figures.kinds import cycle_number
     from nrm_plugin.report import write_report
     from nrm_plugin.statistics import DEFAULT_EDGES
