@@ -186,10 +186,12 @@ def expanded(paths: Iterable[str | PathLike[str]]) -> list[Path]:
     Raises
     ------
     MissingFile
-        For a folder or a pattern without a file.
+        For a single folder or pattern without a file; among others it stands for itself, and is
+        an error when it is opened.
     """
     out: list[Path] = []
-    for given in map(Path, paths):
+    every = [Path(path) for path in paths]
+    for given in every:
         try:
             if given.is_dir():
                 found = [p for p in given.iterdir() if p.is_file() and _is_ours(p)]
@@ -202,8 +204,9 @@ def expanded(paths: Iterable[str | PathLike[str]]) -> list[Path]:
                 continue
         except (OSError, ValueError) as error:
             raise MissingFile(given, f"it cannot be read ({error})") from None
-        if not found:
+        if not found and len(every) == 1:
             raise MissingFile(given, reason)
+        out += [] if found else [given]
         out += sorted(found, key=_by_number)
     return list(dict.fromkeys(out))
 

@@ -153,7 +153,9 @@ def test_info_for_people(single: Path) -> None:
 @pytest.mark.parametrize("as_json", [True, False])
 def test_info_goes_on_past_bad_files(single: Path, noise: Path, cut: Path, as_json: bool) -> None:
     missing = single.with_name("missing.spm")
-    files = [noise, single, missing, cut, single.parent]
+    empty = single.parent / "empty"
+    empty.mkdir()
+    files = [noise, single, missing, cut, empty]
     result = run("info", *(["--json"] if as_json else []), *files)
     assert result.exit_code == 1
     if not as_json:

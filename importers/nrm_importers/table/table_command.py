@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
-from nrm_importers.table.meanings import channel_of, map_of
-from nrm_importers.table.memory import remembered
-from nrm_importers.table.open_source import open_source
-from nrm_importers.table.source_table import SourceTable
 from nrm_plugin.files import check_output, read_start, replacing
 from nrm_plugin.text import quoted, table
+
+if TYPE_CHECKING:
+    from nrm_importers.table.source_table import SourceTable
 
 #: Columns that most tables have; those that are not found stand in the map as comments.
 _WANTED = (
@@ -39,6 +37,9 @@ def command(file: str, output: str | None, overwrite: bool, as_json: bool) -> No
     The map is given with --table to convert, process, check and info, and is remembered for tables
     with the same heading.
     """
+    from nrm_importers.table.memory import remembered
+    from nrm_importers.table.open_source import open_source
+
     path = Path(file)
     read_start(path, 1, "a table")
     source = open_source(path)
@@ -72,8 +73,10 @@ def command(file: str, output: str | None, overwrite: bool, as_json: bool) -> No
 
 
 def _described(source: SourceTable, number: int) -> dict[str, Any]:
+    from nrm_importers.table.meanings import channel_of
+
     column = source.columns[number]
-    first = np.asarray(column.read())[:3].tolist()
+    first = column.read()[:3].tolist()
     return {
         "column": number + 1,
         "title": column.title,
@@ -85,6 +88,8 @@ def _described(source: SourceTable, number: int) -> dict[str, Any]:
 
 def map_to_fill_in(source: SourceTable) -> str:
     """Text of a table map with what titles and units say, and the rest as comments."""
+    from nrm_importers.table.meanings import map_of
+
     found = map_of(source.columns)
     named = {**found.channels}
     named |= {k: v for k in ("curve", "segment", "cycle") if (v := getattr(found, k)) is not None}

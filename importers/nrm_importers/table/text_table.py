@@ -26,6 +26,9 @@ _NUMBER = re.compile(
 )
 _COMMA = re.compile(r"[-+]?\d*,\d+(?:[eE][-+]?\d+)?")
 
+#: Fewer rows are no table of curves.
+_FEWEST = 4
+
 #: Longest line that may be a heading or a row of numbers.
 _LONGEST = 1 << 16
 
@@ -115,7 +118,7 @@ def understood(head: bytes) -> bool | None:
     data, encoding = decodable(head)
     lines = data.decode(encoding, "replace").splitlines()
     layout = layout_of(lines[:-1] if len(head) >= 4096 else lines)
-    if layout is None:
+    if layout is None or len(lines) - layout.first < _FEWEST:
         return None
     if remembered(heading(layout.titles)) is not None:
         return True
