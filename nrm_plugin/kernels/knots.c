@@ -12,8 +12,9 @@ enum { OUTSIDE = 10, FEWEST_OUTSIDE = 4 };
  * outside the one that was seen first; knots are tried at so many places of a bin. */
 enum { WITHIN = 6, FARTHER_OUT = 12, PARTS = 4 };
 
-/* Least standard error of an edge, in bins: knots lie between them. */
-static const double LEAST = 0.15;
+/* Least standard error of an edge, in bins, since knots lie between them; and in its interval, as
+ * layers end within some tenths of a nanometre. */
+static const double LEAST = 0.15, LEAST_OF_INTERVAL = 0.22;
 
 /* Loss of gain at the ends of an interval of 95 %, and at one standard error. */
 static const double NINETY_FIVE = 3.84, ONE = 1.0;
@@ -183,8 +184,12 @@ static void place(const search *s, int64_t first, int64_t seen, const double *pe
                                - falls(curve, low, high, best, edge, top, ONE, -1));
     const double *outer = two ? curve : s->best;
     found->edge = edge / PARTS;
-    found->low = falls(outer, low, high, best, edge, top, NINETY_FIVE, -1) / PARTS;
-    found->high = falls(curve, low, high, best, edge, top, NINETY_FIVE, 1) / PARTS;
+    const double least = NINETY_FIVE * LEAST_OF_INTERVAL * LEAST_OF_INTERVAL;
+    const double before =
+        (edge - falls(outer, low, high, best, edge, top, NINETY_FIVE, -1)) / PARTS;
+    const double after = (falls(curve, low, high, best, edge, top, NINETY_FIVE, 1) - edge) / PARTS;
+    found->low = found->edge - sqrt(before * before + least);
+    found->high = found->edge + sqrt(after * after + least);
     found->error = sqrt(wide * wide / (PARTS * PARTS) + LEAST * LEAST);
     found->pieces = two ? 2.0 : 1.0;
 }
