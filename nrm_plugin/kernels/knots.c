@@ -184,12 +184,12 @@ static void place(const search *s, int64_t first, int64_t seen, const double *pe
                                - falls(curve, low, high, best, edge, top, ONE, -1));
     const double *outer = two ? curve : s->best;
     found->edge = edge / PARTS;
-    const double least = NINETY_FIVE * LEAST_OF_INTERVAL * LEAST_OF_INTERVAL;
+    const double rim = NINETY_FIVE * LEAST_OF_INTERVAL * LEAST_OF_INTERVAL;
     const double before =
         (edge - falls(outer, low, high, best, edge, top, NINETY_FIVE, -1)) / PARTS;
     const double after = (falls(curve, low, high, best, edge, top, NINETY_FIVE, 1) - edge) / PARTS;
-    found->low = found->edge - sqrt(before * before + least);
-    found->high = found->edge + sqrt(after * after + least);
+    found->low = found->edge - sqrt(before * before + rim);
+    found->high = found->edge + sqrt(after * after + rim);
     found->error = sqrt(wide * wide / (PARTS * PARTS) + LEAST * LEAST);
     found->pieces = two ? 2.0 : 1.0;
 }
