@@ -11,7 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.markers import CARETUPBASE
 
 from nrm_plugin.figures import style
-from nrm_plugin.figures.panels import colour_of, is_simulated, note_of, regions_of, title_of
+from nrm_plugin.figures.panels import (
+    colour_of,
+    is_simulated,
+    note_of,
+    potential_label,
+    regions_of,
+    title_of,
+)
 from nrm_plugin.figures.quantities import NANO
 from nrm_plugin.statistics.region_thickness import region_thickness
 from nrm_plugin.statistics.regions import Region
@@ -85,7 +92,7 @@ def thickness(
     names = [title_of(region) for region in shown]
     if all(name.endswith(" V") for name in names):
         names = [name.removesuffix(" V") for name in names]
-        ax.set_xlabel("potential (V)")
+        ax.set_xlabel(potential_label(analysis.results))
     ax.set_xticks(range(len(shown)), names)
     ax.set_xlim(-0.6, len(shown) - 0.4)
     ax.set_ylabel("distance from the electrode (nm)")
