@@ -343,6 +343,69 @@ def test_halves_of_any_length(tmp_path: Path, n_ext: int, n_ret: int) -> None:
     assert kinds(curves) == [part for part in both if part[1] > part[0]]
 
 
+@pytest.mark.parametrize("slot", [12, 13, 64])
+@pytest.mark.parametrize("hold", [0, 3])
+@every_version
+def test_nothing_behind_the_counts_of_halves_is_read(
+    tmp_path: Path, version: int, hold: int, slot: int
+) -> None:
+    raw = np.concatenate([DEFLECTION[:, :12], np.full((1, hold), 7), DEFLECTION[:, 12:]], axis=1)
+    volumes = np.concatenate([raw + i for i in range(6)])
+    path = tmp_path / "made.spm"
+    options = {"n_ext": 12, "n_ret": 8, "n_hold": hold, "slot": slot, "version": version}
+    for grid, values in ((None, raw), ((2, 3), volumes)):
+        write_force(path, [deflection(values)], grid=grid, ramp_size_nm=150, **options)
+        curves = nrm.open(path)
+        assert curves.grid == grid
+        np.testing.assert_array_equal(table(curves, "deflection"), values * VOLT)
+        lengths = [(kind, stop - start) for start, stop, kind in kinds(curves)]
+        held = [("hold", hold)] if hold else []
+        assert lengths == [("approach", 12), *held, ("retract", 8)]
+        # A trigger that comes early ends the approach, and its steps are those of a whole ramp.
+        step = as_printed(150 / 13.2) * 13.2e-9 / slot
+        heights = [*(12 - np.arange(12)), *[0] * hold, *(1 + np.arange(8))]
+        np.testing.assert_allclose(
+            table(curves, "height_commanded")[-1], np.array(heights) * step, rtol=1e-12, atol=1e-20
+        )
+        if not hold:
+            np.testing.assert_allclose(
+                curves.read("time", 0), np.arange(20) / (2 * slot), rtol=2e-5
+            )
+
+
+def test_garbage_behind_halves_says_nothing_of_the_header(tmp_path: Path) -> None:
+    # Integers beyond 16 bits would be those of data that begin elsewhere, but only as samples.
+    path = tmp_path / "made.spm"
+    write_force(path, [deflection()], n_ext=12, n_ret=8, slot=2000, version=VERSIONS["9.7"])
+    data = bytearray(path.read_bytes())
+    block = np.frombuffer(data, "<i4", 4000, 80960)
+    for half, count in ((0, 12), (2000, 8)):
+        data[80960 + 4 * (half + count) : 80960 + 4 * (half + 2000)] = b"\x7f" * 4 * (2000 - count)
+    assert len(block) == 4000
+    path.write_bytes(bytes(data))
+    curves = nrm.open(path)
+    np.testing.assert_array_equal(table(curves, "deflection"), DEFLECTION * VOLT)
+    assert not has_warning(curves, "header is damaged")
+
+
+def test_more_samples_than_a_slot_has_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "made.spm"
+    write_force(path, [deflection()], n_ext=12, n_ret=8)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"Samps/line: 12 12", b"Samps/line: 12 13"))
+    with pytest.raises(nrm.CorruptFile, match="samples"):
+        nrm.open(path)
+
+
+def test_retract_of_unknown_length_is_read_as_far_as_the_approach(tmp_path: Path) -> None:
+    path = tmp_path / "made.spm"
+    write_force(path, [deflection()], n_ext=12, n_ret=8, slot=30)
+    edited(path, "\\Samps/line, retrace: 8\r\n", "")
+    curves = nrm.open(path)
+    assert [stop - start for start, stop, _ in kinds(curves)] == [12, 12]
+    assert has_warning(curves, "does not say how many samples the retract has")
+
+
 # ------------------------------------------------------------------ grids, order, places
 
 
@@ -398,10 +461,10 @@ def test_volume_whose_image_has_other_pixels(tmp_path: Path) -> None:
 def test_volume_with_half_a_row_is_refused(tmp_path: Path) -> None:
     truth = example_force_volume(tmp_path / "v.spm", 2, 5, 12, 8, topography=False)
     data = truth.path.read_bytes()
-    length = 4 * 20 * 10
+    length = 4 * (12 + 12) * 10
     assert f"Data length: {length}".encode() in data
-    truth.path.write_bytes(data[: -3 * 80])
-    edited(truth.path, f"Data length: {length}", f"Data length: {length - 3 * 80}")
+    truth.path.write_bytes(data[: -3 * 96])
+    edited(truth.path, f"Data length: {length}", f"Data length: {length - 3 * 96}")
     with pytest.raises(nrm.CorruptFile, match="whole rows"):
         nrm.open(truth.path)
 
@@ -591,7 +654,7 @@ def test_dead_sensor_is_not_chosen(tmp_path: Path, dead: np.ndarray) -> None:
     curves = single(tmp_path, deflection(), sensor(dead), ramp_size_nm=150)
     assert curves.metadata["height_source"] == "commanded"
     size = as_printed(150 / 13.2) * 13.2e-9
-    approach, retract = 1 - np.arange(12) / 12, (np.arange(8) + 1) / 8
+    approach, retract = 1 - np.arange(12) / 12, (np.arange(8) + 1) / 12
     np.testing.assert_allclose(
         curves.read("height"), size * np.concatenate([approach, retract]), rtol=1e-12
     )
@@ -610,8 +673,8 @@ def test_list_of_other_length_is_left_out_with_a_word(tmp_path: Path) -> None:
     path = tmp_path / "made.spm"
     write_force(path, [deflection(), auxiliary("Input1", DEFLECTION)], n_ext=12, n_ret=8)
     data = path.read_bytes()
-    at = data.rindex(b"Data length: 80") + len("Data length: ")
-    path.write_bytes(data[:at] + b"76" + data[at + 2 :])
+    at = data.rindex(b"Data length: 96") + len("Data length: ")
+    path.write_bytes(data[:at] + b"72" + data[at + 2 :])
     curves = nrm.open(path)
     assert "input1" not in curves.channels
     assert has_warning(curves, "Input1", "left out")

@@ -329,7 +329,7 @@ def test_huge_counts_allocate_nothing(tmp_path: Path, make: Any, key: str) -> No
 def test_samples_without_end_are_refused(tmp_path: Path) -> None:
     path = curve(tmp_path / "f.000")
     text, rest = header_of(path)
-    huge = text.replace("Samps/line: 40 30", "Samps/line: 1000000000000 1000000000000")
+    huge = text.replace("Samps/line: 40 40", "Samps/line: 1000000000000 1000000000000")
     assert "samples" in refused(with_header(path, huge, rest))
 
 

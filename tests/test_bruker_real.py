@@ -29,10 +29,11 @@ EGEL4 = "20200904_Egel4-Z1.0_00025.spm"
 DPPC = "DPPC-DSPC_100times00154.021"
 RESOLVE = "cr00028.000"
 SILICON = "si.0_00143.spm"
+UNEQUAL = "si.0_00177.spm"
 FRICTION = "si.0_00144.spm"
 JMARINI = "jmarini_full_multiple_images.000"
 PHASE = "kpg20080408.007"
-CURVES = (VOLUME, DAMAGED, EGEL4, DPPC, RESOLVE, SILICON)
+CURVES = (VOLUME, DAMAGED, EGEL4, DPPC, RESOLVE, SILICON, UNEQUAL)
 IMAGES = (FRICTION, JMARINI, PHASE)
 
 
@@ -173,6 +174,24 @@ SINGLE: dict[str, tuple[int, str, float, float, float, float | None, float, str]
     ),
     SILICON: (512, "<i4", 0.9, 0.897, 0.999, None, 4e-7, "2021-04-30T14:53:38"),
 }
+
+
+def test_halves_of_unequal_length(bruker: Path) -> None:
+    curves = nrm.open(bruker / UNEQUAL)
+    assert [tuple(s)[1:] for s in curves.segments] == [(0, 477, "approach"), (477, 989, "retract")]
+    disk = stored(bruker / UNEQUAL, 80960, "<i4", 2, 512)
+    volts = curves.read("deflection")
+    np.testing.assert_array_equal(volts[:477], disk[0, 476::-1] * 0.000375)
+    np.testing.assert_array_equal(volts[477:], disk[1] * 0.000375)
+    # The trigger of 0.9 V ended the approach; far from the sample the retract is flat.
+    assert volts[476] - np.median(volts[-100:]) == pytest.approx(0.8985, abs=5e-4)
+    assert curves.metadata["trigger_threshold"] == 0.9
+    step = 30.58104 * 13.08e-9 / 512
+    np.testing.assert_allclose(np.diff(curves.read("height")[:477]), -step, rtol=1e-9)
+    np.testing.assert_allclose(np.diff(curves.read("height")[477:]), step, rtol=1e-9)
+    assert np.diff(curves.read("time")) == pytest.approx(0.5 / 1.03013 / 512, rel=1e-3)
+    # The tip adheres in the retract, not before.
+    assert np.argmin(volts) >= 477
 
 
 @pytest.mark.parametrize("name", SINGLE)

@@ -936,6 +936,11 @@ REAL = {
          '# ramp_size = "400 nm"  # header: Ramp Size x Sens. Zsens'],
         [*NOTHING_LATERAL, "deflection_sensitivity"],
     ),
+    "si.0_00177.spm": (
+        ['spring_constant = "0.999 N/m"  # header: Spring Constant of the deflection list',
+         '# ramp_size = "400 nm"  # header: Ramp Size x Sens. Zsens', "# 1 curve, 989 samples"],
+        [*NOTHING_LATERAL, "deflection_sensitivity"],
+    ),
     "si.0_00144.spm": (
         ["# no curves: there is nothing to get moduli from", "# image: Friction trace, in V",
          "# image: Friction retrace, in V", '# instrument = "MultiMode 8"  # header: Microscope'],
@@ -952,15 +957,13 @@ REAL = {
     ),
 }  # fmt: skip
 
-#: Headers without their data, an image of another program, a friction ramp with a block that is
-#: longer than its curve, and a table.
+#: Headers without their data, an image of another program, and a table.
 REFUSED = {
     "pySPM_bruker_data_header.000": 1,
     "pySPM_bruker_data_header.001": 1,
     "pySPM_bruker_data_header.002": 1,
     "pySPM_bruker_data_header.003": 1,
     "PS161143_Roi.tif": 3,
-    "si.0_00177.spm": 1,
     "jmarini_reference_raw.csv.gz": 3,
 }
 

@@ -57,8 +57,9 @@ def write_ascii(
     curves = [np.asarray(channel.raw) for channel in channels]
     if any(curve.shape != (1, n_ext + n_ret) for curve in curves):
         raise ValueError("an export holds one curve with an extend and a retract part")
-    step = 1 / (scan_rate * (n_ext + n_ret))
-    extension = np.concatenate([np.arange(n_ext) / n_ext, 1 - np.arange(1, n_ret + 1) / n_ret])
+    slot = max(n_ext, n_ret)
+    step = 1 / (2 * scan_rate * slot)
+    extension = np.concatenate([np.arange(n_ext), n_ext - np.arange(1, n_ret + 1)]) / slot
     table: list[tuple[str, str, np.ndarray[Any, Any]]] = [
         ("Time_s", "Time_s_{}", step * np.arange(n_ext + n_ret)),
         ("Calc_Ramp_nm", "Calc_Ramp_{}_nm", ramp_size_nm * extension),
@@ -108,13 +109,14 @@ def _ascii_header(
     scan = ScanSettings("Force", rate=scan_rate)
     lines = opening("?Force file list", version, date, "FOL", size, z_sens, sens, scan)
     volts = ramp_size_nm / z_sens[0]
-    per_second = volts * scan_rate * (n_ext + n_ret)
+    per_second, slot = 2 * volts * scan_rate, max(n_ext, n_ret)
     lines += [
         "\\*Ciao force list",
         f"\\Scan rate: {scan_rate:g}",
-        f"\\Forward vel.: {per_second / n_ext:g}",
-        f"\\Reverse vel.: {per_second / n_ret:g}",
-        f"\\Samps/line: {n_ext} {n_ret}",
+        f"\\Forward vel.: {per_second:g}",
+        f"\\Reverse vel.: {per_second:g}",
+        f"\\Samps/line: {slot} {n_ext}",
+        f"\\Samps/line, retrace: {n_ret}",
         *hold_lines(version, 0, 0.1, None),
         "\\force/line: 16",
         "\\@4:Image Data: Deflection Error",
@@ -126,9 +128,9 @@ def _ascii_header(
         lines += [
             "\\*Ciao force image list",
             f"\\Data offset: {size}",
-            f"\\Data length: {4 * (n_ext + n_ret)}",
+            f"\\Data length: {8 * slot}",
             f"\\Bytes/pixel: {first.bytes_pixel}",
-            f"\\Samps/line: {n_ext} {n_ret}",
+            f"\\Samps/line: {slot} {n_ext}",
             f"\\Spring Constant: {first.spring_constant:g}",
             "\\X Data Type: Ch2:",
             f"\\@4:Image Data: {first.name}",

@@ -2,7 +2,10 @@
 
 The layout on disk, for every channel a block of its own at ``Data offset``::
 
-    [curve 0: extend reversed | retract | hold] [curve 1: ...] ...
+    [curve 0: extend reversed ~ | retract ~ | hold] [curve 1: ...] ...
+
+Both halves have a slot of the same length, ``A`` of ``Samps/line: A B``; ``B`` samples of the
+approach and ``Samps/line, retrace: C`` of the retract are recorded, and garbage (~) fills the rest.
 
 Curves and image rows start at the bottom of the scan: curve ``row * columns + column``, the
 smallest y in row 0. Samples are little-endian int16 before version 9.2 and int32 from then on,
@@ -54,6 +57,7 @@ def write_force(
     n_ext: int,
     n_ret: int,
     version: int = 0x09200000,
+    slot: int | None = None,
     n_hold: int = 0,
     hold_time: float = 0.0,
     grid: tuple[int, int] | None = None,
@@ -91,6 +95,8 @@ def write_force(
         ``n_ret`` of retract.
     n_ext, n_ret, n_hold, hold_time
         Samples per part, and the duration of the hold in seconds.
+    slot
+        Samples that each half occupies, those of a whole ramp; ``None`` is the longer half's.
     version
         NanoScope version; decides the spelling of the keys, the header size and the storage width.
     grid
@@ -98,8 +104,8 @@ def write_force(
     images
         Images that follow the curves.
     ramp_size_nm, z_sens, scan_rate
-        Z ramp, value and unit of the Z drive's sensitivity, ramps per second. A ramp is sampled
-        uniformly, so that extend and retract take times in the ratio of their samples.
+        Z ramp, value and unit of the Z drive's sensitivity, ramps per second. A whole
+        ramp has `slot` samples and takes half of the period; a trigger may end it early.
     scan_size, offsets, rotate
         (x, y) in nm, and the scan angle in radians.
     date, capture_direction, frame_direction, fv_line_direction
@@ -138,6 +144,7 @@ def write_force(
         peakforce = replace(peakforce, sample_points=points)
     rows, columns = grid or (1, 1)
     n_samples = n_ext + n_hold + n_ret
+    slot = max(n_ext, n_ret) if slot is None else slot
     if script_segments is not None:
         n_samples = sum(int(segment["samples"]) for segment in script_segments)
     header_size = default_header_size(version) if header_size is None else header_size
@@ -162,7 +169,7 @@ def write_force(
     trigger = (trigger_mode, channels[0].sensitivity[0], trigger_threshold)
     pause = hold_lines(version, n_hold, hold_time, script_segments)
     lines += _force_list(
-        version, n_ext, n_ret, scan, volume, ramp, pause, trigger, fv_line_direction
+        version, (slot, n_ext, n_ret), scan, volume, ramp, pause, trigger, fv_line_direction
     )
     lists = list(channels)
     if duplicate_list:
@@ -178,9 +185,11 @@ def write_force(
                 raw = raw.copy()
                 raw[:, 0] = _MARKER
             extend, hold, retract = np.split(raw, [n_ext, n_ext + n_hold], axis=1)
-            raw = np.concatenate([extend[:, ::-1], retract, hold], axis=1)
+            raw = np.concatenate(
+                [_filled(extend[:, ::-1], slot), _filled(retract, slot), hold], axis=1
+            )
         blocks.append(_stored(raw, version))
-        samples = f"{n_ext} {n_ret}"
+        samples = f"{slot} {n_ext}"
         lines += force_section(
             channel, version, offset, len(blocks[-1]), samples, ramp, frame_direction
         )
@@ -249,8 +258,7 @@ def write_images(
 
 def _force_list(
     version: int,
-    n_ext: int,
-    n_ret: int,
+    samples: tuple[int, int, int],
     scan: ScanSettings,
     volume: bool,
     ramp: float,
@@ -259,14 +267,15 @@ def _force_list(
     line_direction: str,
 ) -> list[str]:
     """Return the ``Ciao force list``; what describes a volume is there for single curves too."""
-    per_second = ramp * scan.rate * (n_ext + n_ret)
+    slot, n_ext, n_ret = samples
+    per_second = 2 * ramp * scan.rate
     curves = f"{scan.columns if volume else 16}{'' if version >= V92 else ' 0'}"
     lines = [
         "\\*Ciao force list",
         f"\\Scan rate: {scan.rate:g}",
-        f"\\Forward vel.: {per_second / max(n_ext, 1):g}",
-        f"\\Reverse vel.: {per_second / max(n_ret, 1):g}",
-        f"\\Samps/line: {n_ext} {n_ret}",
+        f"\\Forward vel.: {per_second:g}",
+        f"\\Reverse vel.: {per_second:g}",
+        f"\\Samps/line: {slot} {n_ext}",
         f"\\Samps/line, retrace: {n_ret}",
         f"\\Trigger mode: {trigger[0]}",
         *hold,
@@ -299,6 +308,12 @@ def _force_list(
         '\\@4:Ramp channel: S [Zsweep] "Z"',
         *ramp_lines(version, ramp, " Zsweep"),
     ]
+
+
+def _filled(half: IntArray, slot: int) -> IntArray:
+    """Return a half with the garbage that real files have behind its samples."""
+    garbage = np.resize(np.array([-19059, 32483, 0, -32767]), (len(half), slot - half.shape[1]))
+    return np.concatenate([half, garbage], axis=1)
 
 
 def _stored(raw: IntArray, version: int) -> bytes:

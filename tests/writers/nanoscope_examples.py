@@ -1,9 +1,10 @@
 """Synthetic NanoScope files with a known truth.
 
-Heights are commanded heights: larger is farther from the sample, 0 is the end of the ramp. Sample
-``i`` of the approach is taken at ``ramp * (1 - i / n_ext)``, sample ``i`` of the retract at
-``ramp * (i + 1) / n_ret``, as NanoScope's own ASCII export counts the ramp. The truth contains what
-the file can tell: values after quantisation, with scales as they are printed in the header.
+Heights are commanded heights: larger is farther from the sample, 0 is the end of the approach.
+Sample ``i`` of the approach is taken at ``ramp * (n_ext - i) / n``, where ``n`` is the longer
+half's number of samples, and sample ``i`` of the retract at ``ramp * (i + 1) / n``. The truth
+contains what the file can tell: values after quantisation, with scales as they are printed in the
+header.
 """
 
 from __future__ import annotations
@@ -162,7 +163,7 @@ def example_force_volume(
         scan_rate=scan_rate,
         **{"scan_size": size, **options},
     )
-    rate = 1 / (scan_rate * (n_ext + n_ret))
+    rate = 1 / (scan_rate * 2 * max(n_ext, n_ret))
     grid = rows, columns
     return _truth(target, channels, images, parts, grid, heights, contact, ramp, rate, size)
 
@@ -222,7 +223,7 @@ def example_single_curve(
         trigger_threshold=float(volts[n_ext - 1] - volts[0]),
         **options,
     )
-    rate = 1 / (scan_rate * (n_ext + n_ret))
+    rate = 1 / (scan_rate * 2 * max(n_ext, n_ret))
     size = options.get("scan_size", (1000.0, 1000.0))
     return _truth(target, channels, [], parts, None, heights, contact, ramp, rate, size)
 
@@ -315,8 +316,8 @@ def _parts(n_ext: int, n_ret: int, n_hold: int, hold_time: float = 0.0) -> dict[
 def _ramp(size_nm: float, n_ext: int, n_hold: int, n_ret: int) -> tuple[float, FloatArray]:
     """Return the ramp that the header's digits give, and the commanded heights, in nm."""
     size = as_printed(size_nm / Z_SENS[0]) * Z_SENS[0]
-    extend = 1 - np.arange(n_ext) / n_ext
-    return size, size * np.concatenate([extend, np.zeros(n_hold), np.arange(1, n_ret + 1) / n_ret])
+    steps = [n_ext - np.arange(n_ext), np.zeros(n_hold), 1 + np.arange(n_ret)]
+    return size, size * np.concatenate(steps) / max(n_ext, n_ret)
 
 
 def _deflection(heights: FloatArray, contact: FloatArray, retract: int) -> FloatArray:

@@ -53,6 +53,40 @@ def integers(width: int) -> np.dtype[np.signedinteger]:
     return np.dtype("<i4" if width == 4 else "<i2")
 
 
+@dataclass(frozen=True)
+class Halves:
+    """Samples of approach and retract, and the slot on disk that each of them begins.
+
+    ``Samps/line: A B`` and ``Samps/line, retrace: C`` give A samples of disk to either half, of
+    which B of the approach and C of the retract were recorded; what fills the slots is no data.
+    """
+
+    slot: int
+    extend: int
+    retract: int
+    warning: str = ""
+
+
+def halves_of(header: BrukerHeader, section: HeaderSection) -> Halves | None:
+    """Samples of the halves of a channel; None where the header gives none that are possible."""
+    force = header.first("Ciao force list")
+    counts = section.integers("samps/line") or force.integers("samps/line")
+    if not counts:
+        return None
+    slot, extend = counts[0], counts[min(1, len(counts) - 1)]
+    given = section.integer("samps/line, retrace")
+    given = force.integer("samps/line, retrace") if given is None else given
+    retract, warning = (extend, "") if given is None else (given, "")
+    if given is None and extend < slot:
+        warning = (
+            f"the header does not say how many samples the retract has: {extend}, as many as the "
+            "approach"
+        )
+    if not 0 < slot >= max(extend, retract) >= min(extend, retract) >= 0 or not extend + retract:
+        return None
+    return Halves(slot, extend, retract, warning)
+
+
 def blocks(stamp: FileStamp, header: BrukerHeader, title: str) -> list[DataBlock]:
     """Blocks that the lists of this title announce.
 
@@ -110,7 +144,8 @@ def aligned(
     where = f" (the value of {damaged[0]} is overwritten)" if damaged else ""
     told = [b for b in blocks if b.steps == 2 and header.version >= WIDE and not b.length % 4]
     inserted = _inserted(stamp, force, maps)
-    if inserted and (not told or _magnitude(stamp, told, inserted)[0] <= _LARGEST_16_BIT):
+    places = [_sample_places(header, block, block in force) for block in told]
+    if inserted and (not told or _magnitude(stamp, places, inserted)[0] <= _LARGEST_16_BIT):
         return _moved(blocks, inserted, where)
     if not told:
         if damaged:
@@ -118,12 +153,12 @@ def aligned(
                 stamp.path, None, "a number as hard scale of each value", f"a damaged {damaged[0]}"
             )
         return blocks, ""
-    largest, _ = _magnitude(stamp, told, 0)
+    largest, _ = _magnitude(stamp, places, 0)
     if largest <= _LARGEST_16_BIT and not damaged:
         return blocks, ""
     end = max(b.end for b in blocks)
     shifts = [s for s in (0, 1, -1, 2, -2, 3, -3) if end + s <= stamp.size]
-    sizes = {s: _magnitude(stamp, told, s) for s in shifts}
+    sizes = {s: _magnitude(stamp, places, s) for s in shifts}
     # Shifts that are whole samples apart do equally well: the smallest is meant.
     least = 1.1 * min(mean for _, mean in sizes.values())
     best = next(s for s in shifts if sizes[s][1] <= least)
@@ -156,17 +191,36 @@ def _inserted(stamp: FileStamp, force: list[DataBlock], maps: list[DataBlock]) -
     return 0 if begin.any() else tail
 
 
-def _magnitude(stamp: FileStamp, told: list[DataBlock], shift: int) -> tuple[float, float]:
+def _sample_places(header: BrukerHeader, block: DataBlock, curves: bool) -> list[tuple[int, int]]:
+    """Bytes at which some samples of a block lie, and how many; never behind a half's count."""
+    count = block.length // 4
+    part = min(count, 1024)
+    halves = halves_of(header, block.section) if curves else None
+    if halves is None or halves.slot == max(1, min(halves.extend, halves.retract)):
+        return [(block.offset + 4 * begin, part) for begin in {0, (count - part) // 2}]
+    hold = block.section.integer("hold samples") or header.first("Ciao force list").integer(
+        "hold samples"
+    )
+    lengths = (2 * halves.slot + (hold or 0), 2 * halves.slot, halves.slot)
+    length = next((n for n in lengths if n and not count % n), count)
+    places = []
+    for curve in {0, count // length // 2}:
+        for half, n in enumerate((halves.extend, halves.retract)):
+            start = curve * length + half * halves.slot
+            if n and (length > halves.slot or not half):
+                places.append((block.offset + 4 * start, min(n, count - start, 1024)))
+    return places or [(block.offset, 0)]
+
+
+def _magnitude(
+    stamp: FileStamp, places: list[list[tuple[int, int]]], shift: int
+) -> tuple[float, float]:
     """Largest and mean magnitude of some samples of the blocks, read `shift` bytes off."""
     largest, total, n = 0.0, 0.0, 0
-    for block in told:
-        count = block.length // 4
-        part = min(count, 1024)
-        for begin in {0, (count - part) // 2}:
-            values = stamp.read(block.offset + shift + 4 * begin, np.dtype("<i4"), part)
-            size = np.abs(values.astype(np.float64))
-            largest, total, n = max(largest, float(size.max())), total + float(size.sum()), n + part
-    return largest, total / n
+    for offset, part in (place for block in places for place in block if place[1]):
+        size = np.abs(stamp.read(offset + shift, np.dtype("<i4"), part).astype(np.float64))
+        largest, total, n = max(largest, float(size.max())), total + float(size.sum()), n + part
+    return largest, total / max(n, 1)
 
 
 def check_tail(stamp: FileStamp, blocks: list[DataBlock], maps: list[DataBlock]) -> str:

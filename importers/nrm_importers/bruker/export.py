@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nrm_importers.bruker.blocks import halves_of
 from nrm_importers.bruker.force import choose_height, read_ramp_settings
 from nrm_importers.bruker.force_layout import ForceLayout, durations
 from nrm_importers.bruker.header import parse
@@ -58,12 +59,20 @@ def open_export(path: Path) -> CurveSet:
     if not chosen:
         raise CorruptFile(path, None, "columns such as Defl_V_Ex", ", ".join(titles[:6]) or "none")
     n_ext, n_ret = (max(len(pair[i]) for pair in chosen.values()) for i in (0, 1))
-    announced = header.first("Ciao force list").integers("samps/line")
-    if not announced or (n_ext, n_ret)[: len(announced[:2])] != tuple(announced[:2]):
-        raise CorruptFile(path, None, f"{announced[:2]} samples per half", f"{[n_ext, n_ret]}")
+    announced = halves_of(header, header.first("Ciao force list"))
+    if announced is None or (n_ext, n_ret) != (announced.extend, announced.retract):
+        wanted = "none" if announced is None else f"{announced.extend} and {announced.retract}"
+        raise CorruptFile(path, None, f"{wanted} samples per half", f"{n_ext} and {n_ret}")
     down, up = durations(header)
     layout = ForceLayout(
-        parts=[("approach", n_ext, down), ("retract", n_ret, up)], runs=[], on_disk=n_ext + n_ret
+        parts=[
+            ("approach", n_ext, down * n_ext / announced.slot),
+            ("retract", n_ret, up * n_ret / announced.slot),
+        ],
+        runs=[],
+        on_disk=n_ext + n_ret,
+        slot=announced.slot,
+        duration=down + up,
     )
     rows = Rows.uniform(1, n_ext + n_ret)
     channels: dict[str, Channel] = {}

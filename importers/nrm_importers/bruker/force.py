@@ -4,6 +4,8 @@ What readers trip over, all met in real files:
 
 * value = raw x hard scale (V/LSB) x sensitivity, for samples of either width; the soft number
   behind the bracket is a display range here.
+* The two halves of a curve have slots of one length, and the samples behind a half's count are
+  zeros or garbage.
 * A second list with the same samples, plotted against time, is a copy.
 * A z sensor's volts rise when the scanner extends, so height falls as they rise.
 * Without a recorded z there is only the commanded ramp: it ends where the trigger stopped it.
@@ -17,7 +19,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nrm_importers.bruker.blocks import DataBlock, integers
+from nrm_importers.bruker.blocks import DataBlock, halves_of, integers
 from nrm_importers.bruker.force_layout import ForceLayout, find_layout
 from nrm_importers.bruker.header import BrukerHeader, HeaderSection, SoftScale
 from nrm_importers.bruker.positions import curve_table, directions
@@ -104,7 +106,7 @@ def _recorded(
             continue
         seen.append((name, block))
         width = layout.width(block)
-        if not width:
+        if not width or halves_of(header, block.section) != halves_of(header, force[0].section):
             metadata.warn(f"{original} has other samples than the first channel and is left out")
             continue
         column = FileColumn.regular(
@@ -227,18 +229,21 @@ def _line(
         return None, ""
     size = abs(value.soft * z.value)
     metadata.add("ramp_size", size, f"Ramp Size x {value.scale}")
-    speeds = {kind: size / s for kind, _, s in layout.parts if s > 0}
+    step = size / layout.slot
+    speeds = {kind: n * step / s for kind, n, s in layout.parts if s > 0}
     metadata.add("approach_speed", speeds.get("approach"), "Ramp Size, Forward vel.")
     metadata.add("retract_speed", speeds.get("retract"), "Ramp Size, Reverse vel.")
-    # As NanoScope's own export has it: n steps of size / n, an approach begins before its first
-    # and a retract after its first, so that they mirror each other.
+    # As NanoScope's own export has it: an approach begins before its first step and a retract
+    # after it, so that they mirror each other, whether or not a trigger ended the ramp early.
+    extend = sum(n for kind, n, _ in layout.parts if kind == "approach")
+    top = size if extend == layout.slot else extend * step
     ramps: dict[str, Callable[[int], AnyArray]] = {
-        "approach": lambda n: size - np.arange(n) * (size / n),
+        "approach": lambda n: top - np.arange(n) * step,
         "hold": np.zeros,
-        "retract": lambda n: (np.arange(n) + 1) * (size / n),
+        "retract": lambda n: (np.arange(n) + 1) * step,
     }
     height = np.concatenate([ramps[kind](n) for kind, n, _ in layout.parts if n])
-    return height, "commanded ramp (Ramp Size x Sens. Zsens), zero where it was to end"
+    return height, "commanded ramp (Ramp Size x Sens. Zsens), zero where it ended"
 
 
 def _sine(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from nrm_importers.bruker.blocks import DataBlock, integers, widths
+from nrm_importers.bruker.blocks import DataBlock, halves_of, integers, widths
 from nrm_importers.bruker.header import BrukerHeader, HeaderSection
 from nrm_plugin.columns import AnyArray, FileStamp
 from nrm_plugin.errors import CorruptFile
@@ -35,7 +35,11 @@ class ForceLayout:
     runs : list of Run
         Where the parts lie, in the order of time.
     on_disk : int
-        Samples of a curve on disk.
+        Samples of a curve on disk, with what fills the slots of short halves.
+    slot : int
+        Samples of a whole ramp, of which a trigger may have left fewer.
+    duration : float
+        Seconds that a curve takes; nan where the header doesn't tell.
     n_curves : int
     grid : (rows, columns) or None
     phase : array or None
@@ -49,6 +53,8 @@ class ForceLayout:
     parts: list[tuple[str, int, float]]
     runs: list[Run]
     on_disk: int
+    slot: int = 0
+    duration: float = math.nan
     n_curves: int = 1
     grid: tuple[int, int] | None = None
     phase: AnyArray | None = None
@@ -60,11 +66,6 @@ class ForceLayout:
     def n_samples(self) -> int:
         """Samples of a curve."""
         return sum(count for _, count, _ in self.parts)
-
-    @property
-    def duration(self) -> float:
-        """Seconds that a curve takes; nan where the header doesn't tell."""
-        return sum(seconds for _, _, seconds in self.parts)
 
     def width(self, block: DataBlock) -> int:
         """Bytes of a sample in a block that holds the same curves; 0 if it can't hold them."""
@@ -116,32 +117,42 @@ def find_layout(stamp: FileStamp, header: BrukerHeader, block: DataBlock) -> For
 def _ramps(header: BrukerHeader, block: DataBlock) -> list[ForceLayout]:
     """Approach and retract, with a hold between them and without."""
     force = header.first("Ciao force list")
-    counts = block.section.integers("samps/line") or force.integers("samps/line")
-    if not counts or not sum(counts[:2]):
+    halves = halves_of(header, block.section)
+    if halves is None:
         return []
-    extend = counts[0]
-    retract = counts[1] if len(counts) > 1 else force.integer("samps/line, retrace") or 0
+    slot = halves.slot
     down, up = durations(header)
-    hold = block.section.integer("hold samples") or force.integer("hold samples") or 0
-    approach = ("approach", extend, down)
+    approach = ("approach", halves.extend, down * halves.extend / slot)
+    retract = ("retract", halves.retract, up * halves.retract / slot)
     # The hold was taken between the halves and lies behind both.
-    runs: list[Run] = [(0, extend, True), (extend, retract, False)]
+    runs: list[Run] = [(0, halves.extend, True), (slot, halves.retract, False)]
     plain = ForceLayout(
-        parts=[approach, ("retract", retract, up)], runs=runs, on_disk=extend + retract
+        parts=[approach, retract], runs=runs, on_disk=2 * slot, slot=slot, duration=down + up
     )
+    plain.warnings += [halves.warning] if halves.warning else []
+    plans = [plain]
+    if not halves.retract:
+        plans.append(replace(plain, parts=[approach], runs=runs[:1], on_disk=slot))
+    if not halves.extend:
+        plans.append(
+            replace(plain, parts=[retract], runs=[(0, halves.retract, False)], on_disk=slot)
+        )
+    hold = block.section.integer("hold samples") or force.integer("hold samples") or 0
     if not hold:
-        return [plain]
+        return plans
     seconds = force.number("hold time") or math.nan
-    held = ForceLayout(
-        parts=[approach, ("hold", hold, seconds), ("retract", retract, up)],
-        runs=[runs[0], (extend + retract, hold, False), runs[1]],
-        on_disk=extend + retract + hold,
+    held = replace(
+        plain,
+        parts=[approach, ("hold", hold, seconds), retract],
+        runs=[runs[0], (2 * slot, hold, False), runs[1]],
+        on_disk=2 * slot + hold,
+        duration=down + up + seconds,
     )
-    return [held, plain]
+    return [held, *plans]
 
 
 def durations(header: BrukerHeader) -> tuple[float, float]:
-    """Seconds of approach and retract: the ramp by its speeds, else half a period each."""
+    """Seconds of a whole approach and retract: the ramp by its speeds, else half a period each."""
     force = header.first("Ciao force list")
     ramp = force.value("ramp size zsweep")
     size = ramp.soft if ramp is not None else None
@@ -169,7 +180,13 @@ def _script(header: BrukerHeader) -> ForceLayout | None:
         parts.append((kind, count, _item(force, "segment duration", i)))
     edges = list(itertools.accumulate(samples, initial=0))
     runs: list[Run] = [(edges[i], samples[i], False) for i in range(n)]
-    layout = ForceLayout(parts=parts, runs=runs, on_disk=edges[-1], scripted=True)
+    layout = ForceLayout(
+        parts=parts,
+        runs=runs,
+        on_disk=edges[-1],
+        duration=sum(seconds for _, _, seconds in parts),
+        scripted=True,
+    )
     layout.warnings.append(
         "the segments of the ramp script are taken to lie in the order of time; "
         "no real file has confirmed that yet"
@@ -241,7 +258,8 @@ def _make_period(
     scan = header.first("Ciao scan list")
     frequency = (scan.number("pft freq") or math.nan) * 1e3
     sync = scan.number("sync distance qnm") or scan.number("sync distance")
-    n = layout.on_disk
+    n = layout.n_samples
+    layout.duration = 1 / frequency if frequency > 0 else math.nan
     if not 0 < frequency < 1e7 or not sync or not 0 < sync < _LARGEST_SYNC:
         layout.warnings.append(
             "PFT Freq or Sync Distance is missing: which samples are approach cannot be told"
