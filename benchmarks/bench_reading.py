@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import nrm_plugin as nrm
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from writers import nanoscope  # noqa: E402
+from writers import jpk, nanoscope  # noqa: E402
 
 REAL = Path(os.environ.get("NRM_REAL_FILES", ROOT.parent / "shared" / "real"))
 VOLUME = REAL / "bruker" / "20200903_Egel2.0_00023.repaired.spm"
@@ -125,6 +126,18 @@ def measure(table: Table) -> None:
         assert nrm.open(path).n_curves == 65536
         table.compare({"read its header": lambda: read_start(path), "open": lambda: nrm.open(path)})
         path.unlink()
+    for half, what in ((60, "small"), (1000, "large")):
+        if table.wants(f"read a JPK map of 4096 {what} curves"):
+            path = table.folder / "map.jpk-force-map"
+            jpk.JpkWriter(grid=(64, 64)).write(path, [jpk.ramp(half, half)] * 4096)
+            table.compare(
+                {
+                    "unzip all of it": lambda p=path: unzip(p),
+                    "open and read every channel": lambda p=path: read_all(p),
+                    "open": lambda p=path: nrm.open(p),
+                },
+                note=rate(path.stat().st_size / 1e6, "MB"),
+            )
     if table.wants("convert a force volume of 67 MB"):
         make_volume(large, 64, 2048)
         copy, out = table.folder / "copy", table.folder / "converted.h5"
@@ -140,6 +153,20 @@ def measure(table: Table) -> None:
             },
             note=rate(large.stat().st_size / 1e6, "MB"),
         )
+
+
+def unzip(path: Path) -> None:
+    with zipfile.ZipFile(path) as file:
+        for name in file.namelist():
+            file.read(name)
+
+
+def read_all(path: Path) -> None:
+    """Read every channel once; the force is the deflection's numbers again."""
+    curves = nrm.open(path)
+    for name in curves.channels:
+        if name not in ("force_normal", "height"):
+            curves.read(name)
 
 
 def read_start(path: Path) -> bytes:

@@ -316,6 +316,55 @@ def test_arrays_of_numpy_and_parquet(tmp_path: Path) -> None:
     np.testing.assert_allclose(curves.read("force_normal"), volts * 1e-9, rtol=1e-12)
 
 
+@pytest.mark.parametrize("compound", [False, True])
+def test_another_programs_hdf5(tmp_path: Path, compound: bool) -> None:
+    """A lock-in's recording as arrays of a group, or as one array of records."""
+    h5py = pytest.importorskip("h5py")
+    table = ramps()
+    columns = {
+        "timestamp": table["time"] * 60e6,
+        "x": table["x"],
+        "y": table["y"],
+        "auxin0": table["z"] / 1.2e-6,
+        "auxin1": table["deflection"],
+    }
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        if compound:
+            record = np.empty(len(table["z"]), [(name, "f8") for name in columns])
+            for name, values in columns.items():
+                record[name] = values
+            file["000/dev4225/demods/0/sample"] = record
+        else:
+            for name, values in columns.items():
+                file[f"000/dev4225/demods/0/sample/{name}"] = values
+        file["000/dev4225/clockbase"] = np.array([60e6])
+        file["elsewhere"] = h5py.ExternalLink("other.h5", "/")
+    (tmp_path / "map.toml").write_text(LABONE)
+    curves = nrm.open(tmp_path / "a.h5", "table", settings=tmp_path / "map.toml")
+    assert curves.n_curves == 3
+    np.testing.assert_allclose(curves.read("height", 1).max(), 300e-9, rtol=1e-3)
+
+
+@pytest.mark.real
+def test_a_real_hdf5_of_another_program(real_files: Path) -> None:
+    """What afmformats exports: a group per curve, units as attributes."""
+    curves = nrm.open(real_files / "other" / "fmt-hdf5-fd_version_0.13.3.h5")
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(real_files / "other" / "fmt-hdf5-fd_version_0.13.3.h5") as file:
+        force, height = file["0/force"][:], file["0/height (measured)"][:]
+    np.testing.assert_array_equal(curves.read("force_normal", 0), force)
+    np.testing.assert_array_equal(curves.read("height", 0), height)
+    assert curves.segments["kind"][:2].tolist() == ["approach", "retract"]
+
+
+def test_an_array_that_was_never_written_takes_no_memory(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name in ("height", "deflection"):
+            file.create_dataset(name, (10**13,), "f8", chunks=(1024,))
+    BOUNDS.refused(tmp_path / "a.h5")
+
+
 def test_the_command_writes_a_map_to_fill_in(tmp_path: Path) -> None:
     path, _ = labone(tmp_path / "a.csv")
     shown = nrm_("table", path, "-o", tmp_path / "map.toml")

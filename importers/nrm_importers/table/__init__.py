@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 #: First bytes of tables that are not text.
 _BINARY = {".npz": b"PK\x03\x04", ".parquet": b"PAR1", ".tdms": b"TDSm"}
+_HDF5 = dict.fromkeys((".h5", ".hdf5", ".hdf"), b"\x89HDF\r\n\x1a\n")
 _TEXT = (".csv", ".tsv", ".txt", ".dat")
 
 #: How sure: what the columns mean is plain or was told before; or it may be a table.
@@ -25,8 +26,8 @@ class TableImporter:
     """What a table's columns mean comes from their titles and units, or from a table map."""
 
     name = "table"
-    description = "Tables: .csv, .tsv, .txt, .npz, .parquet, TDMS, lock-ins' exports"
-    suffixes: Sequence[str] = (*_TEXT, *_BINARY)
+    description = "Tables: .csv, .tsv, .txt, .npz, .parquet, TDMS, other programs' HDF5"
+    suffixes: Sequence[str] = (*_TEXT, *_BINARY, ".hdf5")
 
     @property
     def Settings(self) -> Any:
@@ -40,6 +41,8 @@ class TableImporter:
         suffix = path.suffix.lower()
         if suffix in _BINARY:
             return _SURE if head.startswith(_BINARY[suffix]) else 0
+        if suffix in _HDF5:
+            return _MAYBE if head.startswith(_HDF5[suffix]) else 0
         if suffix not in _TEXT:
             return 0
         from nrm_importers.table.text_table import understood

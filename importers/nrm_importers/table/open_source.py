@@ -9,9 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from nrm_importers.table.hdf5_columns import open_hdf5
 from nrm_importers.table.source_table import SourceColumn, SourceTable, as_given, titled
 from nrm_importers.table.text_table import open_text
 from nrm_plugin.errors import CorruptFile, InvalidInput, MissingPackage
+
+#: Suffixes of HDF5 files.
+HDF5 = (".h5", ".hdf5", ".hdf")
 
 #: No table has as many columns.
 _MOST_COLUMNS = 4096
@@ -24,6 +28,8 @@ def open_source(path: Path) -> SourceTable:
     ------
     CorruptFile, InvalidInput, MissingPackage, MissingFile
     """
+    if path.suffix.lower() in HDF5:
+        return open_hdf5(path)
     opener = {".npz": _npz, ".parquet": _parquet, ".tdms": _tdms}.get(path.suffix.lower())
     if opener is None:
         return open_text(path)
