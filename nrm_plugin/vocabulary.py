@@ -42,7 +42,7 @@ CHANNELS: dict[str, Quantity] = {
     "height_sensor": Quantity(("m",), "height as the z sensor measured it", 1e-2),
     "height_commanded": Quantity(("m",), "height as the controller commanded it", 1e-2),
     "deflection": Quantity(("V", "m"), "deflection, larger = more repulsive", 1e3),
-    "force_normal": Quantity(("N",), "normal force, positive = repulsive", 1e-2),
+    "force_normal": Quantity(("N",), "normal force, positive = repulsive", 1e-3),
     "lateral_in_phase": Quantity(("V", "N"), "in-phase lateral signal at the lock-in's input", 1e3),
     "lateral_quadrature": Quantity(
         ("V", "N"), "out-of-phase lateral signal at the lock-in's input", 1e3

@@ -168,7 +168,8 @@ def test_without_a_contact_the_peak_tells_the_sign(tmp_path: Path) -> None:
     ],
 )
 def test_meaning_of_labels(tmp_path: Path, label: str, symbol: str, channel: str) -> None:
-    pixels = [np.array([[1.0, 0.5, 0.0, 0.5, 1.0]])]
+    scale = 1e-9 if symbol == "N" else 1.0
+    pixels = [np.array([[1.0, 0.5, 0.0, 0.5, 1.0]]) * scale]
     made = gwyddion.lawn(pixels, 1, 1, [label], [symbol], None, None)
     curves = nrm.open(write(tmp_path / "a.gwy", [("/lawn/0", "o", made)]))
     assert channel in curves.channels
@@ -376,6 +377,22 @@ def test_graphs_of_a_force_curve(tmp_path: Path, container: str, far_first: bool
     assert (np.diff(curves.read("height_commanded")[30:]) > 0).all()
     assert curves.segments.tolist() == [(0, 0, 30, "approach"), (0, 30, 60, "retract")]
     assert not curves.warnings
+
+
+def test_volts_that_gwyddion_calls_newtons_are_no_force(tmp_path: Path) -> None:
+    # As it makes of an uncalibrated NanoScope curve: -2.7 V far away, zeros behind the approach.
+    height = np.linspace(0, 4e-7, 30)
+    volts = np.where(np.arange(30) < 6, -2.7 + 0.15 * np.arange(6, 36)[::-1] / 6, -2.7)
+    volts[-3:] = 0.0
+    one = [("Approach", height, volts), ("Retract", height, volts)]
+    made = gwyddion.graph("F-Z spectrum", one, ("m", "N"), ("Distance", "Force"))
+    gwyddion.write(tmp_path / "a.gwy", [("/0/graph/graph/1", "o", made)])
+    curves = nrm.open(tmp_path / "a.gwy")
+    assert "force_normal" not in curves.channels
+    assert curves.channels["force"].unit == "N"
+    assert has(curves.warnings, "2.7 N", "volts", "open the original file")
+    # Zeros that fill a half are no contact: the curve is not turned round for them.
+    assert (np.diff(curves.read("height")[:30]) < 0).all()
 
 
 @containers

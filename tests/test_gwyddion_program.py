@@ -179,6 +179,14 @@ def test_nanoscope_curve_by_gwyddion(real_files: Path, resaved: Any) -> None:
 
 
 @pytest.mark.real
+def test_uncalibrated_nanoscope_curve_by_gwyddion(real_files: Path, resaved: Any) -> None:
+    """Its deflection sensitivity is 1: Gwyddion's newtons are volts, and no force here."""
+    curves = nrm.open(resaved(real_files / "bruker" / "si.0_00177.spm"))
+    assert "force_normal" not in curves.channels
+    assert any("open the original file" in warning for warning in curves.warnings)
+
+
+@pytest.mark.real
 def test_jpk_curve_by_gwyddion(real_files: Path, resaved: Any) -> None:
     """Six graphs are six signals of one curve; Gwyddion 2.62 has lost all of their units."""
     curves = nrm.open(resaved(real_files / "other" / "fmt-jpk-sr_cell1-0008.jpk-force"))

@@ -13,7 +13,7 @@ from nrm_importers.metadata import Metadata
 from nrm_plugin.columns import AnyArray, Column, IntArray, Rows
 from nrm_plugin.model import Channel
 from nrm_plugin.tables import CurveTable
-from nrm_plugin.vocabulary import CHANNELS, SegmentKind, slug
+from nrm_plugin.vocabulary import CHANNELS, SegmentKind, own_slug, slug
 
 #: No file has as many signals in one set of curves.
 MOST_SIGNALS = 1024
@@ -134,6 +134,14 @@ def channels_of(group: CurveGroup, metadata: Metadata) -> dict[str, Channel]:
                 f"{label} has no unit and is kept as {name}: Gwyddion loses units now and then; "
                 "the original file has it"
             )
+        largest = _largest(signal, gain) if name == "force_normal" and not group.literal else 0.0
+        if largest > CHANNELS["force_normal"].limit:
+            name = own_slug(label, "gwyddion")
+            metadata.warn(
+                f"{label} reaches {largest:.3g} N, more than a cantilever can bear: Gwyddion gives "
+                "the volts of a NanoScope curve without a deflection sensitivity as newtons, and "
+                f"what fills its halves as samples; it is kept as {name}: open the original file"
+            )
         if name in out:
             base = name if name not in CHANNELS else f"gwyddion_{slug(label)}"
             name = (
@@ -152,6 +160,17 @@ def channels_of(group: CurveGroup, metadata: Metadata) -> dict[str, Channel]:
             f"Gwyddion {group.what}, {label}",
         )
     return out
+
+
+def _largest(signal: GwySignal, gain: float) -> float:
+    """Largest magnitude in the first, the middle and the last curve of a signal."""
+    rows, n = signal.column.rows, len(signal.column.rows)
+    largest = 0.0
+    for curve in {0, n // 2, n - 1} if n else set():
+        values = np.empty(rows.start(curve + 1) - rows.start(curve))
+        signal.column.fill(curve, curve + 1, values, gain)
+        largest = max(largest, float(np.nanmax(np.abs(values), initial=0.0)))
+    return largest
 
 
 def first_curve(rows: Rows) -> int | None:

@@ -211,7 +211,10 @@ def _order(
         if channel_name(label, si_unit(unit)[1]) in ("force_normal", "deflection") or (
             not unit and y is None and channel_name(label, "V") == "deflection"
         ):
-            y = [_read(graph.stamp, t.y) for t in graph.traces[: len(traces)]]
+            read = [_read(graph.stamp, t.y) for t in graph.traces[: len(traces)]]
+            largest = max(float(np.nanmax(np.abs(part), initial=0.0)) for part in read)
+            if unit != "N" or largest <= CHANNELS["force_normal"].limit:
+                y = read
     reverse, sign, seen = turn_around(kinds, x, y)
     warnings = []
     if not lead.segmented:
