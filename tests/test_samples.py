@@ -39,7 +39,9 @@ def test_its_importer_keeps_all_promises(path: Path) -> None:
 def test_no_other_importer_takes_it(path: Path) -> None:
     head = path.read_bytes()[:4096]
     scores = {n: i.sniff(head, path) for n, i in plugins.installed().importers.items()}
-    assert {name for name, score in scores.items() if score} == {path.parent.name}
+    # Any text may be a table of columns, which the table importer says with a low score.
+    sure = {name for name, score in scores.items() if score > (5 if name == "table" else 0)}
+    assert sure == {path.parent.name}
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda p: p.name)
