@@ -13,7 +13,16 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from writers import gwyddion, nanoscope, park, potentiostat  # noqa: E402
+from writers import (  # noqa: E402
+    gwyddion,
+    igor,
+    jpk,
+    nanoscope,
+    nanosurf,
+    park,
+    potentiostat,
+    tables,
+)
 
 
 def main(folder: Path = HERE) -> None:
@@ -62,6 +71,10 @@ def main(folder: Path = HERE) -> None:
     park.write_samples(folder / "park")
     gwyddion.write_samples(folder / "gwyddion")
     potentiostat.write_samples(folder / "potentiostat")
+    jpk.write_samples(folder / "jpk")
+    igor.write_samples(folder / "asylum")
+    nanosurf.write_samples(folder / "nanosurf")
+    tables.write_samples(folder / "table")
 
 
 if __name__ == "__main__":

@@ -9,45 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bounds import Bounds, rewrite
-from writers.nanosurf import counts_of, write_nid
+from writers.nanosurf import made, write_nid
 
 import nrm_plugin as nrm
 from nrm_importers.nanosurf import NanosurfImporter
 from nrm_plugin.testing import check_importer
 
 BOUNDS = Bounds(NanosurfImporter())
-DEFLECTION, SENSOR = ("Deflection", "N"), ("Z-Axis Sensor", "m")
-RANGES = {"Deflection": (-2e-6, 4e-6), "Z-Axis Sensor": (-1.4e-5, 2.8e-5)}
-
-
-def made(
-    path: Path, *, n: int = 3, bits: int = 32, **more: object
-) -> tuple[Path, list[np.ndarray]]:
-    """Some curves whose approach ends early, and the force of each, in the order of time."""
-    rng = np.random.default_rng(4)
-    groups: dict[str, dict[tuple[str, str], list[np.ndarray]]] = {
-        "Spec forward": {DEFLECTION: [], SENSOR: []},
-        "Spec backward": {DEFLECTION: [], SENSOR: []},
-    }
-    forces, ramps = [], {"Spec forward": [], "Spec backward": []}
-    for i in range(n):
-        down = np.linspace(-2e-6, -1e-6, 100)[: 100 - 7 * i]
-        up = np.linspace(down[-1], -2e-6, 100)
-        pair = []
-        for group, z in (("Spec forward", down), ("Spec backward", up)):
-            force = np.maximum(z + 1.3e-6, 0.0) * 2.5 + 1e-10 * rng.normal(size=len(z))
-            counts = counts_of(force, *RANGES["Deflection"], bits)
-            turn = slice(None, None, -1 if group == "Spec backward" else 1)
-            groups[group][DEFLECTION].append(counts[turn])
-            groups[group][SENSOR].append(counts_of(z, *RANGES["Z-Axis Sensor"], bits)[turn])
-            low, span = RANGES["Deflection"]
-            pair.append(counts / 2.0**bits * span + low + span / 2)
-            ramps[group].append((1e-6, float(np.ptp(z))))
-        forces.append(np.concatenate(pair))
-    groups["SlopeOut00"] = {("NameZ", "m"): [np.zeros(2, int)] * n}
-    ranges = RANGES | {"NameZ": (0.0, 1.0)}
-    write_nid(path, groups, ranges=ranges, ramps=ramps, bits=bits, **more)  # type: ignore[arg-type]
-    return path, forces
 
 
 @pytest.mark.parametrize("bits", [16, 32])

@@ -72,3 +72,10 @@ def curve(n: int = 300, dwell: int = 0, *, seed: int = 1) -> tuple[Any, dict[str
         "MicroscopeModel": "MFP3D",
     }
     return table, note
+
+
+def write_samples(folder: Path) -> None:
+    """Write the sample files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table, note = curve(300, 30)
+    write_wave(folder / "curve-dwell.ibw", table, labels=("Raw", "Defl", "ZSnsr"), note=note)

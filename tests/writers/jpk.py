@@ -137,6 +137,18 @@ def channel_lines(at: str, name: str, *, inline: bool, wide: bool, known: int = 
     return lines
 
 
+class _Members:
+    """Writes members with one date: the same bytes each time."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self.archive = archive
+
+    def writestr(self, name: str, data: str | bytes) -> None:
+        member = zipfile.ZipInfo(name, (2021, 6, 30, 13, 48, 8))
+        member.compress_type = self.archive.compression
+        self.archive.writestr(member, data)
+
+
 @dataclass(frozen=True, kw_only=True)
 class JpkWriter:
     """How an archive is laid out.
@@ -176,7 +188,8 @@ class JpkWriter:
         kind = "force-scan-map" if self.grid else "force-scan-series"
         indices = range(len(curves)) if indices is None else indices
         names = list(dict.fromkeys(n for c in curves for p in c for n in p.counts))
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if self.deflate else 0) as file:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if self.deflate else 0) as archive:
+            file = _Members(archive)
             if not self.header_last:
                 file.writestr("header.properties", self._top(kind, len(curves)))
             for number, (curve, index) in enumerate(zip(curves, indices, strict=True)):
@@ -335,3 +348,13 @@ def ramp(n: int, m: int, *, seed: int = 1, pause: int = 0, wide: bool = True) ->
         counts = {name: counts_of(name, v, wide=wide) for name, v in values.items()}
         parts.append(Part(style, seconds, counts))
     return parts
+
+
+def write_samples(folder: Path) -> None:
+    """Write the sample files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    curves = [ramp(120 + 4 * i, 110, seed=i) for i in range(6)]
+    JpkWriter(grid=(2, 3), back_and_forth=True).write(folder / "map-2x3.jpk-force-map", curves)
+    JpkWriter(inline=True, wide=False, known=1).write(
+        folder / "curve-inline.jpk-force", [ramp(200, 200, pause=60, wide=False)]
+    )

@@ -66,7 +66,8 @@ def plain(titles: Iterable[tuple[str, str]]) -> bool | None:
     found = {channel_of(title, unit) for title, unit in titles}
     if "height" in found and found & set(SIGNALS):
         return True
-    return None if {"time", "potential"} <= found else False
+    # A potential without a height: a potentiostat's log, which others read.
+    return None if "potential" in found and "height" not in found else False
 
 
 def map_of(columns: Iterable[SourceColumn]) -> TableMap:

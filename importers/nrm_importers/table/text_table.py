@@ -115,6 +115,8 @@ def understood(head: bytes) -> bool | None:
         (b"\xff\xfe", b"\xfe\xff")
     ):
         return None
+    if head.lstrip(b'"').startswith(b"\\"):  # a list of NanoScope's
+        return None
     data, encoding = decodable(head)
     lines = data.decode(encoding, "replace").splitlines()
     layout = layout_of(lines[:-1] if len(head) >= 4096 else lines)
