@@ -63,11 +63,13 @@ def plain(titles: Iterable[tuple[str, str]]) -> bool | None:
 
     None for what is plainly no table of curves: the log of a potentiostat.
     """
+    titles = list(titles)
     found = {channel_of(title, unit) for title, unit in titles}
     if "height" in found and found & set(SIGNALS):
         return True
     # A potential without a height: a potentiostat's log, which others read.
-    return None if "potential" in found and "height" not in found else False
+    has_potential = any(_CHANNEL.get(slug(title)) == "potential" for title, _ in titles if title)
+    return None if has_potential and "height" not in found else False
 
 
 def map_of(columns: Iterable[SourceColumn]) -> TableMap:
