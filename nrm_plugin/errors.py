@@ -55,18 +55,27 @@ class CorruptFile(NrmError):
     offset : int or None
         Byte at which the contradiction was met, where there is one.
     expected, found : str
+    origin : str
+        What wrote the file, and has the original.
     """
 
-    def __init__(self, path: StrPath, offset: int | None, expected: object, found: object) -> None:
-        super().__init__(path, offset, expected, found)
+    def __init__(
+        self,
+        path: StrPath,
+        offset: int | None,
+        expected: object,
+        found: object,
+        origin: str = "the microscope",
+    ) -> None:
+        super().__init__(path, offset, expected, found, origin)
         self.path, self.offset = Path(path), offset
-        self.expected, self.found = expected, found
+        self.expected, self.found, self.origin = expected, found, origin
 
     def __str__(self) -> str:
         at = "" if self.offset is None else f" at byte {self.offset}"
         return (
             f"{self.path}: expected {self.expected}{at}, found {self.found}. "
-            "The file is damaged or incomplete: copy it from the microscope again."
+            f"The file is damaged or incomplete: copy it from {self.origin} again."
         )
 
 

@@ -446,6 +446,9 @@ class PotentialLog(Protocol):
     def read(self, path: Path) -> Log:
         """Read times and potentials.
 
+        A reader of files that may leave out units has the attribute ``takes_units = True``, and
+        takes a further keyword ``units``, a mapping such as ``{"potential": "mV"}`` or None.
+
         Raises
         ------
         CorruptFile, InvalidInput

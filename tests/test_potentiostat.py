@@ -103,12 +103,78 @@ def test_mpr_without_the_time_of_its_start(tmp_path: Path) -> None:
     assert nrm.read_log(tmp_path / "cv.mpr").start is None
 
 
-def test_mpr_without_a_potential_or_with_an_unknown_column(tmp_path: Path) -> None:
+def test_mpr_without_a_potential(tmp_path: Path) -> None:
     written.write_mpr(tmp_path / "cv.mpr", columns=("time", "current"))
-    with pytest.raises(InvalidInput, match="no potential over time, only flags, time/s"):
+    with pytest.raises(InvalidInput, match=r"no potential over time, only the columns.*4, 76"):
         nrm.read_log(tmp_path / "cv.mpr")
-    written.write_mpr(tmp_path / "cv.mpr", unknown=4242)
-    with pytest.raises(InvalidInput, match=r"4242.*export it from EC-Lab as text"):
+
+
+@pytest.mark.parametrize("long_headers", [False, True])
+@pytest.mark.parametrize(
+    ("unknown", "first"),
+    [
+        (((4242, "<f4"),), False),
+        (((4242, "<f4"),), True),
+        (((4242, "<f8"),), True),
+        (((4242, "<u2"),), True),
+        (((883, "<f8"), (884, "<f8")), True),
+        (((883, "<f4"), (884, "<f4"), (885, "<f4")), True),
+        (((883, "<f4"), (884, "<f8")), False),  # which is which does not matter behind the others
+        (((883, "<f4"), (884, "<f8")), True),  # nor before them
+    ],
+)
+def test_mpr_with_columns_that_nobody_knows(
+    tmp_path: Path, unknown: tuple[tuple[int, str], ...], first: bool, long_headers: bool
+) -> None:
+    path = tmp_path / "cv.mpr"
+    cv = written.write_mpr(path, unknown=unknown, unknown_first=first, long_headers=long_headers)
+    log = nrm.read_log(path)
+    np.testing.assert_array_equal(log.time, cv.time)
+    np.testing.assert_allclose(log.potential, cv.potential, atol=1e-6)
+    np.testing.assert_array_equal(log.cycle, cv.cycle)
+
+
+def test_mpr_whose_potential_lies_between_unknown_columns(tmp_path: Path) -> None:
+    path = tmp_path / "cv.mpr"
+    columns = written.with_column(883, "<f4"), written.with_column(884, "<f8")
+    written.write_mpr(path, columns=(columns[0], "time", "potential", columns[1]))
+    with pytest.raises(InvalidInput, match=r"883, 884 are not known.*export the file from EC-Lab"):
+        nrm.read_log(path)
+
+
+@pytest.mark.parametrize("points", [0, 1])
+def test_mpr_with_nothing_in_it(tmp_path: Path, points: int) -> None:
+    cv = Voltammogram(high=1.0, low=0.0, rate=1.0, interval=3.0)
+    assert len(cv.time) == 1
+    written.write_mpr(tmp_path / "zir.mpr", cv)
+    if not points:
+        data = (tmp_path / "zir.mpr").read_bytes()
+        at = data.index(b"VMP data") + 51
+        (tmp_path / "zir.mpr").write_bytes(data[:at] + bytes(4) + data[at + 4 :])
+    with pytest.raises(InvalidInput, match=f"nothing to read in it.* {points or 'no'} points"):
+        nrm.read_log(tmp_path / "zir.mpr")
+
+
+def test_cycles_only_where_the_technique_has_them(tmp_path: Path) -> None:
+    written.write_mpr(tmp_path / "ca.mpr", TWO, technique=24)
+    assert nrm.read_log(tmp_path / "ca.mpr").cycle is None
+    for technique, cycles in (
+        ("Chronoamperometry / Chronocoulometry", False),
+        ("Cyclic Voltammetry", True),
+        ("Galvanostatic Cycling with Potential Limitation", True),
+    ):
+        written.write_mpt(tmp_path / "log.mpt", TWO)
+        data = (tmp_path / "log.mpt").read_bytes()
+        changed = data.replace(b"Cyclic Voltammetry", technique.encode())
+        (tmp_path / "log.mpt").write_bytes(changed)
+        assert (nrm.read_log(tmp_path / "log.mpt").cycle is not None) == cycles
+
+
+def test_a_damaged_log_is_not_copied_from_the_microscope(tmp_path: Path) -> None:
+    written.write_mpr(tmp_path / "cv.mpr")
+    data = (tmp_path / "cv.mpr").read_bytes()
+    (tmp_path / "cv.mpr").write_bytes(data[:-300])
+    with pytest.raises(CorruptFile, match="copy it from the potentiostat's computer again"):
         nrm.read_log(tmp_path / "cv.mpr")
 
 
@@ -307,10 +373,10 @@ def test_the_start_above_the_titles(tmp_path: Path, line: str, start: str | None
         ("time (m),E (V)\n0,2\n1,1.9\n", "must be in s"),
         ("time (s),E (A)\n0,2\n1,1.9\n", "must be in V"),
         ("date,E (V)\n03/04/2025 09:41:07,2\n03/04/2025 09:42:07,1.9\n", "two dates"),
-        ("time (s),E (V)\n", "numbers below the titles"),
-        ("time (s),E (V)\nx,y\nz,w\n", "0 lines with both"),
+        ("time (s),E (V)\n", "nothing to read in it"),
+        ("time (s),E (V)\nx,y\nz,w\n", "0 of its 2 lines"),
         ("time (s),E (V)\n1,2\n0,2\n", "go back"),
-        ("time (s),E (V)\n1,2\n", "1 lines with both"),
+        ("time (s),E (V)\n1,2\n", "1 of its 1 lines"),
         ("time (s),pressure (Pa)\n1,2\n1,2\n", "no reader"),
         ("nothing of the kind", "no reader"),
     ],
@@ -323,7 +389,7 @@ def test_lines_without_numbers_are_counted(tmp_path: Path) -> None:
     rows = "0,2\n1,1.9\nOVERLOAD,1\n3,\n4,1.6,9,9\n5,1.5\n"
     log = read(tmp_path / "log.csv", f"time (s),E (V)\n{rows}")
     np.testing.assert_array_equal(log.time, [0, 1, 4, 5])
-    assert log.notes == ("2 lines without time or potential are left out",)
+    assert log.notes == ("2 of 6 lines without time or potential are left out",)
 
 
 def test_a_current_without_unit_is_left_out(tmp_path: Path) -> None:
@@ -441,7 +507,8 @@ def test_long_lines_and_quotes(tmp_path: Path, head: str) -> None:
 
 def test_a_file_in_a_day_that_does_not_exist(tmp_path: Path) -> None:
     written.write_dta(tmp_path / "cv.DTA", date="31/31/2025", open_circuit=0.0)
-    with pytest.raises(InvalidInput, match="date"):
-        nrm.read_log(tmp_path / "cv.DTA")
+    log = nrm.read_log(tmp_path / "cv.DTA")
+    assert log.start is None
+    assert "31/31/2025 is no date" in log.notes[0] or "'31/31/2025' is no date" in log.notes[0]
     written.write_mpr(tmp_path / "cv.mpr", start=datetime(2025, 12, 31, 23, 59, 59))
     assert nrm.read_log(tmp_path / "cv.mpr").start == np.datetime64("2025-12-31T23:59:59")

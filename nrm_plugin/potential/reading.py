@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,13 @@ from nrm_plugin.files import HEAD, read_start, sha256
 from nrm_plugin.hookspecs import PotentialLog
 from nrm_plugin.potential.log import Log
 
+#: Where a damaged file has its original.
+_ORIGIN = "the potentiostat's computer"
 
-def read_log(path: StrPath, reader: str | None = None) -> Log:
+
+def read_log(
+    path: StrPath, reader: str | None = None, *, units: Mapping[str, str] | None = None
+) -> Log:
     """Read what a potentiostat recorded.
 
     Parameters
@@ -20,6 +26,8 @@ def read_log(path: StrPath, reader: str | None = None) -> Log:
     path : str or Path
     reader : str, optional
         Name of the reader (``nrm plugins`` lists them); by default the one that is surest.
+    units : mapping, optional
+        Units of columns whose titles have none, for tables as text: ``{"potential": "mV"}``.
 
     Returns
     -------
@@ -30,7 +38,8 @@ def read_log(path: StrPath, reader: str | None = None) -> Log:
     MissingFile
         If there is nothing at the path, or a folder.
     InvalidInput
-        If no reader knows the file, or there is no potential over time in it.
+        If no reader knows the file, there is no potential over time in it, or units are given for
+        a file that says its own.
     CorruptFile
         If the file is damaged or cut short.
     """
@@ -40,24 +49,35 @@ def read_log(path: StrPath, reader: str | None = None) -> Log:
         raise InvalidInput(f"{path}: the file is empty")
     chosen = _chosen(path, head, reader)
     try:
-        log = chosen.read(path)
+        log = _read(chosen, path, units)
         if not isinstance(log, Log):
             raise TypeError(f"it returned a {type(log).__name__}")
     except InvalidInput as error:
         message = str(error)
         raise InvalidInput(message if str(path) in message else f"{path}: {message}") from None
+    except CorruptFile as error:
+        error.origin = _ORIGIN
+        raise
     except NrmError:
         raise
     except Exception as error:  # a fault of the reader, or of the library that it uses
         what = f"{type(error).__name__}: {error}".rstrip(": ")[:200]
         wanted = f"a file that the reader {chosen.name} can read"
-        raise CorruptFile(path, None, wanted, what) from error
+        raise CorruptFile(path, None, wanted, what, _ORIGIN) from error
     return replace(
         log,
         name=log.name or path.name,
         reader=log.reader or chosen.name,
         sha256=log.sha256 or sha256(path),
     )
+
+
+def _read(chosen: PotentialLog, path: Path, units: Mapping[str, str] | None) -> Log:
+    if not units:
+        return chosen.read(path)
+    if not getattr(chosen, "takes_units", False):
+        raise InvalidInput(f"files that the reader {chosen.name} reads say their units themselves")
+    return chosen.read(path, units=units)  # type: ignore[call-arg]
 
 
 def _chosen(path: Path, head: bytes, name: str | None) -> PotentialLog:

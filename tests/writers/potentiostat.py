@@ -1,7 +1,8 @@
 """Synthetic files of potentiostats with a known truth: a voltammogram from `START` on.
 
 The layout of .mpr is that of EC-Lab's modules: a name, a length and a version before each, and
-the points behind 405 bytes of numbers of columns.
+the points behind 405 or 406 bytes of numbers of columns; EC-Lab 11.50 and later write four more
+words and 1007 bytes (the real files cp.mpr, ocv.issue_149.mpr, gcpl.issue_230.mpr have these).
 """
 
 from __future__ import annotations
@@ -29,6 +30,13 @@ _COLUMNS = {
     "current": (76, "<f4"),
     "cycle": (24, "<f8"),
 }
+_FURTHER: dict[str, tuple[int, str]] = {}
+
+
+def with_column(number: int, width: str) -> str:
+    """Name of a further column of .mpr, with its number and type."""
+    _FURTHER[f"column {number}"] = (number, width)
+    return f"column {number}"
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,9 @@ def write_mpr(
     log: bool = True,
     long_headers: bool = False,
     columns: tuple[str, ...] = tuple(_COLUMNS),
-    unknown: int = 0,
+    unknown: tuple[tuple[int, str], ...] = (),
+    unknown_first: bool = False,
+    technique: int = 6,
 ) -> Voltammogram:
     """Write a binary file.
 
@@ -102,12 +112,18 @@ def write_mpr(
         As EC-Lab 11.50 and later write them.
     columns : tuple of str
         Which there are besides the flags.
-    unknown : int
-        Number of a further column.
+    unknown : tuple
+        Numbers and types of further columns, at the end, or with `unknown_first` before the others.
+    technique : int
+        As EC-Lab numbers them; 6 is cyclic voltammetry.
     """
     cv = cv or Voltammogram()
-    numbers = [*_FLAGS, *(_COLUMNS[c][0] for c in columns), *([unknown] if unknown else [])]
-    kind = np.dtype([("flags", "u1"), *((c, _COLUMNS[c][1]) for c in columns)])
+    known = {**_COLUMNS, **_FURTHER}
+    named = [(known[c][0], c, known[c][1]) for c in columns]
+    further = [(number, f"column {number}", width) for number, width in unknown]
+    named = [*further, *named] if unknown_first else [*named, *further]
+    numbers = [*_FLAGS, *(number for number, _, _ in named)]
+    kind = np.dtype([("flags", "u1"), *((name, width) for _, name, width in named)])
     points = np.zeros(len(cv.time), kind)
     values = {
         "time": cv.time,
@@ -117,13 +133,13 @@ def write_mpr(
         "cycle": cv.cycle,
     }
     for name in columns:
-        points[name] = values[name]
-    head = struct.pack("<IB", len(points), len(numbers))
+        points[name] = values.get(name, 0)
+    head = struct.pack("<IH" if long_headers else "<IB", len(points), len(numbers))
     head += np.array(numbers, "<u2").tobytes()
-    head = head.ljust(406 if long_headers else 405, b"\0")
+    head = head.ljust(1007 if long_headers else 405, b"\0")
     modules = [
-        ("VMP Set", "VMP settings", bytes(200), 10),
-        ("VMP data", "VMP data", head + points.tobytes(), 3 if long_headers else 2),
+        ("VMP Set", "VMP settings", bytes([technique]) + bytes(200), 10),
+        ("VMP data", "VMP data", head + points.tobytes(), 11 if long_headers else 2),
     ]
     if log:
         days = (start - datetime(1899, 12, 30)) / timedelta(days=1)
@@ -133,7 +149,7 @@ def write_mpr(
         for short, long, data, version in modules:
             file.write(b"MODULE" + short.encode().ljust(10) + long.encode().ljust(25))
             if long_headers:
-                file.write(struct.pack("<IIII", 0xFFFFFFFF, len(data), version, 10))
+                file.write(struct.pack("<IIII", 0xFFFFFFFF, len(data), 0, version))
             else:
                 file.write(struct.pack("<II", len(data), version))
             file.write(start.strftime("%m/%d/%y").encode() + data)

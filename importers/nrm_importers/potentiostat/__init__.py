@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,7 @@ class TextLog:
     name = "text"
     description = "potential over time as text, with titles such as time (s) and E (V)"
     suffixes: Sequence[str] = (".csv", ".tsv", ".txt")
+    takes_units = True
 
     def sniff(self, head: bytes, path: Path) -> int:
         """Look for a line of titles with a time and a potential."""
@@ -67,11 +68,11 @@ class TextLog:
 
         return log_table.sniff(head)
 
-    def read(self, path: Path) -> Log:
-        """Read a table."""
+    def read(self, path: Path, units: Mapping[str, str] | None = None) -> Log:
+        """Read a table; `units` are those of columns whose titles have none."""
         from nrm_importers.potentiostat import log_table
 
-        return log_table.read(path)
+        return log_table.read(path, log_table.units_given(units or {}))
 
 
 @hookimpl

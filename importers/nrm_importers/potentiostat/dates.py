@@ -13,10 +13,33 @@ import pandas as pd
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 
-_TIME = r"(\d{1,2}:\d\d)(:\d\d)?([.,]\d+)?\s*([AaPp][Mm])?"
+_TIME = r"(\d{1,2}[:.]\d\d)([:.]\d\d)?([.,]\d+)?\s*([AaPp][Mm])?"
 _YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d\d?)\2(\d\d?)[T ]+{_TIME}\s*(Z|UTC|[+-]\d\d:?\d\d)?")
 _YEAR_LAST = re.compile(rf"(\d\d?)([-/.])(\d\d?)\2(\d{{4}}|\d\d),?[T ]+{_TIME}")
-_FEW = 200
+#: Months by their names: CH Instruments writes ``Mar. 4, 2025``, others ``04-Mar-2025``.
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "jan january januar janvier",
+            "feb february februar février fév",
+            "mar march märz mär mars",
+            "apr april avril avr",
+            "may mai",
+            "jun june juni juin",
+            "jul july juli juillet",
+            "aug august août",
+            "sep sept september septembre",
+            "oct october oktober okt octobre",
+            "nov november novembre",
+            "dec december dezember dez décembre déc",
+        ),
+        1,
+    )
+    for name in names.split()
+}
+_NAMED_FIRST = re.compile(r"([^\W\d_]{3,9})\.?\s+(\d\d?),?\s+(\d{4}),?\s+")
+_NAMED_SECOND = re.compile(r"(\d\d?)\.?[-/ ]\s?([^\W\d_]{3,9})\.?[-/ ](\d{4}|\d\d),?\s+")
 
 
 @dataclass(frozen=True)
@@ -43,8 +66,41 @@ class Dates:
 
 def looks_like(text: str) -> bool:
     """Whether a text is a date with a time."""
-    text = text.strip().strip('"')
+    text = numbered(text.strip().strip('"'))
     return bool(_YEAR_FIRST.fullmatch(text) or _YEAR_LAST.fullmatch(text))
+
+
+def numbered(text: str) -> str:
+    """Write a date whose month has a name as 2025-03-04, and leave others as they are."""
+    for pattern, day, month in ((_NAMED_FIRST, 2, 1), (_NAMED_SECOND, 1, 2)):
+        match = pattern.match(text)
+        number = _MONTHS.get(match[month].lower()) if match else None
+        if match and number:
+            year = int(match[3]) + (2000 if len(match[3]) == 2 else 0)
+            return f"{year:04d}-{number:02d}-{int(match[day]):02d} {text[match.end() :]}"
+    return text
+
+
+def clock(texts: Sequence[str]) -> FloatArray:
+    """Seconds of times written as ``h:mm:ss``, with days before them or none; nan for others.
+
+    A clock that passes midnight goes on from the day before.
+    """
+    parts = (
+        pd.Series(texts, dtype=object)
+        .astype(str)
+        .str.strip()
+        .str.extract(r"^(?:(\d+)(?:\s*d\w*)?[-.,: ]\s*)?(\d+):(\d\d?)(?::(\d\d?(?:[.,]\d*)?))?$")
+    )
+    days, hours, minutes, seconds = (
+        pd.to_numeric(parts[i].str.replace(",", ".", regex=False), errors="coerce")
+        for i in range(4)
+    )
+    values = days.fillna(0) * 86400.0 + hours * 3600.0 + minutes * 60.0 + seconds.fillna(0)
+    out: FloatArray = np.array(values, np.float64)
+    valid = np.flatnonzero(np.isfinite(out))
+    out[valid] += 86400.0 * np.cumsum(np.diff(out[valid], prepend=out[valid][:1]) < -80000.0)
+    return out
 
 
 def parse(texts: Sequence[str], *, month_first: bool | None = None) -> Dates:
@@ -64,6 +120,9 @@ def parse(texts: Sequence[str], *, month_first: bool | None = None) -> Dates:
     """
     series = pd.Series(texts, dtype=object).astype(str).str.strip().str.strip('"')
     first = next((t for t in series if looks_like(t)), None)
+    if first is not None and numbered(first) != first:
+        series = series.map(numbered)
+        first = numbered(first)
     if first is None:
         raise InvalidInput(f"{str(next(iter(texts), ''))[:40]!r} is no date with a time")
     match = _YEAR_FIRST.fullmatch(first)
@@ -76,6 +135,12 @@ def parse(texts: Sequence[str], *, month_first: bool | None = None) -> Dates:
             rf"^(\d{{4}}){re.escape(match[2])}(\d+){re.escape(match[2])}", r"\1-\2-", regex=True
         )
         zone = {"Z": "UTC", None: ""}.get(match[9], match[9])
+    if "." in match[5]:  # hh.mm.ss
+        series = series.str.replace(
+            r"([T ])(\d{1,2})\.(\d\d)(?:\.(\d\d))?",
+            lambda m: f"{m[1]}{m[2]:0>2}:{m[3]}:{m[4] or '00'}",
+            regex=True,
+        )
     moments: Any = pd.to_datetime(
         series.str.replace(",", ".", regex=False), format=_format(match), errors="coerce", utc=True
     )

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from nrm_importers.potentiostat import dates
-from nrm_importers.potentiostat.log_table import numbers, read_columns
-from nrm_importers.potentiostat.titles import Role, Title, complete, roles, title
+from nrm_importers.potentiostat.cells import read_cells
+from nrm_importers.potentiostat.titles import complete, roles, title
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.delimited import load
 from nrm_plugin.errors import CorruptFile, InvalidInput
@@ -40,6 +40,11 @@ class GamryCurve:
         """Whether it is the record of the open circuit before the numbered curves."""
         return self.name == _OPEN_CIRCUIT
 
+    @property
+    def main(self) -> bool:
+        """Whether it is what the experiment recorded, and not an auxiliary table."""
+        return re.fullmatch(r"CURVE\d*", self.name) is not None
+
 
 def read(path: Path) -> Log:
     """Read all tables with a potential over time.
@@ -52,8 +57,12 @@ def read(path: Path) -> Log:
     lines = data.decode(encoding, "replace").split("\n")
     curves = _curves(path, lines, encoding)
     if not curves:
-        raise CorruptFile(path, None, "a table with T and Vf", "none")
-    notes = [
+        raise InvalidInput(
+            f"{path}: there is nothing to read in it: no table with points of T and Vf"
+        )
+    curves, others = _of_the_measurement(curves)
+    notes = [f"the table {c.name} is left out: it is no part of the measurement" for c in others]
+    notes += [
         f"{c.name} announces {c.announced} points, and has {len(c.time)}"
         for c in curves
         if c.announced is not None and c.announced > len(c.time)
@@ -105,11 +114,20 @@ def _curve(path: Path, match: re.Match[str], lines: list[str], encoding: str) ->
     if not complete(titles) or "time" not in titles:
         return None
     body = "\n".join(line.strip() for line in lines[2:]).encode(encoding, "replace")
-    frame = read_columns(path, body, "\t", titles, encoding)
-    columns = {role: numbers(frame[role]) * _factor(titles, role) for role in frame}
+    cells = read_cells(path, body, "\t", titles, len(names), encoding)
+    columns = {
+        role: cells[role].numbers * titles[role].factor(role)
+        for role in ("time", "potential", "current")
+        if role in cells
+    }
     finite = np.isfinite(columns["time"]) & np.isfinite(columns["potential"])
-    if not finite.any():
-        raise CorruptFile(path, None, f"points in {match[1]}", "none")
+    lost = int((~finite).sum())
+    if lost == len(finite):
+        return None
+    if lost > 3:
+        raise CorruptFile(
+            path, None, f"{len(finite)} points in {match[1]}", f"{len(finite) - lost}"
+        )
     current = columns.get("current", np.full(len(finite), np.nan))
     return GamryCurve(
         name=match[1],
@@ -120,11 +138,13 @@ def _curve(path: Path, match: re.Match[str], lines: list[str], encoding: str) ->
     )
 
 
-def _factor(titles: dict[Role, Title], role: str) -> float:
-    for name, one in titles.items():
-        if name == role and name != "cycle":
-            return one.factor(name)
-    return 1.0
+def _of_the_measurement(curves: list[GamryCurve]) -> tuple[list[GamryCurve], list[GamryCurve]]:
+    """The open circuit and the numbered curves; and tables beside them, such as FRACURVE."""
+    if not any(c.main for c in curves):
+        return curves, []
+    return [c for c in curves if c.main or c.open_circuit], [
+        c for c in curves if not (c.main or c.open_circuit)
+    ]
 
 
 def _number(curve: GamryCurve) -> int:
@@ -192,7 +212,10 @@ def _start(settings: dict[str, list[str]]) -> tuple[np.datetime64 | None, float,
     try:
         date = dates.parse([text])
     except InvalidInput:  # 3/4/2025: the program writes what Windows is set to
-        date = dates.parse([text], month_first=True)
+        try:
+            date = dates.parse([text], month_first=True)
+        except InvalidInput:
+            return None, 0.0, [f"its date {day[:40]!r} is no date: it says no start"]
         a, b = re.split(r"[/-]", day)[:2]
         same = int(a) == int(b)
         doubt = [] if same else [f"its date {day} is taken as month/day/year"]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from nrm_importers.potentiostat import dates
+from nrm_importers.potentiostat.cells import Cells, read_cells
 from nrm_importers.potentiostat.titles import Role, Title, complete, roles, title
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.delimited import decodable, load
-from nrm_plugin.errors import CorruptFile, InvalidInput
+from nrm_plugin.errors import InvalidInput
 from nrm_plugin.potential import Log
 
 #: Titles stand in this part of a file.
@@ -28,7 +27,15 @@ _LONGEST = 1 << 13
 _SPACE = r"\s+"
 _SEPARATORS = ("\t", ";", ",", _SPACE)
 
-_START = re.compile(r"\bstart\w*\b[^\d\n]*(\d[\d./-]+[T ]+\d\d?:\d\d.*)", re.I)
+_START = re.compile(r"\bstart\w*\b[^\d\n]*(\d[\d./-]*\d[T ]+\d\d?[:.]\d\d.*)", re.I)
+_RATE = re.compile(r"(?:scan|sweep)\s*rate|vorschub|vitesse de balayage|sweeprate", re.I)
+_RATE_VALUE = re.compile(
+    r"(?P<before>m?V/s)?[^\d\n]*?(?P<value>\d*[.,]?\d+(?:[eE][-+]?\d+)?)\s*(?P<after>m?V/s)?"
+)
+_QUIET = re.compile(r"quiet time \(s(?:ec)?\)\s*=\s*(\d+(?:\.\d*)?)", re.I)
+
+#: Further zeros than these, at potentials that are never near 0 V, are no measured values.
+_ZEROS = 2
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,8 @@ class LogTable:
     separator : str
     titles : dict
         Title of each column that is known, by its role.
+    width : int
+        Number of titles.
     above : list of str
         Lines above the titles.
     """
@@ -49,6 +58,7 @@ class LogTable:
     offset: int
     separator: str
     titles: dict[Role, Title]
+    width: int
     above: list[str]
 
 
@@ -62,8 +72,14 @@ def sniff(head: bytes) -> int:
     return 30 if any(re.match(r"\s*[\"']?[-+]?\d", line) for line in following) else 10
 
 
-def read(path: Path) -> Log:
+def read(path: Path, units: Mapping[str, str] | None = None) -> Log:
     """Read a table of any program.
+
+    Parameters
+    ----------
+    path : Path
+    units : mapping, optional
+        Units of columns whose titles have none: ``{"potential": "mV"}``.
 
     Raises
     ------
@@ -78,14 +94,18 @@ def read(path: Path) -> Log:
             f"{path}: there is no line of titles with a time and a potential, "
             "such as 'time (s)' and 'E (V)'"
         )
-    return read_table(path, data, encoding, table)
+    return read_table(path, data, encoding, table, units=units)
 
 
 def find_titles(data: bytes, encoding: str, line: int | None = None) -> LogTable | None:
-    """Find the first line with titles of a time and a potential; or look at one line only."""
+    """Find the first line with titles of a time and a potential; or look at one line only.
+
+    A potential and a current are enough where a line above says the rate of a sweep.
+    """
     lines = data[:_HEAD].split(b"\n") if line is None else data.split(b"\n", line)[:line]
     offset = 0
     above: list[str] = []
+    rate = False
     for number, raw in enumerate(lines, 1):
         offset += len(raw) + 1
         text = raw.decode(encoding, "replace").rstrip("\r")
@@ -95,53 +115,79 @@ def find_titles(data: bytes, encoding: str, line: int | None = None) -> LogTable
                 titles = roles([title(cell) for cell in cells])
                 if separator == _SPACE and not all(one.unit for one in titles.values()):
                     continue  # prose
-                if complete(titles):
-                    return LogTable(min(offset, len(data)), separator, titles, above)
+                swept = rate and all(
+                    r in titles and titles[r].unit for r in ("potential", "current")
+                )
+                if complete(titles) or swept:
+                    return LogTable(min(offset, len(data)), separator, titles, len(cells), above)
+        rate = rate or (len(text) < _LONGEST and _RATE.search(text) is not None)
         above.append(text)
     return None
 
 
 def read_table(
-    path: Path, data: bytes, encoding: str, table: LogTable, *, month_first: bool | None = None
+    path: Path,
+    data: bytes,
+    encoding: str,
+    table: LogTable,
+    *,
+    month_first: bool | None = None,
+    units: Mapping[str, str] | None = None,
+    measured: bool = False,
 ) -> Log:
     """Read what follows the titles.
+
+    Parameters
+    ----------
+    units : mapping, optional
+        Units of columns whose titles have none.
+    measured : bool
+        Whether potentials are a converter's values, of which hardly one is exactly 0 V.
 
     Raises
     ------
     InvalidInput, CorruptFile
     """
-    frame = read_columns(path, data[table.offset :], table.separator, table.titles, encoding)
-    titles, notes = table.titles, []
-    potential = numbers(frame["potential"]) * titles["potential"].factor("potential")
-    moments = _moments(frame, titles, month_first)
-    time = None
-    if "time" in titles and "time" not in moments:
-        time = numbers(frame["time"]) * titles["time"].factor("time")
-    absolute = moments.get("date", moments.get("time"))
-    start, zone, step = _start_above(table.above, month_first)
-    if absolute is not None:
-        start, zone, step = absolute.start, absolute.zone, absolute.step
+    columns = read_cells(
+        path, data[table.offset :], table.separator, table.titles, table.width, encoding
+    )
+    titles = _with_units(table.titles, columns, units or {})
+    notes: list[str] = []
+    potential = _si(columns, titles, "potential")
+    potential, more = _without_zeros(path, potential, columns, titles, measured)
+    notes += more
+    start, zone, step, more = _start_above(table.above, month_first)
+    notes += more
+    time, moments = _time(path, columns, titles, month_first, notes)
+    if moments is not None:
+        start, zone, step = moments.start, moments.zone, moments.step
         if time is None:
-            time = absolute.seconds
+            time = moments.seconds
         else:  # both: the moment of the first line gives the start
-            both = np.flatnonzero(np.isfinite(time) & np.isfinite(absolute.seconds))
-            shift = absolute.seconds[both[0]] - time[both[0]] if len(both) else np.nan
+            both = np.flatnonzero(np.isfinite(time) & np.isfinite(moments.seconds))
+            shift = moments.seconds[both[0]] - time[both[0]] if len(both) else np.nan
             start = start + np.timedelta64(round(shift * 1e6), "us") if len(both) else None
-    assert time is not None
+    if time is None:
+        time, more = _of_a_sweep(path, potential, table.above)
+        notes += more
     current = None
     if "current" in titles:
         try:
-            current = numbers(frame["current"]) * titles["current"].factor("current")
+            current = _si(columns, titles, "current")
         except InvalidInput as error:
             notes.append(f"the current is left out: {error}")
-    cycle = numbers(frame["cycle"]) if "cycle" in titles else None
     kept = np.isfinite(time) & np.isfinite(potential)
-    notes += _left_out(path, len(kept), int(kept.sum()))
+    notes += columns["potential"].left_out(path, kept)
+    times = time[kept]
+    if times[0] == times[-1] and (times == times[0]).all():
+        raise InvalidInput(
+            f"{path}: there is nothing to read in it: all of its times are {times[0]:g} s"
+        )
     return Log(
         time,
         potential,
         current,
-        cycle,  # type: ignore[arg-type]
+        columns["cycle"].numbers if "cycle" in columns else None,  # type: ignore[arg-type]
         start,
         time_zone=zone,
         start_uncertainty=step,
@@ -149,95 +195,225 @@ def read_table(
     )
 
 
-def read_columns(
-    path: Path, body: bytes, separator: str, titles: dict[Role, Title], encoding: str
-) -> dict[str, Any]:
-    """Read the columns that are known, as texts or numbers.
+def _with_units(
+    titles: dict[Role, Title], columns: dict[Role, Cells], given: Mapping[str, str]
+) -> dict[Role, Title]:
+    """Titles with the units that stand in the line below them, or that were given."""
+    out = {}
+    for role, one in titles.items():
+        unit = one.unit or given.get("time" if role == "step time" else role, "")
+        below = columns[role].first.strip().strip("[]() ")
+        if not unit and below and title(f"x ({below})").fits(role):
+            unit = below
+        out[role] = replace(one, unit=unit)
+    return out
+
+
+def _si(columns: dict[Role, Cells], titles: dict[Role, Title], role: Role) -> FloatArray:
+    factor = titles[role].factor(role)
+    return columns[role].numbers * factor
+
+
+def _without_zeros(
+    path: Path,
+    potential: FloatArray,
+    columns: dict[Role, Cells],
+    titles: dict[Role, Title],
+    measured: bool,
+) -> tuple[FloatArray, list[str]]:
+    """Replace zeros that stand for no value; some versions of EC-Lab write such for ``<Ewe>/V``.
 
     Raises
     ------
-    CorruptFile
-        If there are no lines with all of them.
+    InvalidInput
+        If there are such zeros in measured values, and nothing tells what was measured.
     """
-    first = next((n for n in body[:_HEAD].split(b"\n") if re.match(rb"[\s\"#]*[-+]?\d", n)), b"")
-    comma = separator != "," and b"," in first and not re.search(rb"\d\.\d", first)
-    wanted = {one.column: role for role, one in titles.items()}
-    try:
-        frame = pd.read_csv(
-            io.BytesIO(body),
-            sep=separator,
-            header=None,
-            usecols=sorted(wanted),
-            names=None,
-            decimal="," if comma else ".",
-            encoding=encoding,
-            encoding_errors="replace",
-            on_bad_lines="skip",
-            skipinitialspace=True,
-            low_memory=False,
-            na_filter=True,
-            dtype={one.column: str for role, one in titles.items() if role == "date"},
-        )
-    except Exception as error:  # pandas raises many kinds
-        what = " ".join(str(error).split())[:100]
-        raise CorruptFile(path, None, "lines of numbers below the titles", what) from None
-    return {role: frame[column] for column, role in wanted.items()}
+    notes = []
+    zero = potential == 0
+    if "counter" in columns and "difference" in columns and zero.any():
+        other = _si(columns, titles, "difference") + _si(columns, titles, "counter")
+        wrong = zero & (np.abs(other) > 1e-3)
+        if wrong.any():
+            potential = np.where(wrong, other, potential)
+            notes.append(
+                f"{wrong.sum()} of {len(zero)} potentials are exported as 0 V, which the other "
+                "columns contradict: Ewe-Ece + Ece of the same lines are taken for them"
+            )
+            zero &= ~wrong
+    others = np.abs(potential[np.isfinite(potential) & ~zero])
+    if zero.sum() > _ZEROS and (not len(others) or others.min() > 0.05):
+        what = f"{zero.sum()} of {len(zero)} potentials are exactly 0 V"
+        if len(others):
+            what += f", and none of the others is nearer to it than {others.min():.3g} V"
+        if measured:
+            raise InvalidInput(
+                f"{path}: {what}: its program wrote zeros for what was measured. Use the .mpr, or "
+                "export the file with the columns Ewe/V, or Ewe-Ece/V and Ece/V"
+            )
+        notes.append(f"{what}: if the program wrote zeros for missing values, take them out")
+    return potential, notes
 
 
-def numbers(column: Any) -> FloatArray:
-    """Numbers of a column; nan for what is none."""
-    if column.dtype.kind not in "iufb":
-        column = pd.to_numeric(column.astype(str).str.strip(), errors="coerce")
-    return np.asarray(column, np.float64)
+def _time(
+    path: Path,
+    columns: dict[Role, Cells],
+    titles: dict[Role, Title],
+    month_first: bool | None,
+    notes: list[str],
+) -> tuple[FloatArray | None, dates.Dates | None]:
+    """Seconds, and moments; either may be missing."""
+    moments = _moments(path, columns, titles, month_first)
+    seconds: FloatArray | None = None
+    if "time" in titles and "time" not in moments:
+        seconds = _seconds(columns["time"], titles["time"], "time")
+    absolute = moments.get("date", moments.get("time"))
+    if absolute is not None:
+        if seconds is not None and _goes_back(seconds):
+            notes.append(f"{titles['time'].name} begins again: the dates give the times")
+            seconds = None
+        return seconds, absolute
+    if seconds is None and "step time" in titles:
+        seconds = _seconds(columns["step time"], titles["step time"], "step time")
+    steps = "step time" in titles or re.search(
+        r"h+:m", titles["time"].unit if seconds is not None and "time" in titles else ""
+    )
+    if seconds is not None and steps and _goes_back(seconds):
+        seconds = _one_after_the_other(seconds)
+        notes.append("its time begins again with each step: steps are put one behind the other")
+    return seconds, None
+
+
+def _seconds(cells: Cells, one: Title, role: Role) -> FloatArray:
+    """Times as numbers, or as a clock has them."""
+    if np.isfinite(cells.numbers).any():
+        return cells.numbers * one.factor(role)
+    if cells.texts is None:
+        return cells.numbers
+    values = dates.clock(cells.texts)
+    return values if np.isfinite(values).any() else cells.numbers * one.factor(role)
+
+
+def _goes_back(seconds: FloatArray) -> bool:
+    valid = seconds[np.isfinite(seconds)]
+    return bool(np.any(np.diff(valid) < 0))
+
+
+def _one_after_the_other(seconds: FloatArray) -> FloatArray:
+    """Times of steps that each begin again, in one row."""
+    out = seconds.copy()
+    valid = np.flatnonzero(np.isfinite(seconds))
+    change = np.diff(seconds[valid], prepend=0.0)
+    out[valid] = np.cumsum(np.where(change < 0, seconds[valid], change))
+    return out
 
 
 def _moments(
-    frame: dict[str, Any], titles: dict[Role, Title], month_first: bool | None
+    path: Path,
+    columns: dict[Role, Cells],
+    titles: dict[Role, Title],
+    month_first: bool | None,
 ) -> dict[str, dates.Dates]:
     """Columns of dates, whatever they are called."""
     moments: dict[str, dates.Dates] = {}
-    for role in ("date", "time"):
+    roles_of_time: tuple[Role, ...] = ("date", "time")
+    for role in roles_of_time:
         if role not in titles:
             continue
-        column = frame[role]
-        texts = column.dropna().astype(str)
-        if column.dtype.kind not in "iufb" and texts.map(dates.looks_like).any():
-            moments[role] = dates.parse(column.astype(str).tolist(), month_first=month_first)
-        elif role == "date":
-            moments[role] = _since_1970(column, titles[role])
+        texts = columns[role].texts
+        if texts is None or not any(dates.looks_like(t) for t in texts[:200]):
+            if texts is not None and role == "date" and "time" in titles:
+                clocks = columns["time"].texts  # a day and a time of day apart
+                if clocks is not None:
+                    texts = [f"{day} {clock}" for day, clock in zip(texts, clocks, strict=True)]
+                    if any(dates.looks_like(t) for t in texts[:200]):
+                        parsed = dates.parse(texts, month_first=month_first)
+                        return {"date": parsed, "time": parsed}
+            if role == "date" and ("time" not in titles or _since_epoch(titles[role])):
+                moments[role] = _since_1970(path, columns[role], titles[role])
+            continue
+        moments[role] = dates.parse(texts, month_first=month_first)
     return moments
 
 
-def _since_1970(column: Any, one: Title) -> dates.Dates:
-    if not re.search(r"unix|epoch", one.name, re.I):
+def _since_epoch(one: Title) -> bool:
+    return re.search(r"unix|epoch", one.name, re.I) is not None
+
+
+def _since_1970(path: Path, cells: Cells, one: Title) -> dates.Dates:
+    if not _since_epoch(one):
         raise InvalidInput(
-            f"{one.name} holds no dates with times: write them as 2025-03-04 09:41:07, or call "
-            "seconds since 1970 'unix time (s)'"
+            f"{path}: {one.name} holds no dates with times: write them as 2025-03-04 09:41:07, or "
+            "call seconds since 1970 'unix time (s)'"
         )
-    seconds = numbers(column) * one.factor("time")
+    seconds = cells.numbers * one.factor("time")
     finite = seconds[np.isfinite(seconds)]
     if not len(finite) or not np.abs(finite).max() < 1e11:
-        raise InvalidInput(f"{one.name} holds no seconds since 1970")
+        raise InvalidInput(f"{path}: {one.name} holds no seconds since 1970")
     start = np.datetime64(round(finite[0] * 1e6), "us")
     return dates.Dates(seconds - finite[0], start, "UTC", 0.0)
 
 
 def _start_above(
     lines: list[str], month_first: bool | None
-) -> tuple[np.datetime64 | None, str, float]:
-    """Start from a line above the titles that says so, its zone, and to what it is rounded."""
-    for line in lines:
+) -> tuple[np.datetime64 | None, str, float, list[str]]:
+    """Start from a line above the titles, its zone, to what it is rounded, and doubts.
+
+    A line that says so, or the first line where it is a date and nothing else.
+    """
+    for number, line in enumerate(lines):
         match = _START.search(line)
-        if match is not None and dates.looks_like(match[1].strip()):
-            date = dates.parse([match[1].strip()], month_first=month_first)
-            return date.start, date.zone, date.step
-    return None, "", 0.0
+        text = match[1].strip() if match else line.strip()
+        if match is None and (number or not dates.looks_like(text)):
+            continue
+        try:
+            date = dates.parse([text], month_first=month_first)
+        except InvalidInput:
+            return None, "", 0.0, [f"its start {text[:40]!r} is no date that can be read"]
+        alone = [] if match else ["the date in its first line is taken for the start"]
+        return date.start, date.zone, date.step, alone
+    return None, "", 0.0, []
 
 
-def _left_out(path: Path, n: int, kept: int) -> list[str]:
-    """A note of how many lines are left out, having no time or potential."""
-    if kept < 2:
-        raise CorruptFile(path, None, "times and potentials", f"{kept} lines with both")
-    if n - kept > 1:  # one may hold the units
-        return [f"{n - kept} lines without time or potential are left out"]
-    return []
+def _of_a_sweep(
+    path: Path, potential: FloatArray, above: list[str]
+) -> tuple[FloatArray, list[str]]:
+    """Times of a sweep from its rate in a line above the titles.
+
+    Raises
+    ------
+    InvalidInput
+        If no line says the rate.
+    """
+    for line in above:
+        named = _RATE.search(line)
+        match = _RATE_VALUE.search(line, named.end()) if named else None
+        if match is None:
+            continue
+        unit = match["before"] or match["after"]
+        rate = float(match["value"].replace(",", "."))
+        if unit is None or not rate > 0:
+            continue
+        rate *= 1e-3 if unit == "mV/s" else 1.0
+        quiet = next((float(m[1]) for a in above if (m := _QUIET.search(a))), 0.0)
+        steps = np.abs(np.diff(potential, prepend=potential[:1]))
+        time = quiet + np.cumsum(np.nan_to_num(steps)) / rate
+        words = f"it has no times: they follow from the scan rate, {rate:g} V/s"
+        return time, [f"{words}, after a quiet time of {quiet:g} s" if quiet else words]
+    raise InvalidInput(f"{path}: there is no time, and no line says the scan rate with its unit")
+
+
+def units_given(texts: Mapping[str, str]) -> dict[str, str]:
+    """Check units that somebody gave for columns without them.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such column, or the unit is no unit of it.
+    """
+    for role, unit in texts.items():
+        if role not in ("time", "potential", "current"):
+            raise InvalidInput(
+                f"{role!r} is no column of a log: units are given for time, potential and current"
+            )
+        Title(role, unit).factor(role)  # type: ignore[arg-type]
+    return dict(texts)

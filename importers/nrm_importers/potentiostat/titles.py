@@ -10,53 +10,37 @@ from typing import Literal
 from nrm_plugin import units
 from nrm_plugin.errors import InvalidInput
 
-Role = Literal["time", "date", "potential", "current", "cycle"]
+Role = Literal[
+    "time", "step time", "date", "potential", "current", "cycle", "counter", "difference"
+]
 
-#: Titles without signs, in lower case. A date is a moment, a time may be either.
-_NAMES: dict[Role, tuple[str, ...]] = {
-    "time": (
-        "time",
-        "t",
-        "elapsed time",
-        "time elapsed",
-        "corrected time",
-        "test time",
-        "total time",
-        "experiment time",
-    ),
-    "date": (
-        "date",
-        "datetime",
-        "date time",
-        "date and time",
-        "timestamp",
-        "time stamp",
-        "absolute time",
-        "abs time",
-        "unix time",
-        "unix timestamp",
-        "epoch",
-    ),
-    "potential": (
-        "e",
-        "ewe",
-        "ecell",
-        "vf",
-        "vdc",
-        "u",
-        "v",
-        "potential",
-        "voltage",
-        "electrode potential",
-        "working electrode potential",
-        "we potential",
-        "we 1 potential",
-        "cell voltage",
-        "cell potential",
-    ),
-    "current": ("i", "im", "idc", "current", "cell current", "we current", "we 1 current"),
-    "cycle": ("cycle", "cycle number", "cyclenumber", "cycle no", "cycle index", "scan"),
+#: Titles without signs, in lower case. A date is a moment, a time may be either; a step's time
+#: begins again with each step of a method. Counter and difference (EC-Lab's Ece and Ewe-Ece)
+#: tell whether the potential beside them is one.
+_NAMES: dict[Role, str] = {
+    "time": "time|t|elapsed time|time elapsed|corrected time|test time|total time|run time|"
+    "experiment time|test|zeit|testzeit|versuchszeit|prüfzeit|gesamtzeit|zeit gesamt|laufzeit|"
+    "temps|temps écoulé|temps total|temps de test|durée",
+    "step time": "step time|relative time|schrittzeit|zeit schritt|temps du pas|temps partiel",
+    "date": "date|datetime|date time|date and time|timestamp|time stamp|absolute time|abs time|"
+    "real time|realtime|system time|sys time|systime|dpt time|unix time|unix timestamp|epoch|"
+    "datum|datum zeit|datum uhrzeit|zeitstempel|date heure|date et heure|horodatage",
+    "potential": "e|ewe|vf|vdc|u|v|vol|volt|volts|potential|voltage|electrode potential|"
+    "working electrode potential|we potential|we 1 potential|spannung|elektrodenpotential|"
+    "zellspannung|tension|potentiel|potentiel électrode|ecell|cell voltage|cell potential",
+    "current": "i|im|idc|cur|amps|current|cell current|we current|we 1 current|strom|courant",
+    "cycle": "cycle|cycle number|cyclenumber|cycle no|cycle index|cycle id|cyc|scan|zyklus|"
+    "zyklusnummer|zyklus nr|numéro de cycle",
+    "counter": "ece",
+    "difference": "ewe ece",
 }
+_ROLES = {name: role for role, names in _NAMES.items() for name in names.split("|")}
+
+#: Taken only where there is none of the others.
+_SECOND = ("ecell", "cell voltage", "cell potential", "zellspannung")
+
+#: Titles that are their own units.
+_IMPLIED = {"volts": "V", "amps": "A"}
 
 _SECONDS = {
     "us": 1e-6,
@@ -74,12 +58,20 @@ _SECONDS = {
     "hr": 3600.0,
     "hour": 3600.0,
     "hours": 3600.0,
+    "sekunden": 1.0,
+    "sek": 1.0,
+    "secondes": 1.0,
+    "minuten": 60.0,
+    "std": 3600.0,
+    "stunden": 3600.0,
+    "heures": 3600.0,
     "d": 86400.0,
     "day": 86400.0,
     "days": 86400.0,
 }
 
 _BRACKETS = re.compile(r"(.*?)\s*[(\[]([^()\[\]]*)[)\]]\s*(?:vs\b.*)?")
+_INSIDE = re.compile(r"<([^<>/]+)/([^<>]+)>")  # <Ewe/V>, as EC-Lab 11.50 and later write means
 _SLASH = re.compile(r"([^/]+?)\s*/\s*(.+)")
 _OTHER = re.compile(r"(.+?)(?:,\s*|_)(\S+)")
 
@@ -100,17 +92,34 @@ class Title:
         InvalidInput
             If the unit is missing, or another.
         """
-        usual = {"time": "s", "date": "s", "potential": "V", "current": "A"}.get(role, "")
+        usual = usual_unit(role)
         if not self.unit:
-            raise InvalidInput(f"{self.name} has no unit: call it '{self.name} ({usual})'")
+            option = "" if role == "date" else f" (--log-unit {role.split()[-1]}={usual})"
+            raise InvalidInput(
+                f"{self.name} has no unit: call it '{self.name} ({usual})', or say it{option}"
+            )
         if usual == "s":
-            factor = _SECONDS.get(self.unit.lower())
+            factor = _SECONDS.get(self.unit.lower().rstrip("."))
         else:
             si = units.si(self.unit)
             factor = si[0] if si is not None and si[1] == usual else None
         if factor is None:
             raise InvalidInput(f"{self.name} is in {self.unit[:40]!r}, and must be in {usual}")
         return factor
+
+    def fits(self, role: Role) -> bool:
+        """Whether the unit is one of such a column."""
+        try:
+            self.factor(role)
+        except InvalidInput:
+            return False
+        return True
+
+
+def usual_unit(role: str) -> str:
+    """SI unit of a column; empty for cycles."""
+    kinds = {"cycle": "", "current": "A", "time": "s", "step time": "s", "date": "s"}
+    return kinds.get(role, "V")
 
 
 def title(cell: str, unit: str | None = None) -> Title:
@@ -125,12 +134,15 @@ def title(cell: str, unit: str | None = None) -> Title:
     cell = cell.strip().strip('"').strip()
     if unit is not None:
         return Title(cell, _plain(unit))
+    inner = _INSIDE.fullmatch(cell)
+    if inner is not None:
+        return Title(inner[1], _plain(inner[2]))
     for pattern in (_BRACKETS, _SLASH, _OTHER):
         match = pattern.fullmatch(cell)
         if match is None or not match[1]:
             continue
         name, inside = match[1], _plain(match[2])
-        if inside.lower() in _SECONDS or units.si(inside) or pattern is _BRACKETS:
+        if inside.lower().rstrip(".") in _SECONDS or units.si(inside) or pattern is _BRACKETS:
             return Title(name, inside)
     return Title(cell, "")
 
@@ -143,14 +155,18 @@ def _plain(unit: str) -> str:
 def roles(titles: Sequence[Title]) -> dict[Role, Title]:
     """Columns by what they hold; of several that could be the same, the first."""
     columns: dict[Role, Title] = {}
+    second: dict[Role, Title] = {}
     for number, one in enumerate(titles):
-        name = " ".join(re.sub(r"[\W_]+", " ", one.name.lower()).split())
-        for role, names in _NAMES.items():
-            if name in names and role not in columns:
-                columns[role] = Title(one.name, one.unit, number)
-    return columns
+        apart = re.sub(r"(?<=[a-zµ])(?=[A-Z][a-z])", " ", one.name)  # TestTime
+        name = " ".join(re.sub(r"[\W_]+", " ", apart.lower()).split())
+        role = _ROLES.get(name)
+        if role is None:
+            continue
+        here = second if name in _SECOND else columns
+        here.setdefault(role, Title(one.name, one.unit or _IMPLIED.get(name, ""), number))
+    return {**second, **columns}
 
 
 def complete(columns: dict[Role, Title]) -> bool:
     """Whether there is a potential over time."""
-    return "potential" in columns and ("time" in columns or "date" in columns)
+    return "potential" in columns and bool(columns.keys() & {"time", "step time", "date"})
