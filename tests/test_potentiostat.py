@@ -405,6 +405,218 @@ def test_utf_16_and_byte_order_marks(tmp_path: Path) -> None:
         np.testing.assert_array_equal(nrm.read_log(tmp_path / "log.txt").potential, [2, 1.9])
 
 
+# Programs' exports
+
+
+@pytest.mark.parametrize("program", list(written.EXPORTS))
+def test_exports_of_other_programs(tmp_path: Path, program: str) -> None:
+    cv = written.write_export(tmp_path / "log.txt", program, TWO)
+    log = nrm.read_log(tmp_path / "log.txt")
+    np.testing.assert_allclose(log.time, cv.time, atol=1e-3)
+    np.testing.assert_allclose(log.potential, cv.potential, atol=1e-6)
+    assert log.current is not None
+    np.testing.assert_allclose(log.current, cv.current, rtol=1e-6)
+    dated = program in ("landt", "neware")
+    if program == "arbin":  # 03/04/2025
+        assert "gives no start" in log.notes[0]
+    assert (log.start is not None) == dated
+    if dated:
+        assert log.start is not None
+        assert abs(log.start - START) <= np.timedelta64(1, "s")
+
+
+@pytest.mark.parametrize("program", ["landt in German", "autolab", "in French", "landt"])
+def test_exports_with_decimal_commas(tmp_path: Path, program: str) -> None:
+    cv = written.write_export(tmp_path / "log.txt", program, TWO, decimal=",")
+    log = nrm.read_log(tmp_path / "log.txt")
+    np.testing.assert_allclose(log.time, cv.time, atol=1e-3)
+    np.testing.assert_allclose(log.potential, cv.potential, atol=1e-6)
+
+
+def test_a_clock_that_begins_again_with_each_step(tmp_path: Path) -> None:
+    cv = written.write_export(tmp_path / "a.csv", "neware", TWO, lines=10)
+    log = nrm.read_log(tmp_path / "a.csv")
+    np.testing.assert_allclose(log.time, cv.time, atol=1e-3)
+    assert "begins again: the dates give the times" in log.notes[0]
+    written.write_export(tmp_path / "b.csv", "neware without dates", TWO, lines=10)
+    log = nrm.read_log(tmp_path / "b.csv")
+    steps = np.arange(len(cv.time)) // 10
+    np.testing.assert_allclose(log.time, cv.time - 40.0 * steps, atol=1e-3)
+    assert "steps are put one behind the other" in log.notes[0]
+
+
+@pytest.mark.parametrize("quiet", [0.0, 2.0])
+def test_a_sweep_without_times_has_them_from_its_rate(tmp_path: Path, quiet: float) -> None:
+    path = tmp_path / "cv.txt"
+    written.write_chi(path, TWO, quiet=quiet)
+    log = nrm.read_log(path)
+    np.testing.assert_allclose(log.time, quiet + TWO.time, atol=1e-2)
+    np.testing.assert_allclose(log.potential, TWO.potential, atol=1e-6)
+    assert log.start == START.astype("M8[s]")
+    assert any("they follow from the scan rate, 0.001 V/s" in note for note in log.notes)
+    assert any("first line is taken for the start" in note for note in log.notes)
+    text = path.read_text(encoding="latin-1").replace("Scan Rate (V/s)", "Scan Rate")
+    assert "no line says the scan rate with its unit" in refused(path, text)
+
+
+@pytest.mark.parametrize(
+    ("units", "titles", "rows"),
+    [
+        ({"potential": "mV"}, "time (s);E", ("0;2000", "0,5;1997", "1;1994")),
+        ({"potential": "V", "time": "min"}, "t;U", ("0;2", "0,5;1,997", "1;1,994")),
+        ({"potential": "V"}, "Time,Voltage", ("0:00:00,2", "0:00:30,1.997", "0:01:00.0,1.994")),
+        ({}, "time;E\ns;mV", ("0;2000", "0,5;1997", "1;1994")),
+    ],
+)
+def test_units_that_titles_do_not_say(
+    tmp_path: Path, units: dict[str, str], titles: str, rows: tuple[str, ...]
+) -> None:
+    (tmp_path / "log.csv").write_text("\n".join([titles, *rows]), encoding="utf-8")
+    log = nrm.read_log(tmp_path / "log.csv", units=units)
+    np.testing.assert_allclose(log.potential, [2.0, 1.997, 1.994])
+    scale = {"t": 60.0, "T": 60.0}.get(titles[0], 1.0) if "time" not in titles else 1.0
+    np.testing.assert_allclose(log.time, np.array([0, 0.5, 1]) * scale)
+
+
+def test_units_that_contradict_or_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("time (s),E (V)\n0,2\n1,1.9\n", encoding="utf-8")
+    for units, said in (
+        ({"potential": "mV"}, "E is in V by its title, and given in mV"),
+        ({"potential": "mm"}, "must be in V"),
+        ({"colour": "V"}, "is no column of a log"),
+    ):
+        with pytest.raises(InvalidInput, match=said):
+            nrm.read_log(path, units=units)
+    written.write_mpr(tmp_path / "cv.mpr")
+    with pytest.raises(InvalidInput, match="say their units themselves"):
+        nrm.read_log(tmp_path / "cv.mpr", units={"potential": "mV"})
+
+
+# Decimal signs, dates and lost lines
+
+
+@pytest.mark.parametrize(
+    ("text", "time", "potential"),
+    [
+        ("time (s);E (mV)\n0;2000\n0,5;1997\n1;1994\n", [0, 0.5, 1], [2, 1.997, 1.994]),
+        (
+            "Datum;U (V)\n04.03.2025 09:41:00;1,9876\n04.03.2025 09:41:01;1,9\n",
+            [0, 1],
+            [1.9876, 1.9],
+        ),
+        ("version;time (s);E (V)\nv1.2;0;1,5\nv1.2;1;1,6\n", [0, 1], [1.5, 1.6]),
+        ('time (s),E (V)\n"1,5","1,989"\n"2,5","1,9"\n', [1.5, 2.5], [1.989, 1.9]),
+        ("time (s);E (V)\n1.234,5;1,5\n1.235,5;1,6\n", [1234.5, 1235.5], [1.5, 1.6]),
+        ('time (s)\tE (V)\n"1,234.5"\t1.5\n"1,235.5"\t1.6\n', [1234.5, 1235.5], [1.5, 1.6]),
+        ("time (s);E (V)\n0;\u22121,5\n1;-1,6\n", [0, 1], [-1.5, -1.6]),
+    ],
+)
+def test_decimal_signs(
+    tmp_path: Path, text: str, time: list[float], potential: list[float]
+) -> None:
+    log = read(tmp_path / "log.csv", text)
+    np.testing.assert_allclose(log.time, time)
+    np.testing.assert_allclose(log.potential, potential)
+    assert log.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("time (s),E (V)\n0,5,1,9\n1,5,1,8\n2,5,1,7\n", "both the decimal sign and between"),
+        ("time (s);E (V)\n0.5;1\n1,5;2\n", "decimal points and decimal commas"),
+        ("time (s);E (V)\n1,000;1.5\n1,001;1.6\n", "decimals or for thousands"),
+        ("time (s);E (V)\n" + "0;1\nx;2\n" * 5, "5 of 10 lines below the titles have no time"),
+        ("time (s),E (V)\n0,1\n" + '1,"2\n' * 50, "only 26 can be told apart"),
+        ("time (s);E (V)\n0;1\n0;2\n0;3\n", "all of its times are 0 s"),
+    ],
+)
+def test_what_cannot_be_told_is_an_error(tmp_path: Path, text: str, said: str) -> None:
+    assert said in refused(tmp_path / "log.csv", text)
+
+
+def test_exported_zeros(tmp_path: Path) -> None:
+    cv = written.write_mpt(tmp_path / "cp.mpt")
+    path = tmp_path / "cp.mpt"
+    lines = path.read_text(encoding="latin-1").splitlines()
+    head, rows = lines[:12], [line.split("\t") for line in lines[12:]]
+    ewe = head[11].split("\t").index("Ewe/V")
+    for k, row in enumerate(rows):
+        if k % 3 and k < 100:
+            row[ewe] = "0.0000000E+000"
+    zeros = sum(1 for k in range(len(rows)) if k % 3 and k < 100)
+
+    def write(columns: list[str], values: list[list[str]]) -> None:
+        named = "\t".join([head[11], *columns])
+        body = ["\t".join([*r, *v]) for r, v in zip(rows, values, strict=True)]
+        path.write_text("\n".join([*head[:11], named, *body]), encoding="latin-1")
+
+    write(["<Ece>/V", "Ewe-Ece/V"], [["5.0", f"{e - 5.0:.7E}"] for e in cv.potential])
+    log = nrm.read_log(path)
+    np.testing.assert_allclose(log.potential, cv.potential, atol=1e-6)
+    assert f"{zeros} of 160 potentials are exported as 0 V" in log.notes[0]
+    rows = [row for row in rows if abs(float(row[ewe])) > 0.06 or float(row[ewe]) == 0]
+    write([], [[] for _ in rows])
+    with pytest.raises(
+        InvalidInput, match=f"{zeros} of .* potentials are exactly 0 V.*Use the .mpr"
+    ):
+        nrm.read_log(path)
+
+
+def test_zeros_of_any_table_are_named(tmp_path: Path) -> None:
+    rows = "".join(f"{k},{2.0 if k % 2 else 0}\n" for k in range(20))
+    log = read(tmp_path / "log.csv", "time (s),E (V)\n" + rows)
+    assert "10 of 20 potentials are exactly 0 V" in log.notes[0]
+
+
+@pytest.mark.parametrize("date", ["13/02/2022 10:00:00", "13.02.2022 10:00:00"])
+def test_an_odd_date_leaves_a_log_without_a_start(tmp_path: Path, date: str) -> None:
+    written.write_mpt(tmp_path / "cv.mpt")
+    data = (tmp_path / "cv.mpt").read_bytes()
+    changed = data.replace(b"03/04/2025 09:41:07.250", date.encode())
+    (tmp_path / "cv.mpt").write_bytes(changed)
+    log = nrm.read_log(tmp_path / "cv.mpt")
+    assert log.start is None
+    assert "is no date that can be read" in log.notes[0]
+
+
+def test_clocks_with_dots_and_months_with_names(tmp_path: Path) -> None:
+    for date in ("2025-03-04 09.41.07", "4. März 2025 09:41:07", "04-Mar-2025 09:41:07"):
+        log = read(tmp_path / "log.csv", f"# start {date}\ntime (s),E (V)\n0,2\n1,1.9\n")
+        if date[0] == "2":
+            assert log.start == np.datetime64("2025-03-04T09:41:07", "us")
+        log = read(tmp_path / "log.csv", f"date;E (V)\n{date};2\n{date[:-1]}8;1.9\n")
+        assert log.start == np.datetime64("2025-03-04T09:41:07", "us")
+        np.testing.assert_allclose(log.time, [0, 1])
+
+
+def test_a_day_and_a_time_of_day_apart(tmp_path: Path) -> None:
+    text = "Datum;Zeit;U (V)\n04.03.2025;09:41:07;2\n04.03.2025;09:42:07;1,9\n"
+    log = read(tmp_path / "log.csv", text)
+    assert log.start == np.datetime64("2025-03-04T09:41:07", "us")
+    np.testing.assert_allclose(log.time, [0, 60])
+
+
+def test_means_with_the_unit_inside_and_cells_after_electrodes(tmp_path: Path) -> None:
+    text = "time/s\t<Ewe/V>\t<I/mA>\n0\t2\t1\n1\t1,9\t1\n"
+    log = read(tmp_path / "log.txt", text)
+    np.testing.assert_allclose(log.potential, [2, 1.9])
+    np.testing.assert_allclose(log.current, [1e-3, 1e-3])
+    text = "time/s\tEcell/V\tEwe/V\n0\t2\t-1\n1\t1.9\t-1.1\n"
+    np.testing.assert_allclose(read(tmp_path / "log.txt", text).potential, [-1, -1.1])
+
+
+def test_gamry_tables_beside_the_measurement_are_left_out(tmp_path: Path) -> None:
+    written.write_dta(tmp_path / "cv.DTA", open_circuit=0.0)
+    before = nrm.read_log(tmp_path / "cv.DTA")
+    with (tmp_path / "cv.DTA").open("a", encoding="latin-1") as file:
+        file.write("FRACURVE\tTABLE\n\tPt\tT\tVf\n\t#\ts\tV\n\t0\t0\t1\n\t1\t0.1\t2\n")
+    log = nrm.read_log(tmp_path / "cv.DTA")
+    np.testing.assert_array_equal(log.time, before.time)
+    assert "the table FRACURVE is left out" in log.notes[0]
+
+
 # Whatever is no log
 
 

@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
 from nrm_plugin.cli import exit_code
 from nrm_plugin.cli.batch import open_with, with_files
+from nrm_plugin.cli.options import log_unit_option, log_units_of
 from nrm_plugin.errors import NrmError
 from nrm_plugin.experiment.stated import Facts
 from nrm_plugin.model import CurveSet
 from nrm_plugin.text import table
 
+if TYPE_CHECKING:
+    from nrm_plugin.potential import Log
+
 
 @click.command("info")
 @with_files
 @click.option("--table", "table_map", metavar="MAP.toml", help="What the columns of a table mean.")
+@log_unit_option
 @click.option("--json", "as_json", is_flag=True, help="Print a list with one object per file.")
 @click.pass_context
 def command(
-    ctx: click.Context, files: tuple[str, ...], table_map: str | None, as_json: bool
+    ctx: click.Context,
+    files: tuple[str, ...],
+    table_map: str | None,
+    log_units: tuple[str, ...],
+    as_json: bool,
 ) -> None:
-    """Say what is in files: curves, channels, calibration, images, and what was guessed."""
+    """Say what is in files: curves, channels, calibration, images, and what was guessed.
+
+    Of a potentiostat's log: its span, points, cycles, and when it began.
+    """
+    units = log_units_of(log_units)
     reports: list[dict[str, Any]] = []
     codes = []
     for path in files:
         try:
-            report, text = _described(path, table_map)
+            report, text = _described(path, table_map, units)
             reports.append(report)
         except NrmError as error:
             reports.append({"path": path, "error": str(error)})
@@ -46,8 +59,11 @@ def command(
         ctx.exit(codes[0] if len(files) == 1 else 1)
 
 
-def _described(path: str, table_map: str | None) -> tuple[dict[str, Any], Callable[[], str]]:
-    """What is in a file, curves or results, for programs and for people."""
+def _described(
+    path: str, table_map: str | None, units: Mapping[str, str]
+) -> tuple[dict[str, Any], Callable[[], str]]:
+    """What is in a file, curves, results or a log, for programs and for people."""
+    from nrm_plugin.potential.reading import is_log, read_log
     from nrm_plugin.store.read_curves import holds_results
     from nrm_plugin.store.results_file import opened_results
 
@@ -57,6 +73,9 @@ def _described(path: str, table_map: str | None) -> tuple[dict[str, Any], Callab
         with opened_results(path) as results:
             described = results_summary.describe(path, results)
         return described, lambda: results_summary.as_text(described)
+    if table_map is None and is_log(path):
+        log = read_log(path, units=units)
+        return describe_log(path, log), lambda: log_as_text(path, log)
     curves = open_with(path, table_map)
     return describe(path, curves), lambda: as_text(path, curves)
 
@@ -84,6 +103,57 @@ def describe(path: str, curves: CurveSet) -> dict[str, Any]:
         ],
         "warnings": list(curves.warnings),
     }
+
+
+def describe_log(path: str, log: Log) -> dict[str, Any]:
+    """Everything about a potentiostat's log but its points, in types that JSON has."""
+    counted = log.cycle[log.cycle >= 0] if log.cycle is not None else np.empty(0, np.int64)
+    current = log.current if log.current is not None else np.empty(0)
+    current = current[np.isfinite(current)]
+    return {
+        "path": path,
+        "kind": "log",
+        "reader": log.reader,
+        "n_points": len(log.time),
+        "time": [float(log.time[0]), float(log.time[-1])],
+        "duration": log.duration,
+        "potential": [float(log.potential.min()), float(log.potential.max())],
+        "current": [float(current.min()), float(current.max())] if len(current) else None,
+        "cycles": [int(counted.min()), int(counted.max())] if len(counted) else None,
+        "start": None if log.start is None else str(log.start),
+        "start_uncertainty": log.start_uncertainty,
+        "time_zone": log.time_zone or None,
+        "sha256": log.sha256,
+        "notes": list(log.notes),
+    }
+
+
+def log_as_text(path: str, log: Log) -> str:
+    """The same for people."""
+    about = describe_log(path, log)
+    low, high = about["potential"]
+    lines = [
+        f"{path}  (a potentiostat's log, read by {log.reader})",
+        f"  {about['n_points']} points over {log.duration:.6g} s, from {low:.4g} to {high:.4g} V",
+    ]
+    zone = log.time_zone or "by the potentiostat's clock, without a zone"
+    begins = "not in the file: give it with --log-start"
+    if log.start is not None:
+        rounded = f", rounded to {log.start_uncertainty:g} s" if log.start_uncertainty else ""
+        first = (log.start + np.timedelta64(round(log.time[0] * 1e6), "us")).astype("M8[ms]")
+        begins = f"{first} ({zone}{rounded})"
+    rows = [("first point", begins)]
+    if about["current"]:
+        rows.append(("current", "{:.4g} to {:.4g} A".format(*about["current"])))
+    numbers = about["cycles"]
+    rows.append(
+        ("cycles", f"{numbers[0]} to {numbers[1]}" if numbers else "not counted in the file")
+    )
+    lines.append(table(rows, 4))
+    if log.notes:
+        lines.append("  warnings")
+        lines += [f"    - {note}" for note in log.notes]
+    return "\n".join(lines) + "\n"
 
 
 def first_kinds(curves: CurveSet) -> list[str]:

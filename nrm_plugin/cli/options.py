@@ -64,6 +64,25 @@ def pairs(texts: Iterable[str], option: str) -> Iterator[tuple[str, str]]:
         yield name, value
 
 
+log_unit_option = click.option(
+    "--log-unit",
+    "log_units",
+    multiple=True,
+    metavar="COLUMN=UNIT",
+    help="Unit of a log's time, potential or current whose title has none: potential=mV.",
+)
+
+
+def log_units_of(texts: tuple[str, ...]) -> dict[str, str]:
+    """Units of a log's columns from ``--log-unit COLUMN=UNIT``.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    return dict(pairs(texts, "--log-unit"))
+
+
 def metadata_of(
     settings: Iterable[str], read: Callable[[str, str], float] = quantity
 ) -> dict[str, Any]:

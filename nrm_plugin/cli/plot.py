@@ -15,7 +15,14 @@ import click
 
 from nrm_plugin import plugins
 from nrm_plugin.cli.batch import opened_together
-from nrm_plugin.cli.options import WithUnit, given_settings, option_of, settings_from
+from nrm_plugin.cli.options import (
+    WithUnit,
+    given_settings,
+    log_unit_option,
+    log_units_of,
+    option_of,
+    settings_from,
+)
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.files import check_output
 
@@ -114,6 +121,7 @@ def _users(setting: str) -> list[str]:
     metavar="LOG",
     help="A potentiostat's log, for the current; and for potentials, if the results have none.",
 )
+@log_unit_option
 @click.option(
     "--curves",
     metavar="ORIGINAL",
@@ -132,6 +140,7 @@ def command(
     output: str,
     kind: str | None,
     potential: str | None,
+    log_units: tuple[str, ...],
     curves: tuple[str, ...],
     width: float | None,
     overwrite: bool,
@@ -148,7 +157,7 @@ def command(
     check_output(out, overwrite=overwrite)
     from nrm_plugin.figures import save
 
-    opened = _opened(Path(file), curves, potential)
+    opened = _opened(Path(file), curves, potential, log_units_of(log_units))
     kind = kind or _usual(opened)
     given = given_settings(options)
     given |= {n: opened[n] for n, text in (("curves", curves), ("potential", potential)) if text}
@@ -172,7 +181,9 @@ def edges_given(given: str | None) -> list[float] | None:
         raise click.UsageError(f"--edges: {error}") from None
 
 
-def _opened(path: Path, curves: tuple[str, ...], potential: str | None) -> dict[str, Any]:
+def _opened(
+    path: Path, curves: tuple[str, ...], potential: str | None, units: dict[str, str]
+) -> dict[str, Any]:
     """Results, curves and the potentiostat's log, each None where there are none.
 
     Results without potentials get those of the log.
@@ -192,7 +203,7 @@ def _opened(path: Path, curves: tuple[str, ...], potential: str | None) -> dict[
         from nrm_plugin.figures.panels import has_potential
         from nrm_plugin.potential import read_log, with_potential
 
-        opened["potential"] = log = read_log(potential)
+        opened["potential"] = log = read_log(potential, units=units)
         if not has_potential(opened["results"]):
             opened["results"] = with_potential(opened["results"], log)
     return opened

@@ -8,6 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
+from nrm_plugin.cli.options import log_units_of
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
 from nrm_plugin.potential import Log, read_log, with_potential
@@ -34,7 +35,12 @@ class PotentialOptions:
 
     @classmethod
     def read(
-        cls, logs: tuple[str, ...], offset: str | None, time_zone: str | None, start: str | None
+        cls,
+        logs: tuple[str, ...],
+        offset: str | None,
+        time_zone: str | None,
+        start: str | None,
+        units: tuple[str, ...] = (),
     ) -> PotentialOptions:
         """Read the options, and the logs.
 
@@ -55,12 +61,13 @@ class PotentialOptions:
                 settings["start"] = moment(start)
         except InvalidInput as error:
             raise click.UsageError(str(error)) from None
-        if settings and not logs:
+        if (settings or units) and not logs:
             raise click.UsageError(
-                "--clock-offset, --time-zone and --log-start are for a log: give one with "
-                "--potential"
+                "--clock-offset, --time-zone, --log-start and --log-unit are for a log: give one "
+                "with --potential"
             )
-        return cls([read_log(path) for path in logs], settings)
+        given = log_units_of(units)
+        return cls([read_log(path, units=given) for path in logs], settings)
 
     def apply(self, curves: CurveSet) -> CurveSet:
         """Return curves with their potentials, where there is anything to take them from."""

@@ -20,6 +20,7 @@ from nrm_plugin.cli.batch import (
     is_folder,
     with_curve_options,
 )
+from nrm_plugin.cli.options import log_unit_option
 from nrm_plugin.cli.potential import PotentialOptions
 from nrm_plugin.engine import provenance
 from nrm_plugin.engine.checks.check import Check
@@ -66,6 +67,7 @@ STOPPED = 130
     metavar="DATE",
     help="When the log began, by the microscope's clock, if it does not say: 2025-03-04T09:41:07.",
 )
+@log_unit_option
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print what became of each file.")
 @click.pass_context
@@ -82,6 +84,7 @@ def command(
     clock_offset: str | None,
     time_zone: str | None,
     log_start: str | None,
+    log_units: tuple[str, ...],
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -96,7 +99,7 @@ def command(
     if not folder and Path(output).suffix.lower() != ".h5":
         raise click.UsageError(f"-o {output}: results are written as .h5, or to a folder/")
     quiet = bool(ctx.obj and ctx.obj["quiet"])
-    potential = PotentialOptions.read(logs, clock_offset, time_zone, log_start)
+    potential = PotentialOptions.read(logs, clock_offset, time_zone, log_start, log_units)
     batch = Processing(
         files, options, overwrite, quiet, recipe=chosen, potential=potential, shown=not as_json
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nrm_plugin.cli.batch import opened_together
+from nrm_plugin.cli.options import log_unit_option, log_units_of
 from nrm_plugin.cli.plot import edges_given
 from nrm_plugin.files import check_output
 from nrm_plugin.store.read_results import open_results
@@ -29,6 +30,7 @@ from nrm_plugin.store.read_results import open_results
     metavar="LOG",
     help="The potentiostat's log, for the current; and for potentials, if the results have none.",
 )
+@log_unit_option
 @click.option(
     "--edges",
     metavar="V,V,...",
@@ -63,6 +65,7 @@ def command(
     output: str,
     originals: tuple[str, ...],
     log: str | None,
+    log_units: tuple[str, ...],
     edges: str | None,
     overwrite: bool,
     cycle: str | None,
@@ -87,7 +90,7 @@ def command(
     if log is not None:
         from nrm_plugin.potential import read_log
 
-        recorded = read_log(log)
+        recorded = read_log(log, units=log_units_of(log_units))
     write_report(
         results,
         out,

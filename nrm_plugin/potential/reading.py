@@ -72,6 +72,23 @@ def read_log(
     )
 
 
+def is_log(path: StrPath) -> bool:
+    """Whether a reader of potentiostats' files is surer of a file than every importer of curves.
+
+    Raises
+    ------
+    MissingFile
+    """
+    path = Path(path)
+    head = read_start(path, HEAD)
+    registry = plugins.installed()
+    logs, curves = (
+        max(registry.surest(kind, head, path)[1].values(), default=0)
+        for kind in ("potential_logs", "importers")
+    )
+    return bool(head) and logs > curves
+
+
 def _read(chosen: PotentialLog, path: Path, units: Mapping[str, str] | None) -> Log:
     if not units:
         return chosen.read(path)

@@ -277,6 +277,93 @@ def write_csv(
     return cv
 
 
+def write_chi(
+    path: Path, cv: Voltammogram | None = None, *, start: datetime = START, quiet: float = 2.0
+) -> Voltammogram:
+    """Write CH Instruments' export of a voltammogram, which has no times.
+
+    As in public files of CHI 660 and 760 (date, technique, settings as ``Name (unit) = value``,
+    titles, an empty line, points).
+    """
+    cv = cv or Voltammogram()
+    lines = [
+        f"{start:%b. %d, %Y   %H:%M:%S}",
+        "Cyclic Voltammetry",
+        "File: sample.bin",
+        "Data Source: Experiment",
+        "Instrument Model:  CHI760E",
+        "Header: ",
+        "Note: ",
+        "",
+        f"Init E (V) = {cv.high:g}",
+        f"High E (V) = {cv.high:g}",
+        f"Low E (V) = {cv.low:g}",
+        "Init P/N = N",
+        f"Scan Rate (V/s) = {cv.rate:g}",
+        f"Segment = {2 * cv.cycles}",
+        "Sample Interval (V) = 0.001",
+        f"Quiet Time (sec) = {quiet:g}",
+        "Sensitivity (A/V) = 1e-5",
+        "",
+        "Potential/V, Current/A",
+        "",
+    ]
+    lines += [f"{e:.6f}, {i:.3e}" for e, i in zip(cv.potential, cv.current, strict=True)]
+    path.write_bytes(("\r\n".join(lines) + "\r\n").encode("latin-1"))
+    return cv
+
+
+#: Titles and a line of each program's export, by name. Landt (LAND) and Neware: the columns that
+#: public converters list (cellpy, beep, galvani's examples); Arbin: its CSV of MITS Pro; Autolab:
+#: NOVA's ASCII export; Ivium: IviumSoft's CSV; Maccor: its text export.
+EXPORTS = {
+    "landt": (
+        "Record\tCycle\tTestTime/Sec.\tStepTime/Sec.\tCurrent/mA\tVoltage/V\tSysTime",
+        "{k}\t{n}\t{t:.3f}\t{t:.3f}\t{ma:.6f}\t{e:.6f}\t{date:%Y-%m-%d %H:%M:%S}",
+    ),
+    "landt in German": (
+        "Nr;Zyklus;Testzeit/Sek;Strom/mA;Spannung/V",
+        "{k};{n};{t:.3f};{ma:.6f};{e:.6f}",
+    ),
+    "neware": (
+        "Record ID,Step ID,Cycle ID,Time(h:min:s.ms),Voltage(V),Current(mA),Realtime",
+        "{k},{n},{n},{h}:{m:02d}:{s:06.3f},{e:.6f},{ma:.6f},{date:%Y-%m-%d %H:%M:%S}",
+    ),
+    "neware without dates": (
+        "Record Index,Step,Relative Time(h:min:s.ms),Cur(mA),Voltage(V)",
+        "{k},{n},{h}:{m:02d}:{s:06.3f},{ma:.6f},{e:.6f}",
+    ),
+    "arbin": (
+        "Data_Point,Test_Time(s),Date_Time,Step_Time(s),Cycle_Index,Current(A),Voltage(V)",
+        "{k},{t:.4f},{date:%m/%d/%Y %H:%M:%S},{t:.4f},{n},{a:.9f},{e:.6f}",
+    ),
+    "autolab": (
+        "Potential applied (V);Time (s);WE(1).Current (A);WE(1).Potential (V);Scan;Index",
+        "{e:.6f};{t:.4f};{a:.9f};{e:.6f};{n};{k}",
+    ),
+    "ivium": ("time /s, E /V, I /A", "{t:.4f}, {e:.6f}, {a:.4e}"),
+    "maccor": ("Rec#\tCyc#\tTest (Sec)\tAmps\tVolts", "{k}\t{n}\t{t:.2f}\t{a:.9f}\t{e:.6f}"),
+    "in French": ("Temps (s);Courant (A);Potentiel (V)", "{t:.4f};{a:.9f};{e:.6f}"),
+}
+
+
+def write_export(
+    path: Path, program: str, cv: Voltammogram | None = None, *, decimal: str = ".", lines: int = 0
+) -> Voltammogram:
+    """Write what a program exports as text; with `lines`, its clock begins again after so many."""
+    cv = cv or Voltammogram()
+    titles, row = EXPORTS[program]
+    out = [titles]
+    for k, (t, e, i, n) in enumerate(zip(cv.time, cv.potential, cv.current, cv.cycle, strict=True)):
+        clock = cv.time[k % lines] if lines else t
+        values = {"k": k + 1, "t": t, "e": e, "a": i, "ma": i * 1e3, "n": n}
+        values |= {"h": int(clock // 3600), "m": int(clock // 60 % 60), "s": clock % 60}
+        text = row.format(date=START + timedelta(seconds=float(t)), **values)
+        out.append(text.replace(".", decimal))
+    path.write_text("\n".join(out) + "\n", encoding="utf-8", newline="\n")
+    return cv
+
+
 def write_samples(folder: Path) -> None:
     """Write the small files that the project shows."""
     folder.mkdir(parents=True, exist_ok=True)

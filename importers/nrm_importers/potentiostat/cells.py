@@ -70,7 +70,7 @@ class Cells:
         return [f"{lost} of {n} lines without time or potential are left out"] if lost else []
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Column:
     """A column while it is read."""
 
@@ -151,7 +151,7 @@ def read_cells(
         If there are no lines with all of them, decimal signs are mixed, or lines are joined by
         quotation marks.
     """
-    columns = {role: _Column(role) for role in titles}
+    columns = {role: _Column(role=role) for role in titles}
     lines = sum(1 for _ in re.finditer(rb"[^\s][^\n]*", body))
     if not lines:
         raise InvalidInput(f"{path}: there is nothing to read in it: no lines below the titles")

@@ -82,21 +82,25 @@ def numbered(text: str) -> str:
 
 
 def clock(texts: Sequence[str]) -> FloatArray:
-    """Seconds of times written as ``h:mm:ss``, with days before them or none; nan for others.
+    """Seconds of times written as ``h:mm:ss``; nan for others.
 
-    A clock that passes midnight goes on from the day before.
+    There may be days before them, ``1-02:03:04``, ``1d 02:03:04`` or ``1:02:03:04``. A clock that
+    passes midnight goes on from the day before.
     """
     parts = (
         pd.Series(texts, dtype=object)
         .astype(str)
         .str.strip()
-        .str.extract(r"^(?:(\d+)(?:\s*d\w*)?[-.,: ]\s*)?(\d+):(\d\d?)(?::(\d\d?(?:[.,]\d*)?))?$")
+        .str.extract(
+            r"^(?:(\d+)(?:\s*d\w*\s*|[-., ]\s*|:(?=\d+:\d+:\d)))?"
+            r"(\d+):(\d\d?):(\d\d?(?:[.,]\d*)?)$"
+        )
     )
     days, hours, minutes, seconds = (
         pd.to_numeric(parts[i].str.replace(",", ".", regex=False), errors="coerce")
         for i in range(4)
     )
-    values = days.fillna(0) * 86400.0 + hours * 3600.0 + minutes * 60.0 + seconds.fillna(0)
+    values = days.fillna(0) * 86400.0 + hours * 3600.0 + minutes * 60.0 + seconds
     out: FloatArray = np.array(values, np.float64)
     valid = np.flatnonzero(np.isfinite(out))
     out[valid] += 86400.0 * np.cumsum(np.diff(out[valid], prepend=out[valid][:1]) < -80000.0)

@@ -28,9 +28,10 @@ _SPACE = r"\s+"
 _SEPARATORS = ("\t", ";", ",", _SPACE)
 
 _START = re.compile(r"\bstart\w*\b[^\d\n]*(\d[\d./-]*\d[T ]+\d\d?[:.]\d\d.*)", re.I)
-_RATE = re.compile(r"(?:scan|sweep)\s*rate|vorschub|vitesse de balayage|sweeprate", re.I)
+_RATE = re.compile(r"(?:scan|sweep)\s*rate|vorschub|vitesse de balayage", re.I)
 _RATE_VALUE = re.compile(
-    r"(?P<before>m?V/s)?[^\d\n]*?(?P<value>\d*[.,]?\d+(?:[eE][-+]?\d+)?)\s*(?P<after>m?V/s)?"
+    r"[^\d\n]*?(?:(?P<before>m?V/s)[^\d\n]*?)?"
+    r"(?P<value>\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)\s*(?P<after>m?V/s)?"
 )
 _QUIET = re.compile(r"quiet time \(s(?:ec)?\)\s*=\s*(\d+(?:\.\d*)?)", re.I)
 
@@ -38,7 +39,7 @@ _QUIET = re.compile(r"quiet time \(s(?:ec)?\)\s*=\s*(\d+(?:\.\d*)?)", re.I)
 _ZEROS = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LogTable:
     """Where a table begins, and what is in it.
 
@@ -119,7 +120,13 @@ def find_titles(data: bytes, encoding: str, line: int | None = None) -> LogTable
                     r in titles and titles[r].unit for r in ("potential", "current")
                 )
                 if complete(titles) or swept:
-                    return LogTable(min(offset, len(data)), separator, titles, len(cells), above)
+                    return LogTable(
+                        offset=min(offset, len(data)),
+                        separator=separator,
+                        titles=titles,
+                        width=len(cells),
+                        above=above,
+                    )
         rate = rate or (len(text) < _LONGEST and _RATE.search(text) is not None)
         above.append(text)
     return None
@@ -201,7 +208,10 @@ def _with_units(
     """Titles with the units that stand in the line below them, or that were given."""
     out = {}
     for role, one in titles.items():
-        unit = one.unit or given.get("time" if role == "step time" else role, "")
+        wanted = given.get("time" if role == "step time" else role, "")
+        if one.unit and wanted and one.unit != wanted:
+            raise InvalidInput(f"{one.name} is in {one.unit} by its title, and given in {wanted}")
+        unit = one.unit or wanted
         below = columns[role].first.strip().strip("[]() ")
         if not unit and below and title(f"x ({below})").fits(role):
             unit = below
@@ -262,7 +272,7 @@ def _time(
     notes: list[str],
 ) -> tuple[FloatArray | None, dates.Dates | None]:
     """Seconds, and moments; either may be missing."""
-    moments = _moments(path, columns, titles, month_first)
+    moments = _moments(path, columns, titles, month_first, notes)
     seconds: FloatArray | None = None
     if "time" in titles and "time" not in moments:
         seconds = _seconds(columns["time"], titles["time"], "time")
@@ -312,6 +322,7 @@ def _moments(
     columns: dict[Role, Cells],
     titles: dict[Role, Title],
     month_first: bool | None,
+    notes: list[str],
 ) -> dict[str, dates.Dates]:
     """Columns of dates, whatever they are called."""
     moments: dict[str, dates.Dates] = {}
@@ -331,7 +342,12 @@ def _moments(
             if role == "date" and ("time" not in titles or _since_epoch(titles[role])):
                 moments[role] = _since_1970(path, columns[role], titles[role])
             continue
-        moments[role] = dates.parse(texts, month_first=month_first)
+        try:
+            moments[role] = dates.parse(texts, month_first=month_first)
+        except InvalidInput as error:
+            if role == "time" or "time" not in titles:
+                raise
+            notes.append(f"{titles[role].name} gives no start: {error}")
     return moments
 
 
@@ -386,7 +402,7 @@ def _of_a_sweep(
     """
     for line in above:
         named = _RATE.search(line)
-        match = _RATE_VALUE.search(line, named.end()) if named else None
+        match = _RATE_VALUE.match(line, named.end()) if named else None
         if match is None:
             continue
         unit = match["before"] or match["after"]
