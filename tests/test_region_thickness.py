@@ -59,6 +59,40 @@ def test_mixed_curves_have_a_mean_and_an_outermost_edge():
     assert (found["mean"] < found["high"]).all()
 
 
+def test_the_outermost_edge_reaches_out_to_the_last_of_spread_edges():
+    """Edges of 4.8 to 7.2, 9.6 to 14.4, 16 to 24 and 24 to 36 nm, evenly spread."""
+    rng = np.random.default_rng(77)
+    groups = [laboratory(rng, mean, CURVES) for mean in (6.0, 12.0, 20.0, 30.0)]
+    found = found_of(*(stacks for stacks, _ in groups), seed=7)
+    last = np.array([edges.max() for _, edges in groups]) * NM
+    assert (found["outermost_low"] < last).all()
+    assert (last < found["outermost_high"] + 0.5 * NM).all()  # half a bin
+    assert (found["outermost_high"] < 1.3 * last).all()
+    assert (found["outermost"] >= found["mean"] - 0.1 * NM).all()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_noise_that_all_curves_have_in_common(seed):
+    """5 pN that many curves share do not fall with their number, and are no layer."""
+    n = 512
+    rng = np.random.default_rng([seed, 9])
+    stacks, edges = laboratory(rng, 20.0, n)
+    results = layered([*stacks, *[()] * n, *[one(100)] * 32], seed=seed, noise=20.0)
+    shared = 5e-12 * rng.standard_normal((2, results.sizes["distance_bin"]))
+    results["binned_force_in_phase"] = results["binned_force_in_phase"] + shared[0]
+    results["binned_force_quadrature"] = results["binned_force_quadrature"] + shared[1]
+    at = (np.arange(n), np.arange(n, 2 * n), np.arange(2 * n, 2 * n + 32))
+    regions = [st.Region(str(i), 0, 1, curves) for i, curves in enumerate(at)]
+    found = st.region_thickness(results, regions)
+    assert found["measurable"].values.tolist() == [True, False, False]
+    assert float(found["low"][0]) < edges.mean() * NM < float(found["high"][0])
+    assert found["outermost_low"][0] < edges.max() * NM < found["outermost_high"][0] < 30 * NM
+    assert np.isnan(float(found["outermost"][1]))
+    assert float(found["outermost"][2]) > 60 * NM
+    quiet = st.region_thickness(layered(stacks, 20.0), regions[:1])
+    assert 4.0 < float(found["limit"][0] / quiet["limit"][0]) < 25.0  # 5 pN for 10/sqrt(512)
+
+
 def test_what_cannot_be_measured_is_said():
     found = found_of([()] * CURVES, [one(100)] * CURVES, [one(6)] * 40 + [one(88)] * 24)
     assert not found["measurable"].any()
@@ -158,7 +192,7 @@ def test_the_figure_of_the_thickness(tmp_path):
     assert marks["mean"][0].get_ydata()[0] == pytest.approx(20, abs=0.5)
     assert [one.get_gid() for one in ax.collections].count("bounds") == 1
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert any(label.startswith("|G*| falls below 0.0") for label in labels)
+    assert any(label.startswith("|G*| falls below 0.1") for label in labels)
     assert any("which is not 0 nm" in label for label in labels)
     assert ax.get_xlabel() == "potential (V)"
     empty = figures.thickness(results, regions[1:2])

@@ -43,8 +43,8 @@ def thickness(
 
     Filled: mean with its 95 % interval; a grey bar without a mark where the mean is not measurable
     and only bounds are known, with an arrow where they are open. Open circle: outermost edge, the
-    onset of the region's mean force. Triangle: distance at which the mean |G*| passes the common
-    modulus.
+    onset of the region's mean force, with a line out to the last of spread edges. Triangle:
+    distance at which the mean |G*| passes the common modulus.
 
     Parameters
     ----------

@@ -130,10 +130,13 @@ def edges_table(found: Regions, thickness: xr.Dataset) -> HtmlTable:
         "Where the regions end: onset, one common modulus, decay",
         headings("Region", *numbers, numbers=numbers),
         rows,
-        "Outermost edge: where the mean force of the region begins; of curves of 15 and 55 nm it "
-        "is 55 nm, and it is never a mean thickness. Detection limit: the modulus of a layer "
-        f"{width:.0f} nm wide that the mean force would show in half of the cases; softer ones go "
-        "unseen. Regions, and samples, are compared at one common modulus, the largest of the "
+        "Outermost edge: where the mean force of the region begins, taken as a straight line; of "
+        "curves of 15 and 55 nm it is 55 nm, and it is never a mean thickness. Where the curves' "
+        "edges are spread, the force begins gradually, and the interval reaches out to where the "
+        "mean force allows one curve in forty to end. Detection limit: the modulus of a layer "
+        f"{width:.0f} nm wide that the mean force would show in nearly all cases; material that "
+        "is softer, or in few curves, may reach farther out unseen. Regions, and "
+        "samples, are compared at one common modulus, the largest of the "
         "limits: an onset moves outwards as the noise falls or the layer stiffens, a distance at "
         "one modulus does not. Decay length: where the mean force falls off exponentially; such a "
         "layer has no edge, and its onset follows its stiffness.",

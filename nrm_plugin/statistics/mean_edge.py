@@ -18,6 +18,13 @@ from nrm_plugin.statistics.selection import blocks
 #: Curves from which the noise is learned, and bins of a mean force at least.
 _CURVES, _FEWEST_BINS = 2048, 8
 
+#: Second differences of the mean beyond the profiles that are needed to tell what curves have in
+#: common, and how much larger than the curves' own noise their variance must be to count.
+_FEWEST_BEYOND, _COMMON = 10, 2.0
+
+#: Standard deviations from the mean edge to the one that a curve in forty exceeds.
+_FARTHEST = 1.96
+
 #: Steps of the outer edge and of the inner one that are tried (m), and how many at most.
 _STEP, _MOST = 0.5e-9, 200
 
@@ -63,8 +70,12 @@ class MeanEdge:
     mean, low, high : float
         m; the interval is that of the mean force's noise alone. ``high`` is inf where the layers
         may go on beyond the last bin.
+    farthest : float
+        Distance beyond which at most a curve in forty ends, as far as the mean force allows, m.
     stderr : float
-        The linear standard error of the same, m.
+        The linear standard error of the mean, m.
+    own : float
+        The part of it that is the curves' own noise, m.
     values : (n,) array
         How much every curve contributes: their mean is ``mean``, and their scatter holds both
         the noise and the spread of the sample.
@@ -87,7 +98,9 @@ class MeanEdge:
     mean: float
     low: float
     high: float
+    farthest: float
     stderr: float
+    own: float
     values: FloatArray
     spread: float
     alike: bool
@@ -111,6 +124,8 @@ class MeanForce:
         Error of the mean far away over that in each bin.
     noise : float
         Of one component of the mean far away, as if it were white, N.
+    own : float
+        The part of it that is the curves' own and falls with their number, N.
     z : (m,) array
         Middles of the bins, m.
     white : Whitening
@@ -122,6 +137,7 @@ class MeanForce:
     mean: AnyArray
     weight: FloatArray
     noise: float
+    own: float
     z: FloatArray
     white: Whitening
 
@@ -223,16 +239,43 @@ def mean_force(results: xr.Dataset, curves: IntArray, noise: BinNoise) -> MeanFo
     each, there, held, count = each[:, :inside], there[:, :inside], held[:inside], count[:, :inside]
     with np.errstate(divide="ignore"):
         variance = np.where(there, sigma[:, None] ** 2 / count, 0.0).sum(0) / held**2
-    usual = float(np.mean(variance[: max(3, inside // 2)]))
+    own = float(np.sqrt(np.mean(variance[: max(3, inside // 2)])))
+    mean = each.sum(0, dtype=np.complex128) / held
+    white = Whitening(factor=noise.white.factor[:inside, :inside])
+    beyond = min(int(m - float(results["depth"].values[-1]) / noise.width), inside)
     return MeanForce(
         each=each,
         there=there,
-        mean=each.sum(0, dtype=np.complex128) / held,
-        weight=np.sqrt(usual / variance),
-        noise=float(np.sqrt(usual)),
+        mean=mean,
+        weight=own / np.sqrt(variance),
+        noise=own * _common(mean[:beyond] / own, white.covariance[:beyond, :beyond]),
+        own=own,
         z=noise.width * (m - np.arange(inside) - 0.5),
-        white=Whitening(factor=noise.white.factor[:inside, :inside]),
+        white=white,
     )
+
+
+def _common(mean: AnyArray, covariance: FloatArray) -> float:
+    """How much larger the noise of the mean is than the curves' own, beyond the profiles.
+
+    What curves have in common (an interference, a resonance of the scanner) does not fall with
+    their number. It is seen in second differences, which a layer that reaches there does not
+    raise but where it ends: their median leaves that out.
+
+    Parameters
+    ----------
+    mean : (k,) complex array
+        Mean force in bins beyond the profiles, in units of the curves' own noise.
+    covariance : (k, k) array
+        Of one component of that noise.
+    """
+    if len(mean) < _FEWEST_BEYOND + 2:
+        return 1.0
+    twice = np.diff(np.eye(len(mean)), 2, axis=0)
+    expected = np.diag(twice @ covariance @ twice.T)
+    # The square of a complex normal value is exponentially distributed: its median is log 2.
+    ratio = float(np.median(np.abs(twice @ mean) ** 2 / (2.0 * np.log(2.0) * expected)))
+    return float(np.sqrt(ratio)) if ratio > _COMMON else 1.0
 
 
 def _forces(results: xr.Dataset, join: int) -> tuple[AnyArray, FloatArray, FloatArray]:
@@ -255,7 +298,12 @@ def _together(found: list[MeanEdge]) -> MeanEdge:
     """The better one of two shapes of the edges' distribution, with what the other leaves open."""
     best = min(found, key=lambda one: one.square)
     others = [one for one in found if one.square < best.square + _OPEN]
-    return replace(best, low=min(o.low for o in others), high=max(o.high for o in others))
+    return replace(
+        best,
+        low=min(one.low for one in others),
+        high=max(one.high for one in others),
+        farthest=max(one.farthest for one in others),
+    )
 
 
 def _mean_beyond(
@@ -415,7 +463,11 @@ class _EdgeFit:
         stderr = float(np.sqrt(scale * inverse[0, 0])) * 1e-9
         reach = float(chdtri(1, 1.0 - tried.level))
         within = float(tried.square.min()) + reach * scale
-        widest = max([edges[1], *tried.spread[tried.square < within]])
+        likely = tried.square < within
+        widest = max([edges[1], *tried.spread[likely]])
+        farthest = [edges[0] + _FARTHEST * edges[1]]
+        likely = tried.square < tried.square.min() + chdtri(2, 1.0 - tried.level) * scale
+        farthest.extend(tried.outer[likely] + _FARTHEST * tried.spread[likely])
         mean, beyond = float(edges[0]), float(self.forces.z[0]) - 2.0 * (self.z[0] - self.z[1])
         ends = tried.ends(within)
         if stderr < _LINEAR:
@@ -428,7 +480,9 @@ class _EdgeFit:
             mean=mean,
             low=float(max(low_end, 0.0)),
             high=float(high_end) if high_end < beyond else np.inf,
+            farthest=float(max(farthest)) + tried.rim,
             stderr=stderr,
+            own=stderr * self.forces.own / self.forces.noise,
             values=self._contributions(mean, weights),
             spread=float(edges[1]),
             alike=self._alike(edges, widest, complex(stiffness[0])),
@@ -464,7 +518,7 @@ class _EdgeFit:
         padded = np.zeros(len(forces.z))
         padded[bins] = ramp
         through = forces.white.factor.T @ (padded / forces.weight)
-        noise = n * forces.noise**2 * float(through @ through) / (square * abs(stiffness)) ** 2
+        noise = n * forces.own**2 * float(through @ through) / (square * abs(stiffness)) ** 2
         scatter = float(np.var(amount, ddof=1))
         # What edges that are spread as much as the mean force allows would do.
         draws = edges[0] + widest * ndtri((np.arange(50) + 0.5) / 50.0)

@@ -47,6 +47,10 @@ CURVES, PROFILE, BOUNDS, NOTHING = "curves", "mean profile", "bounds", "none"
 #: Part of the curves that must be measured for their mean to be the region's.
 _MOST = 0.9
 
+#: Part of the curves that show nothing where a region is said to show nothing: noise alone passes
+#: for a layer in a few.
+_NOTHING = 0.98
+
 #: An interval (m) that is wider, and wider than this part of the value, measures nothing.
 _WIDE, _RELATIVE = 4e-9, 0.75
 
@@ -69,7 +73,7 @@ _VARIABLES = {
     "normal_high": ("m", "upper end of its interval"),
     "outermost": ("m", "outermost edge in the region: onset of the mean force"),
     "outermost_low": ("m", "lower end of its interval"),
-    "outermost_high": ("m", "upper end of its interval"),
+    "outermost_high": ("m", "upper end of its interval: the last of spread edges"),
     "limit": ("Pa", "|G*| that the mean force would show"),
     "threshold_distance": ("m", "outermost distance at which the mean |G*| is above the threshold"),
     "threshold_low": ("m", "the same of the lower end of its interval"),
@@ -125,11 +129,12 @@ def region_thickness(
         ``measurable``, and a sentence in the warnings where it is False: then ``mean`` is nan,
         and ``low`` and ``high`` are bounds (0 and inf where there are none).
 
-        ``outermost`` edge in the region with its interval: the onset of its mean force, never a
-        mean thickness; ``limit``: |G*| that the mean force would show in a layer ``limit_width``
-        wide; ``threshold_distance``: outermost distance at which the mean |G*| is above the
-        attribute ``threshold``, with ``threshold_low`` and ``threshold_high``; ``decay_length``
-        where the mean force falls off exponentially; ``median`` where profiles that end censor
+        ``outermost`` edge in the region: the onset of its mean force, never a mean thickness; its
+        interval reaches out to where the mean force allows one in forty of spread edges to end;
+        ``limit``: |G*| that the mean force would show in a layer ``limit_width`` wide;
+        ``threshold_distance``: outermost distance at which the mean |G*| is above the attribute
+        ``threshold``, with ``threshold_low`` and ``threshold_high``; ``decay_length`` where
+        the mean force falls off exponentially; ``median`` where profiles that end censor
         alone (Kaplan and Meier 1958); ``normal_mean``, ``normal_low`` and ``normal_high``: times
         the cosine, where the slope is known.
 
@@ -200,6 +205,8 @@ class _Region:
         last = float(analysis.results["depth"].values[-1])
         if edge is not None and edge.high > last:
             edge = None  # the force far away, which is taken for none, may be that of the layer
+        if edge is not None:
+            one._farthest(analysis.results, edge)
         one._decay(forces, edge)
         one._mean(analysis, curves, edge, level)
         one._normal(analysis.results, curves)
@@ -230,6 +237,17 @@ class _Region:
         if edge > last:  # the force far away, which is taken for none, may be that of the layer
             self.values["outermost_low"] = min(self.values["outermost_low"], last)
             self.values["outermost_high"] = np.inf
+
+    def _farthest(self, results: xr.Dataset, edge: MeanEdge) -> None:
+        """Let the outermost edge reach out to where the last of spread edges may be.
+
+        The onset of their mean force is that of a straight line, which lies farther in.
+        """
+        shared = 1.96 * _shared(results, self.region.curves)
+        onset, high = (self.values.get(name, np.nan) for name in ("outermost", "outermost_high"))
+        if np.isfinite(onset) and edge.fits:
+            self.values["outermost"] = max(onset, edge.mean)
+            self.values["outermost_high"] = max(high, edge.farthest + shared)
 
     def _decay(self, forces: MeanForce | None, edge: MeanEdge | None) -> None:
         """Decay length, where an exponential explains the mean force as well as edges do."""
@@ -266,11 +284,13 @@ class _Region:
                 f"single curves show {len(measured)} of {len(curves.there)} edges: the mean is "
                 "that of their mean force, as curves that are alike make it"
             )
-        elif edge is None and not len(measured) and not len(curves.of(RIGHT)):
+        elif edge is None and len(curves.of(LEFT)) >= _NOTHING * len(curves.there):
             limit = self.values.get("limit", np.nan)
             self.values["low"], self.values["high"] = 0.0, np.inf
+            seen = len(curves.there) - len(curves.of(LEFT))
+            which = f"{n - seen} of {n}" if seen else f"any of {n}"
             self._say(
-                f"nothing is detected in any of {n} curves, nor in their mean: nothing is stiffer "
+                f"nothing is detected in {which} curves, nor in their mean: nothing is stiffer "
                 f"than {limit * 1e-6:.2g} MPa (|G*|, {LIMIT_WIDTH * 1e9:.0f} nm wide) beyond "
                 f"{self.nearest * 1e9:.1f} nm; that is no thickness of 0"
             )
@@ -312,7 +332,7 @@ class _Region:
         reach = float(ndtri(0.5 + level / 2.0))
         of_sample = edge.spread / np.sqrt(effective)
         if result is not None and edge.linear and np.isfinite(result.stderr[0]):
-            of_sample = np.sqrt(max(float(result.stderr[0]) ** 2 - edge.stderr**2, 0.0))
+            of_sample = np.sqrt(max(float(result.stderr[0]) ** 2 - edge.own**2, 0.0))
             reach = max(reach, float((result.high[0] - result.low[0]) / (2.0 * result.stderr[0])))
         low = edge.mean - np.hypot(edge.mean - edge.low, reach * of_sample)
         high = edge.mean + np.hypot(edge.high - edge.mean, reach * of_sample)
@@ -335,7 +355,8 @@ class _Region:
             end if np.isfinite(end) else float(mean)
             for end, mean in zip(ends, (low.mean[0], high.mean[0]), strict=True)
         ]
-        open_end = not np.isfinite(curves.between(outermost)[1]).all()
+        unseen = len(curves.of(LEFT)) > (1.0 - _MOST) * len(curves.there)  # no thin layers
+        open_end = unseen or not np.isfinite(curves.between(outermost)[1]).all()
         self.values["low"] = max(ends[0], 0.0)
         self.values["high"] = np.inf if open_end else ends[1]
         middle = float(low.mean[0]) if open_end else 0.5 * float(low.mean[0] + high.mean[0])
