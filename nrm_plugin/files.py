@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -13,9 +14,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nrm_plugin.errors import MissingFile, NrmError, OutputError, RecipeError, StrPath
+
+if TYPE_CHECKING:
+    import h5py
 
 log = logging.getLogger("nrm")
 
@@ -24,6 +28,21 @@ HEAD = 4096
 
 #: Bytes that are hashed at once; they stay in the processor's cache.
 _HASHED = 1 << 18
+
+#: What a drive answers that has no locks.
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
+
+#: What a drive answers when it does not give a file's bytes, which says nothing about the file.
+_OF_THE_DRIVE = _NO_LOCKS - {errno.EINVAL} | {
+    getattr(errno, name)
+    for name in (
+        *("EIO", "ESTALE", "ETIMEDOUT", "ENOTCONN", "ENODEV", "ENXIO", "EREMOTEIO"),
+        *("EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH", "ECONNRESET"),
+        *("ECONNABORTED", "EACCES", "EPERM"),
+    )
+    if hasattr(errno, name)
+}
+_BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK})
 
 #: The byte that Windows locks, far behind the end of any file: what it locks nobody can read.
 _LOCKED = 1 << 62
@@ -104,6 +123,44 @@ def decode(data: bytes, name: str) -> tuple[str, str]:
             f"{name}, line {line}: there is a character that is not UTF-8. "
             "Save the file with the encoding UTF-8."
         ) from None
+
+
+def opened_hdf5(path: StrPath) -> h5py.File:
+    """Open an HDF5 file for reading, also on a drive that has no locks.
+
+    Raises
+    ------
+    MissingFile
+        If the drive does not give the file, or another program is writing it.
+    OSError
+        If it is no HDF5 file, or a damaged one.
+    """
+    import h5py
+
+    try:
+        try:
+            return h5py.File(path, "r", locking="best-effort")
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        raise drive_error(path, error) or error from None
+
+
+def drive_error(path: StrPath, error: BaseException) -> MissingFile | None:
+    """What to say where not the file is at fault but the drive that it lies on; None else."""
+    code = getattr(error, "errno", None)
+    if code in _BUSY:
+        return MissingFile(path, "another program is writing to it: wait until it has closed it")
+    if code not in _OF_THE_DRIVE:
+        return None
+    assert code is not None
+    return MissingFile(
+        path,
+        f"the drive that it lies on does not give it ({os.strerror(code)}): try again, or copy it "
+        "to a drive of this computer",
+    )
 
 
 def sha256(path: StrPath) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -30,6 +32,7 @@ from nrm_plugin import (
 from nrm_plugin.columns import FileColumn, FileStamp, RepeatedColumn, Rows
 from nrm_plugin.model import Channel, Origin
 from nrm_plugin.store import open_curves, save_curves
+from nrm_plugin.store.read_curves import contradictions
 from nrm_plugin.tables import SEGMENT
 from nrm_plugin.testing import assert_same
 
@@ -687,3 +690,58 @@ def test_nothing_stays_open(path: Path) -> None:
     read_all(nrm.open(path))
     with h5py.File(path, "r+") as file:  # HDF5 locks what is open elsewhere
         assert file["entry"].attrs["NX_class"] == "NXentry"
+
+
+#: A drive on which nothing can be locked.
+NO_LOCKS = """
+#include <errno.h>
+int flock(int file, int how) { (void)file; (void)how; errno = ENOLCK; return -1; }
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not shutil.which("cc"), reason="needs Linux and a C compiler"
+)
+def test_a_drive_without_locks(tmp_path, samples):
+    source = samples.single().path
+    curves = nrm.open(source)
+    curves.save(tmp_path / "a.h5")
+    (tmp_path / "no_locks.c").write_text(NO_LOCKS)
+    library = tmp_path / "no_locks.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "no_locks.c"], check=True)
+    code = "import sys, nrm_plugin as n; print(n.open(sys.argv[1]).read('deflection').sum())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "a.h5"],
+        env=os.environ | {"LD_PRELOAD": str(library)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == ""
+    assert float(done.stdout) == curves.read("deflection").sum()
+
+
+@pytest.mark.parametrize("number", ["EIO", "ESTALE", "EACCES", "ENOLCK"])
+def test_a_drive_that_fails_is_no_damaged_file(tmp_path, number):
+    path = tmp_path / "a.h5"
+    with pytest.raises(nrm.MissingFile, match="drive") as caught, contradictions(path):
+        raise OSError(getattr(errno, number), f"errno = {getattr(errno, number)}")
+    assert "damaged" not in str(caught.value)
+
+
+def test_a_file_that_is_written_meanwhile_is_no_damaged_file(tmp_path, samples):
+    nrm.open(samples.single().path).save(tmp_path / "a.h5")
+    code = "import h5py, sys; f = h5py.File(sys.argv[1], 'r+'); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "a.h5"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as writer:
+        assert writer.stdin is not None
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        try:
+            with pytest.raises(nrm.MissingFile, match="another program is writing"):
+                nrm.open(tmp_path / "a.h5")
+        finally:
+            writer.stdin.write(b"\n")
+            writer.stdin.close()

@@ -13,6 +13,7 @@ import numpy as np
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.delimited import load
 from nrm_plugin.errors import InvalidInput, MissingFile, NrmError, RecipeError
+from nrm_plugin.files import opened_hdf5
 from nrm_plugin.model import CurveSet
 from nrm_plugin.units import factor
 from nrm_plugin.vocabulary import where_from
@@ -174,10 +175,8 @@ def _about(path: Path) -> tuple[str, float | None]:
     """What a curve was computed for, and the radius of the tip; nothing where it does not say."""
     if path.suffix.lower() != ".h5":
         return "", None
-    import h5py
-
     try:
-        with h5py.File(path, "r") as file:
+        with opened_hdf5(path) as file:
             said = dict(file.attrs)
         radius, thickness = float(said["tip_radius"]), float(said["layer_thickness"])
         angle, ratio = float(said["tip_half_angle"]), float(said["poisson_ratio"])
@@ -193,9 +192,7 @@ def _about(path: Path) -> tuple[str, float | None]:
 
 
 def _from_hdf5(path: Path) -> tuple[Any, Any]:
-    import h5py
-
-    with h5py.File(path, "r") as file:
+    with opened_hdf5(path) as file:
         return file["distance"][()], file["shape_factor"][()]
 
 

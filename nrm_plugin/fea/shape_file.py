@@ -19,7 +19,7 @@ from nrm_plugin.errors import CorruptFile, InvalidInput, MissingFile
 from nrm_plugin.fea.arguments import ascending, numbers
 from nrm_plugin.fea.geometry import Layer, Tip
 from nrm_plugin.fea.shape import MARGIN, ShapeFactor, crowded
-from nrm_plugin.files import replacing
+from nrm_plugin.files import drive_error, opened_hdf5, replacing
 
 FORMAT, FORMAT_VERSION = "nrm-shape-factor", "1.0"
 _POINTS = 401
@@ -39,7 +39,10 @@ def write_shape_factor(
     thickness = factor.layer.thickness
     distance = crowded(MARGIN * factor.tip.radius, thickness, _POINTS)[1:-1]
     distance = np.concatenate([factor.distance[:1], distance, factor.distance[-1:]])
-    with replacing(Path(path), overwrite=overwrite) as part, h5py.File(part, "w") as file:
+    with (
+        replacing(Path(path), overwrite=overwrite) as part,
+        h5py.File(part, "w", locking=False) as file,
+    ):
         for name, values, unit, meaning in (
             ("distance", distance, "m", "distance of the apex from the electrode"),
             ("shape_factor", factor.at(distance), "1", "local shape factor r_g"),
@@ -75,7 +78,7 @@ def read_shape_factor(path: str | PathLike[str]) -> ShapeFactor:
     MissingFile, CorruptFile
     """
     try:
-        with h5py.File(path, "r") as file:
+        with opened_hdf5(path) as file:
             about = dict(file.attrs)
             distance, curve = (file[name][()] for name in ("distance", "shape_factor"))
         if about["format"] != FORMAT:
@@ -108,4 +111,6 @@ def read_shape_factor(path: str | PathLike[str]) -> ShapeFactor:
     except FileNotFoundError:
         raise MissingFile(path, "there is no such file") from None
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise CorruptFile(path, None, "a shape factor in HDF5", error) from None
+        raise drive_error(path, error) or CorruptFile(
+            path, None, "a shape factor in HDF5", error
+        ) from None

@@ -21,6 +21,7 @@ from nrm_plugin.columns import (
     scaled_copy,
 )
 from nrm_plugin.errors import ChangedFile, CorruptFile, InvalidInput, MissingFile, NrmError
+from nrm_plugin.files import drive_error, opened_hdf5
 from nrm_plugin.images import Image
 from nrm_plugin.model import Channel, CurveSet, Origin
 from nrm_plugin.store import nexus
@@ -54,7 +55,7 @@ class HdfColumn:
             return
         self.stamp.check()
         try:
-            with h5py.File(self.stamp.path, "r") as file:
+            with opened_hdf5(self.stamp.path) as file:
                 data = file[self.name]
                 if data.ndim == 2:
                     scaled_copy(flat.reshape(data.shape), data[()], gain, offset)
@@ -66,7 +67,9 @@ class HdfColumn:
         except FileNotFoundError:
             raise ChangedFile(self.stamp.path) from None
         except (OSError, RuntimeError, KeyError) as error:
-            raise CorruptFile(self.stamp.path, None, f"readable {self.name}", error) from None
+            raise drive_error(self.stamp.path, error) or CorruptFile(
+                self.stamp.path, None, f"readable {self.name}", error
+            ) from None
 
     def _copy(self, place: int, out: AnyArray, gain: float, offset: float) -> None:
         """Copy numbers that lie in one piece from a byte on: as they are, or scaled in parts."""
@@ -84,18 +87,18 @@ class HdfColumn:
 def is_common_file(path: Path) -> bool:
     """Whether an HDF5 file is one of ours; a damaged one that may be ours counts."""
     try:
-        with h5py.File(path, "r") as file:
+        with opened_hdf5(path) as file:
             return text(file.attrs.get("format", "")) in (FORMAT, RESULTS_FORMAT)
-    except OSError:
+    except (OSError, MissingFile):
         return path.suffix.lower() == ".h5"
 
 
 def holds_results(path: str | PathLike[str]) -> bool:
     """Whether a file is one of results."""
     try:
-        with h5py.File(path, "r") as file:
+        with opened_hdf5(path) as file:
             return text(file.attrs.get("format", "")) == RESULTS_FORMAT
-    except (OSError, ValueError):
+    except (OSError, ValueError, MissingFile):
         return False
 
 
@@ -112,7 +115,7 @@ def open_curves(path: str | PathLike[str]) -> CurveSet:
         stamp = FileStamp.of(path)
     except OSError as error:
         raise MissingFile(path, str(error)) from None
-    with contradictions(path), h5py.File(path, "r") as file:
+    with contradictions(path), opened_hdf5(path) as file:
         if text(file.attrs.get("format", "")) == RESULTS_FORMAT:
             raise InvalidInput(
                 f"{path} holds results, not curves: open it with nrm_plugin.open_results"
@@ -158,7 +161,9 @@ def contradictions(path: Path) -> Iterator[None]:
         MemoryError,
         OverflowError,
     ) as error:
-        raise CorruptFile(path, None, "a complete common file", error) from error
+        raise drive_error(path, error) or CorruptFile(
+            path, None, "a complete common file", error
+        ) from error
 
 
 def text(value: Any) -> str:
@@ -255,7 +260,7 @@ def _read_origins(entry: h5py.Group) -> tuple[Origin, ...]:
 
 def _read_segments(stamp: FileStamp, rows: Rows) -> AnyArray:
     stamp.check()
-    with contradictions(stamp.path), h5py.File(stamp.path, "r") as file:
+    with contradictions(stamp.path), opened_hdf5(stamp.path) as file:
         group = file["entry/segments"]
         table = np.empty(group["curve"].shape, SEGMENT)
         for name in ("curve", "start", "stop"):
@@ -267,7 +272,7 @@ def _read_segments(stamp: FileStamp, rows: Rows) -> AnyArray:
 def _read_table(stamp: FileStamp) -> CurveTable:
     stamp.check()
     table: dict[str, AnyArray] = {}
-    with contradictions(stamp.path), h5py.File(stamp.path, "r") as file:
+    with contradictions(stamp.path), opened_hdf5(stamp.path) as file:
         group = file["entry/curves"]
         for name in COLUMNS:
             stored = f"curve_{name}" if name in CHANNELS else name

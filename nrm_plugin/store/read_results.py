@@ -14,6 +14,7 @@ from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
 from nrm_plugin.columns import AnyArray, FileStamp
+from nrm_plugin.files import opened_hdf5
 from nrm_plugin.store import nexus, results_file
 from nrm_plugin.store.derived_variables import FORMULAS, Formula, derivable
 from nrm_plugin.store.read_curves import contradictions, holds_results
@@ -36,7 +37,7 @@ class _Stored(BackendArray):
 
     def _read(self, key: tuple[Any, ...]) -> AnyArray:
         self.stamp.check()
-        with contradictions(self.stamp.path), h5py.File(self.stamp.path, "r") as file:
+        with contradictions(self.stamp.path), opened_hdf5(self.stamp.path) as file:
             return np.asarray(file[self.name][key])
 
 

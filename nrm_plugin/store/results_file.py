@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from nrm_plugin.errors import InvalidInput, MissingFile
+from nrm_plugin.files import opened_hdf5
 from nrm_plugin.store.nexus import RESULTS_FORMAT, RESULTS_VERSION
 from nrm_plugin.store.read_curves import check_version, contradictions, text
 
@@ -39,7 +40,7 @@ def opened_results(path: str | PathLike[str]) -> Iterator[h5py.Group]:
             raise InvalidInput(none)
     except OSError as error:
         raise MissingFile(path, str(error)) from None
-    with contradictions(path), h5py.File(path, "r") as file:
+    with contradictions(path), opened_hdf5(path) as file:
         if text(file.attrs.get("format", "")) != RESULTS_FORMAT:
             raise InvalidInput(none)
         check_version(path, file, RESULTS_VERSION)

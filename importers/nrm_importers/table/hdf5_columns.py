@@ -17,6 +17,7 @@ import numpy as np
 from nrm_importers.table.source_table import SourceColumn, SourceTable, titled
 from nrm_plugin.columns import AnyArray, IntArray
 from nrm_plugin.errors import CorruptFile, InvalidInput
+from nrm_plugin.files import drive_error, opened_hdf5
 
 #: No filter makes numbers so many times smaller; a larger array was never written.
 _MOST = 1100
@@ -63,14 +64,14 @@ def open_hdf5(path: Path) -> SourceTable:
     InvalidInput
         If no arrays of one length lie together in it.
     """
-    import h5py
-
     arrays: list[StoredArray] = []
     try:
-        with h5py.File(path, "r") as file:
+        with opened_hdf5(path) as file:
             file.visititems(partial(_collect, arrays))
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise CorruptFile(path, None, "an HDF5 file", str(error)[:200]) from None
+        raise drive_error(path, error) or CorruptFile(
+            path, None, "an HDF5 file", str(error)[:200]
+        ) from None
     groups = _alike(arrays)
     if not groups:
         raise InvalidInput(
@@ -146,15 +147,14 @@ def _by_number(name: str) -> list[tuple[int, str]]:
 
 
 def _read(path: Path, parts: list[StoredArray]) -> AnyArray:
-    import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with opened_hdf5(path) as file:
             pieces = [
                 np.asarray(file[p.name][p.field] if p.field else file[p.name][:]) for p in parts
             ]
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise CorruptFile(
+        raise drive_error(path, error) or CorruptFile(
             path, None, f"the numbers of {parts[0].title}", str(error)[:200]
         ) from None
     return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
