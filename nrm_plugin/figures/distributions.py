@@ -107,7 +107,7 @@ def _panel(ax: Axes, of_bin: Sequence[Violin], potential: str) -> None:
     short = style.size_of(ax)[0] / (len(of_bin) + 0.2) < 5.2 * style.SMALL
     for place, one in enumerate(of_bin):
         _one(ax, place, one, colour_of(place), short)
-    style.title(ax, f"{label}: n (effective), below floor" if short else label)
+    style.title(ax, f"{label}\nn (effective), noise" if short else label)
     ax.set_xlim(-0.6, len(of_bin) - 0.4)
     lines = max(_count_text(one, short).count("\n") + 1 for one in of_bin)
     style.with_headroom(ax, 0.0, float(unit(top)), lines)

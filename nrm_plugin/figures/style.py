@@ -91,6 +91,9 @@ MANY = 20_000
 
 _SIMULATED = "simulated data"
 
+#: More than this part of axes is not left to type.
+_MOST_ROOM = 0.6
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -227,7 +230,7 @@ def mark(ax: Axes, simulated: bool) -> None:
 def title(ax: Axes, text: str) -> None:
     """Write a title at the left, a line above the mark where they don't fit side by side."""
     marked = ax.get_title(loc="right")
-    needed = 0.6 * SMALL * (1.15 * len(text) + len(marked))
+    needed = 0.6 * SMALL * (1.15 * len(text.splitlines()[-1] if text else "") + len(marked))
     above = text and marked and needed > size_of(ax)[0]
     ax.set_title(text + "\n" if above else text, loc="left")
 
@@ -257,7 +260,11 @@ def size_of(ax: Axes) -> tuple[float, float]:
 
 def room_for(ax: Axes, lines: float, size: float = SMALL) -> float:
     """Part of the height of axes that lines of type take, with what may be lost to labels."""
-    return min(0.6, 1.5 * size * (lines + 0.3) / size_of(ax)[1])
+    return min(_MOST_ROOM, _taken_by(ax, lines, size))
+
+
+def _taken_by(ax: Axes, lines: float, size: float) -> float:
+    return 1.5 * size * (lines + 0.3) / size_of(ax)[1]
 
 
 def with_headroom(ax: Axes, low: float, high: float, lines: float, size: float = SMALL) -> None:
@@ -276,22 +283,24 @@ def legend_above(
     if not handles:
         return
     longest = max(len(re.sub(r"[$_{}]", "", str(handle.get_label()))) for handle in handles)
+    heading = max((len(line) for line in (said or "").splitlines()), default=0)
     room = size_of(ax)[0]
-    tops = {}
+    costs = {}
     for columns in range(1, min(3, len(handles)) + 1):
-        wide = columns * (3.7 * longest + 26.0)
+        wide = max(columns * (3.7 * longest + 22.0), 3.7 * heading + 8.0)
         if columns > 1 and wide > room:
             continue
         lines = -(-len(handles) // columns) + (len(said.splitlines()) if said else 0)
         part = room_for(ax, 1.1 * lines, 6.5)
+        lacking = _taken_by(ax, 1.1 * lines, 6.5) - part
         left, right = ax.get_xlim()
         under = min(high, _highest(ax, right - (right - left) * wide / room, low))
-        tops[max(high, low + (under - low) / (1.0 - part))] = columns
-    ax.set_ylim(low, min(tops))
+        costs[lacking, max(high, low + (under - low) / (1.0 - part))] = columns
+    ax.set_ylim(low, min(costs)[1])
     ax.legend(
         handles=handles,
         loc="upper right",
-        ncols=tops[min(tops)],
+        ncols=costs[min(costs)],
         columnspacing=1.2,
         title=said,
         title_fontsize=6.5,
