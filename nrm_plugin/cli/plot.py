@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_origin
 import click
 
 from nrm_plugin import plugins
-from nrm_plugin.cli.batch import opened_together
 from nrm_plugin.cli.options import (
     WithUnit,
     given_settings,
@@ -188,6 +187,7 @@ def _opened(
 
     Results without potentials get those of the log.
     """
+    from nrm_plugin.cli.batch import opened_together
     from nrm_plugin.store.read_curves import holds_results
     from nrm_plugin.store.read_results import open_results
 
