@@ -24,6 +24,8 @@ _TABLE = {p + s: (f, s) for s in _SYMBOLS for p, f in _PREFIXES.items()} | {
     "": (1.0, ""),
     "1": (1.0, ""),
     "%": (0.01, ""),
+    "\u00c5": (1e-10, "m"),  # the letter
+    "\u212b": (1e-10, "m"),  # the sign for Angstrom
     "º": (math.pi / 180, "rad"),
     "°": (math.pi / 180, "rad"),
     "deg": (math.pi / 180, "rad"),

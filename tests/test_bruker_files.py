@@ -218,6 +218,13 @@ def test_both_kinds_of_steps_in_one_list(tmp_path: Path) -> None:
     np.testing.assert_allclose(table(curves, "height_sensor"), -raw * (fine * SENSOR), rtol=1e-14)
 
 
+@pytest.mark.parametrize("version", [0x04220000, 0x04430408, 0x03000000])
+def test_nanoscope_4_and_older_is_refused(tmp_path: Path, version: int) -> None:
+    truth = example_single_curve(tmp_path / "c.000", version=version)
+    with pytest.raises(nrm.UnknownFormat, match=f"NanoScope {version >> 24}.*export it as text"):
+        nrm.open(truth.path)
+
+
 # ------------------------------------------------------------------ hold, scripts
 
 

@@ -28,6 +28,8 @@ from nrm_plugin.units import factor, parse, si
         ("º", (math.pi / 180, "rad")),
         ("%", (0.01, "")),
         ("", (1.0, "")),
+        ("Å", (1e-10, "m")),
+        ("\u212b/V", (1e-10, "m/V")),
     ],
 )
 def test_si(unit: str, expected: tuple[float, str]) -> None:

@@ -25,6 +25,7 @@ SENSITIVITIES = tuple(float(f"{d}e{p}") for p in range(-9, 1) for d in (1, 2, 5)
 TIME_CONSTANTS = tuple(float(f"{d}e{p}") for p in range(-5, 5) for d in (1, 3))
 #: Poles of the filter (6 dB per octave each), by the number that ``OFSL?`` answers.
 POLES = (1, 2, 3, 4)
+EXPANDS = (1, 10, 100)
 #: Expand factors, by the second number that ``OEXP?`` answers.
 EXPANDS = (1.0, 10.0, 100.0)
 #: What ``ISRC?`` answers; the last two differ in gain.
@@ -95,6 +96,10 @@ class SR830:
             raise InvalidInput(f"an SR830 has 1 to 4 poles, not {settings.poles}")
         if settings.convention != "rms":
             raise InvalidInput("an SR830 shows rms values: lockin_convention is rms")
+        for name in ("expand_x", "expand_y"):
+            expand = getattr(settings, name)
+            if expand not in (None, *EXPANDS):
+                raise InvalidInput(f"{name} of an SR830 is 1, 10 or 100, not {expand:g}")
 
     def __init__(
         self, address: str, *, library: str = "", timeout: float = 2.0, baud_rate: int = 9600

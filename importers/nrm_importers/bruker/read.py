@@ -10,8 +10,12 @@ from nrm_importers.bruker.header import BrukerHeader, read_header
 from nrm_importers.bruker.images import read_image
 from nrm_importers.metadata import Metadata
 from nrm_plugin.columns import FileStamp, Rows
-from nrm_plugin.errors import CorruptFile, MissingFile
+from nrm_plugin.errors import CorruptFile, MissingFile, UnknownFormat
 from nrm_plugin.model import CurveSet
+
+
+#: Files of older versions have scales of another kind.
+_OLDEST = 0x05000000
 
 
 def open_binary(path: Path) -> CurveSet:
@@ -21,12 +25,20 @@ def open_binary(path: Path) -> CurveSet:
     ------
     CorruptFile
         If header and data contradict each other, or one of them is cut short.
+    UnknownFormat
+        For NanoScope 4 and older.
     """
     try:
         stamp = FileStamp.of(path)
     except OSError as error:
         raise MissingFile(path, str(error)) from None
     header = read_header(path)
+    if 0 < header.version < _OLDEST:
+        raise UnknownFormat(
+            path,
+            hint=f"It is of NanoScope {header.version >> 24}, whose scales are written otherwise: "
+            "save it again with a newer NanoScope Analysis, or export it as text.",
+        )
     force = data.blocks(stamp, header, "Ciao force image list")
     maps = data.blocks(stamp, header, "Ciao image list")
     if not force and not maps:
