@@ -13,7 +13,6 @@ from nrm_plugin.columns import FileStamp, Rows
 from nrm_plugin.errors import CorruptFile, MissingFile, UnknownFormat
 from nrm_plugin.model import CurveSet
 
-
 #: Files of older versions have scales of another kind.
 _OLDEST = 0x05000000
 
