@@ -229,8 +229,27 @@ def test_what_is_below_three_standard_errors_is_hatched_and_not_coloured(what):
     (shown,) = meshes([ax])
     assert shown.mask.ravel().tolist() == [False] * 10 + [True] * 10
     assert marked(ax, "below noise") == 10
-    assert "below the noise (10)" in legend(ax)
+    assert "below the noise (10 of 20)" in legend(ax)
+    assert not any("biased" in text for text in legend(ax))
     assert marked(ax, "no value") == 0
+
+
+def test_a_map_that_is_mostly_below_the_noise_says_that_the_rest_is_biased_upwards():
+    """A signal below three of its standard errors: what passes is what noise has raised."""
+    random = np.random.default_rng(3)
+    size = 1.5e4 + 1e4 * random.normal(size=(256, 1)) * np.ones(len(DEPTH))
+    results = results_of(size, 0 * size, 1e4, rows=16, columns=16)
+    found = st.map_of(results, "storage_modulus", 5e-9)
+    below = int((np.abs(size[:, 0]) < 3e4).sum())
+    left = size[np.abs(size[:, 0]) >= 3e4, 0]
+    assert 200 < below < 256
+    assert left.min() > 1.9 * 1.5e4
+    assert found.mostly_noise
+    assert f"{below} of 256 places are below the noise" in found.warnings[-1]
+    ax = figures.map(results, "storage_modulus")
+    biased = f"below the noise ({below} of 256):\nwhat is left is biased upwards"
+    assert legend(ax) == [biased]
+    assert_readable(ax)
 
 
 def test_negative_moduli_that_can_be_told_from_noise_are_shown():

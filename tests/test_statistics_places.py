@@ -191,12 +191,17 @@ def test_unequal_repeats_do_not_bend_the_means():
 
 
 def test_trend_follows_time_and_warns_of_the_potential():
-    made = repeated(3, 4, -3e4)
+    made = repeated(3, 4, -3e4, 0.3, 3e2, 1)
     start = np.datetime64("2026-01-01", "ns") + np.tile([3, 2, 1, 0], 3) * np.timedelta64(1, "s")
     backwards = made.assign_coords(start_time=("curve", start))
-    assert st.trend(backwards).per_ramp == pytest.approx(1e4)
+    assert st.trend(backwards).per_ramp == pytest.approx(1e4, rel=0.05)
     swept = made.assign_coords(potential=("curve", np.linspace(2.0, 0.0, 12)))
-    assert any("potential" in word for word in st.trend(swept).warnings)
+    found = st.trend(swept)
+    assert any("potential" in word and "no p is given" in word for word in found.warnings)
+    assert np.isnan(found.p)
+    assert found.per_ramp == pytest.approx(-1e4, rel=0.05)
+    held = st.trend(made.assign_coords(potential=("curve", np.ones(12))))
+    assert held.p == st.trend(made).p < 1e-3
 
 
 def test_trends_that_cannot_be():

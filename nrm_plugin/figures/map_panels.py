@@ -73,6 +73,9 @@ _NOT_SEEN = ("nothing seen", "nothing seen", _CROSSED, "#8A8A8A")
 _AT_LEAST = ("at least", "at least", _GREATER, "#FFFFFF")
 _NO_VALUE = ("no value", "no value", "", "none")
 
+#: Of maps that are mostly below the noise: only its upper tail is left.
+_BIASED = ":\nwhat is left is biased upwards"
+
 
 @style.styled
 def maps(
@@ -118,6 +121,7 @@ def maps(
     -------
     list of Axes
         Values below three times their standard error are hatched; curves without a value grey.
+        Where more than half of a map is hatched, what is left is biased upwards: that is said.
         Words, if there are no places or no values.
 
     Raises
@@ -355,6 +359,8 @@ def _lines(words: Sequence[str], room: float) -> str:
 def _explanations(found: Sequence[Map], note: str) -> list[Artist]:
     """What hatches and grey mean, and of how many places."""
     handles: list[Artist] = []
+    biased = _BIASED if any(one.mostly_noise for one in found) else ""
+    total = f" of {sum(one.n_places for one in found)}"
     for of, kind, face in (
         (_below, _BELOW, "white"),
         (partial(_censored, mark=AT_LEAST), _AT_LEAST, "#3B528B"),
@@ -363,15 +369,16 @@ def _explanations(found: Sequence[Map], note: str) -> list[Artist]:
     ):
         count = sum(int(of(one).sum()) for one in found)
         if count:
-            handles.append(_explained(kind, face, count))
+            after = f"{total}){biased}" if kind is _BELOW else ")"
+            handles.append(_explained(kind, face, f"{count}{after}"))
     if note:
         handles.append(Patch(facecolor="none", edgecolor="none", label=note))
     return handles
 
 
-def _explained(kind: tuple[str, str, str, str], face: str, count: int) -> Patch:
+def _explained(kind: tuple[str, str, str, str], face: str, count: str) -> Patch:
     label, _, hatch, colour = kind
-    label = f"{label} ({count})"
+    label = f"{label} ({count}"
     return Patch(facecolor=face, edgecolor=colour, hatch=hatch or None, lw=0.0, label=label)
 
 

@@ -28,6 +28,7 @@ from nrm_plugin.report.elements import (
 )
 from nrm_plugin.report.pictures import Picture, panels, picture
 from nrm_plugin.statistics import Regions, trend
+from nrm_plugin.statistics.intervals import NOT_IN_IT
 from nrm_plugin.statistics.selection import Analysis, column, select
 from nrm_plugin.text import counted
 
@@ -176,7 +177,7 @@ def _main(analysis: Analysis, found: Regions, trace: Any, potential: bool) -> li
     """Figure 4, or its panels where there is no potential."""
     profiles = (
         "Mean in-phase derivative of the lateral force, Re dF/dz, with the 95 % interval of "
-        "the mean"
+        f"the mean ({NOT_IN_IT})"
     )
     density = (
         "Density of |G*| over the distance from the electrode: darker where more curves are. "
@@ -225,8 +226,8 @@ def _more_profiles(analysis: Analysis, found: Regions) -> Part:
     draws = [partial(_profile, analysis, found, name) for name in names]
     one = picture(
         lambda: panels(draws, 2, 0.062, figures.PAGE),
-        "Means with their 95 % intervals: out-of-phase derivative of the lateral force, storage "
-        "and loss modulus"
+        f"Means with their 95 % intervals ({NOT_IN_IT}): out-of-phase derivative of the lateral "
+        "force, storage and loss modulus"
         + (", viscosity at the dither's frequency." if len(names) > 3 else ".")
         + _shown(found)
         + _factor(results),
@@ -306,7 +307,9 @@ def sample_section(analysis: Analysis, regions: Regions, curves: CurveSet | None
                     partial(_maps, analysis, regions, depth=depth),
                     f"|G*| at {depth * 1e9:.3g} nm from the electrode, for every region of the "
                     "potential and every visit to the same places. Hatched: below three times its "
-                    f"standard error.{_factor(results)}",
+                    "standard error. Where more than half of a map is hatched, what is left is the "
+                    "upper tail of the noise, and biased upwards: the tables have the magnitude of "
+                    f"the mean, which is not.{_factor(results)}",
                     "Map of the shear modulus at a fixed distance from the electrode.",
                 )
                 for depth in (figures.DEPTH, 2.0 * figures.DEPTH)

@@ -25,7 +25,7 @@ from nrm_plugin.report.elements import (
     words,
 )
 from nrm_plugin.statistics import Region, Regions, regions
-from nrm_plugin.statistics.intervals import approximate
+from nrm_plugin.statistics.intervals import NOT_IN_IT, approximate
 from nrm_plugin.statistics.regions import ALL, ANY, everything
 from nrm_plugin.statistics.selection import select
 from nrm_plugin.statistics.summary import COLUMNS
@@ -220,9 +220,9 @@ def summary_table(rows: Sequence[Mapping[str, Any]], found: Regions) -> HtmlTabl
         "independent ones tell as much. Modes: how many the data hold at a level of 5 % of "
         "the whole table (Benjamini and Hochberg), tested on the effective number; p is the "
         "probability of such data if there were only one, of this row alone. Of few effective "
-        "places the interval is approximate, with the coverage that it has in tests. A gain that "
-        "drifts from line to line is not in the interval of one map; where places are visited "
-        "again at known times, it is measured and is in it.",
+        "places the interval is approximate, with the coverage that it has in tests. "
+        f"{NOT_IN_IT[0].upper()}{NOT_IN_IT[1:]}; where places are visited again at known "
+        "times, it is measured and is in it.",
     )
 
 

@@ -24,6 +24,9 @@ FEW = 10.0
 #: Below so many effective places, intervals at 95 % hold this part of the truths in tests.
 _TESTED = ((6.0, 0.83), (FEW, 0.88))
 
+#: What no interval of one map holds; reports say it wherever they show intervals of means.
+NOT_IN_IT = "a gain that drifts from line to line is not in the interval of one map"
+
 #: How an interval can be made.
 INTERVALS = ("effective", "naive")
 

@@ -31,6 +31,9 @@ from nrm_plugin.variables import FLAGS
 #: seen.
 AT_LEAST, UNDETERMINED = 1, 2
 
+#: Part of the places below the noise from which on those left are mostly its upper tail.
+_MOSTLY = 0.5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Map:
@@ -73,6 +76,19 @@ class Map:
     measured: NDArray[np.bool_] | None = None
     below_noise: NDArray[np.bool_] | None = None
     censored: IntArray | None = None
+
+    @property
+    def n_places(self) -> int:
+        """Places with curves."""
+        return int(np.size(self.values) if self.measured is None else self.measured.sum())
+
+    @property
+    def mostly_noise(self) -> bool:
+        """Whether more than half is below the noise: values that are left are biased upwards."""
+        if self.below_noise is None:
+            return False
+        left = np.isfinite(np.asarray(self.values, np.float64)) & ~self.below_noise
+        return bool(left.any() and self.below_noise.sum() > _MOSTLY * self.n_places)
 
 
 def map_of(
@@ -184,6 +200,12 @@ def map_of(
         )
     elif not np.isfinite(found.x + found.y).any():
         messages.append("the curves have no positions")
+    if found.mostly_noise and found.below_noise is not None:
+        messages.append(
+            f"{int(found.below_noise.sum())} of {found.n_places} places are below the noise: the "
+            "others are there because noise raised them, so that their values are biased upwards. "
+            "The magnitude of the mean over the curves is not"
+        )
     return replace(found, warnings=tuple(messages))
 
 

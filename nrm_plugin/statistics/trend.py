@@ -43,7 +43,8 @@ class Trend:
     relative : float
         The change divided by the mean of the first ramps.
     p : float
-        Probability of such a change if ramps did nothing.
+        Probability of such a change if ramps did nothing; nan where the potential changes
+        meanwhile, which no test can tell from what ramps do.
     ramp : (k,) array
         Number of the ramp at its place, from 0.
     mean, mean_stderr : (k,) arrays
@@ -133,7 +134,8 @@ def trend(
     if not len(values):
         messages.append("no place has two ramps: there is no trend")
         return Trend(unit=unit, meaning=meaning, variable=variable, warnings=tuple(messages))
-    messages += _of_potential(results, numbers, place)
+    confounded = _of_potential(results, numbers, place)
+    messages += confounded
     level_of_place = per_place(values[:, None], place)[place, 0]
     along = ramp - per_place(ramp[:, None], place)[place, 0]
     square = float(along @ along)
@@ -146,7 +148,9 @@ def trend(
             f"the error of the trend has {max(freedom, 0)} degrees of freedom: a rough one"
         )
     reach = stderr * float(stdtrit(max(freedom, 1), 0.5 + level / 2.0))
-    p = float(2.0 * stdtr(max(freedom, 1), -abs(slope) / stderr)) if stderr > 0 else nan
+    p = nan
+    if stderr > 0 and not confounded:
+        p = float(2.0 * stdtr(max(freedom, 1), -abs(slope) / stderr))
     first = float(values[ramp == 0].mean())
     levels = np.unique(ramp)
     moved = values - level_of_place + values.mean() - slope * (along - ramp + ramp.mean())
@@ -238,7 +242,10 @@ def _of_potential(results: xr.Dataset, numbers: IntArray, place: IntArray) -> li
     away = potential[numbers] - per_place(potential[numbers][:, None], place)[place, 0]
     if np.abs(away).max() < _STEADY:
         return []
-    return ["the potential changes while ramps are repeated: the trend is not of the ramps alone"]
+    return [
+        "the potential changes while ramps are repeated: the trend is not of the ramps alone, and "
+        "no p is given, since it would test potential and ramps together"
+    ]
 
 
 def _error(
