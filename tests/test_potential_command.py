@@ -74,6 +74,43 @@ def test_the_log_gives_every_curve_its_potential(curves: Path, log: Path, tmp_pa
     assert said.endswith("; clock offset -30 s; reference 0 V")
 
 
+def test_info_shows_a_log(log: Path, tmp_path: Path) -> None:
+    shown = run("info", log)
+    assert shown.exit_code == 0, shown.output
+    assert "a potentiostat's log, read by biologic" in shown.output
+    assert "799 points over 3990 s, from 0.005 to 2 V" in shown.output
+    (about,) = json.loads(run("info", "--json", log).output)
+    assert (about["kind"], about["n_points"], about["time_zone"]) == ("log", len(CV.time), None)
+    assert about["duration"] == pytest.approx(3990.0)
+    assert about["potential"] == pytest.approx([0.005, 2.0], abs=1e-6)
+    assert about["cycles"] == [1, 1]
+    assert np.datetime64(about["start"]) == np.datetime64(START, "us")
+    (tmp_path / "log.csv").write_text("time (s);E\n0;2000\n0,5;1997\n1;1994\n", encoding="utf-8")
+    bare = run("info", tmp_path / "log.csv")
+    assert bare.exit_code != 0
+    assert "--log-unit potential=V" in bare.output
+    shown = run("info", tmp_path / "log.csv", "--log-unit", "potential=mV")
+    assert "3 points over 1 s, from 1.994 to 2 V" in shown.output
+    assert "not in the file: give it with --log-start" in shown.output
+
+
+def test_units_of_a_log_are_said_to_process(tmp_path: Path, curves: Path) -> None:
+    cv = Voltammogram()
+    rows = [f"{t};{e * 1e3}" for t, e in zip(cv.time, cv.potential, strict=True)]
+    start = f"# start {START.isoformat(sep=' ')}"
+    (tmp_path / "log.csv").write_text("\n".join([start, "time (s);E", *rows]), encoding="utf-8")
+    given = ("process", curves, "--potential", tmp_path / "log.csv", "--clock-offset", "0s")
+    assert run(*given, "-o", tmp_path / "none.h5").exit_code != 0
+    done = run(*given, "--log-unit", "potential=mV", "-o", tmp_path / "a.h5")
+    assert done.exit_code == 0, done.output
+    write_mpr(tmp_path / "cv.mpr", cv)
+    given = ("process", curves, "--potential", tmp_path / "cv.mpr", "--clock-offset", "0s")
+    done = run(*given, "-o", tmp_path / "b.h5")
+    assert done.exit_code == 0, done.output
+    one, other = (columns(tmp_path / name)["potential"] for name in ("a.h5", "b.h5"))
+    np.testing.assert_allclose(one, other, atol=1e-6)
+
+
 def test_settings_from_the_experiment_and_set(curves: Path, log: Path, tmp_path: Path) -> None:
     experiment = tmp_path / "e.toml"
     lines = [

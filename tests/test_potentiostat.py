@@ -16,7 +16,7 @@ from writers import potentiostat as written
 from writers.potentiostat import Voltammogram
 
 import nrm_plugin as nrm
-from nrm_importers.potentiostat import BioLogicLog, GamryLog, TextLog
+from nrm_importers.potentiostat import BioLogicLog, GamryLog, IxdatLog, TextLog
 from nrm_plugin import Log, plugins
 from nrm_plugin.errors import CorruptFile, InvalidInput, MissingFile
 from nrm_plugin.testing import FOREIGN
@@ -31,9 +31,10 @@ MAKERS: dict[str, Maker] = {
     "cv.mpt": written.write_mpt,
     "cv.DTA": written.write_dta,
     "cv.csv": written.write_csv,
+    "cv.ixdat.csv": written.write_ixdat,
 }
 every = pytest.mark.parametrize("name", list(MAKERS))
-READERS = [BioLogicLog(), GamryLog(), TextLog()]
+READERS = [BioLogicLog(), GamryLog(), IxdatLog(), TextLog()]
 
 
 def read(path: Path, text: str) -> Log:
@@ -63,12 +64,11 @@ def test_values_are_those_that_were_written(tmp_path: Path, name: str) -> None:
     assert log.start is not None
     whole = START.astype("M8[s]") if name == "cv.DTA" else START
     assert abs(log.start - whole) <= np.timedelta64(1, "ms")
-    assert log.time_zone == ("UTC" if name == "cv.csv" else "")
-    assert log.start_uncertainty == {"cv.mpr": 0.0, "cv.DTA": 1.0}.get(name, 0.001)
-    assert (log.name, log.reader) == (
-        name,
-        {"mpr": "biologic", "mpt": "biologic", "DTA": "gamry", "csv": "text"}[name[3:]],
-    )
+    assert log.time_zone == ("UTC" if name.endswith("csv") else "")
+    rounded = {"cv.mpr": 0.0, "cv.ixdat.csv": 0.0, "cv.DTA": 1.0}
+    assert log.start_uncertainty == rounded.get(name, 0.001)
+    readers = {"mpr": "biologic", "mpt": "biologic", "DTA": "gamry", "csv": "text"}
+    assert (log.name, log.reader) == (name, {**readers, "ixdat.csv": "ixdat"}[name[3:]])
     assert len(log.sha256) == 64
 
 
@@ -493,6 +493,18 @@ def test_units_that_contradict_or_are_none(tmp_path: Path) -> None:
         nrm.read_log(tmp_path / "cv.mpr", units={"potential": "mV"})
 
 
+def test_ixdat_without_a_moment_or_a_potential(tmp_path: Path) -> None:
+    path = tmp_path / "cv.csv"
+    written.write_ixdat(path, stamp="None")
+    log = nrm.read_log(path)
+    assert (log.start, log.time_zone) == (None, "")
+    assert "tstamp" in log.notes[-1]
+    text = path.read_text(encoding="utf-8")
+    assert "no potential over time" in refused(path, text.replace("time/s,<Ewe>", "when,<Ewe>"))
+    with pytest.raises(CorruptFile, match="number of header lines"):
+        read(path, text.replace("N_header_lines = 9", "N_header_lines = 9999"))
+
+
 # Decimal signs, dates and lost lines
 
 
@@ -627,7 +639,7 @@ def test_missing_and_empty_files(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").touch()
     with pytest.raises(InvalidInput, match="empty"):
         nrm.read_log(tmp_path / "empty.csv")
-    with pytest.raises(InvalidInput, match="there are: biologic, gamry, text"):
+    with pytest.raises(InvalidInput, match="there are: biologic, gamry, ixdat, text"):
         nrm.read_log(__file__, reader="fortune")
 
 

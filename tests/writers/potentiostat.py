@@ -364,6 +364,36 @@ def write_export(
     return cv
 
 
+def write_ixdat(
+    path: Path, cv: Voltammogram | None = None, *, start: datetime = START, stamp: str = ""
+) -> Voltammogram:
+    """Write ixdat's export of an electrochemical measurement, as version 0.4.0 does.
+
+    Its calibrated potential is against another zero, and stands first.
+    """
+    cv = cv or Voltammogram()
+    seconds = (start - datetime(1970, 1, 1)).total_seconds()
+    aliases = '{"t": ["time/s"], "raw_potential": ["<Ewe>/V"], "raw_current": ["I/mA"]}'
+    lines = [
+        "ixdat version = 0.4.0",
+        "name = sample",
+        "technique = CV",
+        f"tstamp = {stamp or seconds}",
+        "timecol 'time/s' for: '<Ewe>/V' and 'I/mA' and 'selector'",
+        f"aliases = {aliases}",
+        "N_header_lines = 8",
+        "",
+        "potential / [V],time/s,<Ewe>/V,I/mA,selector",
+    ]
+    lines[6] = f"N_header_lines = {len(lines)}"
+    lines += [
+        f"{e + 0.7},{t},{e:.7f},{i * 1e3:.7f},0"
+        for t, e, i in zip(cv.time, cv.potential, cv.current, strict=True)
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    return cv
+
+
 def write_samples(folder: Path) -> None:
     """Write the small files that the project shows."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -52,6 +52,24 @@ class GamryLog:
         return gamry.read(path)
 
 
+class IxdatLog:
+    """What ixdat exports."""
+
+    name = "ixdat"
+    description = "measurements that ixdat exported as .csv"
+    suffixes: Sequence[str] = (".csv",)
+
+    def sniff(self, head: bytes, path: Path) -> int:
+        """The first line says ixdat's version."""
+        return 100 if head.removeprefix(b"\xef\xbb\xbf").startswith(b"ixdat version = ") else 0
+
+    def read(self, path: Path) -> Log:
+        """Read an export."""
+        from nrm_importers.potentiostat import ixdat_export
+
+        return ixdat_export.read(path)
+
+
 class TextLog:
     """Tables as text, of whatever program."""
 
@@ -77,5 +95,5 @@ class TextLog:
 
 @hookimpl
 def nrm_potential_logs() -> list[PotentialLog]:
-    """Return the readers of BioLogic, Gamry and text files."""
-    return [BioLogicLog(), GamryLog(), TextLog()]
+    """Return the readers of BioLogic, Gamry, ixdat's and text files."""
+    return [BioLogicLog(), GamryLog(), IxdatLog(), TextLog()]
