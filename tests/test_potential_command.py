@@ -83,7 +83,7 @@ def test_info_shows_a_log(log: Path, tmp_path: Path) -> None:
     assert (about["kind"], about["n_points"], about["time_zone"]) == ("log", len(CV.time), None)
     assert about["duration"] == pytest.approx(3990.0)
     assert about["potential"] == pytest.approx([0.005, 2.0], abs=1e-6)
-    assert about["cycles"] == [1, 1]
+    assert about["cycles"] == [1, 2]
     assert np.datetime64(about["start"]) == np.datetime64(START, "us")
     (tmp_path / "log.csv").write_text("time (s);E\n0;2000\n0,5;1997\n1;1994\n", encoding="utf-8")
     bare = run("info", tmp_path / "log.csv")
