@@ -16,6 +16,7 @@ class _CommonFile:
     name = "nrm"
     description = "the common file of nrm-plugin (NeXus-like HDF5)"
     suffixes: Sequence[str] = (".h5",)
+    page = "common-file.md"
     suffix = ".h5"
     results = True
 

@@ -94,6 +94,8 @@ class Importer(Protocol):
         One line for ``nrm plugins``.
     suffixes : sequence of str
         Usual suffixes with their dot; a hint for people, never a condition.
+    page : str, optional
+        The page of the documentation that tells more, for the table of formats.
     """
 
     name: str

@@ -3,7 +3,8 @@
 >>> from nrm_plugin.testing import check_importer
 >>> check_importer(MyImporter(), ["tests/data/one.xyz"])           # doctest: +SKIP
 
-Each check that fails raises an AssertionError that says which file and what is wrong with it.
+Each check that fails raises an AssertionError that says which file and what is wrong with it, and
+by which of `IMPORTER_RULES`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,34 @@ from nrm_plugin.hookspecs import (
 from nrm_plugin.model import CurveSet
 from nrm_plugin.tables import SEGMENT, segment_array
 from nrm_plugin.vocabulary import CHANNELS, COLUMNS, METADATA, slug
+
+#: What `check_importer` asks of an importer, rule by rule, under the name that a failure gives.
+IMPORTER_RULES = {
+    "interface": "it has name, description, suffixes, sniff and open",
+    "name": "its name is one lower-case word",
+    "description": "its description is one line, and not empty",
+    "suffixes": "suffixes begin with a dot",
+    "foreign": "sniff gives 0 for files of other formats",
+    "sniff": "sniff gives 1 to 100 for a file of its own",
+    "unchanged": "the file is the same after it was read",
+    "curves": "open returns a CurveSet",
+    "lengths": "numbers of curves and samples agree everywhere",
+    "channel-name": "a channel is listed under its own name, which is a slug",
+    "unit": "a channel of the vocabulary is in one of its units",
+    "source": "every channel and every metadata value says where it comes from",
+    "numbers": "a channel reads as float64, one number per sample",
+    "finite": "numbers are finite; a channel without a canonical name may lack whole segments",
+    "believable": "no channel and no column exceeds what its quantity can be",
+    "parts": "curves that are read alone are what they are among all",
+    "segments": "segments are sorted, do not overlap and lie within their curves",
+    "direction": "the height falls in an approach and rises in a retract",
+    "table": "columns of the curve table are of the vocabulary, one value per curve",
+    "grid": "a grid has as many places as there are curves",
+    "metadata": "keys and values of metadata are those of the vocabulary",
+    "images": "images have consistent shapes, finite numbers, a known direction, a size below 1 m",
+    "round-trip": "the common file loses nothing",
+    "cuts": "a file that was cut short is refused with CorruptFile or UnknownFormat",
+}
 
 #: Beginnings of files of other kinds, that no importer should take for its own.
 FOREIGN = (
@@ -68,33 +97,52 @@ def check_importer(
         Files of other formats that it must not take for its own; some beginnings of common
         formats are always tried.
     cuts : sequence of float, optional
-        Parts of each file after which it is cut off; every cut file must be refused.
+        Parts of each file after which it is cut off; every cut file must be refused. A format of
+        which a part is a whole file too, such as lines of text, has none: ``cuts=()``.
 
     Raises
     ------
     AssertionError
-        With the file and what is wrong: units, SI ranges, numbers that are not finite, lengths,
-        bounds of segments, a `sniff` that claims others' files, a cut file that opens, or
-        something that a round trip through the common file loses.
+        With the file, what is wrong, and the name of the rule among `IMPORTER_RULES`.
     """
-    assert isinstance(importer, Importer), f"{importer!r} lacks something that an Importer has"
-    assert importer.name == slug(importer.name), f"{importer.name!r} is not one lower-case word"
-    assert all(s.startswith(".") for s in importer.suffixes), "suffixes begin with a dot"
-    for head in FOREIGN:
-        score = importer.sniff(head, Path("no-such-file"))
-        assert score == 0, f"sniff gives {score} for a file that begins with {head[:12]!r}"
-    for path in map(Path, foreign):
-        score = importer.sniff(_head(path), path)
-        assert score == 0, f"sniff gives {score} for {path.name}, which is of another format"
+    with _rule("interface"):
+        assert isinstance(importer, Importer), f"{importer!r} lacks something that an Importer has"
+    with _rule("name"):
+        assert importer.name == slug(importer.name), f"{importer.name!r} is not one lower-case word"
+    with _rule("description"):
+        lines = importer.description.splitlines()
+        assert len(lines) == 1, f"{importer.name}: the description has {len(lines)} lines"
+    with _rule("suffixes"):
+        assert all(s.startswith(".") for s in importer.suffixes), "suffixes begin with a dot"
+    with _rule("foreign"):
+        for head in FOREIGN:
+            score = importer.sniff(head, Path("no-such-file"))
+            assert score == 0, f"sniff gives {score} for a file that begins with {head[:12]!r}"
+        for path in map(Path, foreign):
+            score = importer.sniff(_head(path), path)
+            assert score == 0, f"sniff gives {score} for {path.name}, which is of another format"
     for path in map(Path, files):
-        score = importer.sniff(_head(path), path)
-        assert 0 < score <= 100, f"{path.name}: sniff gives {score!r}"
+        with _rule("sniff"):
+            score = importer.sniff(_head(path), path)
+            assert 0 < score <= 100, f"{path.name}: sniff gives {score!r}"
         before = path.read_bytes()
         curves = importer.open(path)
         check_curves(curves, path.name)
         check_round_trip(curves)
-        _check_cuts(importer, path, before, cuts)
-        assert path.read_bytes() == before, f"{path.name}: the importer changed the file"
+        with _rule("cuts"):
+            _check_cuts(importer, path, before, cuts)
+        with _rule("unchanged"):
+            assert path.read_bytes() == before, f"{path.name}: the importer changed the file"
+
+
+@contextmanager
+def _rule(name: str) -> Iterator[None]:
+    """Add the name of the rule that was broken to what a failed check says."""
+    assert name in IMPORTER_RULES
+    try:
+        yield
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n(rule {name}: {IMPORTER_RULES[name]})") from error
 
 
 def check_calibration(
@@ -268,7 +316,8 @@ def check_curves(curves: CurveSet, name: str = "curves") -> None:
     ------
     AssertionError
     """
-    assert isinstance(curves, CurveSet), f"{name}: open returned {type(curves).__name__}"
+    with _rule("curves"):
+        assert isinstance(curves, CurveSet), f"{name}: open returned {type(curves).__name__}"
     check_lengths(curves, name)
     check_channels(curves, name)
     check_parts(curves, name)
@@ -280,56 +329,67 @@ def check_curves(curves: CurveSet, name: str = "curves") -> None:
 
 def check_lengths(curves: CurveSet, name: str = "curves") -> None:
     """Check that the numbers of curves and samples agree."""
-    assert len(curves) == curves.n_curves, f"{name}: its length is not the number of curves"
-    assert curves.row_size.shape == (curves.n_curves,), f"{name}: row_size is not one per curve"
-    assert curves.row_size.sum() == curves.n_samples, f"{name}: row_size and n_samples disagree"
+    with _rule("lengths"):
+        assert len(curves) == curves.n_curves, f"{name}: its length is not the number of curves"
+        one_each = curves.row_size.shape == (curves.n_curves,)
+        assert one_each, f"{name}: row_size is not one per curve"
+        total = curves.row_size.sum()
+        assert total == curves.n_samples, f"{name}: row_size and n_samples disagree"
 
 
 def check_channels(curves: CurveSet, name: str = "curves") -> None:
     """Check names, units, sources and the believable range of every channel."""
     for channel_name, channel in curves.channels.items():
         where = f"{name}, channel {channel_name}"
-        assert channel.name == channel_name, f"{where}: listed under another name"
-        assert channel_name == slug(channel_name), f"{where}: not a slug"
+        with _rule("channel-name"):
+            assert channel.name == channel_name, f"{where}: listed under another name"
+            assert channel_name == slug(channel_name), f"{where}: not a slug"
         known = CHANNELS.get(channel_name)
-        if known is not None:
-            assert channel.unit in known.units, f"{where}: in {channel.unit!r}, not {known.units}"
-        assert channel.source, f"{where}: does not say where it comes from"
-        values = curves.read(channel_name)
-        assert values.dtype == np.float64, f"{where}: {values.dtype}"
-        assert values.shape == (curves.n_samples,), f"{where}: {values.shape}"
+        with _rule("unit"):
+            fits = known is None or channel.unit in known.units
+            assert fits, f"{where}: in {channel.unit!r}, not {known and known.units}"
+        with _rule("source"):
+            assert channel.source, f"{where}: does not say where it comes from"
+        with _rule("numbers"):
+            values = curves.read(channel_name)
+            assert values.dtype == np.float64, f"{where}: {values.dtype}"
+            assert values.shape == (curves.n_samples,), f"{where}: {values.shape}"
         missing = np.isnan(values)
-        if known is None and missing.any():  # a segment in which it was not recorded
-            for segment in curves.segments:
-                begin = curves.rows.start(int(segment["curve"]))
-                part = missing[begin + segment["start"] : begin + segment["stop"]]
-                assert part.all() or not part.any(), f"{where}: a segment with gaps"
-            values = values[~missing]
-        assert np.isfinite(values).all(), f"{where}: numbers that are not finite"
-        if known is not None and len(values):
-            largest = np.abs(values).max()
-            assert largest <= known.limit, f"{where}: {largest:g} {channel.unit} is not believable"
+        with _rule("finite"):
+            if known is None and missing.any():  # a segment in which it was not recorded
+                for segment in curves.segments:
+                    begin = curves.rows.start(int(segment["curve"]))
+                    part = missing[begin + segment["start"] : begin + segment["stop"]]
+                    assert part.all() or not part.any(), f"{where}: a segment with gaps"
+                values = values[~missing]
+            assert np.isfinite(values).all(), f"{where}: numbers that are not finite"
+        with _rule("believable"):
+            if known is not None and len(values):
+                largest = np.abs(values).max()
+                fits = largest <= known.limit
+                assert fits, f"{where}: {largest:g} {channel.unit} is not believable"
 
 
 def check_parts(curves: CurveSet, name: str = "curves") -> None:
     """Check that some curves read alone are what they are among all."""
     n = curves.n_curves
     some = np.arange(n)[::-2]
-    for channel in curves.channels:
-        where, values = f"{name}, channel {channel}", curves.read(channel)
-        pieces = np.split(values, np.cumsum(curves.row_size)[:-1]) if n else []
-        for curve in {0, n // 2, n - 1} if n else set():
-            np.testing.assert_array_equal(curves.read(channel, curve), pieces[curve], where)
-        joined = np.concatenate([pieces[i] for i in some]) if n else np.empty(0)
-        np.testing.assert_array_equal(curves.read(channel, some), joined, where)
-        np.testing.assert_array_equal(curves[some].read(channel), joined, where)
+    with _rule("parts"):
+        for channel in curves.channels:
+            where, values = f"{name}, channel {channel}", curves.read(channel)
+            pieces = np.split(values, np.cumsum(curves.row_size)[:-1]) if n else []
+            for curve in {0, n // 2, n - 1} if n else set():
+                np.testing.assert_array_equal(curves.read(channel, curve), pieces[curve], where)
+            joined = np.concatenate([pieces[i] for i in some]) if n else np.empty(0)
+            np.testing.assert_array_equal(curves.read(channel, some), joined, where)
+            np.testing.assert_array_equal(curves[some].read(channel), joined, where)
 
 
 def check_segments(curves: CurveSet, name: str = "curves") -> None:
     """Check the bounds and kinds of segments, and that the height runs as the kind says."""
     segments = curves.segments
-    assert segments.dtype == SEGMENT, f"{name}: segments are of type {segments.dtype}"
-    with _refused_as_mistake(name):
+    with _rule("segments"), _refused_as_mistake(name):
+        assert segments.dtype == SEGMENT, f"{name}: segments are of type {segments.dtype}"
         np.testing.assert_array_equal(segment_array(segments, curves.rows), segments)
     if "height" not in curves.channels:
         return
@@ -338,39 +398,48 @@ def check_segments(curves: CurveSet, name: str = "curves") -> None:
         if segment["kind"] in ("approach", "retract") and len(height) > 1:
             fall = height[0] - height[-1]
             fine = fall >= 0 if segment["kind"] == "approach" else fall <= 0
-            assert fine, f"{name}: height runs the wrong way in {segment['kind']}"
+            with _rule("direction"):
+                assert fine, f"{name}: height runs the wrong way in {segment['kind']}"
 
 
 def check_table(curves: CurveSet, name: str = "curves") -> None:
     """Check the columns of the curve table, and the grid."""
     for column, values in curves.curve_table.items():
-        assert column in COLUMNS, f"{name}: column {column!r} is not in the vocabulary"
-        assert values.shape == (curves.n_curves,), f"{name}: column {column} has {values.shape}"
-        if values.dtype.kind == "f":
-            largest = np.nanmax(np.abs(values), initial=0.0)
-            assert largest <= COLUMNS[column].limit, f"{name}: {column} reaches {largest:g}"
-    if curves.grid is not None:
-        rows, columns = curves.grid
-        assert rows * columns == curves.n_curves, f"{name}: a grid of {rows} x {columns}"
+        with _rule("table"):
+            assert column in COLUMNS, f"{name}: column {column!r} is not in the vocabulary"
+            assert values.shape == (curves.n_curves,), f"{name}: column {column} has {values.shape}"
+        with _rule("believable"):
+            if values.dtype.kind == "f":
+                largest = np.nanmax(np.abs(values), initial=0.0)
+                assert largest <= COLUMNS[column].limit, f"{name}: {column} reaches {largest:g}"
+    with _rule("grid"):
+        if curves.grid is not None:
+            rows, columns = curves.grid
+            assert rows * columns == curves.n_curves, f"{name}: a grid of {rows} x {columns}"
 
 
 def check_metadata(curves: CurveSet, name: str = "curves") -> None:
     """Check keys, values and sources of the metadata."""
     for key, value in curves.metadata.items():
-        assert key in METADATA, f"{name}: metadata key {key!r} is not in the vocabulary"
-        with _refused_as_mistake(name):
+        with _rule("metadata"), _refused_as_mistake(name):
+            assert key in METADATA, f"{name}: metadata key {key!r} is not in the vocabulary"
             METADATA[key].check(key, value)
-        assert curves.metadata_source.get(key), f"{name}: {key} does not say where it comes from"
+        with _rule("source"):
+            said = curves.metadata_source.get(key)
+            assert said, f"{name}: {key} does not say where it comes from"
 
 
 def check_images(curves: CurveSet, name: str = "curves") -> None:
     """Check shapes, numbers, directions and sizes of images."""
     for image in curves.images:
         where = f"{name}, image {image.name}"
-        assert image.data.shape == image.raw.shape == image.shape, f"{where}: shapes disagree"
-        assert np.isfinite(image.data).all(), f"{where}: numbers that are not finite"
-        assert image.direction in ("", "trace", "retrace"), f"{where}: {image.direction!r}"
-        assert all(np.isnan(s) or 0 < s < 1 for s in image.size), f"{where}: size {image.size} m"
+        with _rule("images"):
+            alike = image.data.shape == image.raw.shape == image.shape
+            assert alike, f"{where}: shapes disagree"
+            assert np.isfinite(image.data).all(), f"{where}: numbers that are not finite"
+            assert image.direction in ("", "trace", "retrace"), f"{where}: {image.direction!r}"
+            fits = all(np.isnan(s) or 0 < s < 1 for s in image.size)
+            assert fits, f"{where}: size {image.size} m"
 
 
 def check_round_trip(curves: CurveSet) -> None:
@@ -382,7 +451,7 @@ def check_round_trip(curves: CurveSet) -> None:
     """
     from nrm_plugin.store import open_curves
 
-    with tempfile.TemporaryDirectory() as folder:
+    with _rule("round-trip"), tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "round-trip.h5"
         curves.save(path)
         assert_same(curves, open_curves(path))

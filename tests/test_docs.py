@@ -371,6 +371,12 @@ def test_warnings_that_are_explained_exist():
 # Pages hang together
 
 
+def test_tables_of_formats_are_those_of_the_registry():
+    drawing = [sys.executable, ROOT / "docs" / "list_formats.py", "--check"]
+    done = subprocess.run(drawing, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_readme_names_the_two_commands():
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     assert [line.strip() for line in lines if "run.py" in line] == [

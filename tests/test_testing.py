@@ -15,7 +15,13 @@ from nrm_plugin import CorruptFile, CurveSet, Image
 from nrm_plugin.columns import FileColumn, FileStamp
 from nrm_plugin.model import Channel, Origin
 from nrm_plugin.tables import SEGMENT
-from nrm_plugin.testing import assert_same, check_curves, check_importer, check_round_trip
+from nrm_plugin.testing import (
+    IMPORTER_RULES,
+    assert_same,
+    check_curves,
+    check_importer,
+    check_round_trip,
+)
 
 
 class Toy:
@@ -208,3 +214,19 @@ def test_assert_same_sees_differences(toy_file: Path, change: Any) -> None:
 def test_curves_in_memory(samples: Any) -> None:
     check_curves(samples.curves())
     check_round_trip(samples.curves())
+
+
+def test_a_failure_names_its_rule(toy_file: Path) -> None:
+    class Quiet(Toy):
+        description = ""
+
+    with pytest.raises(AssertionError, match=r"rule description: "):
+        check_importer(Quiet(), [toy_file])
+    with pytest.raises(AssertionError, match=r"rule foreign: .*other formats"):
+        check_importer(Toy(), [], foreign=[toy_file])
+
+
+def test_every_rule_is_on_the_page() -> None:
+    page = Path(__file__).resolve().parents[1] / "docs" / "writing-plugins.md"
+    rows = [f"| `{name}` | {meaning} |" for name, meaning in IMPORTER_RULES.items()]
+    assert "\n".join(rows) in page.read_text(encoding="utf-8")

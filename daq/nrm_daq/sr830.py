@@ -25,7 +25,6 @@ SENSITIVITIES = tuple(float(f"{d}e{p}") for p in range(-9, 1) for d in (1, 2, 5)
 TIME_CONSTANTS = tuple(float(f"{d}e{p}") for p in range(-5, 5) for d in (1, 3))
 #: Poles of the filter (6 dB per octave each), by the number that ``OFSL?`` answers.
 POLES = (1, 2, 3, 4)
-EXPANDS = (1, 10, 100)
 #: Expand factors, by the second number that ``OEXP?`` answers.
 EXPANDS = (1.0, 10.0, 100.0)
 #: What ``ISRC?`` answers; the last two differ in gain.

@@ -20,8 +20,9 @@ class AsylumImporter:
     """``.ibw``: one curve with its channels, or one channel of a curve of a map."""
 
     name = "asylum"
-    description = "Asylum Research force curves and force maps (.ibw)"
+    description = "Asylum Research force curves and force maps"
     suffixes: Sequence[str] = (".ibw",)
+    page = "other-microscopes.md"
 
     def sniff(self, head: bytes, path: Path) -> int:
         """Recognise an Igor binary wave by its version and the sum of its headers."""

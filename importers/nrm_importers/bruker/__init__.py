@@ -19,8 +19,9 @@ class BrukerImporter:
     """NanoScope 5 to 9.7: what its binary files and its ASCII export hold."""
 
     name = "bruker"
-    description = "Bruker NanoScope force curves, force volumes, PeakForce Capture and images"
+    description = "Bruker NanoScope 5 to 9.7: force curves and volumes, PeakForce Capture, images"
     suffixes: Sequence[str] = (".spm", ".pfc", ".000", ".001", ".txt")
+    page = "bruker.md#what-has-met-a-real-file"
 
     def sniff(self, head: bytes, path: Path) -> int:
         """Recognise the first line; the name of the file says nothing."""

@@ -21,6 +21,7 @@ class GwyddionImporter:
     name = "gwyddion"
     description = "Gwyddion curve maps, volume data, spectra, graphs and images"
     suffixes: Sequence[str] = (".gwy",)
+    page = "gwyddion.md"
 
     def sniff(self, head: bytes, path: Path) -> int:
         """Recognise the magic number, and the container behind it."""

@@ -23,6 +23,7 @@ class JpkImporter:
     name = "jpk"
     description = "JPK force curves, force maps and quantitative imaging (QI)"
     suffixes: Sequence[str] = (".jpk-force", ".jpk-force-map", ".jpk-qi-data", ".jpk-qi-series")
+    page = "jpk.md"
 
     def sniff(self, head: bytes, path: Path) -> int:
         """Recognise a zip archive by its suffix, or by the names of what is in it."""

@@ -18,8 +18,9 @@ class NanosurfImporter:
     """``.nid`` files with spectroscopy; those with images or sweeps alone are refused kindly."""
 
     name = "nanosurf"
-    description = "Nanosurf force spectroscopy (.nid)"
+    description = "Nanosurf force spectroscopy"
     suffixes: Sequence[str] = (".nid",)
+    page = "other-microscopes.md"
 
     def sniff(self, head: bytes, path: Path) -> int:
         """Recognise the text that begins every .nid file."""

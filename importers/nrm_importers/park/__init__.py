@@ -22,6 +22,7 @@ class ParkImporter:
     name = "park"
     description = "Park Systems force spectroscopy, PinPoint (PS-PPT) and images"
     suffixes: Sequence[str] = (".tiff", ".tif", ".ps-ppt")
+    page = "park.md"
 
     def sniff(self, head: bytes, path: Path) -> int:
         """Recognise PS-PPT by its first line, and a TIFF file by Park's magic number in a tag."""

@@ -28,6 +28,7 @@ class TableImporter:
     name = "table"
     description = "Tables: .csv, .tsv, .txt, .npz, .parquet, TDMS, other programs' HDF5"
     suffixes: Sequence[str] = (*_TEXT, *_BINARY, ".hdf5")
+    page = "tables.md"
 
     @property
     def Settings(self) -> Any:
