@@ -192,6 +192,10 @@ def test_both_directions(made: Path, tmp_path: Path) -> None:
     shown = run("info", tmp_path / "out.h5").stdout
     assert "retract" in shown
     assert "41 distances up to 20 nm in steps of 0.5 nm" in shown
+    (described,) = json.loads(run("info", "--json", tmp_path / "out.h5").stdout)
+    (thickness,) = described["thickness"]
+    assert (thickness["region"], thickness["n"]) == ("all curves", N)
+    assert "mean thickness with its 95 % interval" in shown
 
 
 # Warnings, bars

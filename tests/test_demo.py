@@ -101,7 +101,10 @@ def test_the_modulus_of_the_outer_layer_is_the_simulated_one(folder):
 def test_the_summary_is_a_table(folder):
     with (folder[0] / demo.SUMMARY).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 12
+    assert [row["variable"] for row in rows[-5:]] == ["shear_modulus_magnitude"] + 4 * ["thickness"]
+    assert len(rows) == 16
+    thinnest, *_, thickest = [float(row["mean"]) for row in rows[-4:]]
+    assert 0.0 < thinnest < thickest < 60e-9
     assert {row["region"] for row in rows} == {
         "1.5-2.0 V",
         "1.0-1.5 V",

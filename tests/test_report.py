@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 import nrm_plugin as nrm
 from nrm_plugin import cli
+from nrm_plugin.engine.checks.check import Check, as_json
 from nrm_plugin.errors import InvalidInput, OutputError
 from nrm_plugin.potential import read_log, with_potential
 from nrm_plugin.report import conditions, render, write_report
@@ -249,6 +250,23 @@ def test_samples_per_nanometre_are_counted_in_the_curves(experiment, samples, ex
     # 300 nm in almost a second, one pole of 1 ms: 0.3 nm
     lag = found["Lag of the lock-in, as depth"].value
     assert float(lag.split("\N{NO-BREAK SPACE}")[0]) == pytest.approx(0.3, rel=0.02)
+
+
+def test_conditions_of_results_alone_are_those_of_bins_and_self_checks(experiment):
+    check = Check(name="lockin_lag", unit="s", verdict="fine", advice="each ms is 0.25 nm of depth")
+    results = experiment[2].assign_attrs(experiment="", checks=as_json([check]))
+    n = results.sizes["curve"]
+    count = np.zeros((n, 8))
+    count[:, 1:7] = [4, 0, 4, 0, 4, 4]  # 16 samples in 6 nm
+    results = results.drop_dims("distance_bin", errors="ignore").assign(
+        binned_force_count=(("curve", "distance_bin"), count)
+    )
+    results = results.assign_coords(distance_bin=(np.arange(8) + 0.5) * 1e-9)
+    found = {c.name: c for c in conditions(results)}
+    assert float(found["Samples per nanometre"].value) == pytest.approx(16 / 6, abs=0.05)
+    lag = found["Lag of the lock-in, as depth"]
+    assert lag.verdict == GOOD
+    assert "each ms is 0.25 nm of depth" in lag.effect
 
 
 def test_every_condition_says_what_it_does(experiment):

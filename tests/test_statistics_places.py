@@ -35,6 +35,13 @@ def test_summary_is_the_mean_of_what_violins_show(tmp_path):
         assert row["n_effective"] <= row["n"] + 1e-9
         # The magnitude of a mean is at most the mean of magnitudes.
         assert row["mean"] <= violin.values.mean() * (1 + 1e-9)
+    thickness = st.region_thickness(results, regions)
+    more = st.summary(results, regions, thickness=thickness)[len(rows) :]
+    assert [row["region"] for row in more] == thickness["region"].values.tolist()
+    for name in ("mean", "low", "high", "method", "n_right", "n_left", "limit"):
+        np.testing.assert_array_equal([row[name] for row in more], thickness[name].values)
+    assert {(row["variable"], row["unit"]) for row in more} == {("thickness", "m")}
+    rows += more
     path = tmp_path / "summary.csv"
     st.write_summary(rows, path)
     with path.open(encoding="utf-8", newline="") as file:

@@ -72,6 +72,7 @@ def _described(
 
         with opened_results(path) as results:
             described = results_summary.describe(path, results)
+        described["thickness"] = results_summary.thickness_of(path)
         return described, lambda: results_summary.as_text(described)
     if table_map is None and is_log(path):
         log = read_log(path, units=units)

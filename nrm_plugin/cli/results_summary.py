@@ -237,6 +237,55 @@ def describe(path: str, results: h5py.Group) -> dict[str, Any]:
     }
 
 
+def thickness_of(path: str) -> list[dict[str, Any]]:
+    """Thickness of every region of the potential, or of all curves; SI, None where open.
+
+    Parameters
+    ----------
+    path : str
+        Of a file of results.
+    """
+    import nrm_plugin
+    from nrm_plugin.statistics.region_thickness import region_thickness
+    from nrm_plugin.statistics.regions import everything, regions
+    from nrm_plugin.statistics.selection import column
+
+    results = nrm_plugin.open_results(path)
+    if "storage_modulus" not in results:
+        return []
+    potential = column(results, "potential")
+    known = potential is not None and bool(np.isfinite(potential).any())
+    found = region_thickness(results, regions(results) if known else everything(results))
+    names = ("mean", "low", "high", "method", "measurable", "n", "n_right", "n_left", "limit")
+    return [
+        {"region": str(found["region"].values[i])}
+        | {name: _plain(found[name].values[i].item()) for name in names}
+        for i in range(found.sizes["region"])
+    ]
+
+
+def _of_thickness(row: dict[str, Any]) -> tuple[str, ...]:
+    """The thickness of a region in the cells of a line."""
+    low, high = (None if row[end] is None else f"{row[end] * 1e9:.3g}" for end in ("low", "high"))
+    if row["measurable"]:
+        value = f"{row['mean'] * 1e9:.3g} nm ({low} to {high})"
+    elif not row["low"]:
+        value = "not measurable"
+    else:
+        value = "not measurable: " + (
+            f"at least {low} nm" if high is None else f"{low} to {high} nm"
+        )
+    return (
+        row["region"],
+        value,
+        f"from {row['method']}",
+        f"{row['n']} curves",
+        f"{row['n_right']} right",
+        f"{row['n_left']} left",
+        f"limit {_pascals(row['limit'])}",
+    )
+
+
 def _variables(results: h5py.Group, attributes: dict[str, Any]) -> list[dict[str, Any]]:
     """What is in the file, and what follows from it."""
     known = results_file.variables(results)
@@ -277,6 +326,12 @@ def as_text(described: dict[str, Any]) -> str:
         more = f" and {len(sources) - 3} more" if len(sources) > 3 else ""
         text.append(f"  from {', '.join(sources[:3])}{more}")
     text += lines({"n_curves": described["n_curves"], **described["summary"]})
+    if thickness := described.get("thickness"):
+        text.append(
+            "  mean thickness with its 95 % interval; censored curves (right: a layer may go on, "
+            "left: nothing seen); |G*| that the mean would show"
+        )
+        text.append(table([_of_thickness(row) for row in thickness], 4))
     steps = f" in steps of {grid['step'] * 1e9:.6g} nm" if grid["step"] else ""
     text.append(f"  {grid['count']} distances up to {grid['stop'] * 1e9:.6g} nm{steps}")
     facts = Facts(str(attributes.get("experiment", "")))

@@ -13,11 +13,13 @@ import numpy as np
 import xarray as xr
 
 from nrm_plugin.columns import AnyArray
+from nrm_plugin.engine.checks.check import Check
 from nrm_plugin.engine.signals import parts
 from nrm_plugin.experiment.stated import Facts
 from nrm_plugin.model import CurveSet
 from nrm_plugin.report.elements import Cell, HtmlTable, Section, headings, words
 from nrm_plugin.report.facts import facts_of, recipe_of
+from nrm_plugin.report.self_checks import checks_of
 from nrm_plugin.text import NOTHING, measure, significant
 
 GOOD, DOUBTFUL, BAD, UNKNOWN = "good", "doubtful", "bad", "unknown"
@@ -40,6 +42,9 @@ DENSE, SPARSE = 2e9, 1e9
 
 #: Depths up to this multiple of the lag hold signals of the electrode.
 _LEAK = 2.5
+
+#: What a verdict of a self-check makes of a condition.
+_VERDICTS = {"fine": GOOD, "doubtful": DOUBTFUL, "wrong": BAD}
 
 #: Curves from which the sampling is read.
 _FEW = 64
@@ -92,7 +97,8 @@ def conditions(results: xr.Dataset, curves: CurveSet | None = None) -> list[Cond
     ----------
     results : Dataset
     curves : CurveSet, optional
-        From which the results were made; without them the sampling is not known.
+        From which the results were made; without them the lag is what the self-check says, and
+        the sampling that of the results' bins.
     """
     facts = facts_of(results)
     speed, density = _ramp(facts, curves)
@@ -101,8 +107,8 @@ def conditions(results: xr.Dataset, curves: CurveSet | None = None) -> list[Cond
         _strain(facts.number("dither_amplitude"), facts.number("tip_radius")),
         _frequency(facts.number("dither_frequency"), facts.number("dither_response")),
         _spring(facts.number("spring_constant")),
-        _lag(facts, speed, _corrected(results)),
-        _samples(density, results),
+        _lag(facts, speed, _corrected(results), checks_of(results)),
+        _samples(density or _binned_density(results), results),
         _phase(facts),
     ]
 
@@ -195,7 +201,7 @@ def _spring(stiffness: float | None) -> Condition:
     return _SPRING.is_(GOOD, "Stiff enough to come through, soft enough in torsion.", shown)
 
 
-def _lag(facts: Facts, speed: float | None, corrected: bool) -> Condition:
+def _lag(facts: Facts, speed: float | None, corrected: bool, checks: Sequence[Check]) -> Condition:
     constant, poles = facts.number("lockin_time_constant"), facts.number("lockin_poles")
     if constant is None or poles is None or speed is None:
         needed = {
@@ -203,11 +209,15 @@ def _lag(facts: Facts, speed: float | None, corrected: bool) -> Condition:
             "lockin_poles": poles,
             "the speed of the ramp": speed,
         }
+        said = [check for check in checks if check.name == "lockin_lag"]
+        text = f"The self-check says: {said[0].text}." if said else ""
+        if said and said[0].verdict in _VERDICTS:
+            return _LAG.is_(_VERDICTS[said[0].verdict], text)
         missing = [what for what, value in needed.items() if value is None]
         effect = (
             f"It is speed × time constant × poles; not known: {', '.join(missing)}. On the "
             "approach a lag shifts every profile towards the electrode, and nobody can tell by how "
-            "much."
+            f"much. {text}".rstrip()
         )
         return _LAG.is_(UNKNOWN, effect)
     lag = speed * constant * poles
@@ -281,6 +291,22 @@ def _ramp(facts: Facts, curves: CurveSet | None) -> tuple[float | None, float | 
             seconds = _span(curves.read("time", int(number))[begin:end])
             speeds.append(length / seconds if seconds else np.nan)
     return _middle(speeds) or stated, _middle(densities)
+
+
+def _binned_density(results: xr.Dataset) -> float | None:
+    """Samples per m between the electrode and the end of the bins; None in older results."""
+    if "binned_force_count" not in results:
+        return None
+    step = max(1, results.sizes["curve"] // _FEW)
+    some = results["binned_force_count"].isel(curve=slice(None, None, step)).values
+    middles = np.asarray(results["distance_bin"].values, np.float64)
+    some = some.reshape(-1, len(middles)).astype(np.float64)
+    some = some[some.any(1)]
+    if len(middles) < 2 or not len(some):
+        return None
+    there = some > 0
+    bins = len(middles) - there[:, ::-1].argmax(1) - there.argmax(1)  # with empty ones between
+    return float(some.sum() / bins.sum() / (middles[1] - middles[0]))
 
 
 def _span(values: AnyArray) -> float:

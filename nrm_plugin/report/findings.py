@@ -30,6 +30,7 @@ from nrm_plugin.report.pictures import Picture, panels, picture
 from nrm_plugin.statistics import Regions, trend
 from nrm_plugin.statistics.intervals import NOT_IN_IT
 from nrm_plugin.statistics.selection import Analysis, column, select
+from nrm_plugin.statistics.summary import thickness_rows
 from nrm_plugin.text import counted
 
 _NO_LATERAL = (
@@ -74,7 +75,9 @@ def potential_section(
     section.pictures += _main(analysis, found, trace, potential)
     numbers = Part(
         title="Numbers",
-        download=regional.as_download(rows),
+        download=regional.as_download(
+            [*rows, *([] if thickness is None else thickness_rows(thickness, found))]
+        ),
         words=_of_thickness(thickness),
         pictures=[_thickness(analysis, found)],
         tables=[

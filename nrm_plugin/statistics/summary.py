@@ -42,7 +42,16 @@ COLUMNS = (
     "modes",
     "p_one_mode",
     "warnings",
+    "method",
+    "n_right",
+    "n_left",
+    "limit",
 )
+
+#: What a row has where there is nothing.
+_NONE: dict[str, Any] = {
+    name: "" if name in ("bin", "warnings", "method") else math.nan for name in COLUMNS
+}
 
 
 def summary(
@@ -53,6 +62,7 @@ def summary(
     direction: str | None = None,
     *,
     quality: Sequence[str] = LEFT_OUT,
+    thickness: xr.Dataset | None = None,
 ) -> list[dict[str, Any]]:
     """Return a table of regions and bins.
 
@@ -60,6 +70,8 @@ def summary(
     ----------
     results, regions, bins, variable, direction, quality
         As for `violins`.
+    thickness : Dataset, optional
+        Of `region_thickness` of the same regions; its rows follow, see `thickness_rows`.
 
     Returns
     -------
@@ -70,8 +82,9 @@ def summary(
         ``below_floor`` (part of the curves below the noise floor) are those of the violin.
     """
     analysis = analysis_of(results, direction)
+    inside = tuple(regions)
     rows = []
-    for violin in violins(analysis, regions, bins, variable, quality=quality):
+    for violin in violins(analysis, inside, bins, variable, quality=quality):
         messages = list(violin.warnings)
         if violin.n > 1 and math.isfinite(violin.coverage):
             messages.append(
@@ -79,7 +92,8 @@ def summary(
                 f"{approximate(violin.coverage)}"
             )
         rows.append(
-            {
+            _NONE
+            | {
                 "region": violin.region.label,
                 "potential_low": violin.region.low,
                 "potential_high": violin.region.high,
@@ -102,6 +116,48 @@ def summary(
                 "modes": violin.modes,
                 "p_one_mode": violin.p,
                 "warnings": "; ".join(messages),
+            }
+        )
+    return rows if thickness is None else rows + thickness_rows(thickness, inside)
+
+
+def thickness_rows(thickness: xr.Dataset, regions: Iterable[Region]) -> list[dict[str, Any]]:
+    """Return a row per region with its thickness, with the keys `COLUMNS`; SI.
+
+    Where it is not measurable, ``mean`` is nan, and ``low`` and ``high`` are bounds. ``method``
+    says what the mean is of; in ``n_right`` curves a layer may go on beyond the edge that is
+    seen, in ``n_left`` nothing is seen; ``limit`` is |G*| that the mean force would show, Pa.
+
+    Parameters
+    ----------
+    thickness : Dataset
+        Of `region_thickness`.
+    regions : iterable of Region
+        The same as there.
+    """
+    said = str(thickness.attrs["warnings"]).splitlines()
+    rows = []
+    for i, region in enumerate(regions):
+        about = f"{region.label}: "
+        numbers = {
+            name: thickness[name].values[i].item()
+            for name in ("mean", "low", "high", "median", "n", "n_effective", "limit")
+        }
+        rows.append(
+            _NONE
+            | numbers
+            | {
+                "region": region.label,
+                "potential_low": region.low,
+                "potential_high": region.high,
+                "variable": "thickness",
+                "unit": "m",
+                "method": str(thickness["method"].values[i]),
+                "n_right": int(thickness["n_right"].values[i]),
+                "n_left": int(thickness["n_left"].values[i]),
+                "warnings": "; ".join(
+                    text.removeprefix(about) for text in said if text.startswith(about)
+                ),
             }
         )
     return rows
