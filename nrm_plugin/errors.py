@@ -79,6 +79,13 @@ class CorruptFile(NrmError):
         )
 
 
+class NewerFile(CorruptFile):
+    """The file is of a newer major version of this package's format, and not damaged."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: expected {self.expected}, found {self.found}."
+
+
 class ChangedFile(NrmError):
     """A file has changed, moved or gone since it was opened; open it again."""
 

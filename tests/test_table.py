@@ -13,6 +13,7 @@ from click.testing import CliRunner
 import nrm_plugin as nrm
 from nrm_importers.table import TableImporter
 from nrm_plugin.cli import main
+from nrm_plugin.testing import check_importer
 
 BOUNDS = Bounds(TableImporter(), asks=True)
 
@@ -496,3 +497,14 @@ def test_a_pickle_in_an_archive_is_not_run(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", **{"z (nm)": np.array([{}], object)})
     with pytest.raises(nrm.CorruptFile):
         nrm.open(tmp_path / "a.npz")
+
+
+def test_importer_keeps_all_promises(tmp_path: Path) -> None:
+    made = ramps(2, 1000.0)
+    titles = ["time (s)", "height (m)", "deflection (V)"]
+    columns = [made[name] for name in ("time", "z", "deflection")]
+    text = write(tmp_path / "a.csv", titles, columns)
+    np.savez(tmp_path / "a.npz", **dict(zip(titles, columns, strict=True)))
+    # A part of a table of text is a table: nothing says that it was cut.
+    check_importer(TableImporter(), [text], cuts=())
+    check_importer(TableImporter(), [tmp_path / "a.npz"])

@@ -14,6 +14,7 @@ import pytest
 from nrm_plugin import CorruptFile, CurveSet, Image
 from nrm_plugin.columns import FileColumn, FileStamp
 from nrm_plugin.model import Channel, Origin
+from nrm_plugin.plugins import installed
 from nrm_plugin.tables import SEGMENT
 from nrm_plugin.testing import (
     IMPORTER_RULES,
@@ -230,3 +231,13 @@ def test_every_rule_is_on_the_page() -> None:
     page = Path(__file__).resolve().parents[1] / "docs" / "writing-plugins.md"
     rows = [f"| `{name}` | {meaning} |" for name, meaning in IMPORTER_RULES.items()]
     assert "\n".join(rows) in page.read_text(encoding="utf-8")
+
+
+def test_every_importer_of_this_project_is_checked() -> None:
+    tests = Path(__file__).parent
+    texts = [path.read_text(encoding="utf-8") for path in tests.glob("test_*.py")]
+    checked = "".join(text for text in texts if "check_importer(" in text)
+    for name, importer in installed().importers.items():
+        kind = type(importer)
+        if kind.__module__.startswith("nrm_importers."):
+            assert f"check_importer({kind.__name__}()" in checked, f"no test checks {name}"

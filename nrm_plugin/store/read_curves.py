@@ -20,7 +20,14 @@ from nrm_plugin.columns import (
     read_into,
     scaled_copy,
 )
-from nrm_plugin.errors import ChangedFile, CorruptFile, InvalidInput, MissingFile, NrmError
+from nrm_plugin.errors import (
+    ChangedFile,
+    CorruptFile,
+    InvalidInput,
+    MissingFile,
+    NewerFile,
+    NrmError,
+)
 from nrm_plugin.files import drive_error, opened_hdf5
 from nrm_plugin.images import Image
 from nrm_plugin.model import Channel, CurveSet, Origin
@@ -176,7 +183,7 @@ def check_version(path: Path, file: h5py.File, known: tuple[int, int] = VERSION)
     version = text(file.attrs["format_version"])
     major, minor = (int(part) for part in version.split(".")[:2])
     if major > known[0]:
-        raise CorruptFile(
+        raise NewerFile(
             path,
             None,
             f"version {known[0]} of the format",
