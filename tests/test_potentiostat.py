@@ -603,6 +603,19 @@ def test_clocks_with_dots_and_months_with_names(tmp_path: Path) -> None:
         np.testing.assert_allclose(log.time, [0, 1])
 
 
+def test_a_short_first_line_is_a_stray(tmp_path: Path) -> None:
+    rows = "0\n" + "".join(f"{k};x;1.{k}\n" for k in range(1, 5))
+    log = read(tmp_path / "log.csv", "time (s);note;E (V)\n" + rows)
+    np.testing.assert_allclose(log.potential, [1.1, 1.2, 1.3, 1.4])
+    assert log.notes == ("1 of 5 lines without time or potential are left out",)
+
+
+def test_a_clock_may_show_the_time_of_day(tmp_path: Path) -> None:
+    log = read(tmp_path / "log.csv", "Uhrzeit;U (V)\n23:59:59;2\n00:00:01;1,9\n")
+    np.testing.assert_allclose(log.time, [86399, 86401])
+    assert "(--log-start) is 00:00 of that day" in log.notes[0]
+
+
 def test_a_day_and_a_time_of_day_apart(tmp_path: Path) -> None:
     text = "Datum;Zeit;U (V)\n04.03.2025;09:41:07;2\n04.03.2025;09:42:07;1,9\n"
     log = read(tmp_path / "log.csv", text)

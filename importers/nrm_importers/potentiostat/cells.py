@@ -162,6 +162,8 @@ def read_cells(
             io.BytesIO(body),
             sep=separator,
             header=None,
+            names=list(range(max(one.column for one in titles.values()) + 1)),
+            index_col=False,
             usecols=sorted({one.column for one in titles.values()}),
             encoding=encoding,
             encoding_errors="replace",

@@ -276,6 +276,12 @@ def _time(
     seconds: FloatArray | None = None
     if "time" in titles and "time" not in moments:
         seconds = _seconds(columns["time"], titles["time"], "time")
+        first = seconds[np.isfinite(seconds)][:1]
+        if columns["time"].texts is not None and "date" not in moments and (first > 3600).any():
+            notes.append(
+                f"its clock begins at {first[0]:g} s: if it shows the time of day, its start "
+                "(--log-start) is 00:00 of that day"
+            )
     absolute = moments.get("date", moments.get("time"))
     if absolute is not None:
         if seconds is not None and _goes_back(seconds):

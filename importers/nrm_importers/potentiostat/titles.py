@@ -19,8 +19,9 @@ Role = Literal[
 #: tell whether the potential beside them is one.
 _NAMES: dict[Role, str] = {
     "time": "time|t|elapsed time|time elapsed|corrected time|test time|total time|run time|"
-    "experiment time|test|zeit|testzeit|versuchszeit|prüfzeit|gesamtzeit|zeit gesamt|laufzeit|"
-    "temps|temps écoulé|temps total|temps de test|durée",
+    "experiment time|test|time of day|zeit|uhrzeit|testzeit|versuchszeit|prüfzeit|gesamtzeit|"
+    "zeit gesamt|laufzeit|"
+    "temps|temps écoulé|temps total|temps de test|durée|heure",
     "step time": "step time|relative time|schrittzeit|zeit schritt|temps du pas|temps partiel",
     "date": "date|datetime|date time|date and time|timestamp|time stamp|absolute time|abs time|"
     "real time|realtime|system time|sys time|systime|dpt time|unix time|unix timestamp|epoch|"
@@ -28,7 +29,7 @@ _NAMES: dict[Role, str] = {
     "potential": "e|ewe|vf|vdc|u|v|vol|volt|volts|potential|voltage|electrode potential|"
     "working electrode potential|we potential|we 1 potential|spannung|elektrodenpotential|"
     "zellspannung|tension|potentiel|potentiel électrode|ecell|cell voltage|cell potential",
-    "current": "i|im|idc|cur|amps|current|cell current|we current|we 1 current|strom|courant",
+    "current": "i|i1|im|idc|cur|amps|current|cell current|we current|we 1 current|strom|courant",
     "cycle": "cycle|cycle number|cyclenumber|cycle no|cycle index|cycle id|cyc|scan|zyklus|"
     "zyklusnummer|zyklus nr|numéro de cycle",
     "counter": "ece",
