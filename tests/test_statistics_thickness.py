@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import numpy as np
@@ -11,6 +12,7 @@ from made_results import operando, results_of
 from nrm_plugin import NrmError, process
 from nrm_plugin import simulate as sim
 from nrm_plugin import statistics as st
+from nrm_plugin.statistics.regions import everything
 
 NM = 1e-9
 DEPTH = np.arange(121) * 0.5e-9
@@ -72,6 +74,46 @@ def test_pure_noise_has_no_thickness():
     assert np.isin(found["censored"].values, (0, 1)).mean() < 0.01
     assert "nothing is detected" in found.attrs["warnings"]
     assert found.attrs["n_measured"] == 1500
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"), [("doubtful", "lateral_baseline is doubtful"), ("unknown", "")]
+)
+def test_a_layer_that_fills_the_ramp_is_undetermined(verdict, said):
+    """Its line is taken for zero far away: nothing is seen, and nothing is known not to be there.
+
+    Seen from one direction only, its slope is named: 0.5 MPa of E* are 2.5 pN per nm, and
+    0.5/3 MPa of |G*| at a Poisson's ratio of 0.5.
+    """
+    made = forces_of([()] * 60, np.random.default_rng(4))
+    slope = -2.5e-3 + 5e-5 * np.random.default_rng(5).standard_normal(60)
+    check = {"name": "lateral_baseline", "verdict": verdict, "advice": "begin farther away"}
+    filled = made.assign(
+        lateral_baseline_slope_in_phase=("curve", slope),
+        lateral_baseline_slope_quadrature=("curve", np.zeros(60)),
+    ).assign_attrs(checks=json.dumps([check]))
+    found = st.thickness(filled)
+    n = int((found["censored"] == 2).sum())
+    assert n >= 58
+    lines = found.attrs["warnings"].splitlines()
+    expected = said or (
+        f"in {n} curves in which no edge is seen the lateral force is a straight line over the "
+        "whole baseline, alike in all of them (-2.5 pN per nm): a layer of 0.17 MPa (|G*|)"
+    )
+    assert lines[0].startswith(expected)
+    assert lines[1].startswith(f"undetermined in {n} of 60 curves: no layer of 10 nm stiffer than")
+    assert lines[1].endswith("beside what is taken for zero")
+    assert "nothing is detected" not in found.attrs["warnings"]
+    words = st.region_thickness(filled, everything(filled)).attrs["warnings"].splitlines()
+    assert words[0] == lines[0]
+    assert f"undetermined in {n} of 60 curves" in words[1]
+    assert not any("nothing is detected" in text for text in words)
+    # A slope that curves do not have in common, or that no layer makes, is no doubt.
+    for other in (0.5 * slope * np.resize([1, -1], 60), -slope):
+        level = filled.assign(lateral_baseline_slope_in_phase=("curve", other))
+        level.attrs["checks"] = "[]"
+        assert st.thickness(level).attrs["warnings"].startswith("nothing is detected in")
+        assert st.thickness(level).attrs["doubts"] == ""
 
 
 def test_a_layer_beyond_the_profile_is_a_bound():

@@ -23,6 +23,7 @@ from nrm_plugin.figures.quantities import NANO
 from nrm_plugin.statistics.region_thickness import region_thickness
 from nrm_plugin.statistics.regions import Region
 from nrm_plugin.statistics.selection import Analysis, analysis_of
+from nrm_plugin.statistics.thickness import thickness as of_curves
 
 #: How far the marks of a region stand from its middle; regions are 1 apart.
 _APART = 0.22
@@ -87,7 +88,10 @@ def thickness(
         label = f"|G*| falls below {common:.2g} MPa"
         handles.append(ax.plot([], [], "^", color=style.MARK, mfc="white", ms=4, label=label)[0])
     if any(np.isinf(row["high"]) and row["low"] <= 0.0 for row in rows):
-        handles.append(ax.plot([], [], ls="", label="?  nothing is detected, which is not 0 nm")[0])
+        # Where a layer may be taken for zero, nothing has been detected and nothing excluded.
+        doubted = str(of_curves(analysis).attrs["doubts"])
+        nothing = "undetermined" if doubted else "nothing is detected"
+        handles.append(ax.plot([], [], ls="", label=f"?  {nothing}, which is not 0 nm")[0])
     style.legend_above(ax, handles, 0.0, 1.04 * top, f"with 95 % intervals{note_of(regions)}")
     names = [title_of(region) for region in shown]
     if all(name.endswith(" V") for name in names):

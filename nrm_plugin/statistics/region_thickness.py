@@ -155,6 +155,8 @@ def region_thickness(
     messages = list(dict.fromkeys(text for one in found for text in one.messages))
     if found and not known:
         messages.insert(0, str(thickness(analysis).attrs["warnings"]))
+    elif found:
+        messages.insert(0, str(thickness(analysis).attrs["doubts"]))
     made = {}
     for name, (unit, meaning) in _VARIABLES.items():
         values = np.array([one.values.get(name, np.nan) for one in found], np.float64)
@@ -183,6 +185,12 @@ class _Region:
     method: str
     messages: list[str]
     nearest: float
+    doubted: bool = False
+
+    @property
+    def nothing(self) -> str:
+        """What is said of curves in which nothing is seen."""
+        return "undetermined" if self.doubted else "nothing is detected"
 
     @classmethod
     def of(
@@ -196,8 +204,12 @@ class _Region:
         """Everything but the comparison with others."""
         numbers, _ = select(analysis.results, region.curves, quality)
         forces = mean_force(analysis.results, numbers, bins) if bins is not None else None
-        one = cls(region=region, values={}, method=NOTHING, messages=[], nearest=0.0)
-        curves = _Curves.of_results(thickness(analysis), numbers)
+        of_curves = thickness(analysis)
+        doubted = bool(of_curves.attrs["doubts"])
+        one = cls(
+            region=region, values={}, method=NOTHING, messages=[], nearest=0.0, doubted=doubted
+        )
+        curves = _Curves.of_results(of_curves, numbers)
         one.values |= curves.counts()
         if bins is not None and forces is not None:
             one._outermost(analysis.results, forces, bins)
@@ -288,11 +300,12 @@ class _Region:
             limit = self.values.get("limit", np.nan)
             self.values["low"], self.values["high"] = 0.0, np.inf
             seen = len(curves.there) - len(curves.of(LEFT))
-            which = f"{n - seen} of {n}" if seen else f"any of {n}"
+            which = f"{n - seen} of {n}" if seen or self.doubted else f"any of {n}"
             self._say(
-                f"nothing is detected in {which} curves, nor in their mean: nothing is stiffer "
+                f"{self.nothing} in {which} curves, nor in their mean: nothing is stiffer "
                 f"than {limit * 1e-6:.2g} MPa (|G*|, {LIMIT_WIDTH * 1e9:.0f} nm wide) beyond "
-                f"{self.nearest * 1e9:.1f} nm; that is no thickness of 0"
+                f"{self.nearest * 1e9:.1f} nm{', beside what is taken for zero' * self.doubted}; "
+                "that is no thickness of 0"
             )
             return
         else:
@@ -387,9 +400,7 @@ class _Region:
         if self.values.get("n_effective", np.nan) < FEW:
             self._say(f"fewer than {FEW:.0f} effective places")
         if seen < _MOST * n and self.method != PROFILE:
-            self._say(
-                f"nothing is detected in {n - seen} of {n} curves, which is no thickness of 0"
-            )
+            self._say(f"{self.nothing} in {n - seen} of {n} curves, which is no thickness of 0")
         if self.values["measurable"]:
             return
         if not np.isinf(high):

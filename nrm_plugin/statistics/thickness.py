@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
-from nrm_plugin.columns import AnyArray, FloatArray
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.kernels import RecordArray
 from nrm_plugin.statistics import thickness_words as words
 from nrm_plugin.statistics.bin_noise import whitening
@@ -45,6 +46,10 @@ _FOR_LINES, _SOME = 4096, 0.01
 
 #: Edges that a line under the force brings nearer by more than this (m) are doubted.
 _APART = 2e-9
+
+#: A slope of the force far away is one from so many standard errors on, and worth a word where a
+#: layer that has it is stiffer than this part of the limit.
+_SURE, _OF_LIMIT = 5.0, 0.1
 
 #: Standard error of an edge over the distance of correlation beyond a bin: the lock-in smears it.
 _SMEAR = 0.2
@@ -93,7 +98,9 @@ def thickness(
           pieces.
 
         Attributes: ``n_measured`` (curves with a profile), ``n_detected`` (in which a layer is
-        seen), ``n_censored``, ``limit_width``, ``threshold``, ``warnings`` (one per line).
+        seen), ``n_censored``, ``limit_width``, ``threshold``, ``doubts`` (sentences, one per
+        line, where a layer may be taken for zero: what is not seen may be there), ``warnings``
+        (one per line, these doubts first).
 
     Raises
     ------
@@ -194,14 +201,51 @@ def _thickness(results: xr.Dataset, threshold: float | None) -> xr.Dataset:
         "n_detected": int(seen.sum()),
         "n_censored": int(np.sum((censored == RIGHT) | (censored == LEFT))),
     }
-    messages = words.of_counts(
-        counts["n_measured"], censored, beyond, drifting, found.decay[graded], limits, last
+    # Doubts come first: what the curves show and don't show depends on them.
+    straight = _straight_forces(results, found, np.flatnonzero(censored == LEFT))
+    doubts = words.of_checks(results, ("lateral_baseline",)) + straight
+    messages = doubts + words.of_counts(
+        counts["n_measured"],
+        censored,
+        beyond,
+        drifting,
+        found.decay[graded],
+        limits,
+        last,
+        doubted=bool(doubts),
     )
     if len(limits):
         white = float(np.median(found.white_limit[there]))
-        messages += words.of_noise(float(np.median(limits)), white, found.memory)
-    messages += words.of_checks(results)
-    return _dataset(values, censored, counts | {"threshold": threshold}, messages)
+        limit = float(np.median(limits))
+        messages += words.of_noise(limit, white, found.memory, doubted=bool(doubts))
+    messages += words.of_checks(results, ("lockin_lag",))
+    return _dataset(values, censored, counts | {"threshold": threshold}, messages, doubts)
+
+
+def _straight_forces(results: xr.Dataset, found: _Found, curves: IntArray) -> list[str]:
+    """Say where the force of curves that show no edge is a line that may be a layer's.
+
+    A layer that fills the ramp is a straight line that falls with the height, alike in all curves;
+    where the other direction has told that it drifts, nothing is said.
+    """
+    names = ("lateral_baseline_slope_in_phase", "lateral_baseline_slope_quadrature")
+    if any(name not in results for name in names) or words.verdict(
+        results, "lateral_baseline"
+    ) not in ("", "unknown"):
+        return []
+    parts = np.stack([np.asarray(results[name].values, np.float64)[curves] for name in names])
+    parts = parts[:, np.isfinite(parts).all(axis=0)]
+    n = parts.shape[1]
+    if n < 3:
+        return []
+    slope = np.median(parts, axis=1)
+    spread = 1.4826 * np.median(np.abs(parts - slope[:, None]), axis=1)
+    stderr = np.maximum(1.2533 * spread / np.sqrt(n), 1e-300)
+    modulus = float(np.hypot(*slope)) / force_per_shear(results)
+    stiff = modulus > _OF_LIMIT * float(np.median(found.limit[curves]))
+    if slope[0] < 0.0 and np.hypot(*(slope / stderr)) > _SURE and stiff:
+        return [words.of_straight_forces(len(curves), float(slope[0]), modulus)]
+    return []
 
 
 def _search(results: xr.Dataset) -> _Found:
@@ -270,7 +314,11 @@ def _of_curves(results: xr.Dataset, name: str) -> FloatArray:
 
 
 def _dataset(
-    values: dict[str, FloatArray], censored: AnyArray, counts: dict[str, float], messages: list[str]
+    values: dict[str, FloatArray],
+    censored: AnyArray,
+    counts: dict[str, float],
+    messages: list[str],
+    doubts: Sequence[str] = (),
 ) -> xr.Dataset:
     about = {
         "thickness": ("m", "distance of the outermost edge that is detected"),
@@ -290,7 +338,8 @@ def _dataset(
         "flag_values": list(range(len(MEANINGS))),
         "flag_meanings": " ".join(MEANINGS),
     }
-    attributes = counts | {"limit_width": LIMIT_WIDTH, "warnings": "\n".join(messages)}
+    texts = {"warnings": "\n".join(messages), "doubts": "\n".join(doubts)}
+    attributes = counts | {"limit_width": LIMIT_WIDTH} | texts
     return xr.Dataset(made | {"censored": ("curve", censored, flags)}, attrs=attributes)
 
 
