@@ -6,6 +6,7 @@ Deep figures: ``python benchmarks/laboratory.py mistakes alarms rates``.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,6 +79,31 @@ def test_checks_of_the_wall_are_fine_where_all_is_right_and_the_tip_sticks() -> 
         counts.update(name for name, (verdict, _) in f.checks.items() if verdict == "fine")
     for name in ("deflection_sensitivity", "lateral_scale", "lockin_phase", "stick"):
         assert counts[name] >= 11, (name, counts)  # 80 %: less than 11 of 20 in 0.3 % of trials
+
+
+def test_a_lag_that_is_told_rightly_is_confirmed_and_a_wrong_one_never() -> None:
+    kept: Counter[str] = Counter()
+    refuted: Counter[str] = Counter()
+    for seed in range(5400, 5416):
+        base = sticking(seed, curves=24)
+        kept[said(base, process=False).verdict("lockin_lag")] += 1
+        # Depth in nm that the lock-in lags behind, and what is told of it.
+        depth, told = ((3.0, 0.3), (0.75, 3.0), (3.0, None))[seed % 3]
+        tau = depth / (base.spacing * base.rate * base.poles)
+        given = {"lockin_time_constant": None if told is None else tau * told / depth}
+        off = replace(base, time_constant=tau, told=given)
+        refuted[said(off, process=False).verdict("lockin_lag")] += 1
+    assert kept["fine"] >= 11, kept  # 90 %: less than 11 of 16 in 0.3 % of trials
+    assert refuted["doubtful"] + refuted["wrong"] >= 11, refuted
+    assert not refuted["fine"], refuted
+
+
+def test_a_lag_told_too_large_is_not_confirmed_by_adhesion_that_a_layer_hides() -> None:
+    # The retract's step at the wall lies 2 nm farther out by adhesion.
+    base = sticking(9724, curves=24)
+    tau = 0.75 / (base.spacing * base.rate)
+    off = replace(base, time_constant=tau, poles=1, told={"lockin_poles": 4})
+    assert said(off, process=False).verdict("lockin_lag") == "doubtful"
 
 
 def test_slipping_tips_are_never_said_to_be_checked() -> None:

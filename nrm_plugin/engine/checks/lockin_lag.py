@@ -374,11 +374,12 @@ def layer_bound(evidence: Evidence) -> Bound:
     if not math.isfinite(shift):
         return Bound()
     error += _apart_otherwise(evidence)
-    if not shift > -3.0 * error:
-        return Bound()
     corrected = evidence.plan.lag if evidence.recipe.lateral.lag else 0.0
+    delay = corrected + shift / total
+    if not delay > -3.0 * error / total:  # what comes before its cause is not the lock-in's
+        return Bound()
     return Bound(
-        delay=corrected + shift / total,
+        delay=delay,
         error=error / total,
         by="approach against retract in the layers",
         both=True,
@@ -409,8 +410,10 @@ def apart(z: FloatArray, a: FloatArray, r: FloatArray) -> tuple[float, float]:
     if both.sum() < 16:
         return math.nan, math.nan
     z, a, r = z[both], a[both], r[both]
-    rest = a[z > z[0] + 0.75 * (z[-1] - z[0])]
-    noise = float(np.std(rest)) + 1e-15
+    far = z > z[0] + 0.75 * (z[-1] - z[0])
+    rest = a[far]
+    # A layer that fills the bins is a line there.
+    noise = float(np.std(rest - np.polyval(np.polyfit(z[far], rest, 1), z[far]))) + 1e-15
     if a.max() - np.median(rest) < 20.0 * noise:
         return math.nan, math.nan
     shifts = np.arange(-12e-9, 12.01e-9, 0.1e-9)
@@ -461,13 +464,19 @@ def lockin_lag(evidence: Evidence) -> Check:
     seen = _UNSEEN
     if math.isfinite(interval):
         seen = noise_delay(baseline_noise(signals), interval, *poles)
-    most = wall_bound(evidence)
-    sharp = most.both and most.error * speed <= SMALL_DEPTH
-    if not math.isfinite(seen.delay) and not sharp:
-        layers = layer_bound(evidence)
-        if math.isfinite(layers.delay) and not (most.both and most.error < layers.error):
-            most = layers
-    return judge(evidence, told if plan.timed else math.nan, speed, seen, most)
+    most, told = wall_bound(evidence), told if plan.timed else math.nan
+    result = judge(evidence, told, speed, seen, most)
+    small = not told * speed > 2.0 * SMALL_DEPTH  # a large lag needs all that is known of it
+    if math.isfinite(seen.delay) or (most.both and small and result.verdict != "unknown"):
+        return result
+    return judge(evidence, told, speed, seen, tighter(most, layer_bound(evidence)))
+
+
+def tighter(wall: Bound, layers: Bound) -> Bound:
+    """The bound that says more: both are upper ones, so the smaller is nearer to the delay."""
+    if not math.isfinite(layers.delay):
+        return wall
+    return wall if wall.both and wall.delay + wall.error < layers.delay + layers.error else layers
 
 
 def judge(evidence: Evidence, told: float, speed: float, seen: NoiseDelay, allow: Bound) -> Check:
@@ -527,8 +536,15 @@ def judge(evidence: Evidence, told: float, speed: float, seen: NoiseDelay, allow
                 advice=f"poles times lockin_time_constant say {_ms(told)}, {used * speed * 1e9:.2g}"
                 f" nm of depth.{allowed}: the correction is too large. Read the lock-in's settings",
             )
-        near = used * speed <= 2.0 * SMALL_DEPTH or allow.both
-        if near and abs(off) + 0.5 * error * speed <= 2.0 * SMALL_DEPTH:
+        # A small lag is not too large by more than itself; upper bounds confirm a large one only
+        # where they are near.
+        if used * speed <= 2.0 * SMALL_DEPTH:
+            beyond = (max(most, 0.0) - used + 0.5 * error) * speed
+            confirmed = beyond <= 2.0 * SMALL_DEPTH and error * speed <= 3.0 * SMALL_DEPTH
+        else:
+            near = abs(off) <= SMALL_DEPTH and error * speed <= 2.0 * SMALL_DEPTH
+            confirmed = allow.both and near
+        if confirmed:
             return Check(
                 **common,
                 verdict="fine",
