@@ -35,8 +35,7 @@ def contact_scatter(
     fringe : Fringe
         What was taken out.
     """
-    with np.errstate(invalid="ignore"):
-        slow = np.nanmedian(contacts["long_run"]) > SLOW * np.nanmedian(contacts["noise"])
+    slow = _middle(contacts["long_run"]) > SLOW * _middle(contacts["noise"])
     parts = []
     if slow:
         # The outer part of a baseline and half of a wall show what slow noise makes of the rest.
@@ -48,6 +47,12 @@ def contact_scatter(
         parts.append(_spread(moved["contact"] - contacts["contact"], 0.0))
         parts.append(_of_fits(block, contacts, fringe.wave))
     return float(np.sqrt(np.sum(np.square(parts))))
+
+
+def _middle(values: FloatArray) -> float:
+    """Median of the finite values; nan if there are none."""
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if len(values) else np.nan
 
 
 def _spread(values: FloatArray, middle: float | None = None) -> float:

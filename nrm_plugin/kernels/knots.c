@@ -152,7 +152,7 @@ static void place(const search *s, int64_t first, int64_t seen, const double *pe
     int64_t alone = low;
     for (int64_t i = low; i <= high; i++) {
         const int64_t e = i / PARTS;
-        const knot_sums k = knot_within(s, e, (double)(i % PARTS) / PARTS, end);
+        const knot_sums k = knot_within(s, e, (double)(i % PARTS) / (double)PARTS, end);
         s->one[i] = gain_of_one(&k);
         s->two[i] = penalties ? gain_of_two(s, &k, e, end) : s->one[i];
         if (s->one[i] > s->one[alone]) alone = i;
@@ -183,11 +183,12 @@ static void place(const search *s, int64_t first, int64_t seen, const double *pe
     const double wide = 0.5 * (falls(curve, low, high, best, edge, top, ONE, 1)
                                - falls(curve, low, high, best, edge, top, ONE, -1));
     const double *outer = two ? curve : s->best;
-    found->edge = edge / PARTS;
+    found->edge = edge / (double)PARTS;
     const double rim = NINETY_FIVE * LEAST_OF_INTERVAL * LEAST_OF_INTERVAL;
     const double before =
-        (edge - falls(outer, low, high, best, edge, top, NINETY_FIVE, -1)) / PARTS;
-    const double after = (falls(curve, low, high, best, edge, top, NINETY_FIVE, 1) - edge) / PARTS;
+        (edge - falls(outer, low, high, best, edge, top, NINETY_FIVE, -1)) / (double)PARTS;
+    const double after =
+        (falls(curve, low, high, best, edge, top, NINETY_FIVE, 1) - edge) / (double)PARTS;
     found->low = found->edge - sqrt(before * before + rim);
     found->high = found->edge + sqrt(after * after + rim);
     found->error = sqrt(wide * wide / (PARTS * PARTS) + LEAST * LEAST);
