@@ -154,6 +154,8 @@ def _steepening(signals: SampledSignals) -> _Steepening | None:
     The force of a layer carries the tip before, and its gradient is no compliance of what is under
     it.
     """
+    if not signals.height.size:
+        return None
     above, touch = signals.force, signals.touch
     reach = np.abs(touch - signals.turn)
     way = np.abs(touch[:, None] - signals.height) / np.maximum(reach, 1e-12)[:, None]
