@@ -9,7 +9,6 @@ import numpy as np
 
 from nrm_plugin.engine.checks.check import Check, effect
 from nrm_plugin.engine.checks.evidence import Evidence
-from nrm_plugin.engine.checks.stick_or_slip import lateral_scale
 from nrm_plugin.engine.checks.wall_signal import (
     NO_LATERAL,
     SCALE_KEYS,
@@ -61,8 +60,6 @@ def lateral_stiffness(evidence: Evidence) -> Check:
     relative = evidence.told(f"{name}_stderr") / told
     known = math.isfinite(relative)
     relative = relative if known else _ERROR_OF_STIFFNESS
-    if evidence.in_lateral_volts and lateral_scale(evidence).verdict == "fine":
-        return _in_volts(about, part, relative, known)
     change = 100.0 * 2.0 * part * relative
     error = f"its error of {100 * relative:.0f} %" if known else f"{100 * relative:.0f} % of error"
     return about.says(
@@ -71,24 +68,6 @@ def lateral_stiffness(evidence: Evidence) -> Check:
         f"dither, which is corrected; {error} changes E' by {change:.1f} % by that."
         + (direct or " No wall shows it"),
         effect=effect(change, change),
-    )
-
-
-def _in_volts(about: Check, part: float, relative: float, known: bool) -> Check:
-    """Of a signal in volts, whose scale the wall confirms.
-
-    The tip's motion over the dither, which the correction is made of, is lateral_sensitivity times
-    the volts, without the stiffness: both moduli are proportional to it, and nothing else is.
-    """
-    percent = 100.0 * relative
-    error = f"its error of {percent:.0f} %" if known else f"{percent:.0f} % of error"
-    return about.says(
-        "fine",
-        f"the layer bends the lever aside by up to {100 * part / (1.0 + part):.2g} % of the "
-        "dither, which is corrected, whatever the stiffness: the signal is in volts, and the wall "
-        f"confirms lateral_sensitivity. Both moduli are proportional to the stiffness, which no "
-        f"wall shows: {error} is as much of both",
-        effect=effect(percent, percent),
     )
 
 
