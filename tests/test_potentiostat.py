@@ -8,6 +8,7 @@ import struct
 import tracemalloc
 from collections.abc import Callable
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -664,6 +665,8 @@ def survives(path: Path) -> Log | None:
     if not score:
         return None
     said = ""
+    import_module("pandas")  # what importing takes is not the file's
+
     tracemalloc.start()
     try:
         return reader.read(path)

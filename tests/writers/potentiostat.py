@@ -282,7 +282,7 @@ def write_chi(
 ) -> Voltammogram:
     """Write CH Instruments' export of a voltammogram, which has no times.
 
-    As in public files of CHI 660 and 760 (date, technique, settings as ``Name (unit) = value``,
+    As CHI 660 and 760 are described to write it; no such export was at hand (date, technique, settings as ``Name (unit) = value``,
     titles, an empty line, points).
     """
     cv = cv or Voltammogram()
