@@ -282,8 +282,8 @@ def write_chi(
 ) -> Voltammogram:
     """Write CH Instruments' export of a voltammogram, which has no times.
 
-    As CHI 660 and 760 are described to write it; no such export was at hand (date, technique, settings as ``Name (unit) = value``,
-    titles, an empty line, points).
+    As CHI 660 and 760 are described to write it; no such export was at hand. It has the date, the
+    technique, settings as ``Name (unit) = value``, titles, an empty line, points.
     """
     cv = cv or Voltammogram()
     lines = [

@@ -2,8 +2,9 @@
 
 A file is a row of modules, each with a name, a length and a version. The module ``VMP data`` says
 how many points there are and the numbers of their columns, and ends with one record for each point.
-Where the records begin depends on the version; that, the columns' numbers and their widths are as
-facts that galvani's tables hold and users of EC-Lab published. The width of a column that is not known follows from the length of the records where that leaves one answer.
+Where the records begin depends on the version; that, the columns' numbers and their widths are
+facts that galvani's tables hold and that users of EC-Lab published. The width of a column that is
+not known follows from the length of the records where that leaves one answer.
 """
 
 from __future__ import annotations
