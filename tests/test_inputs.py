@@ -130,5 +130,5 @@ def test_another_programs_hdf5_is_named(tmp_path: Path) -> None:
 
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["0/force"] = np.arange(5.0)
-    with pytest.raises(nrm.InvalidInput, match="this HDF5 file of another program has no columns"):
+    with pytest.raises(nrm.UnknownFormat, match="It is an HDF5 file of another program"):
         nrm.open(tmp_path / "a.h5")

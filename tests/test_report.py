@@ -501,7 +501,8 @@ def test_the_summary_can_be_saved(whole):
     assert link["download"].endswith("-summary.csv")
     table = base64.b64decode(link["href"].partition(",")[2]).decode()
     assert table.startswith("region,potential_low,potential_high,bin,")
-    assert len(table.splitlines()) == 1 + 4 * 3
+    # For each of four regions: three bins of distance, and the thickness.
+    assert len(table.splitlines()) == 1 + 4 * (3 + 1)
 
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)>\'"&--></pre></title>'

@@ -16,7 +16,7 @@ import numpy as np
 
 from nrm_importers.table.source_table import SourceColumn, SourceTable, titled
 from nrm_plugin.columns import AnyArray, IntArray
-from nrm_plugin.errors import CorruptFile, InvalidInput
+from nrm_plugin.errors import CorruptFile, UnknownFormat
 from nrm_plugin.files import drive_error, opened_hdf5
 
 #: No filter makes numbers so many times smaller; a larger array was never written.
@@ -61,7 +61,7 @@ def open_hdf5(path: Path) -> SourceTable:
     ------
     CorruptFile
         If the file cannot be read.
-    InvalidInput
+    UnknownFormat
         If no arrays of one length lie together in it.
     """
     arrays: list[StoredArray] = []
@@ -74,9 +74,10 @@ def open_hdf5(path: Path) -> SourceTable:
         ) from None
     groups = _alike(arrays)
     if not groups:
-        raise InvalidInput(
-            f"{path}: this HDF5 file of another program has no columns of one length that lie "
-            "together: export its curves as text"
+        raise UnknownFormat(
+            path,
+            hint="It is an HDF5 file of another program, without columns of one length that lie "
+            "together: export its curves as text.",
         )
     lengths = np.array([next(iter(g.values())).length for g in groups], np.int64)
     columns = []
