@@ -293,9 +293,7 @@ def everything_of(results, regions):
         key: np.array([row[key] for row in rows])
         for key in ("mean", "low", "high", "median", "noise_floor", "n_effective")
     }
-    # Curve 5 lies where curve 4 does, off the grid of the others.
-    others = np.delete(np.arange(144), 5)
-    numbers["map"] = st.map_of(results, "thickness", curves=others).values
+    numbers["map"] = st.map_of(results, "thickness").values
     density = st.density(results)
     numbers |= {"density": density.values, "floor": density.floor}
     return numbers | {
@@ -321,6 +319,9 @@ def test_blocks_of_any_size_give_the_same(ragged, monkeypatch):
     monkeypatch.setattr("nrm_plugin.statistics.selection._BLOCK", 7 * 60)
     monkeypatch.setattr("nrm_plugin.statistics.intervals._TOGETHER", 5 * 36)
     for name, values in everything_of(ragged, regions).items():
+        if values.dtype.kind in "UOb":
+            np.testing.assert_array_equal(values, expected[name], name)
+            continue
         scale = np.nanmax(np.abs(expected[name])) if name == "density" else 0.0
         np.testing.assert_allclose(
             values, expected[name], rtol=1e-12, atol=1e-13 * scale, err_msg=name

@@ -23,6 +23,9 @@ _SAME = {"both": REGION_AND_VISIT, "visit+region": REGION_AND_VISIT}
 #: Positions that are off by more than this part of the pitch belong to another grid.
 _OFF = 0.5
 
+#: Up to this part of a file's curves may have a stray position without making a grid of their own.
+_STRAY = 0.01
+
 
 #: Potentials of curves that have none.
 NOWHERE = (float("nan"), float("nan"))
@@ -258,8 +261,11 @@ class _Cells:
     def _terms(self, members: IntArray) -> FloatArray:
         return np.stack([np.ones(len(members)), self.column[members], self.row[members]], axis=1)
 
-    def fits(self, members: IntArray, others: IntArray) -> bool:
-        """Whether `others` lie on the grid of `members`, in so far as places are known."""
+    def fits(self, members: IntArray, others: IntArray, stray: float = 0.0) -> bool:
+        """Whether `others` lie on the grid of `members`, in so far as places are known.
+
+        Up to the part `stray` of them may lie elsewhere.
+        """
         members = members[np.isfinite(self.at[members]).all(1)]
         others = others[np.isfinite(self.at[others]).all(1)]
         if len(members) < 2 or not len(others):
@@ -270,7 +276,8 @@ class _Cells:
         lengths = np.hypot(*steps[1:].T)
         pitch = float(np.min(lengths[np.ptp(terms[:, 1:], axis=0) > 0], initial=np.inf))
         off = np.hypot(*((self._terms(others) - middle) @ steps - self.at[others]).T)
-        return bool(off.max() <= _OFF * pitch) if pitch > 0.0 else bool(off.max() == 0.0)
+        elsewhere = off > (_OFF * pitch if pitch > 0.0 else 0.0)
+        return bool(elsewhere.mean() <= stray)
 
     def spans(self, members: IntArray) -> bool:
         """Whether curves lie in several rows and columns, so that they tell of the whole grid."""
@@ -286,7 +293,7 @@ def _grids(cells: _Cells, source: IntArray, order: IntArray) -> list[IntArray]:
             for number, members in enumerate(found):
                 joined = np.concatenate([members, run])
                 reference = members if cells.spans(members) else joined
-                if cells.fits(reference, run):
+                if cells.fits(reference, run, stray=_STRAY):
                     found[number] = joined
                     break
             else:
@@ -298,7 +305,7 @@ def _grids(cells: _Cells, source: IntArray, order: IntArray) -> list[IntArray]:
 
 def _runs(cells: _Cells, members: IntArray) -> list[IntArray]:
     """Parts of a file's curves, in their order, that each lie on one grid."""
-    if cells.fits(members, members):
+    if cells.fits(members, members, stray=_STRAY):
         return [members]
     runs = []
     for part in np.split(members, _breaks(cells, members)):
