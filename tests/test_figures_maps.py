@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from figure_results import DEPTH, results_of
-from matplotlib.collections import PathCollection, PolyCollection, QuadMesh
+from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.text import Text
 from pictures import assert_readable, whole
 
@@ -70,9 +70,9 @@ def titles(axes):
 
 def marked(ax, name):
     """Area of the cells that are marked so, in cells of 50 nm."""
-    parts = [c for c in ax.collections if c.get_gid() == name and isinstance(c, PolyCollection)]
-    boxes = [path.get_extents() for part in parts for path in part.get_paths()]
-    return round(sum(box.width * box.height for box in boxes) / 50.0**2)
+    parts = [c for c in ax.collections if c.get_gid() == name]
+    boxes = [box for part in parts for path in part.get_paths() for box in path.to_polygons()]
+    return round(sum(np.prod(np.ptp(box, axis=0)) for box in boxes) / 50.0**2)
 
 
 def legend(ax):

@@ -12,9 +12,10 @@ import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import PathCollection
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.patches import Patch
+from matplotlib.path import Path
 from matplotlib.transforms import ScaledTranslation
 from numpy.typing import ArrayLike, NDArray
 
@@ -464,10 +465,16 @@ def _cells(ax: Axes, x: FloatArray, y: FloatArray, where: NDArray[np.bool_], **l
     step = np.diff(padded, axis=1)
     (row, begin), (_, end) = np.nonzero(step == 1), np.nonzero(step == -1)
     left, right, low, high = x[begin], x[end], y[row], y[row + 1]
+    # One path for all of them: a hatch is drawn once, and not for every cell.
     corners = np.stack(
-        [np.stack([left, right, right, left], 1), np.stack([low, low, high, high], 1)], axis=2
-    )
-    ax.add_collection(PolyCollection(list(corners), lw=0.0, **look), autolim=False)
+        [
+            np.stack([left, right, right, left, left], 1),
+            np.stack([low, low, high, high, low], 1),
+        ],
+        axis=2,
+    ).reshape(-1, 2)
+    codes = np.tile([Path.MOVETO, *[Path.LINETO] * 3, Path.CLOSEPOLY], len(left))
+    ax.add_collection(PathCollection([Path(corners, codes)], lw=0.0, **look), autolim=False)
 
 
 def _scale_bar(ax: Axes) -> None:
