@@ -305,6 +305,33 @@ def test_a_labview_recording_by_one_command_and_six_lines(tmp_path: Path) -> Non
     np.testing.assert_allclose(curves.read("potential"), 0.42)
 
 
+def test_what_is_left_out_is_said(tmp_path: Path) -> None:
+    """A column of another length, a table in an archive: never dropped in silence."""
+    z, volts = falling()
+    np.savez(tmp_path / "a.npz", **{"z (nm)": z, "deflection (V)": volts, "picture": np.eye(3)})
+    assert any("left out" in w and "picture" in w for w in nrm.open(tmp_path / "a.npz").warnings)
+    nptdms = pytest.importorskip("nptdms")
+    columns = {"z (nm)": z, "deflection (V)": volts, "slow (V)": volts[::10]}
+    with nptdms.TdmsWriter(tmp_path / "a.tdms") as writer:
+        writer.write_segment([nptdms.ChannelObject("g", n, v) for n, v in columns.items()])
+    curves = nrm.open(tmp_path / "a.tdms")
+    assert any("left out" in w and "slow (V)" in w for w in curves.warnings)
+
+
+def test_channels_of_different_rates_are_no_table(tmp_path: Path) -> None:
+    nptdms = pytest.importorskip("nptdms")
+    z, volts = falling()
+    with nptdms.TdmsWriter(tmp_path / "a.tdms") as writer:
+        writer.write_segment(
+            [
+                nptdms.ChannelObject("g", "z (nm)", z, {"wf_increment": 1e-4}),
+                nptdms.ChannelObject("g", "deflection (V)", volts, {"wf_increment": 2e-4}),
+            ]
+        )
+    with pytest.raises(nrm.InvalidInput, match="recorded at different rates"):
+        nrm.open(tmp_path / "a.tdms")
+
+
 def test_arrays_of_numpy_and_parquet(tmp_path: Path) -> None:
     z, volts = falling()
     np.savez(tmp_path / "a.npz", **{"height (nm)": z, "deflection (V)": volts})

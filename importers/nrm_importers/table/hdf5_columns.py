@@ -94,7 +94,13 @@ def open_hdf5(path: Path) -> SourceTable:
         )
     if len(groups) > 1 and not any(c.title == "curve" for c in columns):
         columns.append(SourceColumn(title="curve", unit="", read=partial(_numbers, lengths)))
-    return SourceTable(path=path, columns=tuple(columns), length=int(lengths.sum()))
+    used = {(one.name, one.field) for group in groups for one in group.values()}
+    return SourceTable(
+        path=path,
+        columns=tuple(columns),
+        length=int(lengths.sum()),
+        left_out=tuple(one.name for one in arrays if (one.name, one.field) not in used),
+    )
 
 
 def _collect(arrays: list[StoredArray], name: str, node: Any) -> bool | None:

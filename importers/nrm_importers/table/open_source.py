@@ -55,12 +55,13 @@ def _table(
 
 
 def _npz(path: Path) -> SourceTable:
-    columns, lengths = [], []
+    columns, lengths, others = [], [], []
     try:
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             for name in file.files:
                 values = file[name]
                 if values.ndim != 1 or values.dtype.kind not in "iufbU":
+                    others.append(name)
                     continue
                 title, unit = titled(name)
                 columns.append(SourceColumn(title=title, unit=unit, read=partial(as_given, values)))
@@ -68,10 +69,9 @@ def _npz(path: Path) -> SourceTable:
     except (OSError, ValueError, EOFError, KeyError, MemoryError, ArithmeticError) as error:
         raise CorruptFile(path, None, "arrays of NumPy", str(error)[:200]) from None
     except Exception as error:  # zipfile and zlib raise their own kinds
-        raise CorruptFile(
-            path, None, "arrays of NumPy", f"{type(error).__name__}: {error}"
-        ) from None
-    return _table(path, columns, lengths)
+        what = f"{type(error).__name__}: {error}"
+        raise CorruptFile(path, None, "arrays of NumPy", what[:200]) from None
+    return _table(path, columns, lengths, left_out=tuple(others))
 
 
 def _parquet(path: Path) -> SourceTable:
@@ -104,9 +104,11 @@ def _tdms(path: Path) -> SourceTable:
         with path.open("rb") as handle:
             file = TdmsFile.read(handle)
         groups = sorted(file.groups(), key=lambda g: max(map(len, g.channels()), default=0))
-        channels = groups[-1].channels() if groups else []
-        longest = max(map(len, channels), default=0)
-        channels = [c for c in channels if len(c) == longest and longest]
+        every = [c for group in groups for c in group.channels()]
+        longest = max(map(len, every), default=0)
+        channels = [c for c in groups[-1].channels() if len(c) == longest] if longest else []
+        used = {c.path for c in channels}
+        others = tuple(c.name for c in every if c.path not in used)
         columns, steps = [], set[float]()
         for channel in channels:
             unit = str(
@@ -125,5 +127,11 @@ def _tdms(path: Path) -> SourceTable:
         raise CorruptFile(
             path, None, "a TDMS file", f"{type(error).__name__}: {error}"[:200]
         ) from None
-    interval = steps.pop() if len(steps) == 1 else None
-    return _table(path, columns, [longest] * len(columns), interval=interval)
+    if len(steps) > 1:
+        raise InvalidInput(
+            f"{path}: its channels were recorded at different rates ({len(steps)} of them): record "
+            "or export them at one"
+        )
+    interval = steps.pop() if steps else None
+    lengths = [longest] * len(columns)
+    return _table(path, columns, lengths, interval=interval, left_out=others)

@@ -66,6 +66,9 @@ def open_table(path: Path, table_map: TableMap | None = None) -> CurveSet:
     if table_map is None:
         table_map = map_of(table.columns)
         _check_understood(table, table_map)
+    if table.left_out:
+        few = ", ".join(table.left_out[:10]) + (", ..." if len(table.left_out) > 10 else "")
+        metadata.warn(f"left out, since it is no column beside the others: {few}")
     channels, values = {}, {}
     for name, mapped in table_map.channels.items():
         one, array = _channel(table, name, mapped)

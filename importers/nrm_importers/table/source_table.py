@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -45,12 +45,15 @@ class SourceTable:
         Rows.
     interval : float or None
         Seconds between rows, where the file tells it.
+    left_out : tuple of str
+        Titles of what lies in the file and is no column of this table: of another length, mostly.
     """
 
     path: Path
     columns: tuple[SourceColumn, ...]
     length: int
     interval: float | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -157,7 +160,7 @@ def joined_halves(table: SourceTable) -> SourceTable:
         for title, pair in parts.items()
     ]
     columns.append(SourceColumn(title="segment", unit="", read=partial(as_given, kinds)))
-    return SourceTable(path=table.path, columns=tuple(columns), length=sum(counts))
+    return replace(table, columns=tuple(columns), length=sum(counts))
 
 
 def _measured(path: Path, column: SourceColumn) -> AnyArray:
