@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from nrm_plugin.hookspecs import Importer, hookimpl
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nrm_plugin.model import CurveSet
 
 #: Version 5 of the format, with its bytes in either order.
-_VERSIONS = {b"\x05\0": "little", b"\0\x05": "big"}
+_VERSIONS: dict[bytes, Literal["little", "big"]] = {b"\x05\0": "little", b"\0\x05": "big"}
 _HEADERS = 384
 
 
@@ -29,10 +29,7 @@ class AsylumImporter:
         order = _VERSIONS.get(head[:2])
         if order is None or len(head) < _HEADERS:
             return 0
-        total = sum(
-            int.from_bytes(head[i : i + 2], "little" if order == "little" else "big")
-            for i in range(0, _HEADERS, 2)
-        )
+        total = sum(int.from_bytes(head[i : i + 2], order) for i in range(0, _HEADERS, 2))
         return 100 if total & 0xFFFF == 0 else 0
 
     def open(self, path: Path) -> CurveSet:

@@ -22,6 +22,8 @@ import numpy as np
 
 from nrm_importers.asylum.igor_wave import IgorWave, read_wave
 from nrm_importers.asylum.split_map import SplitMap, calibration_of, find_map
+from nrm_importers.clocks import PartClock
+from nrm_importers.height_choice import choose_height
 from nrm_importers.metadata import Metadata
 from nrm_plugin.columns import AnyArray, Column, FloatArray, Rows
 from nrm_plugin.errors import CorruptFile, InvalidInput
@@ -170,24 +172,6 @@ class PointFiles:
             self.waves[curve].column().fill(0, 1, flat[at : at + n], gain, offset)
 
 
-class EvenClock:
-    """Times of samples that follow each other evenly, from 0 on in every curve."""
-
-    dtype = np.dtype(np.float64)
-
-    def __init__(self, rows: Rows, step: float) -> None:
-        self.rows, self.step = rows, step
-
-    def fill(
-        self, first: int, stop: int, out: AnyArray, gain: float = 1.0, offset: float = 0.0
-    ) -> None:
-        """See `Column.fill`."""
-        flat, origin = out.reshape(-1), self.rows.start(first)
-        for curve in range(first, stop):
-            n, at = int(self.rows.sizes[curve]), self.rows.start(curve) - origin
-            flat[at : at + n] = np.arange(n) * (self.step * gain) + offset
-
-
 def _channels(
     sources: Mapping[str, Column], rows: Rows, step: float, metadata: Metadata
 ) -> dict[str, Channel]:
@@ -213,19 +197,10 @@ def _channels(
             )
     if math.isfinite(step) and 0.0 < step < 1e6:
         source = "derived from the sample interval"
-        channels["time"] = Channel("time", "s", EvenClock(rows, step), 1.0, 0.0, "", source)
-    chosen = next((n for n in ("height_sensor", "height_commanded") if n in channels), None)
-    if chosen is None:
-        metadata.warn("there is no height: neither ZSnsr nor Raw was recorded")
-        return channels
-    if "height_commanded" in channels and chosen == "height_sensor":
-        sensor, commanded = (_span(channels[n]) for n in (chosen, "height_commanded"))
-        if not sensor >= 0.1 * commanded:
-            metadata.warn(f"{channels[chosen].original} does not follow the ramp")
-            chosen = "height_commanded"
-    channels["height"] = replace(channels[chosen], name="height")
-    metadata.values["height_source"] = chosen.removeprefix("height_")
-    metadata.sources["height_source"] = channels[chosen].source
+        channels["time"] = Channel(
+            "time", "s", PartClock(rows.sizes[:, None], [step], rows), 1.0, 0.0, "", source
+        )
+    choose_height(channels, metadata)
     return channels
 
 
@@ -233,12 +208,6 @@ def _first(channel: Channel) -> FloatArray:
     values = np.empty(channel.column.rows.start(1))
     channel.fill(0, 1, values)
     return values
-
-
-def _span(channel: Channel) -> float:
-    values = _first(channel)
-    values = values[np.isfinite(values)]
-    return float(np.ptp(values)) if len(values) else 0.0
 
 
 Spans = list[tuple[int, int, SegmentKind]]

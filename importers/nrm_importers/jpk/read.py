@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nrm_importers.height_choice import choose_height
 from nrm_importers.jpk.archive import JpkArchive
 from nrm_importers.jpk.encodings import Encoding, Slot, multiplier
 from nrm_importers.jpk.java_properties import number
@@ -49,9 +50,6 @@ _KINDS: dict[str, SegmentKind] = {
     "pause": "hold",
     "modulation": "modulation",
 }
-
-#: A sensor must follow at least this part of the commanded ramp to be trusted as height.
-_FOLLOWS = 0.1
 
 #: Of fewer samples nobody can tell whether a channel is dead.
 _ALIVE = 16
@@ -153,7 +151,7 @@ def _channels(archive: JpkArchive, clock: SegmentClock, metadata: Metadata) -> d
     if "time" not in channels:
         source = "derived from the durations of the segments"
         channels["time"] = Channel("time", "s", clock, 1.0, 0.0, "", source)
-    _choose_height(archive, channels, metadata)
+    choose_height(channels, metadata)
     return channels
 
 
@@ -215,29 +213,6 @@ def _own_name(original: str) -> str:
 def _stored_in(name: str, unit: str) -> bool:
     """Whether a channel of that name may have the unit."""
     return name not in CHANNELS or unit in CHANNELS[name].units
-
-
-def _choose_height(archive: JpkArchive, channels: dict[str, Channel], metadata: Metadata) -> None:
-    """Give ``height``: the sensor if it varies with the ramp, else what was commanded."""
-    spans: dict[str, float] = {}
-    for name in ("height_sensor", "height_commanded"):
-        if name in channels:
-            values = np.empty(archive.rows.start(1))
-            channels[name].fill(0, 1, values)
-            spans[name] = float(np.ptp(values)) if np.isfinite(values).all() else 0.0
-    chosen = "height_commanded" if "height_commanded" in spans else "height_sensor"
-    if spans.get("height_sensor", 0.0) > 0.0:
-        if spans["height_sensor"] >= _FOLLOWS * spans.get("height_commanded", 0.0):
-            chosen = "height_sensor"
-        else:
-            what = channels["height_sensor"].original
-            metadata.warn(f"{what} does not follow the ramp and is not used as height")
-    if chosen not in channels:
-        metadata.warn("there is no height: neither a z sensor nor a commanded ramp was recorded")
-        return
-    channels["height"] = replace(channels[chosen], name="height")
-    metadata.values["height_source"] = chosen.removeprefix("height_")
-    metadata.sources["height_source"] = channels[chosen].source
 
 
 def _metadata(archive: JpkArchive, grid: MapGrid | None, metadata: Metadata) -> None:

@@ -13,12 +13,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
+from nrm_importers.clocks import PartClock
+from nrm_importers.height_choice import choose_height
 from nrm_importers.metadata import Metadata
 from nrm_importers.nanosurf.nid_file import NidFile, NidSet, Section, read_nid
 from nrm_plugin import units
@@ -81,7 +82,7 @@ def open_nid(path: Path) -> CurveSet:
         _add(channels, file, [of_part[signal] for of_part in parts.values()], lengths, metadata)
     _add_ramp(channels, [of_part[signals[0]] for of_part in parts.values()], lengths, rows)
     _add_clock(channels, file, list(parts), lengths, rows)
-    _choose_height(channels, metadata)
+    choose_height(channels, metadata)
     kinds = [PARTS[name] for name in parts]
     if len(rows) > 1:
         metadata.warn("where on the map each curve was taken is not known: its order is not told")
@@ -251,26 +252,6 @@ def _add_ramp(
         )
 
 
-class PartClock:
-    """Times of samples from the step of each part."""
-
-    dtype = np.dtype(np.float64)
-
-    def __init__(self, steps: Sequence[float], lengths: IntArray) -> None:
-        self.steps, self.lengths, self.rows = steps, lengths, Rows(lengths.sum(axis=1))
-
-    def fill(
-        self, first: int, stop: int, out: AnyArray, gain: float = 1.0, offset: float = 0.0
-    ) -> None:
-        """See `Column.fill`."""
-        flat, at = out.reshape(-1), 0
-        for curve in range(first, stop):
-            begin = 0.0
-            for n, step in zip(self.lengths[curve].tolist(), self.steps, strict=True):
-                scaled_copy(flat[at : at + n], begin + step * np.arange(n), gain, offset)
-                at, begin = at + n, begin + n * step
-
-
 def _add_clock(
     channels: dict[str, Channel], file: NidFile, parts: list[str], lengths: IntArray, rows: Rows
 ) -> None:
@@ -285,7 +266,7 @@ def _add_clock(
             return
         steps.append(seconds / points)
     source = "derived from the modulation times"
-    channels["time"] = Channel("time", "s", PartClock(steps, lengths), 1.0, 0.0, "", source)
+    channels["time"] = Channel("time", "s", PartClock(lengths, steps, rows), 1.0, 0.0, "", source)
 
 
 def _value(section: Section, key: str) -> float:
@@ -295,16 +276,6 @@ def _value(section: Section, key: str) -> float:
         return float(match[1]) if match else math.nan
     except ValueError:
         return math.nan
-
-
-def _choose_height(channels: dict[str, Channel], metadata: Metadata) -> None:
-    chosen = next((n for n in ("height_sensor", "height_commanded") if n in channels), None)
-    if chosen is None:
-        metadata.warn("there is no height: neither a z sensor nor a commanded ramp was recorded")
-        return
-    channels["height"] = replace(channels[chosen], name="height")
-    metadata.values["height_source"] = chosen.removeprefix("height_")
-    metadata.sources["height_source"] = channels[chosen].source
 
 
 def _metadata(file: NidFile, metadata: Metadata) -> None:

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from nrm_importers.clocks import PartClock
 from nrm_importers.metadata import Metadata
 from nrm_importers.park import probe
 from nrm_importers.park.headers import ParkHeader, believable
@@ -22,7 +23,7 @@ from nrm_importers.park.names import name_of, si_unit
 from nrm_importers.park.positions import curve_table, date_of, read_positions
 from nrm_importers.park.spectroscopy_layout import SpectroscopyLayout, find_layout, measured
 from nrm_importers.park.tiff import Tiff
-from nrm_importers.park.time_columns import SinceStart, TwoPaces
+from nrm_importers.park.time_columns import SinceStart
 from nrm_plugin.columns import AnyArray, Column, FileStamp, FloatArray, Rows
 from nrm_plugin.errors import CorruptFile
 from nrm_plugin.model import Channel, CurveSet
@@ -116,7 +117,7 @@ def _add_clock(
     steps = [header[key] / layout.half for key in ("forward_period", "backward_period")]
     if not all(math.isfinite(s) and 0 < s < 1e6 for s in steps):
         return
-    column = TwoPaces(layout.counts, (steps[0], steps[1]), layout.rows)
+    column = PartClock(layout.counts, steps, layout.rows)
     source = "derived from the forward and backward periods"
     channels["time"] = Channel("time", "s", column, 1.0, 0.0, "", source)
 
