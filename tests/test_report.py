@@ -710,10 +710,20 @@ def test_a_report_computes_the_thickness_once(experiment, monkeypatch):
         return compute(results, threshold)
 
     monkeypatch.setattr(module, "_thickness", recorded)
+    regional = importlib.import_module("nrm_plugin.statistics.region_thickness")
+    found, of_regions = [], regional._thicknesses
+
+    def of_regions_recorded(*given):
+        found.append(given)
+        return of_regions(*given)
+
+    monkeypatch.setattr(regional, "_thicknesses", of_regions_recorded)
     results = experiment[2]
     render(results.isel(curve=np.arange(4104) % results.sizes["curve"]))
     # All curves for the maps and tables, every other one for the distance that is drawn.
     assert sorted(sizes) == [2052, 4104]
+    # The table, the figure and the summary show the same regions.
+    assert len(found) == 1
 
 
 def test_one_class_of_surface(experiment, tmp_path):

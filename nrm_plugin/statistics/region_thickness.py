@@ -143,6 +143,18 @@ def region_thickness(
     """
     analysis = analysis_of(results, direction)
     inside = tuple(regions)
+    curves = tuple((region.label, region.curves.tobytes()) for region in inside)
+    key = ("thickness of regions", curves, level, tuple(quality), threshold)
+    return analysis.once(key, lambda: _thicknesses(analysis, inside, level, quality, threshold))
+
+
+def _thicknesses(
+    analysis: Analysis,
+    inside: tuple[Region, ...],
+    level: float,
+    quality: Sequence[str],
+    threshold: float | None,
+) -> xr.Dataset:
     known = all(name in analysis.results for name in NEEDED)
     bins = analysis.once("bin noise", lambda: noise_of_bins(analysis.results)) if known else None
     found = [_Region.of(analysis, region, bins, level, quality) for region in inside]
