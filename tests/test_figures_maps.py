@@ -145,6 +145,16 @@ def test_one_map_of_several_visits_is_refused_everywhere():
     assert st.map_of(results, "storage_modulus", 5e-9, mean=True).values[0, 0] == 2.5e6
 
 
+@pytest.mark.parametrize(("stray", "grids"), [(1, 1), (12, 2)])
+def test_a_stray_position_is_no_grid_and_a_few_curves_are_one(stray, grids):
+    """One of 200 curves whose stage was off; then twelve that lie elsewhere, of one file."""
+    results = volume(1.0, shape=(10, 20), source=0)
+    x = results["x"].values.copy()
+    x[-stray:] += 3e-6
+    parts = st.map_parts(results.assign_coords(x=("curve", x)), "visit").parts
+    assert len({part.grid for part in parts}) == grids
+
+
 @pytest.mark.parametrize("one_file", [False, True])
 @pytest.mark.parametrize("first", [(4, 5), (3, 3)])
 def test_two_grids_are_two_panels(one_file, first):

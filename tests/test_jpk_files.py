@@ -12,6 +12,7 @@ from writers.jpk import SENSITIVITY, STIFFNESS, JpkWriter, Part, counts_of, ramp
 
 import nrm_plugin as nrm
 from nrm_importers.jpk import JpkImporter
+from nrm_importers.jpk.java_properties import SharedHeader
 from nrm_plugin.testing import check_importer
 
 LAYOUTS = {
@@ -156,6 +157,25 @@ def test_a_sensor_that_stands_still_is_no_height(tmp_path: Path) -> None:
     assert curves.metadata["height_source"] == "commanded"
     np.testing.assert_array_equal(curves.read("height"), curves.read("height_commanded"))
     assert any("measuredHeight is dead" in text for text in curves.warnings)
+
+
+def test_a_sensor_that_barely_moves_is_no_height(tmp_path: Path) -> None:
+    """It sees a hundredth of the ramp: crosstalk, not z."""
+    parts = []
+    for part in ramp(60, 60):
+        moves = (np.asarray(part.counts["measuredHeight"]) - 16) / 100
+        parts.append(replace(part, counts={**part.counts, "measuredHeight": moves.astype(int)}))
+    curves = nrm.open(JpkWriter().write(tmp_path / "a.jpk-force", [parts]))
+    assert curves.metadata["height_source"] == "commanded"
+    assert "measuredHeight does not follow the ramp and is not used as height" in curves.warnings
+
+
+def test_what_a_segment_says_itself_wins() -> None:
+    shared = SharedHeader({"lcd-info.0.unit.unit": "V", "lcd-info.0.type": "short-data"})
+    own = {"channel.z.lcd-info.*": "0", "channel.z.unit.unit": "m"}
+    header = shared.expanded(own)
+    assert header["channel.z.unit.unit"] == "m"
+    assert header["channel.z.type"] == "short-data"
 
 
 def test_signs_are_never_guessed(tmp_path: Path) -> None:

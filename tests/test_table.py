@@ -390,7 +390,9 @@ def test_an_array_that_was_never_written_takes_no_memory(tmp_path: Path) -> None
     with h5py.File(tmp_path / "a.h5", "w") as file:
         for name in ("height", "deflection"):
             file.create_dataset(name, (10**13,), "f8", chunks=(1024,))
-    BOUNDS.refused(tmp_path / "a.h5")
+    z, volts = falling()
+    nrm.open(write(tmp_path / "b.csv", ["z (nm)", "deflection (V)"], [z, volts]))  # imports count
+    assert "without columns of one length" in BOUNDS.refused(tmp_path / "a.h5")
 
 
 def test_the_command_writes_a_map_to_fill_in(tmp_path: Path) -> None:

@@ -264,20 +264,28 @@ class _Cells:
     def fits(self, members: IntArray, others: IntArray, stray: float = 0.0) -> bool:
         """Whether `others` lie on the grid of `members`, in so far as places are known.
 
-        Up to the part `stray` of them may lie elsewhere.
+        Up to the part `stray` of each may lie elsewhere.
         """
         members = members[np.isfinite(self.at[members]).all(1)]
         others = others[np.isfinite(self.at[others]).all(1)]
         if len(members) < 2 or not len(others):
             return True
+        off, pitch = self._off(members, others)
+        few = int(stray * len(members))
+        if few:  # a stray position may have turned the grid
+            order = np.argsort(self._off(members, members)[0], kind="stable")
+            off, pitch = self._off(members[order[: len(members) - few]], others)
+        elsewhere = off > (_OFF * pitch if pitch > 0.0 else 0.0)
+        return bool(elsewhere.mean() <= stray)
+
+    def _off(self, members: IntArray, others: IntArray) -> tuple[FloatArray, float]:
+        """Distances of `others` from the grid that fits `members` best, and its pitch, m."""
         terms = self._terms(members)
         middle = terms.mean(0) * [0.0, 1.0, 1.0]
         steps, _, _, _ = np.linalg.lstsq(terms - middle, self.at[members], rcond=None)
         lengths = np.hypot(*steps[1:].T)
         pitch = float(np.min(lengths[np.ptp(terms[:, 1:], axis=0) > 0], initial=np.inf))
-        off = np.hypot(*((self._terms(others) - middle) @ steps - self.at[others]).T)
-        elsewhere = off > (_OFF * pitch if pitch > 0.0 else 0.0)
-        return bool(elsewhere.mean() <= stray)
+        return np.hypot(*((self._terms(others) - middle) @ steps - self.at[others]).T), pitch
 
     def spans(self, members: IntArray) -> bool:
         """Whether curves lie in several rows and columns, so that they tell of the whole grid."""
