@@ -174,6 +174,7 @@ def test_unknown_columns_are_kept(tmp_path: Path) -> None:
     labels = (*LABELS, "Lateral", "UserIn0Retracetrace")
     curves = nrm.open(write_wave(tmp_path / "a.ibw", more, labels=labels, note=note))
     np.testing.assert_array_equal(curves.read("lateral"), more[:, 3].astype(float))
+    assert any("Lateral is taken to be in volts" in w for w in curves.warnings)
     np.testing.assert_array_equal(curves.read("userin0retracetrace"), more[:, 4].astype(float))
 
 

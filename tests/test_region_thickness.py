@@ -8,7 +8,7 @@ import xarray as xr
 from made_layers import NM, laboratory, layered
 
 from nrm_plugin import statistics as st
-from nrm_plugin.statistics.region_thickness import kaplan_meier
+from nrm_plugin.statistics.censored_curves import kaplan_meier
 
 CURVES = 64
 

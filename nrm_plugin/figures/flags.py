@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from nrm_plugin.figures import style
-from nrm_plugin.figures.map_panels import dot, draw_map, has_places
+from nrm_plugin.figures.map_drawing import dot, draw_map, has_places
 from nrm_plugin.figures.panels import is_simulated
 from nrm_plugin.statistics.maps import map_of
 from nrm_plugin.statistics.selection import LEFT_OUT, one_direction

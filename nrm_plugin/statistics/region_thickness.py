@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 from scipy.special import ndtri
 
-from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.columns import IntArray
 from nrm_plugin.statistics.binned_forces import NEEDED
+from nrm_plugin.statistics.censored_curves import CensoredCurves, kaplan_meier
 from nrm_plugin.statistics.intervals import FEW, mean_interval, sampling
 from nrm_plugin.statistics.mean_edge import (
     BinNoise,
@@ -221,7 +222,7 @@ class _Region:
         one = cls(
             region=region, values={}, method=NOTHING, messages=[], nearest=0.0, doubted=doubted
         )
-        curves = _Curves.of_results(of_curves, numbers)
+        curves = CensoredCurves.of_results(of_curves, numbers)
         one.values |= curves.counts()
         if bins is not None and forces is not None:
             one._outermost(analysis.results, forces, bins)
@@ -286,7 +287,7 @@ class _Region:
             )
 
     def _mean(
-        self, analysis: Analysis, curves: _Curves, edge: MeanEdge | None, level: float
+        self, analysis: Analysis, curves: CensoredCurves, edge: MeanEdge | None, level: float
     ) -> None:
         """The region's value, by the way that its curves allow."""
         n = len(curves.numbers)
@@ -330,7 +331,7 @@ class _Region:
         self._judged(curves)
 
     def _of_curves(
-        self, analysis: Analysis, curves: _Curves, outermost: float, level: float
+        self, analysis: Analysis, curves: CensoredCurves, outermost: float, level: float
     ) -> None:
         """Mean of the measured curves; the few others are somewhere between their bounds."""
         measured = curves.of(MEASURED)
@@ -344,7 +345,9 @@ class _Region:
         self.values["low"] = float(result.low[0]) - max(mean - least, 0.0)
         self.values["high"] = float(result.high[0]) + max(most - mean, 0.0)
 
-    def _with_edge(self, analysis: Analysis, curves: _Curves, edge: MeanEdge, level: float) -> None:
+    def _with_edge(
+        self, analysis: Analysis, curves: CensoredCurves, edge: MeanEdge, level: float
+    ) -> None:
         """Take the interval of the mean force in, with the spread of the sample."""
         used = curves.there if len(edge.values) == len(curves.there) else None
         result = None
@@ -366,7 +369,9 @@ class _Region:
         if self.method == PROFILE:
             self.values["stderr"] = float((high - low) / (2.0 * reach))
 
-    def _bounds(self, analysis: Analysis, curves: _Curves, outermost: float, level: float) -> None:
+    def _bounds(
+        self, analysis: Analysis, curves: CensoredCurves, outermost: float, level: float
+    ) -> None:
         """All hidden layers end at the edges that are seen, or all at the outermost edge."""
         self.method = BOUNDS
         sample = sampling(analysis, curves.there)
@@ -400,7 +405,7 @@ class _Region:
             if np.isfinite(end):
                 self.values[name] = max(mean + sign * np.hypot(end - mean, by), 0.0)
 
-    def _judged(self, curves: _Curves) -> None:
+    def _judged(self, curves: CensoredCurves) -> None:
         """Whether that is a measurement, and if not, why."""
         mean, low, high = (self.values[name] for name in ("mean", "low", "high"))
         n, n_right = len(curves.there), len(curves.of(RIGHT))
@@ -426,7 +431,7 @@ class _Region:
         self.values["mean"] = np.nan
         self.values["stderr"] = np.nan
 
-    def _normal(self, results: xr.Dataset, curves: _Curves) -> None:
+    def _normal(self, results: xr.Dataset, curves: CensoredCurves) -> None:
         """Thickness along the normal, where slopes are known."""
         slope = column(results, "surface_slope")
         if slope is None or not len(curves.there):
@@ -466,89 +471,6 @@ class _Region:
         # The derivative's window sees a stiff layer from as far outside.
         nearer = self.values["threshold_low"] - half_width(analysis.results)
         self.values["threshold_low"] = max(nearer, 0.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Curves:
-    """Thicknesses of all curves, and which are a region's.
-
-    Attributes
-    ----------
-    numbers, there : (n,) arrays of int
-        The region's curves, and those of them that have a profile.
-    thickness, low, censored : arrays
-        Of all curves of the results.
-    """
-
-    numbers: IntArray
-    there: IntArray
-    thickness: FloatArray
-    low: FloatArray
-    censored: IntArray
-    last: float
-
-    @classmethod
-    def of_results(cls, found: xr.Dataset, numbers: IntArray) -> _Curves:
-        """Those of some curves."""
-        censored = found["censored"].values
-        low = found["thickness_low"].values
-        there = numbers[censored[numbers] <= LEFT]
-        right = low[censored == RIGHT]
-        return cls(
-            numbers=numbers,
-            there=there,
-            thickness=found["thickness"].values,
-            low=low,
-            censored=censored,
-            last=float(right.max()) if len(right) else np.inf,
-        )
-
-    def of(self, kind: int) -> IntArray:
-        """Curves that are censored in a way."""
-        return np.asarray(self.there[self.censored[self.there] == kind])
-
-    def counts(self) -> dict[str, float]:
-        """How many there are of each kind."""
-        return {
-            "n": len(self.numbers),
-            "n_detected": len(self.of(MEASURED)) + len(self.of(RIGHT)),
-            "n_right": len(self.of(RIGHT)),
-            "n_left": len(self.of(LEFT)),
-            "n_effective": 0.0,
-            "measurable": False,
-        }
-
-    def between(self, outermost: float) -> tuple[FloatArray, FloatArray]:
-        """Least and largest thickness of the curves that have a profile.
-
-        Where nothing is seen the layer may be as thin as nothing, and as thick as the nearest
-        distance that is seen; a hidden one is at least at the edge that is seen, and ends at the
-        outermost edge that the mean shows.
-        """
-        kind = self.censored[self.there]
-        value, low = self.thickness[self.there], self.low[self.there]
-        least = np.select([kind == MEASURED, kind == RIGHT], [value, low], 0.0)
-        most = np.select([kind == MEASURED, kind == RIGHT], [value, outermost], low)
-        return least, np.maximum(most, least)
-
-    @property
-    def only_ends(self) -> bool:
-        """Whether only the ends of profiles censor: that says nothing of the thickness."""
-        right = self.low[self.of(RIGHT)]
-        return not len(self.of(LEFT)) and bool(np.all(right >= self.last - 1e-9))
-
-
-def kaplan_meier(values: FloatArray, measured: AnyArray) -> float:
-    """Median of values of which some are only known to be larger (Kaplan and Meier 1958).
-
-    nan where more than half of them go on beyond the largest that was measured.
-    """
-    order = np.lexsort((~measured, values))
-    ordered, events = values[order], measured[order]
-    left = np.arange(len(ordered), 0, -1)
-    surviving = np.cumprod(np.where(events, 1.0 - 1.0 / left, 1.0))
-    below = np.flatnonzero(surviving <= 0.5)
-    return float(ordered[below[0]]) if len(below) else float("nan")
 
 
 def _shared(results: xr.Dataset, curves: IntArray) -> float:

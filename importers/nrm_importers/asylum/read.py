@@ -189,6 +189,8 @@ def _channels(
             gain, source = -1.0, f"{source}, sign turned: larger = farther"
         elif name == "deflection" and sensitivity:
             gain, unit, source = 1.0 / sensitivity, "V", f"{source} over InvOLS"
+        elif name == "lateral":
+            metadata.warn(f"{label} is taken to be in volts: the file does not say its unit")
         channels[name] = Channel(name, unit, column, gain, 0.0, label, source)
         if name == "deflection" and stiffness:
             force = f"Asylum {label} by SpringConstant"
