@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from nrm_plugin.engine.contact import (
     systematic,
     windows,
 )
+from nrm_plugin.engine.contacts_by_hand import ContactByHand, moved_contacts
 from nrm_plugin.engine.derivative import lever_for, profiles
 from nrm_plugin.engine.lateral_baseline import of_curves
 from nrm_plugin.engine.moduli import moduli, n_rows
@@ -56,6 +58,11 @@ class SurveyedDirection:
     #: How far drag of the liquid moves the contact heights (m), and what is unknown of that.
     drag: tuple[float, float] = (0.0, 0.0)
 
+    def contact_stderr(self, contacts: RecordArray) -> FloatArray:
+        """Standard errors of contacts as results have them, in m."""
+        stderr: FloatArray = np.hypot(contacts["stderr"], self.survey.contact_scatter)
+        return stderr
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessedBlock:
@@ -71,6 +78,8 @@ class ProcessedBlock:
         Empty without a lateral signal.
     quality : array of int
         Flags as bits.
+    stderr : array
+        Standard errors of the contacts, in m.
     valid : array
         Smallest distance with an estimate, in m.
     rows : mapping of str to array
@@ -82,6 +91,7 @@ class ProcessedBlock:
     normal: RecordArray
     far: RecordArray
     quality: IntArray
+    stderr: FloatArray
     valid: FloatArray
     rows: dict[str, AnyArray]
 
@@ -129,7 +139,12 @@ class Chain:
         raw = read_raw_block(
             self.curves, self.plan, direction.ranges, slice(first, stop), direction.name
         )
-        done = self.done(direction, raw, cosine[first:stop])
+        return self.values(direction, raw, self.done(direction, raw, cosine[first:stop]))
+
+    def values(
+        self, direction: SurveyedDirection, raw: RawBlock, done: ProcessedBlock
+    ) -> dict[str, AnyArray]:
+        """What the results hold of processed curves."""
         contacts = done.contacts
         wall = checks.on_the_wall(done.lateral, self.plan.lateral_stiffness)
         slope, at = contacts["baseline_slope"], contacts["baseline_at"]
@@ -150,9 +165,7 @@ class Chain:
             )
             | {
                 "contact_height": contacts["contact"] + drag,
-                "contact_height_stderr": np.hypot(
-                    contacts["stderr"], direction.survey.contact_scatter
-                ),
+                "contact_height_stderr": done.stderr,
                 "contact_height_systematic": np.hypot(
                     systematic(contacts), np.hypot(unsure, direction.survey.contact_common)
                 ),
@@ -174,11 +187,29 @@ class Chain:
         own = self._own(raw, cosine)
         crossing = self._own_crossing(direction)
         if crossing is None:
-            done = self._by_methods(direction, raw, own)
+            block = raw.gathered()
+            referenced = find_contacts(block, self.plan, self.recipe.contact, direction.survey)
+            done = self._of_contacts(direction, block, referenced, own)
         else:
             done = self._in_one_pass(direction, raw, own, crossing)
         self._leave_out(direction.survey.nearest(self.recipe.derivative.half_width), done)
         return done
+
+    def done_by_hand(
+        self,
+        direction: SurveyedDirection,
+        raw: RawBlock,
+        cosine: FloatArray,
+        by_hand: Sequence[ContactByHand | None],
+    ) -> ProcessedBlock:
+        """The same with contacts that a person set; None leaves a curve as its method has it."""
+        block = raw.gathered()
+        referenced = find_contacts(block, self.plan, self.recipe.contact, direction.survey)
+        stderr = direction.contact_stderr(referenced.contacts)
+        moved, stderr = moved_contacts(block, referenced, stderr, by_hand, direction.drag[0])
+        done = self._of_contacts(direction, block, moved, self._own(raw, cosine))
+        self._leave_out(direction.survey.nearest(self.recipe.derivative.half_width), done)
+        return replace(done, stderr=stderr)
 
     def _leave_out(self, nearest: float, done: ProcessedBlock) -> None:
         """Take away what lies nearer to the electrode than samples can tell."""
@@ -230,16 +261,19 @@ class Chain:
             normal=made.normals,
             far=made.baselines,
             quality=quality,
+            stderr=direction.contact_stderr(made.contacts),
             valid=made.valid,
             rows=profiles | _binned(made.bins),
         )
 
-    def _by_methods(
-        self, direction: SurveyedDirection, raw: RawBlock, own: RecordArray
+    def _of_contacts(
+        self,
+        direction: SurveyedDirection,
+        block: Block,
+        referenced: Referenced,
+        own: RecordArray,
     ) -> ProcessedBlock:
-        """Contacts, flags, smallest distances and profiles by the methods of plugins."""
-        block = raw.gathered()
-        referenced = find_contacts(block, self.plan, self.recipe.contact, direction.survey)
+        """Flags, smallest distances and profiles of curves whose contacts are known."""
         layer = ReferencedBlock(
             begin=block.begin,
             height=block.height,
@@ -293,6 +327,7 @@ class Chain:
             normal=normal,
             far=far,
             quality=quality,
+            stderr=direction.contact_stderr(referenced.contacts),
             valid=found.depth_valid_min,
             rows=rows,
         )
@@ -303,6 +338,10 @@ class Chain:
 
     def _lever(self, direction: SurveyedDirection) -> Lever:
         return lever_for(self.recipe, self.plan, direction.survey)
+
+    def delay(self, raw: RawBlock) -> float:
+        """Samples by which the lock-in lags in the first of some curves."""
+        return float(self._own(raw, np.ones(len(raw)))["delay"][0])
 
     def _own(self, block: RawBlock, cosine: FloatArray) -> RecordArray:
         """What differs from curve to curve: delay of the lock-in, how long it feels the contact."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -15,12 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nrm_plugin.columns import FloatArray
 from nrm_plugin.engine import checks, provenance
-from nrm_plugin.engine.chain import Chain, SurveyedDirection
-from nrm_plugin.engine.sampled_curves import evidence_of, survey_direction, without_drag
-from nrm_plugin.engine.shape_factor import shape_factor
-from nrm_plugin.engine.signals import plan, read_once
+from nrm_plugin.engine.chain import SurveyedDirection
+from nrm_plugin.engine.ensemble import cosines, learn
 from nrm_plugin.engine.surface import STEEP, surface_slope
 from nrm_plugin.errors import OutputError
 from nrm_plugin.formats import open as open_curves
@@ -120,24 +116,9 @@ def run(
         curves = open_curves(curves)
     if out is not None:
         _refuse_to_replace(curves, out)
-    curves, how = plan(curves)
-    curves = read_once(curves, how)
-    depth = np.array(recipe.depth.values)
-    shape = shape_factor(recipe.shape_factor, curves, depth)
-    chain = Chain(curves=curves, recipe=recipe, plan=how, depth=depth, shape=shape)
-    directions = [survey_direction(chain, name) for name in recipe.directions]
-    evidence = evidence_of(chain, directions)
-    directions = without_drag(directions, evidence)
-    attributes = provenance.attributes(curves, recipe, how, shape)
-    if recipe.lateral.phase == "wall":
-        phase = checks.phase_of_the_wall(evidence)
-        attributes["lockin_phase_source"] = phase.source
-        chain = replace(chain, plan=replace(how, phase=phase.value))
-    attributes |= provenance.of_distances(recipe, [d.survey.slope for d in directions])
-    if how.lateral:
-        attributes |= provenance.of_lateral_baselines([d.survey.lateral for d in directions])
-    asked = recipe.derivative.half_width
-    attributes["half_width"] = max(d.survey.half_width(asked) for d in directions)
+    ensemble = learn(curves, recipe)
+    chain, directions, attributes = ensemble.chain, ensemble.directions, ensemble.attributes
+    curves, evidence, shape = chain.curves, ensemble.evidence, chain.shape
     hashes = provenance.hashes(curves)
     with Results(
         out,
@@ -149,8 +130,12 @@ def run(
         _fingerprint(attributes, directions),
         overwrite,
     ) as results:
+
+        def all_blocks(function: Callable[[int, int], Any]) -> Iterator[tuple[int, int, Any]]:
+            return _blocks(function, _pieces(curves, 0, block, threads), threads)
+
         for number, direction in enumerate(directions):
-            cosine = _cosine(chain, direction, threads, block)
+            cosine = cosines(chain, direction, all_blocks)
             begin = min(max(results.done - number * curves.n_curves, 0), curves.n_curves)
             for first, stop, made in _blocks(
                 partial(chain.block, direction, cosine),
@@ -172,7 +157,7 @@ def run(
         results.attributes["electrode"] = checks.what_distances_are(evidence)
         surveys = [d.survey for d in directions]
         results.attributes["warnings"] = "\n".join(
-            checks.warnings(curves, recipe, how, shape, surveys, results, found)
+            checks.warnings(curves, recipe, evidence.plan, shape, surveys, results, found)
         )
     checks.log(results.attributes["warnings"])
     return results
@@ -223,26 +208,6 @@ def _blocks(
         pool.shutdown(cancel_futures=True)
 
 
-def _cosine(
-    chain: Chain, direction: SurveyedDirection, threads: int | None, block: int | None
-) -> FloatArray:
-    """Factor of the distances: the cosine of the surface's slope, where the recipe asks for it."""
-    n = chain.curves.n_curves
-    cosine = np.ones(n)
-    if not chain.recipe.correct_slope:
-        return cosine
-    height = np.empty(n)
-    for first, stop, (_, found) in _blocks(
-        partial(chain.referenced, direction), _pieces(chain.curves, 0, block, threads), threads
-    ):
-        height[first:stop] = found.contacts["contact"]
-        height[first:stop][(found.quality & BIT["no_hard_contact"]) != 0] = np.nan
-    angle = surface_slope(chain.curves, height)
-    known = np.isfinite(angle)
-    cosine[known] = np.cos(angle[known])
-    return cosine
-
-
 def _flag_slopes(results: Results, curves: CurveSet, n_directions: int) -> None:
     """Find the slope of the surface, once all contacts are known, and flag steep places."""
     for number in range(n_directions):
@@ -256,7 +221,7 @@ def _flag_slopes(results: Results, curves: CurveSet, n_directions: int) -> None:
         results.set("quality", quality | steep, number)
 
 
-def _fingerprint(attributes: dict[str, Any], directions: list[SurveyedDirection]) -> str:
+def _fingerprint(attributes: dict[str, Any], directions: Sequence[SurveyedDirection]) -> str:
     """Tell whether a half-finished file is of the same curves, recipe and version."""
     digest = hashlib.sha256(repr(sorted(attributes.items())).encode())
     for direction in directions:
