@@ -91,7 +91,7 @@ START_TIME_SOURCES = (
 class Key:
     """A metadata key: its unit, meaning, and the values that make sense.
 
-    Where the sign is free, `low` and `high` bound the magnitude.
+    Where the sign is free, `low` and `high` bound the magnitude; `choices` are the only values.
     """
 
     unit: str
@@ -100,6 +100,7 @@ class Key:
     high: float = math.inf
     _: KW_ONLY
     words: tuple[str, ...] = ()
+    choices: tuple[float, ...] = ()
     text: bool = False
     signed: bool = False
 
@@ -135,6 +136,11 @@ class Key:
             number = float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             raise InvalidInput(f"{name} is a number in {self.unit or '1'}, not {value!r}") from None
+        if self.choices and number not in self.choices:
+            *first, last = (f"{choice:g}" for choice in self.choices)
+            raise InvalidInput(
+                f"{name} is {', '.join(first)} or {last}, not {number:g} ({self.meaning})"
+            )
         size = abs(number) if self.signed else number
         if not (math.isfinite(number) and self.low <= size <= self.high):
             if self.unit == "rad":
@@ -153,13 +159,17 @@ class Key:
 
 _POSITIVE = 1e-30
 
+#: Expand factors that lock-ins with an expanded output have (SR830 manual, "Output offset and
+#: expand").
+EXPANDS = (1.0, 10.0, 100.0)
+
 METADATA: dict[str, Key] = {
     "dither_amplitude": Key("m", "lateral motion of the sample, peak", 1e-13, 1e-7),
     "dither_frequency": Key("Hz", "frequency of the lateral motion", 1e-3, 1e7),
     "lockin_convention": Key("", "what the lock-in's numbers are", words=("rms", "peak")),
     "lockin_sensitivity": Key("V", "full-scale sensitivity of the lock-in", 1e-10, 1e2),
-    "lockin_expand_x": Key("", "expand factor of the X output", 1e-3, 1e4),
-    "lockin_expand_y": Key("", "expand factor of the Y output", 1e-3, 1e4),
+    "lockin_expand_x": Key("", "expand factor of the X output", choices=EXPANDS),
+    "lockin_expand_y": Key("", "expand factor of the Y output", choices=EXPANDS),
     "lockin_offset_x": Key("", "offset of the X output as a fraction of full scale", -10, 10),
     "lockin_offset_y": Key("", "offset of the Y output as a fraction of full scale", -10, 10),
     "lockin_time_constant": Key("s", "time constant of the lock-in", 1e-9, 1e5),

@@ -218,6 +218,27 @@ def test_both_kinds_of_steps_in_one_list(tmp_path: Path) -> None:
     np.testing.assert_allclose(table(curves, "height_sensor"), -raw * (fine * SENSOR), rtol=1e-14)
 
 
+def test_a_file_of_settings_alone_is_whole_and_has_nothing(tmp_path: Path) -> None:
+    """No list of data, or one with a length of 0: nothing is damaged."""
+    path = tmp_path / "settings.spm"
+    example_images(path, electrochemistry=True)
+    data = path.read_bytes().replace(b"\\*Ciao image list", b"\\*Ciao sonar list")
+    path.write_bytes(data)
+    curves = nrm.open(path)
+    assert (curves.n_curves, len(curves.images)) == (0, 0)
+    assert has_warning(curves, "has data that are not read here: Ciao sonar list")
+    assert curves.metadata["software_version"] == "0x09700105"
+    where = path.read_bytes().index(b"\\*Ciao sonar list")
+    path.write_bytes(path.read_bytes()[:where] + b"\\*File list end\r\n\x1a")
+    curves = nrm.open(path)
+    assert curves.n_curves == 0
+    assert has_warning(curves, "has settings and no data")
+    check_importer(BrukerImporter(), [path])
+    result = CliRunner().invoke(main, ["info", str(path)])
+    assert result.exit_code == 0
+    assert "has settings and no data" in result.output
+
+
 @pytest.mark.parametrize("version", [0x04220000, 0x04430408, 0x03000000])
 def test_nanoscope_4_and_older_is_refused(tmp_path: Path, version: int) -> None:
     truth = example_single_curve(tmp_path / "c.000", version=version)

@@ -108,8 +108,8 @@ def test_amplitude_and_phase_from_hard_contact(convention, volts):
 
 
 def test_amplitude_from_the_outputs_of_the_lock_in():
-    """Volts at the output are not volts at the input: here they differ by 2000."""
-    curves = hard(instrument=lockin_of(sensitivity=5e-3, expand_y=2.0, offset_y=0.02))
+    """Volts at the output are not volts at the input: here they differ by 200 and 2000."""
+    curves = hard(instrument=lockin_of(sensitivity=5e-2, expand_y=10.0, offset_y=0.02))
     assert "lateral_in_phase" not in curves.channels
     assert dither.from_hard_contact(curves).value == pytest.approx(1e-9, rel=2e-3)
     with pytest.raises(MissingCalibration) as caught:

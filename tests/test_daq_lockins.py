@@ -198,8 +198,8 @@ def test_a_recording_is_recovered_without_the_plugin(
         ("demodulator = 3", "there is no key 'lock_in.demodulator'"),
         ("sensitivty = 3", "there is no key 'lock_in.sensitivty'. Did you mean sensitivity?"),
         ("poles = 8", "an SR830 has 1 to 4 poles, not 8"),
-        ("expand_x = 3", "expand_x of an SR830 is 1, 10 or 100, not 3"),
-        ("expand_y = 0.1", "expand_y of an SR830 is 1, 10 or 100, not 0.1"),
+        ("expand_x = 3", "lockin_expand_x is 1, 10 or 100, not 3"),
+        ("expand_y = 0.1", "lockin_expand_y is 1, 10 or 100, not 0.1"),
     ],
 )
 def test_what_is_refused(

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from nrm_daq import MissingDaqPackage
 from nrm_plugin.errors import DaqUnavailable, InvalidInput
 from nrm_plugin.hookspecs import LockInSettings
+from nrm_plugin.vocabulary import EXPANDS
 
 T = TypeVar("T")
 
@@ -25,8 +26,6 @@ SENSITIVITIES = tuple(float(f"{d}e{p}") for p in range(-9, 1) for d in (1, 2, 5)
 TIME_CONSTANTS = tuple(float(f"{d}e{p}") for p in range(-5, 5) for d in (1, 3))
 #: Poles of the filter (6 dB per octave each), by the number that ``OFSL?`` answers.
 POLES = (1, 2, 3, 4)
-#: Expand factors, by the second number that ``OEXP?`` answers.
-EXPANDS = (1.0, 10.0, 100.0)
 #: What ``ISRC?`` answers; the last two differ in gain.
 INPUTS = ("A", "A-B", "current", "current")
 
@@ -95,10 +94,6 @@ class SR830:
             raise InvalidInput(f"an SR830 has 1 to 4 poles, not {settings.poles}")
         if settings.convention != "rms":
             raise InvalidInput("an SR830 shows rms values: lockin_convention is rms")
-        for name in ("expand_x", "expand_y"):
-            expand = getattr(settings, name)
-            if expand not in (None, *EXPANDS):
-                raise InvalidInput(f"{name} of an SR830 is 1, 10 or 100, not {expand:g}")
 
     def __init__(
         self, address: str, *, library: str = "", timeout: float = 2.0, baud_rate: int = 9600

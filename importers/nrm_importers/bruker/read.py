@@ -40,12 +40,15 @@ def open_binary(path: Path) -> CurveSet:
         )
     force = data.blocks(stamp, header, "Ciao force image list")
     maps = data.blocks(stamp, header, "Ciao image list")
-    if not force and not maps:
-        raise CorruptFile(path, None, "lists of curves or images with data", "none")
-    blocks, mended = data.aligned(stamp, header, force, maps)
-    force, maps = blocks[: len(force)], blocks[len(force) :]
     metadata = Metadata()
-    metadata.warn(mended)
+    if force or maps:
+        blocks, mended = data.aligned(stamp, header, force, maps)
+        force, maps = blocks[: len(force)], blocks[len(force) :]
+        metadata.warn(mended)
+    elif header.version:
+        metadata.warn(_nothing(header))
+    else:
+        raise CorruptFile(path, None, "a version, or lists of curves or images with data", "none")
     read_general(header, metadata)
     curves = CurveSet(Rows.uniform(0, 0), {})
     if force:
@@ -53,6 +56,17 @@ def open_binary(path: Path) -> CurveSet:
         curves = read_force(stamp, header, force, metadata)
     images = [read_image(stamp, header, block, metadata) for block in maps]
     return metadata.attached(curves, path, "bruker", header.text, images)
+
+
+def _nothing(header: BrukerHeader) -> str:
+    """What a file is whose header announces neither curves nor images that are read here."""
+    with_data = (s for s in header.sections if s.integer("data offset"))
+    lists = sorted({s.name for s in with_data if s.integer("data length")})
+    if lists:
+        return f"this NanoScope file has data that are not read here: {', '.join(lists)[:200]}"
+    return (
+        "this NanoScope file has settings and no data: its header announces no curves and no images"
+    )
 
 
 def read_general(header: BrukerHeader, metadata: Metadata) -> None:
