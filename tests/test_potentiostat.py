@@ -171,6 +171,20 @@ def test_cycles_only_where_the_technique_has_them(tmp_path: Path) -> None:
         assert (nrm.read_log(tmp_path / "log.mpt").cycle is not None) == cycles
 
 
+@pytest.mark.parametrize(("technique", "cycles"), [(4, True), (24, False)])
+def test_two_half_cycles_are_a_cycle_of_the_export(
+    tmp_path: Path, technique: int, cycles: bool
+) -> None:
+    """Galvanostatic cycling stores half cycles; EC-Lab's text counts 0, 0, 1, 1 of them."""
+    columns = ("time", "control", "potential", "half cycle")
+    written.write_mpr(tmp_path / "gcpl.mpr", TWO, columns=columns, technique=technique)
+    log = nrm.read_log(tmp_path / "gcpl.mpr")
+    if not cycles:
+        assert log.cycle is None
+        return
+    np.testing.assert_array_equal(log.cycle, TWO.cycle - 1)
+
+
 def test_a_damaged_log_is_not_copied_from_the_microscope(tmp_path: Path) -> None:
     written.write_mpr(tmp_path / "cv.mpr")
     data = (tmp_path / "cv.mpr").read_bytes()
@@ -225,6 +239,26 @@ def test_dta_numbers_cycles_and_puts_open_circuit_before_them(tmp_path: Path) ->
     )
 
 
+@pytest.mark.parametrize("restart", [0.0, 40.0])
+def test_dta_whose_tables_begin_again(tmp_path: Path, restart: float) -> None:
+    """One behind the other, as if nothing lay between; that this is not known is said."""
+    written.write_dta(tmp_path / "cv.DTA", TWO, open_circuit=80.0, restart=restart)
+    log = nrm.read_log(tmp_path / "cv.DTA")
+    n = len(TWO.time)
+    np.testing.assert_allclose(log.time[-n:], 80.0 + restart + TWO.time)
+    np.testing.assert_allclose(log.potential[-n:], TWO.potential, atol=1e-6)
+    np.testing.assert_array_equal(log.cycle[-n:], TWO.cycle)
+    (note,) = [w for w in log.notes if "begin again" in w]
+    assert note.startswith("the times of CURVE2, CURVE3 begin again")
+    assert "a pause between them is not told" in note
+
+
+def test_dta_whose_tables_overlap(tmp_path: Path) -> None:
+    written.write_dta(tmp_path / "cv.DTA", TWO, open_circuit=0.0, restart=500.0)
+    with pytest.raises(InvalidInput, match=r"cv\.DTA: the times of CURVE2 begin at 500 s, before"):
+        nrm.read_log(tmp_path / "cv.DTA")
+
+
 def test_dta_with_decimal_commas(tmp_path: Path) -> None:
     cv = written.write_dta(tmp_path / "cv.DTA", decimal=",", open_circuit=0.0)
     log = nrm.read_log(tmp_path / "cv.DTA")
@@ -272,10 +306,11 @@ def test_dta_without_points(tmp_path: Path, body: str) -> None:
     refused(tmp_path / "cv.DTA", f"EXPLAIN\nTAG\tCV\n{body}")
 
 
-def test_dta_whose_times_begin_again(tmp_path: Path) -> None:
+def test_dta_of_two_short_tables(tmp_path: Path) -> None:
     table = "TABLE\n\tPt\tT\tVf\n\t#\ts\tV\n\t0\t1\t1\n\t1\t2\t1\n"
-    said = refused(tmp_path / "cv.DTA", f"EXPLAIN\nTAG\tCV\nCURVE1\t{table}CURVE2\t{table}")
-    assert "CURVE2 begin before" in said
+    text = f"EXPLAIN\nTAG\tCV\nCURVE1\t{table}CURVE2\t{table}"
+    (tmp_path / "cv.DTA").write_text(text, encoding="ascii")
+    np.testing.assert_allclose(nrm.read_log(tmp_path / "cv.DTA").time, [1.0, 2.0, 3.0, 4.0])
 
 
 # Tables as text

@@ -61,6 +61,8 @@ def test_columns_that_are_not_known(folder: Path) -> None:
     np.testing.assert_allclose(log.potential[:3], [3.454602, 3.454449, 3.453763], atol=1e-6)
     assert (log.potential.min(), log.potential.max()) == pytest.approx((2.7, 4.3), abs=1e-3)
     assert log.start == np.datetime64("2025-07-11T15:08:04.427", "us")
+    assert np.flatnonzero(np.diff(log.cycle)).tolist() == [9216, 17482]
+    assert (log.cycle[0], log.cycle[-1]) == (0, 2)
 
 
 def test_a_single_impedance_is_no_log(folder: Path) -> None:

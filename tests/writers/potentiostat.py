@@ -30,7 +30,7 @@ _COLUMNS = {
     "current": (76, "<f4"),
     "cycle": (24, "<f8"),
 }
-_FURTHER: dict[str, tuple[int, str]] = {}
+_FURTHER: dict[str, tuple[int, str]] = {"half cycle": (468, "<u4")}
 
 
 def with_column(number: int, width: str) -> str:
@@ -131,6 +131,7 @@ def write_mpr(
         "potential": cv.potential,
         "current": cv.current * 1e3,
         "cycle": cv.cycle,
+        "half cycle": 2 * (cv.cycle - 1) + (cv.current > 0),
     }
     for name in columns:
         points[name] = values.get(name, 0)
@@ -202,8 +203,12 @@ def write_dta(
     open_circuit: float = 50.0,
     conditioning: float = 0.0,
     announce: bool = False,
+    restart: float | None = None,
 ) -> Voltammogram:
-    """Write a file of Gamry Framework: open circuit for so many s, and a table for each cycle."""
+    """Write a file of Gamry Framework: open circuit for so many s, and a table for each cycle.
+
+    With `restart`, the times of each table begin there again, as repeated techniques write them.
+    """
     cv = cv or Voltammogram()
     day = date or f"{start.month}/{start.day}/{start.year}"
     lines = [
@@ -235,6 +240,7 @@ def write_dta(
     number = 0
     for cycle in np.unique(cv.cycle):
         here = np.flatnonzero(cv.cycle == cycle)
+        times = cv.time if restart is None else cv.time - cv.time[here[0]] + restart
         many = f"\t{len(here)}" if announce else ""
         lines += [
             f"CURVE{cycle}\tTABLE{many}",
@@ -244,7 +250,7 @@ def write_dta(
         for k in here:
             e = f"{cv.potential[k]:.6E}"
             lines.append(
-                f"\t{number}\t{cv.time[k]:.8g}\t{e}\t{cv.current[k]:.5E}\t0.0E+000\t{e}"
+                f"\t{number}\t{times[k]:.8g}\t{e}\t{cv.current[k]:.5E}\t0.0E+000\t{e}"
                 "\t-1.0E-003\t5\t..........."
             )
             number += 1

@@ -24,6 +24,9 @@ from nrm_plugin.potential import Log
 _TABLE = re.compile(r"(\w+)\tTABLE(?:\t(\d+))?\s*")
 _OPEN_CIRCUIT = "OCVCURVE"
 
+#: So many samples from 0 s, at most, the times of a table begin that begins anew.
+_NEAR = 2.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class GamryCurve:
@@ -74,7 +77,12 @@ def read(path: Path) -> Log:
         notes.append(
             f"the curve is taken to begin {lead.seconds:g} s after the file's date ({lead.words})"
         )
-    times = _on_one_axis(curves, lead.seconds)
+    times, again = _on_one_axis(path, curves, lead.seconds)
+    if again:
+        notes.append(
+            f"the times of {', '.join(again)[:200]} begin again: the tables are put one behind the "
+            "other; a pause between them is not told, and would make their potentials too early"
+        )
     cycles = [np.full(len(c.time), _number(c)) for c in curves]
     counted = len({c.name for c in curves if not c.open_circuit}) > 1
     return Log(
@@ -153,24 +161,44 @@ def _number(curve: GamryCurve) -> int:
     return -1 if curve.open_circuit or match is None else min(int(match[1][:9]), 10**9)
 
 
-def _on_one_axis(curves: list[GamryCurve], lead: float) -> list[FloatArray]:
+def _on_one_axis(
+    path: Path, curves: list[GamryCurve], lead: float
+) -> tuple[list[FloatArray], list[str]]:
     """Times since the file's date: open circuit ends where the curves begin.
+
+    A numbered curve whose times begin again follows a sample's time behind the one before.
+
+    Returns
+    -------
+    list of array, list of str
+        The times, and the curves that begin again.
 
     Raises
     ------
     InvalidInput
-        If the times of one curve begin before the last one's end.
+        If the times of one curve begin before the last one's end, and not anew.
     """
-    out, last = [], -np.inf
+    out: list[FloatArray] = []
+    again: list[str] = []
+    last, shift, step = -np.inf, lead, 0.0
     for curve in curves:
-        time = curve.time + (lead - curve.time[-1] if curve.open_circuit else lead)
-        if time[0] < last:
-            raise InvalidInput(
-                f"the times of {curve.name} begin before those of the table above it end"
-            )
-        last = time[-1]
+        if curve.open_circuit:
+            time = curve.time + (lead - curve.time[-1])
+        else:
+            if len(curve.time) > 1:
+                step = float(np.median(np.diff(curve.time)))
+            if curve.time[0] + shift < last:
+                if not 0.0 <= curve.time[0] <= _NEAR * step:
+                    raise InvalidInput(
+                        f"{path}: the times of {curve.name} begin at {curve.time[0]:g} s, before "
+                        "those of the table above it end"
+                    )
+                again.append(curve.name)
+                shift = last + step - curve.time[0]
+            time = curve.time + shift
+        last = float(time[-1])
         out.append(time)
-    return out
+    return out, again
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,10 @@ _POTENTIAL = ((6, "<f4"), (77, "<f4"), (174, "<f4"))
 _CURRENT = ((76, "<f4"), (11, "<f8"), (8, "<f4"))
 _CYCLE = ((24, "<f8"),)
 
+#: Half cycles, from 0. Where the cycle is not stored, EC-Lab counts two of them as one when it
+#: exports a file ("Cycle Definition : Charge/Discharge alternance"), from 0.
+_HALF_CYCLE = ((468, "<u4"), (212, "<u4"))
+
 #: Techniques that have no cycles: OCV, CA, CP, waiting, PEIS, GEIS, ZIR, LSV.
 _NO_CYCLES = (0x0B, 0x18, 0x19, 0x1C, 0x1D, 0x1E, 0x32, 0x6C)
 
@@ -111,6 +115,9 @@ def read(path: Path, data: bytes) -> Log:
     if not np.isfinite(time).all() or np.any(np.diff(time) < 0):
         raise CorruptFile(path, None, "times that rise", "others")
     current, cycle = records.first(_CURRENT), records.first(_CYCLE)
+    half = records.first(_HALF_CYCLE)
+    if cycle is None and half is not None:
+        cycle = half // 2
     technique = modules["VMP Set"].data[:1] if "VMP Set" in modules else b""
     return Log(
         time,
