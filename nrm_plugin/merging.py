@@ -11,7 +11,7 @@ import numpy as np
 from nrm_plugin.columns import AnyArray, Column, Rows
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import Channel, CurveSet
-from nrm_plugin.tables import CurveTable, complete_table
+from nrm_plugin.tables import CurveTable, complete_table, source_curves
 from nrm_plugin.vocabulary import calibrated_by
 
 #: Keys that differ from file to file as a matter of course.
@@ -158,6 +158,8 @@ def _joined_segments(sets: Sequence[CurveSet]) -> AnyArray:
 def _joined_table(sets: Sequence[CurveSet], tables: Sequence[CurveTable]) -> CurveTable:
     n = [s.n_curves for s in sets]
     out: dict[str, AnyArray] = {}
+    if any("source_curve" in t for t in tables):
+        tables = [{**t, "source_curve": source_curves(t)} for t in tables]
     for name in dict.fromkeys(name for t in tables for name in t if name != "location"):
         fill = {"cycle": -1, "sweep": 0}.get(name, np.nan)
         columns = [t.get(name, np.full(count, fill)) for t, count in zip(tables, n, strict=True)]

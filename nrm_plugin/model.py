@@ -35,6 +35,7 @@ from nrm_plugin.tables import (
     part_of_grid,
     part_of_segments,
     segment_array,
+    source_curves,
     turning_segments,
 )
 from nrm_plugin.text import as_html, listed
@@ -210,8 +211,18 @@ class CurveSet:
             grid=part_of_grid(self.grid, chosen),
             importer=self.importer,
             segments_from=None if self.segments_from is None else lambda: self._segments_of(chosen),
-            table_from=lambda: {name: v[chosen] for name, v in self.curve_table.items()},
+            table_from=lambda: self._table_of(chosen),
         )
+
+    def _table_of(self, chosen: IntArray) -> CurveTable:
+        table = {name: v[chosen] for name, v in self.curve_table.items()}
+        if len(chosen) != self.n_curves or (np.diff(chosen) != 1).any():
+            table["source_curve"] = self._source_curves[chosen]
+        return table
+
+    @cached_property
+    def _source_curves(self) -> IntArray:
+        return source_curves(self.curve_table)
 
     def _segments_of(self, chosen: IntArray) -> AnyArray:
         return part_of_segments(self.segments, self._segment_bounds, chosen)

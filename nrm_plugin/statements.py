@@ -163,3 +163,8 @@ def dotted(path: tuple[str, ...]) -> str:
     """Path of a statement as an error shows it: ``[tip] radius``."""
     section, *rest = (part[:LONGEST_NAME] for part in path)
     return f"[{section}] {'.'.join(rest)}".rstrip()
+
+
+def comments(text: str) -> list[str]:
+    """Comments in a text, each from its ``#`` to the end of the line."""
+    return [match[0].rstrip() for match in _PIECE.finditer(text) if match[0].startswith("#")]

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 CurveTable = Mapping[str, AnyArray]
 
+#: Columns of whole numbers.
+_WHOLE = frozenset(
+    ("row", "column", "location", "acquisition_order", "sweep", "cycle", "source", "source_curve")
+)
+
 SEGMENT = np.dtype([("curve", "i8"), ("start", "i8"), ("stop", "i8"), ("kind", "U10")])
 
 #: Below this part of a curve's height span, a turn is noise and not a second segment.
@@ -58,6 +63,18 @@ def complete_table(given: CurveTable, n_curves: int) -> CurveTable:
     return table
 
 
+def source_curves(table: CurveTable) -> IntArray:
+    """Number of each curve in its source file: the column, or its rank among those of the file."""
+    if "source_curve" in table:
+        return np.asarray(table["source_curve"], np.int64)
+    source = np.asarray(table["source"])
+    order = np.argsort(source, kind="stable")
+    ranked = source[order]
+    ranks = np.empty(len(source), np.int64)
+    ranks[order] = np.arange(len(source)) - np.searchsorted(ranked, ranked, "left")
+    return ranks
+
+
 def _typed(name: str, values: AnyArray) -> AnyArray:
     """Values of a column in the column's own type."""
     try:
@@ -73,7 +90,7 @@ def _typed(name: str, values: AnyArray) -> AnyArray:
             if unknown:
                 raise InvalidInput(f"{sorted(unknown)} are no sources of a start time")
             return values.astype("U20")
-        if name in ("row", "column", "location", "acquisition_order", "sweep", "cycle", "source"):
+        if name in _WHOLE:
             return values.astype(np.int64)
         return values.astype(np.float64)
     except (TypeError, ValueError) as error:

@@ -71,6 +71,9 @@ COLUMNS: dict[str, Quantity] = {
     "sweep": Quantity(("",), "+1 anodic (rising), -1 cathodic (falling), 0 unknown"),
     "cycle": Quantity(("",), "number of the electrochemical cycle; -1 unknown"),
     "source": Quantity(("",), "number of the source file"),
+    "source_curve": Quantity(
+        ("",), "number of the curve in its source file, where some are missing"
+    ),
 }
 
 #: Names beside the channels in the common file, which a channel cannot have.
