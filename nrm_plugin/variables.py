@@ -28,6 +28,49 @@ FLAGS = (
 )
 BIT = {name: 1 << i for i, name in enumerate(FLAGS)}
 
+#: What a flag means, and what helps.
+FLAG_WORDS = {
+    "no_hard_contact": (
+        "the ramp did not reach the electrode, or its wall is softer than that of the others",
+        "a larger trigger force next time",
+    ),
+    "short_wall": (
+        "less than 10 nm or 8 samples of wall, or a contact that is uncertain by more than 0.5 nm",
+        "a larger trigger force",
+    ),
+    "short_baseline": ("too little baseline to draw a line through", "a longer ramp"),
+    "saturated": ("the detector was at its end", "a smaller trigger force"),
+    "slope_outlier": (
+        "the wall's slope differs from that of the other curves",
+        "look for a particle, or a tip that slips",
+    ),
+    "structure": (
+        "the baseline is not straight: interference, slow noise, a long-ranged force",
+        "compare the contact's height with the neighbours'; interference = true in the recipe",
+    ),
+    "spikes": ("single samples were far off and have been replaced", "nothing, if they are few"),
+    "lag": (
+        "the lock-in's delay is more than 0.5 nm of the ramp",
+        "a slower ramp or a smaller time constant",
+    ),
+    "prior_conflict": (
+        "the contact moves by more than 0.5 nm within the error of the wall's slope",
+        "a larger trigger force, more curves; check the deflection sensitivity",
+    ),
+    "slip": (
+        "on the wall the lateral force grows with the load: the tip slips",
+        "a smaller dither",
+    ),
+    "slope_of_surface": (
+        "the surface is steeper than 20° here",
+        "correct_slope = true in the recipe, or leave them out",
+    ),
+    "missing_lateral": (
+        "there is no lateral signal, or it has holes or is dead",
+        "look at the wiring of the lock-in",
+    ),
+}
+
 
 #: What the normal channel of a curve is like, in the order of the bits of `normal_quality`.
 NORMAL_FLAGS = (

@@ -22,6 +22,7 @@ _COMMANDS = {
     "process": "Find contacts and moduli.",
     "fea": "Finite elements: forces, shape factor, layers, inversion.",
     "plot": "Draw figures: curves, profiles, densities, maps.",
+    "view": "Look at curves and results in the browser, and decide on them.",
     "report": "Write a report: one HTML file with everything.",
     "plugins": "List plugins and what they add.",
     "demo": "Show the whole of it on sample data.",

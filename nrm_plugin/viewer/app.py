@@ -1,0 +1,255 @@
+"""The addresses of the page: its files and its data."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from nrm_plugin.errors import NrmError, OutputError
+from nrm_plugin.viewer.container import as_json, packed
+from nrm_plugin.viewer.page_files import page_files
+from nrm_plugin.viewer.sessions import LiveSession, Session
+from nrm_plugin.viewer.viewed import Wait
+
+#: Seconds after which a page is told that the server is there.
+HEART_BEAT = 15.0
+
+Answer = Callable[[Any, dict[str, Any]], Any]
+
+
+class CannotAnswer(Exception):
+    """A request that cannot be answered: status and sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def reply(content: Any, status: int = 200) -> Response:
+    """JSON, or a container where header and arrays are given."""
+    if isinstance(content, tuple):
+        return Response(packed(*content), status, media_type="application/octet-stream")
+    return Response(as_json(content), status, media_type="application/json")
+
+
+class Holder:
+    """What the server shows now; it may be replaced while it runs."""
+
+    def __init__(self, shown: Session | LiveSession) -> None:
+        self.shown = shown
+
+
+def viewer_app(holder: Holder) -> Starlette:
+    """Return the application: what a page may ask, about what the holder holds."""
+
+    def data(answer: Answer, method: str = "GET") -> Callable[[Request], Any]:
+        async def handle(request: Request) -> Response:
+            asked = await _asked(request, method)
+            return await run_in_threadpool(_answered, holder, answer, asked)
+
+        return handle
+
+    async def events(request: Request) -> Response:
+        return StreamingResponse(_events(holder, request), media_type="text/event-stream")
+
+    files = page_files()
+
+    def page(request: Request) -> Response:
+        found = files.get(request.path_params["name"])
+        if found is None:
+            return reply({"error": "there is nothing at this address"}, 404)
+        path, kind = found
+        return Response(path.read_bytes(), headers={"content-type": kind})
+
+    def nothing(request: Request, error: Exception) -> Response:
+        return reply({"error": "there is nothing at this address"}, 404)
+
+    def not_so(request: Request, error: Exception) -> Response:
+        return reply({"error": "this address does not know what was asked of it"}, 405)
+
+    routes = [Route("/api/events", events)]
+    for address, answer in GETS.items():
+        routes.append(Route(f"/api/{address}", data(answer)))
+    for address, answer in POSTS.items():
+        routes.append(Route(f"/api/{address}", data(answer, "POST"), methods=["POST"]))
+    routes.append(Route("/{name:path}", page))
+    return Starlette(routes=routes, exception_handlers={404: nothing, 405: not_so})
+
+
+async def _asked(request: Request, method: str) -> dict[str, Any]:
+    """What a request says: the query of a GET, the object in the body of a POST."""
+    if method == "GET":
+        return dict(request.query_params)
+    body = await request.body()
+    try:
+        asked = json.loads(body or b"{}", parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        asked = None
+    return asked if isinstance(asked, dict) else {"": "no object"}
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _answered(holder: Holder, answer: Answer, asked: dict[str, Any]) -> Response:
+    if "" in asked:
+        return reply({"error": "what was sent is no object of JSON"}, 400)
+    try:
+        return reply(answer(holder.shown, asked))
+    except Wait as waiting:
+        return reply({"wait": str(waiting)}, 202)
+    except CannotAnswer as refused:
+        return reply({"error": str(refused)}, refused.status)
+    except OutputError as error:
+        return reply({"error": str(error)}, 409)
+    except NrmError as error:
+        return reply({"error": str(error)}, 422)
+
+
+async def _events(holder: Holder, request: Request) -> AsyncIterator[str]:
+    """Everything that is posted, until the page goes; a comment where nothing is."""
+    bell = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def wake() -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(bell.set)
+
+    with holder.shown.events.listen(wake) as listener:
+        yield ": here\n\n"
+        while True:
+            try:
+                await asyncio.wait_for(bell.wait(), HEART_BEAT)
+            except TimeoutError:
+                yield ": still here\n\n"
+            bell.clear()
+            for message in listener.take():
+                yield message
+
+
+# What may be asked.
+
+
+def _number(asked: dict[str, Any], name: str, otherwise: int | None = None) -> int:
+    value = asked.get(name, otherwise)
+    try:
+        if isinstance(value, bool) or value is None:
+            raise ValueError
+        number = int(value)
+        if number != float(value):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise CannotAnswer(400, f"{name} is a whole number") from None
+    return number
+
+
+def _length(asked: dict[str, Any], name: str) -> float | None:
+    value = asked.get(name)
+    if value is None or value == "":
+        return None
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        length = float(value)
+        if not math.isfinite(length):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise CannotAnswer(400, f"{name} is a number in m") from None
+    return length
+
+
+def _text(asked: dict[str, Any], name: str, most: int = 2000) -> str:
+    value = asked.get(name) or ""
+    if not isinstance(value, str) or len(value) > most:
+        raise CannotAnswer(400, f"{name} is a text of at most {most} characters")
+    return value
+
+
+def _of_files(shown: Any) -> Session:
+    if not isinstance(shown, Session):
+        raise CannotAnswer(409, "a recording is running: its curves are there when it has ended")
+    return shown
+
+
+def _session(shown: Any, asked: dict[str, Any]) -> Any:
+    return shown.facts()
+
+
+def _layout(shown: Any, asked: dict[str, Any]) -> Any:
+    return _of_files(shown).layout()
+
+
+def _values(shown: Any, asked: dict[str, Any]) -> Any:
+    return _of_files(shown).values(
+        _text(asked, "quantity"), _length(asked, "depth"), _text(asked, "direction")
+    )
+
+
+def _flags(shown: Any, asked: dict[str, Any]) -> Any:
+    return _of_files(shown).flags(_text(asked, "direction"))
+
+
+def _image(shown: Any, asked: dict[str, Any]) -> Any:
+    return _of_files(shown).image(_number(asked, "number"))
+
+
+def _curve(shown: Any, asked: dict[str, Any]) -> Any:
+    return _of_files(shown).curve(
+        _number(asked, "number"),
+        _text(asked, "direction"),
+        recipe=asked.get("recipe"),
+        contact=_length(asked, "contact"),
+    )
+
+
+def _region(shown: Any, asked: dict[str, Any]) -> Any:
+    return _of_files(shown).region(_number(asked, "number"), _text(asked, "direction"))
+
+
+def _curve_now(shown: Any, asked: dict[str, Any]) -> Any:
+    if not isinstance(asked.get("recipe", {}), dict | str | None):
+        raise CannotAnswer(400, "recipe is a table of keys and values, or TOML")
+    return _curve(shown, asked)
+
+
+def _live(shown: Any, asked: dict[str, Any]) -> Any:
+    return _recording(shown).feed.snapshot()
+
+
+def _marker(shown: Any, asked: dict[str, Any]) -> Any:
+    return _recording(shown).feed.marker(_text(asked, "text"))
+
+
+def _recording(shown: Any) -> LiveSession:
+    if not isinstance(shown, LiveSession):
+        raise CannotAnswer(409, "nothing is being recorded")
+    return shown
+
+
+GETS: dict[str, Answer] = {
+    "session": _session,
+    "layout": _layout,
+    "values": _values,
+    "flags": _flags,
+    "image": _image,
+    "curve": lambda shown, asked: _curve(shown, {**asked, "recipe": None, "contact": None}),
+    "region": _region,
+    "live": _live,
+}
+
+POSTS: dict[str, Answer] = {
+    "curve": _curve_now,
+    "marker": _marker,
+}
+
+__all__ = ["Holder", "viewer_app"]

@@ -1,0 +1,266 @@
+"""One curve, as the page draws it: samples, windows, lines, profile, and what is said of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nrm_plugin.columns import AnyArray
+from nrm_plugin.engine.signals import parts, plan, read_block
+from nrm_plugin.errors import InvalidInput, MissingCalibration, NrmError
+from nrm_plugin.model import CurveSet
+from nrm_plugin.variables import BIT, FLAG_WORDS
+from nrm_plugin.viewer import shown_quantities as shown
+from nrm_plugin.viewer.viewed import Viewed, Wait
+
+#: Variables over depth that are sent.
+PROFILES = (
+    "storage_modulus",
+    "storage_modulus_stderr",
+    "loss_modulus",
+    "loss_modulus_stderr",
+    "force_normal",
+    "lateral_force_in_phase",
+    "lateral_force_quadrature",
+)
+
+Arrays = dict[str, AnyArray]
+
+
+def curve_reply(
+    view: Viewed, number: int, direction: str | None = None
+) -> tuple[dict[str, Any], Arrays]:
+    """Return header and arrays of a curve as the results have it.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such curve or direction.
+    """
+    began = time.perf_counter()
+    if not 0 <= number < view.n_curves:
+        raise InvalidInput(f"there is no curve {number}: the curves are 0 to {view.n_curves - 1}")
+    way = view.direction(direction)
+    header = about_curve(view, number, way)
+    arrays: Arrays = {}
+    if view.results is not None:
+        of_results(view, number, way, header, arrays)
+    if view.curves is not None:
+        of_curves(view.curves[number], way, header, arrays)
+    header["ms"] = {"server": (time.perf_counter() - began) * 1e3}
+    return header, arrays
+
+
+def about_curve(view: Viewed, number: int, direction: str) -> dict[str, Any]:
+    """What is known of a curve whatever its samples are."""
+    header: dict[str, Any] = {
+        "number": number,
+        "direction": direction,
+        "source": source_of(view, number),
+        "row": _one(view, "row", number),
+        "column": _one(view, "column", number),
+        "x": _one(view, "x", number),
+        "y": _one(view, "y", number),
+        "potential": _one(view, "potential", number),
+        "region": "",
+        "quality": 0,
+        "flags": [],
+        "windows": {},
+        "lines": {},
+        "contact": None,
+        "stderr": None,
+        "systematic": None,
+        "by_hand": {"excluded": False, "accepted": False, "contact": None},
+        "facts": {"F_max": None, "wall_slope": None, "stick": "unknown", "first_valid": None},
+        "missing": "",
+        "processed": "results" if view.results is not None else "",
+    }
+    for region in view.regions(direction):
+        if (region.curves == number).any():
+            header["region"] = region.label
+    return header
+
+
+def source_of(view: Viewed, number: int) -> dict[str, Any]:
+    """Name of the file that a curve came from, and its number in it."""
+    source = view.integers("source", 0)
+    if view.curves is not None and view.curves.origins:
+        names = [origin.name for origin in view.curves.origins]
+    else:
+        told: Any = [] if view.results is None else view.results.attrs.get("source_name", [])
+        names = [told] if isinstance(told, str) else list(told)
+    which = int(source[number])
+    inside = int(np.count_nonzero(source[:number] == which))
+    return {"name": names[which] if 0 <= which < len(names) else "", "number": inside}
+
+
+def flags_in_words(bits: int) -> list[dict[str, str]]:
+    """Flags of a curve with what they mean and what helps."""
+    return [
+        {"name": name, "meaning": FLAG_WORDS[name][0], "advice": FLAG_WORDS[name][1]}
+        for name, bit in BIT.items()
+        if bits & bit
+    ]
+
+
+def of_results(
+    view: Viewed, number: int, direction: str, header: dict[str, Any], arrays: Arrays
+) -> None:
+    """Add what the results hold of a curve."""
+    results = view.analysis(direction).results.isel(curve=slice(number, number + 1))
+
+    def one(name: str) -> float:
+        return float(results[name].values[0]) if name in results else float("nan")
+
+    bits = int(one("quality")) if "quality" in results else 0
+    header |= {
+        "quality": bits,
+        "flags": flags_in_words(bits),
+        "contact": one("contact_height"),
+        "stderr": one("contact_height_stderr"),
+        "systematic": one("contact_height_systematic"),
+        "windows": {
+            "baseline": [one("baseline_begin"), one("baseline_end")],
+            "wall": [one("wall_begin"), one("wall_end")],
+        },
+        "lines": lines_of(
+            contact=one("contact_height"),
+            baseline=one("baseline_deflection"),
+            baseline_slope=one("baseline_slope"),
+            wall_slope=one("wall_slope"),
+            windows=[
+                one("baseline_begin"),
+                one("baseline_end"),
+                one("wall_begin"),
+                one("wall_end"),
+            ],
+        ),
+    }
+    facts = header["facts"]
+    facts |= {"wall_slope": one("wall_slope"), "first_valid": one("depth_valid_min")}
+    if "largest_force" in view.quantities:
+        facts["F_max"] = float(shown.largest_force(results)[0])
+    if "stick" in view.quantities:
+        sticks = any(c.name == "stick" and c.verdict == "fine" for c in view.checks)
+        facts["stick"] = shown.STICK[int(shown.stick_or_slip(results, sticks)[0])]
+    arrays["depth"] = view.depth
+    for name in PROFILES:
+        if name in results:
+            arrays[name] = np.asarray(results[name].values[0], np.float32)
+
+
+def lines_of(
+    *,
+    contact: float,
+    baseline: float,
+    baseline_slope: float,
+    wall_slope: float,
+    windows: list[float],
+) -> dict[str, list[list[float]]]:
+    """Two points of the baseline and of the wall: height and deflection, m."""
+
+    def point(height: float, slope: float) -> list[float]:
+        return [height, baseline + slope * (height - contact)]
+
+    far = max(windows[:2])
+    lowest = min(windows[2:])
+    return {
+        "baseline": [point(contact, baseline_slope), point(far, baseline_slope)],
+        "wall": [point(contact, wall_slope), point(lowest, wall_slope)],
+    }
+
+
+def of_curves(one: CurveSet, direction: str, header: dict[str, Any], arrays: Arrays) -> None:
+    """Add the samples of a curve, in m and N where the calibration allows it."""
+    ranges = parts(one, direction)
+    begin, end = (int(v) for v in ranges[0])
+    if end <= begin:
+        header["missing"] = f"this curve has no part that is called {direction}"
+        begin, end = 0, int(one.row_size[0])
+    whole = slice(begin, end)
+    for name, sent in (("height", "height"), ("deflection", "deflection_raw")):
+        if name in one.channels:
+            arrays[sent] = one.read(name)[whole]
+    if "deflection" in one.channels:
+        header["deflection_raw_unit"] = one.channels["deflection"].unit
+    if one.lateral_pair is not None:
+        header["lateral_raw_unit"] = one.channels[one.lateral_pair[0]].unit
+        for name, sent in zip(one.lateral_pair, ("in_phase", "quadrature"), strict=True):
+            arrays[f"lateral_{sent}_raw"] = one.read(name)[whole].astype(np.float32)
+    if "deflection_raw" in arrays:
+        arrays["deflection_raw"] = arrays["deflection_raw"].astype(np.float32)
+    if header["missing"]:
+        return
+    try:
+        planned, how = plan(one)
+        block = read_block(planned, how, ranges, slice(0, 1), direction)
+    except MissingCalibration as error:
+        header["missing"] = str(error)
+        return
+    except NrmError as error:
+        header["missing"] = str(error)
+        return
+    turned = -1 if direction == "retract" else 1
+    arrays["height"] = block.height[::turned]
+    arrays["deflection"] = block.deflection[::turned].astype(np.float32)
+    if how.lateral:
+        arrays["lateral_in_phase"] = block.in_phase[::turned].astype(np.float32)
+        arrays["lateral_quadrature"] = block.quadrature[::turned].astype(np.float32)
+    if header["contact"] is not None and np.isfinite(header["contact"]):
+        (h, d), (_, there) = header["lines"]["baseline"]
+        far = header["lines"]["baseline"][1][0]
+        slope = (there - d) / (far - h) if far != h else 0.0
+        bent = block.deflection - (d + slope * (block.height - h))
+        arrays["distance"] = (block.height - h + bent)[::turned]
+
+
+def region_reply(view: Viewed, number: int, direction: str | None) -> tuple[dict[str, Any], Arrays]:
+    """Mean profile of the region of the potential in which a curve is, of all curves without one.
+
+    Raises
+    ------
+    InvalidInput
+    Wait
+    """
+    way = view.direction(direction)
+    if not 0 <= number < view.n_curves:
+        raise InvalidInput(f"there is no curve {number}: the curves are 0 to {view.n_curves - 1}")
+    if "storage_modulus" not in view.quantities:
+        raise InvalidInput("there are no moduli: the results were made without a lateral signal")
+    found = next((r for r in view.regions(way) if (r.curves == number).any()), None)
+    label = "all curves" if found is None else found.label
+    analysis = view.analysis(way)
+
+    def compute() -> tuple[Mapping[str, Any], Arrays]:
+        from nrm_plugin.statistics.profiles import mean_profile
+
+        arrays: Arrays = {"depth": view.depth}
+        header: dict[str, Any] = {"region": label}
+        for name, sent in (("storage_modulus", "storage"), ("loss_modulus", "loss")):
+            mean = mean_profile(analysis, name, None if found is None else found.curves)
+            arrays[sent] = np.asarray(mean["mean"].values, np.float32)
+            for end in ("low", "high"):
+                arrays[f"{sent}_{end}"] = np.asarray(mean[end].values, np.float32)
+            header |= {
+                "n": int(mean.attrs["n_curves"]),
+                "left_out": int(mean.attrs["left_out"]),
+                "level": float(mean.attrs["level"]),
+                "warnings": str(mean.attrs["warnings"]).splitlines(),
+            }
+        return header, arrays
+
+    header, arrays = view.in_background(
+        ("region", label, way), "the mean profile of the region is being computed", compute
+    )
+    return dict(header), arrays
+
+
+def _one(view: Viewed, name: str, number: int) -> Any:
+    found = view.column(name)
+    return None if found is None else found[number].item()
+
+
+__all__ = ["Wait", "curve_reply", "region_reply"]

@@ -1,0 +1,108 @@
+"""The recipe as the page's panel has it, and what the page says that changes in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from nrm_plugin.errors import RecipeError
+from nrm_plugin.plugins import installed
+from nrm_plugin.recipe import Recipe
+from nrm_plugin.units import Unit
+
+#: SI units of recipes, the factor to what is shown, and its name.
+_SHOWN = {"m": (1e9, "nm"), "rad": (57.29577951308232, "°")}
+
+#: Most keys in one change.
+MOST_KEYS = 200
+
+
+def recipe_fields(recipe: Recipe) -> list[dict[str, Any]]:
+    """Return every key: name (dotted), label, unit, factor, value in SI, kind, choices, help."""
+    return list(_fields(recipe))
+
+
+def _fields(recipe: Recipe) -> Iterator[dict[str, Any]]:
+    for name in Recipe.model_fields:
+        value = getattr(recipe, name)
+        if isinstance(value, BaseModel):
+            yield from _of_section(name, value)
+        else:
+            yield _field(name, name, value, Recipe.model_fields[name])
+
+
+def _of_section(name: str, section: BaseModel) -> Iterator[dict[str, Any]]:
+    kind = getattr(section, "KIND", None)
+    for key, field in type(section).model_fields.items():
+        one = _field(f"{name}.{key}", key, getattr(section, key), field, section=name)
+        if kind is not None and key == "method":
+            methods = installed().all(kind)
+            one |= {"kind": "choice", "choices": list(methods)}
+            chosen = methods.get(one["value"])
+            one["help"] = getattr(chosen, "description", "") or one["help"]
+        yield one
+    settings = getattr(section, "settings", None)
+    if isinstance(settings, BaseModel):
+        method = str(getattr(section, "method", ""))
+        for key, field in type(settings).model_fields.items():
+            place = f"{name}.{method}"
+            yield _field(f"{place}.{key}", key, getattr(settings, key), field, section=place)
+
+
+def _field(name: str, key: str, value: Any, field: FieldInfo, section: str = "") -> dict[str, Any]:
+    unit = next((mark.unit for mark in field.metadata if isinstance(mark, Unit)), "")
+    factor, shown = _SHOWN.get(unit, (1.0, unit))
+    annotation: Any = field.annotation
+    choices: list[Any] = []
+    if get_origin(annotation) is Literal:
+        kind, choices = "choice", list(get_args(annotation))
+    elif isinstance(value, bool):
+        kind = "boolean"
+    elif isinstance(value, int | float):
+        kind = "number"
+    else:
+        kind = "text"
+    return {
+        "name": name,
+        "section": section,
+        "label": key.replace("_", " "),
+        "unit": shown,
+        "factor": factor,
+        "value": value
+        if isinstance(value, bool | int | float | str) or value is None
+        else str(value),
+        "kind": kind,
+        "choices": choices,
+        "help": " ".join((field.description or "").split()),
+    }
+
+
+def changed_recipe(recipe: Recipe, change: Any) -> Recipe:
+    """Return a recipe with what the page changed.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    change : mapping, str or None
+        Values by dotted key, in SI; or a whole recipe as TOML. Nothing changes nothing.
+
+    Raises
+    ------
+    RecipeError
+    """
+    if change is None or change == {} or change == "":
+        return recipe
+    if isinstance(change, str):
+        return Recipe.from_text(change)
+    if not isinstance(change, Mapping) or len(change) > MOST_KEYS:
+        raise RecipeError("a change of the recipe is a table of keys and values, or TOML")
+    for key, value in change.items():
+        if not isinstance(value, bool | int | float | str):
+            raise RecipeError(f"{key}: a value is a number, true or false, or a text")
+    try:
+        return recipe.replace(**change)
+    except TypeError as error:
+        raise RecipeError(str(error)) from None

@@ -1,0 +1,388 @@
+"""What is looked at: results, curves or both, read as far as the page asks."""
+
+from __future__ import annotations
+
+import threading
+import tomllib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import xarray as xr
+
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.engine.checks.check import Check, from_json
+from nrm_plugin.errors import InvalidInput, NrmError
+from nrm_plugin.model import CurveSet
+from nrm_plugin.recipe import Recipe
+from nrm_plugin.statistics.maps import AT_LEAST
+from nrm_plugin.statistics.selection import LEFT_OUT, Analysis, column
+from nrm_plugin.units import parse
+from nrm_plugin.variables import BIT
+from nrm_plugin.viewer import shown_quantities as shown
+from nrm_plugin.viewer.shown_quantities import CURVE_NUMBER, ShownQuantity
+
+T = TypeVar("T")
+
+#: Bytes of values that are kept for when they are asked for again.
+_KEPT = 32 << 20
+
+#: A value counts as below the noise under so many standard errors.
+_NOISE = 3.0
+
+#: Percentiles between which the colours lie.
+_ROBUST = (2.0, 98.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """A quantity of all curves.
+
+    Attributes
+    ----------
+    values : array of float32
+        In SI; nan where there is none.
+    below_noise : array of uint8
+    range : (float, float)
+        Between which most values lie.
+    quantity : ShownQuantity
+    depth : float or None
+        The distance that was taken, m.
+    censored : array of uint8, optional
+        Of a thickness: 1 where it is a lower bound, 2 where nothing was seen, 3 without a profile.
+    """
+
+    values: AnyArray
+    below_noise: AnyArray
+    range: tuple[float, float]
+    quantity: ShownQuantity
+    depth: float | None = None
+    censored: AnyArray | None = None
+
+
+class Wait(Exception):
+    """Something is being computed; the argument says what."""
+
+
+class Viewed:
+    """Results, curves or both.
+
+    Parameters
+    ----------
+    results : Dataset or None
+    curves : CurveSet or None
+        Of the same curves as the results, where there are both.
+    recipe : Recipe, optional
+        By default that of the results.
+    path : Path, optional
+        File of the results.
+    """
+
+    def __init__(
+        self,
+        results: xr.Dataset | None,
+        curves: CurveSet | None,
+        recipe: Recipe | None = None,
+        path: Path | None = None,
+    ) -> None:
+        if results is None and curves is None:
+            raise InvalidInput("there is nothing to look at: neither results nor curves")
+        self.results, self.curves, self.path = results, curves, path
+        self.recipe = recipe or _recipe_of(results)
+        #: Names of the files and who read them; what was found while opening them, in sentences.
+        self.files: list[dict[str, str]] = []
+        self.messages: list[str] = []
+        self.decisions_file = ""
+        self._lock = threading.RLock()
+        self._kept: OrderedDict[Hashable, Values] = OrderedDict()
+        self._slow = ThreadPoolExecutor(1, thread_name_prefix="nrm-statistics")
+        self._waiting: dict[Hashable, Future[Any]] = {}
+        self._analyses: dict[str | None, Analysis] = {}
+
+    def close(self) -> None:
+        """Stop what is computed in the background."""
+        self._slow.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def n_curves(self) -> int:
+        """Number of curves."""
+        if self.results is not None:
+            return int(self.results.sizes["curve"])
+        assert self.curves is not None
+        return self.curves.n_curves
+
+    @cached_property
+    def directions(self) -> tuple[str, ...]:
+        """Directions of the results; those of the curves where there are no results."""
+        if self.results is None:
+            kinds = set(np.unique(self.curves.segments["kind"])) if self.curves else set()
+            found = tuple(d for d in ("approach", "retract") if d in kinds)
+            return found or ("approach",)
+        if "direction" in self.results.dims:
+            return tuple(str(d) for d in self.results["direction"].values)
+        return (self.recipe.directions[0],)
+
+    def direction(self, name: str | None) -> str:
+        """Return a direction that there is: the first by default.
+
+        Raises
+        ------
+        InvalidInput
+        """
+        if not name:
+            return self.directions[0]
+        if name not in self.directions:
+            raise InvalidInput(f"there is no direction {name!r}: {', '.join(self.directions)}")
+        return name
+
+    def analysis(self, direction: str | None = None) -> Analysis:
+        """Return one direction of the results, and what has been computed of it.
+
+        Raises
+        ------
+        InvalidInput
+            Without results.
+        """
+        if self.results is None:
+            raise InvalidInput("there are no results: nrm process makes them from these curves")
+        name = self.direction(direction)
+        with self._lock:
+            if name not in self._analyses:
+                whole = "direction" in self.results.dims
+                self._analyses[name] = Analysis(self.results, name if whole else None)
+            return self._analyses[name]
+
+    @cached_property
+    def places(self) -> Analysis:
+        """Where and when curves were taken: the results, or the curve table alone."""
+        if self.results is not None:
+            return self.analysis()
+        assert self.curves is not None
+        table = {name: ("curve", np.asarray(v)) for name, v in self.curves.curve_table.items()}
+        empty = np.empty((self.n_curves, 0), np.float32)
+        return Analysis(xr.Dataset({"nothing": (("curve", "depth"), empty)}, table))
+
+    def column(self, name: str) -> AnyArray | None:
+        """Column of the curve table, None if there is none."""
+        return column(self.places.results, name)
+
+    def integers(self, name: str, otherwise: int) -> IntArray:
+        """Column of whole numbers of the curve table."""
+        found = self.column(name)
+        if found is None:
+            return np.full(self.n_curves, otherwise, np.int64)
+        return np.asarray(found).astype(np.int64)
+
+    @cached_property
+    def quantities(self) -> dict[str, ShownQuantity]:
+        """What can be shown for every curve."""
+        found = shown.quantities(self.places.results)
+        return {q.name: q for q in (*found, *([] if self.results is not None else [CURVE_NUMBER]))}
+
+    @cached_property
+    def depth(self) -> FloatArray:
+        """Distances of the profiles, m."""
+        if self.results is None:
+            return np.array(self.recipe.depth.values)
+        return np.asarray(self.results["depth"].values, np.float64)
+
+    @cached_property
+    def checks(self) -> list[Check]:
+        """Self-checks of the results."""
+        text = "" if self.results is None else str(self.results.attrs.get("checks", ""))
+        return from_json(text) if text else []
+
+    @cached_property
+    def told_metadata(self) -> dict[str, Any]:
+        """Metadata that the results were made with, as they are written there."""
+        text = "" if self.results is None else str(self.results.attrs.get("experiment", ""))
+        try:
+            return tomllib.loads(text)
+        except tomllib.TOMLDecodeError:
+            return {}
+
+    def told(self, key: str, unit: str) -> float | None:
+        """Number of the metadata in SI, None if it is not known."""
+        if self.curves is not None and key in self.curves.metadata:
+            return float(self.curves.metadata[key])
+        value = self.told_metadata.get(key)
+        try:
+            return None if value is None else float(parse(str(value), unit))
+        except NrmError:
+            return None
+
+    def told_text(self, key: str) -> str:
+        """Text of the metadata; empty if there is none."""
+        if self.curves is not None and key in self.curves.metadata:
+            return str(self.curves.metadata[key])
+        return str(self.told_metadata.get(key, ""))
+
+    def quality(self, direction: str | None = None) -> IntArray:
+        """Flags of the curves as bits."""
+        if self.results is None or "quality" not in self.results:
+            return np.zeros(self.n_curves, np.int64)
+        results = self.analysis(direction).results
+        return np.asarray(results["quality"].values, np.int64)
+
+    def in_background(self, key: Hashable, what: str, compute: Callable[[], T]) -> T:
+        """Return what is computed in the background once.
+
+        Raises
+        ------
+        Wait
+            If it is not ready yet.
+        NrmError
+            What computing it raised.
+        """
+        with self._lock:
+            future = self._waiting.get(key)
+            if future is None:
+                future = self._waiting[key] = self._slow.submit(compute)
+        if not future.done():
+            raise Wait(what)
+        found: T = future.result()
+        return found
+
+    def values(self, name: str, depth: float | None = None, direction: str | None = None) -> Values:
+        """Return a quantity of all curves.
+
+        Raises
+        ------
+        InvalidInput
+            For a quantity, distance or direction that there is not.
+        Wait
+        """
+        quantity = self.quantities.get(name)
+        if quantity is None:
+            raise InvalidInput(f"there is no quantity {name!r}")
+        way = self.direction(direction)
+        index = self.nearest_depth(depth) if quantity.of_depth else None
+        key = (name, index, way)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        made = self._made(quantity, index, way)
+        with self._lock:
+            self._kept[key] = made
+            most = max(4, _KEPT // max(1, 5 * self.n_curves))
+            while len(self._kept) > most:
+                self._kept.popitem(last=False)
+        return made
+
+    def nearest_depth(self, depth: float | None) -> int:
+        """Number of the distance that is nearest to one in m.
+
+        Raises
+        ------
+        InvalidInput
+        """
+        wanted = 5e-9 if depth is None else depth
+        if not np.isfinite(wanted):
+            raise InvalidInput("a distance is a number in m")
+        return int(np.argmin(np.abs(self.depth - wanted)))
+
+    def _made(self, quantity: ShownQuantity, index: int | None, direction: str) -> Values:
+        results = self.places.results if self.results is None else self.analysis(direction).results
+        noise = np.zeros(self.n_curves, bool)
+        if index is not None:
+            values = results[quantity.name].isel(depth=index).values
+            error = f"{quantity.name}_stderr"
+            if error in results:
+                with np.errstate(invalid="ignore"):
+                    noise = np.abs(values) < _NOISE * results[error].isel(depth=index).values
+        else:
+            values = self._of_curves(quantity, direction)
+        values = np.asarray(values, np.float32)
+        good = (self.quality(direction) & sum(BIT[f] for f in LEFT_OUT)) == 0
+        return Values(
+            values=values,
+            below_noise=noise.astype(np.uint8),
+            range=robust_range(values[good & ~noise]),
+            quantity=quantity,
+            depth=None if index is None else float(self.depth[index]),
+            censored=self._censored(direction) if quantity.name == "thickness" else None,
+        )
+
+    def _censored(self, direction: str) -> AnyArray:
+        return np.asarray(self.thickness(direction)["censored"].values, np.uint8)
+
+    def _of_curves(self, quantity: ShownQuantity, direction: str) -> AnyArray:
+        results = self.places.results if self.results is None else self.analysis(direction).results
+        match quantity.name:
+            case "thickness":
+                table = self.thickness(direction)
+                bound = table["thickness_low"].where(table["censored"] == AT_LEAST)
+                return np.asarray(table["thickness"].fillna(bound).values)
+            case "largest_force":
+                return shown.largest_force(results)
+            case "flag_count":
+                return shown.flag_count(results)
+            case "stick":
+                sticks = any(c.name == "stick" and c.verdict == "fine" for c in self.checks)
+                return shown.stick_or_slip(results, sticks)
+            case "region":
+                return self.region_numbers(direction)
+            case "potential":
+                found = self.column("potential")
+                return np.full(self.n_curves, np.nan) if found is None else found
+            case "curve_number":
+                return np.arange(self.n_curves)
+        return np.asarray(results[quantity.name].values)
+
+    def thickness(self, direction: str | None = None) -> xr.Dataset:
+        """Thickness of every curve, as `nrm_plugin.statistics.thickness` returns it.
+
+        Raises
+        ------
+        Wait
+        """
+        from nrm_plugin.statistics.thickness import thickness
+
+        analysis = self.analysis(direction)
+        return self.in_background(
+            ("thickness", self.direction(direction)),
+            "the thickness of all curves is being determined",
+            lambda: thickness(analysis),
+        )
+
+    def region_numbers(self, direction: str | None = None) -> IntArray:
+        """Number of each curve's region of the potential; -1 for none.
+
+        Raises
+        ------
+        Wait
+        """
+        numbers = np.full(self.n_curves, -1)
+        for number, region in enumerate(self.regions(direction)):
+            numbers[region.curves] = number
+        return numbers
+
+    def regions(self, direction: str | None = None) -> list[Any]:
+        """Regions of the potential that have curves, highest potential first."""
+        from nrm_plugin.statistics.regions import regions
+
+        analysis = self.places if self.results is None else self.analysis(direction)
+        if not shown.has_potential(analysis.results):
+            return []
+        found = analysis.once("viewer regions", lambda: regions(analysis.results))
+        return [region for region in found if len(region)]
+
+
+def robust_range(values: AnyArray) -> tuple[float, float]:
+    """Lowest and highest value without the outermost 2 % on either side; nan without values."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return (float("nan"), float("nan"))
+    low, high = np.percentile(finite, _ROBUST)
+    return float(low), float(high)
+
+
+def _recipe_of(results: xr.Dataset | None) -> Recipe:
+    text = "" if results is None else str(results.attrs.get("recipe", ""))
+    return Recipe.from_text(text) if text else Recipe()
