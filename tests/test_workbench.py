@@ -9,7 +9,7 @@ import pytest
 from nrm_generator import Generator, parts_of
 
 import nrm_plugin as nrm
-from nrm_plugin.engine.contacts_by_hand import ContactByHand
+from nrm_plugin.decisions import ContactByHand
 from nrm_plugin.engine.workbench import Workbench
 from nrm_plugin.variables import BIT
 

@@ -10,6 +10,7 @@ import numpy as np
 from nrm_plugin import kernels
 from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.decisions import ContactByHand
 from nrm_plugin.engine import checks, compiled, methods
 from nrm_plugin.engine.compiled import CURVE, Crossing, Lever, RecordArray, ReferencedBlock
 from nrm_plugin.engine.contact import (
@@ -21,7 +22,7 @@ from nrm_plugin.engine.contact import (
     systematic,
     windows,
 )
-from nrm_plugin.engine.contacts_by_hand import ContactByHand, moved_contacts
+from nrm_plugin.engine.contacts_by_hand import moved_contacts
 from nrm_plugin.engine.derivative import lever_for, profiles
 from nrm_plugin.engine.lateral_baseline import of_curves
 from nrm_plugin.engine.moduli import moduli, n_rows

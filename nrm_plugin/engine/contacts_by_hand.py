@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from nrm_plugin import kernels
 from nrm_plugin.columns import FloatArray
+from nrm_plugin.decisions import ContactByHand
 from nrm_plugin.engine.contact import Referenced
 from nrm_plugin.engine.signals import Block
 
@@ -17,23 +18,6 @@ _FEWEST = 8
 
 #: Of a record, what moves with the contact: so does its systematic error stay what it was.
 _MOVED = ("contact", "other_contact", "half_contact", "outer_contact")
-
-
-@dataclass(frozen=True)
-class ContactByHand:
-    """A contact as a person set it.
-
-    Attributes
-    ----------
-    height : float
-        In the coordinate of ``contact_height`` of the results, in m.
-    stderr : float or None
-        Its standard error in m; None where the person gave none: then it is that of the contact
-        that was found, and the step from sample to sample.
-    """
-
-    height: float
-    stderr: float | None = None
 
 
 def moved_contacts(
@@ -53,7 +37,8 @@ def moved_contacts(
     stderr : (n,) array
         Standard errors of the contacts that were found, in m.
     by_hand : sequence
-        One per curve.
+        One per curve. Without a standard error it is that of the contact that was found, and the
+        step from sample to sample.
     drag : float
         How far drag of the liquid moves the contact heights, in m.
 
@@ -78,7 +63,7 @@ def moved_contacts(
             continue
         record["contact"] = at
         error = hand.stderr
-        if error is None:
+        if not np.isfinite(error):
             error = float(np.hypot(np.nan_to_num(stderr[i]), _step(height)))
         record["stderr"] = stderr[i] = error
     return replace(found, contacts=contacts), stderr

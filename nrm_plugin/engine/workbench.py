@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from nrm_plugin.columns import AnyArray, FloatArray
+from nrm_plugin.decisions import ContactByHand
 from nrm_plugin.engine.chain import Chain, SurveyedDirection
 from nrm_plugin.engine.contact import find_contacts
-from nrm_plugin.engine.contacts_by_hand import ContactByHand, moved_contacts
+from nrm_plugin.engine.contacts_by_hand import moved_contacts
 from nrm_plugin.engine.derivative import lever_for
 from nrm_plugin.engine.ensemble import Ensemble, cosines, learn
 from nrm_plugin.engine.signals import Block, RawBlock, read_raw_block
