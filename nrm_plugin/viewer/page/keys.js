@@ -13,6 +13,10 @@ export const KEYS = [
   { action: "extend", keys: ["Shift+Arrow"], text: "select a rectangle of curves from here", group: "Map" },
   { action: "toggleSelected", keys: ["s"], text: "add the curve to the selection, or take it out", group: "Map" },
   { action: "selectAll", keys: ["Ctrl+a"], text: "select all curves of the layer", group: "Map" },
+  { action: "zoomIn", keys: ["+", "="], text: "larger", group: "Map" },
+  { action: "zoomOut", keys: ["-"], text: "smaller", group: "Map" },
+  { action: "zoomAll", keys: ["0"], text: "the whole layer", group: "Map" },
+  { action: "lasso", keys: ["f"], text: "lasso or rectangle for dragging", group: "Map" },
   { action: "quantity", keys: ["q"], text: "quantity of the map", group: "Map" },
   { action: "closer", keys: ["[", "PageDown"], text: "closer to the electrode", group: "Map" },
   { action: "farther", keys: ["]", "PageUp"], text: "farther from the electrode", group: "Map" },
@@ -35,12 +39,13 @@ export const KEYS = [
   { action: "close", keys: ["Escape"], text: "close, or clear the selection", group: "Page" },
 ];
 
-/** @type {Map<string, (() => void)[]>} */
+/** @typedef {(event: KeyboardEvent | null) => void} Handler */
+/** @type {Map<string, Handler[]>} */
 const handlers = new Map();
 
 /** Say what an action does; several may listen.
  * @param {string} action
- * @param {() => void} handler */
+ * @param {Handler} handler gets the key press where there is one (for Shift) */
 export function handle(action, handler) {
   if (!KEYS.some((key) => key.action === action)) throw new Error(`no action is called ${action}`);
   handlers.set(action, [...(handlers.get(action) ?? []), handler]);
@@ -48,11 +53,23 @@ export function handle(action, handler) {
 
 /** Do it, as if its key were pressed.
  * @param {string} action
+ * @param {KeyboardEvent | null} event
  * @returns {boolean} whether somebody listens */
-export function perform(action) {
+export function perform(action, event = null) {
   const found = handlers.get(action) ?? [];
-  for (const handler of found) handler();
+  for (const handler of found) handler(event);
   return found.length > 0;
+}
+
+const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc", " ": "Space" };
+
+/** The keys as people read them.
+ * @param {Key} key @returns {string[]} */
+export function keyNames({ keys }) {
+  return keys.map((key) => {
+    if (key.startsWith("Ctrl+")) return `Ctrl+${key.slice(5).toUpperCase()}`;
+    return NAMES[/** @type {keyof typeof NAMES} */ (key)] ?? (/^[A-Z]$/.test(key) ? `Shift+${key}` : key);
+  });
 }
 
 /** The action of a key press, or null.
@@ -81,7 +98,7 @@ export function mount() {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || isTyping(event.target, event.key)) return;
     const action = actionOf(event);
-    if (action && perform(action)) event.preventDefault();
+    if (action && perform(action, event)) event.preventDefault();
   });
   document.addEventListener("click", (event) => {
     const button = event.target instanceof Element ? event.target.closest("[data-action]") : null;

@@ -1,16 +1,21 @@
 // Brings the page up: the session, what was remembered, the modules, the values of the map.
 
 import { attempt, getArrays, getJson, onEvent } from "./api.js";
+import * as controls from "./controls.js";
 import * as curve from "./curve.js";
 import * as decisions from "./decisions.js";
 import * as exporting from "./export.js";
+import * as facts from "./facts.js";
+import * as help from "./help.js";
+import * as histogram from "./histogram.js";
 import { mount as mountKeys } from "./keys.js";
 import * as layout from "./layout.js";
+import * as lists from "./lists.js";
 import * as live from "./live.js";
+import * as map from "./map.js";
 import * as profiles from "./profiles.js";
 import * as recipe from "./recipe.js";
 import { get, on, quantityOf, say, set } from "./state.js";
-import { begin } from "./times.js";
 import * as trends from "./trends.js";
 
 /** @typedef {import("./types").LayerPlaces} LayerPlaces */
@@ -20,7 +25,7 @@ import * as trends from "./trends.js";
 async function loadSession() {
   /** @type {Session} */
   const session = await getJson("api/session");
-  const { header, arrays } = await getArrays("api/layout");
+  const { arrays } = await getArrays("api/layout");
   /** @type {any} */
   const all = arrays;
   /** @type {LayerPlaces[]} */
@@ -31,7 +36,6 @@ async function loadSession() {
     x: all[`x_${k}`],
     y: all[`y_${k}`],
   }));
-  void header;
   set({ session, layout: places });
 }
 
@@ -41,24 +45,38 @@ async function loadFlags() {
   set({ flags: /** @type {any} */ ({ quality: arrays.quality, byHand: arrays.by_hand, doubt: arrays.doubt }) });
 }
 
-/** The values of the quantity, distance and direction that the state asks for.
+let loading = false;
+
+/** The values of the quantity, distance and direction that the state asks for: one request at a
+ * time, and after it the newest wish.
  * @returns {Promise<void>} */
 async function loadValues() {
-  const { quantity: name, depth, direction } = get();
-  const quantity = quantityOf();
-  if (!quantity) return;
-  begin("nrm:depth");
-  const { header, arrays } = await getArrays("api/values", { quantity: name, depth, direction }, { latest: "values" });
-  set({
-    values: {
-      quantity: { ...quantity, unit: header.unit, factor: header.factor, label: header.label },
-      depth,
-      direction,
-      values: /** @type {Float32Array} */ (arrays.values),
-      belowNoise: /** @type {Uint8Array} */ (arrays.below_noise),
-      range: header.range,
-    },
-  });
+  if (loading) return;
+  loading = true;
+  try {
+    for (;;) {
+      const { quantity: name, depth, direction, session } = get();
+      const quantity = quantityOf();
+      if (!quantity) return;
+      const { header, arrays } = await getArrays("api/values", { quantity: name, depth, direction });
+      const now = get();
+      if (now.quantity === name && now.session === session) {
+        set({
+          values: {
+            quantity: { ...quantity, unit: header.unit, factor: header.factor, label: header.label },
+            depth,
+            direction,
+            values: /** @type {Float32Array} */ (arrays.values),
+            belowNoise: /** @type {Uint8Array} */ (arrays.below_noise),
+            range: header.range,
+          },
+        });
+      }
+      if (now.quantity === name && now.depth === depth && now.direction === direction && now.session === session) return;
+    }
+  } finally {
+    loading = false;
+  }
 }
 
 /** What the page shows first. */
@@ -67,15 +85,13 @@ function firstState() {
   const stored = layout.remembered();
   const quantity = session.quantities.find(({ name }) => name === stored.quantity) ?? session.quantities[0];
   const depth = session.depth.values.includes(stored.depth ?? -1) ? stored.depth : session.first_depth;
-  const tab = session.live ? "live" : stored.tab === "live" ? "doubt" : "doubt";
   set({
     ...stored,
     quantity: quantity?.name ?? "",
     depth: depth ?? session.first_depth,
     direction: session.directions[0] ?? "approach",
     blind: session.blind,
-    tab,
-    image: session.n_curves || !session.images.length ? null : 0,
+    tab: session.live ? "live" : "doubt",
   });
 }
 
@@ -84,6 +100,13 @@ await attempt(async () => {
   await loadSession();
   firstState();
   layout.mount();
+  const panel = layout.element("map-panel");
+  controls.mount(panel);
+  map.mount(panel);
+  histogram.mount(panel);
+  facts.mount();
+  lists.mount(layout.element("doubt-panel"));
+  help.mount();
   curve.mount(layout.element("curve-panel"));
   profiles.mount(layout.element("profile-panel"));
   recipe.mount(layout.element("recipe-panel"));
@@ -97,8 +120,9 @@ await attempt(async () => {
     await loadSession();
     await Promise.all([loadFlags(), loadValues()]);
   }));
-  await Promise.all([loadValues(), loadFlags()]);
   const session = /** @type {Session} */ (get().session);
+  if (!session.n_curves && session.images.length) await controls.loadImage(0);
+  await Promise.all([loadValues(), loadFlags()]);
   if (get().current < 0 && session.n_curves) set({ current: 0, selected: [0] });
   say(`${session.n_curves} curves.`);
 });

@@ -1,0 +1,128 @@
+// Always on screen: title, facts of the current curve, the status line; and the blind mode.
+
+import { number } from "./axes.js";
+import { handle } from "./keys.js";
+import { element, make } from "./layout.js";
+import { valueText } from "./map.js";
+import { placeText } from "./picking.js";
+import { title } from "./shown.js";
+import { get, on, say, set } from "./state.js";
+
+/** Flags of a curve by name, those that were accepted left out.
+ * @param {number} curve */
+export function flagsOf(curve) {
+  const { session, flags } = get();
+  const mask = flags?.quality[curve] ?? 0;
+  return (session?.flags ?? []).filter(({ bit }) => (mask & bit) !== 0).map(({ name }) => name.replace(/_/g, " "));
+}
+
+/** What a person decided on a curve: "excluded", "accepted", "contact by hand".
+ * @param {number} curve */
+export function decidedOn(curve) {
+  const bits = get().flags?.byHand[curve] ?? 0;
+  return ["excluded", "accepted", "contact by hand"].filter((_, k) => bits & (1 << k));
+}
+
+/** One fact with its name; long ones are cut and whole in the tooltip.
+ * @param {string} name @param {string} text @param {string} kind */
+function fact(name, text, kind = "") {
+  return make("div", { className: `fact ${kind}`, title: `${name}: ${text}` }, make("dt", {}, name), make("dd", {}, text));
+}
+
+/** @param {any} value a number in SI, or null @param {number} factor @param {string} unit */
+function quantityText(value, factor, unit) {
+  return value === null || value === undefined ? "–" : `${number(value * factor)} ${unit}`.trim();
+}
+
+function showFacts() {
+  const { session, current, detail, blind } = get();
+  const list = make("dl", { className: "facts" });
+  if (current < 0) {
+    list.append(fact("", session?.n_curves ? "no curve is chosen" : "this file holds images only"));
+    element("facts").replaceChildren(list);
+    return;
+  }
+  const same = detail && detail.header.number === current ? detail.header : null;
+  const facts = same?.facts ?? {};
+  const stick = facts.stick ?? facts.stick_verdict ?? null;
+  list.append(fact("curve", placeText(current).replace(/^curve /, "")));
+  if (!blind && facts.source) list.append(fact("of", `${facts.source} # ${facts.source_number ?? facts.number ?? current}`, "long"));
+  list.append(
+    fact("F max", quantityText(facts.f_max ?? facts.F_max, 1e9, "nN")),
+    fact("wall slope", quantityText(facts.wall_slope, 1, "")),
+    fact("wall", stick ?? "unknown", stick === "slip" ? "warn" : ""),
+  );
+  if (!blind) {
+    list.append(fact("potential", quantityText(facts.potential, 1, "V")));
+    if (facts.region) list.append(fact("region", facts.region, "long"));
+  }
+  if (facts.depth_valid_min !== undefined && facts.depth_valid_min !== null) {
+    list.append(fact("valid from", quantityText(facts.depth_valid_min, 1e9, "nm")));
+  }
+  const flags = flagsOf(current);
+  if (flags.length) list.append(fact("flags", flags.join(", "), "warn long"));
+  const decided = decidedOn(current);
+  if (decided.length) list.append(fact("by hand", decided.join(", "), "decided"));
+  element("facts").replaceChildren(list);
+}
+
+function showTitle() {
+  const { session, blind } = get();
+  if (!session) return;
+  const names = session.files.map(({ name }) => name).join(", ");
+  const heading = element("title");
+  const text = blind ? "Blind" : session.title || names;
+  heading.textContent = text;
+  heading.title = blind ? "File names and conditions are hidden" : names;
+  document.title = blind ? "nrm view" : `${text} – nrm view`;
+  /** @type {HTMLElement[]} */
+  const badges = [];
+  const badge = (/** @type {string} */ words, warn = false) => badges.push(make("span", { className: warn ? "badge warn" : "badge" }, words));
+  if (session.simulated) badge("simulated", true);
+  if (session.live) badge("live");
+  if (!blind && session.condition) badge(session.condition);
+  if (session.has.curves && !session.has.results) badge("not processed", true);
+  if (session.n_curves && !session.has.lateral) badge("no lateral channels", true);
+  if (session.has.results && !session.has.curves) badge("results only: curves not found", true);
+  element("badges").replaceChildren(...badges);
+}
+
+function showBlind() {
+  const { blind } = get();
+  const button = element("blind");
+  button.setAttribute("aria-pressed", String(blind));
+  document.documentElement.toggleAttribute("data-blind", blind);
+}
+
+/** The current curve in one sentence, for the status line and screen readers. */
+function announce() {
+  const { current, values, image } = get();
+  if (current < 0) return;
+  const parts = [placeText(current)];
+  const value = image === null && values ? valueText(current) : "";
+  if (value) parts.push(`${title()} ${value}`);
+  parts.push(...flagsOf(current), ...decidedOn(current));
+  const text = parts.join("; ");
+  say(text[0].toUpperCase() + text.slice(1) + ".");
+}
+
+export function mount() {
+  handle("blind", () => {
+    const blind = !get().blind;
+    set({ blind, range: null, filter: null });
+    say(blind ? "Blind: names, conditions, potential and moduli are hidden." : "No longer blind.");
+  });
+  on(["message"], ({ message }) => {
+    const status = element("status");
+    status.textContent = message.text;
+    status.title = message.text;
+    status.classList.toggle("error", message.kind === "error");
+  });
+  on(["current", "layer"], announce);
+  on(["current", "detail", "flags", "blind", "session", "layer"], showFacts);
+  on(["session", "blind"], showTitle);
+  on(["blind"], showBlind);
+  showBlind();
+  showTitle();
+  showFacts();
+}

@@ -1,0 +1,102 @@
+// What the map shows: the values of the chosen layer or image with their range, unit and names.
+
+import { robustRange } from "./colour.js";
+import { get, quantityOf, set } from "./state.js";
+
+/** @typedef {import("./types").Quantity} Quantity */
+/** @typedef {import("./types").State} State */
+/** @typedef {{data: Float32Array, rows: number, columns: number, robust: [number, number]}} ImageData */
+
+/** Images that were fetched, by number.
+ * @type {Map<number, ImageData>} */
+export const images = new Map();
+
+/** Whether the quantity may be seen while blind.
+ * @param {Quantity} quantity */
+export function isHidden(quantity) {
+  return get().blind && (quantity.moduli || ["potential", "region", "time", "thickness"].includes(quantity.name));
+}
+
+/** Quantities that may be chosen now. */
+export function quantities() {
+  return (get().session?.quantities ?? []).filter((quantity) => !isHidden(quantity));
+}
+
+/** Name of a layer; while blind it tells nothing of potential and visit.
+ * @param {number} number */
+export function layerName(number) {
+  const { session, blind } = get();
+  const layer = session?.layers[number];
+  if (!layer) return "";
+  return blind ? `Layer ${number + 1}` : layer.name;
+}
+
+/** What is drawn: one value per curve of the layer, or an image.
+ * @returns {{
+ *   values: ArrayLike<number>, belowNoise: Uint8Array | null, image: ImageData | null,
+ *   range: [number, number], robust: [number, number], log: boolean, classes: string[] | null,
+ *   unit: string, factor: number, label: string } | null} */
+export function shown() {
+  const { values, image, range, session, layout, layer } = get();
+  const chosen = image === null ? null : images.get(image);
+  if (image !== null) {
+    const entry = session?.images[image];
+    if (!chosen || !entry) return null;
+    const { robust } = chosen;
+    return {
+      values: chosen.data, belowNoise: null, image: chosen, range: range ?? robust, robust, log: false,
+      classes: null, ...prefixed(entry.unit, robust), label: entry.name,
+    };
+  }
+  const curves = layout[layer]?.curve;
+  if (!values || !curves || values.quantity.name !== get().quantity) return null;
+  const { quantity } = values;
+  const data = new Float32Array(curves.length);
+  const below = new Uint8Array(curves.length);
+  for (let k = 0; k < curves.length; k++) {
+    data[k] = values.values[curves[k]];
+    below[k] = values.belowNoise[curves[k]];
+  }
+  const classes = quantity.kind === "class" ? quantity.classes ?? [] : null;
+  const [lo, hi] = values.range ?? [NaN, NaN];
+  const robust = lo < hi ? values.range : robustRange(data);
+  return {
+    values: data, belowNoise: below, image: null, range: range ?? robust, robust, log: quantity.log && robust[0] > 0,
+    classes, unit: quantity.unit, factor: quantity.factor, label: quantity.label,
+  };
+}
+
+/** A prefix that gives an image readable numbers, for units that take one.
+ * @param {string} unit @param {[number, number]} range */
+function prefixed(unit, range) {
+  const size = Math.max(Math.abs(range[0]), Math.abs(range[1]), range[1] - range[0]);
+  if (!/^(m|V|N|A|Pa|s|Hz)$/.test(unit) || !(size > 0)) return { unit, factor: 1 };
+  const power = Math.min(3, Math.max(-5, Math.floor(Math.log10(size) / 3)));
+  const prefix = ["f", "p", "n", "µ", "m", "", "k", "M", "G"][power + 5];
+  return { unit: prefix + unit, factor: 10 ** (-3 * power) };
+}
+
+/** "E′ at 5.0 nm (approach)", as titles and announcements say it. */
+export function title() {
+  const { values, depth, direction, image, session, blind } = get();
+  if (image !== null) return blind ? `Image ${image + 1}` : session?.images[image]?.name ?? "";
+  const quantity = values?.quantity ?? quantityOf();
+  if (!quantity) return "";
+  const at = quantity.of_depth ? ` at ${(depth * 1e9).toFixed(1)} nm` : "";
+  return quantity.label + at + ((session?.directions.length ?? 0) > 1 ? `, ${direction}` : "");
+}
+
+/** Select curves, and say how many.
+ * @param {number[]} curves
+ * @param {Partial<State>} patch */
+export function select(curves, patch = {}) {
+  const { current } = get();
+  const text = curves.length === 1 ? "1 curve selected." : `${curves.length} curves selected.`;
+  set({
+    selected: curves,
+    current: curves.length && current < 0 ? curves[0] : current,
+    filter: null,
+    message: { text, kind: "info" },
+    ...patch,
+  });
+}
