@@ -240,6 +240,7 @@ METADATA: dict[str, Key] = {
     "operating_mode": Key("", "mode the instrument was in", text=True),
     "title": Key("", "title", text=True),
     "comment": Key("", "comment", text=True),
+    "markers": Key("", "remarks made while it was recorded, one line each", text=True),
     "simulated": Key("", "true where a simulator made the data"),
 }
 

@@ -528,3 +528,54 @@ def test_an_empty_stream_has_no_curves(options):
 def test_cuts_of_next_to_nothing(n):
     a, b = cuts(np.zeros(n))
     assert 0 <= a <= b <= n
+
+
+# ---------------------------------------------------------------- while it goes on
+
+
+def looked_at(channels, size, **options):
+    """Curves with the time at which they are first seen, looking after each block; all curves."""
+    splitter, seen, curves = Splitter(RATE, **options), [], []
+    n = len(next(iter(channels.values())))
+    for i in range(0, n, size):
+        curves += splitter.push({name: v[i : i + size] for name, v in channels.items()})
+        waiting = splitter.over()
+        known = curves + ([waiting] if waiting else [])
+        seen += [(curve, splitter.samples / RATE) for curve in known[len(seen) :]]
+    return seen, curves + splitter.finish()
+
+
+@pytest.mark.parametrize("size", [400, 1777, 4000])
+@pytest.mark.parametrize("noise", [0.0, 0.3e-9, 2e-9])
+def test_a_curve_is_seen_before_the_next_one_begins(size, noise):
+    """Within a block and 60 ms (more where noise hides the rest), though the next comes late."""
+    corners, truth = ramps((0.05, 2.0), (0.05, 1.0), (0.0, 0.4), (0.0, 5.0), after=1.0)
+    stream = {"height": sampled(corners, noise=noise)}
+    seen, curves = looked_at(stream, size)
+    assert len(seen) == len(curves) == len(truth)
+    for (early, at), curve, times in zip(seen, curves, truth, strict=True):
+        assert at - times[-1] < size / RATE + (0.06 if noise < 1e-9 else 0.2)
+        assert (early.start, early.segments[0]) == (curve.start, curve.segments[0])
+        assert abs(early.stop - curve.stop) / RATE < 0.01
+    assert curves == split(stream, size=1777)[0], "looking changes nothing"
+
+
+def test_a_curve_by_deflection_is_seen_when_its_time_has_passed():
+    times = np.arange(round(6.0 * RATE)) / RATE
+    deflection = np.where((times % 3.0 > 1.0) & (times % 3.0 < 1.5), 1.0, 0.0)
+    options = {"by": "deflection", "threshold": 0.5, "pre": 0.8, "post": 0.3}
+    stream = {"deflection": deflection}
+    seen, curves = looked_at(stream, 1000, **options)
+    assert [(c.start, c.stop) for c, _ in seen] == [(c.start, c.stop) for c in curves]
+    for (_, at), end in zip(seen, (1.8, 4.8), strict=True):
+        assert 0.0 <= at - end <= 0.06
+    assert curves == split(stream, size=777, **options)[0]
+
+
+def test_a_ramp_that_goes_on_is_not_over():
+    corners, _ = ramps((0.0, 0.0), (0.0, 0.0))
+    height = sampled(corners, noise=0.5e-9)
+    splitter = Splitter(RATE)
+    for i in range(0, round(2.19 * RATE), 200):  # both ramps last 1 s, the first ends at 2.2 s
+        splitter.push({"height": height[i : i + 200]})
+        assert splitter.over() is None, i / RATE

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ class SampleBlock:
 
 
 class Recording:
-    """A file that grows; a context manager.
+    """A file that grows; a context manager. Notes and blocks may come from several threads.
 
     Parameters
     ----------
@@ -79,6 +80,7 @@ class Recording:
 
     def __init__(self, path: Path, header: dict[str, Any]) -> None:
         self.path, self.samples = path, 0
+        self._writing = threading.Lock()
         self._file = open_locked(path, _BUSY, FileIO)
         head = self._file.read(len(MAGIC))
         if head:
@@ -116,6 +118,12 @@ class Recording:
         """Write down something that is no block."""
         self._record(b"NOTE", json.dumps(values, default=str).encode())
 
+    def mark(self, text: str) -> int:
+        """Write down a remark of a person; return its time in nanoseconds since 1970."""
+        now = time.time_ns()
+        self.note(marker=text, time=now)
+        return now
+
     def append(self, block: SampleBlock) -> None:
         """Write a block; every second see to it that all is on the disk."""
         n = block.values.shape[1]
@@ -134,7 +142,9 @@ class Recording:
         self._flushed = time.monotonic()
 
     def _record(self, kind: bytes, contents: bytes) -> None:
-        self._write(_RECORD.pack(kind, len(contents), zlib.crc32(contents)) + contents)
+        record = _RECORD.pack(kind, len(contents), zlib.crc32(contents)) + contents
+        with self._writing:
+            self._write(record)
 
     def _write(self, data: bytes) -> None:
         whole = self._file.tell()
@@ -186,6 +196,10 @@ class RecordingContents:
         """Samples per channel."""
         return int(self.counts.sum())
 
+    def known(self) -> dict[str, Any]:
+        """Return what the notes say last of each thing."""
+        return {key: value for note in self.notes for key, value in note.items()}
+
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """Volts of block after block, shape (channel, sample)."""
         with self.stamp.opened() as file:
@@ -228,41 +242,113 @@ def read(path: Path) -> RecordingContents:
         file = FileIO(path)
     except (OSError, ValueError) as error:
         raise MissingFile(path, getattr(error, "strerror", None) or str(error)) from None
-    notes: list[dict[str, Any]] = []
-    table: list[tuple[int, ...]] = []
-    n_channels, next_sample = 0, 0
+    table = RecordTable(path)
     with file:
-        if file.read(len(MAGIC)) != MAGIC:
-            raise CorruptFile(path, 0, "a recording of nrm acquire", "something else")
-        end = len(MAGIC)
-        for kind, contents in _records(file, stamp.size):
-            at, end = end + _RECORD.size, end + _RECORD.size + len(contents)
+        table.follow(file, stamp.size)
+    return table.contents(stamp)
+
+
+class RecordTable:
+    """Which notes and blocks a recording holds, gone through once, or further as it grows.
+
+    Attributes
+    ----------
+    header : dict
+        The first note; empty before there is one.
+    notes : list of dict
+        The others.
+    samples : int
+        Per channel, so far.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._end = 0
+        self._blocks: list[tuple[int, ...]] = []
+        self.header: dict[str, Any] = {}
+        self.notes: list[dict[str, Any]] = []
+        self.samples = 0
+
+    def follow(self, file: FileIO, size: int, most: int | None = None) -> list[bytes]:
+        """Go on to the first record that is not whole, or past `most` blocks.
+
+        Returns
+        -------
+        list of bytes
+            The new blocks' volts, channel by channel; empty where `most` is not given.
+
+        Raises
+        ------
+        CorruptFile
+            If it is no recording, or its blocks do not follow each other.
+        """
+        volts: list[bytes] = []
+        file.seek(self._end)
+        if not self._end:
+            if file.read(len(MAGIC)) != MAGIC:
+                raise CorruptFile(self._path, 0, "a recording of nrm acquire", "something else")
+            self._end = len(MAGIC)
+        for kind, contents in _records(file, size):
+            at = self._end + _RECORD.size
+            self._end = at + len(contents)
             if kind == b"NOTE":
-                notes.append(json.loads(contents))
-                n_channels = n_channels or len(notes[0].get("channels", ()))
+                self._note(json.loads(contents))
                 continue
-            first, arrived, backlog, n = _BLOCK.unpack_from(contents)
-            if not n_channels or len(contents) != _BLOCK.size + 4 * n * n_channels:
-                raise CorruptFile(path, at, "a block of all channels", f"{len(contents)} bytes")
-            if first != next_sample:
-                raise CorruptFile(path, at, f"sample {next_sample}", f"sample {first}")
-            table.append((first, n, arrived, backlog, at + _BLOCK.size))
-            next_sample = first + n
-    if not notes or "channels" not in notes[0]:
-        raise CorruptFile(path, len(MAGIC), "what describes the recording", "nothing")
-    firsts, counts, arrivals, backlogs, offsets = np.array(table, np.int64).reshape(-1, 5).T
-    return RecordingContents(
-        stamp=stamp,
-        header=notes[0],
-        notes=tuple(notes[1:]),
-        firsts=firsts,
-        counts=counts,
-        arrived=arrivals,
-        backlog=backlogs,
-        offsets=offsets,
-        n_channels=n_channels,
-        cut=stamp.size - end,
-    )
+            self._block(contents, at)
+            if most is not None:
+                volts.append(contents[_BLOCK.size :])
+                if len(volts) == most:
+                    break
+        return volts
+
+    def _note(self, note: dict[str, Any]) -> None:
+        if self.header:
+            self.notes.append(note)
+        elif "channels" in note:
+            self.header = note
+        else:
+            raise CorruptFile(self._path, len(MAGIC), "what describes the recording", "a note")
+
+    def _block(self, contents: bytes, at: int) -> None:
+        first, arrived, backlog, n = _BLOCK.unpack_from(contents)
+        channels = len(self.header.get("channels", ()))
+        if not channels or len(contents) != _BLOCK.size + 4 * n * channels:
+            what = f"{len(contents)} bytes"
+            raise CorruptFile(self._path, at, "a block of all channels", what)
+        if first != self.samples:
+            raise CorruptFile(self._path, at, f"sample {self.samples}", f"sample {first}")
+        self._blocks.append((first, n, arrived, backlog, at + _BLOCK.size))
+        self.samples = first + n
+
+    def forget(self, before: int) -> None:
+        """Drop blocks that end before a sample."""
+        keep = next((i for i, b in enumerate(self._blocks) if b[0] + b[1] > before), None)
+        del self._blocks[:keep]
+
+    def contents(self, stamp: FileStamp) -> RecordingContents:
+        """Return what was found.
+
+        Raises
+        ------
+        CorruptFile
+            If nothing describes the recording.
+        """
+        if not self.header:
+            raise CorruptFile(self._path, len(MAGIC), "what describes the recording", "nothing")
+        table = np.array(self._blocks, np.int64).reshape(-1, 5)
+        firsts, counts, arrivals, backlogs, offsets = table.T
+        return RecordingContents(
+            stamp=stamp,
+            header=self.header,
+            notes=tuple(self.notes),
+            firsts=firsts,
+            counts=counts,
+            arrived=arrivals,
+            backlog=backlogs,
+            offsets=offsets,
+            n_channels=len(self.header["channels"]),
+            cut=stamp.size - self._end,
+        )
 
 
 def _records(file: FileIO, size: int) -> Iterator[tuple[bytes, bytes]]:

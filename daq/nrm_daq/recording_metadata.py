@@ -15,6 +15,7 @@ from nrm_daq.lockin_settings import FREQUENCY_TOLERANCE, as_metadata, changed
 from nrm_daq.recording import RecordingContents
 from nrm_plugin.errors import NrmError
 from nrm_plugin.hookspecs import LockInSettings
+from nrm_plugin.markers import KEY, Marker, as_text
 from nrm_plugin.model import CurveSet
 
 #: Blocks from whose arrival the time of a triggered start is estimated.
@@ -43,8 +44,33 @@ class Start:
     @property
     def local(self) -> datetime:
         """The time by this computer's clock, without its zone."""
-        aware = datetime.fromtimestamp(0, UTC) + timedelta(seconds=self.time)
-        return aware.astimezone().replace(tzinfo=None)
+        return local(self.time)
+
+
+def local(time: float) -> datetime:
+    """Time in s since 1970 by this computer's clock, without its zone."""
+    aware = datetime.fromtimestamp(0, UTC) + timedelta(seconds=time)
+    return aware.astimezone().replace(tzinfo=None)
+
+
+def with_markers(curves: CurveSet, recorded: RecordingContents, start: Start) -> CurveSet:
+    """Add the remarks that were made while it was recorded, each with the curve it falls in."""
+    ends = np.cumsum(curves.row_size) * curves.channels["time"].gain
+    found = []
+    for note in recorded.notes:
+        if "marker" in note:
+            time = 1e-9 * note["time"]
+            seconds = time - start.time
+            curve = int(np.searchsorted(ends, seconds, "right")) if seconds >= 0.0 else -1
+            found.append(
+                Marker(
+                    time=local(time).isoformat(timespec="milliseconds"),
+                    seconds=seconds,
+                    curve=min(curve, curves.n_curves - 1),
+                    text=str(note["marker"]),
+                )
+            )
+    return curves.with_metadata({KEY: as_text(found)}, "recorded") if found else curves
 
 
 def with_metadata(

@@ -7,6 +7,7 @@ comes before the first one with that. Segments say which samples are the ramp.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from nrm_daq.config import DaqConfig
 from nrm_daq.recording import RecordingContents, read
-from nrm_daq.recording_metadata import Start, header_text, with_metadata
+from nrm_daq.recording_metadata import Start, header_text, with_markers, with_metadata
 from nrm_daq.segmentation import Segmentation, segmented
 from nrm_plugin import __version__
 from nrm_plugin.columns import AnyArray, Rows, scaled_copy
@@ -124,17 +125,61 @@ def as_curves(recorded: RecordingContents) -> CurveSet:
     path, header = recorded.stamp.path, recorded.header
     if not recorded.n_samples:
         raise CorruptFile(path, None, "samples", "none: nothing was recorded")
-    notes = {key: value for note in recorded.notes for key, value in note.items()}
-    # What the lock-in was set to has an entry of its own; the plugin that asked it may be gone.
-    config = DaqConfig.from_values({**header["config"], "lock_in": {}})
-    setup, described = header["setup"], header["channels"]
-    rate = float(setup["rate"])
+    config = config_of(header)
+    notes = recorded.known()
+    rate = float(header["setup"]["rate"])
     segmentation = segmented(recorded, config)
     ramps = segmentation.curves
-    pieces = list(_pieces(ramps, recorded.n_samples))
-    rows = Rows(np.array([stop - start for start, stop, _ in pieces], np.int64))
     start = Start.of(recorded, notes, rate)
+    curves = cut(recorded, config, ramps, list(_pieces(ramps, recorded.n_samples)), start)
     spoilt = _spoilt(notes, start, rate, recorded.n_samples)
+    said = (*segmentation.warnings, *_warnings(recorded, notes, segmentation, spoilt))
+    curves = with_markers(replace(curves, warnings=said), recorded, start)
+    return with_metadata(curves, config, header, notes, start)
+
+
+def latest(
+    recorded: RecordingContents, config: DaqConfig, ramps: list[Curve], start: Start
+) -> CurveSet:
+    """Return ramps that follow each other in a recording that goes on; later samples are left out.
+
+    Their segments hold the same samples as in the file that the recording becomes.
+    """
+    ends = [*(ramp.start for ramp in ramps[1:]), ramps[-1].stop]
+    pieces = [(ramp.start, end, i) for i, (ramp, end) in enumerate(zip(ramps, ends, strict=True))]
+    lead = [(0, ramps[0].start, -1)] if ramps[0].start else []
+    curves = cut(recorded, config, ramps, lead + pieces, start)[len(lead) :]
+    return with_metadata(curves, config, recorded.header, recorded.known(), start)
+
+
+def config_of(header: Mapping[str, Any]) -> DaqConfig:
+    """Return the configuration that a recording was made with."""
+    # What the lock-in was set to has an entry of its own; the plugin that asked it may be gone.
+    return DaqConfig.from_values({**header["config"], "lock_in": {}})
+
+
+def cut(
+    recorded: RecordingContents,
+    config: DaqConfig,
+    ramps: list[Curve],
+    pieces: list[tuple[int, int, int]],
+    start: Start,
+) -> CurveSet:
+    """Return consecutive pieces of a recording as curves whose samples stay in it.
+
+    Parameters
+    ----------
+    recorded : RecordingContents
+    config : DaqConfig
+    ramps : list of Curve
+    pieces : list of (int, int, int)
+        From sample 0 on without gaps: start, stop, number of the ramp or -1.
+    start : Start
+    """
+    setup, described = recorded.header["setup"], recorded.header["channels"]
+    rate = float(setup["rate"])
+    rows = Rows(np.array([stop - begin for begin, stop, _ in pieces], np.int64))
+    spoilt = _spoilt(recorded.known(), start, rate, pieces[-1][1])
     channels = {
         "time": Channel(
             "time", "s", ClockColumn(rows), 1.0 / rate, 0.0, "", "the board's sample clock"
@@ -149,17 +194,15 @@ def as_curves(recorded: RecordingContents) -> CurveSet:
             name, one["unit"], column, one["gain"], one["offset"], one["terminal"], source
         )
     segments = _segments(pieces, ramps)
-    curves = CurveSet(
+    path = recorded.stamp.path
+    origin = Origin(path.name, "daq", f"nrm-plugin {__version__}", header_text(recorded), str(path))
+    return CurveSet(
         rows,
         channels,
-        warnings=(*segmentation.warnings, *_warnings(recorded, notes, segmentation, spoilt)),
-        origins=(
-            Origin(path.name, "daq", f"nrm-plugin {__version__}", header_text(recorded), str(path)),
-        ),
+        origins=(origin,),
         segments_from=lambda: segments,
         table_from=lambda: _table(rows, pieces, ramps, start, rate),
     )
-    return with_metadata(curves, config, header, notes, start)
 
 
 def report_of(curves: CurveSet, path: Path, stopped: str = "") -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ from nrm_plugin.cli.batch import open_with, with_files
 from nrm_plugin.cli.options import log_unit_option, log_units_of
 from nrm_plugin.errors import NrmError
 from nrm_plugin.experiment.stated import Facts
+from nrm_plugin.markers import KEY, markers_of
 from nrm_plugin.model import CurveSet
 from nrm_plugin.text import table
 
@@ -102,6 +104,7 @@ def describe(path: str, curves: CurveSet) -> dict[str, Any]:
             {"name": i.name, "shape": list(i.shape), "unit": i.unit, "direction": i.direction}
             for i in curves.images
         ],
+        "markers": [asdict(marker) for marker in markers_of(curves.metadata)],
         "warnings": list(curves.warnings),
     }
 
@@ -186,7 +189,15 @@ def as_text(path: str, curves: CurveSet) -> str:
             for i in curves.images
         ],
     )
-    lines += _part("metadata", Facts.of(curves.metadata, curves.metadata_source).rows())
+    facts = Facts.of(curves.metadata, curves.metadata_source).rows()
+    lines += _part("metadata", [row for row in facts if row[0] != KEY])
+    lines += _part(
+        "markers",
+        [
+            (m.time, f"{m.seconds:.3f} s", f"curve {m.curve}" if m.curve >= 0 else "", m.text)
+            for m in markers_of(curves.metadata)
+        ],
+    )
     if curves.warnings:
         lines.append("  warnings")
         lines += [f"    - {warning}" for warning in curves.warnings]

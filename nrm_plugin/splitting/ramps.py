@@ -28,6 +28,8 @@ SETTLE = 2.0
 #: Bins that a contact lasts at least; shorter ones are glitches. A marked curve with fewer bins is
 #: not cut into segments.
 SHORTEST = 3
+#: Time in s that the height rests before a curve that waits for the next is taken to be over.
+REST = 0.02
 #: No limit: later than any position.
 NEVER = 2**62
 
@@ -71,6 +73,9 @@ class RampFinder(Protocol):
 
     def feed(self, channels: Mapping[str, FloatArray]) -> list[Curve]:
         """Take samples, at least one; return finished curves."""
+
+    def over(self) -> Curve | None:
+        """Return the curve that is over and only waits for the next; nothing changes by it."""
 
     def end(self) -> list[Curve]:
         """Return what is left."""
@@ -138,6 +143,20 @@ class RampsByHeight:
                 curves += self._overlong()
         bins.forget(self._keep)
         return curves
+
+    def over(self) -> Curve | None:
+        """Return the curve whose retract has come to rest, as it would be if nothing followed."""
+        if self._bottom is None or self._fall is None:
+            return None
+        begin, extreme = self._begin, int(self._state["high_at"])
+        y = -self._bins.of("height", begin, self._bins.stop)
+        stop = corner(y, extreme - begin, after=False).stop
+        rest = REST * self._rate / self._bins.width
+        if stop is None or begin + stop + rest > self._bins.stop:
+            return None
+        sample = self._bins.sample
+        start, a, b, end = (sample(x) for x in (self._fall, *self._bottom, begin + stop))
+        return curve_of(self._bins, start, a, b, max(b, end), self._fall_seen)
 
     def end(self) -> list[Curve]:
         """Return the curve that the end of the stream cuts, or that only waits for the next."""
@@ -307,6 +326,12 @@ class RampsByDeflection:
         bins.forget(self._at - self._pre if waiting else self._start)
         return curves
 
+    def over(self) -> Curve | None:
+        """Return the curve whose time behind the contact has passed."""
+        if self._left is None or self._left + self._post > self._bins.stop:
+            return None
+        return self._cut(self._left + self._post, complete=self._start >= 0)
+
     def end(self) -> list[Curve]:
         """Return the curve that the end of the stream cuts, or that only waits."""
         last = self._bins.stop
@@ -349,17 +374,21 @@ class RampsByDeflection:
         self._state["inside"], self._state["baseline"] = 0.0, nan
 
     def _curve(self, stop: int, *, complete: bool = True) -> Curve:
-        bins, start = self._bins, max(self._start, 0)
-        a, b = cuts(-bins.of("deflection", start, stop))
         self._left = self._entered = None
-        width = bins.width
-        end = bins.samples if stop == bins.stop and not complete else stop * width
         if self._start < 0 or not complete:
             complete = False
+            start = max(self._start, 0) * self._bins.width
             self._warnings.append(
-                f"the curve at {start * width / self._rate:.3f} s is cut by the recording's "
+                f"the curve at {start / self._rate:.3f} s is cut by the recording's "
                 f"{'begin' if self._start < 0 else 'end'}"
             )
+        return self._cut(stop, complete=complete)
+
+    def _cut(self, stop: int, *, complete: bool) -> Curve:
+        bins, start = self._bins, max(self._start, 0)
+        width = bins.width
+        a, b = cuts(-bins.of("deflection", start, stop))
+        end = bins.samples if stop == bins.stop and not complete else stop * width
         at = (start * width, (start + a) * width, (start + b) * width, end)
         return curve_of(bins, *at, complete)
 
@@ -401,6 +430,10 @@ class RampsByMarker:
         start = bins.samples if self._start is None else self._start
         bins.forget(max(start // bins.width, bins.stop - bins.most))
         return curves
+
+    def over(self) -> Curve | None:
+        """Nothing waits: the marker says at once that a curve is over."""
+        return None
 
     def end(self) -> list[Curve]:
         """Return the curve that the end of the stream cuts."""

@@ -145,6 +145,14 @@ class Splitter:
                 raise InvalidInput(f"{name} is not a finite number at sample {at}")
         return self._finder.feed(channels) if len(channels[self.by]) else []
 
+    def over(self) -> Curve | None:
+        """Return a curve that is over and that `push` returns only when the next one begins.
+
+        It is for those who look while samples come: `push` returns it nevertheless, with an end
+        that may differ by milliseconds, or by more where what seemed to be the end was a pause.
+        """
+        return None if self._finished else self._finder.over()
+
     def finish(self) -> list[Curve]:
         """End the stream; return what is left, with the curve that it cuts marked incomplete."""
         if self._finished:

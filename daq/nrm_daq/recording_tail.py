@@ -1,0 +1,103 @@
+"""A recording read while it grows, by another process than the one that writes it.
+
+Who records is not asked for anything: what it has written is in the file, and whoever reads late
+finds everything there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nrm_daq.recording import RecordingContents, RecordTable
+from nrm_plugin.columns import FileStamp
+from nrm_plugin.errors import ChangedFile, MissingFile
+
+
+@dataclass(frozen=True)
+class GrowingStamp(FileStamp):
+    """A file that may grow after it was opened."""
+
+    file: FileIO
+
+    @contextmanager
+    def opened(self) -> Iterator[FileIO]:
+        """See `FileStamp.opened`."""
+        if self.file.closed:
+            raise ChangedFile(self.path)
+        yield self.file
+
+
+class RecordingTail:
+    """The end of a recording; a context manager. For one thread.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    MissingFile
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = FileIO(path)
+        except (OSError, ValueError) as error:
+            raise MissingFile(path, getattr(error, "strerror", None) or str(error)) from None
+        self._path = path
+        self._table = RecordTable(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._file.close()
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What describes the recording; empty before it was read."""
+        return self._table.header
+
+    @property
+    def samples(self) -> int:
+        """Samples per channel that were read."""
+        return self._table.samples
+
+    def read(self, most: int = 64) -> list[NDArray[np.float32]]:
+        """Volts of the blocks that have come since, at most so many, each (channel, sample).
+
+        Raises
+        ------
+        CorruptFile
+        """
+        volts = self._table.follow(self._file, self._size, most)
+        n = len(self.header.get("channels", ()))
+        return [np.frombuffer(block, "<f4").reshape(n, -1) for block in volts]
+
+    def forget(self, before: int) -> None:
+        """Drop what ends before a sample."""
+        self._table.forget(before)
+
+    def contents(self) -> RecordingContents:
+        """Return what was read, less what was forgotten.
+
+        Raises
+        ------
+        CorruptFile
+            If nothing was read yet.
+        """
+        stamp = GrowingStamp(self._path.absolute(), self._size, 0, self._file)
+        return self._table.contents(stamp)
+
+    @property
+    def _size(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
