@@ -59,7 +59,9 @@ def command(
         recipe=recipe,
         experiment=experiment,
     )
-    server = serve(Session(view), port)
+    session = Session(view)
+    server = serve(session, port)
+    session.bench.begin()
     try:
         if as_json:
             names = [one["name"] for one in view.files]

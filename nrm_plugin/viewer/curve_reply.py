@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 
 from nrm_plugin.columns import AnyArray
+from nrm_plugin.engine.contacts_by_hand import ContactByHand
 from nrm_plugin.engine.signals import parts, plan, read_block
+from nrm_plugin.engine.workbench import CurveDetail
 from nrm_plugin.errors import InvalidInput, MissingCalibration, NrmError
 from nrm_plugin.model import CurveSet
+from nrm_plugin.recipe import Recipe
 from nrm_plugin.variables import BIT, FLAG_WORDS
 from nrm_plugin.viewer import shown_quantities as shown
-from nrm_plugin.viewer.viewed import Viewed, Wait
+from nrm_plugin.viewer.bench import Bench
+from nrm_plugin.viewer.viewed import Viewed
 
 #: Variables over depth that are sent.
 PROFILES = (
@@ -31,14 +35,31 @@ Arrays = dict[str, AnyArray]
 
 
 def curve_reply(
-    view: Viewed, number: int, direction: str | None = None
+    view: Viewed,
+    bench: Bench,
+    number: int,
+    direction: str | None = None,
+    *,
+    recipe: Recipe | None = None,
+    contact: ContactByHand | float | None = None,
 ) -> tuple[dict[str, Any], Arrays]:
-    """Return header and arrays of a curve as the results have it.
+    """Return header and arrays of a curve.
+
+    Parameters
+    ----------
+    view : Viewed
+    bench : Bench
+    number : int
+    direction : str, optional
+    recipe : Recipe, optional
+        Another one than that of the results: the curve is processed now.
+    contact : ContactByHand or float, optional
+        Set by hand (height in m): the curve is processed now.
 
     Raises
     ------
     InvalidInput
-        If there is no such curve or direction.
+        If there is no such curve or direction, or there are no curves to process.
     """
     began = time.perf_counter()
     if not 0 <= number < view.n_curves:
@@ -46,12 +67,84 @@ def curve_reply(
     way = view.direction(direction)
     header = about_curve(view, number, way)
     arrays: Arrays = {}
-    if view.results is not None:
+    now = recipe is not None or contact is not None
+    if view.results is not None and not now:
         of_results(view, number, way, header, arrays)
     if view.curves is not None:
-        of_curves(view.curves[number], way, header, arrays)
+        one = view.curves[number]
+        of_recording(one, way, header, arrays)
+        if now or view.results is None or bench.warm:
+            _by_the_engine(bench, number, way, recipe, contact, header, arrays)
+        else:
+            of_signals(one, way, header, arrays)
+    elif now:
+        raise InvalidInput("the curves are not here: results alone cannot be processed anew")
     header["ms"] = {"server": (time.perf_counter() - began) * 1e3}
     return header, arrays
+
+
+def _by_the_engine(
+    bench: Bench,
+    number: int,
+    direction: str,
+    recipe: Recipe | None,
+    contact: ContactByHand | float | None,
+    header: dict[str, Any],
+    arrays: Arrays,
+) -> None:
+    """Add what the engine makes of a curve; what the results hold of it stays."""
+    if header["missing"]:
+        return
+    try:
+        detail = bench.curve(number, recipe, contact, direction)
+    except MissingCalibration as error:
+        header["missing"] = str(error)
+        return
+    except NrmError as error:
+        if recipe is not None or contact is not None:
+            raise
+        header["missing"] = str(error)
+        return
+    of_samples(detail, arrays)
+    if header["processed"] != "results":
+        header["processed"] = "now"
+        of_detail(detail, bench.sticks, header, arrays)
+
+
+def of_samples(detail: CurveDetail, arrays: Arrays) -> None:
+    """Add the samples of a processed curve."""
+    arrays |= {"height": detail.height, "distance": detail.distance}
+    for name in ("deflection", "lateral_in_phase", "lateral_quadrature"):
+        values = getattr(detail, name)
+        if len(values):
+            arrays[name] = values.astype(np.float32)
+
+
+def of_detail(detail: CurveDetail, sticks: bool, header: dict[str, Any], arrays: Arrays) -> None:
+    """Add what the engine found in a curve."""
+    values = detail.values
+    lines = {"baseline": detail.baseline_line, "wall": detail.wall_line}
+    header |= {
+        "quality": int(values["quality"]),
+        "flags": flags_in_words(int(values["quality"])),
+        "contact": detail.contact_height,
+        "stderr": detail.contact_height_stderr,
+        "systematic": float(values["contact_height_systematic"]),
+        "found": {"height": detail.contact_found, "stderr": detail.contact_found_stderr},
+        "windows": {"baseline": detail.baseline_window, "wall": detail.wall_window},
+        "lines": {name: line for name, line in lines.items() if line is not None},
+    }
+    bits = np.array([int(values["quality"])])
+    header["facts"] |= {
+        "F_max": detail.force_max,
+        "wall_slope": float(values["wall_slope"]),
+        "first_valid": float(values["depth_valid_min"]),
+        "stick": shown.STICK[int(shown.stick_of(bits, sticks)[0])],
+    }
+    arrays["depth"] = detail.depth
+    for name in PROFILES:
+        if name in values:
+            arrays[name] = np.asarray(values[name], np.float32)
 
 
 def about_curve(view: Viewed, number: int, direction: str) -> dict[str, Any]:
@@ -76,7 +169,7 @@ def about_curve(view: Viewed, number: int, direction: str) -> dict[str, Any]:
         "by_hand": {"excluded": False, "accepted": False, "contact": None},
         "facts": {"F_max": None, "wall_slope": None, "stick": "unknown", "first_valid": None},
         "missing": "",
-        "processed": "results" if view.results is not None else "",
+        "processed": "",
     }
     for region in view.regions(direction):
         if (region.curves == number).any():
@@ -110,15 +203,16 @@ def of_results(
     view: Viewed, number: int, direction: str, header: dict[str, Any], arrays: Arrays
 ) -> None:
     """Add what the results hold of a curve."""
-    results = view.analysis(direction).results.isel(curve=slice(number, number + 1))
+    results = view.analysis(direction).results
 
     def one(name: str) -> float:
-        return float(results[name].values[0]) if name in results else float("nan")
+        return float(view.of_curves(name, direction)[number])
 
-    bits = int(one("quality")) if "quality" in results else 0
+    bits = int(view.quality(direction)[number])
     header |= {
         "quality": bits,
         "flags": flags_in_words(bits),
+        "processed": "results",
         "contact": one("contact_height"),
         "stderr": one("contact_height_stderr"),
         "systematic": one("contact_height_systematic"),
@@ -142,14 +236,13 @@ def of_results(
     facts = header["facts"]
     facts |= {"wall_slope": one("wall_slope"), "first_valid": one("depth_valid_min")}
     if "largest_force" in view.quantities:
-        facts["F_max"] = float(shown.largest_force(results)[0])
+        facts["F_max"] = float(view.largest_force(direction)[number])
     if "stick" in view.quantities:
-        sticks = any(c.name == "stick" and c.verdict == "fine" for c in view.checks)
-        facts["stick"] = shown.STICK[int(shown.stick_or_slip(results, sticks)[0])]
+        facts["stick"] = shown.STICK[int(shown.stick_of(np.array([bits]), view.sticks)[0])]
     arrays["depth"] = view.depth
     for name in PROFILES:
         if name in results:
-            arrays[name] = np.asarray(results[name].values[0], np.float32)
+            arrays[name] = np.asarray(results[name].isel(curve=number).values, np.float32)
 
 
 def lines_of(
@@ -173,48 +266,47 @@ def lines_of(
     }
 
 
-def of_curves(one: CurveSet, direction: str, header: dict[str, Any], arrays: Arrays) -> None:
-    """Add the samples of a curve, in m and N where the calibration allows it."""
-    ranges = parts(one, direction)
-    begin, end = (int(v) for v in ranges[0])
+def of_recording(one: CurveSet, direction: str, header: dict[str, Any], arrays: Arrays) -> None:
+    """Add the samples of a curve as they were recorded, from far away to the surface."""
+    begin, end = (int(v) for v in parts(one, direction)[0])
     if end <= begin:
         header["missing"] = f"this curve has no part that is called {direction}"
         begin, end = 0, int(one.row_size[0])
-    whole = slice(begin, end)
-    for name, sent in (("height", "height"), ("deflection", "deflection_raw")):
+    turned = slice(None, None, -1 if direction == "retract" else 1)
+    sent = {"height": "height", "deflection": "deflection_raw"}
+    if one.lateral_pair is not None:
+        names = ("lateral_in_phase_raw", "lateral_quadrature_raw")
+        sent |= dict(zip(one.lateral_pair, names, strict=True))
+        header["lateral_raw_unit"] = one.channels[one.lateral_pair[0]].unit
+    for name, as_name in sent.items():
         if name in one.channels:
-            arrays[sent] = one.read(name)[whole]
+            values = one.read(name)[begin:end][turned]
+            arrays[as_name] = values if name == "height" else values.astype(np.float32)
     if "deflection" in one.channels:
         header["deflection_raw_unit"] = one.channels["deflection"].unit
-    if one.lateral_pair is not None:
-        header["lateral_raw_unit"] = one.channels[one.lateral_pair[0]].unit
-        for name, sent in zip(one.lateral_pair, ("in_phase", "quadrature"), strict=True):
-            arrays[f"lateral_{sent}_raw"] = one.read(name)[whole].astype(np.float32)
-    if "deflection_raw" in arrays:
-        arrays["deflection_raw"] = arrays["deflection_raw"].astype(np.float32)
+
+
+def of_signals(one: CurveSet, direction: str, header: dict[str, Any], arrays: Arrays) -> None:
+    """Add the signals in m and N and distances, before the engine knows all curves."""
     if header["missing"]:
         return
     try:
         planned, how = plan(one)
-        block = read_block(planned, how, ranges, slice(0, 1), direction)
-    except MissingCalibration as error:
-        header["missing"] = str(error)
-        return
+        block = read_block(planned, how, parts(one, direction), slice(0, 1), direction)
     except NrmError as error:
         header["missing"] = str(error)
         return
-    turned = -1 if direction == "retract" else 1
-    arrays["height"] = block.height[::turned]
-    arrays["deflection"] = block.deflection[::turned].astype(np.float32)
+    arrays["height"] = block.height
+    arrays["deflection"] = block.deflection.astype(np.float32)
     if how.lateral:
-        arrays["lateral_in_phase"] = block.in_phase[::turned].astype(np.float32)
-        arrays["lateral_quadrature"] = block.quadrature[::turned].astype(np.float32)
-    if header["contact"] is not None and np.isfinite(header["contact"]):
-        (h, d), (_, there) = header["lines"]["baseline"]
-        far = header["lines"]["baseline"][1][0]
-        slope = (there - d) / (far - h) if far != h else 0.0
-        bent = block.deflection - (d + slope * (block.height - h))
-        arrays["distance"] = (block.height - h + bent)[::turned]
+        arrays["lateral_in_phase"] = block.in_phase.astype(np.float32)
+        arrays["lateral_quadrature"] = block.quadrature.astype(np.float32)
+    baseline = header["lines"].get("baseline")
+    if baseline and np.isfinite(baseline).all():
+        (near, at), (far, there) = baseline
+        slope = (there - at) / (far - near) if far != near else 0.0
+        bent = block.deflection - (at + slope * (block.height - near))
+        arrays["distance"] = block.height - near + bent
 
 
 def region_reply(view: Viewed, number: int, direction: str | None) -> tuple[dict[str, Any], Arrays]:
@@ -261,6 +353,3 @@ def region_reply(view: Viewed, number: int, direction: str | None) -> tuple[dict
 def _one(view: Viewed, name: str, number: int) -> Any:
     found = view.column(name)
     return None if found is None else found[number].item()
-
-
-__all__ = ["Wait", "curve_reply", "region_reply"]

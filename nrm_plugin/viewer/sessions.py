@@ -9,8 +9,11 @@ import numpy as np
 from nrm_plugin import __version__
 from nrm_plugin.columns import AnyArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.viewer.bench import Bench
 from nrm_plugin.viewer.curve_reply import curve_reply, region_reply
+from nrm_plugin.viewer.events import Events
 from nrm_plugin.viewer.layers import MapLayer, map_layers
+from nrm_plugin.viewer.recipe_fields import changed_recipe
 from nrm_plugin.viewer.session import session
 from nrm_plugin.viewer.viewed import Viewed
 
@@ -26,13 +29,13 @@ class Session:
     """
 
     def __init__(self, view: Viewed) -> None:
-        from nrm_plugin.viewer.events import Events
-
         self.view, self.events = view, Events()
         self._layers: list[MapLayer] | None = None
+        self.bench = Bench(view, self.events)
 
     def close(self) -> None:
         """Stop what runs in the background."""
+        self.bench.close()
         self.view.close()
 
     @property
@@ -97,7 +100,9 @@ class Session:
 
     def curve(self, number: int, direction: str, *, recipe: Any, contact: float | None) -> Reply:
         """One curve as the results have it, or processed now by a recipe or with a contact."""
-        return curve_reply(self.view, number, direction)
+        changed = changed_recipe(self.view.recipe, recipe)
+        other = None if changed == self.view.recipe else changed
+        return curve_reply(self.view, self.bench, number, direction, recipe=other, contact=contact)
 
     def region(self, number: int, direction: str) -> Reply:
         """Mean profile of a curve's region."""
@@ -157,9 +162,10 @@ def doubts(bits: AnyArray) -> AnyArray:
     Curves with many flags come first, those that averages leave out anyway last.
     """
     from nrm_plugin.statistics.selection import LEFT_OUT
-    from nrm_plugin.variables import BIT, FLAGS
+    from nrm_plugin.variables import BIT
+    from nrm_plugin.viewer.shown_quantities import flag_count
 
-    count = sum(((bits >> i) & 1 for i in range(len(FLAGS))), np.zeros_like(bits))
+    count = flag_count(bits)
     out = (bits & sum(BIT[name] for name in LEFT_OUT)) != 0
     rank = np.full(len(bits), np.nan)
     flagged = np.flatnonzero(bits)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from nrm_plugin.columns import AnyArray, FloatArray
+from nrm_plugin.columns import AnyArray
 from nrm_plugin.statistics.selection import column
 from nrm_plugin.variables import BIT, FLAGS, SURFACES
 
@@ -106,13 +106,13 @@ CURVE_NUMBER = _number("curve_number", "number of the curve")
 REGION = ShownQuantity(name="region", label="region of the potential", kind=CLASS, slow=True)
 
 
-def quantities(results: xr.Dataset) -> Iterator[ShownQuantity]:
+def quantities(results: xr.Dataset, spring_constant: float | None) -> Iterator[ShownQuantity]:
     """What there is to show of results."""
     yield from (one for one in _PROFILES if one.name in results)
     yield from (one for one in _NUMBERS if one.name in results)
     if "storage_modulus" in results:
         yield THICKNESS
-    if spring_constant(results) is not None and "wall_end" in results:
+    if spring_constant and "wall_end" in results:
         yield LARGEST_FORCE
     if "quality" in results:
         yield ShownQuantity(name="quality", label="flags", kind=FLAG_BITS, classes=FLAGS)
@@ -135,43 +135,21 @@ def has_potential(results: xr.Dataset) -> bool:
     return potential is not None and bool(np.isfinite(potential.astype(np.float64)).any())
 
 
-def spring_constant(results: xr.Dataset) -> float | None:
-    """Spring constant in N/m that the results were made with, None if they don't say."""
-    import tomllib
-
-    from nrm_plugin.errors import NrmError
-    from nrm_plugin.units import parse
-
-    try:
-        told = tomllib.loads(str(results.attrs.get("experiment", ""))).get("spring_constant")
-        return None if told is None else float(parse(str(told), "N/m"))
-    except (tomllib.TOMLDecodeError, ValueError, NrmError):
-        return None
-
-
-def largest_force(results: xr.Dataset) -> FloatArray:
-    """Force in N at which each ramp turned: what the wall's line says of its end."""
-    end = np.minimum(results["wall_begin"].values, results["wall_end"].values)
-    pressed = (results["contact_height"].values - end) * np.abs(results["wall_slope"].values)
-    return np.asarray(pressed * (spring_constant(results) or np.nan), np.float64)
-
-
-def stick_or_slip(results: xr.Dataset, sticks: bool) -> AnyArray:
+def stick_of(bits: AnyArray, sticks: bool) -> AnyArray:
     """Class of each curve's contact with the wall: see `STICK`.
 
     Parameters
     ----------
-    results : Dataset
+    bits : array of int
+        Flags of the curves.
     sticks : bool
         Whether the check of all curves found that the tip sticks.
     """
-    bits = results["quality"].values.astype(np.int64)
     found = np.where(bits & BIT["slip"], 2, 1 if sticks else 0)
     nothing = BIT["no_hard_contact"] | BIT["missing_lateral"]
     return np.where(bits & nothing, 0, found)
 
 
-def flag_count(results: xr.Dataset) -> AnyArray:
+def flag_count(bits: AnyArray) -> AnyArray:
     """Number of flags of each curve."""
-    bits = results["quality"].values.astype(np.int64)
     return sum(((bits >> i) & 1 for i in range(len(FLAGS))), np.zeros_like(bits))

@@ -100,6 +100,7 @@ class Viewed:
         self.decisions_file = ""
         self._lock = threading.RLock()
         self._kept: OrderedDict[Hashable, Values] = OrderedDict()
+        self._columns: dict[tuple[str, str], AnyArray] = {}
         self._slow = ThreadPoolExecutor(1, thread_name_prefix="nrm-statistics")
         self._waiting: dict[Hashable, Future[Any]] = {}
         self._analyses: dict[str | None, Analysis] = {}
@@ -181,7 +182,7 @@ class Viewed:
     @cached_property
     def quantities(self) -> dict[str, ShownQuantity]:
         """What can be shown for every curve."""
-        found = shown.quantities(self.places.results)
+        found = shown.quantities(self.places.results, self.told("spring_constant", "N/m"))
         return {q.name: q for q in (*found, *([] if self.results is not None else [CURVE_NUMBER]))}
 
     @cached_property
@@ -196,6 +197,11 @@ class Viewed:
         """Self-checks of the results."""
         text = "" if self.results is None else str(self.results.attrs.get("checks", ""))
         return from_json(text) if text else []
+
+    @property
+    def sticks(self) -> bool:
+        """Whether the tip sticks to the wall in these data, as their self-check found."""
+        return any(check.name == "stick" and check.verdict == "fine" for check in self.checks)
 
     @cached_property
     def told_metadata(self) -> dict[str, Any]:
@@ -226,8 +232,22 @@ class Viewed:
         """Flags of the curves as bits."""
         if self.results is None or "quality" not in self.results:
             return np.zeros(self.n_curves, np.int64)
-        results = self.analysis(direction).results
-        return np.asarray(results["quality"].values, np.int64)
+        return self.of_curves("quality", direction).astype(np.int64)
+
+    def of_curves(self, name: str, direction: str | None = None) -> AnyArray:
+        """Variable of the results that has one value per curve; nan where there is none.
+
+        It is read once, and then kept.
+        """
+        key = (name, self.direction(direction))
+        with self._lock:
+            if key not in self._columns:
+                results = self.analysis(direction).results
+                there = name in results
+                self._columns[key] = (
+                    np.asarray(results[name].values) if there else np.full(self.n_curves, np.nan)
+                )
+            return self._columns[key]
 
     def in_background(self, key: Hashable, what: str, compute: Callable[[], T]) -> T:
         """Return what is computed in the background once.
@@ -313,19 +333,17 @@ class Viewed:
         return np.asarray(self.thickness(direction)["censored"].values, np.uint8)
 
     def _of_curves(self, quantity: ShownQuantity, direction: str) -> AnyArray:
-        results = self.places.results if self.results is None else self.analysis(direction).results
         match quantity.name:
             case "thickness":
                 table = self.thickness(direction)
                 bound = table["thickness_low"].where(table["censored"] == AT_LEAST)
                 return np.asarray(table["thickness"].fillna(bound).values)
             case "largest_force":
-                return shown.largest_force(results)
+                return self.largest_force(direction)
             case "flag_count":
-                return shown.flag_count(results)
+                return shown.flag_count(self.quality(direction))
             case "stick":
-                sticks = any(c.name == "stick" and c.verdict == "fine" for c in self.checks)
-                return shown.stick_or_slip(results, sticks)
+                return shown.stick_of(self.quality(direction), self.sticks)
             case "region":
                 return self.region_numbers(direction)
             case "potential":
@@ -333,7 +351,14 @@ class Viewed:
                 return np.full(self.n_curves, np.nan) if found is None else found
             case "curve_number":
                 return np.arange(self.n_curves)
-        return np.asarray(results[quantity.name].values)
+        return self.of_curves(quantity.name, direction)
+
+    def largest_force(self, direction: str | None = None) -> FloatArray:
+        """Force in N at which each ramp turned: what the wall's line says of its end."""
+        names = ("wall_begin", "wall_end", "contact_height", "wall_slope")
+        begin, end, contact, slope = (self.of_curves(name, direction) for name in names)
+        stiffness = self.told("spring_constant", "N/m") or np.nan
+        return np.asarray((contact - np.minimum(begin, end)) * np.abs(slope) * stiffness)
 
     def thickness(self, direction: str | None = None) -> xr.Dataset:
         """Thickness of every curve, as `nrm_plugin.statistics.thickness` returns it.

@@ -1,0 +1,80 @@
+"""The engine for single curves, warmed up beside the page."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from nrm_plugin.engine.contacts_by_hand import ContactByHand
+from nrm_plugin.engine.workbench import CurveDetail, Workbench
+from nrm_plugin.errors import InvalidInput, NrmError
+from nrm_plugin.recipe import Recipe
+from nrm_plugin.viewer.events import Events
+from nrm_plugin.viewer.viewed import Viewed
+
+
+class Bench:
+    """A workbench for the curves that are looked at.
+
+    Parameters
+    ----------
+    view : Viewed
+    events : Events
+        Where it is said that the engine is warm.
+
+    Attributes
+    ----------
+    warm : bool
+        Whether all curves have been surveyed, so that one takes no longer than it has to.
+    """
+
+    def __init__(self, view: Viewed, events: Events) -> None:
+        self._view, self._events = view, events
+        self.warm = False
+        self._workbench = None
+        if view.curves is not None and view.curves.n_curves:
+            self._workbench = Workbench(view.curves, view.recipe)
+        self._closed = False
+
+    def begin(self) -> None:
+        """Warm up in a thread."""
+        if self._workbench is not None:
+            threading.Thread(target=self._warm_up, name="nrm-warm-up", daemon=True).start()
+
+    def close(self) -> None:
+        """Say nothing more."""
+        self._closed = True
+
+    @property
+    def sticks(self) -> bool:
+        """Whether the tip sticks to the wall, as the results say."""
+        return self._view.sticks
+
+    def curve(
+        self,
+        number: int,
+        recipe: Recipe | None,
+        contact: ContactByHand | float | None,
+        direction: str,
+    ) -> CurveDetail:
+        """Process one curve; see `Workbench.curve`.
+
+        Raises
+        ------
+        NrmError
+        """
+        if self._workbench is None:
+            raise InvalidInput("there are no curves to process")
+        return self._workbench.curve(number, recipe, contact, direction)
+
+    def _warm_up(self) -> None:
+        assert self._workbench is not None
+        began = time.perf_counter()
+        try:
+            self._workbench.warm()
+            self._workbench.curve(0)
+        except NrmError:
+            return  # every curve says what is missing
+        self.warm = True
+        if not self._closed:
+            self._events.post("warm", {"ms": round((time.perf_counter() - began) * 1e3)})
