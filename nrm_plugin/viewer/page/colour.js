@@ -43,7 +43,7 @@ export function table(name) {
  * Colour of each value as r, g, b, a in one Uint8ClampedArray; nan is transparent.
  * @param {ArrayLike<number>} values
  * @param {{range: [number, number], log?: boolean, name?: string, classes?: number}} options
- *   classes: the values are numbers of classes
+ *   classes: the values are numbers of classes, -1 for none
  */
 export function colours(values, { range, log = false, name = "viridis", classes = 0 }) {
   const pixels = new Uint8ClampedArray(4 * values.length);
@@ -52,9 +52,9 @@ export function colours(values, { range, log = false, name = "viridis", classes 
   const scale = new Scale(range[0], range[1], log);
   for (let k = 0; k < values.length; k++) {
     const value = values[k];
-    if (Number.isNaN(value)) continue;
+    if (Number.isNaN(value) || (classes && value < 0)) continue;
     if (classes) {
-      pixels.set(palette[Math.max(0, Math.round(value)) % palette.length], 4 * k);
+      pixels.set(palette[Math.round(value) % palette.length], 4 * k);
     } else {
       let share = scale.share(value);
       if (!(share > 0)) share = 0; // also what a logarithm cannot show

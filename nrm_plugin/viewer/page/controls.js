@@ -4,7 +4,7 @@ import { attempt, getArrays } from "./api.js";
 import { robustRange } from "./colour.js";
 import { handle } from "./keys.js";
 import { make } from "./layout.js";
-import { images, layerName, quantities, shown } from "./shown.js";
+import { capital, images, layerName, quantities } from "./shown.js";
 import { get, on, quantityOf, say, set } from "./state.js";
 import { begin } from "./times.js";
 
@@ -13,17 +13,17 @@ const layer = make("select", { id: "layer", "aria-label": "Layer" });
 const direction = make("select", { id: "direction", "aria-label": "Direction" });
 const slider = make("input", { id: "distance", type: "range", min: "0", step: "1", "aria-label": "Distance from the electrode" });
 const distance = make("output", { id: "distance-text", htmlFor: "distance" });
-const row = make("div", { className: "row" }, make("label", { htmlFor: "distance", className: "quiet" }, "at distance"), slider, distance);
+const at = make("span", { className: "row space" }, make("label", { htmlFor: "distance", className: "quiet" }, "at"), slider, distance);
+const second = make("div", { className: "row controls" }, layer, direction);
 const mixed = make("p", { className: "note warn", hidden: true });
 
 function fillQuantities() {
-  const { quantity: name, blind } = get();
+  const { quantity: name } = get();
   const known = quantities();
-  quantity.replaceChildren(...known.map((one) => make("option", { value: one.name }, one.label)));
+  quantity.replaceChildren(...known.map((one) => make("option", { value: one.name }, capital(one.label))));
   if (!known.some((one) => one.name === name) && known.length) set({ quantity: known[0].name });
   quantity.value = get().quantity;
   quantity.disabled = !known.length;
-  void blind;
 }
 
 function fillLayers() {
@@ -39,22 +39,22 @@ function fillLayers() {
   }
   layer.value = image === null ? `layer ${number}` : `image ${image}`;
   layer.hidden = layers.length + pictures.length < 2;
+  second.hidden = layer.hidden && direction.hidden;
 }
 
 function showDistance() {
-  const { session, depth, image } = get();
+  const { session, depth, image, blind } = get();
   const depths = session?.depth.values ?? [];
   slider.max = String(Math.max(0, depths.length - 1));
-  const at = nearest(depths, depth);
-  slider.value = String(at);
+  slider.value = String(nearest(depths, depth));
   const text = `${(depth * 1e9).toFixed(1)} nm`;
   distance.value = text;
   slider.setAttribute("aria-valuetext", text);
-  row.hidden = image !== null || !quantityOf()?.of_depth || !depths.length;
+  at.hidden = image !== null || !quantityOf()?.of_depth || !depths.length;
   quantity.disabled = image !== null;
   const entry = session?.layers[get().layer];
   mixed.hidden = !entry?.mixed || image !== null;
-  mixed.textContent = "Curves of several visits or potential regions lie together in this layer.";
+  mixed.textContent = blind ? "Several conditions lie together in this layer." : `${entry?.mixed} lie together in this layer.`;
 }
 
 /** @param {number[]} values @param {number} wanted */
@@ -66,10 +66,10 @@ function nearest(values, wanted) {
   return best;
 }
 
-/** @param {number} at number of the distance */
-function setDistance(at) {
+/** @param {number} number of the distance */
+function setDistance(number) {
   const depths = get().session?.depth.values ?? [];
-  const depth = depths[Math.min(depths.length - 1, Math.max(0, at))];
+  const depth = depths[Math.min(depths.length - 1, Math.max(0, number))];
   if (depth === undefined || depth === get().depth) return;
   begin("nrm:depth");
   set({ depth });
@@ -78,7 +78,7 @@ function setDistance(at) {
 /** @param {number} step */
 function moveDistance(step) {
   const { session, depth } = get();
-  if (row.hidden) return;
+  if (at.hidden) return;
   setDistance(nearest(session?.depth.values ?? [], depth) + step);
   say(`Distance ${distance.value}.`);
 }
@@ -110,8 +110,8 @@ export async function loadImage(number) {
 function nextLayer() {
   const options = [...layer.querySelectorAll("option")];
   if (options.length < 2) return;
-  const at = options.findIndex((option) => option.value === layer.value);
-  const next = options[(at + 1) % options.length];
+  const shown = options.findIndex((option) => option.value === layer.value);
+  const next = options[(shown + 1) % options.length];
   chooseLayer(next.value);
   say(`Shown: ${next.textContent}.`);
 }
@@ -121,7 +121,7 @@ export function mount(panel) {
   const { session } = get();
   direction.replaceChildren(...(session?.directions ?? []).map((name) => make("option", { value: name }, name)));
   direction.hidden = (session?.directions.length ?? 0) < 2;
-  panel.append(make("div", { className: "row controls" }, quantity, layer, direction), row, mixed);
+  panel.append(make("div", { className: "row controls" }, quantity, at), second, mixed);
   quantity.addEventListener("change", () => set({ quantity: quantity.value, range: null, filter: null }));
   layer.addEventListener("change", () => chooseLayer(layer.value));
   direction.addEventListener("change", () => set({ direction: direction.value }));
@@ -138,10 +138,9 @@ export function mount(panel) {
   });
   on(["session", "blind", "quantity"], fillQuantities);
   on(["session", "layout", "blind", "layer", "image"], fillLayers);
-  on(["depth", "quantity", "image", "session", "layer"], showDistance);
+  on(["depth", "quantity", "image", "session", "layer", "blind"], showDistance);
   on(["direction"], (state) => void (direction.value = state.direction));
   fillQuantities();
   fillLayers();
   showDistance();
-  void shown;
 }

@@ -4,8 +4,7 @@ import { number } from "./axes.js";
 import { handle } from "./keys.js";
 import { element, make } from "./layout.js";
 import { valueText } from "./map.js";
-import { placeText } from "./picking.js";
-import { title } from "./shown.js";
+import { placeText, title } from "./shown.js";
 import { get, on, say, set } from "./state.js";
 
 /** Flags of a curve by name, those that were accepted left out.
@@ -42,22 +41,19 @@ function showFacts() {
     element("facts").replaceChildren(list);
     return;
   }
-  const same = detail && detail.header.number === current ? detail.header : null;
-  const facts = same?.facts ?? {};
-  const stick = facts.stick ?? facts.stick_verdict ?? null;
+  const header = detail?.header.number === current ? detail.header : {};
+  const { F_max: force, wall_slope: slope, stick, first_valid: valid } = header.facts ?? {};
   list.append(fact("curve", placeText(current).replace(/^curve /, "")));
-  if (!blind && facts.source) list.append(fact("of", `${facts.source} # ${facts.source_number ?? facts.number ?? current}`, "long"));
+  if (!blind && header.source?.name) list.append(fact("of", `${header.source.name} # ${header.source.number}`, "long"));
   list.append(
-    fact("F max", quantityText(facts.f_max ?? facts.F_max, 1e9, "nN")),
-    fact("wall slope", quantityText(facts.wall_slope, 1, "")),
+    fact("F max", quantityText(force, 1e9, "nN")),
+    fact("wall slope", quantityText(slope, 1, "")),
     fact("wall", stick ?? "unknown", stick === "slip" ? "warn" : ""),
+    fact("valid from", quantityText(valid, 1e9, "nm")),
   );
   if (!blind) {
-    list.append(fact("potential", quantityText(facts.potential, 1, "V")));
-    if (facts.region) list.append(fact("region", facts.region, "long"));
-  }
-  if (facts.depth_valid_min !== undefined && facts.depth_valid_min !== null) {
-    list.append(fact("valid from", quantityText(facts.depth_valid_min, 1e9, "nm")));
+    list.append(fact("potential", quantityText(header.potential, 1, "V")));
+    if (header.region) list.append(fact("region", header.region, "long"));
   }
   const flags = flagsOf(current);
   if (flags.length) list.append(fact("flags", flags.join(", "), "warn long"));

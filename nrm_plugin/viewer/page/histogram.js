@@ -167,10 +167,11 @@ const plain = (value) => String(Number(value.toPrecision(4)));
 
 function drawClasses() {
   if (!seen?.classes) return;
-  const { values } = seen;
+  const { values, bits } = seen;
+  const { flags } = get();
   const curves = get().layout[get().layer].curve;
   classes.replaceChildren(...seen.classes.map((name, k) => {
-    const members = [...curves].filter((_, i) => values[i] === k);
+    const members = [...curves].filter((curve, i) => (bits ? ((flags?.quality[curve] ?? 0) & bits[k]) !== 0 : values[i] === k));
     const swatch = make("span", { className: "swatch" });
     swatch.style.background = CLASSES[k % CLASSES.length];
     const button = make("button", { title: `Select these ${members.length} curves`, disabled: !members.length },

@@ -114,6 +114,7 @@ function showTab() {
 }
 
 function mountTabs() {
+  element("tab-live").hidden = !get().session?.live;
   for (const name of TABS) element(`tab-${name}`).addEventListener("click", () => set({ tab: name }));
   element("tabs").addEventListener("keydown", (event) => {
     const shown = TABS.filter((name) => !element(`tab-${name}`).hidden);

@@ -3,8 +3,7 @@
 import { decidedOn, flagsOf } from "./facts.js";
 import { handle } from "./keys.js";
 import { element, make } from "./layout.js";
-import { placeText } from "./picking.js";
-import { select } from "./shown.js";
+import { layerName, layerOf, placeText, select } from "./shown.js";
 import { get, on, say, set } from "./state.js";
 import { begin } from "./times.js";
 
@@ -15,7 +14,8 @@ const heading = make("h2", { id: "doubt-heading", className: "space" });
 const rows = make("div", { className: "list-rows" });
 const spacer = make("div", { className: "list-spacer" }, rows);
 const list = make("div", { id: "doubt-list", className: "list", role: "listbox", tabIndex: 0, "aria-labelledby": "doubt-heading", "data-arrows": "list" }, spacer);
-/** Curves of the list, the most doubtful first. @type {number[]} */
+/** Curves of the list, the most doubtful first.
+ * @type {number[]} */
 let curves = [];
 /** The flag that the list is narrowed to, 0 for all. */
 let narrowed = 0;
@@ -43,7 +43,7 @@ function showChecks() {
   } else {
     for (const check of bad) {
       parts.push(make("details", { className: "check" },
-        make("summary", {}, make("span", { className: `verdict ${check.verdict}` }, check.verdict), ` ${check.name.replace(/_/g, " ")}`,
+        make("summary", {}, make("span", { className: `verdict ${check.verdict}` }, check.verdict), ` ${check.title}`,
           make("span", { className: "quiet brief" }, ` ${check.text}`)),
         ...[check.text, check.effect, check.advice].filter(Boolean).map((text) => make("p", {}, text))));
     }
@@ -55,7 +55,7 @@ function showChecks() {
     }
   }
   if (session?.checks.length) {
-    const names = unknown.length ? `, ${unknown.length} unknown (${unknown.map(({ name }) => name.replace(/_/g, " ")).join(", ")})` : "";
+    const names = unknown.length ? `, ${unknown.length} unknown (${unknown.map(({ title }) => title).join(", ")})` : "";
     parts.push(make("p", { className: "quiet" }, `${fine.length} of ${session.checks.length} checks are fine${names}.`));
   }
   checks.replaceChildren(...parts);
@@ -103,12 +103,20 @@ function drawRows() {
     const row = make("div", {
       id: `doubt-${curve}`, className: "list-row", role: "option", "aria-selected": String(curve === current),
       "aria-posinset": from + k + 1, "aria-setsize": curves.length,
-    }, make("span", {}, placeText(curve).replace(/^curve /, "")), make("span", { className: "quiet" }, [...flagsOf(curve), ...decidedOn(curve)].join(", ")));
+    }, make("span", {}, where(curve)), make("span", { className: "quiet" }, [...flagsOf(curve), ...decidedOn(curve)].join(", ")));
     row.addEventListener("click", () => go(curve));
     return row;
   }));
   if (curves.includes(current)) list.setAttribute("aria-activedescendant", `doubt-${current}`);
   else list.removeAttribute("aria-activedescendant");
+}
+
+/** Number and place, in few letters.
+ * @param {number} curve */
+function where(curve) {
+  const at = layerOf(curve);
+  const { layer } = get();
+  return at === layer ? placeText(curve).replace(/^curve |umn/g, "") : `${curve}, ${layerName(at)}`;
 }
 
 /** Show a curve of the list; a selection of many stays.
@@ -118,15 +126,6 @@ function go(curve) {
   begin("nrm:click");
   set({ layer, image: null, current: curve, ...(get().selected.length > 1 ? {} : { selected: [curve] }) });
   reveal();
-}
-
-/** The layer that holds a curve: the shown one if it does.
- * @param {number} curve */
-function layerOf(curve) {
-  const { layout, layer } = get();
-  if (layout[layer]?.curve.includes(curve)) return layer;
-  const found = layout.findIndex((places) => places.curve.includes(curve));
-  return found < 0 ? layer : found;
 }
 
 function reveal() {

@@ -6,7 +6,7 @@ import * as draw from "./drawing.js";
 import { colour, make, onTheme } from "./layout.js";
 import { ALL, GridPlaces, PointPlaces, pointPlaces } from "./places.js";
 import { mountPicking } from "./picking.js";
-import { layerName, shown, title } from "./shown.js";
+import { indexOf, shown, title } from "./shown.js";
 import { get, on } from "./state.js";
 import { drawAxes, stripPlaces, valueScale } from "./strip.js";
 import { end } from "./times.js";
@@ -18,7 +18,8 @@ export const view = {
   /** @type {Places | null} */
   places: null,
   window: ALL,
-  /** Rectangle or lasso that is being drawn. @type {[number, number][]} */
+  /** Rectangle or lasso that is being drawn.
+   * @type {[number, number][]} */
   polygon: [],
 };
 
@@ -291,7 +292,7 @@ export function redraw() {
  * @param {number} curve */
 export function valueText(curve) {
   const seen = shown();
-  const k = seen && !seen.image ? get().layout[get().layer].curve.indexOf(curve) : -1;
+  const k = seen && !seen.image ? indexOf(curve) : -1;
   if (!seen || k < 0) return "";
   if (seen.classes) return seen.classes[seen.values[k]] ?? "–";
   const below = seen.belowNoise?.[k] ? " (below noise)" : "";
@@ -310,12 +311,12 @@ export function look(window) {
 /** @param {HTMLElement} element */
 export function mount(element) {
   const box = make("div", { className: "map-box" }, base, over);
-  element.append(box, legend);
-  mountPicking(box, over, drawOver);
+  const tools = make("div", { className: "map-tools", role: "toolbar", "aria-label": "Tools of the map" });
+  element.append(box, make("div", { className: "row legend-row" }, legend, make("span", { className: "space" }), tools));
+  mountPicking(tools, over, drawOver);
   new ResizeObserver(redraw).observe(box);
   on(["values", "layer", "image", "range", "flags", "layout", "blind"], redraw);
   on(["selected", "current"], drawOver);
   on(["layer", "image"], () => look(ALL));
   onTheme(redraw);
-  void layerName;
 }

@@ -5,7 +5,7 @@ import { handle } from "./keys.js";
 import { element, make } from "./layout.js";
 import { look, valueText, view } from "./map.js";
 import { ALL, GridPlaces, inPolygon } from "./places.js";
-import { select } from "./shown.js";
+import { placeText, select } from "./shown.js";
 import { get, on, say, set, show } from "./state.js";
 import { begin } from "./times.js";
 
@@ -14,15 +14,6 @@ import { begin } from "./times.js";
 /** Where Shift+arrow began. */
 let anchor = -1;
 let lasso = false;
-
-/** Row and column (counted from 1) or number, as text.
- * @param {number} curve */
-export function placeText(curve) {
-  const { session, layout, layer } = get();
-  const places = layout[layer];
-  const k = session?.layers[layer]?.kind === "grid" ? places.curve.indexOf(curve) : -1;
-  return k < 0 ? `curve ${curve}` : `curve ${curve}, row ${places.row[k]}, column ${places.column[k]}`;
-}
 
 /** @param {number} curve */
 function pick(curve) {
@@ -98,8 +89,8 @@ function zoom(factor, at = null) {
   look({ zoom: zoomed, x: window.x + shareX * change, y: window.y + shareY * change });
 }
 
-/** @param {HTMLElement} box @param {HTMLCanvasElement} canvas @param {() => void} drawOver */
-export function mountPicking(box, canvas, drawOver) {
+/** @param {HTMLElement} tools @param {HTMLCanvasElement} canvas @param {() => void} drawOver */
+export function mountPicking(tools, canvas, drawOver) {
   /** @type {Point | null} */
   let start = null;
   let dragging = false;
@@ -159,8 +150,7 @@ export function mountPicking(box, canvas, drawOver) {
     say(lasso ? "Dragging on the map draws a lasso." : "Dragging on the map draws a rectangle.");
   };
   const buttons = [["zoomIn", "+", "Larger (+)"], ["zoomOut", "−", "Smaller (−)"], ["zoomAll", "⤢", "The whole layer (0)"]];
-  box.append(make("div", { className: "map-tools" }, tool, ...buttons.map(([action, text, name]) =>
-    make("button", { title: name, "aria-label": name, "data-action": action }, text))));
+  tools.append(tool, ...buttons.map(([action, text, name]) => make("button", { title: name, "aria-label": name, "data-action": action }, text)));
 
   handle("lasso", () => chooseLasso(!lasso));
   handle("zoomIn", () => zoom(1.6));

@@ -22,8 +22,8 @@ export class GridPlaces {
   /** @param {Layer} layer @param {LayerPlaces} places @param {Box} box @param {Window} window */
   constructor(layer, places, box, window = ALL) {
     this.kind = /** @type {const} */ ("grid");
-    this.rows = Math.max(1, layer.rows);
-    this.columns = Math.max(1, layer.columns);
+    this.rows = Math.max(1, layer.rows ?? 1);
+    this.columns = Math.max(1, layer.columns ?? 1);
     const [sx, sy] = layer.size && layer.size[0] > 0 && layer.size[1] > 0 ? layer.size : [this.columns, this.rows];
     const aspect = Math.min(50, Math.max(0.02, sx / sy));
     this.box = fitted(box, aspect);

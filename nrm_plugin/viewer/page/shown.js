@@ -11,10 +11,16 @@ import { get, quantityOf, set } from "./state.js";
  * @type {Map<number, ImageData>} */
 export const images = new Map();
 
-/** Whether the quantity may be seen while blind.
+/** With a capital letter at its beginning.
+ * @param {string} text */
+export function capital(text) {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+/** Whether the quantity may not be seen now, while blind.
  * @param {Quantity} quantity */
 export function isHidden(quantity) {
-  return get().blind && (quantity.moduli || ["potential", "region", "time", "thickness"].includes(quantity.name));
+  return get().blind && (quantity.moduli || ["potential", "region", "time"].includes(quantity.name));
 }
 
 /** Quantities that may be chosen now. */
@@ -31,10 +37,47 @@ export function layerName(number) {
   return blind ? `Layer ${number + 1}` : layer.name;
 }
 
-/** What is drawn: one value per curve of the layer, or an image.
+/** For each layer the index of every curve in it, -1 outside.
+ * @type {{layout: State["layout"], found: Int32Array[]}} */
+let indices = { layout: [], found: [] };
+
+/** Index of a curve within a layer (the shown one by default), -1 where it is not in it.
+ * @param {number} curve @param {number} layer */
+export function indexOf(curve, layer = get().layer) {
+  const { layout, session } = get();
+  if (indices.layout !== layout) indices = { layout, found: [] };
+  let found = indices.found[layer];
+  if (!found) {
+    found = indices.found[layer] = new Int32Array(session?.n_curves ?? 0).fill(-1);
+    layout[layer]?.curve.forEach((one, k) => (found[one] = k));
+  }
+  return found[curve] ?? -1;
+}
+
+/** The layer that holds a curve: the shown one if it does, else the first that mixes nothing.
+ * @param {number} curve */
+export function layerOf(curve) {
+  const { layout, layer, session } = get();
+  if (indexOf(curve) >= 0) return layer;
+  const holding = layout.map((_, k) => k).filter((k) => indexOf(curve, k) >= 0);
+  return holding.find((k) => !session?.layers[k].mixed) ?? holding[0] ?? layer;
+}
+
+/** "curve 12, row 1, column 4", with the layer where it is not the shown one.
+ * @param {number} curve */
+export function placeText(curve) {
+  const { session, layout, layer } = get();
+  const at = layerOf(curve);
+  const k = indexOf(curve, at);
+  const cell = session?.layers[at]?.kind === "grid" && k >= 0 ? `, row ${layout[at].row[k]}, column ${layout[at].column[k]}` : "";
+  return `curve ${curve}${cell}${at === layer ? "" : `, ${layerName(at)}`}`;
+}
+
+/** What is drawn (bits: the flags that the classes stand for; a curve has the colour of its first):
+ * one value per curve of the layer, or an image.
  * @returns {{
  *   values: ArrayLike<number>, belowNoise: Uint8Array | null, image: ImageData | null,
- *   range: [number, number], robust: [number, number], log: boolean, classes: string[] | null,
+ *   range: [number, number], robust: [number, number], log: boolean, classes: string[] | null, bits: number[] | null,
  *   unit: string, factor: number, label: string } | null} */
 export function shown() {
   const { values, image, range, session, layout, layer } = get();
@@ -45,7 +88,7 @@ export function shown() {
     const { robust } = chosen;
     return {
       values: chosen.data, belowNoise: null, image: chosen, range: range ?? robust, robust, log: false,
-      classes: null, ...prefixed(entry.unit, robust), label: entry.name,
+      classes: null, bits: null, ...prefixed(entry.unit, robust), label: entry.name,
     };
   }
   const curves = layout[layer]?.curve;
@@ -57,12 +100,15 @@ export function shown() {
     data[k] = values.values[curves[k]];
     below[k] = values.belowNoise[curves[k]];
   }
-  const classes = quantity.kind === "class" ? quantity.classes ?? [] : null;
+  const bits = quantity.kind === "flags" ? (session?.flags ?? []).filter(({ count }) => count).map(({ bit }) => bit) : null;
+  if (bits) data.forEach((mask, k) => (data[k] = bits.findIndex((bit) => (mask & bit) !== 0)));
+  const named = bits ? session?.flags.filter(({ count }) => count).map(({ name }) => name.replace(/_/g, " ")) : quantity.classes;
+  const classes = quantity.kind === "number" ? null : named ?? [];
   const [lo, hi] = values.range ?? [NaN, NaN];
   const robust = lo < hi ? values.range : robustRange(data);
   return {
     values: data, belowNoise: below, image: null, range: range ?? robust, robust, log: quantity.log && robust[0] > 0,
-    classes, unit: quantity.unit, factor: quantity.factor, label: quantity.label,
+    classes, bits, unit: quantity.unit, factor: quantity.factor, label: quantity.label,
   };
 }
 

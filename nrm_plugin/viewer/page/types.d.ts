@@ -17,11 +17,15 @@ export interface Flag {
   name: string;
   bit: number;
   count: number;
+  meaning: string;
   advice: string;
 }
 
 export interface Check {
   name: string;
+  title: string;
+  told: string;
+  found: string;
   verdict: "fine" | "doubtful" | "wrong" | "unknown";
   text: string;
   effect: string;
@@ -31,13 +35,14 @@ export interface Check {
 export interface Layer {
   name: string;
   n: number;
-  rows: number;
-  columns: number;
+  rows: number | null;
+  columns: number | null;
   size: [number, number] | null;
   kind: "grid" | "points" | "strip";
-  region: string | null;
+  region: string;
   visit: number | null;
-  mixed: boolean;
+  /** What the layer mixes, in words; empty if nothing. */
+  mixed: string;
 }
 
 export interface ImageEntry {
@@ -74,7 +79,7 @@ export interface Session {
   flags: Flag[];
   checks: Check[];
   warnings: string[];
-  regions: { label: string; count: number; potential: number | null }[];
+  regions: { label: string; count: number; potential: [number, number] }[];
   layers: Layer[];
   images: ImageEntry[];
   recipe: string;
