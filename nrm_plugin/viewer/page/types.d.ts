@@ -149,6 +149,12 @@ export interface State {
   theme: "auto" | "light" | "dark";
   /** Changed values of the recipe by their name in `recipe_fields`; {} where nothing is changed. */
   recipe: { [name: string]: any };
+  /** What is wrong with the changed values, a sentence by name. */
+  recipeErrors: { [name: string]: string };
+  /** Contact by hand that is tried and not yet confirmed (m), or null. */
+  contact: number | null;
+  /** Mean profile of the current curve's region, or null. */
+  region: Container | null;
   tab: "doubt" | "recipe" | "decisions" | "live";
   message: { text: string; kind: "info" | "error" };
   undo: number;

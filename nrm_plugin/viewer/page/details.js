@@ -1,0 +1,87 @@
+// What the server says of single curves, kept while nothing changes it.
+
+import { getArrays } from "./api.js";
+
+/** @typedef {import("./types").Container} Container */
+/** @typedef {import("./scenes.js").Drawn} Drawn */
+
+/** Curves that are kept; the last ones used stay. */
+const KEPT = 256;
+
+/** Most curves overlaid on the current one: more are a grey mass. */
+export const MOST_OVERLAID = 24;
+
+/** @type {Map<string, Promise<Container>>} */
+const kept = new Map();
+
+/** Something changed on the server: nothing that is kept holds. */
+export function forget() {
+  kept.clear();
+}
+
+/**
+ * One curve, as processed or tried with other values of the recipe or another contact.
+ * @param {number} number @param {string} direction
+ * @param {{recipe?: {[name: string]: any}, contact?: number | null, latest?: string}} trial
+ * @returns {Promise<Container>}
+ */
+export function load(number, direction, { recipe = {}, contact = null, latest } = {}) {
+  const tried = contact !== null || Object.keys(recipe).length > 0;
+  if (tried) {
+    return getArrays("api/curve", null, { latest, body: { number, direction, recipe, contact } });
+  }
+  const key = `curve ${number} ${direction}`;
+  return keep(key, () => getArrays("api/curve", { number, direction }));
+}
+
+/** Mean profile of the curve's region.
+ * @param {number} number @param {string} direction */
+export function loadRegion(number, direction) {
+  return keep(`region ${number} ${direction}`, () => getArrays("api/region", { number, direction }));
+}
+
+/** @param {string} key @param {() => Promise<Container>} make */
+function keep(key, make) {
+  let found = kept.get(key);
+  if (!found) {
+    found = make();
+    found.catch(() => kept.delete(key));
+  }
+  kept.delete(key);
+  kept.set(key, found);
+  for (const old of kept.keys()) {
+    if (kept.size <= KEPT) break;
+    kept.delete(old);
+  }
+  return found;
+}
+
+/**
+ * Run work for the latest value only: while it runs, later values replace each other.
+ * @template T
+ * @param {(value: T) => Promise<void>} work
+ * @returns {(value: T) => Promise<void>}
+ */
+export function latestWins(work) {
+  let running = false;
+  /** @type {{value: T} | null} */
+  let next = null;
+  return async (value) => {
+    next = { value };
+    if (running) return;
+    running = true;
+    try {
+      while (next) {
+        const { value: now } = next;
+        next = null;
+        await work(now);
+      }
+    } finally {
+      running = false;
+    }
+  };
+}
+
+/** What is drawn now.
+ * @type {{drawn: Drawn | null, region: Container | null}} */
+export const shown = { drawn: null, region: null };
