@@ -26,7 +26,7 @@ export class Handle {
     /** @type {number | null} */
     this.value = null;
     this.dragging = false;
-    this.element = make("div", { className: `handle ${className}`, role: "slider", tabIndex: 0, "aria-label": label });
+    this.element = make("div", { className: `plot-handle ${className}`, role: "slider", tabIndex: 0, "aria-label": label });
     this.element.setAttribute("aria-orientation", "horizontal");
     this.element.title = `${label}: drag, or arrow keys (Shift: larger steps)`;
     this.element.addEventListener("pointerdown", (event) => this.drag(event));
