@@ -214,6 +214,24 @@ def test_recognised_by_what_is_in_it(tmp_path: Path) -> None:
         file.writestr("letter.txt", "Dear Sir")
     with pytest.raises(nrm.UnknownFormat):
         nrm.open(other)
+    several = tmp_path / "several.zip"
+    with zipfile.ZipFile(several, "w") as file:
+        file.write(path, "curve.jpk-force")
+    with pytest.raises(nrm.UnknownFormat, match="a zip archive: unpack it"):
+        nrm.open(several)
+
+
+@pytest.mark.parametrize("name", ["head-height", "cellhesion-height"])
+def test_a_command_by_another_name_is_a_height(tmp_path: Path, name: str) -> None:
+    parts = [
+        replace(
+            part, counts={name: part.counts["height"], "vDeflection": part.counts["vDeflection"]}
+        )
+        for part in ramp(40, 40)
+    ]
+    curves = nrm.open(JpkWriter().write(tmp_path / "a.jpk-force", [parts]))
+    assert curves.channels["height"].original == name
+    assert curves.metadata["height_source"] == "commanded"
 
 
 def test_moduli_of_an_archive(tmp_path: Path) -> None:

@@ -120,6 +120,50 @@ def test_our_own_text_comes_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.segments, first.segments)
 
 
+def test_our_own_heights_and_times_come_back(tmp_path: Path) -> None:
+    """A sensor that is not the height does not take its place; half a step at the begin stays."""
+    n = 40
+    table = {
+        "height_sensor": (np.full(n, -9.8e-6), "m"),
+        "height_commanded": (np.linspace(1e-7, 0, n), "m"),
+        "deflection": (np.arange(n) * 1e-3, "V"),
+        "time": ((np.arange(n) + 0.5) * 1e-3, "s"),
+        "height": (np.linspace(1e-7, 0, n), "m"),
+    }
+    nrm.CurveSet.from_arrays(table, row_size=[n]).save(tmp_path / "a.csv")
+    again = nrm.open(tmp_path / "a.csv")
+    assert set(again.channels) == set(table)
+    for name, (values, _) in table.items():
+        np.testing.assert_array_equal(again.read(name), values)
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_a_z_that_grows_towards_the_surface_is_turned(tmp_path: Path, grows: bool) -> None:
+    z = np.concatenate([np.linspace(300, 0, 200), np.linspace(0, 300, 200)])
+    defl = np.clip(50 - z, 0, None) * 0.02 + 1e-4 * np.sin(np.arange(400))
+    rows = "".join(f"{-a if grows else a},{b}\n" for a, b in zip(z, defl, strict=True))
+    (tmp_path / "a.csv").write_text("Z (nm),Deflection (V)\n" + rows)
+    curves = nrm.open(tmp_path / "a.csv")
+    np.testing.assert_allclose(curves.read("height"), z * 1e-9, rtol=1e-12)
+    assert curves.segments["kind"].tolist() == ["approach", "retract"]
+    assert len(curves.warnings) == int(grows)
+    # What a person said about the column stays as it was said.
+    (tmp_path / "map.toml").write_text('height = "Z"\ndeflection = "Deflection"\n')
+    told = nrm.open(tmp_path / "a.csv", "table", settings=tmp_path / "map.toml")
+    np.testing.assert_allclose(told.read("height"), (-z if grows else z) * 1e-9, rtol=1e-12)
+    assert any("a minus" in text for text in told.warnings) is grows
+
+
+def test_groups_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for i in range(12):
+            for title, unit in (("Z", "nm"), ("Deflection", "V")):
+                file[f"curve{i}/{title}"] = np.linspace(300.0, 0.0, 50 + i)
+                file[f"curve{i}/{title}"].attrs["unit"] = unit
+    assert nrm.open(tmp_path / "a.h5").row_size.tolist() == list(range(50, 62))
+
+
 def test_columns_that_mean_nothing_plain_are_kept(tmp_path: Path) -> None:
     z, volts = falling()
     path = write(

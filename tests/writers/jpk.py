@@ -17,6 +17,7 @@ import numpy as np
 SENSITIVITY, STIFFNESS = 6.5e-8, 0.25  # m/V, N/m
 
 #: Converters of 16 bits: V per count and V at 0. The sensor's counts are m.
+COMMANDS = ("height", "head-height", "cellhesion-height")
 DEFLECTION = (3.1e-4, -0.0147)
 LATERAL = (3.2e-4, -0.0048)
 PIEZO = (1.5e-3, 50.0)
@@ -25,7 +26,7 @@ OTHER = (3.1e-4, 0.0)
 _SCALES = {
     "vDeflection": DEFLECTION,
     "hDeflection": LATERAL,
-    "height": PIEZO,
+    **dict.fromkeys(COMMANDS, PIEZO),
     "measuredHeight": SENSOR,
     "capacitiveSensorHeight": SENSOR,
 }
@@ -124,7 +125,7 @@ def channel_lines(at: str, name: str, *, inline: bool, wide: bool, known: int = 
         for line in chain[:known]:
             lines += line
         lines += _undefined(at, *("distance", "force")[known:])
-    elif name == "height":
+    elif name in COMMANDS:
         lines += [f"{sets}list=nominal calibrated", f"{sets}default=calibrated"]
         lines += _conversion(at, "nominal", "volts", (-1e-6, 1e-4), "m")
         lines += _conversion(at, "calibrated", "nominal", (0.75, 0.0), "m")

@@ -40,7 +40,8 @@ SENSORS = (
     "strainGaugeHeight",
     "smoothedMeasuredHeight",
 )
-COMMANDED = "height"
+#: Commands, best first; head and stage have their own names and carry the same numbers.
+COMMANDED = ("height", "head-height", "cellhesion-height")
 DEFLECTION, LATERAL = "vDeflection", "hDeflection"
 CLOCK = "seriesTime"
 
@@ -127,6 +128,7 @@ def _channels(archive: JpkArchive, clock: SegmentClock, metadata: Metadata) -> d
             per_segment.setdefault(original, empty)[s] = one
     everywhere = {name for name, found in per_segment.items() if _whole(archive, found)}
     sensor = next((name for name in SENSORS if name in everywhere), "")
+    commanded = next((name for name in COMMANDED if name in everywhere), COMMANDED[0])
     channels: dict[str, Channel] = {}
 
     def add(name: str, original: str, *slots: str) -> None:
@@ -142,7 +144,7 @@ def _channels(archive: JpkArchive, clock: SegmentClock, metadata: Metadata) -> d
             add("lateral", original)
         elif original == sensor:
             add("height_sensor", original, "nominal", "calibrated")
-        elif original == COMMANDED:
+        elif original == commanded:
             add("height_commanded", original, "calibrated", "nominal")
         elif original == CLOCK and original in everywhere:
             add("time", original)

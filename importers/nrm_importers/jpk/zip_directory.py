@@ -79,21 +79,29 @@ _MOST = 1032
 _STORED, _DEFLATED, _ENCRYPTED = 0, 8, 1
 
 #: Longest header that is read, bytes; real ones have a few thousand.
-_LONGEST_TEXT = 1 << 24
+_LONGEST_TEXT = 1 << 22
 
 #: Read behind a member's name before its extra field is known, bytes.
 _SLACK = 64
 
 
 def holds(path: Path, name: bytes) -> bool:
-    """Whether a zip archive has a member with such a name, by the end of its directory."""
+    """Whether a zip archive has a member with such a name, by the end of its directory.
+
+    Names inside a member that is an archive itself do not count.
+    """
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - 2 * _COMMENT))
-            return name in file.read(2 * _COMMENT)
+            tail = file.read(2 * _COMMENT)
     except OSError:
         return False
+    end = tail.rfind(_IS_END)
+    if end < 0 or len(tail) - end < _END.size:
+        return False
+    length = _END.unpack_from(tail, end)[5]
+    return name in tail[max(0, end - length) : end]
 
 
 class ZipDirectory:

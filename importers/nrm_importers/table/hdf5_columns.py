@@ -6,6 +6,7 @@ for each of their fields. Nothing outside the file is read: links and external s
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
@@ -149,8 +150,9 @@ def _alike(arrays: list[StoredArray]) -> list[dict[str, StoredArray]]:
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:
-    """Key by which group 2 comes before group 10."""
-    return [(int(p), "") if p.isdecimal() else (-1, p) for p in name.split("/")]
+    """Key by which group 2 comes before group 10, and curve2 before curve10."""
+    pieces = re.findall(r"[0-9]+|[^0-9]+", name)
+    return [(int(p), "") if p.isdecimal() else (-1, p) for p in pieces]
 
 
 def _read(path: Path, parts: list[StoredArray]) -> AnyArray:

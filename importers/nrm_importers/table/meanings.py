@@ -12,7 +12,8 @@ from nrm_plugin.vocabulary import CHANNELS, own_slug, slug
 #: Titles as slugs. A title means the channel only where its unit fits, too.
 _TITLES = {
     "height": "z height z_height z_sensor zsensor zsnsr z_sense height_measured measured_height "
-    "height_sensor z_position sensor_height",
+    "z_position sensor_height",
+    "height_sensor": "height_sensor",
     "height_commanded": "height_piezo piezo z_piezo height_commanded z_scan",
     "deflection": "deflection defl vdeflection vertical_deflection normal_deflection a_b",
     "force_normal": "force force_normal normal_force vertical_force",
@@ -42,7 +43,8 @@ _OF_CURVES = {
     "cycle_number": "cycle",
 }
 
-#: A table of curves has at least a height and one of these.
+#: A table of curves has at least one of these heights, best first, and one of these signals.
+HEIGHTS = ("height", "height_sensor", "height_commanded")
 SIGNALS = ("deflection", "force_normal", "lateral", "lateral_in_phase", "lockin_output_x")
 
 #: Columns that count rows: they are no channels.
@@ -65,11 +67,12 @@ def plain(titles: Iterable[tuple[str, str]]) -> bool | None:
     """
     titles = list(titles)
     found = {channel_of(title, unit) for title, unit in titles}
-    if "height" in found and found & set(SIGNALS):
+    has_height = bool(found & set(HEIGHTS))
+    if has_height and found & set(SIGNALS):
         return True
     # A potential without a height: a potentiostat's log, which others read.
     has_potential = any(_CHANNEL.get(slug(title)) == "potential" for title, _ in titles if title)
-    return None if has_potential and "height" not in found else False
+    return None if has_potential and not has_height else False
 
 
 def map_of(columns: Iterable[SourceColumn]) -> TableMap:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from nrm_importers.metadata import Metadata
-from nrm_importers.table.meanings import SIGNALS, map_of
+from nrm_importers.table.meanings import HEIGHTS, SIGNALS, map_of
 from nrm_importers.table.memory import remember, remembered
 from nrm_importers.table.open_source import open_source
 from nrm_importers.table.source_table import SourceTable, joined_halves, numbers
@@ -35,6 +36,10 @@ _KINDS = {
 
 #: A clock may be uneven by this part of its step.
 _EVEN = 0.01
+
+#: Ends of a ramp, as part of it; the signal varies so many times as much at the surface; and it is
+#: judged by no fewer samples.
+_END, _PLAINLY, _FEW = 0.1, 5.0, 8
 
 
 def open_table(path: Path, table_map: TableMap | None = None) -> CurveSet:
@@ -75,6 +80,8 @@ def open_table(path: Path, table_map: TableMap | None = None) -> CurveSet:
         channels[name], values[name] = one, array
     if not channels:
         raise InvalidInput(f"{path}: the table map names no channel")
+    if table_map.segment is None:
+        _turn_by_signal(channels, values, metadata, told=told)
     rows, segments, kept_rows = _curves(table, table_map, channels, values, metadata)
     flat = {
         name: array if kept_rows is None else array[kept_rows] for name, array in values.items()
@@ -87,8 +94,9 @@ def open_table(path: Path, table_map: TableMap | None = None) -> CurveSet:
         _from_zero(made, rows)
     if segments is not None and table_map.segment is not None:
         _turn_heights(made, segments, metadata)
-    if "height" not in made and "height_sensor" in made:
-        made["height"] = replace(made["height_sensor"], name="height")
+    given_height = next((name for name in HEIGHTS if name in made), "height")
+    if given_height in made:
+        made["height"] = replace(made[given_height], name="height")
     if "height" in made:
         metadata.add("height_source", "given", "the table")
     left = [c.title for c in table.columns if told and not _is_used(table, c.title, table_map)]
@@ -120,7 +128,7 @@ def _is_used(table: SourceTable, title: str, table_map: TableMap) -> bool:
 def _check_understood(table: SourceTable, table_map: TableMap) -> None:
     """Say which column is missing, and why none of the table's is it."""
     names = set(table_map.channels)
-    missing = [] if names & {"height", "height_sensor", "height_commanded"} else ["height"]
+    missing = [] if names & set(HEIGHTS) else ["height"]
     if not names & set(SIGNALS):
         missing.append("deflection, force or lateral signal")
     if not missing:
@@ -287,7 +295,7 @@ def _kind(text: str) -> str:
 def _turn_heights(made: dict[str, Channel], segments: AnyArray, metadata: Metadata) -> None:
     """Turn the sign of a z that rises in what the table calls an approach."""
     approach = segments[(segments["kind"] == "approach") & (segments["curve"] == 0)]
-    for name in ("height", "height_sensor", "height_commanded"):
+    for name in HEIGHTS:
         if name not in made or not len(approach):
             continue
         channel = made[name]
@@ -299,15 +307,55 @@ def _turn_heights(made: dict[str, Channel], segments: AnyArray, metadata: Metada
             metadata.warn(f"{channel.original} rises while the tip approaches: its sign is turned")
 
 
+def _turn_by_signal(
+    channels: dict[str, Channel], values: Mapping[str, AnyArray], metadata: Metadata, *, told: bool
+) -> None:
+    """Turn the sign of a z that grows towards the surface, where the signal shows it plainly.
+
+    At the end of the ramp where the surface is, deflection or force change; at the other they do
+    not. What a table map told is left as it is, with a warning.
+    """
+    signal = next((values[name] for name in ("deflection", "force_normal") if name in values), None)
+    if signal is None:
+        return
+    for name in HEIGHTS:
+        if name not in channels:
+            continue
+        channel = channels[name]
+        z = values[name] * channel.gain
+        low, high = z.min(), z.max()
+        few = _END * (high - low)
+        ends = [_spread(signal[z <= low + few]), _spread(signal[z >= high - few])]
+        if not (high > low and ends[1] > _PLAINLY * ends[0]):
+            continue
+        what = f"{channel.original} grows towards the surface"
+        if told:
+            metadata.warn(f"{what}, by the signal: if so, give its scale a minus in the table map")
+        else:
+            channels[name] = replace(channel, gain=-channel.gain, offset=-channel.offset)
+            metadata.warn(f"{what}, by the signal: its sign is turned")
+
+
+def _spread(signal: AnyArray) -> float:
+    """How far a signal varies, but for a few samples."""
+    if len(signal) < _FEW:
+        return math.nan
+    low, high = np.percentile(signal, (5.0, 95.0))
+    return float(high - low)
+
+
 def _from_zero(made: dict[str, Channel], rows: Rows) -> None:
-    """Times count from each curve's first sample."""
+    """Times count from each curve's first sample, unless they begin within a step of zero."""
     channel = made["time"]
     column = channel.column
     assert isinstance(column, ArrayColumn)
     values: FloatArray = column.values.astype(np.float64) * channel.gain
     starts = np.array([rows.start(i) for i in range(len(rows))], np.int64)
     if len(starts):
-        values = values - np.repeat(values[starts], rows.sizes)
+        begins = values[starts]
+        steps = values[np.minimum(starts + 1, len(values) - 1)] - begins
+        if not ((begins >= 0.0) & (begins < steps)).all():
+            values = values - np.repeat(begins, rows.sizes)
     made["time"] = replace(channel, column=ArrayColumn(values, rows), gain=1.0, offset=0.0)
 
 
