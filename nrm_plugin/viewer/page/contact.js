@@ -23,6 +23,8 @@ const NM = 1e9;
 export function mountMover(plot, bar) {
   /** @type {Container | null} as processed */
   let before = null;
+  /** The handle is focused as soon as it stands in the plot. */
+  let focusSoon = false;
   const height = make("input", { type: "number", step: "any", id: "contact-height" });
   const error = make("input", { type: "number", step: "any", min: "0", id: "contact-error" });
   const reason = make("input", { type: "text", id: "contact-reason", maxLength: 500, placeholder: "reason" });
@@ -31,7 +33,7 @@ export function mountMover(plot, bar) {
   const cancel = make("button", { type: "button" }, "Cancel");
   bar.append(
     make("strong", {}, "Contact by hand"),
-    make("label", {}, "height ", height, " nm"), make("label", {}, "± ", error, " nm (standard error)"),
+    make("label", {}, "height ", height, " nm"), make("label", { title: "standard error" }, "± ", error, " nm"),
     make("label", {}, "reason ", reason), confirm, cancel, against,
   );
   const mover = new Handle(plot, {
@@ -65,7 +67,7 @@ export function mountMover(plot, bar) {
       reason.value = "";
       set({ contact: firstHeight(before) });
       bar.hidden = false;
-      queueMicrotask(() => requestAnimationFrame(() => mover.element.focus()));
+      focusSoon = true;
       say("Move the contact: drag, or arrow keys (0.1 nm, with Shift 1 nm). Enter confirms, Escape cancels.");
     });
   }
@@ -122,6 +124,10 @@ export function mountMover(plot, bar) {
   return (curve) => {
     const { contact } = get();
     mover.place(curve && contact !== null ? contact * NM : null);
+    if (focusSoon && !mover.element.hidden) {
+      focusSoon = false;
+      mover.element.focus();
+    }
   };
 }
 

@@ -49,7 +49,6 @@ async function loadDrawn({ ...state }) {
 /** Buttons above the plot, by their action. */
 const BUTTONS = /** @type {const} */ ([
   ["view", "Referenced", "Deflection against distance from the electrode, instead of height (v)"],
-  ["bothDirections", "Both directions", "Approach and retract together (d)"],
   ["overlay", "Overlay", "Draw all selected curves (o)"],
 ]);
 
@@ -57,7 +56,7 @@ const BUTTONS = /** @type {const} */ ([
 export function mount(element) {
   const heading = make("h2", {}, "Curve");
   const buttons = BUTTONS.map(([action, text, title]) => make("button", { "data-action": action, title, "aria-pressed": "false" }, text));
-  const whole = make("button", { title: "Show all of it again (double-click, or 0 in the plot)" }, "Whole curve");
+  const whole = make("button", { title: "Show all of it again (double-click, or 0 in the plot)" }, "Whole");
   const flags = make("div", { className: "flags" });
   const bar = make("div", { className: "mover", role: "group", "aria-label": "Contact by hand", hidden: true });
   element.replaceChildren(make("div", { className: "panel-head" }, heading, make("span", { className: "space" }), ...buttons, whole), flags, bar);
@@ -80,9 +79,8 @@ export function mount(element) {
     heading.textContent = titleOf(drawn);
     plot.show(curveScene(drawn, state.view));
     showFlags(flags, drawn);
-    const pressed = [state.view === "referenced", state.bothDirections, state.overlay];
+    const pressed = [state.view === "referenced", state.overlay];
     buttons.forEach((button, k) => button.setAttribute("aria-pressed", String(pressed[k])));
-    buttons[1].disabled = !otherDirection(state);
   }
 
   const refresh = latestWins(() => attempt(async () => {
@@ -156,9 +154,7 @@ async function showRegion(number, direction) {
 /** @param {Drawn | null} drawn */
 function titleOf(drawn) {
   if (!drawn) return "Curve";
-  const { number, row, column } = drawn.main.header;
-  const place = row >= 0 && column >= 0 ? `, row ${row}, column ${column}` : "";
-  return `Curve ${number}${place}${drawn.trial ? " (tried)" : ""}`;
+  return `Curve ${drawn.main.header.number}${drawn.trial ? " (tried)" : ""}`;
 }
 
 /** Flags of the curve, each with its advice.

@@ -1,6 +1,6 @@
 // What the plots of a running recording show: scenes of the stream, curves, regions and trends. No DOM.
 
-import { look } from "./scenes.js";
+import { DISTANCE, look } from "./scenes.js";
 import { figure, magnitude, readable, times, withError } from "./numbers.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
@@ -107,7 +107,7 @@ export function liveProfiles(ramp, depth, regions) {
   }
   // The range is that of the regions: one curve's noise beside the electrode does not flatten them.
   const range = sorted.length ? /** @type {[number, number]} */ ([Math.min(0, -0.1 * sorted[Math.floor(0.9 * sorted.length)] * factor), 1.4 * sorted[Math.min(sorted.length - 1, Math.floor(0.97 * sorted.length))] * factor]) : undefined;
-  return { name, x: { label: "distance from the electrode", unit: "nm" }, y: { label: "modulus E′", unit, range }, items,
+  return { name, x: DISTANCE, y: { label: "modulus E′", unit, range }, items,
     sentence: shown.map((region) => `${region.label}: ${region.n} curves`).join("; ") || "No region is finished yet." };
 }
 

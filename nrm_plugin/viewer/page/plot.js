@@ -128,9 +128,10 @@ export class Plot {
 
   drawLegend() {
     this.legend.replaceChildren();
-    for (const item of this.scene.items) {
+    const rank = { line: 0, point: 1, span: 2, rule: 3 };
+    for (const item of [...this.scene.items].sort((a, b) => rank[a.kind] - rank[b.kind])) {
       if (!item.name || item.name.startsWith("_")) continue;
-      const swatch = make("span", { class: `swatch swatch-${item.kind}` });
+      const swatch = make("span", { class: `plot-swatch swatch-${item.kind}` });
       swatch.style.color = colour(item.colour);
       if (item.kind === "line" && item.dash?.length) swatch.classList.add("swatch-dashed");
       if (item.kind === "span" && item.hatched) swatch.classList.add("swatch-hatched");
@@ -149,7 +150,7 @@ export class Plot {
       border: { show: true, stroke: () => colour("--plot-axis"), width: 1 },
       font: "11px system-ui, sans-serif",
       labelFont: "12px system-ui, sans-serif",
-      label: () => labelOf(this.scene[which]),
+      label: () => labelOf(this.scene[which], this.stage.clientWidth < 300),
       labelSize: 16,
       labelGap: 0,
       size: which === "x" ? 24 : 46,

@@ -11,6 +11,8 @@ import { count, figure, magnitude, readable, times, withError } from "./numbers.
  *   where main is a trial; overlay: the other selected curves */
 
 const NM = 1e9;
+/** The axis of distances. */
+export const DISTANCE = { label: "distance from the electrode", short: "distance", unit: "nm" };
 /** Half of a 95 % interval, in standard errors. */
 const REACH = 1.96;
 const DASHES = [[], [7, 3], [2, 3], [8, 3, 2, 3]];
@@ -89,7 +91,7 @@ export function curveScene(drawn, view) {
   draw(drawn.main, { colour: "--series-1" });
   if (referenced) items.push({ kind: "rule", name: "", at: 0, upright: true, colour: "--quiet", dash: [4, 3] });
   else if (first.unit === "m") items.push(...marks(drawn, factor));
-  const x = { label: referenced ? "distance from the electrode" : "height", unit: "nm" };
+  const x = referenced ? DISTANCE : { label: "height", unit: "nm" };
   const y = { label: first.unit === "m" ? (referenced ? "deflection above the baseline" : "deflection") : "deflection as recorded", unit };
   return { name: `Deflection of ${nameOf(drawn.main)}`, x, y, items, sentence: curveSentence(drawn, items, unit) };
 }
@@ -109,7 +111,7 @@ function marks({ main: { header, arrays }, contactByHand, before }, factor) {
     const beyond = 0.06 * (heights[1] - heights[0]);
     const reach = contact === null ? [line[0][0], line[1][0]]
       : part === "baseline" ? [contact - beyond, heights[1]] : [heights[0], contact + beyond / 4];
-    items.push({ kind: "line", name: `line of the ${part}`, x: times(reach, NM), y: times(reach.map(at), factor),
+    items.push({ kind: "line", name: `_line of the ${part}`, x: times(reach, NM), y: times(reach.map(at), factor),
       colour: `--${part}`, dash: [6, 4], width: 1.2, quiet: true });
   }
   if (contact !== null && contact !== undefined) {
@@ -184,7 +186,7 @@ function doubts({ header, arrays }, radius) {
   const first = header.facts?.first_valid;
   const end = arrays.depth[arrays.depth.length - 1];
   if (Number.isFinite(first) && first > 0) {
-    items.push({ kind: "span", name: "no estimate: too near the contact", from: 0, to: Math.min(first, end) * NM, colour: "--shade" });
+    items.push({ kind: "span", name: "too near the contact", from: 0, to: Math.min(first, end) * NM, colour: "--shade" });
   }
   if (radius && radius > 0) {
     items.push({ kind: "span", name: "within a tip radius", from: 0, to: Math.min(radius, end) * NM, colour: "--hatch", hatched: true });
@@ -216,7 +218,7 @@ export function forceScene(drawn, radius) {
     add(drawn.before, `_${label} before`, { width: 0.8, alpha: 0.45 });
     add(drawn.main, label, {});
   }
-  return { name: `${name} of ${nameOf(drawn.main)}`, x: { label: "distance from the electrode", unit: "nm", range: reach(arrays) },
+  return { name: `${name} of ${nameOf(drawn.main)}`, x: { ...DISTANCE, range: reach(arrays) },
     y: { label: "lateral force", unit }, items, sentence: profileSentence(drawn.main, items, unit) };
 }
 
@@ -242,7 +244,7 @@ export function moduliScene(drawn, { radius, region, log, blind, depth }) {
     ["storage", "storage_modulus", "E′", "--storage", []], ["loss", "loss_modulus", "E″", "--loss", [7, 3]]])) {
     if (region?.arrays[part]?.length) {
       const { depth: z, [part]: y, [`${part}_low`]: low, [`${part}_high`]: high } = region.arrays;
-      items.push({ kind: "line", name: `${label}, mean of the region`, x: times(z, NM), y: times(y, factor), low: low && times(low, factor),
+      items.push({ kind: "line", name: `${label} of the region`, x: times(z, NM), y: times(y, factor), low: low && times(low, factor),
         high: high && times(high, factor), colour, dash: [2, 3], width: 1.2, alpha: 0.6 });
     }
     const add = (/** @type {Container | null} */ curve, /** @type {string} */ title, /** @type {any} */ style, band = false) => {
@@ -258,7 +260,7 @@ export function moduliScene(drawn, { radius, region, log, blind, depth }) {
     add(drawn.before, `_${label} before`, { width: 0.8, alpha: 0.45 });
     add(drawn.main, label, {}, true);
   }
-  return { name: `${name} of ${nameOf(drawn.main)}`, x: { label: "distance from the electrode", unit: "nm", range: reach(arrays) },
+  return { name: `${name} of ${nameOf(drawn.main)}`, x: { ...DISTANCE, range: reach(arrays) },
     y: { label: "modulus", unit, log }, items, sentence: profileSentence(drawn.main, items, unit) };
 }
 
