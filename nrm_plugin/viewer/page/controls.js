@@ -23,7 +23,6 @@ function fillQuantities() {
   quantity.replaceChildren(...known.map((one) => make("option", { value: one.name }, capital(one.label))));
   if (!known.some((one) => one.name === name) && known.length) set({ quantity: known[0].name });
   quantity.value = get().quantity;
-  quantity.disabled = !known.length;
 }
 
 function fillLayers() {
@@ -51,7 +50,7 @@ function showDistance() {
   distance.value = text;
   slider.setAttribute("aria-valuetext", text);
   at.hidden = image !== null || !quantityOf()?.of_depth || !depths.length;
-  quantity.disabled = image !== null;
+  quantity.hidden = image !== null;
   const entry = session?.layers[get().layer];
   mixed.hidden = !entry?.mixed || image !== null;
   mixed.textContent = blind ? "Several conditions lie together in this layer." : `${entry?.mixed} lie together in this layer.`;
@@ -131,7 +130,7 @@ export function mount(panel) {
   handle("layer", nextLayer);
   handle("quantity", () => {
     const names = quantities().map(({ name }) => name);
-    if (!names.length || quantity.disabled) return;
+    if (!names.length || get().image !== null) return;
     const next = names[(names.indexOf(get().quantity) + 1) % names.length];
     set({ quantity: next, range: null, filter: null });
     say(`Map of ${quantityOf(next)?.label}.`);

@@ -37,7 +37,7 @@ function showFacts() {
   const { session, current, detail, blind } = get();
   const list = make("dl", { className: "facts" });
   if (current < 0) {
-    list.append(fact("", session?.n_curves ? "no curve is chosen" : "this file holds images only"));
+    list.append(fact("", session?.n_curves ? "No curve is chosen." : "This file holds images only."));
     element("facts").replaceChildren(list);
     return;
   }
@@ -81,6 +81,7 @@ function showTitle() {
   if (session.n_curves && !session.has.lateral) badge("no lateral channels", true);
   if (session.has.results && !session.has.curves) badge("results only: curves not found", true);
   element("badges").replaceChildren(...badges);
+  document.documentElement.toggleAttribute("data-images-only", !session.n_curves && !session.live);
 }
 
 function showBlind() {

@@ -99,12 +99,13 @@ function drawIt() {
     bins[bin]++;
     if (inside && value >= inside[0] && value <= inside[1]) chosen[bin]++;
   }
-  const most = Math.max(1, ...bins);
+  // The end bins hold all that lies beyond: they may be cut.
+  const most = Math.max(1, ...bins.subarray(1, -1));
   const step = width / bins.length;
   for (const [counts, ink] of /** @type {[Float64Array, string][]} */ ([[bins, colour("bars")], [chosen, colour("select")]])) {
     context.fillStyle = ink;
     counts.forEach((count, k) => {
-      const height = count ? Math.max(1, (count / most) * (HEIGHT.bars - 4)) : 0;
+      const height = count ? Math.max(1, Math.min(1, count / most) * (HEIGHT.bars - 4)) : 0;
       context.fillRect(k * step, HEIGHT.bars - height, Math.max(1, step - 1), height);
     });
   }

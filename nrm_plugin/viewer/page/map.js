@@ -69,8 +69,9 @@ function fillCells(context, places, test, fill) {
   const mask = new Uint8ClampedArray(4 * places.cells.length);
   let any = false;
   for (let k = 0; k < places.curves.length; k++) {
-    const cell = places.cellOf.get(places.curves[k]);
-    if (cell === undefined || !test(k)) continue;
+    if (!test(k)) continue;
+    const cell = places.cellOf(places.curves[k]);
+    if (cell < 0) continue;
     mask[4 * cell + 3] = 255;
     any = true;
   }
@@ -174,22 +175,21 @@ function drawBase() {
       if (!seen.image) {
         cells = new Uint8ClampedArray(4 * grid.cells.length);
         for (let k = 0; k < grid.curves.length; k++) {
-          const cell = grid.cellOf.get(grid.curves[k]);
-          if (cell !== undefined) cells.set(pixels.subarray(4 * k, 4 * k + 4), 4 * cell);
+          const cell = grid.cellOf(grid.curves[k]);
+          if (cell >= 0) cells.set(pixels.subarray(4 * k, 4 * k + 4), 4 * cell);
         }
       }
       const made = draw.picture(cells, grid.columns, grid.rows);
       context.drawImage(made, grid.left, grid.top, grid.columns * grid.cellWidth, grid.rows * grid.cellHeight);
       if (seen.belowNoise) fillCells(context, grid, (k) => !!seen.belowNoise?.[k], draw.pattern(context, "noise"));
-      drawScaleBar(context, grid);
     } else if (places instanceof PointPlaces) {
       if (places.kind === "strip") {
         drawAxes(context, places, valueScale(seen.classes ? [0, seen.classes.length - 1 || 1] : seen.range, seen.log), seen);
       }
       drawPoints(context, places, seen, pixels);
-      drawScaleBar(context, places);
     }
     if (places && !seen.image) drawStates(context, places);
+    if (grid) drawScaleBar(context, grid);
     context.restore();
   }
   drawOver();

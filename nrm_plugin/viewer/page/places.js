@@ -17,6 +17,14 @@ export function fitted(box, aspect) {
   return { x: box.x + (box.width - width) / 2, y: box.y + (box.height - height) / 2, width, height };
 }
 
+/** Numbers by curve, -1 where a curve has none.
+ * @param {ArrayLike<number>} curves */
+function byCurve(curves) {
+  let most = -1;
+  for (let k = 0; k < curves.length; k++) most = Math.max(most, curves[k]);
+  return new Int32Array(most + 1).fill(-1);
+}
+
 /** Curves in the cells of a grid; row 0 (smallest y) is the lowest. */
 export class GridPlaces {
   /** @param {Layer} layer @param {LayerPlaces} places @param {Box} box @param {Window} window */
@@ -39,15 +47,20 @@ export class GridPlaces {
     this.curves = places.curve;
     /** Curve of each cell, from the lowest row on, -1 where none is. */
     this.cells = new Int32Array(this.rows * this.columns).fill(-1);
-    /** @type {Map<number, number>} */
-    this.cellOf = new Map();
+    this.cellNumbers = byCurve(places.curve);
     for (let k = 0; k < places.curve.length; k++) {
       const [row, column] = [places.row[k], places.column[k]];
       if (row < 0 || column < 0 || row >= this.rows || column >= this.columns) continue;
       const cell = row * this.columns + column;
       this.cells[cell] = places.curve[k];
-      this.cellOf.set(places.curve[k], cell);
+      this.cellNumbers[places.curve[k]] = cell;
     }
+  }
+
+  /** The cell of a curve, -1 where it has none.
+   * @param {number} curve @returns {number} */
+  cellOf(curve) {
+    return this.cellNumbers[curve] ?? -1;
   }
 
   /** Row and column at a place of the screen, whether a curve is there or not.
@@ -69,8 +82,8 @@ export class GridPlaces {
   /** The curve's place on the screen, or null where it is not in this layer.
    * @param {number} curve @returns {[number, number] | null} */
   centreOf(curve) {
-    const cell = this.cellOf.get(curve);
-    if (cell === undefined) return null;
+    const cell = this.cellOf(curve);
+    if (cell < 0) return null;
     const row = Math.floor(cell / this.columns);
     const column = cell % this.columns;
     return [
@@ -82,8 +95,8 @@ export class GridPlaces {
   /** The next curve in a direction (dy 1 is up), cells without a curve skipped; itself at the edge.
    * @param {number} curve @param {number} dx @param {number} dy @returns {number} */
   neighbour(curve, dx, dy) {
-    const cell = this.cellOf.get(curve);
-    if (cell === undefined) return this.curves.length ? this.curves[0] : -1;
+    const cell = this.cellOf(curve);
+    if (cell < 0) return this.curves.length ? this.curves[0] : -1;
     let row = Math.floor(cell / this.columns) + dy;
     let column = (cell % this.columns) + dx;
     for (; row >= 0 && column >= 0 && row < this.rows && column < this.columns; row += dy, column += dx) {
@@ -96,8 +109,8 @@ export class GridPlaces {
   /** Curves of the rectangle of cells between two curves.
    * @param {number} a @param {number} b @returns {number[]} */
   between(a, b) {
-    const [from, to] = [this.cellOf.get(a), this.cellOf.get(b)];
-    if (from === undefined || to === undefined) return [b];
+    const [from, to] = [this.cellOf(a), this.cellOf(b)];
+    if (from < 0 || to < 0) return [b];
     const rows = [Math.floor(from / this.columns), Math.floor(to / this.columns)].sort((p, q) => p - q);
     const columns = [from % this.columns, to % this.columns].sort((p, q) => p - q);
     const found = [];
@@ -128,9 +141,13 @@ export class PointPlaces {
     this.box = box;
     this.metres = NaN;
     this.radius = Math.max(2, Math.min(9, Math.sqrt((box.width * box.height) / Math.max(1, curves.length)) / 4));
-    /** @type {Map<number, number>} */
-    this.placeOf = new Map();
-    for (let k = 0; k < curves.length; k++) this.placeOf.set(curves[k], k);
+    this.indices = byCurve(curves);
+    for (let k = 0; k < curves.length; k++) this.indices[curves[k]] = k;
+  }
+
+  /** @param {number} curve @returns {number} its index in the list, -1 outside */
+  indexOf(curve) {
+    return this.indices[curve] ?? -1;
   }
 
   /** The nearest curve; in a strip the one of the nearest number, wherever its value lies.
@@ -150,16 +167,16 @@ export class PointPlaces {
 
   /** @param {number} curve @returns {[number, number] | null} */
   centreOf(curve) {
-    const k = this.placeOf.get(curve);
-    if (k === undefined || Number.isNaN(this.xs[k])) return null;
+    const k = this.indexOf(curve);
+    if (k < 0 || Number.isNaN(this.xs[k])) return null;
     return [this.xs[k], Number.isNaN(this.ys[k]) ? this.box.y + this.box.height : this.ys[k]];
   }
 
   /** The nearest curve in a direction (dy 1 is up); along a strip the next or previous one.
    * @param {number} curve @param {number} dx @param {number} dy @returns {number} */
   neighbour(curve, dx, dy) {
-    const k = this.placeOf.get(curve);
-    if (k === undefined) return this.curves.length ? this.curves[0] : -1;
+    const k = this.indexOf(curve);
+    if (k < 0) return this.curves.length ? this.curves[0] : -1;
     if (this.kind === "strip") {
       const to = Math.min(this.curves.length - 1, Math.max(0, k + (dx || dy)));
       return this.curves[to];
@@ -179,7 +196,7 @@ export class PointPlaces {
   /** Curves of the list between two, both included.
    * @param {number} a @param {number} b @returns {number[]} */
   between(a, b) {
-    const [from, to] = [this.placeOf.get(a) ?? 0, this.placeOf.get(b) ?? 0].sort((p, q) => p - q);
+    const [from, to] = [Math.max(0, this.indexOf(a)), Math.max(0, this.indexOf(b))].sort((p, q) => p - q);
     return [...this.curves.slice(from, to + 1)];
   }
 }
