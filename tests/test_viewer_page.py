@@ -65,4 +65,4 @@ def test_its_modules_stay_small():
     assert {name: len(text) for name, text in lines.items() if len(text) > 350} == {}
     comment = re.compile(r"\s*(//|/?\*|$)")
     code = {name: sum(not comment.match(line) for line in text) for name, text in lines.items()}
-    assert sum(code.values()) <= 3600, code
+    assert sum(code.values()) <= 4600, code
