@@ -64,6 +64,13 @@ Length = Annotated[float, BeforeValidator(_length)]
 Fraction = Annotated[float, BeforeValidator(_fraction)]
 
 
+def unit_of(metadata: list[Any]) -> str:
+    """SI unit of a field, of its metadata; "" for a number without one."""
+    if any(getattr(part, "func", None) is _length for part in metadata):
+        return "m"
+    return next((part.unit for part in metadata if isinstance(part, Unit)), "")
+
+
 def shown(value: Any) -> str:
     """Value as TOML has it, as far as it is short."""
     if isinstance(value, Mapping | list | tuple):

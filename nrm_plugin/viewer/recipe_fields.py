@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from nrm_plugin.errors import RecipeError
+from nrm_plugin.parameters import unit_of
 from nrm_plugin.plugins import installed
 from nrm_plugin.recipe import Recipe
-from nrm_plugin.units import Unit
 
 #: SI units of recipes, the factor to what is shown, and its name.
 _SHOWN = {"m": (1e9, "nm"), "rad": (57.29577951308232, "°")}
@@ -21,7 +21,11 @@ MOST_KEYS = 200
 
 
 def recipe_fields(recipe: Recipe) -> list[dict[str, Any]]:
-    """Return every key: name (dotted), label, unit, factor, value in SI, kind, choices, help."""
+    """Return every key, settings of methods that are not chosen too: what the form shows.
+
+    Each has name (dotted), section, label, unit, factor, value in SI, kind, choices, help, and
+    that of a method what each choice is (about).
+    """
     return list(_fields(recipe))
 
 
@@ -34,26 +38,27 @@ def _fields(recipe: Recipe) -> Iterator[dict[str, Any]]:
             yield _field(name, name, value, Recipe.model_fields[name])
 
 
-def _of_section(name: str, section: BaseModel) -> Iterator[dict[str, Any]]:
+def _of_section(name: str, section: Any) -> Iterator[dict[str, Any]]:
     kind = getattr(section, "KIND", None)
     for key, field in type(section).model_fields.items():
         one = _field(f"{name}.{key}", key, getattr(section, key), field, section=name)
         if kind is not None and key == "method":
-            methods = installed().all(kind)
-            one |= {"kind": "choice", "choices": list(methods)}
-            chosen = methods.get(one["value"])
-            one["help"] = getattr(chosen, "description", "") or one["help"]
+            about = {n: str(m.description) for n, m in installed().all(kind).items()}
+            one |= {"kind": "choice", "choices": list(about), "about": about}
+            one["help"] = about.get(str(one["value"])) or one["help"]
         yield one
-    settings = getattr(section, "settings", None)
-    if isinstance(settings, BaseModel):
-        method = str(getattr(section, "method", ""))
-        for key, field in type(settings).model_fields.items():
+    for method in section.names() if kind is not None else ():
+        try:
+            settings = section.settings_of(method)
+        except RecipeError:
+            continue  # a plugin that cannot be imported: choosing it says so
+        for key, field in type(settings).model_fields.items() if settings is not None else ():
             place = f"{name}.{method}"
             yield _field(f"{place}.{key}", key, getattr(settings, key), field, section=place)
 
 
 def _field(name: str, key: str, value: Any, field: FieldInfo, section: str = "") -> dict[str, Any]:
-    unit = next((mark.unit for mark in field.metadata if isinstance(mark, Unit)), "")
+    unit = unit_of(field.metadata)
     factor, shown = _SHOWN.get(unit, (1.0, unit))
     annotation: Any = field.annotation
     choices: list[Any] = []

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { parsed, patched, placeOf, windowRecipe, written } from "../../nrm_plugin/viewer/page/recipe-values.js";
+import { parsed, patched, placeOf, windowRecipe, written, wrongFields } from "../../nrm_plugin/viewer/page/recipe-values.js";
 
 const STOP = { name: "depth.stop", label: "", unit: "nm", factor: 1e9, value: 6e-8, kind: "number", choices: null, help: "" };
 
@@ -11,7 +11,7 @@ test("a value is written and read in its unit, and what was written stays exact"
   assert.deepEqual(parsed(STOP, " 60 "), { value: 6e-8 });
   assert.deepEqual(parsed(STOP, "0,5"), { value: 5e-10 });
   assert.deepEqual(parsed(STOP, "1e2"), { value: 1e-7 });
-  assert.deepEqual(parsed({ ...STOP, kind: "bool" }, "true"), { value: true });
+  assert.deepEqual(parsed({ ...STOP, kind: "boolean" }, "true"), { value: true });
   assert.deepEqual(parsed({ ...STOP, kind: "choice" }, "two-line"), { value: "two-line" });
 });
 
@@ -68,4 +68,12 @@ test("a curve without windows keeps the method's parts", () => {
   const bare = curve();
   bare.header.windows = { baseline: [null, null], wall: [null, null] };
   assert.deepEqual(windowRecipe(bare, "baseline", 50.5e-9), { "contact.method": "two-line", "contact.two-line.baseline": Number((50 / 101).toFixed(4)) });
+});
+
+test("the server's sentence about a recipe stands beside its fields", () => {
+  assert.deepEqual(
+    wrongFields("depth.stop: -1 m cannot be meant; write a length; contact.two-line.wall: it is between 0 and 1, not 3", ["depth.stop", "contact.two-line.wall", "depth"]),
+    { "depth.stop": "-1 m cannot be meant; write a length", "contact.two-line.wall": "it is between 0 and 1, not 3" },
+  );
+  assert.deepEqual(wrongFields("step is larger than stop", ["depth.stop"]), {});
 });

@@ -17,12 +17,10 @@ export class Outdated extends Error {}
 
 /** The server's refusal, as a sentence. */
 export class Refused extends Error {
-  /** @param {string} sentence @param {number} status
-   * @param {{[name: string]: string}} fields what is wrong with values of the recipe, by name */
-  constructor(sentence, status, fields = {}) {
+  /** @param {string} sentence @param {number} status */
+  constructor(sentence, status) {
     super(sentence);
     this.status = status;
-    this.fields = fields;
   }
 }
 
@@ -82,14 +80,12 @@ async function ask(path, query, { latest, body }) {
   }
   if (!response.ok) {
     let sentence = `The server refused ${path} (${response.status}).`;
-    /** @type {{[name: string]: string}} */
-    let fields = {};
     try {
-      ({ error: sentence = sentence, fields = {} } = await response.json());
+      sentence = (await response.json()).error ?? sentence;
     } catch {
       // No JSON: the sentence above.
     }
-    throw new Refused(sentence, response.status, fields);
+    throw new Refused(sentence, response.status);
   }
   return response;
 }

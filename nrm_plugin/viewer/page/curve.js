@@ -7,6 +7,7 @@ import { handle } from "./keys.js";
 import { make, onTheme } from "./layout.js";
 import { count } from "./numbers.js";
 import { forgetColours, Plot } from "./plot.js";
+import { wrongFields } from "./recipe-values.js";
 import { curveScene } from "./scenes.js";
 import { get, on, say, set } from "./state.js";
 import { end } from "./times.js";
@@ -92,7 +93,9 @@ export function mount(element) {
       if (Object.keys(state.recipeErrors).length) set({ recipeErrors: {} });
     } catch (error) {
       // A recipe that is refused: said beside its fields, and the curve stays as it was.
-      if (error instanceof Refused && Object.keys(error.fields).length) set({ recipeErrors: error.fields });
+      if (error instanceof Refused && Object.keys(state.recipe).length) {
+        set({ recipeErrors: wrongFields(error.message, (state.session?.recipe_fields ?? []).map(({ name }) => name)) });
+      }
       throw error;
     }
     if (!sameCurve) plot.zoomed = { x: null, y: null };

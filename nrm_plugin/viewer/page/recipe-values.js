@@ -31,7 +31,7 @@ export function written(field, value) {
  */
 export function parsed(field, text) {
   const trimmed = text.trim();
-  if (field.kind === "bool") return { value: trimmed === "true" };
+  if (field.kind === "boolean") return { value: trimmed === "true" };
   if (field.kind !== "number") return { value: trimmed };
   const number = Number(trimmed.replace(",", "."));
   if (!trimmed || !Number.isFinite(number)) {
@@ -94,4 +94,22 @@ export function windowRecipe({ header, arrays }, part, height) {
 /** @param {number} part */
 function rounded(part) {
   return Number(Math.min(Math.max(part, LEAST), 1 - LEAST).toFixed(4));
+}
+
+/**
+ * What is wrong with which value: the server's sentence names the fields, "depth.stop: ...; ...".
+ * @param {string} message @param {string[]} names of the fields
+ * @returns {{[name: string]: string}}
+ */
+export function wrongFields(message, names) {
+  /** @type {{[name: string]: string}} */
+  const found = {};
+  let last = "";
+  for (const part of message.split("; ")) {
+    const name = names.find((one) => part.startsWith(`${one}: `));
+    if (name) found[name] = part.slice(name.length + 2);
+    else if (last) found[last] += `; ${part}`;
+    last = name ?? last;
+  }
+  return found;
 }

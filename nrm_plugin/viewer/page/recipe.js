@@ -29,7 +29,7 @@ export function mount(element) {
     make("div", { className: "buttons" }, apply, reset), progress, form,
     make("form", { className: "buttons save" }, make("label", { htmlFor: "recipe-name" }, "Save as"), name, ".toml", save));
 
-  /** @type {{field: RecipeField, input: HTMLInputElement | HTMLSelectElement, row: HTMLElement, wrong: HTMLElement}[]} */
+  /** @type {{field: RecipeField, input: HTMLInputElement | HTMLSelectElement, row: HTMLElement, wrong: HTMLElement, help: HTMLElement}[]} */
   let rows = [];
   /** Sentences about what was written and is no value.
    * @type {{[name: string]: string}} */
@@ -56,9 +56,9 @@ export function mount(element) {
   /** @param {RecipeField} field */
   function rowOf(field) {
     const id = `recipe-${field.name.replaceAll(/[^\w-]/g, "-")}`;
-    const choices = field.kind === "bool" ? ["true", "false"] : field.choices;
+    const choices = field.kind === "boolean" ? ["true", "false"] : field.choices;
     const input = choices?.length
-      ? make("select", { id }, ...choices.map((value) => make("option", { value }, field.kind === "bool" ? { true: "yes", false: "no" }[value] ?? value : value)))
+      ? make("select", { id }, ...choices.map((value) => make("option", { value }, field.kind === "boolean" ? { true: "yes", false: "no" }[value] ?? value : value)))
       : make("input", { id, type: "text", inputMode: field.kind === "number" ? "decimal" : "text", autocomplete: "off", spellcheck: false });
     const wrong = make("p", { className: "wrong", id: `${id}-wrong`, hidden: true });
     const help = make("p", { className: "help", id: `${id}-help` }, field.help);
@@ -66,7 +66,7 @@ export function mount(element) {
     const row = make("div", { className: "field" }, make("label", { htmlFor: id }, field.label),
       make("span", { className: "value" }, input, field.unit ? ` ${field.unit}` : ""), wrong, help);
     input.addEventListener(choices?.length ? "change" : "input", () => changed(field, input.value));
-    rows.push({ field, input, row, wrong });
+    rows.push({ field, input, row, wrong, help });
     return row;
   }
 
@@ -90,7 +90,7 @@ export function mount(element) {
 
   function show() {
     const { recipe, recipeErrors, session } = get();
-    for (const { field, input, row, wrong } of rows) {
+    for (const { field, input, row, wrong, help } of rows) {
       const value = recipe[field.name] ?? field.value;
       const text = written(field, value);
       const unreadable = unread[field.name] ?? "";
@@ -100,6 +100,7 @@ export function mount(element) {
       wrong.hidden = !sentence;
       input.setAttribute("aria-invalid", String(Boolean(sentence)));
       row.classList.toggle("changed", field.name in recipe);
+      if (field.about) help.textContent = field.about[value] ?? field.help;
       const { section, method } = placeOf(field.name);
       row.hidden = Boolean(method) && method !== methodOf(section);
     }

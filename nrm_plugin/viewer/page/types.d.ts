@@ -61,6 +61,8 @@ export interface RecipeField {
   kind: string;
   choices: string[] | null;
   help: string;
+  /** Of a method: what each choice is. */
+  about?: { [choice: string]: string };
 }
 
 export interface Session {
