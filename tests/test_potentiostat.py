@@ -481,6 +481,14 @@ def test_a_clock_that_begins_again_with_each_step(tmp_path: Path) -> None:
     assert "steps are put one behind the other" in log.notes[0]
 
 
+def test_a_total_time_goes_before_that_of_the_step(tmp_path: Path) -> None:
+    rows = "".join(f"{i},0:00:{i % 5:02d},0:00:{i:02d},{i / 10}\n" for i in range(20))
+    (tmp_path / "a.csv").write_text("DataPoint,Time,Total Time,Voltage(V)\n" + rows)
+    log = nrm.read_log(tmp_path / "a.csv")
+    assert log.time.tolist() == list(range(20))
+    assert not log.notes
+
+
 @pytest.mark.parametrize("quiet", [0.0, 2.0])
 def test_a_sweep_without_times_has_them_from_its_rate(tmp_path: Path, quiet: float) -> None:
     path = tmp_path / "cv.txt"

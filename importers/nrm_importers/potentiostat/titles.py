@@ -40,6 +40,12 @@ _ROLES = {name: role for role, names in _NAMES.items() for name in names.split("
 #: Taken only where there is none of the others.
 _SECOND = ("ecell", "cell voltage", "cell potential", "zellspannung")
 
+#: Where a table has several times, these run on while the others begin again with each step.
+_TOTAL = (
+    *("total time", "test time", "elapsed time", "time elapsed", "run time", "experiment time"),
+    *("testzeit", "gesamtzeit", "zeit gesamt", "temps total", "temps de test"),
+)
+
 #: Titles that are their own units.
 _IMPLIED = {"volts": "V", "amps": "A"}
 
@@ -154,18 +160,22 @@ def _plain(unit: str) -> str:
 
 
 def roles(titles: Sequence[Title]) -> dict[Role, Title]:
-    """Columns by what they hold; of several that could be the same, the first."""
+    """Columns by what they hold; of several that could be the same, the first.
+
+    A time that runs on goes before one that may begin again.
+    """
     columns: dict[Role, Title] = {}
     second: dict[Role, Title] = {}
+    total: dict[Role, Title] = {}
     for number, one in enumerate(titles):
         apart = re.sub(r"(?<=[a-zµ])(?=[A-Z][a-z])", " ", one.name)  # TestTime
         name = " ".join(re.sub(r"[\W_]+", " ", apart.lower()).split())
         role = _ROLES.get(name)
         if role is None:
             continue
-        here = second if name in _SECOND else columns
+        here = second if name in _SECOND else total if name in _TOTAL else columns
         here.setdefault(role, Title(one.name, one.unit or _IMPLIED.get(name, ""), number))
-    return {**second, **columns}
+    return {**second, **columns, **total}
 
 
 def complete(columns: dict[Role, Title]) -> bool:
