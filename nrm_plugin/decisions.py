@@ -25,17 +25,9 @@ from nrm_plugin.decisions_file import KINDS, DecisionEntry
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.files import decode, read_settings, replacing
 from nrm_plugin.text import counted, listed
+from nrm_plugin.variables import ACCEPTED, EXCLUDED, MOVED
 
 SUFFIX = ".decisions.toml"
-
-#: Meanings of the bits of `by_hand`.
-EXCLUDED, ACCEPTED, MOVED = 1, 2, 4
-BY_HAND = {
-    "units": "",
-    "long_name": "what was decided by hand",
-    "flag_masks": [EXCLUDED, ACCEPTED, MOVED],
-    "flag_meanings": "excluded accepted contact_by_hand",
-}
 
 
 def decisions_path(results: str | PathLike[str]) -> Path:

@@ -161,6 +161,23 @@ NORMAL = {
     ),
 }
 
+#: Bits of `by_hand`.
+EXCLUDED, ACCEPTED, MOVED = 1, 2, 4
+
+#: There where something was decided by hand; of a curve, whatever the directions of its ramp.
+DECIDED = {
+    "by_hand": Variable(
+        "",
+        "what was decided by hand",
+        CURVE,
+        "i1",
+        about={
+            "flag_masks": [EXCLUDED, ACCEPTED, MOVED],
+            "flag_meanings": "excluded accepted contact_by_hand",
+        },
+    )
+}
+
 #: Found for every curve.
 CONTACT = {
     "contact_height": Variable("m", "height of the solid contact", CURVE, "f8"),

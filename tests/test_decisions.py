@@ -11,8 +11,9 @@ import pytest
 
 import nrm_plugin as nrm
 from nrm_plugin.curve_origins import CurveOrigins
-from nrm_plugin.decisions import ACCEPTED, EXCLUDED, MOVED, ContactByHand, Decision, Decisions
+from nrm_plugin.decisions import ContactByHand, Decision, Decisions
 from nrm_plugin.errors import InvalidInput, NrmError, RecipeError
+from nrm_plugin.variables import ACCEPTED, EXCLUDED, MOVED
 
 HASH = "ab" * 32
 HEAD = f'format = "nrm decisions 1"\n[[origin]]\nname = "a.spm"\nsha256 = "{HASH}"\n'

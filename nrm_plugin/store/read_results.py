@@ -14,8 +14,10 @@ from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
 from nrm_plugin.columns import AnyArray, FileStamp
+from nrm_plugin.decisions import Decisions, decisions_path
 from nrm_plugin.files import opened_hdf5
 from nrm_plugin.store import nexus, results_file
+from nrm_plugin.store.decided_results import with_decisions
 from nrm_plugin.store.derived_variables import FORMULAS, Formula, derivable
 from nrm_plugin.store.read_curves import contradictions, holds_results
 from nrm_plugin.store.results_file import opened_results
@@ -88,7 +90,7 @@ def derived(results: xr.Dataset, name: str) -> xr.Variable:
     return xr.Variable(variables[0].dims, changeable, DERIVED[name].attributes)
 
 
-def open_results(path: str | PathLike[str]) -> xr.Dataset:
+def open_results(path: str | PathLike[str], decisions: bool = True) -> xr.Dataset:
     """Open results that `process` or `save` wrote; profiles are read when they are asked for.
 
     The file is never kept open. What a file does not hold because it follows from what it holds
@@ -97,6 +99,11 @@ def open_results(path: str | PathLike[str]) -> xr.Dataset:
     Parameters
     ----------
     path : str or Path
+    decisions : bool
+        Whether what was decided by hand counts, which lies in ``NAME.decisions.toml`` beside the
+        file: then there is a variable `by_hand`, averages and figures leave out the curves that
+        were excluded, and contacts lie where they were set. False gives the results as they were
+        made.
 
     Returns
     -------
@@ -106,7 +113,10 @@ def open_results(path: str | PathLike[str]) -> xr.Dataset:
     Raises
     ------
     MissingFile, InvalidInput, CorruptFile
-        InvalidInput if there are no results in the file.
+        InvalidInput if there are no results in the file, or the decisions beside it are about
+        other curves.
+    RecipeError
+        If there is a mistake in the file of decisions.
     """
     with opened_results(path) as group:
         stamp = FileStamp.of(Path(path))
@@ -118,21 +128,31 @@ def open_results(path: str | PathLike[str]) -> xr.Dataset:
         }
         attributes = results_file.attributes(group)
     coordinates = {name: variables.pop(name) for name in names}
-    return with_derived(xr.Dataset(variables, coordinates, attributes))
+    results = xr.Dataset(variables, coordinates, attributes)
+    if not decisions:
+        results = results.drop_vars("by_hand", errors="ignore")
+        results.attrs.pop("decisions", None)
+    elif decisions_path(path).exists():
+        results = with_decisions(results, Decisions.for_results(results, path))
+    return with_derived(results)
 
 
 class ResultsBackend(BackendEntrypoint):
     """Opens results with ``xarray.open_dataset(path, engine="nrm")``."""
 
     description = "Results of nrm-plugin: contacts and moduli of force curves (.h5)"
-    open_dataset_parameters = ("filename_or_obj", "drop_variables")
+    open_dataset_parameters = ("filename_or_obj", "drop_variables", "decisions")
 
     def open_dataset(
-        self, filename_or_obj: Any, *, drop_variables: str | Iterable[str] | None = None
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        decisions: bool = True,
     ) -> xr.Dataset:
         """Open results; see `open_results`."""
         dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
-        return open_results(filename_or_obj).drop_vars(dropped, errors="ignore")
+        return open_results(filename_or_obj, decisions).drop_vars(dropped, errors="ignore")
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Whether a file is one of results."""

@@ -28,7 +28,7 @@ from nrm_plugin.store.derived_variables import derivable
 from nrm_plugin.store.journal import FileRows, MemoryRows, Place
 from nrm_plugin.store.nexus import BLOCK
 from nrm_plugin.tables import CurveTable
-from nrm_plugin.variables import AXES, Variable
+from nrm_plugin.variables import AXES, DECIDED, Variable
 from nrm_plugin.vocabulary import COLUMNS
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ class Results:
     def dims(self, name: str) -> tuple[str, ...]:
         """Names of a variable's dimensions."""
         dims = self.variables[name].dims
-        return ("direction", *dims) if self.directions and "curve" in dims else dims
+        of_each = self.directions and "curve" in dims and name not in DECIDED
+        return ("direction", *dims) if of_each else dims
 
     def _place(self, name: str) -> Place:
         sizes = {"direction": self._n_directions, "curve": self.n_curves}
@@ -149,7 +150,7 @@ class Results:
             self.set(name, array.values)
             return
         step = max(1, BLOCK // max(array.size // max(self.n_curves, 1), 1))
-        for direction in range(self._n_directions):
+        for direction in range(array.sizes.get("direction", 1)):
             part = array.isel(direction=direction) if "direction" in array.dims else array
             for first in range(0, self.n_curves, step):
                 values = part.isel(curve=slice(first, first + step)).values

@@ -1,0 +1,213 @@
+"""Results with decisions beside them: contacts moved after the processing, and what is kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from nrm_generator import Generator, parts_of
+
+import nrm_plugin as nrm
+from nrm_plugin.decisions import ContactByHand, Decision, Decisions
+from nrm_plugin.engine.workbench import Workbench
+from nrm_plugin.errors import InvalidInput, RecipeError
+
+MOVED = {3: 4e-9, 8: -5.3e-9, 20: 1.25e-9}
+
+
+@pytest.fixture(scope="module")
+def curves(tmp_path_factory: pytest.TempPathFactory) -> nrm.CurveSet:
+    channels, metadata = parts_of(
+        Generator(samples=600, stiffness=20.0, retract=True, curves=24).make()[0]
+    )
+    path = tmp_path_factory.mktemp("curves") / "curves.h5"
+    nrm.CurveSet.from_arrays(channels, metadata=metadata).save(path)
+    return nrm.open(path)
+
+
+@pytest.fixture(scope="module")
+def made(curves: nrm.CurveSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of both directions."""
+    path = tmp_path_factory.mktemp("results") / "r.h5"
+    nrm.process(curves, nrm.Recipe().replace(direction="both"), out=path)
+    return path
+
+
+@pytest.fixture
+def results(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(made, tmp_path / "r.h5"))
+
+
+def decisions(path: Path) -> Decisions:
+    return Decisions.for_results(nrm.open_results(path, decisions=False), path)
+
+
+def moved(path: Path, direction: str = "approach", stderr: float = 1e-9) -> Decisions:
+    """Contacts of some curves moved by so much."""
+    heights = nrm.open_results(path, decisions=False)["contact_height"].sel(direction=direction)
+    made = decisions(path)
+    for curve, by in MOVED.items():
+        old = float(heights[curve])
+        contact = ContactByHand(old + by, stderr, old)
+        made = made.with_decision(
+            Decision(decision="contact", curves=curve, direction=direction, contact=contact)
+        )
+    made.write()
+    return made
+
+
+def test_without_decisions_nothing_changes(results):
+    xr.testing.assert_identical(
+        nrm.open_results(results).load(), nrm.open_results(results, decisions=False).load()
+    )
+    assert "by_hand" not in nrm.open_results(results)
+
+
+def test_what_was_decided_is_said(results):
+    decisions(results).with_decision(
+        Decision(decision="exclude", curves=[1, 2], reason="<b>tip</b>", visible=())
+    ).with_decision(Decision(decision="accept", curves=[5])).write()
+    found = nrm.open_results(results)
+    assert found["by_hand"].dims == ("curve",)
+    assert found["by_hand"].dtype == np.int8
+    assert np.flatnonzero(found["by_hand"] == 1).tolist() == [1, 2]
+    assert np.flatnonzero(found["by_hand"] == 2).tolist() == [5]
+    assert found["by_hand"].attrs["flag_masks"] == [1, 2, 4]
+    assert found["by_hand"].attrs["flag_meanings"] == "excluded accepted contact_by_hand"
+    said = json.loads(found.attrs["decisions"])
+    assert (said["excluded"], said["accepted"], said["contacts"], said["blind"]) == (2, 1, 0, 1)
+    assert said["file"] == "r.decisions.toml"
+    assert said["decisions"][0]["reason"] == "<b>tip</b>"
+    plain = nrm.open_results(results, decisions=False)
+    xr.testing.assert_identical(found.drop_vars("by_hand").load().drop_attrs(), plain.drop_attrs())
+    again = xr.open_dataset(results, engine="nrm")
+    np.testing.assert_array_equal(again["by_hand"], found["by_hand"])
+    assert "by_hand" not in xr.open_dataset(results, engine="nrm", decisions=False)
+
+
+@pytest.mark.parametrize("direction", ["approach", "retract"])
+def test_distances_follow_a_moved_contact(curves, results, direction):
+    wanted = moved(results, direction)
+    found, before = nrm.open_results(results), nrm.open_results(results, decisions=False)
+    other = {"approach": "retract", "retract": "approach"}[direction]
+    for name in found.data_vars:
+        if "direction" in found[name].dims:
+            xr.testing.assert_identical(
+                found[name].sel(direction=other), before[name].sel(direction=other)
+            )
+    assert "3 contacts moved by hand after the processing" in found.attrs["warnings"]
+    assert "nrm process makes them exact" in found.attrs["warnings"]
+    found, before = found.sel(direction=direction), before.sel(direction=direction)
+    untouched = np.setdiff1d(np.arange(24), list(MOVED))
+    for name in before.data_vars:
+        if "curve" in before[name].dims:
+            xr.testing.assert_identical(
+                found[name].isel(curve=untouched), before[name].isel(curve=untouched)
+            )
+    bench, recipe = Workbench(curves), nrm.Recipe().replace(direction="both")
+    off = {name: [] for name in ("storage_modulus", "loss_modulus", "force_normal")}
+    for curve in MOVED:
+        exact = bench.curve(
+            curve, recipe, contact=wanted.contacts[curve, direction], direction=direction
+        ).values
+        here = found.isel(curve=curve)
+        assert float(here["contact_height"]) == float(exact["contact_height"])
+        assert float(here["contact_height_stderr"]) == 1e-9
+        for name in ("normal_onset", "lateral_onset", "adhesion_distance", "baseline_deflection"):
+            assert float(here[name]) == pytest.approx(float(exact[name]), abs=2e-15, nan_ok=True)
+        step = 0.5e-9
+        assert abs(float(here["depth_valid_min"]) - float(exact["depth_valid_min"])) < 3.1 * step
+        for name, collected in off.items():
+            error = exact.get(f"{name}_stderr", np.full(121, np.nanmax(exact[name]) * 0.01))
+            both = np.isfinite(here[name].values) & np.isfinite(exact[name])
+            assert both.sum() > 90
+            collected.append(((here[name].values - exact[name]) / error)[both])
+    for name, collected in off.items():
+        assert np.sqrt(np.mean(np.concatenate(collected) ** 2)) < 0.25, name
+
+
+def test_parts_are_read_as_the_whole(results):
+    moved(results)
+    found = nrm.open_results(results)
+    whole = nrm.open_results(results).load()
+    parts: list[dict[str, Any]] = [
+        {"curve": 3},
+        {"curve": 4},
+        {"curve": slice(2, 9)},
+        {"curve": [20, 3, 4], "depth": slice(10, 50, 3)},
+        {"curve": [8, 3], "depth": 7, "direction": 0},
+        {"direction": 1},
+        {"direction": [1, 0], "curve": slice(None, None, -1)},
+        {"depth": 11, "distance_bin": 5},
+        {"curve": []},
+    ]
+    for part in parts:
+        for name in found.data_vars:
+            some = {k: v for k, v in part.items() if k in found[name].dims}
+            xr.testing.assert_identical(found[name].isel(some), whole[name].isel(some))
+
+
+def test_a_contact_that_the_results_were_made_with_is_not_moved_again(results):
+    before = nrm.open_results(results, decisions=False)
+    height = float(before["contact_height"].sel(direction="approach")[4])
+    decisions(results).with_decision(
+        Decision(decision="contact", curves=4, contact=ContactByHand(height))
+    ).write()
+    found = nrm.open_results(results)
+    assert found["by_hand"].values[4] == 4
+    assert "moved by hand" not in found.attrs["warnings"]
+    for name in before.data_vars:
+        xr.testing.assert_identical(found[name].load(), before[name].load())
+
+
+def test_a_contact_where_there_was_none(results):
+    import h5py
+
+    with h5py.File(results, "r+") as file:
+        for name, data in file["entry/results"].items():
+            if name == "contact_height" or data.shape[1:] == (24, 121):
+                data[0, 4] = np.nan
+    decisions(results).with_decision(
+        Decision(decision="contact", curves=4, contact=ContactByHand(1e-7))
+    ).write()
+    found = nrm.open_results(results)
+    one = found.sel(direction="approach").isel(curve=4)
+    assert float(one["contact_height"]) == 1e-7
+    assert np.isnan(one["storage_modulus"]).all()
+    assert "set by hand where none had been found" in found.attrs["warnings"]
+
+
+def test_saved_results_keep_what_was_decided(results, tmp_path):
+    moved(results).with_decision(Decision(decision="exclude", curves=[1])).write()
+    found = nrm.open_results(results)
+    nrm.save(found, tmp_path / "copy.h5")
+    copy = nrm.open_results(tmp_path / "copy.h5")
+    xr.testing.assert_equal(copy.load(), found.load())
+    assert copy.attrs["decisions"] == found.attrs["decisions"]
+    assert copy["by_hand"].attrs == found["by_hand"].attrs
+    assert "by_hand" not in nrm.open_results(tmp_path / "copy.h5", decisions=False)
+
+
+def test_decisions_that_do_not_fit(results, tmp_path):
+    decisions(results).with_decision(Decision(decision="exclude", curves=[1])).write()
+    path = tmp_path / "r.decisions.toml"
+    text = path.read_text()
+    path.write_text(text.replace("curves.h5", "others.h5"))
+    if decisions_hash(text):
+        digest = decisions_hash(text)
+        path.write_text(text.replace(digest, "0" * 64))
+    with pytest.raises(InvalidInput, match=r"r\.decisions\.toml is about"):
+        nrm.open_results(results)
+    path.write_text("[[decision]\n")
+    with pytest.raises(RecipeError, match=r"r\.decisions\.toml, line 1"):
+        nrm.open_results(results)
+    assert "by_hand" not in nrm.open_results(results, decisions=False)
+
+
+def decisions_hash(text: str) -> str:
+    return next((line.split('"')[1] for line in text.splitlines() if line.startswith("sha256")), "")
