@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from nrm_plugin.engine.contacts_by_hand import ContactByHand
+from nrm_plugin.decisions import ContactByHand
 from nrm_plugin.engine.workbench import CurveDetail, Workbench
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.recipe import Recipe

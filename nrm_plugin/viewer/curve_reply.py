@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nrm_plugin.columns import AnyArray
-from nrm_plugin.engine.contacts_by_hand import ContactByHand
+from nrm_plugin.decisions import ContactByHand
 from nrm_plugin.engine.signals import parts, plan, read_block
 from nrm_plugin.engine.workbench import CurveDetail
 from nrm_plugin.errors import InvalidInput, MissingCalibration, NrmError
