@@ -19,9 +19,6 @@ _EXPORT = "export its curves as text (nrm table says how such text is read)"
 
 #: Places and bytes by which a kind shows itself, the first that fits.
 _SIGNATURES: tuple[tuple[int, bytes, ForeignKind], ...] = (
-    (0, b"ARDF", ForeignKind("an Asylum ARDF map", "save its curves as .ibw in Asylum's software")),
-    (4, b"ARDF", ForeignKind("an Asylum ARDF map", "save its curves as .ibw in Asylum's software")),
-    (8, b"ARDF", ForeignKind("an Asylum ARDF map", "save its curves as .ibw in Asylum's software")),
     (0, b"\x01\xb0\x93\xff", ForeignKind("an NT-MDT file (.mdt)", _GWYDDION)),
     (0, b"GDEF", ForeignKind("a DME file (GDEF)", _GWYDDION)),
     (0, b"WSxM file", ForeignKind("a WSxM file", _GWYDDION)),

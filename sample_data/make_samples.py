@@ -14,6 +14,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
 from writers import (  # noqa: E402
+    ardf,
     gwyddion,
     igor,
     jpk,
@@ -73,6 +74,7 @@ def main(folder: Path = HERE) -> None:
     potentiostat.write_samples(folder / "potentiostat")
     jpk.write_samples(folder / "jpk")
     igor.write_samples(folder / "asylum")
+    ardf.write_samples(folder / "asylum")
     nanosurf.write_samples(folder / "nanosurf")
     tables.write_samples(folder / "table")
 

@@ -178,6 +178,71 @@ def test_unknown_columns_are_kept(tmp_path: Path) -> None:
     np.testing.assert_array_equal(curves.read("userin0retracetrace"), more[:, 4].astype(float))
 
 
+@pytest.mark.parametrize("where", ["surface", "far end"])
+def test_a_dwell_without_directions(tmp_path: Path, where: str) -> None:
+    """Three parts whose kinds are not told: how z moves in them tells."""
+    table, note = curve(300, 60)
+    half = 120
+    if where == "surface":
+        dwell = np.repeat(table[half - 1 : half], 60, axis=0)
+        table = np.concatenate([table[:half], dwell, table[half:-60]])
+    del note["Direction"]
+    note["Indexes"] = {"surface": "0,119,179,299", "far end": "0,119,239,299"}[where]
+    curves = nrm.open(write_wave(tmp_path / "a.ibw", table, labels=LABELS, note=note))
+    kinds = {"surface": ["approach", "hold", "retract"], "far end": ["approach", "retract", "hold"]}
+    assert curves.segments["kind"].tolist() == kinds[where]
+
+
+def test_an_empty_dwell(tmp_path: Path) -> None:
+    table, note = curve(300)
+    note |= {"Indexes": "0,149,149,299,", "Direction": "NaN,1,0,-1,"}
+    curves = nrm.open(write_wave(tmp_path / "a.ibw", table, labels=LABELS, note=note))
+    assert curves.segments["kind"].tolist() == ["approach", "retract"]
+    assert curves.segments["stop"].tolist() == [150, 300]
+
+
+@pytest.mark.parametrize("labels", [("raw", "DEFLVolts", "LVDT"), ("Raw", "DeflV", "zsnsr")])
+def test_other_labels(tmp_path: Path, labels: tuple[str, ...]) -> None:
+    """A deflection in volts is no length, and small letters are letters."""
+    table, note = curve()
+    curves = nrm.open(write_wave(tmp_path / "a.ibw", table, labels=labels, note=note))
+    wide = table.astype(float)
+    assert curves.channels["deflection"].unit == "V"
+    np.testing.assert_array_equal(curves.read("deflection"), wide[:, 1])
+    np.testing.assert_allclose(curves.read("force_normal"), wide[:, 1] * 5.1e-8 * 2.5, rtol=1e-12)
+    np.testing.assert_array_equal(curves.read("height_sensor"), -wide[:, 2])
+    np.testing.assert_array_equal(curves.read("height_commanded"), -wide[:, 0])
+
+
+def test_an_old_wave_says_what_to_do(tmp_path: Path) -> None:
+    head = bytearray(126) + bytes(100)
+    struct.pack_into("<hi", head, 0, 2, 210)
+    struct.pack_into("<h", head, 14, -sum(struct.unpack("<63h", bytes(head[:126]))))
+    (tmp_path / "a.ibw").write_bytes(head)
+    with pytest.raises(nrm.InvalidInput, match="a wave of version 2 of Igor's format: save it"):
+        nrm.open(tmp_path / "a.ibw")
+
+
+def test_points_of_a_map_that_do_not_fit(tmp_path: Path) -> None:
+    """Samples that are missing at the begin of one channel; a channel of another length."""
+    truth = []
+    for point in range(3):
+        table, note = curve(200, seed=point)
+        for column, label in enumerate(LABELS):
+            values = table[:, column].copy()
+            if (point, label) == (1, "Defl"):
+                values[:4] = np.nan
+            if (point, label) == (2, "Defl"):
+                values = values[:-9]
+            name = f"Line0000Point{point:04}{label}.ibw"
+            write_wave(tmp_path / name, values, labels=(label,), note={"Indexes": note["Indexes"]})
+        truth.append(table)
+    curves = nrm.open(tmp_path / "Line0000Point0000Raw.ibw")
+    assert curves.row_size.tolist() == [200, 196]
+    np.testing.assert_array_equal(curves.read("height", 1), -truth[1][4:, 2].astype(float))
+    assert any("1 points lack samples or a channel" in w for w in curves.warnings)
+
+
 @pytest.mark.parametrize("folders", [False, True])
 def test_a_map_of_files(tmp_path: Path, folders: bool) -> None:
     """A file per point and channel; lengths differ, the first samples may have no number yet."""
@@ -221,7 +286,7 @@ def test_a_map_of_files(tmp_path: Path, folders: bool) -> None:
     fewer = nrm.open(next(tmp_path.rglob("Line0001Point0002Defl.ibw")))
     assert fewer.n_curves == 5
     assert fewer.grid is None
-    assert any("1 points lack a channel" in w for w in fewer.warnings)
+    assert any("1 points lack samples or a channel" in w for w in fewer.warnings)
 
 
 def test_two_images_are_one_too_many(tmp_path: Path) -> None:

@@ -103,7 +103,6 @@ def test_curves_of_results_from_several_files(folder: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "head", "message"),
     [
-        ("a.ardf", b"\0" * 8 + b"ARDF" + bytes(90), "It is an Asylum ARDF map: save its curves"),
         (
             "a.mdt",
             b"\x01\xb0\x93\xff" + bytes(90),

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from nrm_importers.asylum.wave_notes import WaveNote
 from nrm_plugin.columns import FileColumn, FileStamp, read_into
 from nrm_plugin.errors import CorruptFile, InvalidInput, MissingFile
 
@@ -70,7 +70,7 @@ class IgorWave:
         Seconds since 1904, by the instrument's own clock, when it was last saved.
     labels : tuple of str
         Of the columns (layers, in an image); empty where there are none.
-    note : str
+    note : WaveNote
     lead : int
         Samples at the begin in which a column has no number yet.
     """
@@ -82,7 +82,7 @@ class IgorWave:
     step: float
     saved: int
     labels: tuple[str, ...]
-    note: str
+    note: WaveNote
     lead: int
 
     @property
@@ -94,24 +94,6 @@ class IgorWave:
         """Numbers of a column: one curve."""
         at = _BEGIN + (number * self.shape[0] + self.lead) * self.dtype.itemsize
         return FileColumn.regular(self.stamp, self.dtype, at, 1, [(0, self.length, False)])
-
-    @cached_property
-    def values(self) -> dict[str, str]:
-        """Values of the note; of a key that repeats, the first, which is the curve's own."""
-        out: dict[str, str] = {}
-        for line in self.note.replace("\n", "\r").split("\r"):
-            key, sign, value = line.partition(":")
-            if sign:
-                out.setdefault(key.strip(), value.strip())
-        return out
-
-    def number(self, key: str) -> float | None:
-        """Value of the note as a number; None where it is missing or none."""
-        try:
-            value = float(self.values[key])
-        except (KeyError, ValueError):
-            return None
-        return value if math.isfinite(value) else None
 
 
 def read_wave(path: Path) -> IgorWave:
@@ -130,15 +112,17 @@ def read_wave(path: Path) -> IgorWave:
         raise MissingFile(path, str(error)) from None
     raw = np.zeros(_BEGIN, np.uint8)
     with stamp.opened() as file:
-        read_into(file, 0, raw)
+        read_into(file, 0, raw[:2])
         order: Literal["<", ">"] = "<" if raw[0] else ">"
+        version = int(raw[0]) or int(raw[1])
+        if version != 5:
+            raise InvalidInput(
+                f"{path}: a wave of version {version} of Igor's format: save it again with Igor 6 "
+                "or newer"
+            )
+        read_into(file, 0, raw)
         head = raw[: _FILE_HEADER.itemsize].view(_FILE_HEADER.newbyteorder(order))[0]
         wave = raw[_FILE_HEADER.itemsize :].view(_WAVE_HEADER.newbyteorder(order))[0]
-        if head["version"] != 5:
-            raise InvalidInput(
-                f"{path}: a wave of version {head['version']} of Igor's format: save it again "
-                "with Igor 6 or newer"
-            )
         if int(raw.view(np.dtype("u2").newbyteorder(order)).sum()) & 0xFFFF:
             raise CorruptFile(path, 2, "headers whose sum is 0", "another sum")
         code = _TYPES.get(int(wave["type"]))
@@ -177,7 +161,7 @@ def read_wave(path: Path) -> IgorWave:
         step=float(wave["step"][0]),
         saved=int(wave["saved"]),
         labels=tuple(label.decode("latin-1") for label in found if label),
-        note=note,
+        note=WaveNote(note),
         lead=lead,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ class SplitMap:
     grid : (int, int) or None
         Where all of them are there.
     left_out : int
-        Points that lack a channel.
+        Points that lack a channel, or samples of one.
     """
 
     waves: list[dict[str, IgorWave]]
@@ -51,7 +51,7 @@ def find_map(path: Path, wave: IgorWave) -> SplitMap | None:
     Raises
     ------
     CorruptFile
-        If channels of one point differ in length.
+        If the channels differ in length at every point.
     """
     match = _POINT.fullmatch(path.name)
     if match is None or len(wave.shape) != 1:
@@ -70,16 +70,20 @@ def find_map(path: Path, wave: IgorWave) -> SplitMap | None:
                 found.setdefault(place, {})[other["channel"]] = one
     places = sorted(found)
     most = max((found[p] for p in places), key=len)
-    whole = [p for p in places if set(found[p]) == set(most)]
+    whole = []
     waves = []
-    for place in whole:
+    for place in places:
+        if set(found[place]) != set(most):
+            continue
         channels = {name: read_wave(found[place][name]) for name in sorted(most)}
-        lengths = {w.length for w in channels.values()}
-        if len(lengths) > 1:
-            raise CorruptFile(
-                found[place][min(most)], None, "channels of one length", f"{sorted(lengths)}"
-            )
-        waves.append(channels)
+        if len({w.shape for w in channels.values()}) > 1:
+            continue
+        # The first samples are missing in one channel or in several: the curve begins behind them.
+        lead = max(w.lead for w in channels.values())
+        whole.append(place)
+        waves.append({name: replace(w, lead=lead) for name, w in channels.items()})
+    if not whole:
+        raise CorruptFile(path, None, "channels of one length at each point", "others at all")
     rows, columns = np.array(whole, np.int64).T
     shape = int(rows.max()) + 1, int(columns.max()) + 1
     return SplitMap(
@@ -104,7 +108,7 @@ def calibration_of(path: Path, metadata: Metadata) -> IgorWave | None:
                 wave = read_wave(other)
             except NrmError:
                 continue
-            if len(wave.shape) == 3 and "FMapScanPoints" in wave.values:
+            if len(wave.shape) == 3 and "FMapScanPoints" in wave.note.values:
                 images.append(wave)
         if images:
             break
