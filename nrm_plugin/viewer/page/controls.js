@@ -15,7 +15,7 @@ const slider = make("input", { id: "distance", type: "range", min: "0", step: "1
 const distance = make("output", { id: "distance-text", htmlFor: "distance" });
 const at = make("span", { className: "row space" }, make("label", { htmlFor: "distance", className: "quiet" }, "at"), slider, distance);
 const second = make("div", { className: "row controls" }, layer, direction);
-const mixed = make("p", { className: "note warn", hidden: true });
+const mixed = make("p", { className: "mixed warn", hidden: true });
 
 function fillQuantities() {
   const { quantity: name } = get();

@@ -1,6 +1,6 @@
 // What canvases share: sharp pixels, patterns that tell states apart without colour, marks.
 
-/** @typedef {"noise" | "flagged" | "excluded"} Pattern */
+/** @typedef {"noise" | "bound" | "flagged" | "excluded"} Pattern */
 
 /** Size of the canvas to its element in device pixels; the context draws in CSS pixels.
  * @param {HTMLCanvasElement} canvas
@@ -20,7 +20,7 @@ export function prepared(canvas) {
   return { context, width, height };
 }
 
-/** A small tile for fills: oblique lines (below the noise), dots (flagged) or crosses (excluded),
+/** A small tile for fills: oblique lines (below the noise), upright lines (a lower bound), dots (flagged) or crosses (excluded),
  * dark beside light, so that it is seen on any colour.
  * @param {CanvasRenderingContext2D} context
  * @param {Pattern} kind */
@@ -31,7 +31,8 @@ export function pattern(context, kind) {
   for (const [colour, shift] of /** @type {[string, number][]} */ ([["rgb(0 0 0 / 65%)", 0], ["rgb(255 255 255 / 80%)", 1]])) {
     pen.fillStyle = colour;
     for (let k = 0; k < 6; k++) {
-      if (kind !== "flagged") pen.fillRect((k + shift) % 6, 5 - k, 1, 1);
+      if (kind === "bound") pen.fillRect(2 + shift, k, 1, 1);
+      else if (kind !== "flagged") pen.fillRect((k + shift) % 6, 5 - k, 1, 1);
       if (kind === "excluded") pen.fillRect((k + shift) % 6, k, 1, 1);
     }
     if (kind === "flagged") pen.fillRect(2 + shift, 2, 1, 2);

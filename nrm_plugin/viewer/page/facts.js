@@ -43,8 +43,7 @@ function showFacts() {
   }
   const header = detail?.header.number === current ? detail.header : {};
   const { F_max: force, wall_slope: slope, stick, first_valid: valid } = header.facts ?? {};
-  list.append(fact("curve", placeText(current).replace(/^curve /, "")));
-  if (!blind && header.source?.name) list.append(fact("of", `${header.source.name} # ${header.source.number}`, "long"));
+  list.append(fact("curve", placeText(current).replace(/^curve |umn/g, "")));
   list.append(
     fact("F max", quantityText(force, 1e9, "nN")),
     fact("wall slope", quantityText(slope, 1, "")),
@@ -52,8 +51,9 @@ function showFacts() {
     fact("valid from", quantityText(valid, 1e9, "nm")),
   );
   if (!blind) {
-    list.append(fact("potential", quantityText(header.potential, 1, "V")));
-    if (header.region) list.append(fact("region", header.region, "long"));
+    const region = header.region ? ` (${header.region})` : "";
+    list.append(fact("potential", quantityText(header.potential, 1, "V") + region));
+    if (header.source?.name) list.append(fact("of", `${header.source.name} #${header.source.number}`));
   }
   const flags = flagsOf(current);
   if (flags.length) list.append(fact("flags", flags.join(", "), "warn long"));

@@ -13,13 +13,13 @@ const handles = [handleOf("Lower end of the colours", 0), handleOf("Upper end of
 const brushed = make("div", { className: "brushed", hidden: true });
 const box = make("div", { className: "histogram-box" }, canvas, brushed, ...handles);
 const classes = make("div", { className: "classes", role: "group", "aria-label": "Select a class" });
-const from = make("input", { type: "text", inputMode: "decimal", size: 6, "aria-label": "Select values from" });
-const to = make("input", { type: "text", inputMode: "decimal", size: 6, "aria-label": "Select values up to" });
+const from = make("input", { type: "text", inputMode: "decimal", placeholder: "from", "aria-label": "Select values from" });
+const to = make("input", { type: "text", inputMode: "decimal", placeholder: "to", "aria-label": "Select values up to" });
 const unit = make("span", { className: "quiet" });
 const counted = make("span", { id: "selected-count", className: "space" });
 const clear = make("button", { title: "Back to the current curve alone (Esc)", "data-action": "close" }, "Clear");
-const line = make("form", { className: "row select-line" }, make("span", { className: "quiet" }, "select"), from,
-  make("span", { className: "quiet" }, "to"), to, unit, make("button", { type: "submit" }, "Select"), counted, clear);
+const line = make("form", { className: "row select-line" }, from,
+  to, unit, make("button", { type: "submit" }, "Select"), counted, clear);
 
 /** The axis: the colours' range and as much again around it, as far as there are values.
  * @type {Scale} */

@@ -37,17 +37,17 @@ export function make(tag, properties = {}, ...children) {
   return made;
 }
 
-/** What kind of file this is: layouts are remembered for each. */
-function storageKey() {
-  const { session } = get();
+/** What kind of file this is: layouts are remembered for each.
+ * @param {State["session"]} session */
+function storageKey(session) {
   const kind = session?.live ? "live" : session?.has.results ? "results" : session?.has.curves ? "curves" : "images";
   return `nrm-view-${kind}`;
 }
 
-/** @returns {any} */
-function recall() {
+/** @param {State["session"]} session @returns {any} */
+function recall(session = get().session) {
   try {
-    return JSON.parse(localStorage.getItem(storageKey()) ?? "{}");
+    return JSON.parse(localStorage.getItem(storageKey(session)) ?? "{}");
   } catch {
     return {};
   }
@@ -56,15 +56,16 @@ function recall() {
 /** @param {{[name: string]: any}} patch */
 function remember(patch) {
   try {
-    localStorage.setItem(storageKey(), JSON.stringify({ ...recall(), ...patch }));
+    localStorage.setItem(storageKey(get().session), JSON.stringify({ ...recall(), ...patch }));
   } catch {
     // Storage is off: nothing is remembered.
   }
 }
 
-/** The state that was remembered for this kind of file, as far as it fits. */
-export function remembered() {
-  const stored = recall();
+/** The state that was remembered for this kind of file, as far as it fits.
+ * @param {State["session"]} session */
+export function remembered(session) {
+  const stored = recall(session);
   /** @type {any} */
   const patch = {};
   for (const name of REMEMBERED) {
@@ -104,6 +105,7 @@ function applyTheme() {
 }
 
 function showTab() {
+  element("tab-live").hidden = !get().session?.live;
   for (const name of TABS) {
     const chosen = get().tab === name;
     const tab = element(`tab-${name}`);
@@ -114,7 +116,6 @@ function showTab() {
 }
 
 function mountTabs() {
-  element("tab-live").hidden = !get().session?.live;
   for (const name of TABS) element(`tab-${name}`).addEventListener("click", () => set({ tab: name }));
   element("tabs").addEventListener("keydown", (event) => {
     const shown = TABS.filter((name) => !element(`tab-${name}`).hidden);
@@ -126,7 +127,7 @@ function mountTabs() {
     set({ tab });
     element(`tab-${tab}`).focus();
   });
-  on(["tab"], showTab);
+  on(["tab", "session"], showTab);
   showTab();
 }
 

@@ -9,7 +9,7 @@ import { begin } from "./times.js";
 
 const ROW = 24;
 const checks = make("div", { className: "checks" });
-const flags = make("div", { className: "flags" });
+const flags = make("div", { className: "doubt-flags" });
 const heading = make("h2", { id: "doubt-heading", className: "space" });
 const rows = make("div", { className: "list-rows" });
 const spacer = make("div", { className: "list-spacer" }, rows);
@@ -68,7 +68,7 @@ function showFlags() {
   flags.hidden = !found.length;
   flags.replaceChildren(...found.map((flag) => {
     const name = flag.name.replace(/_/g, " ");
-    const button = make("button", { className: "flag", "aria-pressed": String(narrowed === flag.bit), title: flag.advice }, name, make("span", { className: "count" }, String(flag.count)));
+    const button = make("button", { className: "doubt-flag", "aria-pressed": String(narrowed === flag.bit), title: flag.advice }, name, make("span", { className: "count" }, String(flag.count)));
     button.addEventListener("click", () => {
       narrowed = narrowed === flag.bit ? 0 : flag.bit;
       showFlags();

@@ -21,22 +21,36 @@ import * as trends from "./trends.js";
 /** @typedef {import("./types").LayerPlaces} LayerPlaces */
 /** @typedef {import("./types").Session} Session */
 
-/** @returns {Promise<void>} */
+/** The session and where its curves lie; where it shows something else than before, what is shown
+ * first, too.
+ * @returns {Promise<void>} */
 async function loadSession() {
+  const before = get().session;
   /** @type {Session} */
   const session = await getJson("api/session");
-  const { arrays } = await getArrays("api/layout");
   /** @type {any} */
-  const all = arrays;
+  const arrays = session.live ? {} : (await getArrays("api/layout")).arrays;
   /** @type {LayerPlaces[]} */
   const places = session.layers.map((_, k) => ({
-    curve: all[`curve_${k}`],
-    row: all[`row_${k}`],
-    column: all[`column_${k}`],
-    x: all[`x_${k}`],
-    y: all[`y_${k}`],
+    curve: arrays[`curve_${k}`],
+    row: arrays[`row_${k}`],
+    column: arrays[`column_${k}`],
+    x: arrays[`x_${k}`],
+    y: arrays[`y_${k}`],
   }));
-  set({ session, layout: places });
+  const same = before && before.live === session.live && before.n_curves === session.n_curves;
+  set({ session, layout: places, ...(same ? {} : firstState(session)) });
+}
+
+/** Values, flags and images of the session.
+ * @returns {Promise<void>} */
+async function loadData() {
+  const { session, current, image } = get();
+  if (!session || session.live) return;
+  if (!session.n_curves && session.images.length && image === null) await controls.loadImage(0);
+  await Promise.all([loadValues(), loadFlags()]);
+  if (current < 0 && session.n_curves) set({ current: 0, selected: [0] });
+  say(session.n_curves === 1 ? "1 curve." : `${session.n_curves} curves.`);
 }
 
 /** @returns {Promise<void>} */
@@ -68,6 +82,7 @@ async function loadValues() {
             direction,
             values: /** @type {Float32Array} */ (arrays.values),
             belowNoise: /** @type {Uint8Array} */ (arrays.below_noise),
+            censored: /** @type {Uint8Array | null} */ (arrays.censored ?? null),
             range: header.range,
           },
         });
@@ -79,26 +94,34 @@ async function loadValues() {
   }
 }
 
-/** What the page shows first. */
-function firstState() {
-  const session = /** @type {Session} */ (get().session);
-  const stored = layout.remembered();
+/** What is shown first, as far as this kind of file remembers it.
+ * @param {Session} session
+ * @returns {Partial<import("./types").State>} */
+function firstState(session) {
+  const stored = layout.remembered(session);
   const quantity = session.quantities.find(({ name }) => name === stored.quantity) ?? session.quantities[0];
-  const depth = session.depth.values.includes(stored.depth ?? -1) ? stored.depth : session.first_depth;
-  set({
+  const first = session.first_depth ?? get().depth;
+  return {
     ...stored,
     quantity: quantity?.name ?? "",
-    depth: depth ?? session.first_depth,
+    depth: stored.depth && session.depth.values.includes(stored.depth) ? stored.depth : first,
     direction: session.directions[0] ?? "approach",
-    blind: session.blind,
+    blind: get().blind || session.blind,
     tab: session.live ? "live" : "doubt",
-  });
+    values: null,
+    flags: null,
+    layer: 0,
+    image: null,
+    current: -1,
+    selected: [],
+    filter: null,
+    range: null,
+  };
 }
 
 await attempt(async () => {
   mountKeys();
   await loadSession();
-  firstState();
   layout.mount();
   const panel = layout.element("map-panel");
   controls.mount(panel);
@@ -118,11 +141,7 @@ await attempt(async () => {
   onEvent("decisions", () => attempt(loadFlags));
   onEvent("session", () => attempt(async () => {
     await loadSession();
-    await Promise.all([loadFlags(), loadValues()]);
+    await loadData();
   }));
-  const session = /** @type {Session} */ (get().session);
-  if (!session.n_curves && session.images.length) await controls.loadImage(0);
-  await Promise.all([loadValues(), loadFlags()]);
-  if (get().current < 0 && session.n_curves) set({ current: 0, selected: [0] });
-  say(`${session.n_curves} curves.`);
+  await loadData();
 });

@@ -76,7 +76,7 @@ export function placeText(curve) {
 /** What is drawn (bits: the flags that the classes stand for; a curve has the colour of its first):
  * one value per curve of the layer, or an image.
  * @returns {{
- *   values: ArrayLike<number>, belowNoise: Uint8Array | null, image: ImageData | null,
+ *   values: ArrayLike<number>, belowNoise: Uint8Array | null, bound: Uint8Array | null, image: ImageData | null,
  *   range: [number, number], robust: [number, number], log: boolean, classes: string[] | null, bits: number[] | null,
  *   unit: string, factor: number, label: string } | null} */
 export function shown() {
@@ -87,7 +87,7 @@ export function shown() {
     if (!chosen || !entry) return null;
     const { robust } = chosen;
     return {
-      values: chosen.data, belowNoise: null, image: chosen, range: range ?? robust, robust, log: false,
+      values: chosen.data, belowNoise: null, bound: null, image: chosen, range: range ?? robust, robust, log: false,
       classes: null, bits: null, ...prefixed(entry.unit, robust), label: entry.name,
     };
   }
@@ -96,9 +96,11 @@ export function shown() {
   const { quantity } = values;
   const data = new Float32Array(curves.length);
   const below = new Uint8Array(curves.length);
+  const bound = values.censored ? new Uint8Array(curves.length) : null;
   for (let k = 0; k < curves.length; k++) {
     data[k] = values.values[curves[k]];
     below[k] = values.belowNoise[curves[k]];
+    if (bound) bound[k] = values.censored?.[curves[k]] === 1 ? 1 : 0;
   }
   const bits = quantity.kind === "flags" ? (session?.flags ?? []).filter(({ count }) => count).map(({ bit }) => bit) : null;
   if (bits) data.forEach((mask, k) => (data[k] = bits.findIndex((bit) => (mask & bit) !== 0)));
@@ -107,7 +109,7 @@ export function shown() {
   const [lo, hi] = values.range ?? [NaN, NaN];
   const robust = lo < hi ? values.range : robustRange(data);
   return {
-    values: data, belowNoise: below, image: null, range: range ?? robust, robust, log: quantity.log && robust[0] > 0,
+    values: data, belowNoise: below, bound, image: null, range: range ?? robust, robust, log: quantity.log && robust[0] > 0,
     classes, bits, unit: quantity.unit, factor: quantity.factor, label: quantity.label,
   };
 }

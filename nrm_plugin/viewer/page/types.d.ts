@@ -75,7 +75,7 @@ export interface Session {
   n_curves: number;
   directions: string[];
   depth: { values: number[] };
-  first_depth: number;
+  first_depth: number | null;
   tip_radius: number | null;
   quantities: Quantity[];
   flags: Flag[];
@@ -108,6 +108,8 @@ export interface Values {
   direction: string;
   values: Float32Array;
   belowNoise: Uint8Array;
+  /** Of a thickness: 1 where it is a lower bound. */
+  censored: Uint8Array | null;
   /** Robust range of the values (2 to 98 %), SI. */
   range: [number, number];
 }
