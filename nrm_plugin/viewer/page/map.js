@@ -137,8 +137,8 @@ function drawPoints(context, places, seen, pixels) {
     context.arc(centre[0], centre[1], radius, 0, 7);
     context.fillStyle = pixels[4 * k + 3] ? `rgb(${pixels[4 * k]} ${pixels[4 * k + 1]} ${pixels[4 * k + 2]})` : colour("grid");
     context.fill();
-    if (seen.belowNoise?.[k]) {
-      context.fillStyle = draw.pattern(context, "noise");
+    if (seen.belowNoise?.[k] || seen.bound?.[k]) {
+      context.fillStyle = draw.pattern(context, seen.bound?.[k] ? "bound" : "noise");
       context.fill();
     }
     if (radius > 3) {
@@ -182,6 +182,7 @@ function drawBase() {
       const made = draw.picture(cells, grid.columns, grid.rows);
       context.drawImage(made, grid.left, grid.top, grid.columns * grid.cellWidth, grid.rows * grid.cellHeight);
       if (seen.belowNoise) fillCells(context, grid, (k) => !!seen.belowNoise?.[k], draw.pattern(context, "noise"));
+      if (seen.bound) fillCells(context, grid, (k) => !!seen.bound?.[k], draw.pattern(context, "bound"));
     } else if (places instanceof PointPlaces) {
       if (places.kind === "strip") {
         drawAxes(context, places, valueScale(seen.classes ? [0, seen.classes.length - 1 || 1] : seen.range, seen.log), seen);
@@ -271,6 +272,7 @@ function drawOver() {
 function drawLegend(seen) {
   const { curves, excluded, flagged, moved } = states();
   const counts = [["noise", "below noise", (/** @type {number} */ k) => !!seen?.belowNoise?.[k]],
+    ["bound", "at least this", (/** @type {number} */ k) => !!seen?.bound?.[k]],
     ["flagged", "flagged", flagged], ["excluded", "excluded", excluded], ["moved", "contact by hand", moved]];
   const parts = [];
   for (const [kind, text, test] of /** @type {[string, string, (k: number) => boolean][]} */ (counts)) {
@@ -296,7 +298,8 @@ export function valueText(curve) {
   if (!seen || k < 0) return "";
   if (seen.classes) return seen.classes[seen.values[k]] ?? "–";
   const below = seen.belowNoise?.[k] ? " (below noise)" : "";
-  return `${number(seen.values[k] * seen.factor)} ${seen.unit}`.trim() + below;
+  const least = seen.bound?.[k] ? "≥ " : "";
+  return `${least}${number(seen.values[k] * seen.factor)} ${seen.unit}`.trim() + below;
 }
 
 /** Move the window of the map.
