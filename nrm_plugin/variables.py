@@ -264,6 +264,13 @@ COMPUTED = {
     )
 }
 
+#: Found where distances are corrected for the slope of the surface.
+OF_SLOPES = {
+    "slope_cosine": Variable(
+        "", "cosine of the surface's slope, by which distances were multiplied", CURVE, "f8"
+    )
+}
+
 #: Follow from moduli and shape factor; found only where a distance has no shape factor.
 GRADIENTS = _with_errors(_GRADIENTS, *_GRADIENTS)
 

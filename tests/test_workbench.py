@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from nrm_generator import Generator, parts_of
+from nrm_laboratory import Laboratory
 
 import nrm_plugin as nrm
 from nrm_plugin.decisions import ContactByHand
+from nrm_plugin.engine.ensemble import Surveyor
+from nrm_plugin.engine.kept_survey import KeptSurvey
 from nrm_plugin.engine.workbench import Workbench
-from nrm_plugin.variables import BIT
+from nrm_plugin.variables import BIT, DERIVED
+
+SAMPLES = Path(__file__).resolve().parent.parent / "sample_data"
 
 #: What needs neighbours, and is in the results only.
 OF_PLACES = {"surface_slope"}
@@ -72,3 +80,146 @@ def test_a_contact_moved_by_hand_moves_distances(curves: nrm.CurveSet) -> None:
     np.testing.assert_allclose(
         there[inside.start + shift : inside.stop + shift], here[inside], rtol=0.02, atol=2e-11
     )
+
+
+RECIPES: list[dict[str, Any]] = [
+    {},
+    {"direction": "both"},
+    {"direction": "retract", "half_width": "3 nm"},
+    {"correct_slope": True, "direction": "both"},
+    {"contact": {"method": "two-line"}, "distance": "told"},
+    {"drag": "ignored", "direction": "both", "slope": "calibrated"},
+    {"phase": "wall"},
+]
+
+
+def equal_rows(part: Any, whole: Any, number: int) -> None:
+    assert set(part.data_vars) == set(whole.data_vars)
+    for name in whole.data_vars:
+        wanted = whole[name].isel(curve=[number]) if "curve" in whole[name].dims else whole[name]
+        assert part[name].dtype == wanted.dtype
+        np.testing.assert_array_equal(part[name].values, wanted.values, err_msg=str(name))
+
+
+@pytest.mark.parametrize("changes", RECIPES)
+def test_a_part_is_processed_as_in_the_whole(
+    changes: dict[str, Any], curves: nrm.CurveSet, tmp_path: Path
+) -> None:
+    recipe = nrm.Recipe().replace(**changes)
+    out = tmp_path / "whole.h5"
+    with nrm.process(curves, recipe, out) as whole:
+        for number in (5, 47):
+            equal_rows(nrm.process(curves[number], recipe, survey=whole), whole, number)
+        part = nrm.process(curves[[7, 3]], recipe, survey=out)
+        for name in ("checks", "electrode", "warnings", "survey", "distance_rule"):
+            assert part.attrs[name] == whole.attrs[name]
+        bench = Workbench(curves, survey=out)
+        for direction in recipe.directions:
+            row = whole.sel(direction=direction) if "direction" in whole.dims else whole
+            one = bench.curve(7, direction=direction)
+            stored = [name for name in row.data_vars if name not in DERIVED]
+            assert set(one.values) == {name for name in stored if "curve" in row[name].dims}
+            for name, value in one.values.items():
+                np.testing.assert_array_equal(value, row[name].values[7], err_msg=name)
+
+
+def laboratory(**how: Any) -> nrm.CurveSet:
+    curves = Laboratory(curves=60, samples=700, **how).make()[0]
+    x, y = np.arange(60) % 10 * 20e-9, np.arange(60) // 10 * 20e-9
+    return replace(curves, table_from=lambda: {"x": x, "y": y})
+
+
+#: Data in which what all curves share matters, and recipes for them.
+KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "drag": (lambda: laboratory(drag=5.0), {}),
+    "drag in both": (lambda: laboratory(drag=5.0, fringe=2.0), {"direction": "both"}),
+    "phase of the wall": (
+        lambda: laboratory(lateral_drift=0.05 + 0.02j, drag=2.0),
+        {"phase": "wall", "correct_slope": True},
+    ),
+    "Bruker": (lambda: nrm.open(SAMPLES / "bruker/volume-3x5.spm"), {"direction": "both"}),
+    "JPK": (lambda: nrm.open(SAMPLES / "jpk/map-2x3.jpk-force-map"), {"correct_slope": True}),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_only_all_curves_show_stays_with_each(kind: str, tmp_path: Path) -> None:
+    make, changes = KINDS[kind]
+    curves, recipe = make(), nrm.Recipe().replace(**changes)
+    out = tmp_path / "whole.h5"
+    with nrm.process(curves, recipe, out) as whole:
+        for number in (0, curves.n_curves // 2, curves.n_curves - 1):
+            equal_rows(nrm.process(curves[number], recipe, survey=out), whole, number)
+        survey = json.loads(whole.attrs["survey"])
+    if "drag" in kind:
+        alone = nrm.process(curves[1], recipe)
+        drags = {name: one["drag"][0] for name, one in survey["directions"].items()}
+        assert abs(drags["approach"]) > 1e-9
+        assert alone.attrs["survey"] != whole.attrs["survey"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"half_width": "4 nm", "depth": {"stop": "90 nm"}},
+        {"contact": {"method": "two-line"}},
+        {"interference": False},
+        {"direction": "both", "drag": "ignored"},
+        {"phase": "wall", "lag": False},
+        {"correct_slope": True},
+    ],
+)
+def test_another_recipe_gives_what_it_gives_for_all(
+    changes: dict[str, Any], curves: nrm.CurveSet, tmp_path: Path
+) -> None:
+    out = tmp_path / "whole.h5"
+    nrm.process(curves, out=out).close()
+    recipe = nrm.Recipe().replace(**changes)
+    whole = nrm.process(curves, recipe)
+    bench = Workbench(curves, survey=out)
+    for direction in recipe.directions:
+        row = whole.sel(direction=direction) if "direction" in whole.dims else whole
+        one = bench.curve(11, recipe, direction=direction)
+        for name, value in one.values.items():
+            if name not in OF_PLACES and name != "quality":
+                np.testing.assert_array_equal(value, row[name].values[11], err_msg=name)
+
+
+def test_what_was_learnt_by_another_recipe_is_said(curves: nrm.CurveSet) -> None:
+    whole = nrm.process(curves)
+    part = nrm.process(curves[3], {"contact": {"slope": "free"}}, survey=whole)
+    first = part.attrs["warnings"].splitlines()[0]
+    assert first.startswith("what all curves share was learnt with other values of contact.slope")
+    same = nrm.process(curves[3], {"derivative": {"method": "savitzky-golay"}}, survey=whole)
+    assert same.attrs["warnings"] == whole.attrs["warnings"]
+
+
+def test_results_without_a_survey_are_said_and_surveyed_anew(curves: nrm.CurveSet) -> None:
+    old = nrm.process(curves)
+    del old.attrs["survey"]
+    part = nrm.process(curves[[3, 4, 5]], survey=old)
+    assert "of a version that kept no survey" in part.attrs["warnings"].splitlines()[0]
+    alone = nrm.process(curves[[3, 4, 5]])
+    np.testing.assert_array_equal(part["storage_modulus"], alone["storage_modulus"])
+    bench = Workbench(curves, survey=old)
+    assert "no survey" in bench.notes[0]
+    value = bench.curve(7).values["storage_modulus"]
+    np.testing.assert_array_equal(value, old["storage_modulus"].values[7])
+
+
+def test_other_calibrations_are_surveyed_anew(curves: nrm.CurveSet) -> None:
+    whole = nrm.process(curves)
+    other = curves.with_metadata({"dither_amplitude": 2e-9}, "test")
+    part = nrm.process(other[[3, 4]], survey=whole)
+    assert "calibrations" in part.attrs["warnings"].splitlines()[0]
+
+
+def test_a_survey_has_all_its_bits(curves: nrm.CurveSet) -> None:
+    recipe = nrm.Recipe().replace(direction="both")
+    text = nrm.process(curves, recipe).attrs["survey"]
+    kept, why = KeptSurvey.of({"survey": text, "recipe": recipe.to_toml(comments=False)})
+    assert kept is not None, why
+    again = Surveyor(curves, kept).learn(recipe)
+    assert again.attributes["survey"] == text
+    assert Surveyor(curves).learn(recipe).attributes["survey"] == text
+    assert len(text) < 20_000

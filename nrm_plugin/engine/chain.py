@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -45,6 +45,7 @@ from nrm_plugin.variables import (
     CONTACT,
     GRADIENTS,
     LATERAL,
+    OF_SLOPES,
     Variable,
 )
 
@@ -106,6 +107,8 @@ class Chain:
     plan: Plan
     depth: FloatArray
     shape: ShapeFactorValues
+    #: Contacts that a person set, by curve and direction.
+    by_hand: Mapping[tuple[int, str], ContactByHand] = field(default_factory=dict)
 
     @property
     def axes(self) -> dict[str, FloatArray]:
@@ -118,11 +121,12 @@ class Chain:
     @property
     def variables(self) -> dict[str, Variable]:
         """What the results hold."""
+        common = CONTACT | (OF_SLOPES if self.recipe.correct_slope else {})
         if not self.plan.lateral:
-            return CONTACT
+            return common
         all_rows = n_rows(self.plan, self.shape.values) == len(kernels.RESULTS)
         beside = COMPUTED if self.shape.computed is not None else {}
-        return CONTACT | LATERAL | beside | (GRADIENTS if all_rows else {})
+        return common | LATERAL | beside | (GRADIENTS if all_rows else {})
 
     def referenced(
         self, direction: SurveyedDirection, first: int, stop: int
@@ -131,7 +135,12 @@ class Chain:
         block = read_block(
             self.curves, self.plan, direction.ranges, slice(first, stop), direction.name
         )
-        return block, find_contacts(block, self.plan, self.recipe.contact, direction.survey)
+        found = find_contacts(block, self.plan, self.recipe.contact, direction.survey)
+        hands = [self.by_hand.get((number, direction.name)) for number in range(first, stop)]
+        if any(hands):
+            stderr = direction.contact_stderr(found.contacts)
+            found = moved_contacts(block, found, stderr, hands, direction.drag[0])[0]
+        return block, found
 
     def block(
         self, direction: SurveyedDirection, cosine: FloatArray, first: int, stop: int
@@ -140,7 +149,25 @@ class Chain:
         raw = read_raw_block(
             self.curves, self.plan, direction.ranges, slice(first, stop), direction.name
         )
-        return self.values(direction, raw, self.done(direction, raw, cosine[first:stop]))
+        found = self.values(direction, raw, self.done(direction, raw, cosine[first:stop]))
+        if self.recipe.correct_slope:
+            found["slope_cosine"] = cosine[first:stop]
+        numbers = [i for i, name in self.by_hand if name == direction.name and first <= i < stop]
+        for number in sorted(numbers):
+            hand = self.by_hand[number, direction.name]
+            row = self.row_by_hand(direction, number, cosine[number : number + 1], hand)
+            for name, values in row.items():
+                found[name][number - first] = values[0]
+        return found
+
+    def row_by_hand(
+        self, direction: SurveyedDirection, number: int, cosine: FloatArray, hand: ContactByHand
+    ) -> dict[str, AnyArray]:
+        """What the results hold of one curve whose contact a person set."""
+        raw = read_raw_block(
+            self.curves, self.plan, direction.ranges, np.array([number]), direction.name
+        )
+        return self.values(direction, raw, self.done_by_hand(direction, raw, cosine, [hand]))
 
     def values(
         self, direction: SurveyedDirection, raw: RawBlock, done: ProcessedBlock

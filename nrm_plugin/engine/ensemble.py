@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from nrm_plugin.columns import FloatArray
-from nrm_plugin.engine import checks, provenance
+from nrm_plugin.engine import checks, kept_survey, provenance
 from nrm_plugin.engine.chain import Chain, SurveyedDirection
 from nrm_plugin.engine.checks import Evidence
-from nrm_plugin.engine.sampled_curves import evidence_of, survey_direction, without_drag
+from nrm_plugin.engine.contacts_by_hand import ContactByHand
+from nrm_plugin.engine.kept_survey import KeptSurvey
+from nrm_plugin.engine.sampled_curves import (
+    SurveyedCurves,
+    evidence_of,
+    survey_curves,
+    survey_direction,
+    without_drag,
+)
 from nrm_plugin.engine.shape_factor import shape_factor
-from nrm_plugin.engine.signals import plan, read_once
+from nrm_plugin.engine.signals import parts, plan, read_once
 from nrm_plugin.engine.surface import surface_slope
+from nrm_plugin.engine.survey import SURVEYED
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.variables import BIT
+
+#: Surveys that are kept with their curves, and samples of the largest of them.
+_KEPT, _MOST_SAMPLES = 3, 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,37 +71,131 @@ class Ensemble:
         raise InvalidInput(f"the recipe has no direction {name}")
 
 
-def learn(curves: CurveSet, recipe: Recipe) -> Ensemble:
-    """Survey curves as a recipe asks for it.
+class Surveyor:
+    """Learns of curves what a recipe asks for, once for all recipes that ask for the same.
+
+    Parameters
+    ----------
+    curves : CurveSet
+    known : KeptSurvey, optional
+        What is known of them already.
+    part : bool
+        Whether the curves are a part of those that `known` is of: then nothing is learnt of them
+        that is known, whatever the recipe.
 
     Raises
     ------
     As `process`.
     """
-    curves, how = plan(curves)
-    curves = read_once(curves, how)
-    depth = np.array(recipe.depth.values)
-    shape = shape_factor(recipe.shape_factor, curves, depth)
-    chain = Chain(curves=curves, recipe=recipe, plan=how, depth=depth, shape=shape)
-    directions = [survey_direction(chain, name) for name in recipe.directions]
-    evidence = evidence_of(chain, directions)
-    directions = without_drag(directions, evidence)
-    attributes = provenance.attributes(curves, recipe, how, shape)
-    if recipe.lateral.phase == "wall":
-        phase = checks.phase_of_the_wall(evidence)
-        attributes["lockin_phase_source"] = phase.source
-        chain = replace(chain, plan=replace(how, phase=phase.value))
-    attributes |= provenance.of_distances(recipe, [d.survey.slope for d in directions])
-    if how.lateral:
-        attributes |= provenance.of_lateral_baselines([d.survey.lateral for d in directions])
-    asked = recipe.derivative.half_width
-    attributes["half_width"] = max(d.survey.half_width(asked) for d in directions)
-    return Ensemble(
-        chain=chain,
-        directions=tuple(directions),
-        evidence=evidence,
-        attributes=attributes,
-    )
+
+    def __init__(
+        self, curves: CurveSet, known: KeptSurvey | None = None, *, part: bool = False
+    ) -> None:
+        curves, self.plan = plan(curves)
+        self.curves = read_once(curves, self.plan)
+        self.known = known if known is not None and known.fits(self.plan) else None
+        self._part = part
+        self._surveyed: OrderedDict[tuple[Any, ...], SurveyedCurves] = OrderedDict()
+        self._learnt: dict[tuple[Any, ...], Any] = {}
+
+    def learn(
+        self, recipe: Recipe, by_hand: Mapping[tuple[int, str], ContactByHand] | None = None
+    ) -> Ensemble:
+        """Survey the curves as a recipe asks for it.
+
+        Parameters
+        ----------
+        recipe : Recipe
+        by_hand : mapping, optional
+            Contacts that a person set, by curve and direction.
+        """
+        curves, how = self.curves, self.plan
+        depth = np.array(recipe.depth.values)
+        shape = shape_factor(recipe.shape_factor, curves, depth)
+        chain = Chain(
+            curves=curves, recipe=recipe, plan=how, depth=depth, shape=shape, by_hand=by_hand or {}
+        )
+        directions = [self._direction(chain, name) for name in recipe.directions]
+        evidence = evidence_of(chain, directions, surveyed=self.survey_curves)
+        directions = self._without_drag(directions, evidence)
+        attributes = provenance.attributes(curves, recipe, how, shape)
+        phase = math.nan
+        if recipe.lateral.phase == "wall":
+            phase, attributes["lockin_phase_source"] = self._phase(evidence)
+            chain = replace(chain, plan=replace(how, phase=phase))
+        attributes |= provenance.of_distances(recipe, [d.survey.slope for d in directions])
+        if how.lateral:
+            attributes |= provenance.of_lateral_baselines([d.survey.lateral for d in directions])
+        asked = recipe.derivative.half_width
+        attributes["half_width"] = max(d.survey.half_width(asked) for d in directions)
+        attributes["survey"] = kept_survey.as_json(how, directions, phase)
+        return Ensemble(
+            chain=chain,
+            directions=tuple(directions),
+            evidence=evidence,
+            attributes=attributes,
+        )
+
+    def survey_curves(self, chain: Chain, direction: str, most: int = SURVEYED) -> SurveyedCurves:
+        """Survey some curves; the last ones are kept."""
+        key = direction, most, kept_survey.of_contacts(chain.recipe)
+        found = self._surveyed.get(key)
+        if found is None:
+            found = survey_curves(chain, direction, most)
+            if len(found.block.height) <= _MOST_SAMPLES:
+                self._surveyed[key] = found
+        if key in self._surveyed:
+            self._surveyed.move_to_end(key)
+        while len(self._surveyed) > _KEPT:
+            self._surveyed.popitem(last=False)
+        return found
+
+    def _known(self, settings: Callable[[Recipe], tuple[Any, ...]], recipe: Recipe) -> bool:
+        """Whether what depends on some settings is known already."""
+        if self.known is None:
+            return False
+        return self._part or settings(self.known.recipe) == settings(recipe)
+
+    def _direction(self, chain: Chain, name: str) -> SurveyedDirection:
+        recipe = chain.recipe
+
+        def settings(recipe: Recipe) -> tuple[Any, ...]:
+            return kept_survey.of_contacts(recipe), kept_survey.of_reach(recipe)
+
+        if self.known is not None and name in self.known.surveys and self._known(settings, recipe):
+            return SurveyedDirection(name, parts(self.curves, name), self.known.surveys[name])
+        key = "survey", name, settings(recipe)
+        if key not in self._learnt:
+            self._learnt[key] = survey_direction(chain, name, surveyed=self.survey_curves)
+        found: SurveyedDirection = self._learnt[key]
+        return found
+
+    def _without_drag(
+        self, directions: list[SurveyedDirection], evidence: Evidence
+    ) -> list[SurveyedDirection]:
+        recipe = evidence.recipe
+        known = self.known.drags if self.known else {}
+        if self._known(kept_survey.of_drag, recipe) and {d.name for d in directions} <= set(known):
+            drags = [known[d.name] for d in directions]
+        else:
+            key = "drag", kept_survey.of_drag(recipe)
+            if key not in self._learnt:
+                self._learnt[key] = [d.drag for d in without_drag(directions, evidence)]
+            drags = self._learnt[key]
+        return [replace(d, drag=drag) for d, drag in zip(directions, drags, strict=True)]
+
+    def _phase(self, evidence: Evidence) -> tuple[float, str]:
+        """Phase on the wall in rad, and how it was found."""
+        known = self.known
+        same = self._known(kept_survey.of_phase, evidence.recipe)
+        if known is not None and same and math.isfinite(known.phase):
+            return known.phase, known.source
+        key = "phase", kept_survey.of_phase(evidence.recipe)
+        if key not in self._learnt:
+            found = checks.phase_of_the_wall(evidence)
+            self._learnt[key] = found.value, found.source
+        made: tuple[float, str] = self._learnt[key]
+        return made
 
 
 #: Calls a function for consecutive curves (first, stop) and gives what it returns, in order.

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.engine import checks, provenance
 from nrm_plugin.engine.chain import SurveyedDirection
-from nrm_plugin.engine.ensemble import cosines, learn
+from nrm_plugin.engine.ensemble import Surveyor, cosines
 from nrm_plugin.engine.surface import STEEP, surface_slope
+from nrm_plugin.engine.whole import Whole
 from nrm_plugin.errors import OutputError
 from nrm_plugin.formats import open as open_curves
 from nrm_plugin.model import CurveSet
@@ -43,6 +45,7 @@ def process(
     threads: int | None = None,
     block: int | None = None,
     overwrite: bool = True,
+    survey: xr.Dataset | str | PathLike[str] | None = None,
 ) -> xr.Dataset:
     """Find the solid contact of every curve, and the moduli of what lies above it.
 
@@ -63,6 +66,11 @@ def process(
         Curves that are processed at once. Results don't depend on it.
     overwrite : bool
         Whether a file that is at `out` may be replaced, once the new one is complete.
+    survey : Dataset or path, optional
+        Results of all curves of which these are a part. What was learnt of all then (slope of the
+        walls, fringe, drag, phase on the wall, slope of the surface) holds for the part, and each
+        curve is processed as it was among all. A warning says what it was learnt by where the
+        recipe is another one.
 
     Returns
     -------
@@ -87,6 +95,7 @@ def process(
         threads=threads,
         block=block,
         overwrite=overwrite,
+        survey=survey,
     )
     if out is None:
         return results.dataset()
@@ -104,6 +113,7 @@ def run(
     threads: int | None = None,
     block: int | None = None,
     overwrite: bool = True,
+    survey: xr.Dataset | str | PathLike[str] | None = None,
 ) -> Results:
     """Do what `process` does, without xarray: it takes longer to import than a small file to make.
 
@@ -116,7 +126,8 @@ def run(
         curves = open_curves(curves)
     if out is not None:
         _refuse_to_replace(curves, out)
-    ensemble = learn(curves, recipe)
+    whole = None if survey is None else Whole.of(survey, curves)
+    ensemble = Surveyor(curves, whole.survey if whole else None, part=True).learn(recipe)
     chain, directions, attributes = ensemble.chain, ensemble.directions, ensemble.attributes
     curves, evidence, shape = chain.curves, ensemble.evidence, chain.shape
     hashes = provenance.hashes(curves)
@@ -135,7 +146,10 @@ def run(
             return _blocks(function, _pieces(curves, 0, block, threads), threads)
 
         for number, direction in enumerate(directions):
-            cosine = cosines(chain, direction, all_blocks)
+            asked = whole is not None and recipe.correct_slope
+            cosine = whole.cosine(direction.name) if whole and asked else None
+            if cosine is None:
+                cosine = cosines(chain, direction, all_blocks)
             begin = min(max(results.done - number * curves.n_curves, 0), curves.n_curves)
             for first, stop, made in _blocks(
                 partial(chain.block, direction, cosine),
@@ -146,20 +160,28 @@ def run(
                 hashes.follow(stop / curves.n_curves)
                 if progress is not None:
                     progress(number * curves.n_curves + stop, len(directions) * curves.n_curves)
-        _flag_slopes(results, curves, len(directions))
+        for number, direction in enumerate(directions):
+            known = whole.places(direction.name) if whole else None
+            _flag_slopes(results, curves, number, known)
         results.set("shape_factor", shape.values)
         if shape.computed is not None:
             results.set("shape_factor_computed", shape.computed)
         results.coordinates = curves.curve_table
         results.attributes["source_sha256"] = hashes.result()
-        found = checks.run(evidence)
-        results.attributes["checks"] = checks.as_json(found)
-        results.attributes["electrode"] = checks.what_distances_are(evidence)
-        surveys = [d.survey for d in directions]
-        results.attributes["warnings"] = "\n".join(
-            checks.warnings(curves, recipe, evidence.plan, shape, surveys, results, found)
-        )
-    checks.log(results.attributes["warnings"])
+        if whole and whole.survey:
+            results.attributes |= whole.attributes(recipe)
+        else:
+            found = checks.run(evidence)
+            results.attributes["checks"] = checks.as_json(found)
+            results.attributes["electrode"] = checks.what_distances_are(evidence)
+            surveys = [d.survey for d in directions]
+            doubts = checks.warnings(curves, recipe, evidence.plan, shape, surveys, results, found)
+            results.attributes["warnings"] = "\n".join(
+                [*(whole.notes(recipe) if whole else ()), *doubts]
+            )
+    # What was said of the whole is not said again of every part.
+    of_part = "\n".join(whole.notes(recipe)) if whole and whole.survey else None
+    checks.log(results.attributes["warnings"] if of_part is None else of_part)
     return results
 
 
@@ -208,17 +230,24 @@ def _blocks(
         pool.shutdown(cancel_futures=True)
 
 
-def _flag_slopes(results: Results, curves: CurveSet, n_directions: int) -> None:
-    """Find the slope of the surface, once all contacts are known, and flag steep places."""
-    for number in range(n_directions):
+def _flag_slopes(
+    results: Results, curves: CurveSet, number: int, known: tuple[FloatArray, IntArray] | None
+) -> None:
+    """Find the slope of the surface, once all contacts are known, and flag steep places.
+
+    Of a part, `known` has slopes and flags as they are among all curves.
+    """
+    quality = results.get("quality", number)
+    if known is None:
         height = results.get("contact_height", number)
-        quality = results.get("quality", number)
         height[(quality & BIT["no_hard_contact"]) != 0] = np.nan
         angle = surface_slope(curves, height)
-        results.set("surface_slope", angle, number)
         with np.errstate(invalid="ignore"):
             steep = np.where(angle > STEEP, BIT["slope_of_surface"], 0)
-        results.set("quality", quality | steep, number)
+    else:
+        angle, steep = known
+    results.set("surface_slope", angle, number)
+    results.set("quality", quality | steep, number)
 
 
 def _fingerprint(attributes: dict[str, Any], directions: Sequence[SurveyedDirection]) -> str:

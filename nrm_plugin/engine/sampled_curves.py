@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,8 +44,20 @@ from nrm_plugin.variables import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Surveyed:
-    """Some curves of a direction, what they share, and their contacts."""
+class SurveyedCurves:
+    """Some curves of a direction, what they share, and their contacts.
+
+    Attributes
+    ----------
+    ranges : (n_curves, 2) array of int
+        From `parts`.
+    numbers : (n,) array of int
+        Of the curves.
+    block : Block
+    survey : Survey
+        Before it is decided what is taken out of the lateral signal.
+    referenced : Referenced
+    """
 
     ranges: AnyArray
     numbers: IntArray
@@ -60,7 +72,7 @@ class _Surveyed:
         return kernels.lateral_baselines(block.begin, *signals, contacts, reach)
 
 
-def _surveyed(chain: Chain, direction: str, most: int = SURVEYED) -> _Surveyed:
+def survey_curves(chain: Chain, direction: str, most: int = SURVEYED) -> SurveyedCurves:
     """Learn what the curves of a direction share.
 
     Raises
@@ -85,7 +97,7 @@ def _surveyed(chain: Chain, direction: str, most: int = SURVEYED) -> _Surveyed:
         crossing = crossing_for(contact, found)
         scatter = contact_scatter(block, referenced.contacts, crossing, found.fringe)
         found = replace(found, contact_scatter=scatter)
-    return _Surveyed(
+    return SurveyedCurves(
         ranges=ranges,
         numbers=numbers,
         block=block,
@@ -94,17 +106,25 @@ def _surveyed(chain: Chain, direction: str, most: int = SURVEYED) -> _Surveyed:
     )
 
 
-def survey_direction(chain: Chain, direction: str, most: int = SURVEYED) -> SurveyedDirection:
+#: What `survey_curves` is, or gives what it gave.
+Surveying = Callable[[Chain, str, int], SurveyedCurves]
+
+
+def survey_direction(
+    chain: Chain, direction: str, most: int = SURVEYED, surveyed: Surveying = survey_curves
+) -> SurveyedDirection:
     """Learn what the curves of a direction share, and refuse what cannot be."""
-    here = _surveyed(chain, direction, most)
+    here = surveyed(chain, direction, most)
     checks.refuse_wrong_signs(here.block, here.referenced)
     checks.refuse_output_volts(chain.curves, chain.plan, here.numbers)
     return SurveyedDirection(
-        direction, here.ranges, _with_lateral_baseline(chain, direction, here, most)
+        direction, here.ranges, _with_lateral_baseline(chain, direction, here, surveyed, most)
     )
 
 
-def _with_lateral_baseline(chain: Chain, direction: str, here: _Surveyed, most: int) -> Survey:
+def _with_lateral_baseline(
+    chain: Chain, direction: str, here: SurveyedCurves, surveyed: Surveying, most: int
+) -> Survey:
     """Decide what is taken out of the lateral signal; ask the other direction if it matters."""
     found = here.survey
     if not chain.plan.lateral:
@@ -115,7 +135,7 @@ def _with_lateral_baseline(chain: Chain, direction: str, here: _Surveyed, most: 
     far, other = here.lateral_baselines(reach), None
     if not is_level(far, reach):
         with contextlib.suppress(InvalidInput):
-            back = _surveyed(chain, OPPOSITE[direction], most)
+            back = surveyed(chain, OPPOSITE[direction], most)
             other = back.lateral_baselines(reach)
     lateral = lateral_baseline(far, other, reach)
     if not lateral.line:
@@ -160,15 +180,18 @@ def evidence(curves: CurveSet, recipe: Recipe) -> Evidence:
 
 
 def evidence_of(
-    chain: Chain, directions: Sequence[SurveyedDirection], missing: frozenset[str] = frozenset()
+    chain: Chain,
+    directions: Sequence[SurveyedDirection],
+    missing: frozenset[str] = frozenset(),
+    surveyed: Surveying = survey_curves,
 ) -> Evidence:
     """What self-checks look at; directions that are not processed are surveyed when asked for."""
     known: dict[str, SurveyedDirection | None] = {d.name: d for d in directions}
 
-    def surveyed(name: str) -> SurveyedDirection | None:
+    def known_of(name: str) -> SurveyedDirection | None:
         if name not in known:
             try:
-                known[name] = survey_direction(chain, name, checks.COMPARED)
+                known[name] = survey_direction(chain, name, checks.COMPARED, surveyed)
             except InvalidInput:  # the curves do not have it, or it makes no sense
                 known[name] = None
         return known[name]
@@ -182,7 +205,7 @@ def evidence_of(
             yield numbers, raw, changed.done(direction, raw, np.ones(len(numbers)))
 
     def measure(name: str) -> Measured | None:
-        direction = surveyed(name)
+        direction = known_of(name)
         if direction is None:
             return None
         # One distance is the least that the chain can be asked for.
@@ -204,7 +227,7 @@ def evidence_of(
         )
 
     def profile(name: str) -> ProcessedCurves | None:
-        direction = surveyed(name)
+        direction = known_of(name)
         if direction is None:
             return None
         made = [found for _, _, found in done(direction, chain, checks.COMPARED)]

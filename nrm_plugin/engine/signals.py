@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -27,6 +28,10 @@ _KEPT = 1 << 20
 
 #: What is larger (m, N) is no measurement.
 MOST_LENGTH, MOST_FORCE = 1e-2, 1.0
+
+
+#: What `parts` found; surveys, checks and single curves ask again.
+_PARTS: WeakKeyDictionary[CurveSet, dict[str, AnyArray]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -287,6 +292,14 @@ class RawBlock:
 
 def parts(curves: CurveSet, direction: str) -> AnyArray:
     """First and last sample of each curve's longest segment of a direction; 0, 0 without one."""
+    known = _PARTS.setdefault(curves, {})
+    if direction not in known:
+        known[direction] = _parts(curves, direction)
+        known[direction].flags.writeable = False
+    return known[direction]
+
+
+def _parts(curves: CurveSet, direction: str) -> AnyArray:
     found = np.zeros((curves.n_curves, 2), np.int64)
     segments = curves.segments[curves.segments["kind"] == direction]
     size = segments["stop"] - segments["start"]

@@ -5,10 +5,14 @@ Vertical distances overstate a layer's thickness by one over the cosine of the s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.model import CurveSet
+from nrm_plugin.tables import CurveTable
 
 #: Slope above which a curve is flagged, in rad.
 STEEP = float(np.radians(20.0))
@@ -38,14 +42,21 @@ def surface_slope(curves: CurveSet, contact_height: FloatArray) -> FloatArray:
         In rad; nan where there are too few neighbours, or heights of different curves have
         nothing in common.
     """
+    return slope_of_places(curves.curve_table, contact_height, curves.metadata)
+
+
+def slope_of_places(
+    table: CurveTable, contact_height: FloatArray, metadata: Mapping[str, Any]
+) -> FloatArray:
+    """The same of a curve table and metadata."""
     from scipy.spatial import cKDTree
 
-    table = curves.curve_table
-    angle = np.full(curves.n_curves, np.nan)
+    n_curves = len(contact_height)
+    angle = np.full(n_curves, np.nan)
     usable = np.isfinite(contact_height) & np.isfinite(table["x"]) & np.isfinite(table["y"])
-    if curves.metadata.get("height_source") == "commanded" or usable.sum() < 3:
+    if metadata.get("height_source") == "commanded" or usable.sum() < 3:
         return angle
-    place = np.where(table["location"] >= 0, table["location"], np.arange(curves.n_curves))
+    place = np.where(table["location"] >= 0, table["location"], np.arange(n_curves))
     where, of_curve = np.unique(place[usable], return_inverse=True)
     if len(where) < 3:
         return angle

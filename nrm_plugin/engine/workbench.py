@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,13 +18,17 @@ from nrm_plugin.engine.chain import Chain, SurveyedDirection
 from nrm_plugin.engine.contact import find_contacts
 from nrm_plugin.engine.contacts_by_hand import moved_contacts
 from nrm_plugin.engine.derivative import lever_for
-from nrm_plugin.engine.ensemble import Ensemble, cosines, learn
+from nrm_plugin.engine.ensemble import Ensemble, Surveyor, cosines
 from nrm_plugin.engine.signals import Block, RawBlock, read_raw_block
+from nrm_plugin.engine.whole import Whole
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.formats import open as open_curves
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe, as_recipe
 from nrm_plugin.variables import BIT, FLAGS
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 #: Recipes whose ensembles are kept.
 _KEPT = 8
@@ -117,29 +122,55 @@ class Workbench:
     ----------
     curves : CurveSet or path
     recipe : Recipe, mapping or path, optional
+        By default that of the results, if there are some.
+    survey : Dataset or path, optional
+        Results of these curves, or of more of which these are a part: what was learnt of them is
+        not learnt again, but for what another recipe changes.
+
+    Attributes
+    ----------
+    notes : tuple of str
+        What is not as in the results.
     """
 
     def __init__(
         self,
         curves: CurveSet | str | PathLike[str],
         recipe: Recipe | Mapping[str, Any] | str | PathLike[str] | None = None,
+        survey: xr.Dataset | str | PathLike[str] | None = None,
     ) -> None:
         self.curves = curves if isinstance(curves, CurveSet) else open_curves(curves)
+        self._whole = None if survey is None else Whole.of(survey, self.curves)
+        if recipe is None and self._whole is not None:
+            recipe = self._whole.recipe
         self.recipe = as_recipe(recipe)
+        self.notes = self._whole.notes(self.recipe) if self._whole else ()
+        self._surveyor = Surveyor(
+            self.curves,
+            self._whole.survey if self._whole else None,
+            part=self._whole is not None and not self._whole.complete,
+        )
         self._ensembles: OrderedDict[Recipe, Ensemble] = OrderedDict()
-        self._cosines: dict[tuple[Recipe, str], FloatArray] = {}
+        self._cosines: OrderedDict[tuple[Recipe, str], FloatArray] = OrderedDict()
+        self._of_places: dict[str, Any] = {}
         self._lock = threading.RLock()
 
     def warm(self) -> None:
-        """Survey the curves, so that the first one comes as fast as others."""
-        self.ensemble(self.recipe)
+        """Do beforehand what other recipes need, so that curves come fast whatever is changed."""
+        ensemble = self.ensemble(self.recipe)
+        for name in self.recipe.directions:
+            with self._lock:
+                self._surveyor.survey_curves(ensemble.chain, name)
+        for name in ("approach", "retract"):
+            with contextlib.suppress(InvalidInput):
+                self.curve(0, direction=name)
 
     def ensemble(self, recipe: Recipe) -> Ensemble:
         """What all curves share under a recipe."""
         with self._lock:
             found = self._ensembles.get(recipe)
             if found is None:
-                found = self._ensembles[recipe] = learn(self.curves, recipe)
+                found = self._ensembles[recipe] = self._surveyor.learn(recipe)
                 while len(self._ensembles) > _KEPT:
                     self._ensembles.popitem(last=False)
             self._ensembles.move_to_end(recipe)
@@ -190,16 +221,32 @@ class Workbench:
         if contact is not None:
             hand = contact if isinstance(contact, ContactByHand) else ContactByHand(float(contact))
         cosine = self._cosine(ensemble, surveyed, number)
-        return _detail(ensemble.chain, surveyed, raw, cosine, hand, number)
+        places = self._places(direction, number)
+        return _detail(ensemble.chain, surveyed, raw, cosine, hand, number, places)
 
     def _cosine(self, ensemble: Ensemble, surveyed: SurveyedDirection, number: int) -> FloatArray:
-        if not ensemble.chain.recipe.correct_slope:
+        recipe = ensemble.chain.recipe
+        if not recipe.correct_slope:
             return np.ones(1)
-        key = ensemble.chain.recipe, surveyed.name
+        key = recipe, surveyed.name
         with self._lock:
             if key not in self._cosines:
-                self._cosines[key] = cosines(ensemble.chain, surveyed)
+                known = self._whole.cosine(surveyed.name) if self._whole else None
+                found = cosines(ensemble.chain, surveyed) if known is None else known
+                self._cosines[key] = found
+                while len(self._cosines) > _KEPT:
+                    self._cosines.popitem(last=False)
             return self._cosines[key][number : number + 1]
+
+    def _places(self, direction: str, number: int) -> dict[str, Any]:
+        """Slope of the surface and its flag, which neighbours tell: from the results."""
+        with self._lock:
+            if direction not in self._of_places:
+                self._of_places[direction] = self._whole.places(direction) if self._whole else None
+            known = self._of_places[direction]
+        if known is None:
+            return {"surface_slope": np.float64(np.nan), "quality": 0}
+        return {"surface_slope": known[0][number], "quality": known[1][number]}
 
 
 def _detail(
@@ -209,6 +256,7 @@ def _detail(
     cosine: FloatArray,
     hand: ContactByHand | None,
     number: int,
+    places: Mapping[str, Any],
 ) -> CurveDetail:
     block = raw.gathered()
     found = find_contacts(block, chain.plan, chain.recipe.contact, surveyed.survey)
@@ -221,6 +269,10 @@ def _detail(
         used = moved_contacts(block, found, stderr, [hand], drag)[0]
     kinds = {name: variable.dtype for name, variable in chain.variables.items()}
     row = chain.values(surveyed, raw, done)
+    row["quality"] = row["quality"] | places["quality"]
+    row["surface_slope"] = np.array([places["surface_slope"]])
+    if "slope_cosine" in kinds:
+        row["slope_cosine"] = cosine
     values = {name: array[0].astype(kinds[name]) for name, array in row.items() if name in kinds}
     lever = lever_for(chain.recipe, chain.plan, surveyed.survey)
     record = used.contacts[0]
