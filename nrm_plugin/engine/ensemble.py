@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from nrm_plugin.columns import FloatArray
+from nrm_plugin.decisions import ContactByHand
 from nrm_plugin.engine import checks, kept_survey, provenance
 from nrm_plugin.engine.chain import Chain, SurveyedDirection
 from nrm_plugin.engine.checks import Evidence
-from nrm_plugin.engine.contacts_by_hand import ContactByHand
 from nrm_plugin.engine.kept_survey import KeptSurvey
 from nrm_plugin.engine.sampled_curves import (
     SurveyedCurves,

@@ -33,7 +33,7 @@ class Bench:
         self.warm = False
         self._workbench = None
         if view.curves is not None and view.curves.n_curves:
-            self._workbench = Workbench(view.curves, view.recipe)
+            self._workbench = Workbench(view.curves, view.recipe, view.results)
         self._closed = False
 
     def begin(self) -> None:
