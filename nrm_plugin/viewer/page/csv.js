@@ -15,6 +15,12 @@ export function quoted(text) {
   return /[",;#]/.test(clean) ? `"${clean.replaceAll("\"", "\"\"")}"` : clean;
 }
 
+/** A value with nine digits, empty where there is none.
+ * @param {number} value */
+function digits(value) {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(9))) : "";
+}
+
 /**
  * All values of what is drawn, as CSV: comments that begin with #, one row of headings with units,
  * then the values; shorter columns end empty. Only what lies in the part of x that is seen.
@@ -31,10 +37,10 @@ export function csv(panels, provenance) {
     const written = new Map();
     for (const item of scene.items) {
       if (item.kind === "point") {
-        const error = item.error === undefined ? "" : `, 95 % ± ${item.error}`;
-        comments.push(`# ${oneLine(`${item.name}: ${scene.x.label} ${item.x} ${scene.x.unit}${error}, ${scene.y.label} ${item.y} ${scene.y.unit}`)}`);
+        const error = item.error === undefined ? "" : `, 95 % ± ${digits(item.error)}`;
+        comments.push(`# ${oneLine(`${item.name}: ${scene.x.label} ${digits(item.x)} ${scene.x.unit}${error}, ${scene.y.label} ${digits(item.y)} ${scene.y.unit}`)}`);
       }
-      if (item.kind === "span") comments.push(`# ${oneLine(`${item.name}: ${scene.x.label} ${item.from} to ${item.to} ${scene.x.unit}`)}`);
+      if (item.kind === "span") comments.push(`# ${oneLine(`${item.name}: ${scene.x.label} ${digits(item.from)} to ${digits(item.to)} ${scene.x.unit}`)}`);
       if (item.kind !== "line") continue;
       const key = Array.from(item.x).join();
       let rows = written.get(key);
@@ -57,7 +63,7 @@ export function csv(panels, provenance) {
   const most = Math.max(0, ...columns.map(({ values }) => values.length));
   const lines = [...comments, columns.map(({ title }) => quoted(title)).join(",")];
   for (let i = 0; i < most; i++) {
-    lines.push(columns.map(({ values }) => (Number.isFinite(values[i]) ? String(Number(values[i].toPrecision(9))) : "")).join(","));
+    lines.push(columns.map(({ values }) => digits(values[i])).join(","));
   }
   return `${lines.join("\n")}\n`;
 }

@@ -6,7 +6,7 @@ import { acrossOf, paint, rangeOf, upOf } from "./scene.js";
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {{scene: Scene, x?: [number, number], y?: [number, number]}} Panel what is seen of a scene */
 
-const MARGIN = { left: 64, right: 14, top: 14, bottom: 44 };
+const MARGIN = { left: 64, right: 14, top: 14, bottom: 60 };
 const LINE = 16;
 const FONT = "Arial, Helvetica, sans-serif";
 
@@ -139,9 +139,9 @@ function drawPanel(out, { scene, x, y }, box, colour, k) {
   out.push("</g>", `<path d="M${px(box.left)} ${px(box.top)}V${px(bottom)}H${px(box.left + box.width)}" stroke="${ink}" fill="none"/>`);
   const middle = box.left + box.width / 2, half = box.top + box.height / 2;
   const titled = ({ label: text, unit } = scene.x) => (unit ? `${text} (${unit})` : text);
-  out.push(words_(titled(scene.x), middle, bottom + 2 * LINE, `fill="${ink}" text-anchor="middle"`),
+  out.push(words_(titled(scene.x), middle, bottom + 2.2 * LINE, `fill="${ink}" text-anchor="middle"`),
     words_(titled(scene.y), 14, half, `fill="${ink}" text-anchor="middle" transform="rotate(-90 14 ${px(half)})"`));
-  const used = legend(out, scene, box, bottom + 2.9 * LINE, colour);
+  const used = legend(out, scene, box, bottom + 3.5 * LINE, colour);
   return MARGIN.top + box.height + MARGIN.bottom + used;
 }
 
