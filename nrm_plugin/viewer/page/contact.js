@@ -84,8 +84,8 @@ export function mountMover(plot, bar) {
     const { contact, current, direction } = get();
     const stderr = Number(error.value) / NM;
     if (contact === null) return;
-    if (!(error.value && Number.isFinite(stderr) && stderr >= 0)) {
-      say("The error of the contact is a number of nm, 0 or more.", "error");
+    if (!(Number.isFinite(stderr) && stderr > 0)) {
+      say("The error of the contact is a number of nm above 0.", "error");
       error.focus();
       return;
     }

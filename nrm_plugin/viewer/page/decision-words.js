@@ -7,7 +7,7 @@ import { count, figure, withError } from "./numbers.js";
  * @typedef {{decision: "exclude" | "accept" | "contact", curves: number[], reason: string,
  *   time?: string, visible?: string[] | null, direction?: string, height?: number | null,
  *   stderr?: number | null, old_height?: number | null, old_stderr?: number | null,
- *   lapsed?: boolean}} Decision
+ *   holds?: number}} Decision  holds: curves here that it still is about
  */
 
 const NM = 1e9;

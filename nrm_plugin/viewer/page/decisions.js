@@ -114,12 +114,12 @@ export function mount(element) {
 
   /** @param {any} answer */
   function draw(answer) {
-    taken({ ...answer, message: "" });
+    set({ undo: answer.undo ?? 0, redo: answer.redo ?? 0 });
     const all = /** @type {Decision[]} */ (answer.decisions ?? []);
     heading.textContent = all.length ? `Decisions (${all.length})` : "Decisions";
-    file.textContent = answer.file ?? "";
-    message.textContent = answer.message ?? "";
-    message.hidden = !answer.message;
+    file.textContent = answer.saved === false ? "Not saved: the results are not in a file." : answer.file ?? "";
+    message.textContent = (answer.notes ?? []).join(" ");
+    message.hidden = !message.textContent;
     const shown = all.slice(-LISTED).reverse();
     list.replaceChildren(...shown.map(row));
     if (!all.length) list.append(make("li", { className: "quiet" }, "Nothing was decided by hand yet: r excludes, a accepts, m moves the contact."));
@@ -139,14 +139,14 @@ export function mount(element) {
     }));
     const time = decision.time ? new Date(decision.time) : null;
     const when = time && !Number.isNaN(time.valueOf()) ? time.toLocaleString() : "";
-    const about = [when, seen(decision.visible), decision.lapsed ? "applies to nothing here" : ""].filter(Boolean).join(" · ");
+    const about = [when, seen(decision.visible), decision.holds === 0 ? "applies to no curve here" : ""].filter(Boolean).join(" · ");
     return make("li", { className: `decision decision-${decision.decision}` }, jump,
       make("p", { className: "reason" }, decision.reason || "no reason given"), make("p", { className: "quiet" }, about), clear);
   }
 
   const load = () => attempt(async () => {
     if (get().session?.has.results) draw(await getJson("api/decisions", null, { latest: "decisions" }));
-    else draw({ message: "Decisions are about results: process the curves first (nrm process)." });
+    else draw({ notes: ["Decisions are about results: process the curves first (nrm process)."] });
   });
   handle("exclude", exclude);
   handle("accept", accept);

@@ -133,7 +133,7 @@ export class Plot {
       if (!item.name || item.name.startsWith("_")) continue;
       const swatch = make("span", { class: `plot-swatch swatch-${item.kind}` });
       swatch.style.color = colour(item.colour);
-      if (item.kind === "line" && item.dash?.length) swatch.classList.add("swatch-dashed");
+      if (item.kind === "line" && item.dash?.length) swatch.classList.add(item.dash[0] < 4 ? "swatch-dotted" : "swatch-dashed");
       if (item.kind === "span" && item.hatched) swatch.classList.add("swatch-hatched");
       this.legend.append(make("span", { class: "legend-entry" }, swatch, item.name), " ");
     }
