@@ -50,7 +50,7 @@ export function streamScene({ label, unit, factor }, strip) {
     low: times(strip.low, factor), high: times(strip.high, factor), colour: "--series-1", width: 1 }] : []);
   const range = /** @type {[number, number]} */ ([end - (strip?.seconds ?? 10), Math.max(end, 0.1)]);
   return { name, x: { label: "time", unit: "s", range }, y: { label, unit }, items,
-    sentence: strip?.high.length ? `${label}: now ${figure((strip.high.at(-1) ?? NaN) * factor, 3)} ${unit}.` : `${label}: nothing yet.` };
+    sentence: strip?.high.length ? `${label} ${figure((strip.high.at(-1) ?? NaN) * factor, 4)} ${unit}`.trim() : `${label}: nothing yet` };
 }
 
 /** The last finished curve.

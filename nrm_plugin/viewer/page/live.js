@@ -59,7 +59,7 @@ export function mount(element) {
     if (Number.isFinite(ramp.potential ?? NaN)) parts.push(`${figure(ramp.potential, 4)} V`);
     if (Number.isFinite(known.F_max ?? NaN)) parts.push(`F_max ${said(known.F_max, "N")}`);
     if (Number.isFinite(known.wall_slope ?? NaN)) parts.push(`wall slope ${figure(known.wall_slope, 3)}`);
-    parts.push(`stick: ${known.stick ?? "unknown"}`);
+    parts.push(`wall ${known.stick ?? "unknown"}`);
     if (Number.isFinite(ramp.contact ?? NaN)) parts.push(`contact ${withError(ramp.contact * NM, (ramp.contact_stderr ?? NaN) * NM)} nm`);
     if (ramp.complete === false) parts.push("incomplete");
     if (flags.length) parts.push(`flags: ${flags.map((/** @type {any} */ flag) => flag.name).join(", ")}`);
@@ -85,7 +85,7 @@ export function mount(element) {
     regions = new Map((snapshot.regions ?? []).map((/** @type {any} */ region) => [region.label, region]));
     ramp = snapshot.last ?? null;
     streams.replaceChildren();
-    channels = (snapshot.channels ?? []).map((/** @type {any} */ channel) => ({ channel, strip: new Strip(SHOWN), plot: new Plot(streams) }));
+    channels = (snapshot.channels ?? []).map((/** @type {any} */ channel) => ({ channel, strip: new Strip(SHOWN), plot: new Plot(streams, { low: true }) }));
     drawState(snapshot.state);
     drawRamp();
     drawSoon();

@@ -73,9 +73,11 @@ export function make(tag, attributes = {}, ...children) {
 const links = new Map();
 
 export class Plot {
-  /** @param {HTMLElement} host @param {{link?: string, onDraw?: () => void}} options */
-  constructor(host, { link = "", onDraw = () => {} } = {}) {
+  /** @param {HTMLElement} host @param {{link?: string, low?: boolean, onDraw?: () => void}} options
+   *   low: a strip that has its name inside, and no label of the x axis */
+  constructor(host, { link = "", low = false, onDraw = () => {} } = {}) {
     this.onDraw = onDraw;
+    this.low = low;
     /** @type {Scene} */
     this.scene = { name: "", x: { label: "", unit: "" }, y: { label: "", unit: "" }, items: [], sentence: "" };
     /** @type {{x: [number, number] | null, y: [number, number] | null}} what is zoomed into */
@@ -117,7 +119,7 @@ export class Plot {
     this.root.setAttribute("aria-label", scene.name);
     this.sentence.textContent = scene.empty ? scene.empty : scene.sentence;
     this.drawLegend();
-    this.readout.textContent = "";
+    this.readout.textContent = this.low ? scene.sentence : "";
     if (this.plot && !!scene.y.log !== this.log) {
       this.plot.destroy();
       this.plot = null;
@@ -150,10 +152,10 @@ export class Plot {
       border: { show: true, stroke: () => colour("--plot-axis"), width: 1 },
       font: "11px system-ui, sans-serif",
       labelFont: "12px system-ui, sans-serif",
-      label: () => labelOf(this.scene[which], this.stage.clientWidth < 300),
+      label: this.low ? undefined : () => labelOf(this.scene[which], this.stage.clientWidth < 300),
       labelSize: 16,
       labelGap: 0,
-      size: which === "x" ? 24 : 46,
+      size: which === "x" ? (this.low ? 18 : 24) : 46,
       gap: 3,
       splits: (/** @type {uPlot} */ _u, /** @type {number} */ _i, /** @type {number} */ min,
         /** @type {number} */ max) => this.splits(which, min, max),
@@ -317,7 +319,7 @@ export class Plot {
         const there = x === null ? -10 : one.plot.valToPos(x, "x");
         one.plot.setCursor({ left: there, top: x === null ? -10 : 0 }, false);
       }
-      one.readout.textContent = x === null ? "" : reading(one.scene, x);
+      if (!one.low) one.readout.textContent = x === null ? "" : reading(one.scene, x);
     }
   }
 }

@@ -237,6 +237,10 @@ export function rangeOf(scene, axis, within) {
       else if (!within || (item.x[i] >= within[0] && item.x[i] <= within[1])) take(item.y[i]);
     }
   }
+  if (axis === "x" && scene.items.some((item) => item.kind === "line" && item.dots)) {
+    const air = 0.03 * (high - low || 1);
+    return low <= high ? [low - air, high + air] : [0, 1];
+  }
   if (axis === "x") return low < high ? [low, high] : Number.isFinite(low) ? [low - 1, low + 1] : [0, 1];
   if (scene.y.log) {
     if (!(least < Infinity)) return [0.1, 1];
