@@ -16,7 +16,12 @@ from nrm_plugin.figures import style
 from nrm_plugin.figures.map_drawing import dot, draw_map, has_places
 from nrm_plugin.figures.panels import is_simulated
 from nrm_plugin.statistics.maps import map_of
-from nrm_plugin.statistics.selection import LEFT_OUT, one_direction
+from nrm_plugin.statistics.selection import (
+    LEFT_OUT,
+    excluded,
+    flags_of,
+    one_direction,
+)
 from nrm_plugin.statistics.visits import VISIT, map_parts
 from nrm_plugin.variables import BIT, FLAGS
 
@@ -67,18 +72,24 @@ def quality(
         row_height=62e-3,
         simulated=is_simulated(results),
     )
-    flags = results["quality"].values.astype(np.int64)
-    _counts(axes[0], flags)
+    flags = flags_of(results)
+    _counts(axes[0], flags, results)
     _where(axes[1], results, flags)
     return list(axes)
 
 
-def _counts(ax: Axes, flags: np.ndarray) -> None:
+def _counts(ax: Axes, flags: np.ndarray, results: xr.Dataset) -> None:
     n = len(flags)
     counts = [int(np.sum((flags & BIT[name]) != 0)) for name in FLAGS]
     clean = int(np.sum(flags == 0))
     names = [name.replace("_", " ") for name in FLAGS]
     colours = [_CLASSES[2][1] if name in LEFT_OUT else _CLASSES[1][1] for name in FLAGS]
+    if out := int(excluded(results).sum()):
+        counts, names, colours = (
+            [*counts, out],
+            [*names, "excluded by hand"],
+            [*colours, _CLASSES[2][1]],
+        )
     ax.barh(
         ["nothing to report", *names],
         [clean, *counts],
@@ -109,6 +120,7 @@ def _where(ax: Axes, results: xr.Dataset, flags: np.ndarray) -> None:
     """
     left_out = sum(BIT[name] for name in LEFT_OUT)
     kind = np.where(flags == 0, 0.0, np.where((flags & left_out) != 0, 2.0, 1.0))
+    kind[excluded(results)] = 2.0
     colours = ListedColormap([colour for _, colour in _CLASSES])
     norm = BoundaryNorm([-0.5, 0.5, 1.5, 2.5], 3)
     handles = [Patch(facecolor=colour, label=name) for name, colour in _CLASSES]

@@ -16,7 +16,11 @@ from nrm_plugin.figures import overlays, style
 from nrm_plugin.figures.quantities import DISTANCE, NANO, Scale, readable_scale, scale
 from nrm_plugin.figures.referencing import Recorded, checked, recorded
 from nrm_plugin.model import CurveSet
-from nrm_plugin.statistics.selection import one_direction
+from nrm_plugin.statistics.selection import (
+    excluded,
+    flags_of,
+    one_direction,
+)
 from nrm_plugin.variables import BIT
 
 #: More curves than this are counted, not named.
@@ -302,9 +306,9 @@ def _without_estimate(axes: Sequence[Axes], valid: float) -> None:
 
 def _good_one(results: xr.Dataset) -> int:
     """Return the middle one of the curves with nothing to report, else of those with a contact."""
-    quality = results["quality"].values.astype(np.int64)
+    quality, out = flags_of(results), excluded(results)
     for bad in (~0, BIT["no_hard_contact"] | BIT["saturated"]):
-        good = np.flatnonzero((quality & bad) == 0)
+        good = np.flatnonzero(((quality & bad) == 0) & ~out)
         if len(good):
             return int(good[len(good) // 2])
     return int(checked(None, len(quality))[0])

@@ -31,6 +31,7 @@ from nrm_plugin.statistics.selection import (
     profile_variable,
     select,
     step,
+    words_of_excluded,
 )
 
 #: Signal over noise below which a value is weak.
@@ -173,6 +174,7 @@ def density(
     _check(size, bandwidth)
     numbers, left_out = select(results, curves, quality)
     messages = [f"{left_out} curves are left out for their flags"] if left_out else []
+    messages += words_of_excluded(results, curves)
     depth = np.asarray(results["depth"].values, np.float64)
     read = _read(results, chosen, numbers, log)
     values, weak, first, last = read.values, read.weak, read.first, read.last

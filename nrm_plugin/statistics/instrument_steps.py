@@ -10,7 +10,10 @@ import xarray as xr
 
 from nrm_plugin.changes import SURE, WORTH, Change, change
 from nrm_plugin.statistics.repeats import times
-from nrm_plugin.statistics.selection import column
+from nrm_plugin.statistics.selection import (
+    column,
+    excluded,
+)
 
 #: Quantities that results hold for every curve.
 _HELD = {
@@ -50,6 +53,7 @@ def instrument_step(results: xr.Dataset) -> InstrumentStep | None:
     n = results.sizes["curve"]
     time = times(results, np.arange(n))
     order = np.argsort(time if np.isfinite(time).all() else np.arange(n), kind="stable")
+    order = order[~excluded(results)[order]]
     found: list[tuple[float, str, Change]] = []
     for what, name in _HELD.items():
         values = column(results, name)

@@ -19,9 +19,11 @@ from nrm_plugin.statistics.selection import (
     ProfileVariable,
     analysis_of,
     column,
+    numbers_of,
     profile_variable,
     select,
     step,
+    words_of_excluded,
 )
 from nrm_plugin.statistics.thickness import thickness
 from nrm_plugin.statistics.visits import VISIT, map_parts
@@ -136,7 +138,7 @@ def map_of(
     analysis = analysis_of(results, direction)
     results = analysis.results
     total = results.sizes["curve"]
-    every, _ = select(results, curves, ())
+    every = numbers_of(results, curves)
     _check_unmixed(analysis, every, mean or what == "quality")
     one = _values(analysis, what, depth)
     messages: list[str] = []
@@ -147,6 +149,7 @@ def map_of(
         kept, left_out = select(results, every, quality)
         if left_out:
             messages.append(f"{left_out} curves are left out for their flags")
+        messages += words_of_excluded(results, every)
         out = np.ones(total, bool)
         out[kept] = False
         values = np.where(out, np.nan, one.values)

@@ -24,6 +24,7 @@ from nrm_plugin.statistics.selection import (
     profile_variable,
     select,
     step,
+    words_of_excluded,
 )
 
 #: Distances, a half-width apart, whose correlations are compared.
@@ -82,9 +83,10 @@ def mean_profile(
     """
     analysis = analysis_of(results, direction)
     numbers, left_out = select(analysis.results, curves, quality)
+    by_hand = words_of_excluded(analysis.results, curves)
     return analysis.once(
-        ("mean_profile", variable, interval, level, left_out, numbers.tobytes()),
-        lambda: _mean_profile(analysis, variable, numbers, left_out, interval, level),
+        ("mean_profile", variable, interval, level, left_out, *by_hand, numbers.tobytes()),
+        lambda: _mean_profile(analysis, variable, numbers, left_out, interval, level, by_hand),
     )
 
 
@@ -95,6 +97,7 @@ def _mean_profile(
     left_out: int,
     interval: str,
     level: float,
+    by_hand: list[str],
 ) -> xr.Dataset:
     results = analysis.results
     chosen = profile_variable(results, variable)
@@ -104,7 +107,7 @@ def _mean_profile(
     result = mean_interval(values, sample, interval, level, every, _NEIGHBOURS)
     result = result.divided_by(chosen.divisor(results))
     depth = results["depth"].values
-    messages = warnings(result, depth, len(numbers), left_out, sample)
+    messages = warnings(result, depth, len(numbers), left_out, sample) + by_hand
     dims = ("depth",)
     attributes = {"units": chosen.unit}
     return xr.Dataset(

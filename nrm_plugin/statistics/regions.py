@@ -14,7 +14,7 @@ from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.statistics.instrument_steps import instrument_step
 from nrm_plugin.statistics.repeats import times
-from nrm_plugin.statistics.selection import column
+from nrm_plugin.statistics.selection import column, excluded, words_of_excluded
 from nrm_plugin.variables import SURFACES
 
 #: Potentials in V between which the paper's regions lie (Fig. 4).
@@ -178,6 +178,7 @@ def regions(
     chosen_curves, pass_name = _of_sweep(sweeps, has_potential, sweep, messages)
     chosen_curves, number = _of_cycle(cycles, chosen_curves, cycle, messages)
     other_pass = int(has_potential.sum()) - int(chosen_curves.sum())
+    messages += words_of_excluded(results, chosen_curves)
     chosen_curves = chosen_curves & curves_of(results, surface, run)
     inside = tuple(
         Region(label(low, high), low, high, _within(potential, chosen_curves, low, high, bounds[0]))
@@ -214,18 +215,25 @@ def everything(results: xr.Dataset, surface: str = ANY, run: str = ALL) -> Regio
     )
     curves = np.flatnonzero(curves_of(results, surface, run))
     one = Region(name, float("nan"), float("nan"), curves)
-    return Regions(inside=(one,), outside=0, without_potential=n, surface=surface, run=run)
+    return Regions(
+        inside=(one,),
+        outside=0,
+        without_potential=n,
+        surface=surface,
+        run=run,
+        warnings=tuple(words_of_excluded(results)),
+    )
 
 
 def curves_of(results: xr.Dataset, surface: str = ANY, run: str = ALL) -> NDArray[np.bool_]:
-    """Whether each curve is of a class of surface, and of a part of the run.
+    """Whether each curve is of a class of surface and of a part of the run, and not excluded.
 
     Raises
     ------
     InvalidInput
         If there is no such class or part, or the results cannot tell.
     """
-    chosen = np.ones(results.sizes["curve"], bool)
+    chosen = ~excluded(results)
     if surface != ANY:
         if surface not in SURFACES:
             raise InvalidInput(f"there is no surface {surface!r}: {', '.join((ANY, *SURFACES))}")

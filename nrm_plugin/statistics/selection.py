@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.variables import BIT, DERIVED, LATERAL, SURFACES, Variable
+from nrm_plugin.text import counted
+from nrm_plugin.variables import ACCEPTED, BIT, DERIVED, EXCLUDED, LATERAL, SURFACES, Variable
 from nrm_plugin.vocabulary import nearest
 
 #: Curves with these flags are left out unless asked for.
@@ -225,6 +227,8 @@ def select(
 ) -> tuple[IntArray, int]:
     """Numbers of the curves that count, and how many were left out for their flags.
 
+    Curves that were excluded by hand never count, those that were accepted have no flags.
+
     Parameters
     ----------
     results : Dataset
@@ -243,6 +247,27 @@ def select(
     unknown = [name for name in quality if name not in known]
     if unknown:
         raise InvalidInput(f"there is no flag {unknown[0]!r}.{nearest(unknown[0], known)}")
+    numbers = numbers_of(results, curves)
+    if "by_hand" in results:
+        numbers = numbers[~excluded(results)[numbers]]
+    if "quality" not in results:
+        return numbers, 0
+    mask = sum(BIT[name] for name in quality if name in BIT)
+    bad = (flags_of(results)[numbers] & mask) != 0
+    classes = [SURFACES.index(name) for name in quality if name in SURFACES]
+    if classes and "surface_class" in results:
+        bad |= np.isin(results["surface_class"].values[numbers], classes)
+    return numbers[~bad], int(bad.sum())
+
+
+def numbers_of(results: xr.Dataset, curves: Sequence[int] | AnyArray | None = None) -> IntArray:
+    """Return numbers of curves, of which all, some or a mask were given.
+
+    Raises
+    ------
+    InvalidInput
+        For curves that don't exist.
+    """
     n = results.sizes["curve"]
     numbers = np.arange(n) if curves is None else np.asarray(curves)
     if numbers.dtype == bool:
@@ -252,14 +277,32 @@ def select(
     numbers = numbers.astype(np.int64)
     if len(numbers) and (numbers.min() < 0 or numbers.max() >= n):
         raise InvalidInput(f"there are no curves outside 0 to {n - 1}")
-    if "quality" not in results:
-        return numbers, 0
-    mask = sum(BIT[name] for name in quality if name in BIT)
-    bad = (results["quality"].values[numbers].astype(np.int64) & mask) != 0
-    classes = [SURFACES.index(name) for name in quality if name in SURFACES]
-    if classes and "surface_class" in results:
-        bad |= np.isin(results["surface_class"].values[numbers], classes)
-    return numbers[~bad], int(bad.sum())
+    return numbers
+
+
+def excluded(results: xr.Dataset) -> NDArray[np.bool_]:
+    """Whether each curve was excluded by hand."""
+    if "by_hand" not in results:
+        return np.zeros(results.sizes["curve"], bool)
+    return np.asarray(results["by_hand"].values & EXCLUDED != 0)
+
+
+def flags_of(results: xr.Dataset) -> IntArray:
+    """Flags of curves as bits; none for those that were accepted by hand."""
+    flags = results["quality"].values.astype(np.int64)
+    if "by_hand" not in results:
+        return flags
+    return np.where(results["by_hand"].values & ACCEPTED != 0, 0, flags)
+
+
+def words_of_excluded(
+    results: xr.Dataset, curves: Sequence[int] | AnyArray | None = None
+) -> list[str]:
+    """How many of some curves were excluded by hand, as a sentence; none if there are none."""
+    if "by_hand" not in results:
+        return []
+    n = int(excluded(results)[numbers_of(results, curves)].sum())
+    return [f"{counted(n)} excluded by hand"] if n else []
 
 
 def column(results: xr.Dataset, name: str) -> AnyArray | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -27,7 +27,9 @@ from nrm_plugin.statistics.selection import (
     analysis_of,
     blocks,
     column,
+    excluded,
     profile_variable,
+    words_of_excluded,
 )
 
 #: What `censored` tells, by its values.
@@ -156,6 +158,10 @@ def _thickness(results: xr.Dataset, threshold: float | None) -> xr.Dataset:
     if any(name not in results for name in NEEDED):
         return _unknown(results.sizes["curve"])
     found = _search(results)
+    out = excluded(results)
+    if out.any():
+        edge = np.where(out, np.nan, found.edge)
+        found = replace(found, edge=edge, there=found.there & ~out)
     last = float(results["depth"].values[-1])
     seen = np.isfinite(found.edge)
     apart = found.edge - found.other
@@ -218,7 +224,7 @@ def _thickness(results: xr.Dataset, threshold: float | None) -> xr.Dataset:
         white = float(np.median(found.white_limit[there]))
         limit = float(np.median(limits))
         messages += words.of_noise(limit, white, found.memory, doubted=bool(doubts))
-    messages += words.of_checks(results, ("lockin_lag",))
+    messages += words.of_checks(results, ("lockin_lag",)) + words_of_excluded(results)
     return _dataset(values, censored, counts | {"threshold": threshold}, messages, doubts)
 
 

@@ -22,6 +22,7 @@ from nrm_plugin.statistics.selection import (
     column,
     profile_variable,
     select,
+    words_of_excluded,
 )
 from nrm_plugin.statistics.thickness import LEFT, RIGHT, thickness
 
@@ -123,6 +124,7 @@ def trend(
     values, unit, meaning = _values(analysis, numbers, variable, between)
     finite = np.isfinite(values)
     messages = [f"{left_out} curves are left out for their flags"] if left_out else []
+    messages += words_of_excluded(results, curves)
     if variable == "thickness":
         messages += _censored(analysis, numbers)
     numbers, values = numbers[finite], values[finite]

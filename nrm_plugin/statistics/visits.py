@@ -14,7 +14,12 @@ from nrm_plugin.errors import InvalidInput
 from nrm_plugin.statistics.regions import ALL_CURVES, Region, Regions
 from nrm_plugin.statistics.regions import regions as regions_of
 from nrm_plugin.statistics.repeats import places, positions, times
-from nrm_plugin.statistics.selection import Analysis, analysis_of, column
+from nrm_plugin.statistics.selection import (
+    Analysis,
+    analysis_of,
+    column,
+    excluded,
+)
 
 #: How curves may be sorted into maps.
 REGION_AND_VISIT, REGION, VISIT = "region+visit", "region", "visit"
@@ -184,7 +189,7 @@ def map_parts(
     drawn = np.zeros(len(every), bool)
     for part in parts:
         drawn[part.curves] = True
-    left_out = int(np.sum(chosen & ~drawn))
+    left_out = int(np.sum(chosen & ~drawn & ~excluded(results)))
     if left_out:
         messages.append(
             f"{left_out} of {len(every)} curves are in no region of the potential and on no map: "
