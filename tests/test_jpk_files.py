@@ -249,3 +249,50 @@ def test_moduli_of_an_archive(tmp_path: Path) -> None:
     path = JpkWriter().write(tmp_path / "a.jpk-force", [[Part("extend", 1.0, counts)]])
     results = nrm.process(path)
     assert float(results["contact_height"][0]) == pytest.approx(1.2e-5, abs=0.2e-9)
+
+
+def edited(path: Path, name: str, old: bytes, new: bytes | None) -> Path:
+    """Replace a piece of a member, or leave the member out."""
+    with zipfile.ZipFile(path) as file:
+        members = {one: file.read(one) for one in file.namelist()}
+    assert old in members[name]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for one, data in members.items():
+            if one != name:
+                file.writestr(one, data)
+            elif new is not None:
+                file.writestr(one, data.replace(old, new))
+    return path
+
+
+def test_segments_of_other_kinds_in_other_curves(tmp_path: Path) -> None:
+    """The second segment of the second curve is the retract, which is the third of the first."""
+    curves = [ramp(50, 40, pause=20), ramp(50, 40)]
+    path = JpkWriter(grid=(1, 2)).write(tmp_path / "a.jpk-force-map", curves)
+    header = "index/1/segments/1/segment-header.properties"
+    edited(path, header, b"segment-header-info.*=1", b"segment-header-info.*=2")
+    kinds = nrm.open(path).segments["kind"].tolist()
+    assert kinds == ["approach", "hold", "retract", "approach", "retract"]
+
+
+@pytest.mark.parametrize("planned", [True, False])
+def test_a_segment_without_a_duration(tmp_path: Path, planned: bool) -> None:
+    """What was planned stands for it; without that there are no times, which is said."""
+    path = JpkWriter().write(tmp_path / "a.jpk-force", [ramp(50, 50)])
+    header = "segments/0/segment-header.properties"
+    edited(path, header, b"force-segment-header.duration=", b"force-segment-header.lasted=")
+    if not planned:
+        edited(path, "shared-data/header.properties", b"settings.duration=", b"settings.lasted=")
+    curves = nrm.open(path)
+    if planned:
+        np.testing.assert_allclose(curves.read("time")[[0, 49]], [0.005, 0.495])
+        return
+    assert "time" not in curves.channels
+    assert any("a segment without a duration: there are no times" in w for w in curves.warnings)
+
+
+def test_a_segment_without_a_header(tmp_path: Path) -> None:
+    path = JpkWriter().write(tmp_path / "a.jpk-force", [ramp(50, 50)])
+    edited(path, "segments/0/segment-header.properties", b"", None)
+    with pytest.raises(nrm.CorruptFile, match="expected a header of segment 0, found none"):
+        nrm.open(path)

@@ -15,6 +15,10 @@ from nrm_plugin.columns import FileStamp, IntArray, Rows
 from nrm_plugin.errors import CorruptFile
 
 _SEGMENT = re.compile(r"segments/(\d{1,6})/segment-header\.properties")
+_CHANNEL = re.compile(r"segments/(\d{1,6})/channels/.+")
+
+#: What segments share of their settings.
+_INFO = "force-segment-header-info"
 
 #: Lines of a segment's header that say how its channels are stored.
 _STORED = re.compile(r"^channel(?:s\.list=|\.(?!\S*num-points=)).*$", re.MULTILINE)
@@ -49,7 +53,7 @@ class JpkArchive:
     Raises
     ------
     CorruptFile
-        If the archive lacks a header, or lengths contradict each other.
+        If the archive or a segment lacks its header, or lengths contradict each other.
     """
 
     def __init__(self, stamp: FileStamp) -> None:
@@ -62,6 +66,9 @@ class JpkArchive:
         members = self._members
         found = {int(m[1]): name for name in members if (m := _SEGMENT.fullmatch(name))}
         self.numbers = sorted(found)
+        lone = {int(m[1]) for name in members if (m := _CHANNEL.fullmatch(name))} - set(found)
+        if lone:
+            raise CorruptFile(stamp.path, None, f"a header of segment {min(lone)}", "none")
         self.segments = self._column([found[number] for number in self.numbers])
         self.first = (self.segments >= 0).argmax(0) if self.n_curves else np.zeros(0, np.int64)
         self._patterns: list[list[str]] = []
@@ -79,6 +86,16 @@ class JpkArchive:
     def kind(self) -> str:
         """What the archive is: force-scan-series, force-scan-map, quantitative-imaging-map ..."""
         return self.header.get("type", "")
+
+    @property
+    def kinds_may_differ(self) -> bool:
+        """Whether a segment may be of another kind in another curve, by what is shared."""
+        told_apart = self._shared.count(_INFO) != len(self.numbers)
+        return self.is_map and (told_apart or bool((self.segments < 0).any()))
+
+    def settings(self, header: Properties) -> Properties:
+        """Header of a segment of any curve, with what it shares."""
+        return self._shared.expanded(header)
 
     @property
     def is_map(self) -> bool:
@@ -157,6 +174,7 @@ class JpkArchive:
                 members, width = self.data(s, name), np.dtype(one.dtype).itemsize
                 here = sizes[members] // width
                 odd = there & ((members < 0) | (sizes[members] % width != 0))
+                odd |= ~there & (members >= 0)
                 if known:
                     odd |= there & (here != counts[:, s])
                 if odd.any():

@@ -50,6 +50,10 @@ class SharedHeader:
             if len(pieces) == 3:
                 self._groups[pieces[0], pieces[1]].append((pieces[2], value))
 
+    def count(self, name: str) -> int:
+        """How many groups of a name there are."""
+        return sum(key[0] == name for key in self._groups)
+
     def expanded(self, header: Mapping[str, str]) -> Properties:
         """Return a header with what it shares; what stands in the header itself wins."""
         out = dict(header)

@@ -13,6 +13,9 @@ from nrm_importers.jpk.java_properties import number
 from nrm_plugin.columns import AnyArray, FileStamp, FloatArray, scaled_copy
 from nrm_plugin.errors import CorruptFile
 
+#: Settings of a segment in its header.
+SETTINGS = "force-segment-header.settings.segment-settings"
+
 #: No segment takes as many seconds.
 LONGEST = 1e7
 
@@ -113,13 +116,22 @@ class SegmentClock:
                     seconds = 0.0
                     if archive.segments[curve, s] >= 0:
                         header = archive.segment_header(file, curve, int(s))
-                        seconds = number(header, "force-segment-header.duration") or 0.0
+                        told = number(header, "force-segment-header.duration")
+                        seconds = self.planned(int(s), curve) if told is None else told
                         if not 0.0 <= seconds < LONGEST:
                             raise CorruptFile(
                                 archive.stamp.path, None, "a duration in seconds", f"{seconds:g}"
                             )
                     self._durations[curve, s] = seconds
         return self._durations[first:stop]
+
+    def planned(self, segment: int, curve: int) -> float:
+        """Seconds of a segment by its settings, for as many samples as there are; 0 without."""
+        header = self.archive.headers[segment]
+        seconds, samples = (number(header, f"{SETTINGS}.{k}") for k in ("duration", "num-points"))
+        if seconds is None or not samples or not samples > 0:
+            return 0.0
+        return seconds / samples * int(self.archive.counts[curve, segment])
 
     def fill(
         self, first: int, stop: int, out: AnyArray, gain: float = 1.0, offset: float = 0.0

@@ -23,7 +23,7 @@ from nrm_importers.height_choice import choose_height
 from nrm_importers.jpk.archive import JpkArchive
 from nrm_importers.jpk.encodings import Encoding, Slot, multiplier
 from nrm_importers.jpk.java_properties import number
-from nrm_importers.jpk.member_columns import LONGEST, MemberColumn, SegmentClock
+from nrm_importers.jpk.member_columns import LONGEST, SETTINGS, MemberColumn, SegmentClock
 from nrm_importers.jpk.positions import MapGrid, Places, grid_of, stamp_of
 from nrm_importers.metadata import Metadata
 from nrm_plugin import units
@@ -54,8 +54,6 @@ _KINDS: dict[str, SegmentKind] = {
 
 #: Of fewer samples nobody can tell whether a channel is dead.
 _ALIVE = 16
-
-_SETTINGS = "force-segment-header.settings.segment-settings"
 
 
 def open_archive(path: Path) -> CurveSet:
@@ -96,9 +94,9 @@ def open_archive(path: Path) -> CurveSet:
     return metadata.attached(curves, path, "jpk", text)
 
 
-def _kind(archive: JpkArchive, segment: int) -> SegmentKind:
-    header = archive.headers[segment]
-    for key in (f"{_SETTINGS}.style", "force-segment-header.settings.style"):
+def _kind(header: Mapping[str, str]) -> SegmentKind:
+    """Kind of a segment by its header, with what it shares."""
+    for key in (f"{SETTINGS}.style", "force-segment-header.settings.style"):
         if header.get(key) in _KINDS:
             return _KINDS[header[key]]
     name = header.get("force-segment-header.name.name", "")
@@ -107,11 +105,15 @@ def _kind(archive: JpkArchive, segment: int) -> SegmentKind:
 
 def _segments(archive: JpkArchive) -> AnyArray:
     """Segments with samples, of every curve."""
-    kinds = np.array([_kind(archive, s) for s in range(len(archive.numbers))], "U10")
     stop = np.cumsum(archive.counts, axis=1)
     curve, s = np.nonzero(archive.counts)
+    kinds: AnyArray = np.array([_kind(header) for header in archive.headers], "U10")[s]
+    if archive.kinds_may_differ:
+        with archive.stamp.opened() as file:
+            for i, place in enumerate(zip(curve.tolist(), s.tolist(), strict=True)):
+                kinds[i] = _kind(archive.settings(archive.segment_header(file, *place)))
     out = np.empty(len(curve), SEGMENT)
-    out["curve"], out["stop"], out["kind"] = curve, stop[curve, s], kinds[s]
+    out["curve"], out["stop"], out["kind"] = curve, stop[curve, s], kinds
     out["start"] = out["stop"] - archive.counts[curve, s]
     return out
 
@@ -150,7 +152,9 @@ def _channels(archive: JpkArchive, clock: SegmentClock, metadata: Metadata) -> d
             add("time", original)
         else:
             add(_own_name(original), original, *_usual(found))
-    if "time" not in channels:
+    if "time" not in channels and not clock.durations(0, 1)[0][archive.counts[0] > 0].all():
+        metadata.warn("the first curve has a segment without a duration: there are no times")
+    elif "time" not in channels:
         source = "derived from the durations of the segments"
         channels["time"] = Channel("time", "s", clock, 1.0, 0.0, "", source)
     choose_height(channels, metadata)
@@ -238,19 +242,19 @@ def _metadata(archive: JpkArchive, grid: MapGrid | None, metadata: Metadata) -> 
                 if key not in metadata.values:
                     value = multiplier(header, DEFLECTION, slot)
                     metadata.add(key, value, f"{DEFLECTION}, {slot}")
-    for s, header in enumerate(archive.headers):
-        kind = _kind(archive, s)
+    for header in archive.headers:
+        kind = _kind(header)
         if kind not in ("approach", "retract"):
             continue
-        begin, end = (number(header, f"{_SETTINGS}.{name}") for name in ("z-start", "z-end"))
-        seconds = number(header, f"{_SETTINGS}.duration")
+        begin, end = (number(header, f"{SETTINGS}.{name}") for name in ("z-start", "z-end"))
+        seconds = number(header, f"{SETTINGS}.duration")
         if begin is not None and end is not None and math.isfinite(begin - end) and begin != end:
             length = abs(begin - end)
             if "ramp_size" not in metadata.values:
                 metadata.add("ramp_size", length, "z-start less z-end")
             if seconds is not None and seconds > 0 and f"{kind}_speed" not in metadata.values:
                 metadata.add(f"{kind}_speed", length / seconds, "z-start less z-end by duration")
-        trigger = number(header, f"{_SETTINGS}.setpoint")
+        trigger = number(header, f"{SETTINGS}.setpoint")
         if kind == "approach" and trigger is not None and math.isfinite(trigger):
             metadata.add("trigger_threshold", trigger, "setpoint")
             metadata.add("trigger_mode", "relative to the baseline", "setpoint")
