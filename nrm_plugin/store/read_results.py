@@ -23,7 +23,7 @@ from nrm_plugin.store.read_curves import contradictions, holds_results
 from nrm_plugin.store.results_file import opened_results
 from nrm_plugin.variables import DERIVED
 
-__all__ = ["ResultsBackend", "derived", "open_results", "with_derived"]
+__all__ = ["ResultsBackend", "decided", "derived", "open_results", "with_derived"]
 
 
 class _Stored(BackendArray):
@@ -135,6 +135,20 @@ def open_results(path: str | PathLike[str], decisions: bool = True) -> xr.Datase
     elif decisions_path(path).exists():
         results = with_decisions(results, Decisions.for_results(results, path))
     return with_derived(results)
+
+
+def decided(results: xr.Dataset, decisions: Decisions) -> xr.Dataset:
+    """Return results as they were made with what was decided by hand about their curves.
+
+    Parameters
+    ----------
+    results : Dataset
+        As `open_results` gives it without decisions, or `nrm_plugin.process` in memory.
+    decisions : Decisions
+    """
+    others = {str(name) for name in results.variables} - set(DERIVED)
+    stored = results.drop_vars(derivable(others, results.attrs), errors="ignore")
+    return with_derived(with_decisions(stored, decisions))
 
 
 class ResultsBackend(BackendEntrypoint):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import math
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -19,6 +20,8 @@ from nrm_plugin.viewer.container import as_json, packed
 from nrm_plugin.viewer.page_files import page_files
 from nrm_plugin.viewer.sessions import LiveSession, Session
 from nrm_plugin.viewer.viewed import Wait
+
+log = logging.getLogger("nrm")
 
 #: Seconds after which a page is told that the server is there.
 HEART_BEAT = 15.0
@@ -51,9 +54,12 @@ class Holder:
 def viewer_app(holder: Holder) -> Starlette:
     """Return the application: what a page may ask, about what the holder holds."""
 
-    def data(answer: Answer, method: str = "GET") -> Callable[[Request], Any]:
+    def both(address: str) -> Callable[[Request], Any]:
         async def handle(request: Request) -> Response:
-            asked = await _asked(request, method)
+            answer = (POSTS if request.method == "POST" else GETS).get(address)
+            if answer is None:
+                return reply({"error": f"{request.method} is not for this address"}, 405)
+            asked = await _asked(request, request.method)
             return await run_in_threadpool(_answered, holder, answer, asked)
 
         return handle
@@ -77,10 +83,8 @@ def viewer_app(holder: Holder) -> Starlette:
         return reply({"error": "this address does not know what was asked of it"}, 405)
 
     routes = [Route("/api/events", events)]
-    for address, answer in GETS.items():
-        routes.append(Route(f"/api/{address}", data(answer)))
-    for address, answer in POSTS.items():
-        routes.append(Route(f"/api/{address}", data(answer, "POST"), methods=["POST"]))
+    for address in {**GETS, **POSTS}:
+        routes.append(Route(f"/api/{address}", both(address), methods=["GET", "POST"]))
     routes.append(Route("/{name:path}", page))
     return Starlette(routes=routes, exception_handlers={404: nothing, 405: not_so})
 
@@ -114,6 +118,10 @@ def _answered(holder: Holder, answer: Answer, asked: dict[str, Any]) -> Response
         return reply({"error": str(error)}, 409)
     except NrmError as error:
         return reply({"error": str(error)}, 422)
+    except Exception as error:  # a fault of ours must not end the page
+        log.debug("the viewer failed", exc_info=True)
+        what = f"{type(error).__name__}: {error}".rstrip(": ")
+        return reply({"error": f"nrm failed at this ({what}): please report it"}, 500)
 
 
 async def _events(holder: Holder, request: Request) -> AsyncIterator[str]:
@@ -217,9 +225,7 @@ def _region(shown: Any, asked: dict[str, Any]) -> Any:
 
 
 def _curve_now(shown: Any, asked: dict[str, Any]) -> Any:
-    if not isinstance(asked.get("recipe", {}), dict | str | None):
-        raise CannotAnswer(400, "recipe is a table of keys and values, or TOML")
-    return _curve(shown, asked)
+    return _curve(shown, {**asked, "recipe": _recipe(asked)})
 
 
 def _live(shown: Any, asked: dict[str, Any]) -> Any:
@@ -244,10 +250,41 @@ GETS: dict[str, Answer] = {
     "image": _image,
     "curve": lambda shown, asked: _curve(shown, {**asked, "recipe": None, "contact": None}),
     "region": _region,
+    "decisions": lambda shown, asked: _of_files(shown).desk.state(),
     "live": _live,
 }
 
+
+def _decisions(shown: Any, asked: dict[str, Any]) -> Any:
+    _text(asked, "reason", 4000)
+    return _of_files(shown).decide(asked)
+
+
+def _process(shown: Any, asked: dict[str, Any]) -> Any:
+    return _of_files(shown).apply(_recipe(asked), overwrite=asked.get("overwrite") is True)
+
+
+def _save(shown: Any, asked: dict[str, Any]) -> Any:
+    return _of_files(shown).save_recipe(
+        _recipe(asked), _text(asked, "name"), overwrite=asked.get("overwrite") is True
+    )
+
+
+def _recipe(asked: dict[str, Any]) -> Any:
+    recipe = asked.get("recipe")
+    if not isinstance(recipe, dict | str | None):
+        raise CannotAnswer(400, "recipe is a table of keys and values, or TOML")
+    return recipe
+
+
 POSTS: dict[str, Answer] = {
+    "decisions": _decisions,
+    "undo": lambda shown, asked: _of_files(shown).undo(),
+    "redo": lambda shown, asked: _of_files(shown).redo(),
+    "process": _process,
+    "process/cancel": lambda shown, asked: {"cancelled": _of_files(shown).applying.cancel()},
+    "recipe/save": _save,
+    "recipe/check": lambda shown, asked: _of_files(shown).check_recipe(_recipe(asked)),
     "curve": _curve_now,
     "marker": _marker,
 }

@@ -30,16 +30,19 @@ class Bench:
 
     def __init__(self, view: Viewed, events: Events) -> None:
         self._view, self._events = view, events
-        self.warm = False
-        self._workbench = None
+        self.warm = self._closed = False
+        self._workbench: Workbench | None = None
         if view.curves is not None and view.curves.n_curves:
             self._workbench = Workbench(view.curves, view.recipe, view.results)
-        self._closed = False
 
     def begin(self) -> None:
         """Warm up in a thread."""
         if self._workbench is not None:
             threading.Thread(target=self._warm_up, name="nrm-warm-up", daemon=True).start()
+
+    def look_at(self, view: Viewed) -> None:
+        """Work on new results of the same curves; what is known of them stays."""
+        self._view = view
 
     def close(self) -> None:
         """Say nothing more."""
@@ -65,7 +68,7 @@ class Bench:
         """
         if self._workbench is None:
             raise InvalidInput("there are no curves to process")
-        return self._workbench.curve(number, recipe, contact, direction)
+        return self._workbench.curve(number, recipe or self._view.recipe, contact, direction)
 
     def _warm_up(self) -> None:
         assert self._workbench is not None

@@ -15,7 +15,7 @@ from nrm_plugin.engine.workbench import CurveDetail
 from nrm_plugin.errors import InvalidInput, MissingCalibration, NrmError
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
-from nrm_plugin.variables import BIT, FLAG_WORDS
+from nrm_plugin.variables import ACCEPTED, BIT, EXCLUDED, FLAG_WORDS
 from nrm_plugin.viewer import shown_quantities as shown
 from nrm_plugin.viewer.bench import Bench
 from nrm_plugin.viewer.viewed import Viewed
@@ -68,6 +68,9 @@ def curve_reply(
     header = about_curve(view, number, way)
     arrays: Arrays = {}
     now = recipe is not None or contact is not None
+    if contact is None and view.decisions is not None and view.curves is not None:
+        contact = view.decisions.contacts.get((number, way))
+        now |= contact is not None
     if view.results is not None and not now:
         of_results(view, number, way, header, arrays)
     if view.curves is not None:
@@ -166,7 +169,7 @@ def about_curve(view: Viewed, number: int, direction: str) -> dict[str, Any]:
         "contact": None,
         "stderr": None,
         "systematic": None,
-        "by_hand": {"excluded": False, "accepted": False, "contact": None},
+        "by_hand": by_hand(view, number, direction),
         "facts": {"F_max": None, "wall_slope": None, "stick": "unknown", "first_valid": None},
         "missing": "",
         "processed": "",
@@ -175,6 +178,22 @@ def about_curve(view: Viewed, number: int, direction: str) -> dict[str, Any]:
         if (region.curves == number).any():
             header["region"] = region.label
     return header
+
+
+def by_hand(view: Viewed, number: int, direction: str) -> dict[str, Any]:
+    """What was decided about a curve."""
+    bits = int(view.by_hand[number])
+    contacts = {} if view.decisions is None else view.decisions.contacts
+    found = contacts.get((number, direction))
+    contact = None
+    if found is not None:
+        names = ("height", "stderr", "old_height", "old_stderr")
+        contact = dict(zip(names, found, strict=True))
+    return {
+        "excluded": bool(bits & EXCLUDED),
+        "accepted": bool(bits & ACCEPTED),
+        "contact": contact,
+    }
 
 
 def source_of(view: Viewed, number: int) -> dict[str, Any]:

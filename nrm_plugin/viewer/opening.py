@@ -57,7 +57,7 @@ def opened(
     if not made:
         assert curves is not None
         return viewed(None, curves, recipe=recipe, experiment=experiment)
-    results = open_results(made[0])
+    results = open_results(made[0], decisions=False)
     messages = []
     if curves is None:
         curves, sentence = found_by_origin(results, made[0])
@@ -85,12 +85,18 @@ def viewed(
     elif curves is not None and results is not None:
         curves = told_the_same(curves, results)
     chosen = None if recipe is None else Recipe.from_toml(recipe)
-    view = Viewed(results, curves, chosen, path)
+    view = Viewed(results, curves, chosen, path if results is not None else out_of(curves))
     if path is not None:
         view.files.append({"name": path.name, "importer": "results"})
     for origin in () if curves is None else curves.origins:
         view.files.append({"name": origin.name, "importer": origin.importer})
     return view
+
+
+def out_of(curves: CurveSet | None) -> Path | None:
+    """Where results of curves would be written: beside the first of their files."""
+    first = curves.origins[0].path if curves is not None and curves.origins else ""
+    return Path(first).with_name(f"{Path(first).stem}-results.h5") if first else None
 
 
 def together(paths: Sequence[Path]) -> CurveSet:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nrm_plugin import __version__
+from nrm_plugin.decisions import decisions_path
 from nrm_plugin.variables import BIT, FLAG_WORDS
 from nrm_plugin.viewer.layers import MapLayer
 from nrm_plugin.viewer.recipe_fields import recipe_fields
@@ -62,7 +63,7 @@ def session(view: Viewed, layers: list[MapLayer]) -> dict[str, Any]:
         ],
         "recipe": view.recipe.to_toml(comments=False),
         "recipe_fields": recipe_fields(view.recipe),
-        "decisions_file": view.decisions_file,
+        "decisions_file": "" if view.out is None else decisions_path(view.out).name,
         "blind": False,
         "markers": [],
         "potential": "potential" in view.quantities,

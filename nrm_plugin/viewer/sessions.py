@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nrm_plugin import __version__
-from nrm_plugin.columns import AnyArray
-from nrm_plugin.errors import InvalidInput
+from nrm_plugin.columns import AnyArray, IntArray
+from nrm_plugin.errors import InvalidInput, NrmError
+from nrm_plugin.store.read_results import open_results
+from nrm_plugin.variables import ACCEPTED, EXCLUDED
+from nrm_plugin.viewer.applying import ApplyToAll
 from nrm_plugin.viewer.bench import Bench
 from nrm_plugin.viewer.curve_reply import curve_reply, region_reply
+from nrm_plugin.viewer.decision_desk import VISIBLE, DecisionDesk, contact_of
 from nrm_plugin.viewer.events import Events
 from nrm_plugin.viewer.layers import MapLayer, map_layers
-from nrm_plugin.viewer.recipe_fields import changed_recipe
+from nrm_plugin.viewer.opening import viewed
+from nrm_plugin.viewer.recipe_fields import changed_recipe, recipe_fields
+from nrm_plugin.viewer.recipe_saving import save_recipe
 from nrm_plugin.viewer.session import session
 from nrm_plugin.viewer.viewed import Viewed
 
@@ -32,9 +39,12 @@ class Session:
         self.view, self.events = view, Events()
         self._layers: list[MapLayer] | None = None
         self.bench = Bench(view, self.events)
+        self.desk = DecisionDesk(view)
+        self.applying = ApplyToAll(self.events)
 
     def close(self) -> None:
         """Stop what runs in the background."""
+        self.applying.close()
         self.bench.close()
         self.view.close()
 
@@ -47,6 +57,7 @@ class Session:
 
     def facts(self) -> dict[str, Any]:
         """See `nrm_plugin.viewer.session`."""
+        self.desk.decisions  # noqa: B018  what a person wrote into the file meanwhile
         return session(self.view, self.layers)
 
     def layout(self) -> Reply:
@@ -82,11 +93,12 @@ class Session:
     def flags(self, direction: str) -> Reply:
         """Flags of all curves, what was decided, and the order in which to look at them."""
         bits = self.view.quality(direction)
-        by_hand = np.zeros(self.view.n_curves, np.int8)
+        by_hand = self.view.by_hand
+        doubtful = np.where(by_hand & (EXCLUDED | ACCEPTED), 0, bits)
         return {}, {
             "quality": bits.astype(np.int32),
             "by_hand": by_hand,
-            "doubt": doubts(bits).astype(np.float32),
+            "doubt": doubts(doubtful).astype(np.float32),
         }
 
     def image(self, number: int) -> Reply:
@@ -104,9 +116,126 @@ class Session:
         other = None if changed == self.view.recipe else changed
         return curve_reply(self.view, self.bench, number, direction, recipe=other, contact=contact)
 
+    def decide(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Take a decision, or take one back: see `DecisionDesk`."""
+        if "clear" in asked:
+            direction = asked.get("direction") or None
+            return self._told(self.desk.clear(str(asked["clear"]), numbers(asked), direction))
+        kind, curves = str(asked.get("decision")), numbers(asked)
+        direction = self.view.direction(asked.get("direction") or None)
+        seen = asked.get("visible")
+        visible: tuple[str, ...] | None = None
+        if asked.get("blind") is True:
+            visible = ()
+        elif isinstance(seen, list):
+            visible = tuple(name for name in VISIBLE if name in seen)
+        contact = None
+        if kind == "contact":
+            if len(curves) != 1:
+                raise InvalidInput("a contact is moved on one curve at a time")
+            contact = contact_of(asked, self._found(int(curves[0]), direction))
+        return self._told(
+            self.desk.decide(
+                kind,
+                curves,
+                reason=str(asked.get("reason") or ""),
+                visible=visible,
+                direction=direction,
+                contact=contact,
+            )
+        )
+
+    def undo(self) -> dict[str, Any]:
+        """Take the last change of decisions back."""
+        return self._told(self.desk.undo())
+
+    def redo(self) -> dict[str, Any]:
+        """Do what was undone again."""
+        return self._told(self.desk.redo())
+
+    def _told(self, changed: dict[str, Any]) -> dict[str, Any]:
+        self.events.post("decisions", changed)
+        return changed
+
+    def _found(self, number: int, direction: str) -> tuple[float, float]:
+        """Contact that the method found in a curve, and its standard error (m)."""
+        if self.view.curves is not None:
+            try:
+                detail = self.bench.curve(number, None, None, direction)
+                return detail.contact_found, detail.contact_found_stderr
+            except NrmError:
+                pass
+        height, stderr = (
+            self.view.of_curves(name, direction)[number]
+            for name in ("contact_height", "contact_height_stderr")
+        )
+        return float(height), float(stderr)
+
+    def apply(self, recipe: Any, *, overwrite: bool) -> dict[str, Any]:
+        """Process all curves by a recipe, in the background."""
+        view = self.view
+        if view.curves is None or not view.curves.n_curves:
+            raise InvalidInput("the curves are not here: give them with --curves")
+        if view.out is None:
+            raise InvalidInput("the results are not in a file: process the curves in Python")
+        changed = changed_recipe(view.recipe, recipe)
+        job = self.applying.begin(
+            view.curves,
+            changed,
+            view.out,
+            self._made,
+            overwrite=overwrite or view.results is not None,
+        )
+        return {"job": job, "file": view.out.name}
+
+    def _made(self, path: Path) -> None:
+        """Look at new results of the same curves."""
+        old = self.view
+        view = viewed(open_results(path, decisions=False), old.curves, path=path)
+        view.messages = [m for m in old.messages if "--curves" not in m]
+        self._look_at(view)
+        old.close()
+        self.events.post("session")
+
+    def _look_at(self, view: Viewed) -> None:
+        self.view, self._layers = view, None
+        self.bench.look_at(view)
+        self.desk.look_at(view)
+
+    def save_recipe(self, recipe: Any, name: str, *, overwrite: bool) -> dict[str, Any]:
+        """Save a recipe beside the results."""
+        if self.view.out is None:
+            raise InvalidInput("the results are not in a file: there is no place beside them")
+        changed = changed_recipe(self.view.recipe, recipe)
+        path = save_recipe(changed, self.view.out.parent, name, overwrite=overwrite)
+        return {"file": path.name}
+
+    def check_recipe(self, recipe: Any) -> dict[str, Any]:
+        """Say whether a recipe can be, and what it is as TOML."""
+        changed = changed_recipe(self.view.recipe, recipe)
+        return {
+            "recipe": changed.to_toml(comments=False),
+            "recipe_fields": recipe_fields(changed),
+            "changed": changed != self.view.recipe,
+        }
+
     def region(self, number: int, direction: str) -> Reply:
         """Mean profile of a curve's region."""
         return region_reply(self.view, number, direction)
+
+
+def numbers(asked: dict[str, Any]) -> IntArray:
+    """Numbers of the curves that a page names.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    given = asked.get("curves")
+    good = isinstance(given, list) and all(type(n) is int and abs(n) < 1 << 40 for n in given)
+    if not good or not given:
+        raise InvalidInput("curves is a list of whole numbers")
+    return np.asarray(given, np.int64)
 
 
 class LiveSession:

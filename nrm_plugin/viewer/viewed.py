@@ -16,12 +16,14 @@ import numpy as np
 import xarray as xr
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.decisions import Decisions
 from nrm_plugin.engine.checks.check import Check, from_json
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.statistics.maps import AT_LEAST
 from nrm_plugin.statistics.selection import LEFT_OUT, Analysis, column
+from nrm_plugin.store.read_results import decided
 from nrm_plugin.units import parse
 from nrm_plugin.variables import BIT
 from nrm_plugin.viewer import shown_quantities as shown
@@ -75,12 +77,14 @@ class Viewed:
     Parameters
     ----------
     results : Dataset or None
+        As they were made; see `decided`.
     curves : CurveSet or None
         Of the same curves as the results, where there are both.
     recipe : Recipe, optional
         By default that of the results.
-    path : Path, optional
-        File of the results.
+    out : Path, optional
+        File of the results, or where those of the curves would be written; None where results
+        are in memory.
     """
 
     def __init__(
@@ -88,16 +92,17 @@ class Viewed:
         results: xr.Dataset | None,
         curves: CurveSet | None,
         recipe: Recipe | None = None,
-        path: Path | None = None,
+        out: Path | None = None,
     ) -> None:
         if results is None and curves is None:
             raise InvalidInput("there is nothing to look at: neither results nor curves")
-        self.results, self.curves, self.path = results, curves, path
+        self.results, self.curves, self.out = results, curves, out
+        self._as_made = results
+        self.decisions: Decisions | None = None
         self.recipe = recipe or _recipe_of(results)
         #: Names of the files and who read them; what was found while opening them, in sentences.
         self.files: list[dict[str, str]] = []
         self.messages: list[str] = []
-        self.decisions_file = ""
         self._lock = threading.RLock()
         self._kept: OrderedDict[Hashable, Values] = OrderedDict()
         self._columns: dict[tuple[str, str], AnyArray] = {}
@@ -108,6 +113,26 @@ class Viewed:
     def close(self) -> None:
         """Stop what is computed in the background."""
         self._slow.shutdown(wait=False, cancel_futures=True)
+
+    def decided(self, decisions: Decisions) -> None:
+        """Take what was decided by hand into account from now on."""
+        results = None if self._as_made is None else decided(self._as_made, decisions)
+        with self._lock:
+            self.decisions, self.results = decisions, results
+            self.__dict__.pop("places", None)
+            self._analyses.clear()
+            self._waiting.clear()
+            self._kept.clear()
+            self._columns.clear()
+
+    @property
+    def by_hand(self) -> AnyArray:
+        """Bits of what was decided about each curve by hand."""
+        if self.results is not None and "by_hand" in self.results:
+            return np.asarray(self.results["by_hand"].values, np.int8)
+        if self.decisions is None:
+            return np.zeros(self.n_curves, np.int8)
+        return self.decisions.by_hand
 
     @property
     def n_curves(self) -> int:
