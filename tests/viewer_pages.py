@@ -151,6 +151,11 @@ class Watched:
             self.page.wait_for_timeout(50)
         raise AssertionError(f"not within {seconds:g} s: {expression}")
 
+    def until_state(self, test: str) -> None:
+        """Wait for what is true of the page's `state`."""
+        module = repr(self.url + "state.js")
+        self.until(f"import({module}).then((m) => {{ const state = m.get(); return {test}; }})")
+
     def state(self, *names: str) -> Any:
         """Values of the page's state."""
         found = self.page.evaluate(

@@ -199,9 +199,8 @@ function mountBrush() {
     canvas.setPointerCapture(down.pointerId);
     const width = canvas.clientWidth;
     const begin = down.offsetX;
-    const share = (/** @type {number} */ x) => Math.min(1, Math.max(0, x / width));
     // The end bins hold what lies beyond the axis.
-    const value = (/** @type {number} */ x) => (share(x) === 0 ? -Infinity : share(x) === 1 ? Infinity : axis.value(share(x)));
+    const value = (/** @type {number} */ x) => (x < 3 ? -Infinity : x > width - 3 ? Infinity : axis.value(x / width));
     const move = (/** @type {PointerEvent} */ event) => {
       if (Math.abs(event.offsetX - begin) > 2) brush(value(begin), value(event.offsetX));
     };

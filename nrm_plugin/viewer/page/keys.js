@@ -85,7 +85,7 @@ export function actionOf({ key, ctrlKey, metaKey, altKey }) {
  * @param {string} key */
 function isTyping(target, key) {
   if (!(target instanceof HTMLElement)) return false;
-  if (target.closest("dialog[open]") && key !== "Escape") return true;
+  if (target.closest("dialog[open]")) return true;
   if (target.isContentEditable || target.matches("textarea, select, input:not([type=range], [type=checkbox])")) {
     return true;
   }

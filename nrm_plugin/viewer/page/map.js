@@ -24,7 +24,7 @@ export const view = {
 };
 
 const base = make("canvas", { className: "map-canvas", "aria-hidden": "true" });
-const over = make("canvas", { className: "map-canvas", tabIndex: 0, role: "application", "aria-roledescription": "map", "data-arrows": "none" });
+const over = make("canvas", { className: "map-canvas", tabIndex: 0, role: "application", "aria-roledescription": "map" });
 const scratch = document.createElement("canvas");
 const legend = make("div", { className: "legend quiet" });
 let first = true;
