@@ -131,12 +131,15 @@ def opened_hdf5(path: StrPath) -> h5py.File:
     Raises
     ------
     MissingFile
-        If the drive does not give the file, or another program is writing it.
+        If the drive does not give the file, or another program is writing it; for a pipe or a
+        device, which would keep the program waiting.
     OSError
         If it is no HDF5 file, or a damaged one.
     """
     import h5py
 
+    if Path(path).exists() and not Path(path).is_file():
+        raise MissingFile(path, "this is not a file that can be read twice")
     try:
         try:
             return h5py.File(path, "r", locking="best-effort")

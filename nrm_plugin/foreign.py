@@ -28,6 +28,7 @@ _SIGNATURES: tuple[tuple[int, bytes, ForeignKind], ...] = (
     (0, b"CDF\x02", ForeignKind("a netCDF file of another program", _EXPORT)),
     (0, b"\x89HDF\r\n\x1a\n", ForeignKind("an HDF5 file of another program", _EXPORT)),
     (0, b"MATLAB 5.0", ForeignKind("a MATLAB file", "save its arrays as .csv or .npz")),
+    (0, b"MATLAB 7.3", ForeignKind("a MATLAB file", "save its arrays as .csv or .npz")),
     (0, b"\x93NUMPY", ForeignKind("a single array of NumPy", "save named columns with np.savez")),
     (0, b"II*\0", ForeignKind("a TIFF image", "images without curves are not read")),
     (0, b"MM\0*", ForeignKind("a TIFF image", "images without curves are not read")),
@@ -46,6 +47,8 @@ _SIGNATURES: tuple[tuple[int, bytes, ForeignKind], ...] = (
 #: Kinds that only the suffix tells.
 _SUFFIXES = {
     ".xlsx": ForeignKind("an Excel sheet", "save it as .csv"),
+    ".docx": ForeignKind("a Word document", "open the microscope's own file"),
+    ".pptx": ForeignKind("a PowerPoint file", "open the microscope's own file"),
     ".nhf": ForeignKind("a Nanosurf file (.nhf)", "save it as .nid"),
     ".mdt": ForeignKind("an NT-MDT file (.mdt)", _GWYDDION),
     ".wip": ForeignKind("a WITec project", "export its curves as text"),

@@ -30,6 +30,8 @@ from nrm_plugin import (
     UnknownFormat,
 )
 from nrm_plugin.columns import FileColumn, FileStamp, RepeatedColumn, Rows
+from nrm_plugin.errors import MissingFile
+from nrm_plugin.files import opened_hdf5
 from nrm_plugin.model import Channel, Origin
 from nrm_plugin.store import open_curves, save_curves
 from nrm_plugin.store.read_curves import contradictions
@@ -406,6 +408,12 @@ def test_foreign_hdf5(tmp_path: Path) -> None:
             file["data"] = [1, 2, 3]
         with pytest.raises(UnknownFormat):
             nrm.open(tmp_path / name)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes are of other systems")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    with pytest.raises(MissingFile, match="can be read twice"):
+        opened_hdf5(a_pipe(tmp_path))
 
 
 @pytest.mark.parametrize("part", [0.0005, 0.01, 0.2, 0.5, 0.9, 0.999])
