@@ -260,8 +260,89 @@ def test_a_row_with_more_cells_is_named(tmp_path: Path) -> None:
     rows = [f"{100 - i},{i}" for i in range(50)]
     rows[30] = "70,1,2,3"
     path.write_text("z (nm),deflection (V)\n" + "\n".join(rows) + "\n")
-    with pytest.raises(nrm.CorruptFile, match="rows of 2 cells"):
+    with pytest.raises(nrm.InvalidInput, match="not every row has 2 cells"):
         nrm.open(path)
+
+
+HEAD = "z (nm),deflection (V)\n"
+
+
+def lines(form: str, n: int = 300) -> str:
+    """Rows of z (from `n` nm down) and a deflection, as a form writes them."""
+    return "".join(form.format(z=n - i, d=i / 4) + "\n" for i in range(n))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "z,deflection\nnm,V\n" + lines("{z},{d}"),
+        "z;deflection\n[nm];[V]\n" + lines("{z};{d}"),
+        HEAD + lines("{z},{d},"),
+        HEAD.replace(",", ";") + lines("{z};{d}").replace(".", ","),
+        '"z (nm)","deflection (V)"\n' + lines('"{z}","{d}"').replace(".", ","),
+        "z (nm),deflection (V),note\n" + lines("{z},{d},a"),
+        "when;z (nm);deflection (V)\n" + lines("04.03.2025 09:41:00;{z};{d}"),
+        "z (nm);deflection (V);temperature\n" + lines("{z};{d};"),
+    ],
+)
+def test_tables_as_people_have_them(tmp_path: Path, text: str) -> None:
+    """Units below the titles, separators at the end, quotes, and columns that nobody needs."""
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    curves = nrm.open(tmp_path / "a.csv")
+    np.testing.assert_allclose(curves.read("height"), np.arange(300, 0, -1) * 1e-9, rtol=1e-12)
+    np.testing.assert_allclose(curves.read("deflection"), np.arange(300) / 4)
+    left_out = [w for w in curves.warnings if w.startswith("a column is left out")]
+    assert len(left_out) == (len(text.split("\n")[0].replace(",", ";").split(";")) == 3)
+
+
+def test_a_decimal_comma_that_comes_late(tmp_path: Path) -> None:
+    rows = [f"{400 - i};{i}" for i in range(100)] + [f"{300 - i},5;{i},25" for i in range(100)]
+    text = "\n".join(["z (nm);deflection (V)", *rows]) + "\n"
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    curves = nrm.open(tmp_path / "a.csv")
+    np.testing.assert_allclose(curves.read("deflection")[[99, 100, 199]], [99, 0.25, 99.25])
+
+
+@pytest.mark.parametrize("between", ["", "\n"])
+def test_titles_above_each_curve(tmp_path: Path, between: str) -> None:
+    one = HEAD + lines("{z},{d}", 60)
+    (tmp_path / "a.csv").write_text(between.join([one] * 3), encoding="utf-8")
+    curves = nrm.open(tmp_path / "a.csv")
+    assert curves.row_size.tolist() == [60, 60, 60]
+    np.testing.assert_allclose(curves.read("height", 2)[0], 60e-9)
+
+
+@pytest.mark.parametrize("small", ["{z}.5,{d}", "{z},7"])
+def test_signs_for_thousands_are_named(tmp_path: Path, small: str) -> None:
+    """They would be lost, or be taken for decimal commas."""
+    text = HEAD + '"1,300",0\n"1,200",0\n' + lines(small)
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(nrm.InvalidInput, match=r"1,300.* is no row .* sign for thousands"):
+        nrm.open(tmp_path / "a.csv")
+
+
+def test_a_table_of_text_is_not_copied_from_the_microscope(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(HEAD + lines("{z},{d}") + "the end,of it\n", encoding="utf-8")
+    with pytest.raises(nrm.InvalidInput, match="no number in row 301 of 'z'") as caught:
+        nrm.open(tmp_path / "a.csv")
+    assert "microscope" not in str(caught.value)
+
+
+def test_a_recording_of_ni_daqmx(tmp_path: Path) -> None:
+    """Units in words, and a clock in place of a column of times."""
+    nptdms = pytest.importorskip("nptdms")
+    z, volts = falling()
+    about = {"wf_increment": 1e-3, "wf_start_time": np.datetime64("2025-03-04T09:41:07", "us")}
+    with nptdms.TdmsWriter(tmp_path / "a.tdms") as writer:
+        channels = [
+            nptdms.ChannelObject("g", name, values, {"unit_string": unit, **about})
+            for name, values, unit in (("z", z * 1e-9, "Meters"), ("deflection", volts, "Volts"))
+        ]
+        writer.write_segment(channels)
+    curves = nrm.open(tmp_path / "a.tdms")
+    np.testing.assert_allclose(curves.read("time"), 1e-3 * np.arange(len(z)))
+    assert curves.curve_table["start_time"][0] == np.datetime64("2025-03-04T09:41:07")
+    assert curves.channels["deflection"].unit == "V"
 
 
 # ------------------------------------------------------------------ the table map

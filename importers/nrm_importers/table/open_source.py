@@ -17,6 +17,9 @@ from nrm_plugin.errors import CorruptFile, InvalidInput, MissingPackage
 #: Suffixes of HDF5 files.
 HDF5 = (".h5", ".hdf5", ".hdf")
 
+#: Units as NI-DAQmx writes them.
+_SPELT_OUT = {"volts": "V", "amps": "A", "meters": "m", "newtons": "N", "seconds": "s"}
+
 #: No table has as many columns.
 _MOST_COLUMNS = 4096
 
@@ -59,7 +62,13 @@ def _npz(path: Path) -> SourceTable:
     try:
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             for name in file.files:
-                values = file[name]
+                try:
+                    values = file[name]
+                except ValueError as error:
+                    if "Object arrays" not in str(error):
+                        raise
+                    others.append(name)  # it is not unpacked: that could run anything
+                    continue
                 if values.ndim != 1 or values.dtype.kind not in "iufbU":
                     others.append(name)
                     continue
@@ -109,7 +118,7 @@ def _tdms(path: Path) -> SourceTable:
         channels = [c for c in groups[-1].channels() if len(c) == longest] if longest else []
         used = {c.path for c in channels}
         others = tuple(c.name for c in every if c.path not in used)
-        columns, steps = [], set[float]()
+        columns, steps, starts = [], set[float](), set[np.datetime64]()
         for channel in channels:
             unit = str(
                 channel.properties.get("unit_string", "")
@@ -118,8 +127,15 @@ def _tdms(path: Path) -> SourceTable:
             title, own = titled(channel.name)
             values = channel[:]
             columns.append(
-                SourceColumn(title=title, unit=own or unit, read=partial(as_given, values))
+                SourceColumn(
+                    title=title,
+                    unit=own or _SPELT_OUT.get(unit.lower(), unit),
+                    read=partial(as_given, values),
+                )
             )
+            begun = channel.properties.get("wf_start_time")
+            if isinstance(begun, np.datetime64):
+                starts.add(begun.astype("M8[us]"))
             step = channel.properties.get("wf_increment")
             if isinstance(step, float | int) and 0.0 < float(step) < 1e6:
                 steps.add(float(step))
@@ -133,5 +149,6 @@ def _tdms(path: Path) -> SourceTable:
             "or export them at one"
         )
     interval = steps.pop() if steps else None
+    start = starts.pop() if len(starts) == 1 else None
     lengths = [longest] * len(columns)
-    return _table(path, columns, lengths, interval=interval, left_out=others)
+    return _table(path, columns, lengths, interval=interval, start=start, left_out=others)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nrm_importers.clocks import PartClock
 from nrm_importers.metadata import Metadata
 from nrm_importers.table.meanings import HEIGHTS, SIGNALS, map_of
 from nrm_importers.table.memory import remember, remembered
@@ -16,7 +17,7 @@ from nrm_importers.table.open_source import open_source
 from nrm_importers.table.source_table import SourceTable, joined_halves, numbers
 from nrm_importers.table.table_map import MappedColumn, TableMap, as_toml
 from nrm_plugin.columns import AnyArray, ArrayColumn, FloatArray, IntArray, Rows
-from nrm_plugin.errors import CorruptFile, InvalidInput
+from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import Channel, CurveSet
 from nrm_plugin.splitting import Curve, Splitter
 from nrm_plugin.tables import SEGMENT, CurveTable
@@ -54,9 +55,8 @@ def open_table(path: Path, table_map: TableMap | None = None) -> CurveSet:
     Raises
     ------
     InvalidInput
-        If it is not plain which columns are the height and a signal.
-    CorruptFile
-        If a column has a cell that is no number.
+        If it is not plain which columns are the height and a signal, or one of them has a
+        cell that is no number.
     """
     table = joined_halves(open_source(path))
     metadata = Metadata()
@@ -76,7 +76,13 @@ def open_table(path: Path, table_map: TableMap | None = None) -> CurveSet:
         metadata.warn(f"left out, since it is no column beside the others: {few}")
     channels, values = {}, {}
     for name, mapped in table_map.channels.items():
-        one, array = _channel(table, name, mapped)
+        try:
+            one, array = _channel(table, name, mapped)
+        except InvalidInput as error:
+            if told or name in CHANNELS:
+                raise
+            metadata.warn(f"a column is left out: {str(error).removeprefix(f'{path}: ')}")
+            continue
         channels[name], values[name] = one, array
     if not channels:
         raise InvalidInput(f"{path}: the table map names no channel")
@@ -92,6 +98,10 @@ def open_table(path: Path, table_map: TableMap | None = None) -> CurveSet:
     }
     if "time" in made:
         _from_zero(made, rows)
+    elif table.interval is not None:
+        clock = PartClock(rows.sizes[:, None], [table.interval], rows)
+        source = "derived from the interval that the file tells"
+        made["time"] = Channel("time", "s", clock, 1.0, 0.0, "", source)
     if segments is not None and table_map.segment is not None:
         _turn_heights(made, segments, metadata)
     given_height = next((name for name in HEIGHTS if name in made), "height")
@@ -157,8 +167,8 @@ def _channel(table: SourceTable, name: str, mapped: MappedColumn) -> tuple[Chann
     array = numbers(table.path, column)
     if known is not None and not np.isfinite(array).all():
         row = int(np.argmin(np.isfinite(array)))
-        raise CorruptFile(
-            table.path, None, f"a number in row {row + 1} of {mapped.column!r}", "none"
+        raise InvalidInput(
+            f"{table.path}: there is no number in row {row + 1} of {mapped.column!r}"
         )
     nothing = ArrayColumn(np.empty(0), Rows.uniform(0, 0))
     source = f"table, column {column.title}"
@@ -366,6 +376,10 @@ def _table_from(
 
     def read() -> CurveTable:
         out: dict[str, AnyArray] = {}
+        if table.start is not None and table.interval is not None:
+            passed = np.round(first * table.interval * 1e6).astype("m8[us]")
+            out["start_time"] = table.start + passed
+            out["start_time_source"] = np.full(len(first), "file_date")
         for name, mapped in (
             ("x", table_map.position_x),
             ("y", table_map.position_y),

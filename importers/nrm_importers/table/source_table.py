@@ -12,7 +12,7 @@ import numpy as np
 from nrm_plugin import units
 from nrm_plugin.columns import AnyArray
 from nrm_plugin.delimited import title
-from nrm_plugin.errors import CorruptFile, InvalidInput
+from nrm_plugin.errors import InvalidInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,8 @@ class SourceTable:
         Rows.
     interval : float or None
         Seconds between rows, where the file tells it.
+    start : datetime64 or None
+        When the first row was taken, by the recording computer's clock.
     left_out : tuple of str
         Titles of what lies in the file and is no column of this table: of another length, mostly.
     """
@@ -53,6 +55,7 @@ class SourceTable:
     columns: tuple[SourceColumn, ...]
     length: int
     interval: float | None = None
+    start: np.datetime64 | None = None
     left_out: tuple[str, ...] = ()
 
     @property
@@ -91,10 +94,12 @@ def numbers(path: Path, column: SourceColumn) -> AnyArray:
 
     Raises
     ------
-    CorruptFile
+    InvalidInput
         Naming the first row without a number.
     """
     values = np.asarray(column.read())
+    if values.dtype.kind in "mM":
+        raise InvalidInput(f"{path}: {column.title!r} has dates, not numbers")
     if values.dtype.kind in "iuf":
         return values
     if values.dtype.kind == "b":
@@ -105,11 +110,9 @@ def numbers(path: Path, column: SourceColumn) -> AnyArray:
     wrong = np.isnan(out)
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise CorruptFile(
-            path,
-            None,
-            f"a number in row {row + 1} of {column.title!r}",
-            repr(str(values[row]))[:60],
+        found = repr(str(values[row]))[:60]
+        raise InvalidInput(
+            f"{path}: there is no number in row {row + 1} of {column.title!r}, but {found}"
         )
     return out
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nrm_importers.table.source_table import SourceColumn, SourceTable, titled
+from nrm_importers.table.source_table import SourceColumn, SourceTable, as_given, titled
+from nrm_plugin import units
 from nrm_plugin.columns import AnyArray
 from nrm_plugin.delimited import decodable, load
-from nrm_plugin.errors import CorruptFile
+from nrm_plugin.errors import InvalidInput
 
 _SEPARATORS = ("\t", ";", ",", None)
 
@@ -25,6 +28,12 @@ _NUMBER = re.compile(
     r"[-+]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf)", re.IGNORECASE
 )
 _COMMA = re.compile(r"[-+]?\d*,\d+(?:[eE][-+]?\d+)?")
+_POINT = re.compile(r"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?")
+
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
+
+#: A cell that somebody meant as a number.
+_LIKE = re.compile(r"[-+]?\d[\d., '’]*(?:[eE][-+]?\d+)?")
 
 #: Fewer rows are no table of curves.
 _FEWEST = 4
@@ -46,12 +55,18 @@ class TextLayout:
     separator : str or None
         None for white space.
     decimal : str
+    headings : tuple of str
+        The lines of titles, and of units below them; they may stand again above each curve.
+    unread : str
+        A line of numbers that is no row: one with a sign for thousands.
     """
 
     titles: list[tuple[str, str]]
     first: int
     separator: str | None
     decimal: str
+    headings: tuple[str, ...]
+    unread: str
 
 
 def layout_of(lines: list[str]) -> TextLayout | None:
@@ -63,21 +78,62 @@ def layout_of(lines: list[str]) -> TextLayout | None:
             separator, first = candidate, begin
     if first == len(lines):
         return None
-    rows = [_cells(line, separator) for line in lines[first : first + _LOOKED_AT] if line.strip()]
+    seen = [line for line in lines[first : first + _LOOKED_AT] if line.strip()]
+    rows = [_cells(line, separator) for line in seen]
     width = Counter(map(len, rows)).most_common(1)[0][0]
-    commas = separator != "," and any(_COMMA.fullmatch(cell) for row in rows for cell in row)
-    titles = [(f"column {i + 1}", "") for i in range(width)]
-    for line in reversed(lines[:first]):
-        if not line.strip():
-            continue
-        cells = _cells(line.lstrip("#% \t"), separator)
-        if len(cells) != width and separator is None:
-            cells = re.split(r"\s{2,}", line.strip("#% \t"))
-        if len(cells) == width:
-            titles = [titled(cell) for cell in cells]
-            break
+    titles, at, headings = _titles(lines[:first], separator, width)
+    if at is None and width > 2 and all(row[-1:] == [""] for row in rows):
+        # Every row has a separator at its end, and the titles have none.
+        fewer, at, headings = _titles(lines[:first], separator, width - 1)
+        titles = [*fewer, ("", "")] if at is not None else titles
+    with_comma = [cell for row in rows for cell in row if _COMMA.fullmatch(cell)]
+    unread = ""
+    points = any(_POINT.fullmatch(cell) for row in rows for cell in row)
+    if separator == "," and with_comma and (points or all(map(_THOUSANDS.fullmatch, with_comma))):
+        unread = next(line for line in seen if any(map(_COMMA.fullmatch, _cells(line, ","))))
+    elif at is not None:
+        between = (line for line in lines[at + 1 : first] if line.strip() not in headings)
+        unread = next((one for one in between if any(map(_LIKE.fullmatch, _cells(one, ",")))), "")
     return TextLayout(
-        titles=titles, first=first, separator=separator, decimal="," if commas else "."
+        titles=titles,
+        first=first,
+        separator=separator,
+        decimal="," if with_comma else ".",
+        headings=headings,
+        unread=unread.strip(),
+    )
+
+
+def _titles(
+    lines: list[str], separator: str | None, width: int
+) -> tuple[list[tuple[str, str]], int | None, tuple[str, ...]]:
+    """Titles and units of the columns, their line, and the texts of that line and of the units'."""
+    below: tuple[str, list[str]] | None = None
+    for at in range(len(lines) - 1, -1, -1):
+        line = lines[at].strip("#% \t\r\n")
+        cells = _cells(lines[at].lstrip("#% \t"), separator)
+        if len(cells) != width and separator is None:
+            cells = re.split(r"\s{2,}", line)
+        if not line or len(cells) != width:
+            continue
+        if below is None and _are_units(cells):
+            below = lines[at].strip(), [cell.strip("[]() ") for cell in cells]
+            continue
+        titles = [titled(cell) for cell in cells]
+        if below is None or _are_units(cells):
+            return titles, at, (lines[at].strip(),)
+        both = [(t, u or b) for (t, u), b in zip(titles, below[1], strict=True)]
+        return both, at, (lines[at].strip(), below[0])
+    if below is not None:
+        return [titled(cell) for cell in below[1]], None, ()
+    return [(f"column {i + 1}", "") for i in range(width)], None, ()
+
+
+def _are_units(cells: list[str]) -> bool:
+    """Whether cells are units and nothing else: a line below the titles."""
+    found = [cell.strip("[]() ") for cell in cells]
+    return any(found) and not any(
+        any(map(str.isdigit, one)) or units.si(one) is None for one in found
     )
 
 
@@ -100,6 +156,12 @@ def _is_number(cell: str) -> bool:
 def _cells(line: str, separator: str | None) -> list[str]:
     if len(line) > _LONGEST or line.startswith("#"):
         return []
+    if separator is not None and '"' in line:
+        try:
+            quoted = next(csv.reader([line.strip("\r\n")], delimiter=separator), [])
+        except csv.Error:
+            return []
+        return [cell.strip() for cell in quoted]
     return [cell.strip().strip('"') for cell in line.strip("\r\n").split(separator)]
 
 
@@ -144,18 +206,26 @@ def open_text(path: Path) -> SourceTable:
 
     Raises
     ------
-    CorruptFile
+    InvalidInput
         If there are no rows of numbers, or one of them has another number of cells.
     """
     import pandas as pd
 
     data, encoding = load(path)
-    text = data.decode(encoding)
-    lines = text.splitlines()
+    lines = data.decode(encoding).splitlines()
     layout = layout_of(lines)
     if layout is None:
-        raise CorruptFile(path, None, "a table of numbers", "no lines with two numbers")
-    body = "\n".join(lines[layout.first :])
+        raise InvalidInput(f"{path}: there is no table of numbers in it: no lines with two numbers")
+    if layout.unread:
+        raise InvalidInput(
+            f"{path}: the line {layout.unread[:60]!r} is no row of numbers: write numbers without "
+            "a sign for thousands"
+        )
+    rows, curve = _without_headings(lines[layout.first :], layout.headings)
+    body = "\n".join(rows)
+    decimal = layout.decimal
+    if decimal == "." and layout.separator != "," and _has_commas(body, layout.separator):
+        decimal = ","
     # From version 3 on, pandas reads numbers to their last bit by itself.
     old = int(pd.__version__.split(".")[0]) < 3
     exact: dict[str, Any] = {"float_precision": "round_trip"} if old else {}
@@ -167,21 +237,51 @@ def open_text(path: Path) -> SourceTable:
             names=range(len(layout.titles)),
             index_col=False,
             comment="#",
-            decimal=layout.decimal,
+            decimal=decimal,
             **exact,
             keep_default_na=False,
             low_memory=False,
             on_bad_lines="error",
         )
     except (ValueError, OverflowError) as error:
-        raise CorruptFile(
-            path, None, f"rows of {len(layout.titles)} cells", str(error)[:200]
+        raise InvalidInput(
+            f"{path}: not every row has {len(layout.titles)} cells ({str(error)[:200]})"
         ) from None
-    columns = tuple(
+    columns = [
         SourceColumn(title=title, unit=unit, read=_reader(frame[i]))
         for i, (title, unit) in enumerate(layout.titles)
-    )
-    return SourceTable(path=path, columns=columns, length=len(frame))
+    ]
+    if curve is not None and len(curve) == len(frame):
+        columns.append(SourceColumn(title="curve", unit="", read=partial(as_given, curve)))
+    return SourceTable(path=path, columns=tuple(columns), length=len(frame))
+
+
+def _without_headings(
+    lines: list[str], headings: tuple[str, ...]
+) -> tuple[list[str], AnyArray | None]:
+    """Rows, and the number of each row's curve where titles stand again above the curves."""
+    if not headings or not any(line.strip() == headings[0] for line in lines):
+        return lines, None
+    rows: list[str] = []
+    curves: list[int] = []
+    number = 0
+    for line in lines:
+        text = line.strip()
+        if text == headings[0]:
+            number += bool(rows) and curves[-1] == number
+        elif text and text not in headings and not text.startswith("#"):
+            rows.append(line)
+            curves.append(number)
+    return rows, np.array(curves, np.int64)
+
+
+def _has_commas(body: str, separator: str | None) -> bool:
+    """Whether any cell is a number with a decimal comma."""
+    if "," not in body:
+        return False
+    edge = r"\s" if separator is None else rf"{re.escape(separator)}\s\""
+    number = rf"(?:^|[{edge}])[-+]?\d*,\d+(?:[eE][-+]?\d+)?(?=[{edge}]|$)"
+    return re.search(number, body, re.MULTILINE) is not None
 
 
 def _reader(series: Any) -> Any:
