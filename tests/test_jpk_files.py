@@ -221,6 +221,19 @@ def test_recognised_by_what_is_in_it(tmp_path: Path) -> None:
         nrm.open(several)
 
 
+def test_channels_whose_names_become_one_are_all_kept(tmp_path: Path) -> None:
+    parts = [
+        replace(part, counts={**part.counts, "aux3": part.counts["hDeflection"], "Aux3": 1 + 0 * k})
+        for part in ramp(40, 40)
+        for k in [part.counts["hDeflection"]]
+    ]
+    curves = nrm.open(JpkWriter().write(tmp_path / "a.jpk-force", [parts]))
+    assert [c.original for c in curves.channels.values() if c.name.startswith("aux3")] == [
+        "aux3",
+        "Aux3",
+    ]
+
+
 @pytest.mark.parametrize("name", ["head-height", "cellhesion-height"])
 def test_a_command_by_another_name_is_a_height(tmp_path: Path, name: str) -> None:
     parts = [

@@ -135,7 +135,8 @@ def _channels(archive: JpkArchive, clock: SegmentClock, metadata: Metadata) -> d
 
     def add(name: str, original: str, *slots: str) -> None:
         channel = _channel(archive, name, original, per_segment[original], slots)
-        channels[channel.name] = channel
+        free = metadata.free_name(channel.name, original, channels)
+        channels[free] = replace(channel, name=free)
 
     for original, found in per_segment.items():
         if original == DEFLECTION:
