@@ -1,6 +1,6 @@
 // Requests to the server. What is out of date is aborted; errors become sentences in the status line.
 
-import { say } from "./state.js";
+import { get, say } from "./state.js";
 
 /** @typedef {import("./types").Container} Container */
 
@@ -110,10 +110,12 @@ export async function postJson(path, body, options = {}) {
  * @returns {Promise<Container>}
  */
 export async function getArrays(path, query = null, options = {}) {
+  let waited = "";
   for (;;) {
     const response = await ask(path, query, options);
     const controller = options.latest ? running.get(options.latest) : null;
     if (response.status !== 202) {
+      if (waited && get().message.text === waited) say("");
       try {
         return unpack(await response.arrayBuffer());
       } catch (error) {
@@ -121,7 +123,9 @@ export async function getArrays(path, query = null, options = {}) {
         throw error;
       }
     }
-    say((await response.json()).wait);
+    const { wait } = await response.json();
+    waited = `${wait.slice(0, 1).toUpperCase()}${wait.slice(1)} …`;
+    say(waited);
     await new Promise((done) => setTimeout(done, 500));
     if (controller?.signal.aborted) throw new Outdated();
   }

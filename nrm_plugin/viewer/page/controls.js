@@ -38,7 +38,6 @@ function fillLayers() {
   }
   layer.value = image === null ? `layer ${number}` : `image ${image}`;
   layer.hidden = layers.length + pictures.length < 2;
-  second.hidden = layer.hidden && direction.hidden;
 }
 
 function showDistance() {
@@ -51,6 +50,8 @@ function showDistance() {
   slider.setAttribute("aria-valuetext", text);
   at.hidden = image !== null || !quantityOf()?.of_depth || !depths.length;
   quantity.hidden = image !== null;
+  direction.hidden = image !== null || (session?.directions.length ?? 0) < 2;
+  second.hidden = layer.hidden && direction.hidden;
   const entry = session?.layers[get().layer];
   mixed.hidden = !entry?.mixed || image !== null;
   mixed.textContent = blind ? "Several conditions lie together in this layer." : `${entry?.mixed} lie together in this layer.`;
@@ -119,7 +120,6 @@ function nextLayer() {
 export function mount(panel) {
   const { session } = get();
   direction.replaceChildren(...(session?.directions ?? []).map((name) => make("option", { value: name }, name)));
-  direction.hidden = (session?.directions.length ?? 0) < 2;
   panel.append(make("div", { className: "row controls" }, quantity, at), second, mixed);
   quantity.addEventListener("change", () => set({ quantity: quantity.value, range: null, filter: null }));
   layer.addEventListener("change", () => chooseLayer(layer.value));

@@ -106,7 +106,7 @@ export function mount(element) {
     end("nrm:drawn", "nrm:click");
     end("nrm:recipe-drawn", "nrm:recipe");
     if (!window.nrmTimes["nrm:first-curve"] && drawn) end("nrm:first-curve");
-    if (drawn?.main.arrays.storage_modulus && state.session?.has.results) await showRegion(state.current, state.direction);
+    if (drawn?.main.arrays.storage_modulus && state.session?.has.results) void showRegion(state.current, state.direction);
   }));
   on(["current", "direction", "selected", "overlay", "bothDirections", "recipe", "contact"], (state) => {
     const same = sameAs(state);

@@ -33,8 +33,14 @@ function quantityText(value, factor, unit) {
   return value === null || value === undefined ? "–" : `${number(value * factor)} ${unit}`.trim();
 }
 
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let patience;
+
+/** Facts of the current curve; until they are there, those of the one before, greyed, for a moment. */
 function showFacts() {
   const { session, current, detail, blind } = get();
+  clearTimeout(patience);
+  element("facts").classList.remove("stale");
   const list = make("dl", { className: "facts" });
   if (current < 0) {
     list.append(fact("", session?.n_curves ? "No curve is chosen." : "This file holds images only."));
@@ -85,7 +91,10 @@ function showTitle() {
 }
 
 function showBlind() {
-  const { blind } = get();
+  const { blind, bothDirections, session } = get();
+  const both = element("both");
+  both.setAttribute("aria-pressed", String(bothDirections));
+  both.hidden = (session?.directions.length ?? 0) < 2;
   const button = element("blind");
   button.setAttribute("aria-pressed", String(blind));
   document.documentElement.toggleAttribute("data-blind", blind);
@@ -116,9 +125,14 @@ export function mount() {
     status.classList.toggle("error", message.kind === "error");
   });
   on(["current", "layer"], announce);
-  on(["current", "detail", "flags", "blind", "session", "layer"], showFacts);
+  on(["current"], () => {
+    element("facts").classList.add("stale");
+    clearTimeout(patience);
+    patience = setTimeout(showFacts, 400);
+  });
+  on(["detail", "flags", "blind", "session", "layer"], showFacts);
   on(["session", "blind"], showTitle);
-  on(["blind"], showBlind);
+  on(["blind", "bothDirections", "session"], showBlind);
   showBlind();
   showTitle();
   showFacts();

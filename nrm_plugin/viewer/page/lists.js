@@ -39,7 +39,7 @@ function showChecks() {
   const fine = (session?.checks ?? []).filter(({ verdict }) => verdict === "fine");
   const parts = [];
   if (blind && (bad.length || session?.warnings.length)) {
-    parts.push(make("p", { className: "quiet" }, `${bad.length} checks are not fine; what they say is hidden while blind.`));
+    parts.push(make("p", { className: "quiet" }, "What the checks and notes say is hidden while blind."));
   } else {
     for (const check of bad) {
       parts.push(make("details", { className: "check" },
