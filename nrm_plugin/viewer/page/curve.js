@@ -85,7 +85,7 @@ export function mount(element) {
   }
 
   const refresh = latestWins(() => attempt(async () => {
-    const state = get();
+    const state = { ...get() };
     const sameCurve = shown.drawn?.main.header.number === state.current;
     let drawn = null;
     try {
@@ -103,8 +103,10 @@ export function mount(element) {
     draw();
     set({ detail: drawn?.main ?? null });
     // A trial replaces its container even where the number is the same: profiles draw on `detail`.
-    end("nrm:drawn", "nrm:click");
-    end("nrm:recipe-drawn", "nrm:recipe");
+    // What changed meanwhile is measured when it is drawn itself.
+    const { current, recipe, contact } = get();
+    if (current === state.current) end("nrm:drawn", "nrm:click");
+    if (recipe === state.recipe && contact === state.contact) end("nrm:recipe-drawn", "nrm:recipe");
     if (!window.nrmTimes["nrm:first-curve"] && drawn) end("nrm:first-curve");
     if (drawn?.main.arrays.storage_modulus && state.session?.has.results) void showRegion(state.current, state.direction);
   }));

@@ -117,7 +117,7 @@ export class Plot {
     this.words.textContent = scene.empty ?? "";
     this.root.classList.toggle("is-empty", Boolean(scene.empty));
     this.root.setAttribute("aria-label", scene.name);
-    this.sentence.textContent = scene.empty ? scene.empty : scene.sentence;
+    this.sentence.textContent = scene.empty ? scene.empty : `${labelOf(scene.y)} against ${labelOf(scene.x)}. ${scene.sentence}`;
     this.drawLegend();
     this.readout.textContent = this.low ? scene.sentence : "";
     if (this.plot && !!scene.y.log !== this.log) {
@@ -159,7 +159,11 @@ export class Plot {
       gap: 3,
       splits: (/** @type {uPlot} */ _u, /** @type {number} */ _i, /** @type {number} */ min,
         /** @type {number} */ max) => this.splits(which, min, max),
-      values: (/** @type {uPlot} */ _u, /** @type {number[]} */ at) => tickLabels(at),
+      // On a logarithmic axis, uPlot leaves values out: null.
+      values: (/** @type {uPlot} */ _u, /** @type {(number | null)[]} */ at) => {
+        const labels = tickLabels(/** @type {number[]} */ (at.filter((value) => value !== null)));
+        return at.map((value) => (value === null ? null : labels.shift()));
+      },
     });
     /** @type {any} */
     const options = {
