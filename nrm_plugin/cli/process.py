@@ -22,8 +22,10 @@ from nrm_plugin.cli.batch import (
 )
 from nrm_plugin.cli.options import log_unit_option
 from nrm_plugin.cli.potential import PotentialOptions
+from nrm_plugin.decisions import in_words
 from nrm_plugin.engine import provenance
 from nrm_plugin.engine.checks.check import Check
+from nrm_plugin.engine.contacts_by_hand import as_json, decisions_of
 from nrm_plugin.engine.pipeline import run
 from nrm_plugin.engine.shape_factor import shape_factor
 from nrm_plugin.engine.signals import plan
@@ -90,6 +92,9 @@ def command(
 ) -> None:
     """Find the solid contact of every curve, and the moduli of what lies above it.
 
+    What a person decided about the curves lies in NAME.decisions.toml beside the results, and stays
+    there: contacts by hand replace those that the method finds.
+
     Going on after an interruption: call it again. Results in a folder that were made of the same
     original by the same recipe, settings and version are skipped.
     """
@@ -151,8 +156,18 @@ class Processing(Batch):
         earlier = curves.warnings
         curves = self.potential.apply(curves)
         self.say(out, [w for w in curves.warnings if w not in earlier])
+        decided = decisions_of(curves, out)
+        if decided is not None:
+            self.say(out, [f"{decided.path.name}: {in_words(decided.by_hand)}"])
         with self.progress(out, "curves") as progress, _unlogged():
-            results = run(curves, self.recipe, out, progress=progress, overwrite=self.overwrite)
+            results = run(
+                curves,
+                self.recipe,
+                out,
+                progress=progress,
+                overwrite=self.overwrite,
+                decisions=decided or False,
+            )
         with results_file.opened_results(out) as group:
             found = self._found[str(out)] = results_summary.summarize(group)
         checked = [Check.from_plain(values) for values in found["checks"]]
@@ -173,6 +188,10 @@ class Processing(Batch):
                 depth = made["depth"][()]
                 factors = made["shape_factor"][()] if "shape_factor" in made else None
         except NrmError:
+            return False
+        decided = decisions_of(curves, out)
+        contacts = as_json(decided.contacts) if decided and decided.contacts else ""
+        if attributes.get("contacts_by_hand", "") != contacts:
             return False
         planned, how = plan(self.potential.apply(curves))
         shape = shape_factor(self.recipe.shape_factor, planned, depth)

@@ -43,6 +43,7 @@ from nrm_plugin.variables import (
     BIN_WIDTH,
     COMPUTED,
     CONTACT,
+    DECIDED,
     GRADIENTS,
     LATERAL,
     OF_SLOPES,
@@ -122,6 +123,7 @@ class Chain:
     def variables(self) -> dict[str, Variable]:
         """What the results hold."""
         common = CONTACT | (OF_SLOPES if self.recipe.correct_slope else {})
+        common |= DECIDED if self.by_hand else {}
         if not self.plan.lateral:
             return common
         all_rows = n_rows(self.plan, self.shape.values) == len(kernels.RESULTS)

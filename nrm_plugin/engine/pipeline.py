@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nrm_plugin.columns import FloatArray, IntArray
-from nrm_plugin.engine import checks, provenance
-from nrm_plugin.engine.chain import SurveyedDirection
+from nrm_plugin.decisions import ContactByHand, Decisions
+from nrm_plugin.engine import checks, contacts_by_hand, provenance
+from nrm_plugin.engine.chain import Chain, SurveyedDirection
 from nrm_plugin.engine.ensemble import Surveyor, cosines
 from nrm_plugin.engine.surface import STEEP, surface_slope
 from nrm_plugin.engine.whole import Whole
@@ -46,6 +48,7 @@ def process(
     block: int | None = None,
     overwrite: bool = True,
     survey: xr.Dataset | str | PathLike[str] | None = None,
+    decisions: Decisions | str | PathLike[str] | bool | None = None,
 ) -> xr.Dataset:
     """Find the solid contact of every curve, and the moduli of what lies above it.
 
@@ -71,6 +74,10 @@ def process(
         walls, fringe, drag, phase on the wall, slope of the surface) holds for the part, and each
         curve is processed as it was among all. A warning says what it was learnt by where the
         recipe is another one.
+    decisions : Decisions, path or bool, optional
+        What a person decided about these curves. Contacts by hand replace those that the method
+        finds, and what follows from a contact follows from them. By default those that lie in
+        ``NAME.decisions.toml`` beside `out`, if they are there; False leaves them out.
 
     Returns
     -------
@@ -87,18 +94,27 @@ def process(
         If there is no height, no deflection, or a sign or a sensitivity cannot be right.
     RecipeError, CorruptFile, ChangedFile, OutputError
     """
+    curves = curves if isinstance(curves, CurveSet) else open_curves(curves)
+    out = None if out is None else Path(out)
+    decided = contacts_by_hand.decisions_of(curves, out, decisions)
     results = run(
         curves,
         as_recipe(recipe),
-        None if out is None else Path(out),
+        out,
         progress=progress,
         threads=threads,
         block=block,
         overwrite=overwrite,
         survey=survey,
+        decisions=False if decided is None else decided,
     )
     if out is None:
-        return results.dataset()
+        made = results.dataset()
+        if decided is None:
+            return made
+        from nrm_plugin.store.decided_results import with_decisions
+
+        return with_decisions(made, decided)
     from nrm_plugin.store.read_results import open_results
 
     return open_results(out)
@@ -114,6 +130,7 @@ def run(
     block: int | None = None,
     overwrite: bool = True,
     survey: xr.Dataset | str | PathLike[str] | None = None,
+    decisions: Decisions | str | PathLike[str] | bool | None = None,
 ) -> Results:
     """Do what `process` does, without xarray: it takes longer to import than a small file to make.
 
@@ -127,9 +144,13 @@ def run(
     if out is not None:
         _refuse_to_replace(curves, out)
     whole = None if survey is None else Whole.of(survey, curves)
-    ensemble = Surveyor(curves, whole.survey if whole else None, part=True).learn(recipe)
+    decided = contacts_by_hand.decisions_of(curves, out, decisions)
+    by_hand = decided.contacts if decided is not None else {}
+    ensemble = Surveyor(curves, whole.survey if whole else None, part=True).learn(recipe, by_hand)
     chain, directions, attributes = ensemble.chain, ensemble.directions, ensemble.attributes
     curves, evidence, shape = chain.curves, ensemble.evidence, chain.shape
+    if by_hand:
+        attributes["contacts_by_hand"] = contacts_by_hand.as_json(by_hand)
     hashes = provenance.hashes(curves)
     with Results(
         out,
@@ -163,25 +184,27 @@ def run(
         for number, direction in enumerate(directions):
             known = whole.places(direction.name) if whole else None
             _flag_slopes(results, curves, number, known)
+        if by_hand:
+            results.set("by_hand", contacts_by_hand.moved_bits(by_hand, curves.n_curves))
         results.set("shape_factor", shape.values)
         if shape.computed is not None:
             results.set("shape_factor_computed", shape.computed)
         results.coordinates = curves.curve_table
         results.attributes["source_sha256"] = hashes.result()
+        notes = [*decided.notes, *_of_contacts(chain, directions)] if decided else []
+        notes += whole.notes(recipe) if whole else ()
         if whole and whole.survey:
-            results.attributes |= whole.attributes(recipe)
+            said = whole.warnings
+            results.attributes |= whole.attributes
         else:
             found = checks.run(evidence)
             results.attributes["checks"] = checks.as_json(found)
             results.attributes["electrode"] = checks.what_distances_are(evidence)
             surveys = [d.survey for d in directions]
-            doubts = checks.warnings(curves, recipe, evidence.plan, shape, surveys, results, found)
-            results.attributes["warnings"] = "\n".join(
-                [*(whole.notes(recipe) if whole else ()), *doubts]
-            )
+            said = checks.warnings(curves, recipe, evidence.plan, shape, surveys, results, found)
+        results.attributes["warnings"] = "\n".join([*notes, *said])
     # What was said of the whole is not said again of every part.
-    of_part = "\n".join(whole.notes(recipe)) if whole and whole.survey else None
-    checks.log(results.attributes["warnings"] if of_part is None else of_part)
+    checks.log("\n".join(notes if whole and whole.survey else [*notes, *said]))
     return results
 
 
@@ -248,6 +271,22 @@ def _flag_slopes(
         angle, steep = known
     results.set("surface_slope", angle, number)
     results.set("quality", quality | steep, number)
+
+
+def _of_contacts(chain: Chain, directions: Sequence[SurveyedDirection]) -> list[str]:
+    """What is to be said of contacts that a person set."""
+    found = {}
+    by_method = replace(chain, by_hand={})
+    for direction in directions:
+        for number in sorted(i for i, name in chain.by_hand if name == direction.name):
+            _, now = by_method.referenced(direction, number, number + 1)
+            moved = chain.referenced(direction, number, number + 1)[1]
+            if np.isfinite(moved.contacts["contact"][0]):
+                stderr = direction.contact_stderr(now.contacts)
+                height = now.contacts["contact"] + direction.drag[0]
+                found[number, direction.name] = ContactByHand(float(height[0]), float(stderr[0]))
+    names = [direction.name for direction in directions]
+    return contacts_by_hand.notes(chain.by_hand, names, found)
 
 
 def _fingerprint(attributes: dict[str, Any], directions: Sequence[SurveyedDirection]) -> str:

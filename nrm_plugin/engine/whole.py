@@ -77,11 +77,15 @@ class Whole:
         n = self.results.sizes["curve"]
         return self.rows is not None and np.array_equal(self.rows, np.arange(n))
 
-    def attributes(self, recipe: Recipe) -> dict[str, Any]:
-        """What results of the part by a recipe say: checks and warnings are those of all curves."""
-        kept = {name: self.results.attrs.get(name, "") for name in ("checks", "electrode")}
-        warnings = str(self.results.attrs.get("warnings", "")).splitlines()
-        return kept | {"warnings": "\n".join([*self.notes(recipe), *warnings])}
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What results of the part say as well: checks are those of all curves."""
+        return {name: self.results.attrs.get(name, "") for name in ("checks", "electrode")}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was said of all curves."""
+        return str(self.results.attrs.get("warnings", "")).splitlines()
 
     def cosine(self, direction: str) -> FloatArray | None:
         """Factors of the part's distances, by the slope of the surface among all curves."""
