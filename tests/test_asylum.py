@@ -201,6 +201,17 @@ def test_an_empty_dwell(tmp_path: Path) -> None:
     assert curves.segments["stop"].tolist() == [150, 300]
 
 
+def test_borders_that_end_long_before_the_curve(tmp_path: Path) -> None:
+    table, note = curve(300)
+    note |= {"Indexes": "0,20,40", "Direction": "NaN,1,-1"}
+    curves = nrm.open(write_wave(tmp_path / "a.ibw", table, labels=LABELS, note=note))
+    assert any(
+        "no Indexes that fit: the curve is split where z turns" in w for w in curves.warnings
+    )
+    stops = curves.segments["stop"]
+    assert (abs(stops[0] - 150) < 5, stops[1]) == (True, 300)
+
+
 @pytest.mark.parametrize("labels", [("raw", "DEFLVolts", "LVDT"), ("Raw", "DeflV", "zsnsr")])
 def test_other_labels(tmp_path: Path, labels: tuple[str, ...]) -> None:
     """A deflection in volts is no length, and small letters are letters."""

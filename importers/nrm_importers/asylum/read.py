@@ -68,7 +68,7 @@ def _open_curve(path: Path, wave: IgorWave) -> CurveSet:
     channels = make_channels(sources, rows, wave.step, metadata)
     spans = spans_of(wave)
     if spans is None:
-        metadata.warn("the note has no Indexes: the curve is split where z turns")
+        metadata.warn("the note has no Indexes that fit: the curve is split where z turns")
     kinds = _kinds(channels, spans, metadata)
     return metadata.attached(
         CurveSet(
@@ -99,7 +99,7 @@ def _open_map(path: Path, split: SplitMap) -> CurveSet:
     spans = [spans_of(wave) for wave in ones]
     told = [s for s in spans if s is not None]
     if len(told) < len(spans):
-        metadata.warn("notes have no Indexes: curves are split where z turns")
+        metadata.warn("notes have no Indexes that fit: curves are split where z turns")
     kinds = _kinds(channels, spans[0], metadata)
     if split.left_out:
         metadata.warn(f"{split.left_out} points lack samples or a channel: left out")

@@ -19,12 +19,15 @@ Span = tuple[int, int, SegmentKind | None]
 
 _KINDS: dict[float, SegmentKind] = {1.0: "approach", -1.0: "retract", 0.0: "hold"}
 
+#: The last border is the last sample, but for this part of a curve.
+_SHORT = 0.01
+
 #: A part in which z moves by less than this of the curve's span is a dwell.
 _STANDS = 0.1
 
 
 def spans_of(wave: IgorWave) -> list[Span] | None:
-    """Parts of a curve by its note; None where it does not say.
+    """Parts of a curve by its note; None where it does not say, or ends long before the curve.
 
     Indexes name the samples at the borders, the first and last of the curve among them; Direction
     has one entry per border, of which the first means nothing. Parts may be empty.
@@ -39,6 +42,8 @@ def spans_of(wave: IgorWave) -> list[Span] | None:
     if len(borders) < 2 or not all(math.isfinite(b) for b in borders):
         return None
     n = wave.length
+    if borders[-1] + 1 < (1.0 - _SHORT) * wave.shape[0] - 1:
+        return None
     edges = [0, *(int(b) + 1 - wave.lead for b in borders[1:-1]), n]
     if edges != sorted(edges):
         raise CorruptFile(wave.stamp.path, None, f"borders inside {n} samples", str(borders)[:80])

@@ -18,6 +18,7 @@ from nrm_plugin import units
 from nrm_plugin.columns import AnyArray
 from nrm_plugin.delimited import decodable, load
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.foreign import foreign_kind
 
 _SEPARATORS = ("\t", ";", ",", None)
 
@@ -215,7 +216,9 @@ def open_text(path: Path) -> SourceTable:
     lines = data.decode(encoding).splitlines()
     layout = layout_of(lines)
     if layout is None:
-        raise InvalidInput(f"{path}: there is no table of numbers in it: no lines with two numbers")
+        kind = foreign_kind(data[:4096], path)
+        what = "no lines with two numbers" if kind is None else f"it is {kind.what}"
+        raise InvalidInput(f"{path}: there is no table of numbers in it: {what}")
     if layout.unread:
         raise InvalidInput(
             f"{path}: the line {layout.unread[:60]!r} is no row of numbers: write numbers without "
