@@ -75,11 +75,12 @@ export function csv(panels, provenance) {
 export function provenanceOf({ session, blind, recipe, filter }, drawn) {
   void filter;
   if (!session) return [];
-  const lines = [`nrm view ${session.version}`, `files: ${session.files.map(({ name }) => name).join("; ")}`];
+  const lines = [`nrm view ${session.version}`];
+  if (!blind) lines.push(`files: ${session.files.map(({ name }) => name).join("; ")}`);
   if (session.simulated) lines.push("simulated data");
   const header = drawn?.main.header;
   if (header) {
-    const source = header.source?.name ? `, number ${header.source.number} in ${header.source.name}` : "";
+    const source = !blind && header.source?.name ? `, number ${header.source.number} in ${header.source.name}` : "";
     lines.push(`curve ${header.number}${source}, ${header.direction}`);
     if (header.row >= 0 && header.column >= 0) lines.push(`row ${header.row}, column ${header.column}`);
     if (!blind && Number.isFinite(header.potential ?? NaN)) lines.push(`potential ${Number(header.potential.toPrecision(6))} V`);
