@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ALL, GridPlaces, PointPlaces, fitted, inPolygon, isInside, pointPlaces } from "../../nrm_plugin/viewer/page/places.js";
+import { ALL, GridPlaces, PointPlaces, crossings, fitted, inPolygon, pointPlaces } from "../../nrm_plugin/viewer/page/places.js";
 
 /** A grid of rows x columns whose curves are numbered from `first` on, row by row. */
 function grid(rows, columns, size = null, first = 0, skipped = []) {
@@ -80,8 +80,8 @@ test("a lasso takes the curves whose centres it holds", () => {
   const [x, y] = places.centreOf(5);
   assert.deepEqual(inPolygon(places, [[x - 60, y - 60], [x + 160, y - 60], [x + 160, y + 60], [x - 60, y + 60]]), [5, 6]);
   const concave = [[0, 0], [10, 0], [10, 10], [5, 2], [0, 10]];
-  assert.equal(isInside(5, 5, concave), false);
-  assert.equal(isInside(1, 5, concave), true);
+  assert.deepEqual(crossings(5, concave), [0, 3.125, 6.875, 10]); // outside between the middle ones
+  assert.deepEqual(crossings(11, concave), []);
   assert.deepEqual(inPolygon(places, []), []);
 });
 

@@ -1,6 +1,6 @@
 // Requests to the server. What is out of date is aborted; errors become sentences in the status line.
 
-import { get, say } from "./state.js";
+import { get, say, set } from "./state.js";
 
 /** @typedef {import("./types").Container} Container */
 
@@ -110,12 +110,14 @@ export async function postJson(path, body, options = {}) {
  * @returns {Promise<Container>}
  */
 export async function getArrays(path, query = null, options = {}) {
+  /** @type {import("./types").State["message"] | null} */
+  let before = null;
   let waited = "";
   for (;;) {
     const response = await ask(path, query, options);
     const controller = options.latest ? running.get(options.latest) : null;
     if (response.status !== 202) {
-      if (waited && get().message.text === waited) say("");
+      if (before && get().message.text === waited) set({ message: before });
       try {
         return unpack(await response.arrayBuffer());
       } catch (error) {
@@ -124,6 +126,7 @@ export async function getArrays(path, query = null, options = {}) {
       }
     }
     const { wait } = await response.json();
+    before ??= get().message;
     waited = `${wait.slice(0, 1).toUpperCase()}${wait.slice(1)} …`;
     say(waited);
     await new Promise((done) => setTimeout(done, 500));

@@ -54,17 +54,15 @@ function showFacts() {
     fact("F max", quantityText(force, 1e9, "nN")),
     fact("wall slope", quantityText(slope, 1, "")),
     fact("wall", stick ?? "unknown", stick === "slip" ? "warn" : ""),
-    fact("valid from", quantityText(valid, 1e9, "nm")),
   );
-  if (!blind) {
-    const region = header.region ? ` (${header.region})` : "";
-    list.append(fact("potential", quantityText(header.potential, 1, "V") + region));
-    if (header.source?.name) list.append(fact("of", `${header.source.name} #${header.source.number}`));
-  }
-  const flags = flagsOf(current);
-  if (flags.length) list.append(fact("flags", flags.join(", "), "warn long"));
   const decided = decidedOn(current);
   if (decided.length) list.append(fact("by hand", decided.join(", "), "decided"));
+  if (!blind) {
+    const region = header.region ? ` (${header.region})` : "";
+    list.append(fact("potential", quantityText(header.potential, 1, "V") + region, "long"));
+    if (header.source?.name) list.append(fact("of", `${header.source.name} #${header.source.number}`, "long"));
+  }
+  list.append(fact("valid from", quantityText(valid, 1e9, "nm"), "last"));
   element("facts").replaceChildren(list);
 }
 

@@ -119,12 +119,12 @@ function where(curve) {
   return at === layer ? placeText(curve).replace(/^curve |umn/g, "") : `${curve}, ${layerName(at)}`;
 }
 
-/** Show a curve of the list; a selection of many stays.
+/** Show a curve of the list; a selection that holds it stays.
  * @param {number} curve */
 function go(curve) {
   const layer = layerOf(curve);
   begin("nrm:click");
-  set({ layer, image: null, current: curve, ...(get().selected.length > 1 ? {} : { selected: [curve] }) });
+  set({ layer, image: null, current: curve, ...(get().selected.includes(curve) ? {} : { selected: [curve], filter: null }) });
   reveal();
 }
 

@@ -226,25 +226,34 @@ export function pointPlaces(places, box, window = ALL) {
   return made;
 }
 
-/** Whether a point lies inside a closed polygon.
- * @param {number} x @param {number} y @param {[number, number][]} polygon */
-export function isInside(x, y, polygon) {
-  let inside = false;
+/** Where a line at height y crosses a closed polygon, from left to right.
+ * @param {number} y @param {[number, number][]} polygon @returns {number[]} */
+export function crossings(y, polygon) {
+  const found = [];
   for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i++) {
     const [ax, ay] = polygon[i];
     const [bx, by] = polygon[j];
-    if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) inside = !inside;
+    if (ay > y !== by > y) found.push(((bx - ax) * (y - ay)) / (by - ay) + ax);
   }
-  return inside;
+  return found.sort((p, q) => p - q);
 }
 
 /** Curves whose places lie in the polygon.
  * @param {GridPlaces | PointPlaces} places @param {[number, number][]} polygon @returns {number[]} */
 export function inPolygon(places, polygon) {
+  /** @type {number[]} */
   const found = [];
+  // Curves of a row have one y: its crossings are looked for once.
+  let y = NaN;
+  /** @type {number[]} */
+  let xs = [];
   for (const curve of places.curves) {
     const centre = places.centreOf(curve);
-    if (centre && isInside(centre[0], centre[1], polygon)) found.push(curve);
+    if (!centre) continue;
+    if (centre[1] !== y) [y, xs] = [centre[1], crossings(centre[1], polygon)];
+    let left = 0;
+    while (left < xs.length && xs[left] < centre[0]) left++;
+    if (left % 2) found.push(curve);
   }
   return found;
 }
