@@ -28,6 +28,7 @@ _HOME = {
     "read_log": "nrm_plugin.potential",
     "Log": "nrm_plugin.potential",
     "open_results": "nrm_plugin.store.read_results",
+    "view": "nrm_plugin.viewer.notebook",
     "hookimpl": "nrm_plugin.hookspecs",
     "NrmError": "nrm_plugin.errors",
     "MissingFile": "nrm_plugin.errors",
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from nrm_plugin.potential import with_potential as with_potential
     from nrm_plugin.recipe import Recipe as Recipe
     from nrm_plugin.store.read_results import open_results as open_results
+    from nrm_plugin.viewer.notebook import view as view
 
 
 def __getattr__(name: str) -> Any:

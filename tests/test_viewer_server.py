@@ -587,6 +587,75 @@ def test_hostile_words_come_as_text(tmp_path: Path, page_of: Pages) -> None:
     assert found.headers["content-type"] == "application/json"
 
 
+def test_curves_are_found_where_they_were(tmp_path: Path, page_of: Pages) -> None:
+    raw, made = tmp_path / "raw", tmp_path / "made"
+    raw.mkdir()
+    made.mkdir()
+    volume(5, 0.5).save(raw / "a.h5")
+    nrm.process(nrm.open(raw / "a.h5"), out=made / "r.h5")
+    assert nrm.open_results(made / "r.h5").attrs["source_path"] == ["../raw/a.h5"]
+    assert page_of(made / "r.h5").get("api/session").json["has"]["curves"] is True
+    merged = nrm.merge([nrm.open(raw / "a.h5"), nrm.open(raw / "a.h5")])
+    merged.save(tmp_path / "both.h5")
+    nrm.process(nrm.open(tmp_path / "both.h5"), out=tmp_path / "rr.h5")
+    assert page_of(tmp_path / "rr.h5").get("api/session").json["has"]["curves"] is True
+
+
+def test_a_file_that_is_another_by_now_is_named(tmp_path: Path) -> None:
+    volume(5, 0.5).save(tmp_path / "a.h5")
+    nrm.process(nrm.open(tmp_path / "a.h5"), out=tmp_path / "r.h5")
+    volume(6, 0.5).save(tmp_path / "a.h5")
+    session = Session(opened([tmp_path / "r.h5"]))
+    with serve(session) as server:
+        listener = Listener(Client(server.url))
+        session.bench.begin()
+        listener.until("event: session")
+        listener.close()
+        assert "a.h5 is not the file" in Client(server.url).get("api/session").json["warnings"][0]
+
+
+# In a notebook.
+
+
+def test_a_view_in_a_cell_is_the_same_page(originals: Path) -> None:
+    with nrm.view(originals / "map.h5", height=500) as shown:
+        assert shown.url in shown._repr_html_()
+        assert 'height="500"' in shown._repr_html_()
+        assert shown._mime_() == ("text/html", shown._repr_html_())
+        client = Client(shown.url)
+        assert client.secret not in repr(shown)
+        assert client.get("api/session").json["has"]["curves"] is True
+        framed = {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"}
+        page = client.get("", **framed, **{"Sec-Fetch-Dest": "iframe"})
+        assert page.status == 200
+        assert (
+            "frame-ancestors 'self' http://127.0.0.1:*" in page.headers["content-security-policy"]
+        )
+    with pytest.raises(OSError):  # noqa: PT011  refused, in the words of the system
+        client.get("api/session")
+
+
+def test_a_view_of_what_is_in_memory_saves_nothing(originals: Path) -> None:
+    curves = nrm.open(originals / "volume-1.h5")
+    with nrm.view(nrm.process(curves), curves) as shown:
+        client = Client(shown.url)
+        found = client.post("api/decisions", {"decision": "exclude", "curves": [3]}).json
+        assert found["by_hand"] == {"curves": [3], "values": [1]}
+        assert "not saved" in found["message"]
+        assert client.get("api/decisions").json["saved"] is False
+        assert client.post("api/process", {}).status == 422
+        assert client.post("api/recipe/save", {"name": "x"}).status == 422
+    with nrm.view(curves) as shown:
+        assert Client(shown.url).get("api/session").json["n_curves"] == 16
+    assert not list(originals.glob("*.toml"))
+
+
+@pytest.mark.parametrize("height", [0, -5, 10, 5.5, True, "tall"])
+def test_a_view_has_a_height(originals: Path, height: object) -> None:
+    with pytest.raises(nrm.InvalidInput, match="at least 200 pixels"):
+        nrm.view(originals / "map.h5", height=height)  # type: ignore[arg-type]
+
+
 # Decisions.
 
 

@@ -191,6 +191,8 @@ def run(
             results.set("shape_factor_computed", shape.computed)
         results.coordinates = curves.curve_table
         results.attributes["source_sha256"] = hashes.result()
+        if out is not None:
+            results.attributes["source_path"] = provenance.places(curves, out)
         notes = [*decided.notes, *_of_contacts(chain, directions)] if decided else []
         notes += whole.notes(recipe) if whole else ()
         if whole and whole.survey:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -110,6 +113,19 @@ def of_lateral_baselines(found: Sequence[LateralBaseline]) -> dict[str, Any]:
         "lateral_baseline": ["line" if one.line else "mean" for one in found],
         "lateral_baseline_rule": "; ".join(dict.fromkeys(one.why for one in found)),
     }
+
+
+def places(curves: CurveSet, out: Path) -> list[str]:
+    """Where the original files are, seen from the folder of the results; "" if not known."""
+    folder = out.absolute().parent
+    found = []
+    for origin in curves.origins:
+        place = ""
+        if origin.path:
+            with contextlib.suppress(ValueError):  # on another drive
+                place = Path(os.path.relpath(Path(origin.path).absolute(), folder)).as_posix()
+        found.append(place)
+    return found
 
 
 def hashes(curves: CurveSet) -> FileHashes:

@@ -10,7 +10,11 @@ from nrm_plugin.engine.workbench import CurveDetail, Workbench
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.viewer.events import Events
+from nrm_plugin.viewer.opening import changed_originals
 from nrm_plugin.viewer.viewed import Viewed
+
+#: Bytes of original files that are hashed in the background, to tell whether they are the same.
+_HASHED = 1 << 30
 
 
 class Bench:
@@ -81,3 +85,15 @@ class Bench:
         self.warm = True
         if not self._closed:
             self._events.post("warm", {"ms": round((time.perf_counter() - began) * 1e3)})
+        self._compare()
+
+    def _compare(self) -> None:
+        """Say where the curves are not those that the results were made from."""
+        view = self._view
+        if view.results is None or view.curves is None:
+            return
+        sentences = changed_originals(view.results, view.curves, _HASHED)
+        new = [sentence for sentence in sentences if sentence not in view.messages]
+        if new and not self._closed:
+            view.messages += new
+            self._events.post("session")

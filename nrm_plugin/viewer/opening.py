@@ -12,6 +12,7 @@ import xarray as xr
 
 from nrm_plugin import formats
 from nrm_plugin.errors import InvalidInput, NrmError
+from nrm_plugin.files import sha256
 from nrm_plugin.merging import merge
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
@@ -56,7 +57,7 @@ def opened(
     curves = together(list(map(Path, given))) if given else None
     if not made:
         assert curves is not None
-        return viewed(None, curves, recipe=recipe, experiment=experiment)
+        return viewed(None, curves, recipe=recipe, experiment=experiment, beside=Path(given[0]))
     results = open_results(made[0], decisions=False)
     messages = []
     if curves is None:
@@ -76,8 +77,19 @@ def viewed(
     recipe: str | PathLike[str] | None = None,
     experiment: str | PathLike[str] | None = None,
     path: Path | None = None,
+    beside: Path | None = None,
 ) -> Viewed:
-    """Put results and curves together."""
+    """Put results and curves together.
+
+    Parameters
+    ----------
+    results, curves, recipe, experiment
+        See `opened`.
+    path : Path, optional
+        File of the results.
+    beside : Path, optional
+        File beside which results of curves alone would be written.
+    """
     if experiment is not None and curves is not None:
         from nrm_plugin.experiment import read
 
@@ -85,18 +97,15 @@ def viewed(
     elif curves is not None and results is not None:
         curves = told_the_same(curves, results)
     chosen = None if recipe is None else Recipe.from_toml(recipe)
-    view = Viewed(results, curves, chosen, path if results is not None else out_of(curves))
+    out = path
+    if results is None and beside is not None:
+        out = beside.with_name(f"{beside.stem}-results.h5")
+    view = Viewed(results, curves, chosen, out)
     if path is not None:
         view.files.append({"name": path.name, "importer": "results"})
     for origin in () if curves is None else curves.origins:
         view.files.append({"name": origin.name, "importer": origin.importer})
     return view
-
-
-def out_of(curves: CurveSet | None) -> Path | None:
-    """Where results of curves would be written: beside the first of their files."""
-    first = curves.origins[0].path if curves is not None and curves.origins else ""
-    return Path(first).with_name(f"{Path(first).stem}-results.h5") if first else None
 
 
 def together(paths: Sequence[Path]) -> CurveSet:
@@ -125,6 +134,33 @@ def check_same(results: xr.Dataset, curves: CurveSet) -> None:
             f"the results are of {n} curves, and these are {curves.n_curves}: give the curves that "
             "the results were made from"
         )
+
+
+def changed_originals(results: xr.Dataset, curves: CurveSet, most: int) -> list[str]:
+    """Sentences on original files that are not those that the results were made from.
+
+    Parameters
+    ----------
+    results : Dataset
+    curves : CurveSet
+    most : int
+        Bytes that are hashed together; what is larger is taken to be right.
+    """
+    names, hashes = (_texts(results, f"source_{key}") for key in ("name", "sha256"))
+    wanted = dict(zip(names, hashes, strict=False))
+    sentences = []
+    for origin in curves.origins:
+        path = Path(origin.path) if origin.path else None
+        found = origin.sha256
+        if not found and path is not None and path.is_file() and wanted.get(origin.name):
+            most -= path.stat().st_size
+            found = sha256(str(path)) if most >= 0 else ""
+        if found and wanted.get(origin.name) and found != wanted[origin.name]:
+            sentences.append(
+                f"{origin.name} is not the file that the results were made from: its contents are "
+                "others. Curves and results may not belong together"
+            )
+    return sentences
 
 
 def told_the_same(curves: CurveSet, results: xr.Dataset) -> CurveSet:
