@@ -574,6 +574,8 @@ def test_other_curves_are_refused(originals: Path) -> None:
         opened([originals / "map.h5"], [originals / "volume-1.h5"])
     with pytest.raises(nrm.InvalidInput, match="both results"):
         opened([originals / "map.h5", originals / "map.h5"])
+    with pytest.raises(nrm.InvalidInput, match="has the recipe that it was made by"):
+        opened([originals / "map.h5"], recipe=originals / "r.toml")
 
 
 def test_hostile_words_come_as_text(tmp_path: Path, page_of: Pages) -> None:

@@ -58,6 +58,11 @@ def opened(
     if not made:
         assert curves is not None
         return viewed(None, curves, recipe=recipe, experiment=experiment, beside=Path(given[0]))
+    if recipe is not None:
+        raise InvalidInput(
+            f"{made[0]} has the recipe that it was made by: try another on the page, or give the "
+            "curves without results"
+        )
     results = open_results(made[0], decisions=False)
     messages = []
     if curves is None:
@@ -65,7 +70,7 @@ def opened(
         messages += [sentence] if sentence else []
     else:
         check_same(results, curves)
-    view = viewed(results, curves, recipe=recipe, experiment=experiment, path=made[0])
+    view = viewed(results, curves, experiment=experiment, path=made[0])
     view.messages += messages
     return view
 
