@@ -55,8 +55,10 @@ function showChecks() {
     }
   }
   if (session?.checks.length) {
-    const names = unknown.length ? `, ${unknown.length} unknown (${unknown.map(({ title }) => title).join(", ")})` : "";
-    parts.push(make("p", { className: "quiet" }, `${fine.length} of ${session.checks.length} checks are fine${names}.`));
+    const text = `${fine.length} of ${session.checks.length} checks are fine${unknown.length ? `, ${unknown.length} unknown` : ""}`;
+    const hidden = blind || !unknown.length;
+    parts.push(hidden ? make("p", { className: "quiet" }, text) : make("details", { className: "check" }, make("summary", { className: "quiet" }, text),
+      ...unknown.map((check) => make("p", {}, `${check.title}: ${check.text} ${check.advice}`))));
   }
   checks.replaceChildren(...parts);
   checks.hidden = !parts.length;

@@ -205,7 +205,7 @@ function drawScaleBar(context, { box, metres }) {
   const bar = scaleBar(metres * box.width);
   if (!bar) return;
   const pixels = bar / metres;
-  const [x, y] = [box.x + 10, box.y + box.height - 12];
+  const [x, y] = [box.x + box.width - pixels - 10, box.y + box.height - 12];
   context.fillStyle = "rgb(0 0 0 / 65%)";
   context.fillRect(x - 6, y - 18, pixels + 12, 26);
   context.fillStyle = "#ffffff";

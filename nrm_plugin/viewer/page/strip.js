@@ -38,13 +38,13 @@ export function stripPlaces(curves, values, scale, box, window) {
 export function drawAxes(context, places, scale, { factor, unit, classes }) {
   const { box, xs, curves } = places;
   const look = { ink: colour("quiet"), halo: colour("panel") };
-  context.strokeStyle = colour("grid");
-  context.lineWidth = 1;
   const marks = classes
     ? classes.map((name, k) => ({ share: scale.share(k), label: name }))
     : scale.ticks(factor, Math.max(2, Math.floor(box.height / 50)));
   for (const { share, label: text } of marks) {
     const y = Math.round(box.y + box.height * (1 - share)) + 0.5;
+    context.strokeStyle = colour("grid");
+    context.lineWidth = 1;
     context.beginPath();
     context.moveTo(box.x, y);
     context.lineTo(box.x + box.width, y);
