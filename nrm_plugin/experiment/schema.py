@@ -186,6 +186,7 @@ LEFT_OUT: dict[str, str] = {
     "peakforce_amplitude": "the commanded height of a capture is made of it when it is opened",
     "peakforce_frequency": "the times of a capture are made of it when it is opened",
     "height_source": "follows from the channels",
+    "markers": "they are made while a file is recorded",
     "potential_source": "nrm process says it, with the log's hash",
     "simulated": "a simulator says so, and nobody takes it back",
 }
