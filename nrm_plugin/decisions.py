@@ -446,6 +446,12 @@ def _plain(decision: Decision, holds: IntArray) -> dict[str, Any]:
     return made
 
 
+def by_hand(results: Any) -> list[str]:
+    """What was decided by hand about curves of results, as a sentence; none where nothing was."""
+    said = in_words(results["by_hand"].values) if "by_hand" in results else ""
+    return [said] if said else []
+
+
 def in_words(by_hand: AnyArray) -> str:
     """Count what was decided by hand: ``10 curves excluded, 1 contact set by hand``."""
     parts = [

@@ -86,6 +86,8 @@ class CheckedFiles:
     n_curves : int
     error : str or None
         Why nothing was found.
+    decided : str
+        What was decided by hand about results.
     """
 
     paths: Sequence[str]
@@ -94,6 +96,7 @@ class CheckedFiles:
     gaps: Sequence[str] = ()
     n_curves: int = 0
     error: str | None = None
+    decided: str = ""
 
     @property
     def wrong(self) -> bool:
@@ -111,6 +114,7 @@ class CheckedFiles:
             "n_curves": self.n_curves,
             "missing": list(self.gaps),
             "checks": [c.plain() for c in self.checks],
+            **({"decisions": self.decided} if self.decided else {}),
         }
 
     def lines(self) -> list[str]:
@@ -120,6 +124,8 @@ class CheckedFiles:
         lines = [f"{self.paths[0]}{more}  ({self.kind}, {self.n_curves} {noun})"]
         if self.gaps:
             lines += _wrapped(f"missing for moduli: {', '.join(self.gaps)}", "  ")
+        if self.decided:
+            lines.append(f"  {self.decided}")
         if not self.checks:
             lines.append("  a version without self-checks made these results: process them again")
         for verdict in VERDICTS:
@@ -183,11 +189,15 @@ def of_curves(paths: Sequence[str], curves: CurveSet, recipe: Recipe) -> Checked
 
 
 def _of_results(path: str) -> CheckedFiles:
+    from nrm_plugin.cli.results_summary import decided
     from nrm_plugin.store.results_file import opened_results
 
     with opened_results(path) as group:
         n_curves = int(group["quality"].shape[-1])
-    return CheckedFiles(paths=[path], kind="results", checks=check(path), n_curves=n_curves)
+        words = decided(group, path)
+    return CheckedFiles(
+        paths=[path], kind="results", checks=check(path), n_curves=n_curves, decided=words
+    )
 
 
 def _failed(path: str, error: NrmError) -> CheckedFiles:

@@ -64,6 +64,12 @@ def pairs(texts: Iterable[str], option: str) -> Iterator[tuple[str, str]]:
         yield name, value
 
 
+no_decisions_option = click.option(
+    "--no-decisions",
+    is_flag=True,
+    help="Results as they were made, without what was decided by hand (NAME.decisions.toml).",
+)
+
 log_unit_option = click.option(
     "--log-unit",
     "log_units",

@@ -19,9 +19,11 @@ from nrm_plugin.cli.options import (
     given_settings,
     log_unit_option,
     log_units_of,
+    no_decisions_option,
     option_of,
     settings_from,
 )
+from nrm_plugin.decisions import by_hand
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.files import check_output
 
@@ -38,7 +40,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 _OPENED = ("curves", "potential", "results")
 
 #: Names that options of the command have.
-_TAKEN = (*_OPENED, "file", "output", "kind", "width", "overwrite", "help")
+_TAKEN = (*_OPENED, "file", "output", "kind", "width", "no_decisions", "overwrite", "help")
 
 
 class PlotCommand(click.Command):
@@ -130,6 +132,7 @@ def _users(setting: str) -> list[str]:
 @click.option(
     "--width", type=WithUnit("m", "mm"), metavar="WIDTH", help="Width of the figure, 85mm."
 )
+@no_decisions_option
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.pass_context
 def command(
@@ -142,6 +145,7 @@ def command(
     log_units: tuple[str, ...],
     curves: tuple[str, ...],
     width: float | None,
+    no_decisions: bool,
     overwrite: bool,
     **options: Any,
 ) -> None:
@@ -156,7 +160,7 @@ def command(
     check_output(out, overwrite=overwrite)
     from nrm_plugin.figures import save
 
-    opened = _opened(Path(file), curves, potential, log_units_of(log_units))
+    opened = _opened(Path(file), curves, potential, log_units_of(log_units), not no_decisions)
     kind = kind or _usual(opened)
     given = given_settings(options)
     given |= {n: opened[n] for n, text in (("curves", curves), ("potential", potential)) if text}
@@ -164,7 +168,8 @@ def command(
     figure, messages = _drawn(kind, _data(kind, file, opened), settings, width)
     save(figure, out, title=f"{kind} of {Path(file).name}", overwrite=overwrite)
     if not (ctx.obj and ctx.obj["quiet"]):
-        for message in (*messages, f"{out} written ({kind})"):
+        decided = by_hand(opened["results"]) if opened["results"] is not None else []
+        for message in (*decided, *messages, f"{out} written ({kind})"):
             click.echo(f"nrm: {message}", err=True)
 
 
@@ -181,7 +186,11 @@ def edges_given(given: str | None) -> list[float] | None:
 
 
 def _opened(
-    path: Path, curves: tuple[str, ...], potential: str | None, units: dict[str, str]
+    path: Path,
+    curves: tuple[str, ...],
+    potential: str | None,
+    units: dict[str, str],
+    decisions: bool,
 ) -> dict[str, Any]:
     """Results, curves and the potentiostat's log, each None where there are none.
 
@@ -195,7 +204,7 @@ def _opened(
     if curves and not of_results:
         raise click.UsageError(f"--curves goes with results, and {path} holds none")
     opened: dict[str, Any] = {
-        "results": open_results(path) if of_results else None,
+        "results": open_results(path, decisions) if of_results else None,
         "curves": opened_together(curves or (str(path),)) if curves or not of_results else None,
         "potential": None,
     }

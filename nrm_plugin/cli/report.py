@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from nrm_plugin.cli.batch import opened_together
-from nrm_plugin.cli.options import log_unit_option, log_units_of
+from nrm_plugin.cli.options import log_unit_option, log_units_of, no_decisions_option
 from nrm_plugin.cli.plot import edges_given
+from nrm_plugin.decisions import by_hand
 from nrm_plugin.files import check_output
 from nrm_plugin.store.read_results import open_results
 
@@ -56,6 +57,7 @@ from nrm_plugin.store.read_results import open_results
     show_default=True,
     help="Part of the run before or after the instrument's step.",
 )
+@no_decisions_option
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.pass_context
 def command(
@@ -67,6 +69,7 @@ def command(
     log: str | None,
     log_units: tuple[str, ...],
     edges: str | None,
+    no_decisions: bool,
     overwrite: bool,
     cycle: str | None,
     **selection: str | None,
@@ -80,7 +83,7 @@ def command(
         raise click.UsageError(f"-o {output}: a report is written as .html")
     check_output(out, overwrite=overwrite)
     bounds = edges_given(edges)
-    results = open_results(file)
+    results = open_results(file, not no_decisions)
     curves = opened_together(originals) if originals else None
     from nrm_plugin.figures.kinds import cycle_number
     from nrm_plugin.report import write_report
@@ -102,4 +105,5 @@ def command(
         overwrite=overwrite,
     )
     if not (ctx.obj and ctx.obj["quiet"]):
-        click.echo(f"nrm: {out} written", err=True)
+        for message in (*by_hand(results), f"{out} written"):
+            click.echo(f"nrm: {message}", err=True)

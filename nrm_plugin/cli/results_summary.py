@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from itertools import pairwise
@@ -11,13 +12,14 @@ import h5py
 import numpy as np
 
 from nrm_plugin.columns import AnyArray
+from nrm_plugin.decisions import Decisions, in_words
 from nrm_plugin.engine.checks.check import Check, from_json
 from nrm_plugin.experiment.stated import Facts
 from nrm_plugin.store import results_file
 from nrm_plugin.store.derived_variables import derivable
 from nrm_plugin.store.read_curves import text
 from nrm_plugin.text import table, with_unit
-from nrm_plugin.variables import BIT, DERIVED, NORMAL, NORMAL_BIT
+from nrm_plugin.variables import BIT, DERIVED, EXCLUDED, NORMAL, NORMAL_BIT
 
 #: Edges of the distances from the electrode over which moduli are averaged, in nm.
 EDGES = (0, 5, 10, 20, 40, 60, 100, 200, 500, 1000)
@@ -26,7 +28,7 @@ EDGES = (0, 5, 10, 20, 40, 60, 100, 200, 500, 1000)
 _AT_ONCE = 1 << 22
 
 
-def summarize(results: h5py.Group) -> dict[str, Any]:
+def summarize(results: h5py.Group, decisions: Decisions | None = None) -> dict[str, Any]:
     """Curves, contacts, flags, first depth and moduli, in types that JSON has.
 
     A flag counts once for a curve, whatever the direction. Moduli are the median over curves with
@@ -36,11 +38,14 @@ def summarize(results: h5py.Group) -> dict[str, Any]:
     ----------
     results : h5py.Group
         From `nrm_plugin.store.results_file.opened_results`.
+    decisions : Decisions, optional
+        What was decided by hand: medians are over the curves that were not excluded.
     """
     each = np.atleast_2d(results["quality"][()])  # (direction, curve)
     quality = np.bitwise_or.reduce(each, axis=0)
     counts = {name: int(np.count_nonzero(quality & bit)) for name, bit in BIT.items()}
-    contact = (each & BIT["no_hard_contact"]) == 0
+    by_hand = _by_hand(results, decisions)
+    contact = ((each & BIT["no_hard_contact"]) == 0) & (by_hand & EXCLUDED == 0)
     first = np.atleast_2d(results["depth_valid_min"][()])[contact]
     return {
         "n_curves": len(quality),
@@ -55,7 +60,33 @@ def summarize(results: h5py.Group) -> dict[str, Any]:
         "simulated": bool(results.attrs.get("simulated", False)),
         "checks": [check.plain() for check in checks_of(results)],
         "warnings": text(results.attrs.get("warnings", "")).splitlines(),
+        **_decided(by_hand, decisions),
     }
+
+
+def _by_hand(results: h5py.Group, decisions: Decisions | None) -> AnyArray:
+    """Bits of what was decided by hand: by the file of decisions, else as results have it."""
+    if decisions is not None:
+        return decisions.by_hand
+    if "by_hand" in results:
+        return np.asarray(results["by_hand"][()])
+    return np.zeros(results["quality"].shape[-1], np.int8)
+
+
+def _decided(by_hand: AnyArray, decisions: Decisions | None) -> dict[str, Any]:
+    """What was decided by hand; nothing where nothing was."""
+    said = in_words(by_hand)
+    if decisions is not None and len(decisions):
+        said = f"{said or 'no decision by hand applies'} ({decisions.path.name})"
+        return {"decisions": {"text": said, **json.loads(decisions.as_json())}}
+    return {"decisions": {"text": said}} if said else {}
+
+
+def decided(results: h5py.Group, path: str) -> str:
+    """What was decided by hand about the curves of results, in few words."""
+    decisions = results_file.decisions_of(results, path)
+    said = _decided(_by_hand(results, decisions), decisions)
+    return str(said["decisions"]["text"]) if said else ""
 
 
 def checks_of(results: h5py.Group) -> list[Check]:
@@ -142,6 +173,9 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"  {n} curve{'' if n == 1 else 's'}: contact found in {found['n_contacts']}, "
         f"{found['n_unflagged']} without flags",
     ]
+    if "decisions" in found:
+        text.append(f"  {found['decisions']['text']}")
+        text += [f"    {note}" for note in found["decisions"].get("notes", [])]
     if found["flags"]:
         text.append("  flags: " + ", ".join(f"{k} {v}" for k, v in found["flags"].items()))
     if found["moduli"]:
@@ -222,7 +256,7 @@ def _pascals(value: float | None) -> str:
 
 def describe(path: str, results: h5py.Group) -> dict[str, Any]:
     """Everything about results but their numbers, in types that JSON has."""
-    result = summarize(results)
+    result = summarize(results, results_file.decisions_of(results, path))
     attributes = results_file.attributes(results)
     return {
         "path": path,

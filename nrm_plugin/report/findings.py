@@ -29,7 +29,7 @@ from nrm_plugin.report.elements import (
 from nrm_plugin.report.pictures import Picture, panels, picture
 from nrm_plugin.statistics import Regions, trend
 from nrm_plugin.statistics.intervals import NOT_IN_IT
-from nrm_plugin.statistics.selection import Analysis, column, select
+from nrm_plugin.statistics.selection import Analysis, column, excluded, select
 from nrm_plugin.statistics.summary import thickness_rows
 from nrm_plugin.text import counted
 
@@ -131,6 +131,8 @@ def _nothing(results: xr.Dataset, found: Regions) -> str:
         return "There are no curves."
     if "storage_modulus" not in results:
         return _NO_LATERAL
+    if results.sizes["curve"] and excluded(results).all():
+        return "There is nothing to average: all curves were excluded by hand."
     if not sum(len(region) for region in found):
         return (
             "There is nothing to average: no curve was taken at these potentials. Either the edges "

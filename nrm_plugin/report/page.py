@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from os import PathLike
 from pathlib import Path
@@ -28,6 +28,7 @@ from nrm_plugin.files import replacing, sha256
 from nrm_plugin.model import CurveSet
 from nrm_plugin.potential import Log, with_potential
 from nrm_plugin.report import findings, regional
+from nrm_plugin.report.by_hand import decided, decisions_sections
 from nrm_plugin.report.conditions import (
     BAD,
     DOUBTFUL,
@@ -193,7 +194,8 @@ def _report(
 ) -> Report:
     analysis = Analysis(results)
     shown = analysis.results
-    regions = regional.regions_or_all(shown, edges, selection)
+    of_results = partial(regional.regions_or_all, edges=edges, selection=selection)
+    regions = of_results(shown)
     quality = quality_of(results)
     judged = conditions(results, curves)
     common = systematic(results)
@@ -211,6 +213,7 @@ def _report(
         experiment_section(results),
         conditions_section(judged),
         quality_section(shown, quality, curves, _NO_CURVES),
+        *decisions_sections(analysis, regions, file, log, of_results),
         by_potential,
         findings.sample_section(analysis, regions, curves),
         errors_section(shown, common, compared, regions),
@@ -289,6 +292,8 @@ def _short(
             f"{quality.unflagged} without flags; left out of averages: "
             f"{quality.n - quality.used}."
         )
+    if by_hand := decided(results):
+        sentences.append(f"{by_hand[:1].upper()}{by_hand[1:]}: the list says which and why.")
     if thickness is not None:
         sentences += _thick(thickness, rows)
     nearest = [r for r in rows if np.isfinite(r["mean"]) and r["bin"] == _first_bin(rows, r)]

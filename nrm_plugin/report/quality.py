@@ -24,7 +24,13 @@ from nrm_plugin.report.elements import (
     words,
 )
 from nrm_plugin.report.pictures import panels, picture
-from nrm_plugin.statistics.selection import LEFT_OUT, column
+from nrm_plugin.statistics.selection import (
+    LEFT_OUT,
+    column,
+    excluded,
+    flags_of,
+    words_of_excluded,
+)
 from nrm_plugin.text import counted
 from nrm_plugin.variables import BIT, FLAG_WORDS
 
@@ -77,7 +83,7 @@ class Quality:
 
 def quality_of(results: xr.Dataset) -> Quality:
     """Count flags; where there are two directions, a curve has those of both."""
-    bits = results["quality"].values.astype(np.int64)
+    bits, out = flags_of(results), excluded(results)
     if "direction" in results["quality"].dims:
         bits = np.bitwise_or.reduce(bits, axis=results["quality"].dims.index("direction"))
     flags = [_flag(name, bits) for name in BIT if (bits & BIT[name]).any()]
@@ -85,7 +91,7 @@ def quality_of(results: xr.Dataset) -> Quality:
     return Quality(
         n=len(bits),
         unflagged=int((bits == 0).sum()),
-        used=int(((bits & bad) == 0).sum()),
+        used=int((((bits & bad) == 0) & ~out).sum()),
         contacts=int(((bits & BIT["no_hard_contact"]) == 0).sum()),
         flags=sorted(flags, key=lambda flag: -flag.count),
     )
@@ -137,11 +143,11 @@ def quality_section(
         f"A solid contact was found in {quality.contacts} of {counted(quality.n)}; "
         f"{quality.unflagged} without flags; left out of averages and distributions: "
         f"{quality.n - quality.used}."
+        + "".join(f" {words} among them." for words in words_of_excluded(results))
     )
     if not quality.used:
         section.words.append(
-            "All curves are left out for their flags: there are no averages. The flags say what to "
-            "change."
+            "All curves are left out: there are no averages. The flags say what to change."
         )
     section.pictures.append(
         picture(

@@ -152,6 +152,11 @@ def _numbers(thickness: xr.Dataset, row: int) -> dict[str, float]:
     }
 
 
+def thickness_cell(thickness: xr.Dataset, row: int) -> Cell:
+    """Mean thickness of a region with its interval; bounds where there is no mean."""
+    return _mean_cell(_numbers(thickness, row))
+
+
 def _mean_cell(of: Mapping[str, float]) -> Cell:
     """Mean with its interval; bounds where there is no mean."""
     low, high = of["low"], of["high"]

@@ -14,7 +14,6 @@ from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
 from nrm_plugin.columns import AnyArray, FileStamp
-from nrm_plugin.decisions import Decisions, decisions_path
 from nrm_plugin.files import opened_hdf5
 from nrm_plugin.store import nexus, results_file
 from nrm_plugin.store.decided_results import with_decisions
@@ -127,13 +126,14 @@ def open_results(path: str | PathLike[str], decisions: bool = True) -> xr.Datase
             if name != "curve"
         }
         attributes = results_file.attributes(group)
+        decided = results_file.decisions_of(group, path) if decisions else None
     coordinates = {name: variables.pop(name) for name in names}
     results = xr.Dataset(variables, coordinates, attributes)
     if not decisions:
         results = results.drop_vars("by_hand", errors="ignore")
         results.attrs.pop("decisions", None)
-    elif decisions_path(path).exists():
-        results = with_decisions(results, Decisions.for_results(results, path))
+    elif decided is not None:
+        results = with_decisions(results, decided)
     return with_derived(results)
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from nrm_plugin.curve_origins import CurveOrigins
+from nrm_plugin.decisions import Decisions, decisions_path
 from nrm_plugin.errors import InvalidInput, MissingFile
 from nrm_plugin.files import opened_hdf5
 from nrm_plugin.store.nexus import RESULTS_FORMAT, RESULTS_VERSION
@@ -45,6 +47,22 @@ def opened_results(path: str | PathLike[str]) -> Iterator[h5py.Group]:
             raise InvalidInput(none)
         check_version(path, file, RESULTS_VERSION)
         yield file[GROUP]
+
+
+def decisions_of(group: h5py.Group, path: str | PathLike[str]) -> Decisions | None:
+    """Read what was decided by hand about curves of results; None where there is no such file.
+
+    Raises
+    ------
+    RecipeError, InvalidInput
+        If the file has a mistake, or is about other curves.
+    """
+    if not decisions_path(path).exists():
+        return None
+    names, hashes = (plain(group.attrs.get(f"source_{what}", [])) for what in ("name", "sha256"))
+    table = {name: group[name][()] for name in ("source", "source_curve") if name in group}
+    origins = CurveOrigins.of(names, hashes, table, int(group["quality"].shape[-1]))
+    return Decisions.read(decisions_path(path), origins)
 
 
 def attributes(group: h5py.Group) -> dict[str, Any]:
