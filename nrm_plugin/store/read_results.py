@@ -14,6 +14,7 @@ from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
 from nrm_plugin.columns import AnyArray, FileStamp
+from nrm_plugin.decisions import Decisions
 from nrm_plugin.files import opened_hdf5
 from nrm_plugin.store import nexus, results_file
 from nrm_plugin.store.decided_results import with_decisions
@@ -126,14 +127,14 @@ def open_results(path: str | PathLike[str], decisions: bool = True) -> xr.Datase
             if name != "curve"
         }
         attributes = results_file.attributes(group)
-        decided = results_file.decisions_of(group, path) if decisions else None
+        by_hand = results_file.decisions_of(group, path) if decisions else None
     coordinates = {name: variables.pop(name) for name in names}
     results = xr.Dataset(variables, coordinates, attributes)
     if not decisions:
         results = results.drop_vars("by_hand", errors="ignore")
         results.attrs.pop("decisions", None)
-    elif decided is not None:
-        results = with_decisions(results, decided)
+    elif by_hand is not None:
+        results = with_decisions(results, by_hand)
     return with_derived(results)
 
 
