@@ -679,6 +679,12 @@ def test_decisions_are_saved_at_once_and_can_be_undone(own: tuple[Client, Path])
     assert Decisions.for_results(results, folder / "map.h5").excluded.tolist() == [3, 18]
     assert "tip jumped" in path.read_text()
     assert client.get("api/flags").arrays["by_hand"][[3, 18, 4]].tolist() == [1, 1, 0]
+    mean = client.ready("api/region?number=18").json
+    assert (mean["region"], mean["n"]) == ("0.005-0.5 V", 15)
+    with serve(Session(opened([folder / "map.h5"]))) as again:  # excluded curves stay on the map
+        other = Client(again.url)
+        assert [layer["n"] for layer in other.get("api/session").json["layers"]] == [16, 16]
+        assert other.get("api/curve?number=18").json["region"] == "0.005-0.5 V"
     assert client.get("api/curve?number=18").json["by_hand"]["excluded"] is True
     client.post("api/decisions", {"decision": "accept", "curves": [WITHOUT_WALL], "blind": True})
     listed = client.get("api/decisions").json

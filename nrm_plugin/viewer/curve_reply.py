@@ -174,9 +174,8 @@ def about_curve(view: Viewed, number: int, direction: str) -> dict[str, Any]:
         "missing": "",
         "processed": "",
     }
-    for region in view.regions(direction):
-        if (region.curves == number).any():
-            header["region"] = region.label
+    if view.region_numbers[number] >= 0:
+        header["region"] = view.regions[view.region_numbers[number]].label
     return header
 
 
@@ -341,7 +340,8 @@ def region_reply(view: Viewed, number: int, direction: str | None) -> tuple[dict
         raise InvalidInput(f"there is no curve {number}: the curves are 0 to {view.n_curves - 1}")
     if "storage_modulus" not in view.quantities:
         raise InvalidInput("there are no moduli: the results were made without a lateral signal")
-    found = next((r for r in view.regions(way) if (r.curves == number).any()), None)
+    which = int(view.region_numbers[number])
+    found = None if which < 0 else view.regions[which]
     label = "all curves" if found is None else found.label
     analysis = view.analysis(way)
 

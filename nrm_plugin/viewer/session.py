@@ -83,7 +83,7 @@ def _quantities(view: Viewed) -> list[dict[str, Any]]:
         factor, unit = quantity.shown
         classes = list(quantity.classes)
         if quantity.name == "region":
-            classes = [region.label for region in view.regions()]
+            classes = [region.label for region in view.regions]
         found.append(
             {
                 "name": quantity.name,
@@ -131,9 +131,7 @@ def _checks(view: Viewed) -> list[dict[str, Any]]:
 
 
 def _regions(view: Viewed) -> list[dict[str, Any]]:
-    return [
-        {"label": r.label, "count": len(r), "potential": [r.low, r.high]} for r in view.regions()
-    ]
+    return [{"label": r.label, "count": len(r), "potential": [r.low, r.high]} for r in view.regions]
 
 
 def _layer(layer: MapLayer) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.statistics.maps import AT_LEAST
+from nrm_plugin.statistics.regions import Region, regions
 from nrm_plugin.statistics.selection import LEFT_OUT, Analysis, column
 from nrm_plugin.store.read_results import decided
 from nrm_plugin.units import parse
@@ -119,7 +120,6 @@ class Viewed:
         results = None if self._as_made is None else decided(self._as_made, decisions)
         with self._lock:
             self.decisions, self.results = decisions, results
-            self.__dict__.pop("places", None)
             self._analyses.clear()
             self._waiting.clear()
             self._kept.clear()
@@ -185,9 +185,9 @@ class Viewed:
 
     @cached_property
     def places(self) -> Analysis:
-        """Where and when curves were taken: the results, or the curve table alone."""
-        if self.results is not None:
-            return self.analysis()
+        """Where and when all curves were taken, excluded ones too."""
+        if self._as_made is not None:
+            return Analysis(self._as_made)
         assert self.curves is not None
         table = {name: ("curve", np.asarray(v)) for name, v in self.curves.curve_table.items()}
         empty = np.empty((self.n_curves, 0), np.float32)
@@ -370,7 +370,7 @@ class Viewed:
             case "stick":
                 return shown.stick_of(self.quality(direction), self.sticks)
             case "region":
-                return self.region_numbers(direction)
+                return self.region_numbers
             case "potential":
                 found = self.column("potential")
                 return np.full(self.n_curves, np.nan) if found is None else found
@@ -401,26 +401,19 @@ class Viewed:
             lambda: thickness(analysis),
         )
 
-    def region_numbers(self, direction: str | None = None) -> IntArray:
-        """Number of each curve's region of the potential; -1 for none.
-
-        Raises
-        ------
-        Wait
-        """
+    @cached_property
+    def region_numbers(self) -> IntArray:
+        """Number of each curve's region of the potential; -1 for none."""
         numbers = np.full(self.n_curves, -1)
-        for number, region in enumerate(self.regions(direction)):
+        for number, region in enumerate(self.regions):
             numbers[region.curves] = number
         return numbers
 
-    def regions(self, direction: str | None = None) -> list[Any]:
+    @cached_property
+    def regions(self) -> list[Region]:
         """Regions of the potential that have curves, highest potential first."""
-        from nrm_plugin.statistics.regions import regions
-
-        analysis = self.places if self.results is None else self.analysis(direction)
-        if not shown.has_potential(analysis.results):
-            return []
-        found = analysis.once("viewer regions", lambda: regions(analysis.results))
+        results = self.places.results
+        found = regions(results) if shown.has_potential(results) else ()
         return [region for region in found if len(region)]
 
 
