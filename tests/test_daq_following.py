@@ -82,6 +82,7 @@ def test_a_tail_reads_what_has_come_and_no_more(tmp_path: Path) -> None:
         np.testing.assert_array_equal(
             contents.volts(0, 3500, 4200), converted(0, np.arange(3500, 4200)).astype(np.float32)
         )
+    part.unlink()
     with pytest.raises(ChangedFile):
         contents.volts(0, 3500, 4200)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+import webbrowser
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +18,7 @@ from nrm_plugin.units import parse
 if TYPE_CHECKING:
     from nrm_daq.config import DaqConfig
     from nrm_daq.hardware import Device
+    from nrm_daq.live_page import LivePage
 
 
 @click.command("acquire", short_help="Record force ramps with an NI-DAQ board.")
@@ -34,6 +38,12 @@ if TYPE_CHECKING:
 )
 @click.option("--list-devices", is_flag=True, help="List the boards that can be used.")
 @click.option("--check", is_flag=True, help="Check the configuration with the board, and stop.")
+@click.option(
+    "--live", is_flag=True, help="Show the recording in the browser, and the file afterwards."
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="Of the live page; else a free one.")
+@click.option("--no-browser", is_flag=True, help="Print the live page's address, open nothing.")
+@click.option("--recipe", metavar="R.toml", help="What the live page processes finished curves by.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done, for programs.")
 @click.pass_context
@@ -46,12 +56,17 @@ def command(
     part: str | None,
     list_devices: bool,
     check: bool,
+    live: bool,
+    port: int | None,
+    no_browser: bool,
+    recipe: str | None,
     overwrite: bool,
     as_json: bool,
 ) -> None:
     """Record force ramps with an NI-DAQ board and cut them into curves.
 
-    While it runs, everything goes to OUT.h5.part; Ctrl-C ends it with a complete file.
+    While it runs, everything goes to OUT.h5.part; Ctrl-C ends it with a complete file. With
+    --live, the page then shows that file until the next Ctrl-C.
     """
     quiet = bool(ctx.obj and ctx.obj["quiet"])
     if part is not None:
@@ -68,13 +83,55 @@ def command(
         raise click.UsageError("say where to: -o OUT.h5")
     if Path(output).suffix.lower() != ".h5":
         raise click.UsageError(f"a recording becomes an .h5 file, not {output!r}")
+    if not live and (port is not None or no_browser or recipe is not None):
+        raise click.UsageError("--port, --no-browser and --recipe go with --live")
     from nrm_daq.run import record
 
-    report = record(config, Path(output), _seconds(duration), overwrite=overwrite, quiet=quiet)
-    _print_report(report, as_json, quiet)
+    page = _live_page(port or 0, recipe, no_browser) if live else None
+    with page or nullcontext():
+        report = record(
+            config, Path(output), _seconds(duration), overwrite=overwrite, quiet=quiet, page=page
+        )
+        _print_report(report, as_json, quiet)
+        if page is not None:
+            _shown_until_ctrl_c(page, quiet)
     if report["stopped"]:
         click.echo(f"nrm: {report['stopped']}", err=True)
         ctx.exit(1)
+
+
+def _live_page(port: int, recipe: str | None, no_browser: bool) -> LivePage:
+    """Return what shows the recording, not begun.
+
+    Raises
+    ------
+    MissingFile, RecipeError
+    """
+    from nrm_daq.live_page import LiveOptions, LivePage
+    from nrm_plugin.recipe import as_recipe
+
+    as_recipe(recipe)
+    begin = "\n" if sys.stderr.isatty() else ""  # behind the line that is renewed
+
+    def say(sentence: str) -> None:
+        click.echo(f"{begin}nrm: {sentence}", err=True)
+
+    def opened(url: str) -> None:
+        say(f"the recording is shown at {url}")
+        if not no_browser and not webbrowser.open(url):
+            say("no browser was found: open the address above")
+
+    return LivePage(LiveOptions(port, recipe), say=say, opened=opened)
+
+
+def _shown_until_ctrl_c(page: LivePage, quiet: bool) -> None:
+    try:
+        if page.wait(0.0) and not quiet:
+            click.echo("nrm: the page shows the file until Ctrl-C", err=True)
+        while page.wait(0.5):
+            continue
+    except KeyboardInterrupt:
+        return
 
 
 def _config(path: str | None, simulate: bool) -> DaqConfig:

@@ -270,7 +270,7 @@ class RecordTable:
         self.samples = 0
 
     def follow(self, file: FileIO, size: int, most: int | None = None) -> list[bytes]:
-        """Go on to the first record that is not whole, or past `most` blocks.
+        """Go on to the first record that is not whole, or to the one behind `most` blocks.
 
         Returns
         -------
@@ -289,6 +289,8 @@ class RecordTable:
                 raise CorruptFile(self._path, 0, "a recording of nrm acquire", "something else")
             self._end = len(MAGIC)
         for kind, contents in _records(file, size):
+            if kind == b"DATA" and len(volts) == most:
+                break
             at = self._end + _RECORD.size
             self._end = at + len(contents)
             if kind == b"NOTE":
@@ -297,8 +299,6 @@ class RecordTable:
             self._block(contents, at)
             if most is not None:
                 volts.append(contents[_BLOCK.size :])
-                if len(volts) == most:
-                    break
         return volts
 
     def _note(self, note: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from nrm_plugin.markers import KEY, Marker, as_text
 from nrm_plugin.model import CurveSet
 
 #: Blocks from whose arrival the time of a triggered start is estimated.
-_FIRST_BLOCKS = 50
+FIRST_BLOCKS = 50
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Start:
         before, after = (1e-9 * t for t in notes.get("began", (0, 0)))
         if before and not recorded.header.get("triggered"):
             return cls(0.5 * (before + after), 0.5 * (after - before))
-        part = slice(0, _FIRST_BLOCKS)
+        part = slice(0, FIRST_BLOCKS)
         ends = (recorded.firsts + recorded.counts + recorded.backlog)[part] / rate
         began = 1e-9 * recorded.arrived[part] - ends
         # A block comes late, never early.

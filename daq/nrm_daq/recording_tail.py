@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Any, Self
@@ -22,18 +21,18 @@ from nrm_plugin.columns import FileStamp
 from nrm_plugin.errors import ChangedFile, MissingFile
 
 
-@dataclass(frozen=True)
 class GrowingStamp(FileStamp):
     """A file that may grow after it was opened."""
-
-    file: FileIO
 
     @contextmanager
     def opened(self) -> Iterator[FileIO]:
         """See `FileStamp.opened`."""
-        if self.file.closed:
-            raise ChangedFile(self.path)
-        yield self.file
+        try:
+            file = FileIO(self.path)
+        except OSError:
+            raise ChangedFile(self.path) from None
+        with file:
+            yield file
 
 
 class RecordingTail:
@@ -88,14 +87,14 @@ class RecordingTail:
         self._table.forget(before)
 
     def contents(self) -> RecordingContents:
-        """Return what was read, less what was forgotten.
+        """Return what was read, less what was forgotten; other threads may read its samples.
 
         Raises
         ------
         CorruptFile
             If nothing was read yet.
         """
-        stamp = GrowingStamp(self._path.absolute(), self._size, 0, self._file)
+        stamp = GrowingStamp(self._path.absolute(), self._size, 0)
         return self._table.contents(stamp)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 from nrm_daq.acquisition import Acquisition, AcquisitionStopped
 from nrm_daq.config import DaqConfig, scaling
 from nrm_daq.hardware import Setup, connected, prepared
+from nrm_daq.live_page import LivePage
 from nrm_daq.lockin_settings import as_metadata, check_outputs, warnings_of
 from nrm_daq.lockin_watch import LockInWatch
 from nrm_daq.recording import Recording
@@ -41,6 +42,7 @@ def record(
     quiet: bool = False,
     clock: BoardClock | None = None,
     ending: threading.Event | None = None,
+    page: LivePage | None = None,
 ) -> dict[str, Any]:
     """Record until the time is up, somebody ends it, or something breaks.
 
@@ -58,6 +60,8 @@ def record(
         Of the simulated board.
     ending : Event, optional
         Ends the recording when it is set.
+    page : LivePage, optional
+        Shows the recording while it runs, and the file afterwards, until it is closed.
 
     Returns
     -------
@@ -81,6 +85,8 @@ def record(
         recording = stack.enter_context(Recording(part, header))
         stack.callback(_forget_empty, recording)
         stack.enter_context(_ended_by_signal(ending))
+        if page is not None:
+            page.start(recording, setup, out)
         acquisition = stack.enter_context(
             Acquisition(
                 task,
@@ -94,7 +100,7 @@ def record(
         recording.note(began=acquisition.began)
         watch = LockInWatch(lock_in, settings, clock=time.time) if lock_in else None
         with display, watch or nullcontext():
-            ended = _write_down(acquisition, recording, display, watch)
+            ended = _write_down(acquisition, recording, [display, page], watch)
         notes: dict[str, Any] = {"ended": ended}
         if watch is not None:
             notes["spoilt"] = _stretches(watch)
@@ -107,7 +113,7 @@ def record(
             ended = ended or str(error)
     if not recording.samples:
         raise OutputError(out, ended or "it was ended before the first sample")
-    return _finished(part, out, overwrite, ended)
+    return _finished(part, out, overwrite, ended, page)
 
 
 def described(config: DaqConfig, setup: Setup, settings: LockInSettings) -> dict[str, Any]:
@@ -219,7 +225,7 @@ def _lock_in(config: DaqConfig, stack: ExitStack) -> tuple[ConnectedLockIn | Non
 def _write_down(
     acquisition: Acquisition,
     recording: Recording,
-    display: StatusLine,
+    displays: Sequence[StatusLine | LivePage | None],
     watch: LockInWatch | None,
 ) -> str:
     """Write block after block; return why it ended, empty where it was meant to."""
@@ -230,7 +236,9 @@ def _write_down(
             if watch is not None and len(watch.stretches) != noted:
                 noted = len(watch.stretches)
                 recording.note(spoilt=_stretches(watch))
-            display.show(block, acquisition, watch)
+            for display in displays:
+                if display is not None:
+                    display.show(block, acquisition, watch)
     except AcquisitionStopped as error:
         return str(error)
     except OutputError as error:
@@ -249,7 +257,9 @@ def _afterwards(lock_in: ConnectedLockIn) -> dict[str, Any]:
         return {"not_asked": f"the lock-in was not asked again at the end: {error}"}
 
 
-def _finished(part: Path, out: Path, overwrite: bool, ended: str) -> dict[str, Any]:
+def _finished(
+    part: Path, out: Path, overwrite: bool, ended: str, page: LivePage | None
+) -> dict[str, Any]:
     """Make the file of the recording; whatever fails, the recording stays."""
     try:
         curves = recover(part, out, overwrite=overwrite)
@@ -259,7 +269,12 @@ def _finished(part: Path, out: Path, overwrite: bool, ended: str) -> dict[str, A
         raise OutputError(
             out, f"{why}{error}; what was recorded is in {part}: nrm acquire --recover {part}"
         ) from None
+    finally:
+        if page is not None:
+            page.let_go()
     part.unlink()
+    if page is not None:
+        page.ended(report)
     return report
 
 

@@ -5,7 +5,8 @@ the right sensitivity), and the tip moves sideways by a part of the dither that 
 decide. A blunted or dirty tip changes both at once; a spot that drifts changes the slope slowly.
 
 A step is told by three curves in a row that lie on one side of what came before, each farther than
-noise and more than is worth a word; a drift by the trend of the latest curves (`nrm_plugin.changes`).
+noise and more than is worth a word; a drift by the trend of the latest curves
+(`nrm_plugin.changes`).
 """
 
 from __future__ import annotations
