@@ -15,6 +15,7 @@ from nrm_daq.recording_metadata import FIRST_BLOCKS, Start
 from nrm_daq.recording_tail import RecordingTail
 from nrm_daq.recovery import config_of, latest
 from nrm_daq.segmentation import in_units, splitter_for
+from nrm_plugin.engine.kept_survey import KeptSurvey
 from nrm_plugin.engine.workbench import Workbench
 from nrm_plugin.errors import NrmError
 from nrm_plugin.recipe import Recipe
@@ -23,8 +24,9 @@ from nrm_plugin.viewer.growing_profiles import GrowingProfiles
 from nrm_plugin.viewer.live_detail import described, signals, undescribed
 from nrm_plugin.viewer.tip_watch import TipAlarm, TipWatch
 
-#: Curves that are surveyed together: the new one and those before.
-TOGETHER = 4
+#: Curves that are surveyed together; a survey is made when there are 1, 2, 4, 8 curves, and then
+#: after so many more, of the latest.
+TOGETHER = 16
 
 #: A ramp whose end moves by more than this part of its length is shown again.
 MOVED = 0.02
@@ -137,6 +139,8 @@ class RampSeeker:
 class CurveProcessor:
     """Make of finished ramps what pages are shown.
 
+    The first curve stands alone; later ones are processed by what was learnt of those before.
+
     Parameters
     ----------
     config : DaqConfig
@@ -148,6 +152,18 @@ class CurveProcessor:
     def __init__(self, config: DaqConfig, rate: float, recipe: Recipe) -> None:
         self._config, self._rate, self._recipe = config, rate, recipe
         self._profiles, self._tip = GrowingProfiles(), TipWatch()
+        self._survey: KeptSurvey | None = None
+
+    def learn(self, over: FinishedRamp) -> None:
+        """Survey the latest curves where it is time to: it takes longer than one curve does."""
+        n = over.number + 1
+        if over.again or (n % TOGETHER and n not in (1, 2, 4, 8)):
+            return
+        curves = latest(over.recorded, self._config, list(over.ramps), over.start)
+        try:
+            self._survey = Workbench(curves, self._recipe).learnt()
+        except NrmError:  # what was learnt before will do
+            return
 
     def event(self, over: FinishedRamp) -> tuple[dict[str, Any], list[TipAlarm]]:
         """Return the event ``ramp`` of a finished ramp, and what it alarms of."""
@@ -155,7 +171,7 @@ class CurveProcessor:
         last, ramp = curves.n_curves - 1, over.ramps[-1]
         flags: tuple[str, ...] = ()
         try:
-            detail = Workbench(curves, self._recipe).curve(last)
+            detail = Workbench(curves[last:], self._recipe, self._survey).curve(0)
             about, flags = described(detail), detail.flags
         except NrmError as error:
             about = undescribed(error)

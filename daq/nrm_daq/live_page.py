@@ -7,6 +7,7 @@ short queue, whose oldest message gives way.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import subprocess
@@ -77,6 +78,7 @@ class LivePage:
         self._outgoing: queue.Queue[dict[str, Any] | None] = queue.Queue(QUEUED)
         self._ready, self._closed = threading.Event(), threading.Event()
         self._process: subprocess.Popen[str] | None = None
+        self._threads: list[threading.Thread] = []
         self._recording: Recording | None = None
         self._setup: Setup | None = None
         self._largest = 0.0
@@ -94,8 +96,12 @@ class LivePage:
             encoding="utf-8",
             **detached,
         )
-        for work in (self._write, self._read):
-            threading.Thread(target=work, name="live page", daemon=True).start()
+        self._threads = [
+            threading.Thread(target=work, name="live page", daemon=True)
+            for work in (self._write, self._read)
+        ]
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -162,13 +168,14 @@ class LivePage:
         process, self._process = self._process, None
         if process is None:
             return
-        assert process.stdin is not None
         self._tell(None)
         try:
             process.wait(PATIENCE / 2)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        for thread in self._threads:
+            thread.join()
 
     def _tell(self, message: dict[str, Any] | None) -> None:
         """Put a message on its way; where the page's process does not read, the oldest is lost."""
@@ -188,36 +195,38 @@ class LivePage:
         process = self._process
         assert process is not None
         assert process.stdin is not None
-        try:
+        with contextlib.suppress(OSError, ValueError):  # it has ended: `_read` says so
             while (message := self._outgoing.get()) is not None:
                 process.stdin.write(json.dumps(message) + "\n")
                 process.stdin.flush()
+        with contextlib.suppress(OSError):
             process.stdin.close()
-        except (OSError, ValueError):
-            return  # it has ended: `_read` says so
 
     def _read(self) -> None:
         process = self._process
         assert process is not None
         assert process.stdout is not None
-        for line in process.stdout:
-            message = json.loads(line)
-            if "mark" in message:
-                self._mark(int(message["mark"]), str(message["text"]))
-            elif "url" in message:
-                self.url = str(message["url"])
-                self._ready.set()
-                self._opened(self.url)
-            elif "closed" in message:
-                self._closed.set()
-            elif "said" in message:
-                self._say(str(message["said"]))
-            elif "failed" in message:
-                self._say(f"there is no live page, the recording goes on: {message['failed']}")
+        with process.stdout:
+            for line in process.stdout:
+                self._answer(json.loads(line))
         self._ready.set()
         self._closed.set()
         if self._process is not None and process.wait() != 0:
             self._say("the live page has ended, the recording goes on")
+
+    def _answer(self, message: dict[str, Any]) -> None:
+        if "mark" in message:
+            self._mark(int(message["mark"]), str(message["text"]))
+        elif "url" in message:
+            self.url = str(message["url"])
+            self._ready.set()
+            self._opened(self.url)
+        elif "closed" in message:
+            self._closed.set()
+        elif "said" in message:
+            self._say(str(message["said"]))
+        elif "failed" in message:
+            self._say(f"there is no live page, the recording goes on: {message['failed']}")
 
     def _mark(self, number: int, text: str) -> None:
         assert self._recording is not None

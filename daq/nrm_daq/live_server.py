@@ -89,6 +89,7 @@ class LiveView:
         self._processor = CurveProcessor(config_of(header), self._rate, recipe)
         self._ramps: queue.Queue[FinishedRamp | None] = queue.Queue()
         self._state: Mapping[str, Any] = {}
+        self._samples = 0  # shown so far
         self._over = threading.Event()
         self._answers: dict[int, queue.Queue[Mapping[str, Any]]] = {}
         self._asked = 0
@@ -182,13 +183,14 @@ class LiveView:
         }
         full = np.abs(volts).max(axis=1) > self._limits
         overloads = [c["name"] for c, one in zip(self._channels, full, strict=True) if one]
-        start, seconds = self._seeker.start, self._tail.samples / self._rate
+        self._samples += volts.shape[1]
+        start, seconds = self._seeker.start, self._samples / self._rate
         state = {
             "ring": None,
             "ring_most": None,
             "queued": None,
             **self._state,
-            "samples": self._tail.samples,
+            "samples": self._samples,
             "seconds": seconds,
             "overloads": overloads + list(self._state.get("faults", ())),
             "lag": None if start is None else time.time() - start.time - seconds,
@@ -212,6 +214,7 @@ class LiveView:
             for alarm in alarms:
                 more = {"number": alarm.number, "quantity": alarm.quantity}
                 self.feed.alarm(alarm.text, seconds=event["begin"], **more)
+            self._processor.learn(over)
 
 
 def _described(channel: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from nrm_plugin.engine.contact import find_contacts
 from nrm_plugin.engine.contacts_by_hand import moved_contacts
 from nrm_plugin.engine.derivative import lever_for
 from nrm_plugin.engine.ensemble import Ensemble, Surveyor, cosines
+from nrm_plugin.engine.kept_survey import KeptSurvey
 from nrm_plugin.engine.signals import Block, RawBlock, read_raw_block
 from nrm_plugin.engine.whole import Whole
 from nrm_plugin.errors import InvalidInput
@@ -123,9 +124,10 @@ class Workbench:
     curves : CurveSet or path
     recipe : Recipe, mapping or path, optional
         By default that of the results, if there are some.
-    survey : Dataset or path, optional
+    survey : Dataset, path or KeptSurvey, optional
         Results of these curves, or of more of which these are a part: what was learnt of them is
-        not learnt again, but for what another recipe changes.
+        not learnt again, but for what another recipe changes. Or what was learnt of others that
+        came before, as `learnt` gives it.
 
     Attributes
     ----------
@@ -137,18 +139,22 @@ class Workbench:
         self,
         curves: CurveSet | str | PathLike[str],
         recipe: Recipe | Mapping[str, Any] | str | PathLike[str] | None = None,
-        survey: xr.Dataset | str | PathLike[str] | None = None,
+        survey: xr.Dataset | str | PathLike[str] | KeptSurvey | None = None,
     ) -> None:
         self.curves = curves if isinstance(curves, CurveSet) else open_curves(curves)
-        self._whole = None if survey is None else Whole.of(survey, self.curves)
+        known = survey if isinstance(survey, KeptSurvey) else None
+        self._whole = None
+        if survey is not None and not isinstance(survey, KeptSurvey):
+            self._whole = Whole.of(survey, self.curves)
+            known = self._whole.survey
         if recipe is None and self._whole is not None:
             recipe = self._whole.recipe
         self.recipe = as_recipe(recipe)
         self.notes = self._whole.notes(self.recipe) if self._whole else ()
         self._surveyor = Surveyor(
             self.curves,
-            self._whole.survey if self._whole else None,
-            part=self._whole is not None and not self._whole.complete,
+            known,
+            part=known is not None if self._whole is None else not self._whole.complete,
         )
         self._ensembles: OrderedDict[Recipe, Ensemble] = OrderedDict()
         self._cosines: OrderedDict[tuple[Recipe, str], FloatArray] = OrderedDict()
@@ -164,6 +170,10 @@ class Workbench:
         for name in ("approach", "retract"):
             with contextlib.suppress(InvalidInput):
                 self.curve(0, direction=name)
+
+    def learnt(self) -> KeptSurvey | None:
+        """Return what was learnt of the curves under the recipe, for others that follow them."""
+        return KeptSurvey.of(self.ensemble(self.recipe).attributes)[0]
 
     def ensemble(self, recipe: Recipe) -> Ensemble:
         """What all curves share under a recipe."""
