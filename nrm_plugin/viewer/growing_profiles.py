@@ -18,9 +18,6 @@ from nrm_plugin.statistics.selection import LEFT_OUT
 #: potential that is held at an edge opens no new visit.
 AT_EDGES = 0.01
 
-#: Regions that are kept; the oldest go.
-MOST = 64
-
 #: Parts of the modulus.
 PARTS = ("storage", "loss")
 
@@ -58,7 +55,7 @@ class RunningMean:
         return mean, mean - width, mean + width
 
 
-@dataclass
+@dataclass(kw_only=True)
 class GrowingRegion:
     """Curves of one visit to a range of potentials; None for the range is everything else."""
 
@@ -134,7 +131,7 @@ class GrowingProfiles:
         edges = self._range(potential)
         visit = self._visits[edges] = self._visits.get(edges, 0) + 1
         again = f", visit {visit}" if visit > 1 else ""
-        self._now = GrowingRegion(self._name(edges, potential) + again, edges)
+        self._now = GrowingRegion(label=self._name(edges) + again, edges=edges)
         return self._now
 
     def _inside(self, edges: tuple[float, float] | None, potential: float) -> bool:
@@ -149,7 +146,7 @@ class GrowingProfiles:
         i = int(np.searchsorted(self._edges, potential, "right"))
         return bounds[i], bounds[i + 1]
 
-    def _name(self, edges: tuple[float, float] | None, potential: float) -> str:
+    def _name(self, edges: tuple[float, float] | None) -> str:
         if edges is None:
             return "all curves"
         low, high = edges
