@@ -25,8 +25,8 @@ IN_A_ROW = 3
 #: Curves before them that are needed, and used at most.
 BEFORE, MOST_BEFORE = 8, 32
 
-#: Curves whose trend is looked at, and after how many more it is looked at again.
-TREND, EVERY = 64, 16
+#: Curves from which on a trend is looked for, after how many more it is again, and how far back.
+TREND, EVERY, FARTHEST = 64, 16, 1024
 
 #: Distance from the median before, in standard deviations of single curves, that counts.
 FAR = 5.0
@@ -60,8 +60,8 @@ class TipAlarm:
 class _Series:
     """One quantity: numbers of curves and values since the last alarm."""
 
-    numbers: deque[int] = field(default_factory=lambda: deque(maxlen=TREND))
-    values: deque[float] = field(default_factory=lambda: deque(maxlen=TREND))
+    numbers: deque[int] = field(default_factory=lambda: deque(maxlen=FARTHEST))
+    values: deque[float] = field(default_factory=lambda: deque(maxlen=FARTHEST))
     since_trend: int = 0
 
 
@@ -96,8 +96,8 @@ class TipWatch:
 def _step(name: str, series: _Series) -> TipAlarm | None:
     if len(series.values) < BEFORE + IN_A_ROW:
         return None
-    values = np.array(series.values)
-    before, last = values[:-IN_A_ROW][-MOST_BEFORE:], values[-IN_A_ROW:]
+    values = np.array(list(series.values)[-MOST_BEFORE - IN_A_ROW :])
+    before, last = values[:-IN_A_ROW], values[-IN_A_ROW:]
     middle = float(np.median(before))
     # The median of few deviations is too small on the average; a sample's own scatter is not.
     spread = max(1.4826 * float(np.median(np.abs(before - middle))), float(before.std(ddof=1)))
@@ -113,7 +113,7 @@ def _step(name: str, series: _Series) -> TipAlarm | None:
     series.numbers.extend(kept)
     series.values.extend(last.tolist())
     series.since_trend = 0
-    part = float(np.median(away)) / abs(middle)
+    part = float(np.median(away)) / middle
     return TipAlarm(
         quantity=name,
         number=number,
@@ -133,11 +133,12 @@ def _drift(name: str, series: _Series) -> TipAlarm | None:
     if found is None or abs(found.relative) < max(worth, SURE * found.stderr):
         return None
     number = series.numbers[0]
+    part = math.copysign(1.0, float(np.median(values))) * found.relative  # of a larger magnitude: +
     series.numbers.clear()
     series.values.clear()
     return TipAlarm(
         quantity=name,
         number=number,
-        text=f"{words} has changed by {100.0 * found.relative:+.3g} % since curve {number}: the "
+        text=f"{words} has changed by {100.0 * part:+.3g} % since curve {number}: the "
         "tip wears, the laser's spot moves, or the surface changes",
     )
