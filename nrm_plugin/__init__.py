@@ -20,7 +20,8 @@ _HOME = {
     "CurveSet": "nrm_plugin.model",
     "Channel": "nrm_plugin.model",
     "Image": "nrm_plugin.images",
-    "merge": "nrm_plugin.merging",
+    "join": "nrm_plugin.joining",
+    "merge": "nrm_plugin.pairing",
     "Recipe": "nrm_plugin.recipe",
     "process": "nrm_plugin.engine.pipeline",
     "check": "nrm_plugin.engine.checking",
@@ -74,9 +75,10 @@ if TYPE_CHECKING:
     from nrm_plugin.formats import save as save
     from nrm_plugin.hookspecs import hookimpl as hookimpl
     from nrm_plugin.images import Image as Image
-    from nrm_plugin.merging import merge as merge
+    from nrm_plugin.joining import join as join
     from nrm_plugin.model import Channel as Channel
     from nrm_plugin.model import CurveSet as CurveSet
+    from nrm_plugin.pairing import merge as merge
     from nrm_plugin.potential import Log as Log
     from nrm_plugin.potential import read_log as read_log
     from nrm_plugin.potential import with_potential as with_potential

@@ -1078,7 +1078,7 @@ def test_point_and_shoot_series(tmp_path: Path) -> None:
         for i, place in enumerate(places)
     ]
     paths = [str(t.path) for t in truths]
-    merged = nrm.merge([nrm.open(path) for path in paths])
+    merged = nrm.join([nrm.open(path) for path in paths])
     out = tmp_path / "series.h5"
     ran = CliRunner().invoke(main, ["convert", *paths, "-o", str(out), "--json"])
     assert ran.exit_code == 0, ran.output

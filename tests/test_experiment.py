@@ -1033,7 +1033,7 @@ def test_a_value_told_anew_does_not_keep_the_error_of_the_old_one():
     again = check(CALIBRATED_FILE, "E.toml").apply(anew)
     assert again.metadata["spring_constant"] == 0.4
     assert not {k for k in again.metadata if k.startswith("spring_constant_")}
-    both = nrm.merge([curves, curves.with_metadata({"spring_constant": 0.3}, "x")])
+    both = nrm.join([curves, curves.with_metadata({"spring_constant": 0.3}, "x")])
     assert not {k for k in both.metadata if k.startswith("spring_constant")}
     assert both.metadata["lockin_phase"] == pytest.approx(math.radians(25))
 

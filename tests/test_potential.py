@@ -407,7 +407,7 @@ def test_columns_survive_the_common_file_and_merging(tmp_path: Path) -> None:
     for name in ("potential", "potential_uncertainty", "sweep", "cycle"):
         np.testing.assert_array_equal(column(again, name), column(found, name))
     assert again.metadata["potential_source"] == found.metadata["potential_source"]
-    both = nrm.merge([found, curves_at(10)])
+    both = nrm.join([found, curves_at(10)])
     np.testing.assert_array_equal(column(both, "sweep"), [-1, 1, 0])
     np.testing.assert_array_equal(column(both, "cycle"), [1, 1, -1])
 

@@ -507,7 +507,7 @@ def test_saving_over_the_file_one_reads_from(path: Path, parts: int) -> None:
     opened = nrm.open(path)
     curves = opened.with_metadata({"spring_constant": 0.7}, "--set")
     if parts == 2:
-        curves = nrm.merge([curves, curves])
+        curves = nrm.join([curves, curves])
     curves.save(path)
     again = nrm.open(path)
     assert again.metadata["spring_constant"] == 0.7

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from nrm_plugin.delimited import TextTable
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.merging import merge
+from nrm_plugin.joining import join
 from nrm_plugin.model import CurveSet
 from nrm_plugin.vocabulary import missing_calibration
 
@@ -50,7 +50,7 @@ def merged(inputs: Sequence[CurveSet | TextTable]) -> CurveSet:
         If a channel has different units.
     """
     sets = [one for one in inputs if isinstance(one, CurveSet)]
-    return merge(sets) if sets else CurveSet.from_arrays({})
+    return join(sets) if sets else CurveSet.from_arrays({})
 
 
 def only_file(inputs: Sequence[CurveSet | TextTable], content: str) -> CurveSet | TextTable:

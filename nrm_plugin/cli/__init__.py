@@ -15,7 +15,8 @@ from nrm_plugin.errors import DaqUnavailable, NrmError, UnknownFormat
 
 _COMMANDS = {
     "info": "Say what is in files.",
-    "convert": "Convert files to .h5 or other formats, or merge them.",
+    "convert": "Convert files to .h5 or other formats, or join them.",
+    "merge": "Pair what two recorders wrote of one experiment.",
     "experiment": "Write an experiment file: what was found, what is missing.",
     "calibrate": "Turn volts into newtons: sensitivities, stiffness, dither, phase.",
     "check": "Say what is doubtful in curves, calibration and results.",

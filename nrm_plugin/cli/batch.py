@@ -17,7 +17,7 @@ from nrm_plugin.cli import exit_code
 from nrm_plugin.cli.options import metadata_of, pairs
 from nrm_plugin.errors import NrmError, OutputError
 from nrm_plugin.files import check_output
-from nrm_plugin.merging import merge
+from nrm_plugin.joining import join
 from nrm_plugin.model import CurveSet
 from nrm_plugin.units import parse
 from nrm_plugin.vocabulary import CHANNELS, nearest
@@ -86,7 +86,7 @@ def files_and_output(command: Command) -> Command:
 def opened_together(files: Iterable[str]) -> CurveSet:
     """Open files, folders or patterns, merged in the order in which ``process`` merges them."""
     opened = [formats.open(path) for path in formats.expanded(files)]
-    return opened[0] if len(opened) == 1 else merge(opened)
+    return opened[0] if len(opened) == 1 else join(opened)
 
 
 def with_curve_options(command: Command) -> Command:
@@ -274,7 +274,7 @@ class Batch:
         if not sets:
             return
         with self._failures_of(paths[0] if len(paths) == 1 else out):
-            curves = merge(sets)
+            curves = join(sets)
             self.say(out, curves.warnings[sum(len(s.warnings) for s in sets) :])
             self.write(curves, out)
             self.written[str(out)] = [str(path) for path in paths]

@@ -18,7 +18,7 @@ from nrm_plugin.engine.checking import check, holds_results
 from nrm_plugin.engine.checks.check import VERDICTS, Check
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.experiment import missing
-from nrm_plugin.merging import merge
+from nrm_plugin.joining import join
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe, as_recipe
 from nrm_plugin.text import with_unit
@@ -168,7 +168,7 @@ def checked(
     if few:
         paths = [path for path, _ in few]
         try:
-            found.append(of_curves(paths, merge([curves for _, curves in few]), recipe))
+            found.append(of_curves(paths, join([curves for _, curves in few]), recipe))
         except NrmError as error:
             found.append(_failed(paths[0], error))
             codes.append(exit_code(error))

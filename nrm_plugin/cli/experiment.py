@@ -16,7 +16,7 @@ from nrm_plugin.errors import NrmError
 from nrm_plugin.experiment import missing, template
 from nrm_plugin.experiment.schema import BY_KEY
 from nrm_plugin.files import check_output, replacing
-from nrm_plugin.merging import merge
+from nrm_plugin.joining import join
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.requirements import unknown_channels
@@ -61,7 +61,7 @@ def command(
             failed[path] = error
             click.echo(f"nrm: {error}", err=True)
     if sets:
-        curves = merge(sets)
+        curves = join(sets)
         text = template(curves)
         if output is not None:
             with replacing(Path(output), overwrite=overwrite) as part:

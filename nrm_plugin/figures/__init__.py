@@ -24,6 +24,7 @@ _HOME = {
     "log_trace": "potentials",
     "map": "map_panels",
     "maps": "map_panels",
+    "paired_recordings": "recordings",
     "profiles": "averages",
     "quality": "flags",
     "raw": "single_curves",

@@ -30,6 +30,7 @@ from nrm_plugin.kernels.force_distance import (
 )
 from nrm_plugin.kernels.lateral_signal import check_lateral, lateral_baselines, noise_amounts
 from nrm_plugin.kernels.layer_edges import find_onsets
+from nrm_plugin.kernels.paired_peaks import collect_paths
 from nrm_plugin.kernels.raw_signal import RawSignal, gather, noise
 from nrm_plugin.kernels.records import (
     CONTACT,
@@ -42,6 +43,7 @@ from nrm_plugin.kernels.records import (
     NORMAL_CHANNEL,
     ONSET,
     OPEN_BIN,
+    PATH_SETTINGS,
     PROFILE_SETTINGS,
     QUARTERS,
     SIGNAL,
@@ -86,6 +88,7 @@ __all__ = [
     "N_COLUMNS",
     "ONSET",
     "OPEN_BIN",
+    "PATH_SETTINGS",
     "PROFILE_SETTINGS",
     "QUADRATURE",
     "QUARTERS",
@@ -101,6 +104,7 @@ __all__ = [
     "RecordArray",
     "bin_means",
     "check_lateral",
+    "collect_paths",
     "find_contacts",
     "find_onsets",
     "force_bins",

@@ -14,7 +14,7 @@ int64_t nrm_record_size(int64_t record) {
         sizeof(nrm_lateral_check),    sizeof(nrm_profile_settings), sizeof(nrm_curve_settings),
         sizeof(nrm_job),              sizeof(nrm_open_bin),         sizeof(nrm_turn_state),
         sizeof(nrm_contact_state),    sizeof(nrm_normal),           sizeof(nrm_lateral_baseline),
-        sizeof(nrm_onset),
+        sizeof(nrm_onset),            sizeof(nrm_path_settings),
     };
     const int64_t count = sizeof sizes / sizeof *sizes;
     return record >= 0 && record < count ? sizes[record] : -1;

@@ -59,6 +59,7 @@ def _declare(library: ctypes.CDLL) -> None:
         "lateral_baselines": "nppppnpdp",
         "process": "pnpppppppppp",
         "find_onsets": "nnppppppdp",
+        "collect_paths": "pnnppppp",
         "bin_means": "pnnppn",
         "next_turn": "pnnndpp",
         "next_contact": "pnnndddpp",

@@ -417,13 +417,39 @@ NRM_EXPORT int nrm_find_onsets(int64_t n_curves, int64_t n_bins, const double *v
                                const double *whitening, const double *thresholds,
                                const double *penalties, double margin, nrm_onset *onsets);
 
+/* ------------------------------------------------------------------ pairing.c */
+
+/* How paths of pairs are valued (see pairing/alignment.py). */
+typedef struct {
+    double same;         /* standard deviation of the difference of equal intervals, s, */
+    double other;        /*   and of others */
+    double least;        /* least evidence of an interval, */
+    double least_beside; /*   where peaks of the second series are left out in it, */
+    double most;         /*   and most */
+    double skip;         /* evidence that a peak left out costs, */
+    double jump;         /*   and a new stretch */
+    double skips_first;  /* peaks that may be left out between two pairs, on either side */
+    double skips_second;
+} nrm_path_settings;
+
+/* Collect the most evidence of paths that end in each pair of two series of peaks.
+ *
+ * likeness (n, m): evidence of each pair's shapes; first (n), second (m): times of the peaks in s.
+ * score (n, m) receives the evidence, steps (n, m) how it was reached: 0 begins a path, 1 a new
+ * stretch, else 2 + (peaks left out of first) * (skips_second + 1) + (left out of second). Returns
+ * 1 if the sizes cannot be, 2 without memory. */
+NRM_EXPORT int nrm_collect_paths(const float *likeness, int64_t n, int64_t m, const double *first,
+                                 const double *second, const nrm_path_settings *settings,
+                                 float *score, int8_t *steps);
+
 /* ------------------------------------------------------------------ library.c */
 
 /* Hash of the sources that the library was made of. */
 NRM_EXPORT const char *nrm_sources(void);
 
 /* Size in bytes of a record: signal, contact_settings, contact, lateral_check, profile_settings,
- * curve_settings, job, open_bin, turn_state, contact_state, normal, lateral_baseline, onset; -1
+ * curve_settings, job, open_bin, turn_state, contact_state, normal, lateral_baseline, onset,
+ * path_settings; -1
  * beyond them. */
 NRM_EXPORT int64_t nrm_record_size(int64_t record);
 

@@ -143,6 +143,17 @@ TURN_STATE = _numbers("direction", "low", "low_at", "high", "high_at")
 CONTACT_STATE = _numbers("inside", "baseline", "seen", "below", "dropped")
 
 #: All of them, in the header's order.
+PATH_SETTINGS = _numbers(
+    "same",
+    "other",
+    "least",
+    "least_beside",
+    "most",
+    "skip",
+    "jump",
+    "skips_first",
+    "skips_second",
+)
 ONSET = _numbers(
     "edge",
     "stderr",
@@ -169,6 +180,7 @@ RECORDS = (
     NORMAL_CHANNEL,
     LATERAL_BASELINE,
     ONSET,
+    PATH_SETTINGS,
 )
 
 #: Kinds of recorded numbers, in the header's order.

@@ -13,7 +13,7 @@ import xarray as xr
 from nrm_plugin import formats
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.files import sha256
-from nrm_plugin.merging import merge
+from nrm_plugin.joining import join
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.store.read_curves import holds_results
@@ -123,7 +123,7 @@ def together(paths: Sequence[Path]) -> CurveSet:
         curves = formats.open(path)
         been |= {Path(origin.path) for origin in curves.origins if origin.path}
         opened_sets.append(curves)
-    return opened_sets[0] if len(opened_sets) == 1 else merge(opened_sets)
+    return opened_sets[0] if len(opened_sets) == 1 else join(opened_sets)
 
 
 def check_same(results: xr.Dataset, curves: CurveSet) -> None:

@@ -70,7 +70,13 @@ def open_table(path: Path, table_map: TableMap | None = None) -> CurveSet:
     header = "" if table_map is None else as_toml(table_map)
     if table_map is None:
         table_map = map_of(table.columns)
-        _check_understood(table, table_map)
+        if _is_recording(table, table_map):
+            metadata.warn(
+                "there is no height, without which no contact is found: pair the recording with "
+                "the microscope's own file (nrm merge)"
+            )
+        else:
+            _check_understood(table, table_map)
     if table.left_out:
         few = ", ".join(table.left_out[:10]) + (", ..." if len(table.left_out) > 10 else "")
         metadata.warn(f"left out, since it is no column beside the others: {few}")
@@ -133,6 +139,16 @@ def _is_used(table: SourceTable, title: str, table_map: TableMap) -> bool:
     named += [m for m in (table_map.curve, table_map.segment, table_map.position_x) if m]
     named += [m for m in (table_map.position_y, table_map.cycle) if m]
     return any(table.column(m.column).title == title for m in named)
+
+
+def _is_recording(table: SourceTable, table_map: TableMap) -> bool:
+    """Whether a recorder wrote it that had no height: every column is plain, and none is one."""
+    names = set(table_map.channels)
+    return (
+        {"time", "deflection"} <= names
+        and not names & set(HEIGHTS)
+        and all(_is_used(table, c.title, table_map) for c in table.columns)
+    )
 
 
 def _check_understood(table: SourceTable, table_map: TableMap) -> None:

@@ -58,7 +58,7 @@ class JoinedColumn:
             at += n
 
 
-def merge(sets: Sequence[CurveSet]) -> CurveSet:
+def join(sets: Sequence[CurveSet]) -> CurveSet:
     """Join sets of curves in the order given.
 
     A channel that some of them lack is NaN there. A metadata value on which they disagree is
@@ -70,7 +70,7 @@ def merge(sets: Sequence[CurveSet]) -> CurveSet:
         If there are no sets, or a channel has different units.
     """
     if not sets:
-        raise InvalidInput("there is nothing to merge")
+        raise InvalidInput("there is nothing to join")
     if len(sets) == 1:
         return sets[0]
     warnings = [f"{_name(s)}: {w}" if _name(s) else w for s in sets for w in s.warnings]

@@ -1,0 +1,68 @@
+/* Most evidence of ordered pairs of two series of peaks. */
+
+#include "nrm_kernels.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Evidence of a difference between two intervals, as gaussian_evidence in pairing/alignment.py. */
+static double of_interval(double difference, double of_same, double of_other, double gain,
+                          double least, double most) {
+    double square = difference * difference;
+    double value = gain - square * of_same + square * of_other;
+    return fmin(fmax(value, least), most);
+}
+
+int nrm_collect_paths(const float *likeness, int64_t n, int64_t m, const double *first,
+                      const double *second, const nrm_path_settings *settings, float *score,
+                      int8_t *steps) {
+    const int64_t most_first = (int64_t)settings->skips_first + 1;
+    const int64_t most_second = (int64_t)settings->skips_second + 1;
+    if (n < 1 || m < 1 || most_first < 1 || most_second < 1 ||
+        most_first * most_second > INT8_MAX - 1)
+        return 1;
+    const double of_same = 0.5 / (settings->same * settings->same);
+    const double of_other = 0.5 / (settings->other * settings->other);
+    const double gain = log(settings->other / settings->same);
+    /* The best of all rows before, left of each column. */
+    float *before = malloc((size_t)m * sizeof *before);
+    if (!before) return 2;
+    for (int64_t j = 0; j < m; j++) before[j] = -INFINITY;
+    for (int64_t i = 0; i < n; i++) {
+        if (i) {
+            const float *row = score + (i - 1) * m;
+            float best = -INFINITY;
+            for (int64_t j = 1; j < m; j++) {
+                best = fmaxf(best, row[j - 1]);
+                before[j] = fmaxf(before[j], best);
+            }
+        }
+        for (int64_t j = 0; j < m; j++) {
+            double best = 0.0;
+            int step = 0;
+            if ((double)before[j] - settings->jump > best) {
+                best = (double)before[j] - settings->jump;
+                step = 1;
+            }
+            for (int64_t a = 1; a <= most_first && a <= i; a++) {
+                const float *row = score + (i - a) * m;
+                double gone = first[i] - first[i - a];
+                for (int64_t b = 1; b <= most_second && b <= j; b++) {
+                    double was = (double)row[j - b] - settings->skip * (double)(a + b - 2);
+                    if (was + settings->most <= best) continue;
+                    double least = b > 1 ? settings->least_beside : settings->least;
+                    double value = was + of_interval(gone - (second[j] - second[j - b]), of_same,
+                                                     of_other, gain, least, settings->most);
+                    if (value > best) {
+                        best = value;
+                        step = (int)(2 + (a - 1) * most_second + (b - 1));
+                    }
+                }
+            }
+            score[i * m + j] = (float)(best + (double)likeness[i * m + j]);
+            steps[i * m + j] = (int8_t)step;
+        }
+    }
+    free(before);
+    return 0;
+}
