@@ -419,7 +419,7 @@ NRM_EXPORT int nrm_find_onsets(int64_t n_curves, int64_t n_bins, const double *v
 
 /* ------------------------------------------------------------------ pairing.c */
 
-/* How paths of pairs are valued (see pairing/alignment.py). */
+/* How paths of pairs are valued (see pairing/pair_paths.py). */
 typedef struct {
     double same;         /* standard deviation of the difference of equal intervals, s, */
     double other;        /*   and of others */

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Evidence of a difference between two intervals, as gaussian_evidence in pairing/alignment.py. */
+/* Evidence of a difference between two intervals, as gaussian_evidence in pairing/pair_paths.py. */
 static double of_interval(double difference, double of_same, double of_other, double gain,
                           double least, double most) {
     double square = difference * difference;

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
-from nrm_plugin.pairing.alignment import (
+from nrm_plugin.pairing.deflection_peaks import STEPS, Peaks, peaks_of_curves, peaks_of_stream
+from nrm_plugin.pairing.pair_paths import (
     JUMP,
     MOST,
     Intervals,
@@ -20,7 +21,6 @@ from nrm_plugin.pairing.alignment import (
     evidence_beside,
     gaussian_evidence,
 )
-from nrm_plugin.pairing.peaks import STEPS, Peaks, peaks_of_curves, peaks_of_stream
 from nrm_plugin.pairing.stream import Clock, Stream, clock_of, stream_of
 
 #: Independent parts of a shape that are compared.
@@ -59,6 +59,8 @@ class Match:
         Polarity of the board's deflection against the microscope's.
     gain : float
         Board's deflection per microscope's, in their units.
+    height : float
+        Of a usual peak, in the board's unit.
     unpaired : dict of int to str
         Curves without a pair, and why.
     evidence, chance : float
@@ -72,6 +74,7 @@ class Match:
     stretch: IntArray
     sign: float
     gain: float
+    height: float
     unpaired: dict[int, str]
     evidence: float
     chance: float
@@ -133,6 +136,7 @@ def match(curves: CurveSet, board: CurveSet) -> tuple[Match, Clock]:
             stretch=path.stretch[sure],
             sign=sign,
             gain=sign * gain,
+            height=gain * float(np.median(mine.height)),
             unpaired=unpaired,
             evidence=path.evidence,
             chance=chance,

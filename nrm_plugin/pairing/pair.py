@@ -16,8 +16,8 @@ from nrm_plugin.pairing.stream import Clock
 from nrm_plugin.pairing.timing import BoardReader, Timing, timed
 
 #: A pair is dropped where more than this many times the usual is left between the two deflections,
-#: or where its gain is off by more than this part.
-LEFT, GAIN_OFF = 5.0, 0.1
+#: (and this part of a peak), or where its gain is off by more than this part.
+LEFT, SMALL, GAIN_OFF = 5.0, 5e-3, 0.1
 #: Timing errors above this part of a sample are said.
 COARSE = 0.5
 
@@ -132,7 +132,7 @@ def pair(board: CurveSet, microscope: CurveSet) -> Pairing:
     reader_ends = clock.starts + board.row_size * clock.interval
     duration = _durations(microscope, found.curve)
     interval = float(np.median(duration / microscope.row_size[found.curve]))
-    good, why = _accepted(timing, clock, reader_ends, duration)
+    good, why = _accepted(timing, clock, reader_ends, duration, SMALL * found.height)
     unpaired = found.unpaired | {
         int(number): reason for number, reason in zip(found.curve[~good], why[~good], strict=True)
     }
@@ -179,7 +179,7 @@ def _durations(curves: CurveSet, chosen: IntArray) -> FloatArray:
 
 
 def _accepted(
-    timing: Timing, clock: Clock, ends: FloatArray, duration: FloatArray
+    timing: Timing, clock: Clock, ends: FloatArray, duration: FloatArray, small: float
 ) -> tuple[Any, AnyArray]:
     """Which pairs hold on a closer look, and why not the others."""
     why = np.full(len(timing.begin), "", object)
@@ -191,7 +191,7 @@ def _accepted(
     usual = np.nanmedian(timing.gain)
     with np.errstate(invalid="ignore"):
         off = np.abs(timing.gain / usual - 1.0) > GAIN_OFF
-        left = timing.residual > LEFT * np.nanmedian(timing.residual)
+        left = timing.residual > max(LEFT * float(np.nanmedian(timing.residual)), small)
     bad = inside & (off | left | ~np.isfinite(timing.stderr))
     why[bad] = "its deflection differs from the recording's"
     return inside & ~bad, why
