@@ -371,6 +371,7 @@ def test_exclude_accept_undo_redo_and_the_list(show, folder):
     page.keyboard.press("b")
     page.keyboard.press("Control+a")
     page.get_by_role("button", name="Accept").click()
+    page.get_by_role("dialog").get_by_role("button", name="Accept").click()
     page.wait_for_selector(".decision-accept")
     blind = decided(folder)[-1]
     assert blind["decision"] == "accept"

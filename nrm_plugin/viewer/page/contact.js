@@ -74,10 +74,12 @@ export function mountMover(plot, bar) {
 
   function stop() {
     if (get().contact === null) return;
+    const inside = bar.contains(document.activeElement) || document.activeElement === mover.element;
     set({ contact: null });
     bar.hidden = true;
     before = null;
-    plot.root.focus({ preventScroll: true });
+    // Arrow keys go from curve to curve again.
+    if (inside) /** @type {HTMLElement | null} */ (document.querySelector("#actions [data-action=contact]"))?.focus();
   }
 
   function confirmed() {

@@ -41,14 +41,17 @@ function step(what) {
 let reasons = [];
 
 /** Asks for a reason; the answer is kept for the next time.
- * @param {string} title @param {(reason: string) => void} then */
-function askReason(title, then) {
-  const field = make("input", { type: "text", id: "reason", maxLength: 500, value: reasons[0] ?? "", autocomplete: "off" });
+ * @param {string} action "Exclude" or "Accept" @param {number[]} curves
+ * @param {(reason: string) => void} then */
+function askReason(action, curves, then) {
+  const title = curves.length === 1 ? `${action} curve ${curves[0]}` : `${action} ${curves.length} curves: ${ranges(curves)}`;
+  const value = action === "Exclude" ? reasons[0] ?? "" : "";
+  const field = make("input", { type: "text", id: "reason", maxLength: 500, value, autocomplete: "off" });
   field.setAttribute("list", "reasons");
   const offered = make("datalist", { id: "reasons" }, ...reasons.map((text) => make("option", { value: text })));
   const heading = make("h2", { id: "reason-title" }, title);
   const form = make("form", { method: "dialog" }, heading, make("label", { htmlFor: "reason" }, "Reason"), field, offered,
-    make("div", { className: "buttons" }, make("button", { value: "yes", className: "chosen" }, "Exclude"),
+    make("div", { className: "buttons" }, make("button", { value: "yes", className: "chosen" }, action),
       make("button", { value: "no", formNoValidate: true, type: "button" }, "Cancel")));
   const dialog = make("dialog", { className: "ask", "aria-labelledby": "reason-title" }, form);
   form.querySelector("button[type=button]")?.addEventListener("click", () => dialog.close("no"));
@@ -67,14 +70,14 @@ function askReason(title, then) {
 function exclude() {
   const curves = [...targets()];
   if (!curves.length) return say("No curve is chosen.");
-  askReason(curves.length === 1 ? `Exclude curve ${curves[0]}` : `Exclude ${curves.length} curves: ${ranges(curves)}`, (reason) =>
-    attempt(() => decide({ decision: "exclude", curves, reason })));
+  askReason("Exclude", curves, (reason) => attempt(() => decide({ decision: "exclude", curves, reason })));
 }
 
 function accept() {
   const curves = [...targets()];
   if (!curves.length) return say("No curve is chosen.");
-  attempt(() => decide({ decision: "accept", curves, reason: "" }));
+  if (curves.length === 1) attempt(() => decide({ decision: "accept", curves, reason: "" }));
+  else askReason("Accept", curves, (reason) => attempt(() => decide({ decision: "accept", curves, reason })));
 }
 
 /** Buttons that are always on screen: action, text, title. */
