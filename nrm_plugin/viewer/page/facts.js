@@ -59,7 +59,7 @@ function showFacts() {
   if (decided.length) list.append(fact("by hand", decided.join(", "), "decided"));
   if (!blind) {
     const region = header.region ? ` (${header.region})` : "";
-    list.append(fact("potential", quantityText(header.potential, 1, "V") + region, "long"));
+    list.append(fact("potential", quantityText(header.potential, 1, "V") + region));
     if (header.source?.name) list.append(fact("of", `${header.source.name} #${header.source.number}`, "long"));
   }
   list.append(fact("valid from", quantityText(valid, 1e9, "nm"), "last"));

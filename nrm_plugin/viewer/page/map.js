@@ -298,6 +298,7 @@ export function valueText(curve) {
   if (!seen || k < 0) return "";
   if (seen.classes) return seen.classes[seen.values[k]] ?? "–";
   const below = seen.belowNoise?.[k] ? " (below noise)" : "";
+  if (Number.isNaN(seen.values[k])) return "no value";
   const least = seen.bound?.[k] ? "≥ " : "";
   return `${least}${number(seen.values[k] * seen.factor)} ${seen.unit}`.trim() + below;
 }
