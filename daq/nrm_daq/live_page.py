@@ -82,6 +82,7 @@ class LivePage:
         self._recording: Recording | None = None
         self._setup: Setup | None = None
         self._largest = 0.0
+        self._killed = False
         self.url = ""
 
     def __enter__(self) -> Self:
@@ -172,6 +173,7 @@ class LivePage:
         try:
             process.wait(PATIENCE / 2)
         except subprocess.TimeoutExpired:
+            self._killed = True
             process.kill()
             process.wait()
         for thread in self._threads:
@@ -211,7 +213,7 @@ class LivePage:
                 self._answer(json.loads(line))
         self._ready.set()
         self._closed.set()
-        if self._process is not None and process.wait() != 0:
+        if process.wait() != 0 and not self._killed:
             self._say("the live page has ended, the recording goes on")
 
     def _answer(self, message: dict[str, Any]) -> None:
