@@ -16,6 +16,7 @@ import nrm_plugin as nrm
 from nrm_plugin.decisions import ContactByHand, Decision, Decisions
 from nrm_plugin.engine.workbench import Workbench
 from nrm_plugin.errors import InvalidInput, RecipeError
+from nrm_plugin.joining import join
 
 MOVED = {3: 4e-9, 8: -5.3e-9, 20: 1.25e-9}
 
@@ -211,3 +212,53 @@ def test_decisions_that_do_not_fit(results, tmp_path):
 
 def decisions_hash(text: str) -> str:
     return next((line.split('"')[1] for line in text.splitlines() if line.startswith("sha256")), "")
+
+
+def test_a_second_run_keeps_both_and_is_exact(curves, results):
+    moved(results).with_decision(Decision(decision="exclude", curves=[1, 2], reason="dust")).write()
+    text = results.with_name("r.decisions.toml").read_text(encoding="utf-8")
+    shifted = nrm.open_results(results).load()
+    assert "moved by hand after the processing" in shifted.attrs["warnings"]
+    nrm.process(curves, nrm.Recipe().replace(direction="both"), out=results)
+    again = nrm.open_results(results)
+    assert results.with_name("r.decisions.toml").read_text(encoding="utf-8") == text
+    assert "moved by hand after the processing" not in again.attrs["warnings"]
+    np.testing.assert_array_equal(again["by_hand"], shifted["by_hand"])
+    np.testing.assert_array_equal(again["contact_height"], shifted["contact_height"])
+    for name in ("storage_modulus", "loss_modulus"):
+        error = again[f"{name}_stderr"].values
+        off = ((again[name] - shifted[name]).values / error)[0, list(MOVED)]
+        assert np.sqrt(np.nanmean(off**2)) < 0.25
+    means = nrm.statistics.mean_profile(again)
+    assert means.attrs["n_curves"] == 22
+    assert "2 curves excluded by hand" in means.attrs["warnings"]
+
+
+def test_two_files_merged(tmp_path):
+    files = []
+    for number in range(2):
+        channels, metadata = parts_of(
+            Generator(samples=600, stiffness=20.0, curves=6, seed=number).make()[0]
+        )
+        files.append(tmp_path / f"{'ab'[number]}.h5")
+        nrm.CurveSet.from_arrays(channels, metadata=metadata).save(files[-1])
+    a, b = (nrm.open(path) for path in files)
+    out = tmp_path / "both.h5"
+    nrm.process(join([a, b]), out=out)
+    decisions(out).with_decision(Decision(decision="exclude", curves=[1, 6, 8])).write()
+    assert np.flatnonzero(nrm.open_results(out)["by_hand"]).tolist() == [1, 6, 8]
+    text = out.with_name("both.decisions.toml").read_text(encoding="utf-8")
+    assert 'origin = "a.h5"' in text
+    assert 'origin = "b.h5"' in text
+    nrm.process(join([b[[2, 3]], a]), out=out)
+    found = nrm.open_results(out)
+    assert np.flatnonzero(found["by_hand"]).tolist() == [0, 3]
+    assert "1 of its 2 curves are not here: there are 2 curves of b.h5" in found.attrs["warnings"]
+    nrm.process(a, out=out)
+    found = nrm.open_results(out)
+    assert np.flatnonzero(found["by_hand"]).tolist() == [1]
+    assert "no longer applies: b.h5 is not among the files here" in found.attrs["warnings"]
+    c = tmp_path / "c.h5"
+    nrm.CurveSet.from_arrays(channels, metadata={**metadata, "comment": "other"}).save(c)
+    with pytest.raises(InvalidInput, match=r"both\.decisions\.toml is about curves of a\.h5"):
+        nrm.process(nrm.open(c), out=out)

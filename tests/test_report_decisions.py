@@ -134,7 +134,7 @@ def test_commands_honour_them(made, decided, tmp_path):
     assert (tmp_path / "with.svg").read_bytes() != (tmp_path / "without.svg").read_bytes()
     result = run(cli.main, ["info", str(made)])
     assert (
-        "5 curves excluded, 1 curve accepted, 1 contact set by hand (r.decisions.toml)"
+        "r.decisions.toml: 5 curves excluded, 1 curve accepted, 1 contact set by hand"
         in result.stdout
     )
     described = json.loads(run(cli.main, ["info", "--json", str(made)]).stdout)[0]

@@ -157,7 +157,7 @@ class Processing(Batch):
         curves = self.potential.apply(curves)
         self.say(out, [w for w in curves.warnings if w not in earlier])
         decided = decisions_of(curves, out)
-        if decided is not None:
+        if decided is not None and not self.shown:  # the summary has it
             self.say(out, [f"{decided.path.name}: {in_words(decided.by_hand)}"])
         with self.progress(out, "curves") as progress, _unlogged():
             results = run(
@@ -169,7 +169,7 @@ class Processing(Batch):
                 decisions=decided or False,
             )
         with results_file.opened_results(out) as group:
-            found = self._found[str(out)] = results_summary.summarize(group)
+            found = self._found[str(out)] = results_summary.summarize(group, decided)
         checked = [Check.from_plain(values) for values in found["checks"]]
         # The summary and the JSON have what checks say; of an unknown one only the name.
         earlier = (*curves.warnings, *(c.sentence for c in checked if not c.left_out))

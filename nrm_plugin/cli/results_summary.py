@@ -77,7 +77,7 @@ def _decided(by_hand: AnyArray, decisions: Decisions | None) -> dict[str, Any]:
     """What was decided by hand; nothing where nothing was."""
     said = in_words(by_hand)
     if decisions is not None and len(decisions):
-        said = f"{said or 'no decision by hand applies'} ({decisions.path.name})"
+        said = f"{decisions.path.name}: {said or 'none of its decisions applies'}"
         return {"decisions": {"text": said, **json.loads(decisions.as_json())}}
     return {"decisions": {"text": said}} if said else {}
 
