@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,23 +16,19 @@ from nrm_plugin.engine.chain import Chain, SurveyedDirection
 from nrm_plugin.engine.checks import Evidence
 from nrm_plugin.engine.kept_survey import KeptSurvey
 from nrm_plugin.engine.sampled_curves import (
-    SurveyedCurves,
+    SampledCurves,
+    drag_of,
     evidence_of,
-    survey_curves,
     survey_direction,
     without_drag,
 )
 from nrm_plugin.engine.shape_factor import shape_factor
 from nrm_plugin.engine.signals import parts, plan, read_once
 from nrm_plugin.engine.surface import surface_slope
-from nrm_plugin.engine.survey import SURVEYED
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.variables import BIT
-
-#: Surveys that are kept with their curves, and samples of the largest of them.
-_KEPT, _MOST_SAMPLES = 3, 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +77,8 @@ class Surveyor:
     part : bool
         Whether the curves are a part of those that `known` is of: then nothing is learnt of them
         that is known, whatever the recipe.
+    keep : bool
+        Whether samples of the curves that are surveyed are kept for other recipes.
 
     Raises
     ------
@@ -89,13 +86,18 @@ class Surveyor:
     """
 
     def __init__(
-        self, curves: CurveSet, known: KeptSurvey | None = None, *, part: bool = False
+        self,
+        curves: CurveSet,
+        known: KeptSurvey | None = None,
+        *,
+        part: bool = False,
+        keep: bool = False,
     ) -> None:
         curves, self.plan = plan(curves)
         self.curves = read_once(curves, self.plan)
         self.known = known if known is not None and known.fits(self.plan) else None
         self._part = part
-        self._surveyed: OrderedDict[tuple[Any, ...], SurveyedCurves] = OrderedDict()
+        self.sampled = SampledCurves(keep=keep)
         self._learnt: dict[tuple[Any, ...], Any] = {}
 
     def learn(
@@ -116,7 +118,7 @@ class Surveyor:
             curves=curves, recipe=recipe, plan=how, depth=depth, shape=shape, by_hand=by_hand or {}
         )
         directions = [self._direction(chain, name) for name in recipe.directions]
-        evidence = evidence_of(chain, directions, surveyed=self.survey_curves)
+        evidence = evidence_of(chain, directions, sampled=self.sampled)
         directions = self._without_drag(directions, evidence)
         attributes = provenance.attributes(curves, recipe, how, shape)
         phase = math.nan
@@ -136,19 +138,12 @@ class Surveyor:
             attributes=attributes,
         )
 
-    def survey_curves(self, chain: Chain, direction: str, most: int = SURVEYED) -> SurveyedCurves:
-        """Survey some curves; the last ones are kept."""
-        key = direction, most, kept_survey.of_contacts(chain.recipe)
-        found = self._surveyed.get(key)
-        if found is None:
-            found = survey_curves(chain, direction, most)
-            if len(found.block.height) <= _MOST_SAMPLES:
-                self._surveyed[key] = found
-        if key in self._surveyed:
-            self._surveyed.move_to_end(key)
-        while len(self._surveyed) > _KEPT:
-            self._surveyed.popitem(last=False)
-        return found
+    def warm(self, ensemble: Ensemble) -> None:
+        """Read and find beforehand what other recipes need, though it is known for this one."""
+        chain = ensemble.chain
+        for direction in ensemble.directions:
+            self.sampled.survey(chain, direction.name)
+        self._drag(ensemble.evidence)
 
     def _known(self, settings: Callable[[Recipe], tuple[Any, ...]], recipe: Recipe) -> bool:
         """Whether what depends on some settings is known already."""
@@ -164,10 +159,10 @@ class Surveyor:
 
         if self.known is not None and name in self.known.surveys and self._known(settings, recipe):
             return SurveyedDirection(name, parts(self.curves, name), self.known.surveys[name])
-        key = "survey", name, settings(recipe)
-        if key not in self._learnt:
-            self._learnt[key] = survey_direction(chain, name, surveyed=self.survey_curves)
-        found: SurveyedDirection = self._learnt[key]
+        found: SurveyedDirection = self._once(
+            ("survey", name, settings(recipe)),
+            lambda: survey_direction(chain, name, sampled=self.sampled),
+        )
         return found
 
     def _without_drag(
@@ -177,12 +172,18 @@ class Surveyor:
         known = self.known.drags if self.known else {}
         if self._known(kept_survey.of_drag, recipe) and {d.name for d in directions} <= set(known):
             drags = [known[d.name] for d in directions]
-        else:
-            key = "drag", kept_survey.of_drag(recipe)
-            if key not in self._learnt:
-                self._learnt[key] = [d.drag for d in without_drag(directions, evidence)]
-            drags = self._learnt[key]
-        return [replace(d, drag=drag) for d, drag in zip(directions, drags, strict=True)]
+            return [replace(d, drag=drag) for d, drag in zip(directions, drags, strict=True)]
+        return without_drag(directions, self._drag(evidence), recipe.contact)
+
+    def _drag(self, evidence: Evidence) -> checks.DragShift | None:
+        contacts = kept_survey.of_contacts(evidence.recipe), evidence.recipe.directions
+        found: checks.DragShift | None = self._once(("drag", contacts), lambda: drag_of(evidence))
+        return found
+
+    def _once(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        if key not in self._learnt:
+            self._learnt[key] = make()
+        return self._learnt[key]
 
     def _phase(self, evidence: Evidence) -> tuple[float, str]:
         """Phase on the wall in rad, and how it was found."""
@@ -190,12 +191,11 @@ class Surveyor:
         same = self._known(kept_survey.of_phase, evidence.recipe)
         if known is not None and same and math.isfinite(known.phase):
             return known.phase, known.source
-        key = "phase", kept_survey.of_phase(evidence.recipe)
-        if key not in self._learnt:
-            found = checks.phase_of_the_wall(evidence)
-            self._learnt[key] = found.value, found.source
-        made: tuple[float, str] = self._learnt[key]
-        return made
+        found: checks.WallPhase = self._once(
+            ("phase", kept_survey.of_phase(evidence.recipe)),
+            lambda: checks.phase_of_the_wall(evidence),
+        )
+        return found.value, found.source
 
 
 #: Calls a function for consecutive curves (first, stop) and gives what it returns, in order.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from nrm_plugin.engine.contact import (
     find_contacts,
 )
 from nrm_plugin.engine.contact_scatter import contact_scatter
+from nrm_plugin.engine.kept_survey import of_contacts
 from nrm_plugin.engine.lateral_baseline import is_level, lateral_baseline
 from nrm_plugin.engine.shape_factor import shape_factor
 from nrm_plugin.engine.signals import (
@@ -72,58 +75,131 @@ class SurveyedCurves:
         return kernels.lateral_baselines(block.begin, *signals, contacts, reach)
 
 
-def survey_curves(chain: Chain, direction: str, most: int = SURVEYED) -> SurveyedCurves:
-    """Learn what the curves of a direction share.
+class _ReadCurves(NamedTuple):
+    ranges: AnyArray
+    numbers: IntArray
+    block: Block
 
-    Raises
-    ------
-    InvalidInput
-        If no curve has this direction.
+
+class SampledCurves:
+    """Reads and surveys some curves of a set.
+
+    Parameters
+    ----------
+    keep : bool
+        Whether what was read and found is kept for other recipes, as long as it is small.
     """
-    ranges = parts(chain.curves, direction)
-    there = np.flatnonzero(ranges[:, 1] > ranges[:, 0])
-    if not len(there):
-        raise InvalidInput(f"no curve has a part that is called {direction}")
-    contact = chain.recipe.contact
-    numbers = there[chosen(len(there), most)]
-    block = read_block(chain.curves, chain.plan, ranges, numbers, direction)
-    found = survey(block, interference=contact.interference, spikes=contact.spikes)
-    # A method that finds curve by curve need not say anything of walls.
-    if not hasattr(contact.chosen, "find_block"):
-        contact = contact.model_copy(update={"method": Contact().method})
-    referenced = find_contacts(block, chain.plan, contact, found)
-    found = with_contacts(found, referenced.contacts)
-    if contact is chain.recipe.contact:
-        crossing = crossing_for(contact, found)
-        scatter = contact_scatter(block, referenced.contacts, crossing, found.fringe)
-        found = replace(found, contact_scatter=scatter)
-    return SurveyedCurves(
-        ranges=ranges,
-        numbers=numbers,
-        block=block,
-        survey=found,
-        referenced=referenced,
-    )
+
+    def __init__(self, *, keep: bool = False) -> None:
+        self._keep = keep
+        self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+
+    def survey(self, chain: Chain, direction: str, most: int = SURVEYED) -> SurveyedCurves:
+        """Learn what the curves of a direction share.
+
+        Raises
+        ------
+        InvalidInput
+            If no curve has this direction.
+        """
+        contact = chain.recipe.contact
+        found: SurveyedCurves = self._made(
+            ("survey", direction, most, of_contacts(chain.recipe)),
+            lambda: self._survey(chain, direction, most, contact),
+        )
+        return found
+
+    def raw_blocks(
+        self, chain: Chain, direction: str, most: int
+    ) -> Iterable[tuple[IntArray, RawBlock]]:
+        """Numbers of some curves, as they were recorded; see `sampled_blocks`."""
+
+        def read() -> Iterator[tuple[IntArray, RawBlock]]:
+            return sampled_blocks(chain.curves, chain.plan, direction, most)
+
+        if not self._keep:
+            return read()
+        found: list[tuple[IntArray, RawBlock]] = self._made(
+            ("raw", direction, most), lambda: list(read())
+        )
+        return found
+
+    def _made(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        made = make()
+        if self._keep and _samples(made) <= _MOST_SAMPLES:
+            self._kept[key] = made
+            while len([1 for kind, *_ in self._kept if kind == key[0]]) > _KEPT[key[0]]:
+                del self._kept[next(old for old in self._kept if old[0] == key[0])]
+        return made
+
+    def _read(self, chain: Chain, direction: str, most: int) -> _ReadCurves:
+        ranges = parts(chain.curves, direction)
+        there = np.flatnonzero(ranges[:, 1] > ranges[:, 0])
+        if not len(there):
+            raise InvalidInput(f"no curve has a part that is called {direction}")
+        numbers = there[chosen(len(there), most)]
+        block = read_block(chain.curves, chain.plan, ranges, numbers, direction)
+        return _ReadCurves(ranges, numbers, block)
+
+    def _survey(self, chain: Chain, direction: str, most: int, contact: Contact) -> SurveyedCurves:
+        read: _ReadCurves = self._made(
+            ("read", direction, most), lambda: self._read(chain, direction, most)
+        )
+        block = read.block
+        wanted = {"interference": contact.interference, "spikes": contact.spikes}
+        found: Survey = self._made(
+            ("walls", direction, most, *wanted.values()), lambda: survey(block, **wanted)
+        )
+        # A method that finds curve by curve need not say anything of walls.
+        if not hasattr(contact.chosen, "find_block"):
+            contact = contact.model_copy(update={"method": Contact().method})
+        referenced = find_contacts(block, chain.plan, contact, found)
+        found = with_contacts(found, referenced.contacts)
+        if contact is chain.recipe.contact:
+            crossing = crossing_for(contact, found)
+            scatter = contact_scatter(block, referenced.contacts, crossing, found.fringe)
+            found = replace(found, contact_scatter=scatter)
+        return SurveyedCurves(
+            ranges=read.ranges,
+            numbers=read.numbers,
+            block=block,
+            survey=found,
+            referenced=referenced,
+        )
 
 
-#: What `survey_curves` is, or gives what it gave.
-Surveying = Callable[[Chain, str, int], SurveyedCurves]
+#: How many of each kind are kept, and of how many samples at most.
+_KEPT = {"survey": 4, "raw": 4, "read": 4, "walls": 16}
+_MOST_SAMPLES = 1 << 20
+
+
+def _samples(made: Any) -> int:
+    """Samples that what was made holds."""
+    if isinstance(made, SurveyedCurves | _ReadCurves):
+        return len(made.block.height)
+    if isinstance(made, list):
+        return sum(raw.height.numbers.size for _, raw in made)
+    return 0
 
 
 def survey_direction(
-    chain: Chain, direction: str, most: int = SURVEYED, surveyed: Surveying = survey_curves
+    chain: Chain, direction: str, most: int = SURVEYED, sampled: SampledCurves | None = None
 ) -> SurveyedDirection:
     """Learn what the curves of a direction share, and refuse what cannot be."""
-    here = surveyed(chain, direction, most)
+    sampled = sampled or SampledCurves()
+    here = sampled.survey(chain, direction, most)
     checks.refuse_wrong_signs(here.block, here.referenced)
     checks.refuse_output_volts(chain.curves, chain.plan, here.numbers)
     return SurveyedDirection(
-        direction, here.ranges, _with_lateral_baseline(chain, direction, here, surveyed, most)
+        direction, here.ranges, _with_lateral_baseline(chain, direction, here, sampled, most)
     )
 
 
 def _with_lateral_baseline(
-    chain: Chain, direction: str, here: SurveyedCurves, surveyed: Surveying, most: int
+    chain: Chain, direction: str, here: SurveyedCurves, sampled: SampledCurves, most: int
 ) -> Survey:
     """Decide what is taken out of the lateral signal; ask the other direction if it matters."""
     found = here.survey
@@ -135,7 +211,7 @@ def _with_lateral_baseline(
     far, other = here.lateral_baselines(reach), None
     if not is_level(far, reach):
         with contextlib.suppress(InvalidInput):
-            back = surveyed(chain, OPPOSITE[direction], most)
+            back = sampled.survey(chain, OPPOSITE[direction], most)
             other = back.lateral_baselines(reach)
     lateral = lateral_baseline(far, other, reach)
     if not lateral.line:
@@ -143,18 +219,22 @@ def _with_lateral_baseline(
     return replace(found, lateral=lateral, correlation=correlation(here.block, line=True))
 
 
+def drag_of(evidence: Evidence) -> checks.DragShift | None:
+    """How drag moves the contacts; None where the curves do not have both directions."""
+    found = checks.directions_of(evidence)
+    return None if found is None else checks.drag_shift(found)
+
+
 def without_drag(
-    directions: list[SurveyedDirection], evidence: Evidence
+    directions: Sequence[SurveyedDirection], moved: checks.DragShift | None, contact: Contact
 ) -> list[SurveyedDirection]:
     """The same with what drag does to the contacts, where both directions show it.
 
     Drag that is left where it is is a systematic error of theirs.
     """
-    found = checks.directions_of(evidence)
-    if found is None:
-        return directions
-    moved = checks.drag_shift(found)
-    if evidence.recipe.contact.drag == "ignored":
+    if moved is None:
+        return list(directions)
+    if contact.drag == "ignored":
         left = {name: math.hypot(shift, moved.systematic) for name, shift in moved.shift.items()}
         return [replace(d, drag=(0.0, left[d.name])) for d in directions]
     return [replace(d, drag=(moved.shift[d.name], moved.systematic)) for d in directions]
@@ -183,15 +263,16 @@ def evidence_of(
     chain: Chain,
     directions: Sequence[SurveyedDirection],
     missing: frozenset[str] = frozenset(),
-    surveyed: Surveying = survey_curves,
+    sampled: SampledCurves | None = None,
 ) -> Evidence:
     """What self-checks look at; directions that are not processed are surveyed when asked for."""
+    reading = sampled or SampledCurves()
     known: dict[str, SurveyedDirection | None] = {d.name: d for d in directions}
 
     def known_of(name: str) -> SurveyedDirection | None:
         if name not in known:
             try:
-                known[name] = survey_direction(chain, name, checks.COMPARED, surveyed)
+                known[name] = survey_direction(chain, name, checks.COMPARED, reading)
             except InvalidInput:  # the curves do not have it, or it makes no sense
                 known[name] = None
         return known[name]
@@ -201,7 +282,7 @@ def evidence_of(
     def done(
         direction: SurveyedDirection, changed: Chain, most: int
     ) -> Iterator[tuple[IntArray, RawBlock, ProcessedBlock]]:
-        for numbers, raw in sampled_blocks(chain.curves, chain.plan, direction.name, most):
+        for numbers, raw in reading.raw_blocks(chain, direction.name, most):
             yield numbers, raw, changed.done(direction, raw, np.ones(len(numbers)))
 
     def measure(name: str) -> Measured | None:

@@ -167,13 +167,19 @@ def rows_of(results: xr.Dataset, curves: CurveSet) -> IntArray | None:
     ours = _keys(curves.curve_table)
     if theirs is None or ours is None:
         return None
-    order = np.lexsort(theirs.T)
+    order = np.lexsort(theirs.T[::-1])
     sorted_keys = theirs[order]
     if (np.diff(sorted_keys, axis=0) == 0).all(1).any():  # nothing tells some curves apart
         return None
-    place = {tuple(key): row for key, row in zip(sorted_keys.tolist(), order.tolist(), strict=True)}
-    rows = np.array([place.get(tuple(key), -1) for key in ours.tolist()], np.int64)
-    return None if (rows < 0).any() else rows
+    if np.array_equal(theirs, ours):
+        return np.arange(len(theirs))
+    # Ranks of both among all keys there are.
+    _, ranks = np.unique(np.concatenate([sorted_keys, ours]), axis=0, return_inverse=True)
+    ranks = ranks.reshape(-1)
+    place = np.searchsorted(ranks[: len(theirs)], ranks[len(theirs) :])
+    place = np.minimum(place, len(theirs) - 1)
+    rows: IntArray = order[place]
+    return rows if np.array_equal(theirs[rows], ours) else None
 
 
 def _keys(table: Mapping[str, AnyArray]) -> IntArray | None:

@@ -155,6 +155,7 @@ class Workbench:
             self.curves,
             known,
             part=known is not None if self._whole is None else not self._whole.complete,
+            keep=True,
         )
         self._ensembles: OrderedDict[Recipe, Ensemble] = OrderedDict()
         self._cosines: OrderedDict[tuple[Recipe, str], FloatArray] = OrderedDict()
@@ -164,9 +165,8 @@ class Workbench:
     def warm(self) -> None:
         """Do beforehand what other recipes need, so that curves come fast whatever is changed."""
         ensemble = self.ensemble(self.recipe)
-        for name in self.recipe.directions:
-            with self._lock:
-                self._surveyor.survey_curves(ensemble.chain, name)
+        with self._lock:
+            self._surveyor.warm(ensemble)
         for name in ("approach", "retract"):
             with contextlib.suppress(InvalidInput):
                 self.curve(0, direction=name)

@@ -11,7 +11,13 @@ from collections.abc import Callable, Mapping
 from nrm_plugin.engine.checks.baselines import baseline, fringe, lateral_baseline, sampling
 from nrm_plugin.engine.checks.check import VERDICTS, Check, Verdict, as_json, effect, from_json
 from nrm_plugin.engine.checks.deflection_scale import deflection_sensitivity
-from nrm_plugin.engine.checks.directions import directions_of, drag, drag_shift, friction
+from nrm_plugin.engine.checks.directions import (
+    DragShift,
+    directions_of,
+    drag,
+    drag_shift,
+    friction,
+)
 from nrm_plugin.engine.checks.doubts import log, warnings
 from nrm_plugin.engine.checks.evidence import (
     COMPARED,
@@ -31,7 +37,7 @@ from nrm_plugin.engine.checks.refusals import (
 )
 from nrm_plugin.engine.checks.stability import stability
 from nrm_plugin.engine.checks.stick_or_slip import lateral_scale, stick
-from nrm_plugin.engine.checks.wall_phase import lockin_phase, phase_of_the_wall
+from nrm_plugin.engine.checks.wall_phase import WallPhase, lockin_phase, phase_of_the_wall
 
 __all__ = [
     "CHECKS",
@@ -39,10 +45,12 @@ __all__ = [
     "LOOKED_AT",
     "VERDICTS",
     "Check",
+    "DragShift",
     "Evidence",
     "Measured",
     "ProcessedCurves",
     "Verdict",
+    "WallPhase",
     "as_json",
     "directions_of",
     "drag_shift",
