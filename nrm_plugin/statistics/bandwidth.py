@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.fft import dct, idct
-from scipy.optimize import brentq
+import scipy
 
 from nrm_plugin.columns import AnyArray, FloatArray
 
@@ -52,7 +51,7 @@ def plug_in(counts: AnyArray, cell: float, n: float) -> float:
     if total <= 0 or np.count_nonzero(counts) < 2:
         return float("nan")
     size = len(counts)
-    square = (dct(counts / total)[1:] / 2.0) ** 2
+    square = (scipy.fft.dct(counts / total)[1:] / 2.0) ** 2
     k2 = np.arange(1, size, dtype=np.float64) ** 2
     powers = [k2**order * square for order in range(_STAGES + 1)]
 
@@ -75,7 +74,7 @@ def plug_in(counts: AnyArray, cell: float, n: float) -> float:
         change = np.flatnonzero((signs[:-1] < 0) & (signs[1:] >= 0))
         if len(change):
             i = change[0]
-            time = float(brentq(miss, times[i], times[i + 1]))
+            time = float(scipy.optimize.brentq(miss, times[i], times[i + 1]))
             return float(np.sqrt(time)) * size * cell
     return _silverman(counts, cell, n)
 
@@ -102,7 +101,9 @@ def smoothed(counts: FloatArray, sigma: float) -> FloatArray:
     """
     size = counts.shape[-1]
     frequency = np.pi * np.arange(size) / size
-    return np.asarray(idct(dct(counts) * np.exp(-0.5 * (sigma * frequency) ** 2)))
+    return np.asarray(
+        scipy.fft.idct(scipy.fft.dct(counts) * np.exp(-0.5 * (sigma * frequency) ** 2))
+    )
 
 
 def linear_counts(

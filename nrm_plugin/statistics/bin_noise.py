@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.fft import dct
-from scipy.linalg import cholesky, solve_triangular
-from scipy.optimize import nnls
+import scipy
 
 from nrm_plugin.columns import AnyArray, FloatArray
 
@@ -78,11 +76,13 @@ class Whitening:
         m = len(self.factor)
         lines = np.stack([np.ones(m), np.linspace(0.0, 1.0, m)])
         size = _ANY * np.trace(self.covariance) / m
-        return _inverse_of(cholesky(self.covariance + size * lines.T @ lines, lower=True))
+        return _inverse_of(
+            scipy.linalg.cholesky(self.covariance + size * lines.T @ lines, lower=True)
+        )
 
 
 def _inverse_of(factor: FloatArray) -> FloatArray:
-    return np.asarray(solve_triangular(factor, np.eye(len(factor)), lower=True))
+    return np.asarray(scipy.linalg.solve_triangular(factor, np.eye(len(factor)), lower=True))
 
 
 def whitening(outer: AnyArray, m: int, far: tuple[float, float], *, line: bool) -> Whitening:
@@ -109,16 +109,18 @@ def whitening(outer: AnyArray, m: int, far: tuple[float, float], *, line: bool) 
         return Whitening(factor=np.eye(m))
     kinds = _kinds(m, far, line=line)
     parts = np.concatenate([outer.real, outer.imag])
-    spectrum = np.maximum(_variances(dct(parts, norm="ortho", axis=1)), 1e-6)
+    spectrum = np.maximum(_variances(scipy.fft.dct(parts, norm="ortho", axis=1)), 1e-6)
     shapes = np.stack([_spectrum(kind[:k, :k]) for kind in kinds], axis=1)
     weights, scale = np.zeros(len(kinds)), spectrum
     for _ in range(4):
-        weights, _residual = nnls(shapes / scale[:, None], spectrum / scale)
+        weights, _residual = scipy.optimize.nnls(shapes / scale[:, None], spectrum / scale)
         scale = np.maximum(shapes @ weights, 1e-3 * spectrum.mean())
     covariance = np.tensordot(weights, np.stack(kinds), 1)
     white = float(weights[0]) / max(float(np.mean(np.diag(covariance))), 1e-300)
     covariance[np.diag_indices(m)] += _FLOOR * np.trace(covariance) / m
-    return Whitening(factor=np.asarray(cholesky(covariance, lower=True)), part=min(white, 1.0))
+    return Whitening(
+        factor=np.asarray(scipy.linalg.cholesky(covariance, lower=True)), part=min(white, 1.0)
+    )
 
 
 def _kinds(m: int, far: tuple[float, float], *, line: bool) -> list[FloatArray]:
@@ -148,7 +150,7 @@ def _kinds(m: int, far: tuple[float, float], *, line: bool) -> list[FloatArray]:
 
 def _spectrum(kernel: FloatArray) -> FloatArray:
     """Variances of the cosine transform of noise with some covariance."""
-    rows = dct(dct(kernel, norm="ortho", axis=0), norm="ortho", axis=1)
+    rows = scipy.fft.dct(scipy.fft.dct(kernel, norm="ortho", axis=0), norm="ortho", axis=1)
     return np.asarray(np.diag(rows))
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
-from scipy.special import ndtri
+import scipy
 
 from nrm_plugin.columns import FloatArray, IntArray
 
@@ -77,7 +76,7 @@ def lags(points: FloatArray, seed: int = 0) -> Lags | None:
     if n < 8:
         return None
     rng = np.random.default_rng(seed)
-    tree = cKDTree(points)
+    tree = scipy.spatial.cKDTree(points)
     nearest = np.asarray(tree.query(points, 2)[0])[:, 1]
     extent = float(np.ptp(points, axis=0).max())
     spacing = float(np.median(nearest[nearest > 0])) if (nearest > 0).any() else 0.0
@@ -112,7 +111,7 @@ def _distance(points: FloatArray, first: IntArray, second: IntArray) -> FloatArr
 
 
 def _pairs(
-    tree: cKDTree, points: FloatArray, spacing: float, rng: np.random.Generator
+    tree: scipy.spatial.cKDTree, points: FloatArray, spacing: float, rng: np.random.Generator
 ) -> tuple[IntArray, IntArray]:
     """All pairs of few points; of many, pairs of near neighbours and pairs at random."""
     n = len(points)
@@ -190,7 +189,7 @@ def normal_scores(values: FloatArray) -> FloatArray:
     n = finite.sum(0)
     ranks = np.apply_along_axis(_ranks, 0, np.where(finite, values, np.inf))
     with np.errstate(invalid="ignore", divide="ignore"):
-        scores = ndtri((ranks - 0.5) / n)
+        scores = scipy.special.ndtri((ranks - 0.5) / n)
         scores[~finite] = np.nan
         scores /= np.sqrt(np.nanmean(scores**2, axis=0)) if len(scores) else 1.0
     return np.asarray(scores)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
@@ -381,7 +381,7 @@ def _bandwidths(
 
 def _kernel(
     grid: FloatArray, depth: FloatArray, bandwidth: float, low: float, high: float, reflect: bool
-) -> csr_array:
+) -> scipy.sparse.csr_array:
     """Kernels at all depths on the grid; between `low` and `high` alone where they reflect.
 
     A cell of the grid through which a boundary runs has the part that lies inside.
@@ -393,9 +393,9 @@ def _kernel(
         # Far smaller numbers than those that are kept would be slow to compute.
         return np.asarray(np.exp(np.maximum(-0.5 * away**2, _FAR)) / norm)
 
-    def narrow(kernel: FloatArray) -> csr_array:
+    def narrow(kernel: FloatArray) -> scipy.sparse.csr_array:
         """Without what is far away: few products, and none that would wake all processors."""
-        return csr_array(np.where(kernel > _NOTHING * kernel.max(), kernel, 0.0))
+        return scipy.sparse.csr_array(np.where(kernel > _NOTHING * kernel.max(), kernel, 0.0))
 
     kernel = gaussian(depth)
     if not reflect:

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy.ndimage import median_filter
-from scipy.special import ndtri, stdtrit
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
@@ -238,7 +237,7 @@ def mean_interval(
         # One column alone is a rough estimate; its neighbours see the same places.
         known = np.flatnonzero(compared)
         for one in common:
-            smooth = median_filter(one[compared], neighbours, mode="nearest")
+            smooth = scipy.ndimage.median_filter(one[compared], neighbours, mode="nearest")
             one[:] = np.interp(np.arange(m), known, smooth)
     together, lines, of_lines = common
     powers = trend.shape[1]
@@ -252,7 +251,7 @@ def mean_interval(
         stderr = np.sqrt(variance / (1.0 - together) / effective)
         independent = np.maximum(1.0 / of_field - 1.0 - powers, 1.0)
         independent = (of_field + lines) ** 2 / (of_field**2 / independent + lines**2 * of_lines)
-        t = stdtrit(np.maximum(independent, 1.0), 0.5 + level / 2.0)
+        t = scipy.special.stdtrit(np.maximum(independent, 1.0), 0.5 + level / 2.0)
         skewness = _skewness(square, cube, count)
         below, above = _skewed(t, skewness / np.sqrt(effective))
     effective = np.where(count > 0, effective, 0.0)
@@ -388,7 +387,7 @@ def _rice(
     one the less so the nearer it is to 0.
     """
     ratio, low, high = _rice_table(level)
-    normal = float(ndtri(0.5 + level / 2.0))
+    normal = float(scipy.special.ndtri(0.5 + level / 2.0))
     # Few degrees of freedom widen it as they widen Student's interval.
     unit = stderr * t / normal
     with np.errstate(invalid="ignore", divide="ignore"):

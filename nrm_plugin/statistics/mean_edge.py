@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy.linalg import solve_triangular
-from scipy.special import chdtrc, chdtri, ndtr, ndtri
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.statistics.bin_noise import Whitening, whitening
@@ -318,10 +317,14 @@ def _mean_beyond(
     if not skewed:
         away = edge - z
         u = away / wide
-        return np.asarray(away * ndtr(u) + wide * np.exp(-0.5 * u * u) / np.sqrt(2.0 * np.pi))
+        return np.asarray(
+            away * scipy.special.ndtr(u) + wide * np.exp(-0.5 * u * u) / np.sqrt(2.0 * np.pi)
+        )
     sigma = np.sqrt(np.log1p((wide / edge) ** 2))
     u = np.log(edge / z) / sigma
-    return np.asarray(edge * ndtr(u + 0.5 * sigma) - z * ndtr(u - 0.5 * sigma))
+    return np.asarray(
+        edge * scipy.special.ndtr(u + 0.5 * sigma) - z * scipy.special.ndtr(u - 0.5 * sigma)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -461,12 +464,14 @@ class _EdgeFit:
         inverse = np.linalg.inv(slopes.T @ slopes + np.diag(known))
         weights = -(inverse @ slopes.T)[0] * 1e-9
         stderr = float(np.sqrt(scale * inverse[0, 0])) * 1e-9
-        reach = float(chdtri(1, 1.0 - tried.level))
+        reach = float(scipy.special.chdtri(1, 1.0 - tried.level))
         within = float(tried.square.min()) + reach * scale
         likely = tried.square < within
         widest = max([edges[1], *tried.spread[likely]])
         farthest = [edges[0] + _FARTHEST * edges[1]]
-        likely = tried.square < tried.square.min() + chdtri(2, 1.0 - tried.level) * scale
+        likely = (
+            tried.square < tried.square.min() + scipy.special.chdtri(2, 1.0 - tried.level) * scale
+        )
         farthest.extend(tried.outer[likely] + _FARTHEST * tried.spread[likely])
         mean, beyond = float(edges[0]), float(self.forces.z[0]) - 2.0 * (self.z[0] - self.z[1])
         ends = tried.ends(within)
@@ -486,7 +491,7 @@ class _EdgeFit:
             values=self._contributions(mean, weights),
             spread=float(edges[1]),
             alike=self._alike(edges, widest, complex(stiffness[0])),
-            fits=float(chdtrc(freedom, square)) > _POOR,
+            fits=float(scipy.special.chdtrc(freedom, square)) > _POOR,
             square=square,
             linear=stderr < _LINEAR,
             used=self.used,
@@ -498,7 +503,8 @@ class _EdgeFit:
         per_bin = np.zeros((2, len(forces.z)))
         per_bin[:, : self.used] = weights.reshape(-1, 2).T * self.trust
         x, y = (
-            solve_triangular(forces.white.factor, per_bin.T, lower=True, trans=1).T * forces.weight
+            scipy.linalg.solve_triangular(forces.white.factor, per_bin.T, lower=True, trans=1).T
+            * forces.weight
         )
         off = np.where(forces.there, forces.each - forces.mean, 0.0)
         return np.asarray(mean + (off.real @ x + off.imag @ y) / forces.noise, np.float64)
@@ -521,7 +527,7 @@ class _EdgeFit:
         noise = n * forces.own**2 * float(through @ through) / (square * abs(stiffness)) ** 2
         scatter = float(np.var(amount, ddof=1))
         # What edges that are spread as much as the mean force allows would do.
-        draws = edges[0] + widest * ndtri((np.arange(50) + 0.5) / 50.0)
+        draws = edges[0] + widest * scipy.special.ndtri((np.arange(50) + 0.5) / 50.0)
         each = np.clip(draws[:, None] - self.z[bins], 0.0, None) @ ramp / square
         allowed = float(np.var(each)) + _ALIKE**2
         return bool(scatter - noise < allowed + scatter * np.sqrt(2.0 / n))

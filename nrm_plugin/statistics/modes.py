@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.fft import irfft, rfft
+import scipy
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.statistics.bandwidth import linear_counts
@@ -139,13 +139,15 @@ def _critical(samples: FloatArray, k: int) -> FloatArray:
     cell = (high - low) / _CELLS
     counts = linear_counts(samples.T, low, cell, _CELLS)
     # Twice the length: what runs out at one end must not come in at the other.
-    spectrum = rfft(counts, 2 * _CELLS)
+    spectrum = scipy.fft.rfft(counts, 2 * _CELLS)
     frequency = np.pi * np.arange(_CELLS + 1) / _CELLS
     short, long = np.full(rows, np.log(cell)), np.full(rows, np.log(3.0))
     for _ in range(_STEPS):
         middle = (short + long) / 2.0
         sigma = np.exp(middle) / cell
-        shape = irfft(spectrum * np.exp(-0.5 * (sigma[:, None] * frequency) ** 2))[:, :_CELLS]
+        shape = scipy.fft.irfft(spectrum * np.exp(-0.5 * (sigma[:, None] * frequency) ** 2))[
+            :, :_CELLS
+        ]
         few = bumps(shape) <= k
         long, short = np.where(few, middle, long), np.where(few, short, middle)
     return np.asarray(np.exp(long))

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy.special import ndtri
 
 from nrm_plugin.columns import IntArray
 from nrm_plugin.statistics.binned_forces import NEEDED
@@ -297,7 +297,7 @@ class _Region:
             self._say(f"nothing is detected: there is no profile in any of {n} curves")
             return
         measured = curves.of(MEASURED)
-        reach = float(ndtri(0.5 + level / 2.0))
+        reach = float(scipy.special.ndtri(0.5 + level / 2.0))
         if len(measured) > 1:
             self.values["spread"] = float(np.std(curves.thickness[measured], ddof=1))
         if len(measured) >= _MOST * len(curves.there):
@@ -357,7 +357,7 @@ class _Region:
         effective = max(self.values.get("n_effective", np.nan), 1.0)
         if not np.isfinite(effective):
             effective = float(len(edge.values))
-        reach = float(ndtri(0.5 + level / 2.0))
+        reach = float(scipy.special.ndtri(0.5 + level / 2.0))
         of_sample = edge.spread / np.sqrt(effective)
         if result is not None and edge.linear and np.isfinite(result.stderr[0]):
             of_sample = np.sqrt(max(float(result.stderr[0]) ** 2 - edge.own**2, 0.0))

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy.sparse import csr_array
-from scipy.special import fdtri
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.statistics.repeats import times
@@ -93,7 +92,7 @@ def between_visits(values: FloatArray, visits: Revisits) -> tuple[FloatArray, Fl
     differ = values[visits.last] - values[visits.first]
     finite = np.isfinite(differ)
     lines = int(visits.line.max()) + 1
-    member = csr_array((np.ones(len(differ)), (visits.line, np.arange(len(differ)))))
+    member = scipy.sparse.csr_array((np.ones(len(differ)), (visits.line, np.arange(len(differ)))))
     count = member @ finite.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         filled = np.where(finite, differ, 0.0)
@@ -114,6 +113,8 @@ def between_visits(values: FloatArray, visits: Revisits) -> tuple[FloatArray, Fl
             of_lines = np.var(np.asarray(member @ level) / count, axis=0)
             walk = np.minimum(common / visits.apart / 3.0, of_lines)
             variance, freedom = np.maximum(variance, walk), np.full(len(rho), lines - 1.0)
-        more = square > chance * fdtri(lines, np.maximum(count.sum(0) - lines, 1.0), _LEVEL)
+        more = square > chance * scipy.special.fdtri(
+            lines, np.maximum(count.sum(0) - lines, 1.0), _LEVEL
+        )
     there = more & np.isfinite(variance) & (count.min(0) > 0)
     return np.where(there, variance, 0.0), np.where(there, freedom, np.inf)

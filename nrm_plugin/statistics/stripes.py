@@ -6,9 +6,8 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy.sparse import csr_array
-from scipy.special import fdtri
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.statistics.repeats import per_place, positions
@@ -97,7 +96,7 @@ def between_lines(left: FloatArray, finite: AnyArray, grid: Grid) -> tuple[Float
 def _means(left: FloatArray, finite: AnyArray, line: IntArray) -> tuple[FloatArray, FloatArray]:
     """Mean of every line, nan where less than half of it is there, and curves of a line."""
     n = len(line)
-    membership = csr_array((np.ones(n), (line, np.arange(n))))
+    membership = scipy.sparse.csr_array((np.ones(n), (line, np.arange(n))))
     count = membership @ finite.astype(np.float64)
     whole = count.max(0)
     mean = membership @ left / np.where(2 * count >= np.maximum(whole, 1), count, np.nan)
@@ -115,7 +114,7 @@ def _more(
     lags = np.arange(1, max(2, min(len(mean), len(other)) // 4) + 1)
     gamma = np.stack([_gamma(mean, int(lag)) for lag in lags])
     usual = np.stack([_gamma(other, int(lag)) for lag in lags]) * as_many
-    differ = gamma[0] > usual[0] * fdtri(freedom, freedom, level)
+    differ = gamma[0] > usual[0] * scipy.special.fdtri(freedom, freedom, level)
     excess = gamma - usual
     weight = (1.0 / lags - 1.0 / len(mean))[:, None] / (gamma + usual) ** 2
     best = np.full(len(side), np.inf)

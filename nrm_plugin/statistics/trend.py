@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from math import nan
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy.special import stdtr, stdtrit
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
@@ -149,10 +149,10 @@ def trend(
         messages.append(
             f"the error of the trend has {max(freedom, 0)} degrees of freedom: a rough one"
         )
-    reach = stderr * float(stdtrit(max(freedom, 1), 0.5 + level / 2.0))
+    reach = stderr * float(scipy.special.stdtrit(max(freedom, 1), 0.5 + level / 2.0))
     p = nan
     if stderr > 0 and not confounded:
-        p = float(2.0 * stdtr(max(freedom, 1), -abs(slope) / stderr))
+        p = float(2.0 * scipy.special.stdtr(max(freedom, 1), -abs(slope) / stderr))
     first = float(values[ramp == 0].mean())
     levels = np.unique(ramp)
     moved = values - level_of_place + values.mean() - slope * (along - ramp + ramp.mean())

@@ -62,8 +62,7 @@ def curve_reply(
         If there is no such curve or direction, or there are no curves to process.
     """
     began = time.perf_counter()
-    if not 0 <= number < view.n_curves:
-        raise InvalidInput(f"there is no curve {number}: the curves are 0 to {view.n_curves - 1}")
+    check_number(view, number)
     way = view.direction(direction)
     header = about_curve(view, number, way)
     arrays: Arrays = {}
@@ -148,6 +147,19 @@ def of_detail(detail: CurveDetail, sticks: bool, header: dict[str, Any], arrays:
     for name in PROFILES:
         if name in values:
             arrays[name] = np.asarray(values[name], np.float32)
+
+
+def check_number(view: Viewed, number: int) -> None:
+    """Raise if there is no such curve.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    if not view.n_curves:
+        raise InvalidInput("there are no curves")
+    if not 0 <= number < view.n_curves:
+        raise InvalidInput(f"there is no curve {number}: the curves are 0 to {view.n_curves - 1}")
 
 
 def about_curve(view: Viewed, number: int, direction: str) -> dict[str, Any]:
@@ -336,8 +348,9 @@ def region_reply(view: Viewed, number: int, direction: str | None) -> tuple[dict
     Wait
     """
     way = view.direction(direction)
-    if not 0 <= number < view.n_curves:
-        raise InvalidInput(f"there is no curve {number}: the curves are 0 to {view.n_curves - 1}")
+    check_number(view, number)
+    if view.results is None:
+        raise InvalidInput("there are no means of curves that were not processed: apply the recipe")
     if "storage_modulus" not in view.quantities:
         raise InvalidInput("there are no moduli: the results were made without a lateral signal")
     which = int(view.region_numbers[number])
