@@ -19,6 +19,7 @@ from measure import Table
 #: the memory that this process holds would count as its commands'.
 MODULES = (
     "bench_report",
+    "bench_viewer",
     "bench_start",
     "bench_reading",
     "bench_gwyddion",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from made_results import map_places, results_of
 from viewer_pages import CHROMIUM, Watched, processed, served, two_visits, volume
 
 import nrm_plugin as nrm
@@ -587,3 +588,40 @@ def test_points_are_picked_along_the_strip(browser, others):
         assert watched.state("current") == 17
         watched.check()
         watched.close()
+
+
+@pytest.mark.slow
+def test_a_map_of_65_536_curves_is_quick(browser, tmp_path):
+    """Bounds of a quiet computer, or so many times what an empty page takes on a busy one."""
+    rng = np.random.default_rng(1)
+    places = map_places(256)
+    wave = np.sin(places["row"] / 20) * np.cos(places["column"] / 30)
+    modulus = 1e6 * np.exp(wave + 0.2 * rng.standard_normal(65536))[:, None]
+    modulus = modulus * np.exp(-np.arange(31) / 20) * (1 + 0.2j)
+    quality = np.where(rng.random(65536) < 0.05, 2, 0)
+    path = tmp_path / "large.h5"
+    nrm.save(results_of(modulus, quality=quality, **places), path)
+    del modulus
+    with served(path) as url:
+        watched = Watched(browser, url)
+        watched.until("!!window.nrmTimes['nrm:first-curve']")
+        for column in range(20, 220, 20):
+            box = watched.page.locator("[aria-roledescription=map]").bounding_box()
+            x = box["x"] + box["width"] / 2 + (column - 128)
+            watched.page.mouse.click(x, box["y"] + box["height"] / 2)
+            press(watched.page, "]")
+            watched.page.wait_for_timeout(300)
+        drag(watched.page, centre(watched.page, 1, 1), centre(watched.page, 5, 5))
+        assert len(watched.state("selected")) > 10_000
+        times = {name: np.median(ms) for name, ms in watched.page.evaluate("nrmTimes").items()}
+        watched.check()
+        empty = []
+        for _ in range(5):
+            watched.page.goto(url + "style.css")
+            entry = "performance.getEntriesByType('navigation')[0].duration"
+            empty.append(watched.page.evaluate(entry))
+        unit = np.median(empty)
+        watched.close()
+    assert times["nrm:first-map"] < max(3000, 150 * unit), (times, unit)
+    assert times["nrm:drawn"] < max(100, 6 * unit), (times, unit)
+    assert times["nrm:depth-drawn"] < max(300, 10 * unit), (times, unit)

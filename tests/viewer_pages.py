@@ -169,9 +169,10 @@ class Watched:
 
     def check(self) -> None:
         """Nothing on the console, and nothing asked of anybody else."""
-        assert self.said == []
+        assert self.said == [], self.said
         inside = (self.url, "data:", "blob:")
-        assert [url for url in self.asked if not url.startswith(inside)] == []
+        foreign = [url for url in self.asked if not url.startswith(inside)]
+        assert foreign == [], foreign
 
     def close(self) -> None:
         self.context.close()
