@@ -25,6 +25,7 @@ export function mountMover(plot, bar) {
   let before = null;
   /** The handle is focused as soon as it stands in the plot. */
   let focusSoon = false;
+  const factor = () => plot.scene.x.factor ?? NM;
   const height = make("input", { type: "number", step: "any", id: "contact-height" });
   const error = make("input", { type: "number", step: "any", min: "0", id: "contact-error" });
   const reason = make("input", { type: "text", id: "contact-reason", maxLength: 500, placeholder: "reason" });
@@ -39,8 +40,8 @@ export function mountMover(plot, bar) {
   const mover = new Handle(plot, {
     label: "contact by hand", className: "handle-contact",
     // A tenth of a nanometre; Shift: one.
-    step: () => 0.1,
-    move: (value) => to(value / NM),
+    step: () => 1e-10 * factor(),
+    move: (value) => to(value / factor()),
   });
 
   /** @param {number} value (m) */
@@ -125,7 +126,7 @@ export function mountMover(plot, bar) {
   });
   return (curve) => {
     const { contact } = get();
-    mover.place(curve && contact !== null ? contact * NM : null);
+    mover.place(curve && contact !== null ? contact * factor() : null);
     if (focusSoon && !mover.element.hidden) {
       focusSoon = false;
       mover.element.focus();

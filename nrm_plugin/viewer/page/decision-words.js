@@ -11,7 +11,7 @@ import { count, figure, withError } from "./numbers.js";
  */
 
 const NM = 1e9;
-export const WORDS = { exclude: "excluded", accept: "accepted", contact: "contact by hand" };
+const WORDS = { exclude: "excluded", accept: "accepted", contact: "contact by hand" };
 
 /** What the person can see of what a decision would do to the outcome.
  * @param {Pick<import("./types").State, "blind" | "session">} state @returns {string[]} */

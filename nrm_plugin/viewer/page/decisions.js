@@ -1,10 +1,9 @@
 // Decisions: exclude, accept, undo, redo; the list of all with reasons. contact.js moves contacts.
 
 import { attempt, getJson, onEvent, postJson } from "./api.js";
-import { ranges, seen, sentence, visibleIn, WORDS } from "./decision-words.js";
+import { ranges, seen, sentence, visibleIn } from "./decision-words.js";
 import { handle } from "./keys.js";
 import { element as byId, make } from "./layout.js";
-import { count } from "./numbers.js";
 import { get, on, say, set, targets } from "./state.js";
 
 /** @typedef {import("./decision-words.js").Decision} Decision */
@@ -19,15 +18,14 @@ const OFFERED = 12;
 export async function decide(decision) {
   const { blind } = get();
   taken(await postJson("api/decisions", { ...decision, blind, visible: visibleIn(get()) }));
-  const many = count(decision.curves.length, "curve");
-  say(`${decision.decision === "contact" ? `Contact of curve ${decision.curves[0]} set by hand` : `${many} ${WORDS[decision.decision]}`}.`);
 }
 
 /** What the server answers after each change.
  * @param {any} answer */
 function taken(answer) {
   set({ undo: answer.undo ?? 0, redo: answer.redo ?? 0 });
-  if (answer.message) say(answer.message);
+  // The server's sentences begin small, as they do in the terminal.
+  if (answer.message) say(`${answer.message[0].toUpperCase()}${answer.message.slice(1)}.`);
 }
 
 /** @param {"undo" | "redo"} what */

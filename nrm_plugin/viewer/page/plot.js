@@ -167,7 +167,7 @@ export class Plot {
     });
     /** @type {any} */
     const options = {
-      width, height, padding: [6, 8, 0, 0],
+      width, height, padding: [6, 14, 0, 0],
       legend: { show: false },
       scales: {
         x: { time: false, range: () => this.limits().x },

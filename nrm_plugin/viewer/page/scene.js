@@ -12,7 +12,7 @@ import { figure } from "./numbers.js";
  * @typedef {{kind: "rule", name: string, at: number, colour: string, dash?: number[],
  *   upright?: boolean, label?: string}} Rule  a straight line through the whole plot
  * @typedef {Line | Span | Point | Rule} Item
- * @typedef {{label: string, short?: string, unit: string, log?: boolean, range?: [number, number]}} Axis
+ * @typedef {{label: string, short?: string, unit: string, factor?: number, log?: boolean, range?: [number, number]}} Axis
  * @typedef {{name: string, x: Axis, y: Axis, items: Item[], sentence: string, empty?: string}} Scene
  * @typedef {{left: number, top: number, width: number, height: number, x: [number, number],
  *   y: [number, number], log?: boolean, scale: number}} Frame  pixels, and the values at the ends

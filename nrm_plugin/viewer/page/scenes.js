@@ -15,6 +15,8 @@ const NM = 1e9;
 export const DISTANCE = { label: "distance from the electrode", short: "distance", unit: "nm" };
 /** Half of a 95 % interval, in standard errors. */
 const REACH = 1.96;
+/** Ramps longer than this (m) are read in µm. */
+const LONG = 2e-5;
 const DASHES = [[], [7, 3], [2, 3], [8, 3, 2, 3]];
 
 /** Colour and dash of the k-th overlaid curve: seven colours, then other dashes.
@@ -67,38 +69,40 @@ export function curveScene(drawn, view) {
   }
   const first = deflectionOf(drawn.main, view);
   const referenced = first.x === arrays.distance;
+  const length = extent(arrays.height) > LONG ? { unit: "µm", factor: 1e6 } : { unit: "nm", factor: NM };
   const { unit, factor } = first.unit === "m" ? { unit: "nm", factor: NM } : readable(first.unit, magnitude(first.y));
   /** @type {Item[]} */
   const items = [];
   const draw = (/** @type {Container} */ curve, /** @type {any} */ style) => {
     const { x, y, unit: of } = deflectionOf(curve, view);
     if (!x?.length || !y?.length || of !== first.unit) return;
-    items.push({ kind: "line", name: nameOf(curve), x: times(x, NM), y: times(y, factor), ...style });
+    items.push({ kind: "line", name: nameOf(curve), x: times(x, length.factor), y: times(y, factor), ...style });
   };
   const windows = referenced ? {} : header.windows ?? {};
   for (const [part, colour] of /** @type {const} */ ([["baseline", "--window-baseline"], ["wall", "--window-wall"]])) {
     const ends = windows[part];
     if (finite(ends)) {
-      items.push({ kind: "span", name: `${part} window`, from: ends[0] * NM, to: ends[1] * NM, colour });
+      items.push({ kind: "span", name: `${part} window`, from: ends[0] * length.factor, to: ends[1] * length.factor, colour });
     }
   }
   if (!referenced && first.unit === "m" && header.deflection_raw_unit === "m" && differs(arrays.deflection, arrays.deflection_raw)) {
-    items.push({ kind: "line", name: "as recorded", x: times(arrays.height, NM), y: times(arrays.deflection_raw, factor),
+    items.push({ kind: "line", name: "as recorded", x: times(arrays.height, length.factor), y: times(arrays.deflection_raw, factor),
       colour: "--quiet", width: 0.8, alpha: 0.6, quiet: true });
   }
   drawn.overlay.forEach((curve, k) => draw(curve, { ...look(k + 1), width: 1.1 }));
   if (drawn.other) draw(drawn.other, { colour: "--retract", dash: [5, 3], width: 1.2 });
   draw(drawn.main, { colour: "--series-1" });
   if (referenced) items.push({ kind: "rule", name: "", at: 0, upright: true, colour: "--quiet", dash: [4, 3] });
-  else if (first.unit === "m") items.push(...marks(drawn, factor));
-  const x = referenced ? DISTANCE : { label: "height", unit: "nm" };
+  else if (first.unit === "m") items.push(...marks(drawn, factor, length.factor));
+  const x = { ...(referenced ? DISTANCE : { label: "height" }), ...length };
   const y = { label: first.unit === "m" ? (referenced ? "deflection above the baseline" : "deflection") : "deflection as recorded", unit };
-  return { name: `Deflection of ${nameOf(drawn.main)}`, x, y, items, sentence: curveSentence(drawn, items, unit) };
+  return { name: `Deflection of ${nameOf(drawn.main)}`, x, y, items, sentence: curveSentence(drawn, items, unit, length.unit) };
 }
 
 /** Lines of baseline and wall, and the contact with its error.
- * @param {Drawn} drawn @param {number} factor @returns {Item[]} */
-function marks({ main: { header, arrays }, contactByHand, before }, factor) {
+ * @param {Drawn} drawn @param {number} factor @param {number} across of lengths on the x axis
+ * @returns {Item[]} */
+function marks({ main: { header, arrays }, contactByHand, before }, factor, across) {
   /** @type {Item[]} */
   const items = [];
   const contact = contactByHand ?? header.contact;
@@ -111,7 +115,7 @@ function marks({ main: { header, arrays }, contactByHand, before }, factor) {
     const beyond = 0.06 * (heights[1] - heights[0]);
     const reach = contact === null ? [line[0][0], line[1][0]]
       : part === "baseline" ? [contact - beyond, heights[1]] : [heights[0], contact + beyond / 4];
-    items.push({ kind: "line", name: `_line of the ${part}`, x: times(reach, NM), y: times(reach.map(at), factor),
+    items.push({ kind: "line", name: `_line of the ${part}`, x: times(reach, across), y: times(reach.map(at), factor),
       colour: `--${part}`, dash: [6, 4], width: 1.2, quiet: true });
   }
   if (contact !== null && contact !== undefined) {
@@ -119,11 +123,11 @@ function marks({ main: { header, arrays }, contactByHand, before }, factor) {
     const byHand = contactByHand !== null || header.by_hand?.contact;
     const old = before?.header.contact ?? (byHand ? header.by_hand?.contact?.old_height : null);
     if (old !== null && old !== undefined && old !== contact) {
-      items.push({ kind: "point", name: "contact before", x: old * NM, y: base * factor, colour: "--quiet",
-        error: (before?.header.stderr ?? header.by_hand?.contact?.old_stderr ?? NaN) * NM * REACH });
+      items.push({ kind: "point", name: "contact before", x: old * across, y: base * factor, colour: "--quiet",
+        error: (before?.header.stderr ?? header.by_hand?.contact?.old_stderr ?? NaN) * across * REACH });
     }
-    items.push({ kind: "point", name: byHand ? "contact by hand ± 95 %" : "contact ± 95 %", x: contact * NM, y: base * factor,
-      colour: "--contact", error: contactByHand === null ? (header.stderr ?? NaN) * NM * REACH : undefined });
+    items.push({ kind: "point", name: byHand ? "contact by hand ± 95 %" : "contact ± 95 %", x: contact * across, y: base * factor,
+      colour: "--contact", error: contactByHand === null ? (header.stderr ?? NaN) * across * REACH : undefined });
   }
   return items;
 }
@@ -142,6 +146,17 @@ function ends(array) {
   return [array[0], array[array.length - 1]];
 }
 
+/** From the lowest to the highest.
+ * @param {ArrayLike<number>} array */
+function extent(array) {
+  let low = Infinity, high = -Infinity;
+  for (let i = 0; i < array.length; i++) {
+    if (array[i] < low) low = array[i];
+    if (array[i] > high) high = array[i];
+  }
+  return high - low;
+}
+
 /** @param {any} values */
 function finite(values) {
   return Array.isArray(values) && values.every((v) => v !== null && Number.isFinite(v));
@@ -155,8 +170,9 @@ function differs(a, b) {
   return false;
 }
 
-/** @param {Drawn} drawn @param {Item[]} items @param {string} unit */
-function curveSentence({ main: { header }, overlay, other }, items, unit) {
+/** @param {Drawn} drawn @param {Item[]} items @param {string} unit
+ * @param {string} lengths */
+function curveSentence({ main: { header }, overlay, other }, items, unit, lengths) {
   const lines = items.filter((item) => item.kind === "line" && !item.quiet);
   const line = /** @type {import("./scene.js").Line | undefined} */ (lines.at(-1));
   const parts = [`Curve ${header.number}, ${header.direction}${other ? " and the other direction" : ""}`];
@@ -165,7 +181,7 @@ function curveSentence({ main: { header }, overlay, other }, items, unit) {
       const all = Array.from(a).filter(Number.isFinite);
       return `${figure(Math.min(...all), 3)} to ${figure(Math.max(...all), 3)}`;
     };
-    parts.push(`${range(line.x)} nm`, `deflection ${range(line.y)} ${unit}`);
+    parts.push(`${range(line.x)} ${lengths}`, `deflection ${range(line.y)} ${unit}`);
   }
   if (header.contact !== null && header.contact !== undefined) {
     parts.push(`contact${header.by_hand?.contact ? " by hand" : ""} at ${withError(header.contact * NM, (header.stderr ?? NaN) * NM)} nm`);
@@ -202,7 +218,10 @@ export function forceScene(drawn, radius) {
   const name = "Lateral force";
   if (!drawn) return nothing(name, "No curve is chosen.");
   const { header, arrays } = drawn.main;
-  if (!arrays.lateral_force_in_phase?.length) return nothing(name, header.missing || "The curve has no lateral signal.");
+  if (!arrays.lateral_force_in_phase?.length) {
+    if (arrays.lateral_in_phase_raw?.length) return recordedLateral(drawn.main);
+    return nothing(name, header.missing || "The curve has no lateral signal.");
+  }
   const { unit, factor } = readable("N", magnitude(arrays.lateral_force_in_phase, arrays.lateral_force_quadrature));
   const items = doubts(drawn.main, radius);
   items.push({ kind: "rule", name: "", at: 0, colour: "--quiet", dash: [2, 3] });
@@ -220,6 +239,21 @@ export function forceScene(drawn, radius) {
   }
   return { name: `${name} of ${nameOf(drawn.main)}`, x: { ...DISTANCE, range: reach(arrays) },
     y: { label: "lateral force", unit }, items, sentence: profileSentence(drawn.main, items, unit) };
+}
+
+/** X and Y as recorded, against height: where they are no forces, or the curve has no contact.
+ * @param {Container} curve @returns {Scene} */
+function recordedLateral(curve) {
+  const { header, arrays } = curve;
+  const { unit, factor } = readable(header.lateral_raw_unit ?? "V", magnitude(arrays.lateral_in_phase_raw, arrays.lateral_quadrature_raw));
+  const x = times(arrays.height, NM);
+  /** @type {Item[]} */
+  const items = [
+    { kind: "line", name: "X", x, y: times(arrays.lateral_in_phase_raw, factor), colour: "--in-phase" },
+    { kind: "line", name: "Y", x, y: times(arrays.lateral_quadrature_raw, factor), colour: "--quadrature", width: 1 },
+  ];
+  return { name: `Lateral signal of ${nameOf(curve)}`, x: { label: "height", unit: "nm" }, y: { label: "lateral signal as recorded", unit }, items,
+    sentence: `Curve ${header.number}, as recorded. ${header.missing}` };
 }
 
 /**

@@ -8,7 +8,6 @@ import { begin } from "./times.js";
 
 /** @typedef {import("./types").Container} Container */
 
-const NM = 1e9;
 
 /**
  * An upright line that is moved: by dragging, or by arrow keys while it is focused.
@@ -102,6 +101,7 @@ export class Handle {
 export function mountWindows(plot) {
   /** @type {Container | null} */
   let current = null;
+  const factor = () => plot.scene.x.factor ?? 1e9;
   const made = /** @type {const} */ (["baseline", "wall"]).map((part) => {
     const label = part === "baseline" ? "inner end of the baseline window" : "outer end of the wall window";
     const handle = new Handle(plot, {
@@ -110,7 +110,7 @@ export function mountWindows(plot) {
       move(value) {
         if (!current) return;
         begin("nrm:recipe");
-        set({ recipe: { ...get().recipe, ...windowRecipe(current, part, value / NM) } });
+        set({ recipe: { ...get().recipe, ...windowRecipe(current, part, value / factor()) } });
       },
     });
     return { part, handle };
@@ -120,7 +120,7 @@ export function mountWindows(plot) {
     for (const { part, handle } of made) {
       const window = curve?.header.windows?.[part];
       const value = window?.[part === "baseline" ? 1 : 0];
-      handle.place(Number.isFinite(value) ? value * NM : null);
+      handle.place(Number.isFinite(value) ? value * factor() : null);
     }
   };
 }
