@@ -22,6 +22,7 @@ import nrm_plugin as nrm
 from nrm_plugin import simulate as sim
 from nrm_plugin.decisions import Decisions
 from nrm_plugin.viewer.access import MOST, MOST_DECISIONS
+from nrm_plugin.viewer.live import LiveFeed
 from nrm_plugin.viewer.opening import opened
 from nrm_plugin.viewer.page_server import PortInUse, serve
 from nrm_plugin.viewer.sessions import Session
@@ -539,6 +540,28 @@ def test_what_is_missing_for_moduli_is_said(tmp_path: Path, page_of: Pages) -> N
     assert len(curve.arrays["deflection_raw"]) == len(curve.arrays["height"]) > 100
 
 
+@pytest.mark.parametrize("left_out", ["height", "deflection", "sensitivity"])
+def test_curves_that_cannot_be_processed_are_looked_at(
+    tmp_path: Path, page_of: Pages, left_out: str
+) -> None:
+    curves = volume(3, 0.5)
+    if left_out == "sensitivity":  # volts without a sensitivity
+        volts = replace(curves.channels["deflection"], unit="V")
+        curves = curves.with_channel(volts)
+    else:
+        others = {name: c for name, c in curves.channels.items() if name != left_out}
+        curves = replace(curves, channels=others)
+    curves.save(tmp_path / "odd.h5")
+    client = page_of(tmp_path / "odd.h5")
+    assert client.get("api/session").json["n_curves"] == 16
+    curve = client.get("api/curve?number=3")
+    assert curve.status == 200
+    assert curve.json["missing"]
+    wanted = {"height": "deflection_raw", "deflection": "height", "sensitivity": "deflection_raw"}
+    assert len(curve.arrays[wanted[left_out]]) > 100
+    assert client.post("api/curve", {"number": 3, "contact": 0.0}).status in (200, 422)
+
+
 def test_images_alone(tmp_path: Path, page_of: Pages) -> None:
     image = nrm.Image("height", np.ones((2, 3)), "m")
     nrm.CurveSet.from_arrays({}, images=(image,)).save(tmp_path / "images.h5")
@@ -656,6 +679,31 @@ def test_a_view_of_what_is_in_memory_saves_nothing(originals: Path) -> None:
 def test_a_view_has_a_height(originals: Path, height: object) -> None:
     with pytest.raises(nrm.InvalidInput, match="at least 200 pixels"):
         nrm.view(originals / "map.h5", height=height)  # type: ignore[arg-type]
+
+
+# A recording.
+
+
+def test_a_recording_becomes_a_finished_file(originals: Path) -> None:
+    feed = LiveFeed({"title": "Running", "rate": 1000.0, "simulated": True, "channels": []})
+    with serve(feed) as server:
+        client = Client(server.url)
+        listener = Listener(client)
+        assert client.get("api/session").json["live"] is True
+        assert client.get("api/live").json["ramps"] == 0
+        assert client.get("api/layout").status == 409
+        assert client.post("api/decisions", {"decision": "exclude", "curves": [1]}).status == 409
+        assert client.post("api/marker", {"text": "x"}).status == 422  # nobody writes it down
+        feed.alarm("the tip has changed")
+        listener.until("the tip has changed")
+        session = Session(opened([originals / "volume-1.h5"]))
+        server.show(session)
+        listener.until("event: session")
+        session.bench.begin()
+        listener.until("event: warm")
+        listener.close()
+        assert client.get("api/session").json["n_curves"] == 16
+        assert client.get("api/live").json["alarms"][0]["text"] == "the tip has changed"
 
 
 # Decisions.

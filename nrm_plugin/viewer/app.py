@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from nrm_plugin.errors import NrmError, OutputError
 from nrm_plugin.viewer.container import as_json, packed
+from nrm_plugin.viewer.live import LiveFeed
 from nrm_plugin.viewer.page_files import page_files
 from nrm_plugin.viewer.sessions import LiveSession, Session
 from nrm_plugin.viewer.viewed import Wait
@@ -229,17 +230,17 @@ def _curve_now(shown: Any, asked: dict[str, Any]) -> Any:
 
 
 def _live(shown: Any, asked: dict[str, Any]) -> Any:
-    return _recording(shown).feed.snapshot()
+    return _feed(shown).snapshot()
 
 
 def _marker(shown: Any, asked: dict[str, Any]) -> Any:
-    return _recording(shown).feed.marker(_text(asked, "text"))
+    return _feed(shown).marker(_text(asked, "text"))
 
 
-def _recording(shown: Any) -> LiveSession:
-    if not isinstance(shown, LiveSession):
+def _feed(shown: Session | LiveSession) -> LiveFeed:
+    if shown.feed is None:
         raise CannotAnswer(409, "nothing is being recorded")
-    return shown
+    return shown.feed
 
 
 GETS: dict[str, Answer] = {

@@ -40,6 +40,10 @@ class ApplyToAll:
         self._cancel = threading.Event()
         self._job = 0
 
+    def use(self, events: Events) -> None:
+        """Tell others from now on."""
+        self._events = events
+
     @property
     def running(self) -> bool:
         """Whether curves are being processed."""

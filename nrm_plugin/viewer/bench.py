@@ -35,9 +35,26 @@ class Bench:
     def __init__(self, view: Viewed, events: Events) -> None:
         self._view, self._events = view, events
         self.warm = self._closed = False
-        self._workbench: Workbench | None = None
-        if view.curves is not None and view.curves.n_curves:
-            self._workbench = Workbench(view.curves, view.recipe, view.results)
+        self._why = "there are no curves to process"
+        self._workbench = self._made()
+        if self._workbench is not None:
+            view.messages += self._workbench.notes
+
+    def _made(self) -> Workbench | None:
+        """A workbench, if there are curves that can be processed."""
+        curves, recipe = self._view.curves, self._view.recipe
+        if curves is None or not curves.n_curves:
+            return None
+        for results in (self._view.results, None):
+            try:
+                return Workbench(curves, recipe, results)
+            except NrmError as error:  # they can be looked at all the same
+                self._why = str(error)
+        return None
+
+    def use(self, events: Events) -> None:
+        """Tell others from now on."""
+        self._events = events
 
     def begin(self) -> None:
         """Warm up in a thread."""
@@ -71,7 +88,7 @@ class Bench:
         NrmError
         """
         if self._workbench is None:
-            raise InvalidInput("there are no curves to process")
+            raise InvalidInput(self._why)
         return self._workbench.curve(number, recipe or self._view.recipe, contact, direction)
 
     def _warm_up(self) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import socket
 import threading
-from typing import Any
 
 import uvicorn
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.viewer.access import Gate
 from nrm_plugin.viewer.app import Holder, viewer_app
+from nrm_plugin.viewer.live import LiveFeed
 from nrm_plugin.viewer.sessions import LiveSession, Session
 
 #: Nobody outside of this computer reaches it.
@@ -76,8 +76,9 @@ class Server:
     def show(self, shown: Session | LiveSession) -> None:
         """Show something else: pages that are open load it."""
         before = self._holder.shown
+        shown.use(before.events)
+        shown.feed = before.feed
         self._holder.shown = shown
-        shown.events = before.events
         before.events.post("session")
 
     def wait(self, seconds: float | None = None) -> bool:
@@ -100,16 +101,14 @@ class Server:
         self.stop()
 
 
-def serve(shown: Any, port: int = 0) -> Server:
+def serve(shown: Session | LiveSession | LiveFeed, port: int = 0) -> Server:
     """Serve a session, or the feed of a recording, and return at once.
 
     Raises
     ------
     PortInUse
     """
-    if not isinstance(shown, Session | LiveSession):
-        shown = LiveSession(shown)
-    return Server(shown, port)
+    return Server(LiveSession(shown) if isinstance(shown, LiveFeed) else shown, port)
 
 
 def _bound(port: int) -> socket.socket:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from nrm_plugin import __version__
 from nrm_plugin.decisions import decisions_path
+from nrm_plugin.markers import markers_of
 from nrm_plugin.variables import BIT, FLAG_WORDS
 from nrm_plugin.viewer.layers import MapLayer
 from nrm_plugin.viewer.recipe_fields import recipe_fields
@@ -65,7 +67,7 @@ def session(view: Viewed, layers: list[MapLayer]) -> dict[str, Any]:
         "recipe_fields": recipe_fields(view.recipe),
         "decisions_file": "" if view.out is None else decisions_path(view.out).name,
         "blind": False,
-        "markers": [],
+        "markers": [asdict(marker) for marker in markers_of(metadata)],
         "potential": "potential" in view.quantities,
         "condition": _condition(view, metadata),
     }

@@ -18,6 +18,7 @@ from nrm_plugin.viewer.curve_reply import curve_reply, region_reply
 from nrm_plugin.viewer.decision_desk import VISIBLE, DecisionDesk, contact_of
 from nrm_plugin.viewer.events import Events
 from nrm_plugin.viewer.layers import MapLayer, map_layers
+from nrm_plugin.viewer.live import LiveFeed
 from nrm_plugin.viewer.opening import viewed
 from nrm_plugin.viewer.recipe_fields import changed_recipe, recipe_fields
 from nrm_plugin.viewer.recipe_saving import save_recipe
@@ -33,10 +34,18 @@ class Session:
     Parameters
     ----------
     view : Viewed
+    events : Events, optional
+        Where pages listen.
+
+    Attributes
+    ----------
+    feed : LiveFeed or None
+        Of the recording that made the file, where pages saw it.
     """
 
-    def __init__(self, view: Viewed) -> None:
-        self.view, self.events = view, Events()
+    def __init__(self, view: Viewed, events: Events | None = None) -> None:
+        self.view, self.events = view, events or Events()
+        self.feed: LiveFeed | None = None
         self._layers: list[MapLayer] | None = None
         self.bench = Bench(view, self.events)
         self.desk = DecisionDesk(view)
@@ -47,6 +56,12 @@ class Session:
         self.applying.close()
         self.bench.close()
         self.view.close()
+
+    def use(self, events: Events) -> None:
+        """Tell other pages from now on."""
+        self.events = events
+        self.bench.use(events)
+        self.applying.use(events)
 
     @property
     def layers(self) -> list[MapLayer]:
@@ -241,15 +256,20 @@ def numbers(asked: dict[str, Any]) -> IntArray:
 class LiveSession:
     """A recording that runs; see `nrm_plugin.viewer.live.LiveFeed`."""
 
-    def __init__(self, feed: Any) -> None:
-        self.feed, self.events = feed, feed.events
+    def __init__(self, feed: LiveFeed) -> None:
+        self.feed: LiveFeed | None = feed
+        self.about, self.events = feed.about, feed.events
+
+    def use(self, events: Events) -> None:
+        """Tell other pages from now on."""
+        self.events = events
 
     def close(self) -> None:
         """Nothing runs in the background."""
 
     def facts(self) -> dict[str, Any]:
         """What the page needs before anything is drawn."""
-        about = self.feed.about
+        about = self.about
         nothing: dict[str, Any] = dict.fromkeys(
             (
                 "files",
