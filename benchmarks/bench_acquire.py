@@ -3,16 +3,20 @@
 python benchmarks/run.py fetch record       # as fast as it goes
 python benchmarks/bench_acquire.py            # ceilings, as multiples of 5 x 50 kS/s
 python benchmarks/bench_acquire.py --soak 600 # ten minutes in real time: memory, load, backlog
+python benchmarks/bench_acquire.py --live 60  # with and without the live page, in a real browser
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import queue
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,24 +30,46 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from daq_boards import NAMES, config_for, running  # noqa: E402
+from live_pages import Page  # noqa: E402
 from measure import Table, rate  # noqa: E402
 from nidaqmx.stream_readers import AnalogMultiChannelReader  # noqa: E402
+from playwright.sync_api import sync_playwright  # noqa: E402
 
+import nrm_plugin as nrm  # noqa: E402
 from nrm_daq import run  # noqa: E402
 from nrm_daq.config import DaqConfig  # noqa: E402
 from nrm_daq.device import Board, InstantClock, SimulatedDaq  # noqa: E402
+from nrm_daq.device.electrode import RampingElectrode  # noqa: E402
+from nrm_daq.live_page import LiveOptions, LivePage  # noqa: E402
 
 CHANNELS, RATE = 5, 50e3
+CHROMIUM = "/usr/bin/chromium"
 
 SERVER = """
 import sys
+import numpy as np
 sys.path.insert(0, sys.argv[1])
 from daq_boards import known_board
 from nrm_daq.device import SimulatedDaq
-with SimulatedDaq(known_board()) as daq:
+from nrm_daq.device.electrode import RampingElectrode
+board = known_board() if sys.argv[2] == "known" else RampingElectrode().board()
+for signal in board.inputs.values():  # the first ramp takes its time to be computed
+    signal(np.arange(10.0), 50e3)
+with SimulatedDaq(board) as daq:
     print(daq.address, flush=True)
     sys.stdin.read()
 """
+
+#: In the page: when each curve was first drawn, in ms since 1970.
+WATCH = """() => {
+  window.nrmCurves = {};
+  const look = () => {
+    const found = /curve (\\d+)/.exec(document.querySelector("#live-panel").textContent ?? "");
+    if (found && !(found[1] in window.nrmCurves)) window.nrmCurves[found[1]] = Date.now();
+  };
+  new MutationObserver(look).observe(document.querySelector("#live-panel"),
+    { subtree: true, childList: true, characterData: true });
+}"""
 
 
 def table_board() -> Board:
@@ -143,10 +169,21 @@ def memory() -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
+@contextmanager
+def board_elsewhere(kind: str) -> Iterator[str]:
+    """Address of a simulated board in another process: known, or the ramping electrode."""
+    command = [sys.executable, "-c", SERVER, str(ROOT / "tests"), kind]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.stdin.close()
+
+
 def soak(seconds: float) -> None:
     """Record in real time from a board in another process; look at memory every 10 s."""
-    import threading
-
     told: dict[str, float] = {}
     levels: list[float] = []
     over = threading.Event()
@@ -155,26 +192,20 @@ def soak(seconds: float) -> None:
         while not over.wait(10.0):
             levels.append(memory())
 
-    command = [sys.executable, "-c", SERVER, str(ROOT / "tests")]
     with (
         tempfile.TemporaryDirectory() as folder,
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as server,
+        board_elsewhere("known") as address,
         measured(told),
     ):
-        assert server.stdin is not None
-        assert server.stdout is not None
         config = DaqConfig.from_values(
             {
-                "backend": f"remote {server.stdout.readline().strip()}",
+                "backend": f"remote {address}",
                 "channels": {NAMES[k]: {"terminal": f"Sim1/ai{k}"} for k in range(CHANNELS)},
             }
         )
         threading.Thread(target=look, daemon=True).start()
         report = run.record(config, Path(folder) / "out.h5", seconds, quiet=True)
         over.set()
-        server.stdin.close()
         size = (Path(folder) / "out.h5").stat().st_size / 1e6
     running_levels = levels[: max(1, int(told["wall"] / 10.0))]
     print(
@@ -188,11 +219,79 @@ def soak(seconds: float) -> None:
     )
 
 
+def live(seconds: float) -> None:
+    """Record in real time without the live page, then with it open in Chromium."""
+    for shown in (False, True):
+        told: dict[str, float] = {}
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            board_elsewhere("electrode") as address,
+            measured(told),
+        ):
+            settings = RampingElectrode().settings() | {"backend": f"remote {address}"}
+            del settings["channels"]["marker"]
+            config, out = DaqConfig.from_values(settings), Path(folder) / "out.h5"
+            if shown:
+                report, seen = recorded_in_a_browser(config, out, seconds)
+            else:
+                report = run.record(config, out, seconds, quiet=True)
+            header = json.loads(nrm.open(out).origins[0].header)
+        lost = round(seconds * RATE) - report["n_samples"]
+        ring = header["largest_backlog"] / header["setup"]["ring"]
+        print(
+            f"{'with' if shown else 'without'} the live page: {report['n_samples']} samples per "
+            f"channel, {lost} lost, {report['stopped'] or 'not stopped'}; ring at most "
+            f"{100.0 * ring:.2f} %; recorder {100.0 * told['cpu'] / told['wall']:.1f} % of a core"
+        )
+    for words, delays in seen.items():
+        print(
+            f"{words}, s: median {statistics.median(delays):.2f}, worst {max(delays):.2f}, "
+            f"of {len(delays)}"
+        )
+
+
+def recorded_in_a_browser(
+    config: DaqConfig, out: Path, seconds: float
+) -> tuple[dict[str, Any], dict[str, list[float]]]:
+    """Record with a page in Chromium, and one that only listens; times from the ramps' ends."""
+    done: dict[str, Any] = {}
+    opened: queue.Queue[str] = queue.Queue()
+
+    def record() -> None:
+        done["report"] = run.record(config, out, seconds, quiet=True, page=page)
+
+    with LivePage(LiveOptions(), say=print, opened=opened.put) as page, sync_playwright() as play:
+        recorder = threading.Thread(target=record)
+        recorder.start()
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        url = opened.get(timeout=60.0)
+        with Page(url) as listener:
+            tab = browser.new_page()
+            tab.goto(url)
+            tab.wait_for_selector("#live-panel .live-facts")
+            tab.evaluate(WATCH)
+            while recorder.is_alive():
+                tab.wait_for_timeout(200)
+            drawn = {int(k): v / 1e3 for k, v in tab.evaluate("() => window.nrmCurves").items()}
+            frames = [at for at, kind, _ in listener.events if kind == "live"]
+            ramps = [(at, data) for at, kind, data in listener.events if kind == "ramp"]
+        browser.close()
+    ends = {data["number"]: at - data["after"] for at, data in ramps}
+    return done["report"], {
+        "from the ramp's end to the event": [data["after"] for _, data in ramps],
+        "from the ramp's end to the screen": [at - ends[k] for k, at in drawn.items() if k in ends],
+        "between frames of the stream": np.diff(frames).tolist(),
+    }
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--soak", type=float, metavar="SECONDS")
+    parser.add_argument("--live", type=float, metavar="SECONDS")
     chosen = parser.parse_args()
     if chosen.soak:
         soak(chosen.soak)
+    elif chosen.live:
+        live(chosen.live)
     else:
         ceilings()

@@ -13,6 +13,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ QUEUED = 64
 PATIENCE = 10.0
 
 #: Longest time in s that a recording waits for the page's process, which begins beside it.
-BEGIN = 5.0
+BEGIN = 15.0
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,13 @@ class LivePage:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def start(self, recording: Recording, setup: Setup, out: Path) -> None:
-        """Show a recording that is about to begin."""
+    def start(
+        self, recording: Recording, setup: Setup, out: Path, ending: threading.Event
+    ) -> None:
+        """Show a recording that is about to begin; return when the page can be opened.
+
+        It is not waited for longer than `BEGIN`, or when `ending` is set.
+        """
         self._recording, self._setup = recording, setup
         self._tell(
             {
@@ -119,7 +125,9 @@ class LivePage:
                 "recipe": self._options.recipe,
             }
         )
-        self._ready.wait(BEGIN)
+        until = time.monotonic() + BEGIN
+        while not (self._ready.wait(0.05) or ending.is_set()) and time.monotonic() < until:
+            continue
 
     def show(self, block: SampleBlock, acquisition: Acquisition, watch: LockInWatch | None) -> None:
         """Tell how the recorder does after a block."""

@@ -86,7 +86,7 @@ def record(
         stack.callback(_forget_empty, recording)
         stack.enter_context(_ended_by_signal(ending))
         if page is not None:
-            page.start(recording, setup, out)
+            page.start(recording, setup, out, ending)
         acquisition = stack.enter_context(
             Acquisition(
                 task,
