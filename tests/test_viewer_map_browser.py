@@ -210,6 +210,18 @@ def test_quantities_by_menu_and_key(watched, page):
     assert page.locator("#distance").is_visible()
 
 
+def test_a_quantity_that_takes_time_does_not_hold_up_others(watched, page):
+    for name in ("region", "thickness", "wall_slope"):
+        page.locator("#quantity").select_option(name)
+    watched.until_state("state.values.quantity.name === 'wall_slope'")
+    page.locator("#quantity").select_option("thickness")
+    watched.until_state("state.values.quantity.name === 'thickness'")
+    page.locator("#quantity").select_option("region")
+    watched.until("document.querySelectorAll('.classes button').length === 2")
+    page.locator(".classes button").first.click()
+    assert len(watched.state("selected")) == 64
+
+
 def test_distances_by_slider_and_keys(watched, page, results):
     assert watched.state("depth") == 5e-9
     press(page, "]", "PageUp", "[", "PageUp")
@@ -372,6 +384,8 @@ def test_blind_hides_names_conditions_potential_and_moduli(watched, page):
     seen = page.locator("body").inner_text() + page.content() + page.title()
     for hidden in ("visit 1", "both.h5", "1.20 V", "1.0-1.5", "0.005-0.5", "hard carbon"):
         assert hidden not in seen, hidden
+    page.locator("#tab-decisions").click()
+    assert "both" not in page.locator("#side").inner_text()
     assert "modul" not in page.locator("#map-panel").inner_text().lower()
     assert watched.state("quantity") not in ("storage_modulus", "loss_modulus", "potential")
     for _ in range(30):

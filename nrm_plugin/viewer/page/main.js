@@ -59,22 +59,25 @@ async function loadFlags() {
   set({ flags: /** @type {any} */ ({ quality: arrays.quality, byHand: arrays.by_hand, doubt: arrays.doubt }) });
 }
 
-let loading = false;
+/** What is being asked for now.
+ * @type {{quantity: string} | null} */
+let running = null;
 
 /** The values of the quantity, distance and direction that the state asks for: one request at a
- * time, and after it the newest wish.
+ * time, and after it the newest wish; another quantity does not wait for the one before.
  * @returns {Promise<void>} */
 async function loadValues() {
-  if (loading) return;
-  loading = true;
+  const mine = { quantity: get().quantity };
+  const quantity = quantityOf();
+  if (!quantity || running?.quantity === mine.quantity) return;
+  running = mine;
   try {
     for (;;) {
-      const { quantity: name, depth, direction, session } = get();
-      const quantity = quantityOf();
-      if (!quantity) return;
-      const { header, arrays } = await getArrays("api/values", { quantity: name, depth, direction });
+      const { depth, direction, session } = get();
+      const { header, arrays } = await getArrays("api/values", { quantity: quantity.name, depth, direction }, { latest: "values" });
       const now = get();
-      if (now.quantity === name && now.session === session) {
+      if (running !== mine || now.quantity !== mine.quantity) return;
+      if (now.session === session) {
         set({
           values: {
             quantity: { ...quantity, unit: header.unit, factor: header.factor, label: header.label },
@@ -87,10 +90,10 @@ async function loadValues() {
           },
         });
       }
-      if (now.quantity === name && now.depth === depth && now.direction === direction && now.session === session) return;
+      if (now.depth === depth && now.direction === direction && now.session === session) return;
     }
   } finally {
-    loading = false;
+    if (running === mine) running = null;
   }
 }
 

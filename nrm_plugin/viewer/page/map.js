@@ -24,7 +24,7 @@ export const view = {
 };
 
 const base = make("canvas", { className: "map-canvas", "aria-hidden": "true" });
-const over = make("canvas", { className: "map-canvas", tabIndex: 0, role: "application", "aria-roledescription": "map" });
+const over = make("canvas", { className: "map-canvas", tabIndex: 0, role: "application", "aria-roledescription": "map", "aria-describedby": "map-keys" });
 const scratch = document.createElement("canvas");
 const legend = make("div", { className: "legend quiet" });
 let first = true;
@@ -316,6 +316,7 @@ export function look(window) {
 export function mount(element) {
   const box = make("div", { className: "map-box" }, base, over);
   const tools = make("div", { className: "map-tools", role: "toolbar", "aria-label": "Tools of the map" });
+  box.append(make("span", { id: "map-keys", className: "hidden-text" }, "Arrow keys go from curve to curve, Shift and arrows select; the question mark lists all keys."));
   element.append(box, make("div", { className: "row legend-row" }, legend, make("span", { className: "space" }), tools));
   mountPicking(tools, over, drawOver);
   new ResizeObserver(redraw).observe(box);
