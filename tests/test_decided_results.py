@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from nrm_plugin.decisions import ContactByHand, Decision, Decisions
 from nrm_plugin.engine.workbench import Workbench
 from nrm_plugin.errors import InvalidInput, RecipeError
 from nrm_plugin.joining import join
+from nrm_plugin.store.decided_results import with_decisions
 
 MOVED = {3: 4e-9, 8: -5.3e-9, 20: 1.25e-9}
 
@@ -151,6 +153,24 @@ def test_parts_are_read_as_the_whole(results):
         for name in found.data_vars:
             some = {k: v for k, v in part.items() if k in found[name].dims}
             xr.testing.assert_identical(found[name].isel(some), whole[name].isel(some))
+
+
+def test_distances_across_a_slope(results):
+    moved(results)
+    found = nrm.open_results(results, decisions=False)
+    tilted = found.assign(slope_cosine=found["wall_slope"] * 0 + 0.8)
+    by_hand = decisions(results)
+    flat, steep = (with_decisions(one, by_hand) for one in (found, tilted))
+    for name in ("normal_onset", "lateral_onset"):
+        before, level, across = (one[name].values[0, 3] for one in (found, flat, steep))
+        assert level == pytest.approx(before - 4e-9, abs=1e-15)
+        assert across == pytest.approx(before - 0.8 * 4e-9, abs=1e-15)
+
+
+def test_they_can_be_sent_to_another_process(results):
+    moved(results)
+    found = nrm.open_results(results)
+    xr.testing.assert_identical(pickle.loads(pickle.dumps(found)).load(), found.load())
 
 
 def test_a_contact_that_the_results_were_made_with_is_not_moved_again(results):

@@ -180,6 +180,10 @@ def _contact_stderr(results: xr.Dataset, curves: object = None) -> float | None:
         np.atleast_1d(np.asarray(results[name].values, float)) if name in results else np.zeros(1)
         for name in _CONTACT
     )
+    if curves is None and "by_hand" in results and noise.size > 1:
+        from nrm_plugin.statistics.selection import excluded
+
+        curves = np.flatnonzero(~excluded(results))
     if curves is not None:
         noise = noise[np.asarray(curves)]
         systematic = systematic[np.asarray(curves)] if systematic.size > 1 else systematic

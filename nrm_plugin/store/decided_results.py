@@ -8,7 +8,7 @@ nothing beyond the last); `nrm process` makes them anew at the distances wanted.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,12 @@ from nrm_plugin.variables import CURVE, DECIDED, MOVED
 #: Contacts that are nearer to each other are one (m).
 _SAME = 1e-13
 
-#: Distances from the electrode, which become smaller where the contact lies higher.
-_DISTANCES = (
+#: Variables of curves that follow from the contact; the last ones are distances from the electrode,
+#: which become smaller where the contact lies higher.
+_OF_CONTACT = (
+    "contact_height",
+    "contact_height_stderr",
+    "baseline_deflection",
     "depth_valid_min",
     "normal_onset",
     "break_through_distance",
@@ -67,6 +71,10 @@ def with_decisions(results: xr.Dataset, decisions: Decisions) -> xr.Dataset:
     earlier = str(results.attrs.get("warnings", "")).splitlines()
     warnings = [*earlier, *(sentence for sentence in said if sentence not in earlier)]
     return results.assign_attrs(decisions=decisions.as_json(), warnings="\n".join(warnings))
+
+
+#: A direction by its number, and some curves of it.
+Rows = tuple[int, IntArray]
 
 
 class ContactMoves:
@@ -123,45 +131,54 @@ class ContactMoves:
 
     def variables(self) -> dict[str, xr.Variable]:
         """Variables that change with the contacts; their numbers are made when asked for."""
-        if not (self._shift != 0.0).any() and not np.isfinite(self._stderr).any():
+        rows = (self._shift != 0.0) | np.isfinite(self._stderr)
+        if not rows.any():
             return {}
         made = {}
-        rows = (self._shift != 0.0) | np.isfinite(self._stderr)
         for name, array in self.results.variables.items():
-            change = self._change(str(name), array)
-            if change is not None:
-                lazy: Any = indexing.LazilyIndexedArray(_ChangedRows(array, rows, change))
+            if self._changes(str(name), array):
+                lazy: Any = indexing.LazilyIndexedArray(_ChangedRows(array, str(name), rows, self))
                 made[str(name)] = xr.Variable(array.dims, lazy, array.attrs, array.encoding)
         return made
 
-    def _change(self, name: str, array: xr.Variable) -> _Change | None:
-        """How rows of a variable change, or None where they do not."""
-        if "curve" not in array.dims:
-            return None
-        if "depth" in array.dims:
-            shape = self._shape_factor if name in _MODULI else None
-            return lambda at, rows: self._between(rows, self._distance(at), "depth", shape)
-        if "distance_bin" in array.dims:
-            return lambda at, rows: self._between(rows, self._distance(at), "distance_bin")
-        if name == "contact_height":
-            return lambda at, rows: _replaced(rows, self._height[at])
-        if name == "contact_height_stderr":
-            return lambda at, rows: _replaced(rows, self._stderr[at])
-        if name == "depth_valid_min":
-            return lambda at, rows: self._smallest(at)
-        if name in _DISTANCES:
-            return lambda at, rows: rows - self._distance(at)
-        if name == "baseline_deflection" and "baseline_slope" in self.results:
-            slope = _table(self.results, "baseline_slope").reshape(self._shift.shape)
-            return lambda at, rows: rows + slope[at] * self._shift[at]
-        return None
+    def _changes(self, name: str, array: xr.Variable) -> bool:
+        """Whether a variable changes with the contact."""
+        return "curve" in array.dims and (
+            bool({"depth", "distance_bin"} & set(array.dims)) or name in _OF_CONTACT
+        )
 
-    def _distance(self, at: _Rows) -> FloatArray:
+    def changed(self, name: str, at: Rows, rows: AnyArray) -> AnyArray:
+        """Rows of a variable as the contacts of these curves have them."""
+        dims = self.results[name].dims
+        if "depth" in dims:
+            shape = self._shape_factor if name in _MODULI else None
+            return self._between(rows, self._distance(at), "depth", shape)
+        if "distance_bin" in dims:
+            return self._between(rows, self._distance(at), "distance_bin")
+        if name == "contact_height":
+            return _replaced(rows, self._height[at])
+        if name == "contact_height_stderr":
+            return _replaced(rows, self._stderr[at])
+        if name == "depth_valid_min":
+            return self._smallest(at)
+        if name == "baseline_deflection":
+            return np.asarray(rows + self._of(at, "baseline_slope") * self._shift[at])
+        return np.asarray(rows - self._distance(at))
+
+    def _of(self, at: Rows, name: str) -> FloatArray:
+        """Values of a variable of the curves; nothing where results have none."""
+        if name not in self.results:
+            return np.zeros(len(at[1]))
+        values: FloatArray = _table(self.results, name).reshape(self._shift.shape)[at]
+        return values
+
+    def _distance(self, at: Rows) -> FloatArray:
         """By how much distances become smaller."""
         shift = np.asarray(self._shift[at])
-        if _corrected_for_slope(self.results) and "surface_slope" in self.results:
-            slope = _table(self.results, "surface_slope").reshape(self._shift.shape)[at]
-            shift = shift * np.cos(np.nan_to_num(slope))
+        if "slope_cosine" in self.results:
+            return np.asarray(shift * self._of(at, "slope_cosine"))
+        if _corrected_for_slope(self.results):  # results of an earlier version
+            shift = shift * np.cos(np.nan_to_num(self._of(at, "surface_slope")))
         return shift
 
     @property
@@ -186,7 +203,7 @@ class ContactMoves:
                 made[row] = _at(x + by, x, values[row])
         return made if factor is None else made / factor
 
-    def _smallest(self, at: _Rows) -> FloatArray:
+    def _smallest(self, at: Rows) -> FloatArray:
         """Smallest distance with a normal force."""
         force = self.results["force_normal"].variable
         if "direction" in force.dims:
@@ -197,11 +214,6 @@ class ContactMoves:
         return np.where(there.any(1), depth[there.argmax(1)], np.nan)
 
 
-#: A direction by its number, and some curves of it.
-_Rows = tuple[int, IntArray]
-_Change = Callable[[_Rows, AnyArray], AnyArray]
-
-
 class _ChangedRows(BackendArray):
     """A variable of which some curves' rows are changed when they are read.
 
@@ -209,13 +221,13 @@ class _ChangedRows(BackendArray):
     ----------
     source : Variable
         As it is; the last dimension beside the curves is the one along a row.
+    name : str
     rows : (direction, curve) array of bool
-    change : callable
-        Takes the direction and curves, and their rows.
+    moves : ContactMoves
     """
 
-    def __init__(self, source: xr.Variable, rows: AnyArray, change: _Change) -> None:
-        self.source, self.rows, self.change = source, rows, change
+    def __init__(self, source: xr.Variable, name: str, rows: AnyArray, moves: ContactMoves) -> None:
+        self.source, self.name, self.rows, self.moves = source, name, rows, moves
         self.shape, self.dtype = source.shape, source.dtype
 
     def __getitem__(self, key: Any) -> Any:
@@ -235,7 +247,7 @@ class _ChangedRows(BackendArray):
                 continue
             curves = there["curve"][found]
             one = self.source.isel(direction=direction) if "direction" in asked else self.source
-            made = self.change((direction, curves), one.isel(curve=curves).values)
+            made = self.moves.changed(self.name, (direction, curves), one.isel(curve=curves).values)
             if made.ndim > 1:
                 made = made[:, chosen[-1]]
             if self.dtype.kind in "iu":
