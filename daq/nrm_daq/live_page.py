@@ -109,9 +109,7 @@ class LivePage:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def start(
-        self, recording: Recording, setup: Setup, out: Path, ending: threading.Event
-    ) -> None:
+    def start(self, recording: Recording, setup: Setup, out: Path, ending: threading.Event) -> None:
         """Show a recording that is about to begin; return when the page can be opened.
 
         It is not waited for longer than `BEGIN`, or when `ending` is set.
