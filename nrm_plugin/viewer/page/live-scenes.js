@@ -74,9 +74,12 @@ export function rampScene(ramp) {
   if (turn < curve.height.length) items.push({ kind: "line", name: "retract", ...part(turn, curve.height.length), colour: "--retract", dash: [5, 3], width: 1.2 });
   items.push({ kind: "line", name: "approach", ...part(0, turn), colour: "--series-1" });
   if (Number.isFinite(ramp.contact ?? NaN)) {
-    let best = 0;
-    for (let i = 0; i < turn; i++) if (Math.abs(curve.height[i] - ramp.contact) < Math.abs(curve.height[best] - ramp.contact)) best = i;
-    items.push({ kind: "point", name: "contact ± 95 %", x: ramp.contact * NM, y: curve.deflection[best] * factor,
+    // On the baseline, as the lines of baseline and wall cross there.
+    const [far, near] = ramp.baseline ?? [];
+    const flat = curve.deflection.filter((/** @type {number} */ _, /** @type {number} */ i) =>
+      i < turn && curve.height[i] >= Math.min(far, near) && curve.height[i] <= Math.max(far, near));
+    const base = flat.reduce((/** @type {number} */ sum, /** @type {number} */ v) => sum + v, 0) / flat.length;
+    items.push({ kind: "point", name: "contact ± 95 %", x: ramp.contact * NM, y: (base || 0) * factor,
       error: (ramp.contact_stderr ?? NaN) * NM * REACH, colour: "--contact" });
   }
   const contact = Number.isFinite(ramp.contact ?? NaN) ? `contact at ${withError(ramp.contact * NM, (ramp.contact_stderr ?? NaN) * NM)} nm` : "no solid contact";

@@ -85,7 +85,8 @@ export function mount(element) {
     regions = new Map((snapshot.regions ?? []).map((/** @type {any} */ region) => [region.label, region]));
     ramp = snapshot.last ?? null;
     streams.replaceChildren();
-    channels = (snapshot.channels ?? []).map((/** @type {any} */ channel) => ({ channel, strip: new Strip(SHOWN), plot: new Plot(streams, { low: true }) }));
+    channels = (snapshot.channels ?? []).map((/** @type {any} */ channel, /** @type {number} */ k, /** @type {any[]} */ all) =>
+      ({ channel, strip: new Strip(SHOWN), plot: new Plot(streams, { low: true, bare: k < all.length - 1 }) }));
     drawState(snapshot.state);
     drawRamp();
     drawSoon();

@@ -7,6 +7,8 @@ import { labelOf, paint, rangeOf, reading } from "./scene.js";
 
 /** How far one turn of the wheel or one key zooms. */
 const ZOOM = 1.25;
+/** Lower than this (CSS pixels) nothing is drawn. */
+const LEAST = 24;
 
 /** Colours of the theme by their CSS names, read once per change of the theme.
  * @type {Map<string, string>} */
@@ -73,11 +75,12 @@ export function make(tag, attributes = {}, ...children) {
 const links = new Map();
 
 export class Plot {
-  /** @param {HTMLElement} host @param {{link?: string, low?: boolean, onDraw?: () => void}} options
-   *   low: a strip that has its name inside, and no label of the x axis */
-  constructor(host, { link = "", low = false, onDraw = () => {} } = {}) {
+  /** @param {HTMLElement} host @param {{link?: string, low?: boolean, bare?: boolean, onDraw?: () => void}} options
+   *   low: a strip that has its name above it, and no label of the x axis; bare: no x axis at all */
+  constructor(host, { link = "", low = false, bare = false, onDraw = () => {} } = {}) {
     this.onDraw = onDraw;
     this.low = low;
+    this.bare = bare;
     /** @type {Scene} */
     this.scene = { name: "", x: { label: "", unit: "" }, y: { label: "", unit: "" }, items: [], sentence: "" };
     /** @type {{x: [number, number] | null, y: [number, number] | null}} what is zoomed into */
@@ -143,9 +146,10 @@ export class Plot {
 
   build() {
     const { clientWidth: width, clientHeight: height } = this.stage;
-    if (width < 60 || height < 60) return;
+    if (width < 60 || height < LEAST) return;
     this.log = Boolean(this.scene.y.log);
     const axis = (/** @type {"x" | "y"} */ which) => ({
+      show: which === "y" || !this.bare,
       stroke: () => colour("--plot-ink"),
       grid: { stroke: () => colour("--plot-grid"), width: 1 },
       ticks: { stroke: () => colour("--plot-grid"), width: 1, size: 4 },
@@ -155,7 +159,8 @@ export class Plot {
       label: this.low ? undefined : () => labelOf(this.scene[which], this.stage.clientWidth < 300),
       labelSize: 16,
       labelGap: 0,
-      size: which === "x" ? (this.low ? 18 : 24) : 46,
+      size: which === "x" ? (this.low ? 18 : 24) : (/** @type {uPlot} */ _u, /** @type {string[] | null} */ labels) =>
+        Math.max(44, 14 + 6.4 * Math.max(0, ...(labels ?? []).map((label) => label?.length ?? 0))),
       gap: 3,
       splits: (/** @type {uPlot} */ _u, /** @type {number} */ _i, /** @type {number} */ min,
         /** @type {number} */ max) => this.splits(which, min, max),
@@ -167,7 +172,7 @@ export class Plot {
     });
     /** @type {any} */
     const options = {
-      width, height, padding: [6, 14, 0, 0],
+      width, height, padding: [6, 14, this.bare ? 6 : 0, 0],
       legend: { show: false },
       scales: {
         x: { time: false, range: () => this.limits().x },
@@ -206,7 +211,7 @@ export class Plot {
   fit() {
     const { clientWidth: width, clientHeight: height } = this.stage;
     if (!this.plot) this.build();
-    else if (width >= 60 && height >= 60) this.plot.setSize({ width, height });
+    else if (width >= 60 && height >= LEAST) this.plot.setSize({ width, height });
     this.onDraw();
   }
 
