@@ -5,11 +5,33 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.parse
+from pathlib import Path
 from typing import Any, Self
+
+
+def started(folder: Path, *arguments: str) -> tuple[subprocess.Popen[str], str]:
+    """Begin a recording of the simulated electrode; return the process and the page's address."""
+    command = [sys.executable, "-m", "nrm_plugin", "acquire", "--simulate", "-o", "out.h5"]
+    process = subprocess.Popen(
+        [*command, "--live", "--no-browser", *arguments],
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        found = re.search(r"http://\S+", line)
+        if found:
+            return process, found[0]
+    raise AssertionError(process.communicate())
 
 
 class Page:

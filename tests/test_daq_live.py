@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -22,7 +20,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from daq_boards import NAMES, config_for, converted, known_board
-from live_pages import Page
+from live_pages import Page, started
 
 import nrm_plugin as nrm
 from nrm_daq.device import SimulatedDaq
@@ -32,24 +30,6 @@ from nrm_plugin.cli import main
 from nrm_plugin.markers import markers_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals end the recordings")
-
-
-def started(folder: Path, *arguments: str) -> tuple[subprocess.Popen[str], str]:
-    """Begin a recording of the simulated electrode; return the process and the page's address."""
-    command = [sys.executable, "-m", "nrm_plugin", "acquire", "--simulate", "-o", "out.h5"]
-    process = subprocess.Popen(
-        [*command, "--live", "--no-browser", *arguments],
-        cwd=folder,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        found = re.search(r"http://\S+", line)
-        if found:
-            return process, found[0]
-    raise AssertionError(process.communicate())
 
 
 def until(true: Callable[[], Any], seconds: float = 30.0) -> None:

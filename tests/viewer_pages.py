@@ -126,7 +126,15 @@ def served(*files: Path) -> Iterator[str]:
 class Watched:
     """A page in a window of the browser, and what the browser had to say of it."""
 
-    def __init__(self, browser: Any, url: str, *, ready: str = "nrm:first-map", **options: Any):
+    def __init__(
+        self,
+        browser: Any,
+        url: str,
+        *,
+        ready: str = "nrm:first-map",
+        load: bool = True,
+        **options: Any,
+    ):
         options.setdefault("viewport", {"width": 1280, "height": 720})
         self.url = url
         self.context = browser.new_context(**options)
@@ -136,7 +144,8 @@ class Watched:
         self.page.on("console", lambda message: self.said.append(message.text))
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
-        self.load(ready)
+        if load:
+            self.load(ready)
 
     def load(self, ready: str = "nrm:first-map") -> None:
         """Load it and wait for the first map (or another of the times that it measures)."""

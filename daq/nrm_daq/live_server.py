@@ -186,16 +186,14 @@ class LiveView:
         self._samples += volts.shape[1]
         start, seconds = self._seeker.start, self._samples / self._rate
         state = {
-            "ring": None,
-            "ring_most": None,
-            "queued": None,
             **self._state,
             "samples": self._samples,
             "seconds": seconds,
             "overloads": overloads + list(self._state.get("faults", ())),
-            "lag": None if start is None else time.time() - start.time - seconds,
             "curves": self._seeker.found,
         }
+        if start is not None:
+            state["lag"] = time.time() - start.time - seconds
         if values:
             self.feed.stream(values, self._rate, state)
 
