@@ -128,13 +128,29 @@ def load(path: Path) -> tuple[bytes, str]:
     MissingFile, CorruptFile
         If it cannot be read; if it is larger than any table.
     """
+    check_size(path)
     try:
-        if path.stat().st_size > _LARGEST:
-            raise CorruptFile(path, None, "a table", "more than 1 GB of text")
         return decodable(path.read_bytes())
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise MissingFile(path, f"it cannot be read ({reason})") from error
+
+
+def check_size(path: Path) -> None:
+    """Refuse files that are larger than any table.
+
+    Raises
+    ------
+    MissingFile, CorruptFile
+        If it cannot be looked at; if it is too large.
+    """
+    try:
+        size = path.stat().st_size
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MissingFile(path, f"it cannot be read ({reason})") from error
+    if size > _LARGEST:
+        raise CorruptFile(path, None, "a table", "more than 1 GB of text")
 
 
 def decodable(data: bytes) -> tuple[bytes, str]:

@@ -577,6 +577,19 @@ def test_duplicate_list_is_dropped(tmp_path: Path) -> None:
     assert not has_warning(curves, "two channels")
 
 
+def test_a_duplicate_that_differs_behind_the_counts(tmp_path: Path) -> None:
+    """What fills the slots of short halves is no data."""
+    path = tmp_path / "made.spm"
+    single(tmp_path, deflection(), duplicate_list=True, slot=14)
+    data = bytearray(path.read_bytes())
+    behind = len(data) - 4 * 28 + 4 * 12  # of the copy's approach
+    data[behind : behind + 8] = b"12345678"
+    path.write_bytes(data)
+    curves = nrm.open(path)
+    assert "deflection_2" not in curves.channels
+    np.testing.assert_array_equal(table(curves, "deflection"), DEFLECTION * VOLT)
+
+
 @pytest.mark.parametrize("place", [0, 11, 19])
 def test_a_list_that_differs_in_one_sample_is_no_duplicate(tmp_path: Path, place: int) -> None:
     other = DEFLECTION.copy()

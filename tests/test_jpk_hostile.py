@@ -141,16 +141,30 @@ def bomb(path: Path, size: int) -> Path:
 
 
 def test_bombs_do_not_go_off(tmp_path: Path) -> None:
-    """A hundred megabytes of nothing in a hundred kilobytes: its other channel is shorter."""
+    """Megabytes of nothing in kilobytes: other channels are shorter, or no real file is as full."""
     path = bomb(tmp_path / "b.jpk-force", 100_000_000)
     assert path.stat().st_size < 200_000
+    assert "members of at most 64 times the archive's" in refused(path)
+    path = bomb(tmp_path / "b.jpk-force", 8_000_000)
     assert "as many samples of vDeflection as of the other channels" in refused(path)
+
+
+def test_a_bomb_whose_channels_agree(tmp_path: Path) -> None:
+    """What opens asks for no more than some of what the archive claims."""
+    path = tmp_path / "b.jpk-force"
+    JpkWriter().write(path, [ramp(1_000_000, 1_000_000)])
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in members.items():
+            file.writestr(name, bytes(len(data)) if name.endswith(".dat") else data)
+    assert "members of at most 64 times the archive's" in refused(path)
 
 
 def test_a_header_that_is_a_bomb(tmp_path: Path) -> None:
     path = tmp_path / "b.jpk-force"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("header.properties", b"a=b\n" * 25_000_000)
+        file.writestr("header.properties", b"a=b\n" * 1_500_000)
     assert "a header of at most" in refused(path)
 
 

@@ -795,3 +795,22 @@ def test_a_file_in_a_day_that_does_not_exist(tmp_path: Path) -> None:
     assert "31/31/2025 is no date" in log.notes[0] or "'31/31/2025' is no date" in log.notes[0]
     written.write_mpr(tmp_path / "cv.mpr", start=datetime(2025, 12, 31, 23, 59, 59))
     assert nrm.read_log(tmp_path / "cv.mpr").start == np.datetime64("2025-12-31T23:59:59")
+
+
+def test_blanks_before_the_slash_of_a_unit(tmp_path: Path) -> None:
+    """As Ivium titles its columns."""
+    log = read(tmp_path / "a.txt", "t /s   E /V\n0.0   0.5\n1.0   0.6\n2.0   0.7\n")
+    np.testing.assert_allclose(log.time, [0, 1, 2])
+    np.testing.assert_allclose(log.potential, [0.5, 0.6, 0.7])
+
+
+def test_minutes_and_seconds(tmp_path: Path) -> None:
+    """Without hours, where a fraction of seconds tells them from hours and minutes."""
+    log = read(tmp_path / "a.csv", "time,E (V)\n59:58.5,0.1\n59:59.5,0.2\n00:00.5,0.3\n")
+    np.testing.assert_allclose(log.time - log.time[0], [0, 1, 2])
+
+
+def test_potentials_that_no_electrode_has(tmp_path: Path) -> None:
+    log = read(tmp_path / "a.csv", "time (s),E (V)\n0,-500\n1,100\n")
+    assert any("reach 500 V" in note and "mV" in note for note in log.notes)
+    assert not read(tmp_path / "a.csv", "time (s),E (V)\n0,-5\n1,100\n").notes

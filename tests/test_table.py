@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from click.testing import CliRunner
 
 import nrm_plugin as nrm
 from nrm_importers.table import TableImporter
+from nrm_importers.table.text_table import open_text
 from nrm_plugin.cli import main
 from nrm_plugin.testing import check_importer
 
@@ -343,6 +346,63 @@ def test_a_recording_of_ni_daqmx(tmp_path: Path) -> None:
     np.testing.assert_allclose(curves.read("time"), 1e-3 * np.arange(len(z)))
     assert curves.curve_table["start_time"][0] == np.datetime64("2025-03-04T09:41:07")
     assert curves.channels["deflection"].unit == "V"
+
+
+def test_a_recording_that_was_broken_off(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    nptdms = pytest.importorskip("nptdms")
+    z, volts = falling()
+    path = tmp_path / "a.tdms"
+    with nptdms.TdmsWriter(path) as writer:
+        named = (("z (nm)", z), ("deflection (V)", volts))
+        writer.write_segment([nptdms.ChannelObject("g", name, values) for name, values in named])
+        writer.write_segment([nptdms.ChannelObject("g", name, values) for name, values in named])
+    assert not any("last block" in w for w in nrm.open(path).warnings)
+    data = path.read_bytes()
+    for lost, left in ((100, 227), (1950, 120)):  # within the last numbers, within what names them
+        path.write_bytes(data[:-lost])
+        curves = nrm.open(path)
+        assert curves.rows.total == left
+        assert any("the file ends within its last block" in w for w in curves.warnings)
+    assert "nptdms" not in "".join(capfd.readouterr())
+
+
+def test_memory_goes_with_the_numbers(tmp_path: Path) -> None:
+    """Also where titles stand again above each curve; the bound is for the whole of nrm.open."""
+    rows = "".join(f"{i * 1e-4:.4f},{500 - i},{i % 7}.25,-{i % 9}.125\n" for i in range(1000))
+    one = "time (s),z (nm),deflection (V),x (V)\n" + rows
+    (tmp_path / "small.csv").write_text(one * 2, encoding="utf-8")
+    (tmp_path / "large.csv").write_text(one * 500, encoding="utf-8")
+    numbers = 500 * 1000 * 5 * 8 / 1e6
+    script = """
+import resource, sys
+import nrm_plugin as nrm
+nrm.open(sys.argv[1])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert len(nrm.open(sys.argv[2])) == 500
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3)
+"""
+    command = [sys.executable, "-c", script, tmp_path / "small.csv", tmp_path / "large.csv"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert float(ran.stdout) < 4 * numbers
+
+
+@pytest.mark.parametrize("late", ["", "# a comment\n", "0.5,1,é\n", "0.5,1,x\r\n", "1,5,True\n"])
+def test_pieces_are_as_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: str
+) -> None:
+    """Numbers, texts that come late, and ends of lines do not depend on where pieces end."""
+    text = "z (nm),deflection (V),note\n" + "".join(f"{9 - i},{i}.5,{i}\n" for i in range(9)) * 40
+    path = tmp_path / "a.csv"
+    path.write_bytes((text + late).encode())
+    whole = [column.read() for column in open_text(path).columns]
+    assert whole[2].dtype.kind == ("O" if late.startswith(("0", "1")) else "i")
+    assert (whole[2][:9].astype(str) == [str(i) for i in range(9)]).all()
+    monkeypatch.setattr("nrm_importers.table.text_rows._CELLS", 1)
+    for piece in (1, 7, 400):
+        monkeypatch.setattr("nrm_importers.table.text_rows._PIECE", piece)
+        for a, b in zip(whole, (c.read() for c in open_text(path).columns), strict=True):
+            assert a.dtype == b.dtype
+            assert (a == b).all()
 
 
 # ------------------------------------------------------------------ the table map

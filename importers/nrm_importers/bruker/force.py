@@ -99,12 +99,9 @@ def _recorded(
     metadata: Metadata,
 ) -> dict[str, Channel]:
     channels: dict[str, Channel] = {}
-    seen: list[tuple[str, DataBlock]] = []
+    seen: list[tuple[str, FileColumn]] = []
     for block in force:
         name, wanted, original = _name_of(block)
-        if any(n == name and _same_bytes(stamp, b, block) for n, b in seen):
-            continue
-        seen.append((name, block))
         width = layout.width(block)
         if not width or halves_of(header, block.section) != halves_of(header, force[0].section):
             metadata.warn(f"{original} has other samples than the first channel and is left out")
@@ -117,6 +114,9 @@ def _recorded(
             layout.runs,
             width * layout.on_disk,
         )
+        if any(n == name and _same_samples(c, column) for n, c in seen):
+            continue
+        seen.append((name, column))
         gain, unit = _scale(stamp, header, block, original, wanted, metadata)
         if wanted and unit != wanted:
             name = own_slug(original, "bruker")
@@ -128,17 +128,18 @@ def _recorded(
     return channels
 
 
-def _same_bytes(stamp: FileStamp, a: DataBlock, b: DataBlock) -> bool:
-    """Whether two blocks hold the same bytes, looked at in up to 64 places."""
-    if a.length != b.length:
+def _same_samples(a: FileColumn, b: FileColumn) -> bool:
+    """Whether two columns hold the same samples, looked at in up to 64 curves."""
+    if a.dtype != b.dtype:
         return False
-    part = min(a.length, 1 << 16)
-    starts = np.unique(np.linspace(0, a.length - part, 64).astype(np.int64)).tolist()
-    byte = np.dtype(np.uint8)
-    return all(
-        np.array_equal(stamp.read(a.offset + s, byte, part), stamp.read(b.offset + s, byte, part))
-        for s in starts
-    )
+    for curve in np.unique(np.linspace(0, len(a.rows) - 1, 64).astype(np.int64)).tolist():
+        count = a.rows.start(curve + 1) - a.rows.start(curve)
+        one, other = (np.empty(count, a.dtype) for _ in range(2))
+        a.fill(curve, curve + 1, one)
+        b.fill(curve, curve + 1, other)
+        if not np.array_equal(one, other):
+            return False
+    return True
 
 
 def _scale(

@@ -55,6 +55,9 @@ _KINDS: dict[str, SegmentKind] = {
 #: Of fewer samples nobody can tell whether a channel is dead.
 _ALIVE = 16
 
+#: A first curve of more samples is not looked at.
+_LOOKED_AT = 1 << 22
+
 
 def open_archive(path: Path) -> CurveSet:
     """Open an archive.
@@ -284,8 +287,9 @@ def _below(header: Mapping[str, str], prefix: str) -> dict[str, str]:
 
 def _doubts(archive: JpkArchive, channels: dict[str, Channel], metadata: Metadata) -> None:
     """What the first curve shows: channels that never change."""
-    for channel in channels.values():
-        values = np.empty(archive.rows.start(1))
+    count = archive.rows.start(1)
+    for channel in channels.values() if count <= _LOOKED_AT else ():
+        values = np.empty(count)
         channel.fill(0, 1, values)
         if len(values) >= _ALIVE and (values == values[0]).all():
             metadata.warn(

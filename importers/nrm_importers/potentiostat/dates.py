@@ -82,19 +82,17 @@ def numbered(text: str) -> str:
 
 
 def clock(texts: Sequence[str]) -> FloatArray:
-    """Seconds of times written as ``h:mm:ss``; nan for others.
+    """Seconds of times written as ``h:mm:ss`` or ``mm:ss.fff``; nan for others.
 
     There may be days before them, ``1-02:03:04``, ``1d 02:03:04`` or ``1:02:03:04``. A clock that
-    passes midnight goes on from the day before.
+    passes midnight goes on from the day before, and one without hours from the hour before.
     """
-    parts = (
-        pd.Series(texts, dtype=object)
-        .astype(str)
-        .str.strip()
-        .str.extract(
-            r"^(?:(\d+)(?:\s*d\w*\s*|[-., ]\s*|:(?=\d+:\d+:\d)))?"
-            r"(\d+):(\d\d?):(\d\d?(?:[.,]\d*)?)$"
-        )
+    stripped = pd.Series(texts, dtype=object).astype(str).str.strip()
+    short = stripped.str.extract(r"^(\d+):(\d\d?[.,]\d+)$")
+    without_hours = short[0].notna()
+    parts = stripped.where(~without_hours, "0:" + stripped).str.extract(
+        r"^(?:(\d+)(?:\s*d\w*\s*|[-., ]\s*|:(?=\d+:\d+:\d)))?"
+        r"(\d+):(\d+):(\d\d?(?:[.,]\d*)?)$"
     )
     days, hours, minutes, seconds = (
         pd.to_numeric(parts[i].str.replace(",", ".", regex=False), errors="coerce")
@@ -103,7 +101,8 @@ def clock(texts: Sequence[str]) -> FloatArray:
     values = days.fillna(0) * 86400.0 + hours * 3600.0 + minutes * 60.0 + seconds
     out: FloatArray = np.array(values, np.float64)
     valid = np.flatnonzero(np.isfinite(out))
-    out[valid] += 86400.0 * np.cumsum(np.diff(out[valid], prepend=out[valid][:1]) < -80000.0)
+    whole, back = (3600.0, -3500.0) if without_hours[valid].all() else (86400.0, -80000.0)
+    out[valid] += whole * np.cumsum(np.diff(out[valid], prepend=out[valid][:1]) < back)
     return out
 
 

@@ -35,6 +35,12 @@ _RATE_VALUE = re.compile(
 )
 _QUIET = re.compile(r"quiet time \(s(?:ec)?\)\s*=\s*(\d+(?:\.\d*)?)", re.I)
 
+#: Blanks before the slash of a unit, as Ivium has them: ``t /s   E /V``.
+_BEFORE_SLASH = re.compile(r"\s+/(?=\S)")
+
+#: No electrode has a potential beyond this, V.
+_BEYOND = 100.0
+
 #: Further zeros than these, at potentials that are never near 0 V, are no measured values.
 _ZEROS = 2
 
@@ -112,7 +118,10 @@ def find_titles(data: bytes, encoding: str, line: int | None = None) -> LogTable
         text = raw.decode(encoding, "replace").rstrip("\r")
         if line in (None, number) and len(text) < _LONGEST:
             for separator in _SEPARATORS:
-                cells = re.split(separator, text.lstrip("#").strip(" "))
+                plain = text.lstrip("#").strip(" ")
+                if separator == _SPACE:
+                    plain = _BEFORE_SLASH.sub("/", plain)
+                cells = re.split(separator, plain)
                 titles = roles([title(cell) for cell in cells])
                 if separator == _SPACE and not all(one.unit for one in titles.values()):
                     continue  # prose
@@ -163,6 +172,12 @@ def read_table(
     potential = _si(columns, titles, "potential")
     potential, more = _without_zeros(path, potential, columns, titles, measured)
     notes += more
+    largest = np.abs(potential[np.isfinite(potential)]).max(initial=0.0)
+    if largest > _BEYOND:
+        notes.append(
+            f"its potentials reach {largest:.4g} V, which no electrode has: if they are in mV, "
+            "correct the unit in its title"
+        )
     start, zone, step, more = _start_above(table.above, month_first)
     notes += more
     time, moments = _time(path, columns, titles, month_first, notes)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -110,35 +112,44 @@ def _tdms(path: Path) -> SourceTable:
     except ImportError:
         raise MissingPackage("npTDMS", "tables") from None
     try:
-        with path.open("rb") as handle:
+        with path.open("rb") as handle, _quiet() as heard:
             file = TdmsFile.read(handle)
-        groups = sorted(file.groups(), key=lambda g: max(map(len, g.channels()), default=0))
-        every = [c for group in groups for c in group.channels()]
-        longest = max(map(len, every), default=0)
-        channels = [c for c in groups[-1].channels() if len(c) == longest] if longest else []
-        used = {c.path for c in channels}
-        others = tuple(c.name for c in every if c.path not in used)
-        columns, steps, starts = [], set[float](), set[np.datetime64]()
-        for channel in channels:
-            unit = str(
-                channel.properties.get("unit_string", "")
-                or channel.properties.get("NI_UnitDescription", "")
-            )
-            title, own = titled(channel.name)
-            values = channel[:]
-            columns.append(
-                SourceColumn(
-                    title=title,
-                    unit=own or _SPELT_OUT.get(unit.lower(), unit),
-                    read=partial(as_given, values),
+            status = file.file_status
+            cut = status.incomplete_final_segment or any("incomplete" in text for text in heard)
+            lacks = {
+                name: one.expected_length - one.read_length
+                for name, one in (status.channel_statuses or {}).items()
+            }
+            groups = {
+                group.name: {c: len(c) + lacks.get(c.path, 0) for c in group.channels()}
+                for group in file.groups()
+            }
+            counts = max(groups.values(), key=lambda g: max(g.values(), default=0), default={})
+            channels = [c for c in counts if counts[c] == max(counts.values()) > 0]
+            length = min(map(len, channels), default=0)
+            channels = channels if length else []
+            used = {c.path for c in channels}
+            others = tuple(c.name for group in groups.values() for c in group if c.path not in used)
+            columns, steps, starts = [], set[float](), set[np.datetime64]()
+            for channel in channels:
+                unit = str(
+                    channel.properties.get("unit_string", "")
+                    or channel.properties.get("NI_UnitDescription", "")
                 )
-            )
-            begun = channel.properties.get("wf_start_time")
-            if isinstance(begun, np.datetime64):
-                starts.add(begun.astype("M8[us]"))
-            step = channel.properties.get("wf_increment")
-            if isinstance(step, float | int) and 0.0 < float(step) < 1e6:
-                steps.add(float(step))
+                title, own = titled(channel.name)
+                columns.append(
+                    SourceColumn(
+                        title=title,
+                        unit=own or _SPELT_OUT.get(unit.lower(), unit),
+                        read=partial(as_given, channel[:length]),
+                    )
+                )
+                begun = channel.properties.get("wf_start_time")
+                if isinstance(begun, np.datetime64):
+                    starts.add(begun.astype("M8[us]"))
+                step = channel.properties.get("wf_increment")
+                if isinstance(step, float | int) and 0.0 < float(step) < 1e6:
+                    steps.add(float(step))
     except Exception as error:  # npTDMS raises many kinds for damaged files
         raise CorruptFile(
             path, None, "a TDMS file", f"{type(error).__name__}: {error}"[:200]
@@ -148,7 +159,36 @@ def _tdms(path: Path) -> SourceTable:
             f"{path}: its channels were recorded at different rates ({len(steps)} of them): record "
             "or export them at one"
         )
-    interval = steps.pop() if steps else None
-    start = starts.pop() if len(starts) == 1 else None
-    lengths = [longest] * len(columns)
-    return _table(path, columns, lengths, interval=interval, start=start, left_out=others)
+    doubt = (
+        "the file ends within its last block: what was recorded last is missing (a recording that "
+        "was broken off, or a copy that is not whole)"
+    )
+    return _table(
+        path,
+        columns,
+        [length] * len(columns),
+        interval=steps.pop() if steps else None,
+        start=starts.pop() if len(starts) == 1 else None,
+        left_out=others,
+        warnings=(doubt,) if cut else (),
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[list[str]]:
+    """Keep npTDMS from writing its warnings to the terminal; they are given."""
+    from nptdms.log import log_manager
+
+    heard: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: heard.append(record.getMessage())  # type: ignore[method-assign]
+    level = log_manager.console_handler.level
+    log_manager.console_handler.setLevel(logging.CRITICAL)
+    for logger in log_manager.loggers.values():
+        logger.addHandler(handler)
+    try:
+        yield heard
+    finally:
+        log_manager.console_handler.setLevel(level)
+        for logger in log_manager.loggers.values():
+            logger.removeHandler(handler)

@@ -42,6 +42,9 @@ _EVEN = 0.01
 #: judged by no fewer samples.
 _END, _PLAINLY, _FEW = 0.1, 5.0, 8
 
+#: Samples in which ramps are looked for at once.
+_AT_ONCE = 1 << 16
+
 
 def open_table(path: Path, table_map: TableMap | None = None) -> CurveSet:
     """Open a table as curves.
@@ -60,6 +63,8 @@ def open_table(path: Path, table_map: TableMap | None = None) -> CurveSet:
     """
     table = joined_halves(open_source(path))
     metadata = Metadata()
+    for text in table.warnings:
+        metadata.warn(text)
     given = table_map
     if table_map is None:
         kept = remembered(table.heading)
@@ -95,9 +100,7 @@ def open_table(path: Path, table_map: TableMap | None = None) -> CurveSet:
     if table_map.segment is None:
         _turn_by_signal(channels, values, metadata, told=told)
     rows, segments, kept_rows = _curves(table, table_map, channels, values, metadata)
-    flat = {
-        name: array if kept_rows is None else array[kept_rows] for name, array in values.items()
-    }
+    flat = {name: _kept(array, kept_rows) for name, array in values.items()}
     made = {
         name: replace(channel, column=ArrayColumn(flat[name], rows))
         for name, channel in channels.items()
@@ -132,6 +135,15 @@ def open_table(path: Path, table_map: TableMap | None = None) -> CurveSet:
         remember(table.heading, header)
     text = "\n\n".join(filter(None, [table.heading, header]))
     return metadata.attached(curves, path, "table", text)
+
+
+def _kept(array: AnyArray, rows: IntArray | None) -> AnyArray:
+    """Return the rows that are kept; the numbers are not copied where they follow each other."""
+    if rows is None or not len(rows):
+        return array if rows is None else array[:0]
+    first, last = int(rows[0]), int(rows[-1])
+    together = last - first == len(rows) - 1 and bool((rows[1:] > rows[:-1]).all())
+    return array[first : last + 1] if together else array[rows]
 
 
 def _is_used(table: SourceTable, title: str, table_map: TableMap) -> bool:
@@ -245,7 +257,7 @@ def _ramps(
             return None
         raise InvalidInput(f"{table.path}: curves are found by {by}, and there is no such channel")
     channel = channels[by]
-    signal = values[by] * channel.gain + channel.offset
+    signal = values[by]
     rate = rule.rate or _rate(table, channels, values, metadata)
     if by == "deflection" and (
         rate is None or rule.threshold is None or not (rule.pre and rule.post)
@@ -267,7 +279,13 @@ def _ramps(
         resolution=min(0.5e-3, 20.0 / pace) if known else 1.0,
         longest=120.0 if known else float(max(table.length, 1000)),
     )
-    found = splitter.push({by: np.asarray(signal, np.float64)}) + splitter.finish()
+    found: list[Curve] = []
+    for begin in range(0, len(signal), _AT_ONCE):
+        part = np.asarray(
+            signal[begin : begin + _AT_ONCE] * channel.gain + channel.offset, np.float64
+        )
+        found += splitter.push({by: part})
+    found += splitter.finish()
     if rule.by != "auto" or len(found) > 1:
         for text in splitter.warnings:
             metadata.warn(text)

@@ -49,6 +49,8 @@ class SourceTable:
         When the first row was taken, by the recording computer's clock.
     left_out : tuple of str
         Titles of what lies in the file and is no column of this table: of another length, mostly.
+    warnings : tuple of str
+        What is wrong with the file.
     """
 
     path: Path
@@ -57,6 +59,7 @@ class SourceTable:
     interval: float | None = None
     start: np.datetime64 | None = None
     left_out: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -11,13 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nrm_importers.table.source_table import SourceColumn, SourceTable, as_given, titled
+from nrm_importers.table.text_rows import TextLines, TextRows, has_commas, read_columns
 from nrm_plugin import units
-from nrm_plugin.columns import AnyArray
-from nrm_plugin.delimited import decodable, load
-from nrm_plugin.errors import InvalidInput
+from nrm_plugin.delimited import check_size, decodable
+from nrm_plugin.errors import InvalidInput, MissingFile
+from nrm_plugin.files import read_start
 from nrm_plugin.foreign import foreign_kind
 
 _SEPARATORS = ("\t", ";", ",", None)
@@ -203,7 +201,7 @@ def heading(titles: list[tuple[str, str]]) -> str:
 
 
 def open_text(path: Path) -> SourceTable:
-    """Open a table of text; it is read at once.
+    """Open a table of text; its numbers are read at once, the text in pieces.
 
     Raises
     ------
@@ -212,11 +210,10 @@ def open_text(path: Path) -> SourceTable:
     """
     import pandas as pd
 
-    data, encoding = load(path)
-    lines = data.decode(encoding).splitlines()
-    layout = layout_of(lines)
+    lines = _lines_of(path)
+    layout = _head(lines)
     if layout is None:
-        kind = foreign_kind(data[:4096], path)
+        kind = foreign_kind(read_start(path, 4096, "a table"), path)
         what = "no lines with two numbers" if kind is None else f"it is {kind.what}"
         raise InvalidInput(f"{path}: there is no table of numbers in it: {what}")
     if layout.unread:
@@ -224,71 +221,58 @@ def open_text(path: Path) -> SourceTable:
             f"{path}: the line {layout.unread[:60]!r} is no row of numbers: write numbers without "
             "a sign for thousands"
         )
-    rows, curve = _without_headings(lines[layout.first :], layout.headings)
-    body = "\n".join(rows)
-    decimal = layout.decimal
-    if decimal == "." and layout.separator != "," and _has_commas(body, layout.separator):
+    first, separator, decimal = layout.first, layout.separator, layout.decimal
+    if decimal == "." and separator != "," and has_commas(lines, first, separator):
         decimal = ","
+    again = layout.headings[:1] and any(
+        line.strip() == layout.headings[0] for piece in lines.behind(first) for line in piece
+    )
     # From version 3 on, pandas reads numbers to their last bit by itself.
     old = int(pd.__version__.split(".")[0]) < 3
     exact: dict[str, Any] = {"float_precision": "round_trip"} if old else {}
+    options = {
+        "sep": r"\s+" if separator is None else separator,
+        "comment": "#",
+        "decimal": decimal,
+        "keep_default_na": False,
+        "on_bad_lines": "error",
+        **exact,
+    }
+    rows = partial(TextRows, lines, first, layout.headings if again else ())
     try:
-        frame = pd.read_csv(
-            io.StringIO(body),
-            sep=r"\s+" if layout.separator is None else layout.separator,
-            header=None,
-            names=range(len(layout.titles)),
-            index_col=False,
-            comment="#",
-            decimal=decimal,
-            **exact,
-            keep_default_na=False,
-            low_memory=False,
-            on_bad_lines="error",
-        )
+        read, length, curve = read_columns(rows, len(layout.titles), options)
     except (ValueError, OverflowError) as error:
         raise InvalidInput(
             f"{path}: not every row has {len(layout.titles)} cells ({str(error)[:200]})"
         ) from None
     columns = [
-        SourceColumn(title=title, unit=unit, read=_reader(frame[i]))
-        for i, (title, unit) in enumerate(layout.titles)
+        SourceColumn(title=title, unit=unit, read=one)
+        for (title, unit), one in zip(layout.titles, read, strict=True)
     ]
-    if curve is not None and len(curve) == len(frame):
+    if curve is not None:
         columns.append(SourceColumn(title="curve", unit="", read=partial(as_given, curve)))
-    return SourceTable(path=path, columns=tuple(columns), length=len(frame))
+    return SourceTable(path=path, columns=tuple(columns), length=length)
 
 
-def _without_headings(
-    lines: list[str], headings: tuple[str, ...]
-) -> tuple[list[str], AnyArray | None]:
-    """Rows, and the number of each row's curve where titles stand again above the curves."""
-    if not headings or not any(line.strip() == headings[0] for line in lines):
-        return lines, None
-    rows: list[str] = []
-    curves: list[int] = []
-    number = 0
-    for line in lines:
-        text = line.strip()
-        if text == headings[0]:
-            number += bool(rows) and curves[-1] == number
-        elif text and text not in headings and not text.startswith("#"):
-            rows.append(line)
-            curves.append(number)
-    return rows, np.array(curves, np.int64)
+def _lines_of(path: Path) -> TextLines:
+    check_size(path)
+    try:
+        return TextLines(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MissingFile(path, f"it cannot be read ({reason})") from error
 
 
-def _has_commas(body: str, separator: str | None) -> bool:
-    """Whether any cell is a number with a decimal comma."""
-    if "," not in body:
-        return False
-    edge = r"\s" if separator is None else rf"{re.escape(separator)}\s\""
-    number = rf"(?:^|[{edge}])[-+]?\d*,\d+(?:[eE][-+]?\d+)?(?=[{edge}]|$)"
-    return re.search(number, body, re.MULTILINE) is not None
-
-
-def _reader(series: Any) -> Any:
-    def read() -> AnyArray:
-        return np.asarray(series.to_numpy())
-
-    return read
+def _head(lines: TextLines) -> TextLayout | None:
+    """Layout by the first lines; more of them are read until there are enough rows."""
+    head: list[str] = []
+    looked_at = 0
+    for piece in lines.pieces():
+        head += piece
+        if len(head) < 2 * looked_at:
+            continue
+        looked_at = len(head)
+        layout = layout_of(head)
+        if layout is not None and len(head) - layout.first > 2 * _LOOKED_AT:
+            return layout
+    return layout_of(head)
