@@ -162,9 +162,9 @@ function finite(values) {
   return Array.isArray(values) && values.every((v) => v !== null && Number.isFinite(v));
 }
 
-/** @param {ArrayLike<number>} a @param {ArrayLike<number> | undefined} b */
+/** @param {ArrayLike<number> | undefined} a @param {ArrayLike<number> | undefined} b */
 function differs(a, b) {
-  if (!b || a.length !== b.length) return false;
+  if (!a || !b || a.length !== b.length) return false;
   const limit = 1e-3 * magnitude(a);
   for (let i = 0; i < a.length; i++) if (Math.abs(a[i] - b[i]) > limit) return true;
   return false;
