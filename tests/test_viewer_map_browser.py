@@ -357,6 +357,18 @@ def test_next_and_previous_doubtful_go_through_all_layers(watched, page):
     assert watched.state("current") == order[1]
 
 
+def test_the_next_one_after_a_decision_is_the_one_that_followed(watched, page):
+    order = [3, 17, 40, 67, 81, 105]
+    press(page, "n", "n", "a", "Enter")
+    watched.until("document.querySelector('#doubt-heading').textContent === '5 doubtful'")
+    press(page, "n")
+    assert watched.state("current") == order[2]
+    press(page, "u")
+    watched.until("document.querySelector('#doubt-heading').textContent === '6 doubtful'")
+    press(page, "Shift+N")
+    assert watched.state("current") == order[1]
+
+
 def test_flags_narrow_the_list_and_select_their_curves(watched, page):
     flag = page.locator(".doubt-flag", has_text="no hard contact")
     assert flag.inner_text().split() == ["no", "hard", "contact", "6"]
@@ -388,6 +400,9 @@ def test_blind_hides_names_conditions_potential_and_moduli(watched, page):
     assert "both" not in page.locator("#side").inner_text()
     assert "modul" not in page.locator("#map-panel").inner_text().lower()
     assert watched.state("quantity") not in ("storage_modulus", "loss_modulus", "potential")
+    page.locator("#blind").click()
+    assert watched.state("quantity") == "storage_modulus"
+    press(page, "b")
     for _ in range(30):
         press(page, "q")
         assert watched.state("quantity") not in (

@@ -17,11 +17,20 @@ const at = make("span", { className: "row space" }, make("label", { htmlFor: "di
 const second = make("div", { className: "row controls" }, layer, direction);
 const mixed = make("p", { className: "mixed warn", hidden: true });
 
+/** The quantity that blindness took away. */
+let hidden = "";
+
 function fillQuantities() {
-  const { quantity: name } = get();
+  const { quantity: name, blind } = get();
   const known = quantities();
   quantity.replaceChildren(...known.map((one) => make("option", { value: one.name }, capital(one.label))));
-  if (!known.some((one) => one.name === name) && known.length) set({ quantity: known[0].name });
+  if (!known.some((one) => one.name === name) && known.length) {
+    if (blind) hidden = name;
+    set({ quantity: known[0].name });
+  } else if (hidden && !blind) {
+    set({ quantity: known.some((one) => one.name === hidden) ? hidden : name });
+    hidden = "";
+  }
   quantity.value = get().quantity;
 }
 
@@ -38,6 +47,12 @@ function fillLayers() {
   }
   layer.value = image === null ? `layer ${number}` : `image ${image}`;
   layer.hidden = layers.length + pictures.length < 2;
+}
+
+function fillDirections() {
+  const { session, direction: chosen } = get();
+  direction.replaceChildren(...(session?.directions ?? []).map((name) => make("option", { value: name }, name)));
+  direction.value = chosen;
 }
 
 function showDistance() {
@@ -118,8 +133,6 @@ function nextLayer() {
 
 /** @param {HTMLElement} panel */
 export function mount(panel) {
-  const { session } = get();
-  direction.replaceChildren(...(session?.directions ?? []).map((name) => make("option", { value: name }, name)));
   panel.append(make("div", { className: "row controls" }, quantity, at), second, mixed);
   quantity.addEventListener("change", () => set({ quantity: quantity.value, range: null, filter: null }));
   layer.addEventListener("change", () => chooseLayer(layer.value));
@@ -138,7 +151,8 @@ export function mount(panel) {
   on(["session", "blind", "quantity"], fillQuantities);
   on(["session", "layout", "blind", "layer", "image"], fillLayers);
   on(["depth", "quantity", "image", "session", "layer", "blind"], showDistance);
-  on(["direction"], (state) => void (direction.value = state.direction));
+  on(["session", "direction"], fillDirections);
+  fillDirections();
   fillQuantities();
   fillLayers();
   showDistance();

@@ -14,9 +14,12 @@ const heading = make("h2", { id: "doubt-heading", className: "space" });
 const rows = make("div", { className: "list-rows" });
 const spacer = make("div", { className: "list-spacer" }, rows);
 const list = make("div", { id: "doubt-list", className: "list", role: "listbox", tabIndex: 0, "aria-labelledby": "doubt-heading", "data-arrows": "list" }, spacer);
+const steps = make("span", { className: "row" });
 /** Curves of the list, the most doubtful first.
  * @type {number[]} */
 let curves = [];
+/** The curve of the list that was shown last, and where it was. */
+let visited = { curve: -1, at: 0 };
 /** The flag that the list is narrowed to, 0 for all. */
 let narrowed = 0;
 
@@ -85,11 +88,19 @@ function showFlags() {
   }));
 }
 
+/** What is said where the list is empty. */
+function nothing() {
+  const { session, flags: given } = get();
+  if (session && !session.has.results) return "Not processed yet: nothing was checked (nrm process)";
+  return given?.doubt.some((rank) => !Number.isNaN(rank)) ? "Every doubtful curve is decided on" : "No curve is doubtful";
+}
+
 function fill() {
   const { flags: given } = get();
   curves = given ? doubtful(given, narrowed) : [];
   const name = get().session?.flags.find(({ bit }) => bit === narrowed)?.name.replace(/_/g, " ");
-  heading.textContent = name ? `${curves.length} with ${name}` : curves.length ? `${curves.length} doubtful` : "Nothing is doubtful";
+  heading.textContent = name ? `${curves.length} with ${name}` : curves.length ? `${curves.length} doubtful` : nothing();
+  steps.hidden = !curves.length;
   list.hidden = !curves.length;
   spacer.style.height = `${curves.length * ROW}px`;
   drawRows();
@@ -133,6 +144,7 @@ function go(curve) {
 function reveal() {
   const at = curves.indexOf(get().current);
   if (at < 0) return;
+  visited = { curve: curves[at], at };
   const top = at * ROW;
   if (top < list.scrollTop) list.scrollTop = top;
   else if (top + ROW > list.scrollTop + list.clientHeight) list.scrollTop = top + ROW - list.clientHeight;
@@ -142,12 +154,13 @@ function reveal() {
 /** @param {1 | -1} step */
 function move(step) {
   if (!curves.length) {
-    say("No curve is doubtful.");
+    say(`${nothing()}.`);
     return;
   }
-  const at = curves.indexOf(get().current);
-  const to = at < 0 ? (step > 0 ? 0 : curves.length - 1) : (at + step + curves.length) % curves.length;
-  go(curves[to]);
+  const known = [get().current, visited.curve].map((curve) => curves.indexOf(curve)).find((at) => at >= 0) ?? -1;
+  // What was decided on has left the list: the next one is at its place now.
+  const to = known >= 0 ? known + step : step > 0 ? visited.at : visited.at - 1;
+  go(curves[(to + curves.length) % curves.length]);
 }
 
 /** @param {HTMLElement} panel */
@@ -155,7 +168,8 @@ export function mount(panel) {
   const previous = make("button", { "data-action": "previous", title: "Previous doubtful curve (Shift+N)" }, "Previous");
   const next = make("button", { "data-action": "next", title: "Next doubtful curve (n)" }, "Next");
   panel.classList.add("doubt");
-  panel.append(checks, flags, make("div", { className: "row" }, heading, previous, next), list);
+  steps.append(previous, next);
+  panel.append(checks, flags, make("div", { className: "row" }, heading, steps), list);
   list.addEventListener("scroll", () => requestAnimationFrame(drawRows));
   list.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity }[event.key];
