@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import queue
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from importlib.metadata import Distribution
 from pathlib import Path
@@ -14,11 +16,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from daq_boards import known_board
+from live_pages import Page
 
 import nrm_plugin as nrm
 from nrm_daq import run
 from nrm_daq.config import DaqConfig
 from nrm_daq.device import InstantClock, SimulatedDaq
+from nrm_daq.live_page import LiveOptions, LivePage
 from nrm_plugin import plugins
 from nrm_plugin.cli import main
 
@@ -153,6 +157,36 @@ def test_its_faults_spoil_the_recording(
     assert not any("reference lost" in warning for warning in curves.warnings)
     assert np.isnan(curves.read("lockin_output_x")).any()
     assert np.isfinite(curves.read("deflection")).all()
+
+
+def test_its_faults_are_on_the_live_page(
+    stranger: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: queue.Queue[str] = queue.Queue()
+    with (
+        SimulatedDaq(known_board(3)) as daq,
+        LivePage(LiveOptions(), say=opened.put, opened=opened.put) as page,
+    ):
+        path = tmp_path / "daq.toml"
+        path.write_text(DAQ.format(address=daq.address, lock_in=ACME))
+        ending = threading.Event()
+        arguments = DaqConfig.from_toml(path), tmp_path / "out.h5"
+        recorder = threading.Thread(
+            target=lambda: run.record(*arguments, quiet=True, ending=ending, page=page)
+        )
+        recorder.start()
+        try:
+            with Page(opened.get(timeout=30.0)) as shown:
+                shown.wait("live", 2)
+                monkeypatch.setattr(stranger, "overload", True)
+                before = len(shown.of("live"))
+                shown.wait("live", before + 10)
+        finally:
+            ending.set()
+            recorder.join()
+    words = [frame["state"]["overloads"] for frame in shown.of("live")]
+    assert words[0] == []
+    assert "input clipped" in words[-1]
 
 
 def test_a_recording_is_recovered_without_the_plugin(

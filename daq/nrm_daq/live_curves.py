@@ -110,9 +110,15 @@ class RampSeeker:
         if waiting is not None and self._waiting is None:
             self._waiting = waiting
             over.append(self._told(waiting))
-        longest = self._tail.samples - round(self._config.split.longest * self._rate)
-        self._tail.forget(min([longest, *(ramp.start for ramp in self._ramps)]) - 1)
+        self._forget()
         return over
+
+    def _forget(self) -> None:
+        """Keep what the next ramp, and a survey with the latest ones, can need."""
+        now, longest = self._tail.samples, round(self._config.split.longest * self._rate)
+        while self._ramps and self._ramps[0].start < now - TOGETHER * longest:
+            self._ramps.popleft()
+        self._tail.forget((self._ramps[0].start if self._ramps else now - longest) - 1)
 
     @property
     def _triggered(self) -> bool:

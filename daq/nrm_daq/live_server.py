@@ -212,6 +212,7 @@ class LiveView:
             for alarm in alarms:
                 more = {"number": alarm.number, "quantity": alarm.quantity}
                 self.feed.alarm(alarm.text, seconds=event["begin"], **more)
+                self._wire.send(said=alarm.text)
             self._processor.learn(over)
 
 
