@@ -66,7 +66,7 @@ def show(browser):
         if feed is None:
             session = Session(opened(list(files)))
             server = serve(session)
-            session.bench.begin()
+            session.begin()
         else:
             server = serve(feed)
         servers.append(server)

@@ -81,7 +81,7 @@ def looked_at(originals: Path) -> Iterator[tuple[Client, Session]]:
     """A server that nothing is decided on."""
     session = Session(opened([originals / "map.h5"]))
     with serve(session) as server:
-        session.bench.begin()
+        session.begin()
         yield Client(server.url), session
 
 
@@ -633,7 +633,7 @@ def test_a_file_that_is_another_by_now_is_named(tmp_path: Path) -> None:
     session = Session(opened([tmp_path / "r.h5"]))
     with serve(session) as server:
         listener = Listener(Client(server.url))
-        session.bench.begin()
+        session.begin()
         listener.until("event: session")
         listener.close()
         assert "a.h5 is not the file" in Client(server.url).get("api/session").json["warnings"][0]
@@ -699,7 +699,7 @@ def test_a_recording_becomes_a_finished_file(originals: Path) -> None:
         session = Session(opened([originals / "volume-1.h5"]))
         server.show(session)
         listener.until("event: session")
-        session.bench.begin()
+        session.begin()
         listener.until("event: warm")
         listener.close()
         assert client.get("api/session").json["n_curves"] == 16

@@ -116,7 +116,7 @@ def served(*files: Path) -> Iterator[str]:
 
     session = Session(opened(list(files)))
     with serve(session) as server:
-        session.bench.begin()
+        session.begin()
         try:
             yield server.url
         finally:

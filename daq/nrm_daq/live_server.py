@@ -267,7 +267,7 @@ def _show_file(server: Server, path: Path, recipe: str | None, wire: Wire) -> No
         wire.send(said=f"the page cannot show {path}: {error}")
         return
     server.show(session)
-    session.bench.begin()
+    session.begin()
 
 
 if __name__ == "__main__":

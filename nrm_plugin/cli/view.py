@@ -61,7 +61,7 @@ def command(
     )
     session = Session(view)
     server = serve(session, port)
-    session.bench.begin()
+    session.begin()
     try:
         if as_json:
             names = [one["name"] for one in view.files]

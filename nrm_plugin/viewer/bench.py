@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 from nrm_plugin.decisions import ContactByHand
@@ -56,11 +55,6 @@ class Bench:
         """Tell others from now on."""
         self._events = events
 
-    def begin(self) -> None:
-        """Warm up in a thread."""
-        if self._workbench is not None:
-            threading.Thread(target=self._warm_up, name="nrm-warm-up", daemon=True).start()
-
     def look_at(self, view: Viewed) -> None:
         """Work on new results of the same curves; what is known of them stays."""
         self._view = view
@@ -91,8 +85,10 @@ class Bench:
             raise InvalidInput(self._why)
         return self._workbench.curve(number, recipe or self._view.recipe, contact, direction)
 
-    def _warm_up(self) -> None:
-        assert self._workbench is not None
+    def warm_up(self) -> None:
+        """Survey all curves, and say when that is done; takes seconds."""
+        if self._workbench is None:
+            return
         began = time.perf_counter()
         try:
             self._workbench.warm()

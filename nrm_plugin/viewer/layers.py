@@ -55,7 +55,7 @@ def map_layers(view: Viewed) -> list[MapLayer]:
     """Return the layers; every curve is in at least one."""
     if not view.n_curves:
         return []
-    found = map_parts(view.places)
+    found = map_parts(view.places, regions=view.all_regions)
     parts = list(found.parts)
     layers = []
     visits = map_parts(view.places, VISIT)

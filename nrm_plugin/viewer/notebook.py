@@ -117,7 +117,7 @@ def view(
             looked_at = opening.viewed(results, opened)
     session = Session(looked_at)
     server = serve(session)
-    session.bench.begin()
+    session.begin()
     return View(server, height)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +48,20 @@ class Session:
     def __init__(self, view: Viewed, events: Events | None = None) -> None:
         self.view, self.events = view, events or Events()
         self.feed: LiveFeed | None = None
+        self._lock = threading.RLock()
         self._layers: list[MapLayer] | None = None
         self.bench = Bench(view, self.events)
         self.desk = DecisionDesk(view)
         self.applying = ApplyToAll(self.events)
+
+    def begin(self) -> None:
+        """Prepare in a thread what a page asks for first, and then the engine."""
+        threading.Thread(target=self._prepare, name="nrm-prepare", daemon=True).start()
+
+    def _prepare(self) -> None:
+        with contextlib.suppress(NrmError):  # the page is told when it asks
+            self.facts()
+        self.bench.warm_up()
 
     def close(self) -> None:
         """Stop what runs in the background."""
@@ -66,14 +78,16 @@ class Session:
     @property
     def layers(self) -> list[MapLayer]:
         """Layers of the map."""
-        if self._layers is None:
-            self._layers = map_layers(self.view)
-        return self._layers
+        with self._lock:
+            if self._layers is None:
+                self._layers = map_layers(self.view)
+            return self._layers
 
     def facts(self) -> dict[str, Any]:
         """See `nrm_plugin.viewer.session`."""
-        self.desk.decisions  # noqa: B018  what a person wrote into the file meanwhile
-        return session(self.view, self.layers)
+        with self._lock:
+            self.desk.decisions  # noqa: B018  what a person wrote into the file meanwhile
+            return session(self.view, self.layers)
 
     def layout(self) -> Reply:
         """Curves of each layer, and where they are."""

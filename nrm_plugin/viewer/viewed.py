@@ -22,7 +22,7 @@ from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.statistics.maps import AT_LEAST
-from nrm_plugin.statistics.regions import Region, regions
+from nrm_plugin.statistics.regions import Region, Regions, regions
 from nrm_plugin.statistics.selection import LEFT_OUT, Analysis, column
 from nrm_plugin.store.read_results import decided
 from nrm_plugin.units import parse
@@ -33,7 +33,7 @@ from nrm_plugin.viewer.shown_quantities import CURVE_NUMBER, ShownQuantity
 T = TypeVar("T")
 
 #: Bytes of values that are kept for when they are asked for again.
-_KEPT = 32 << 20
+_KEPT = 16 << 20
 
 #: A value counts as below the noise under so many standard errors.
 _NOISE = 3.0
@@ -410,10 +410,15 @@ class Viewed:
         return numbers
 
     @cached_property
+    def all_regions(self) -> Regions | None:
+        """Regions of the potential; None where no curve has one."""
+        results = self.places.results
+        return regions(results) if shown.has_potential(results) else None
+
+    @cached_property
     def regions(self) -> list[Region]:
         """Regions of the potential that have curves, highest potential first."""
-        results = self.places.results
-        found = regions(results) if shown.has_potential(results) else ()
+        found = self.all_regions or ()
         return [region for region in found if len(region)]
 
 
