@@ -435,7 +435,7 @@ typedef struct {
 /* Collect the most evidence of paths that end in each pair of two series of peaks.
  *
  * likeness (n, m): evidence of each pair's shapes; first (n), second (m): times of the peaks in s.
- * score (n, m) receives the evidence, steps (n, m) how it was reached: 0 begins a path, 1 a new
+ * Pairs with less than -4 skip are none (-inf). score (n, m) receives the evidence, steps (n, m) how it was reached: 0 begins a path, 1 a new
  * stretch, else 2 + (peaks left out of first) * (skips_second + 1) + (left out of second). Returns
  * 1 if the sizes cannot be, 2 without memory. */
 NRM_EXPORT int nrm_collect_paths(const float *likeness, int64_t n, int64_t m, const double *first,

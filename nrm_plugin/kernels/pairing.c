@@ -38,6 +38,12 @@ int nrm_collect_paths(const float *likeness, int64_t n, int64_t m, const double 
             }
         }
         for (int64_t j = 0; j < m; j++) {
+            /* Two peaks as unlike as this are left out rather than paired. */
+            if (likeness[i * m + j] < -4.0 * settings->skip) {
+                score[i * m + j] = -INFINITY;
+                steps[i * m + j] = 0;
+                continue;
+            }
             double best = 0.0;
             int step = 0;
             if ((double)before[j] - settings->jump > best) {

@@ -20,6 +20,7 @@ from nrm_plugin.pairing.pair_paths import (
     best_path,
     evidence_beside,
     gaussian_evidence,
+    most_evidence,
 )
 from nrm_plugin.pairing.stream import Clock, Stream, clock_of, stream_of
 
@@ -175,7 +176,7 @@ def _moments(curves: CurveSet, mine: Peaks, duration: FloatArray) -> tuple[Float
 def _aligned(
     mine: Peaks, theirs: Peaks, times: FloatArray, told: float, stream: Stream
 ) -> tuple[Path, float, float, float]:
-    """Align, first with strict and then with lenient errors of the shapes; return the better.
+    """Align with strict errors of the shapes, and if need be with lenient ones; return the better.
 
     Returns
     -------
@@ -187,13 +188,15 @@ def _aligned(
     noise = float(
         np.hypot(mine.noise / np.median(mine.height), theirs.noise / np.median(theirs.height))
     )
-    tried = [
-        _rounds(mine, theirs, times, told, stream, start * float(np.median(mine.height)))
-        for start in (2.0 * noise, 6.0 * noise + 0.03)
-    ]
+    tried = []
+    for start in (2.0 * noise, 6.0 * noise + 0.03):
+        error = start * float(np.median(mine.height))
+        tried.append(_rounds(mine, theirs, times, told, stream, error))
+        if np.count_nonzero(tried[-1][0].margin >= SURE) > 0.8 * min(len(mine), len(theirs)):
+            break
     path, gain, likeness, intervals = max(tried, key=lambda one: one[0].evidence)
     reversed_order = replace(intervals, first=-intervals.first[::-1])
-    chance = best_path(likeness[::-1], reversed_order).evidence
+    chance = most_evidence(likeness[::-1], reversed_order)
     return path, gain, chance, evidence_beside(likeness, intervals, path)
 
 

@@ -135,7 +135,12 @@ def evidence_beside(likeness: Table, intervals: Intervals, path: Path) -> float:
     """Most evidence of a path that has no pair with another path in common."""
     without = likeness.copy()
     without[path.first, path.second] = -np.float32(1e6)
-    score, _ = _collected(without, intervals)
+    return most_evidence(without, intervals)
+
+
+def most_evidence(likeness: Table, intervals: Intervals) -> float:
+    """Evidence of the best path."""
+    score, _ = _collected(likeness, intervals)
     return max(float(score.max()), 0.0)
 
 

@@ -12,9 +12,9 @@ from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.model import CurveSet
 from nrm_plugin.pairing.stream import Clock
 
-#: Steps in which a curve is shifted until it lies on the board's, and the smallest part of a sample
-#: that is still a step.
-_STEPS, _SMALL = 6, 1e-3
+#: Steps in which a curve is shifted until it lies on the board's, the smallest part of a sample
+#: that is still a step, and the samples by which it is shifted at most.
+_STEPS, _SMALL, _FARTHEST = 6, 2e-3, 20.0
 
 
 class BoardReader:
@@ -33,29 +33,18 @@ class BoardReader:
         return min(max(int(first), 0), n - 1), min(max(int(last), 0), n - 1)
 
     def at(self, name: str, moments: FloatArray, width: float) -> FloatArray:
-        """Means of a channel over `width` s about moments, or between samples if that is less.
+        """Means of a channel over `width` s about moments; see `Stretch.at`."""
+        return self.stretch(name, float(moments[0]), float(moments[-1]), width).at(moments)
 
-        The window lies evenly about each moment, so that there is no delay. nan outside.
-        """
+    def stretch(self, name: str, begin: float, end: float, width: float) -> Stretch:
+        """A channel from `begin` to `end`, for means over `width` s."""
         step = self._clock.interval
         reach = width + 2.0 * step
-        begin, end = float(moments[0]) - reach, float(moments[-1]) + reach
-        first, values = self._values(name, begin, end)
-        position = (moments - first) / step
-        n = len(values)
-        outside = (position < -0.5) | (position > n - 0.5)
-        if width <= 1.5 * step:
-            out = np.interp(position, np.arange(n), values)
-        else:
-            # The integral of the line through the samples, at both ends of the window.
-            total = np.concatenate([[0.0], np.cumsum(0.5 * (values[1:] + values[:-1]))])
-            half = 0.5 * width / step
-            low, high = np.clip(position - half, 0, n - 1), np.clip(position + half, 0, n - 1)
-            out = (_integral(total, values, high) - _integral(total, values, low)) / np.maximum(
-                high - low, 1e-12
-            )
-        out[outside] = np.nan
-        return np.asarray(out)
+        first, values = self._values(name, begin - reach, end + reach)
+        # Of the rows only what is needed: rows may be long.
+        low = min(max(int((begin - reach - first) / step), 0), max(len(values) - 2, 0))
+        values = values[low : max(low + 2, int((end + reach - first) / step) + 2)]
+        return Stretch(first + low * step, step, values, width)
 
     def _values(self, name: str, begin: float, end: float) -> tuple[float, FloatArray]:
         """Samples of the rows that hold a stretch, and the moment of the first of them."""
@@ -82,15 +71,48 @@ class BoardReader:
         return float(self._clock.starts[first]), self._kept[name][2]
 
 
-def _integral(total: FloatArray, values: FloatArray, position: FloatArray) -> FloatArray:
-    """Integral of the line through `values` up to (fractional) positions."""
-    whole = np.minimum(position.astype(np.int64), len(values) - 2)
-    part = position - whole
-    return np.asarray(
-        total[whole]
-        + part * values[whole]
-        + 0.5 * part * part * (values[whole + 1] - values[whole])
-    )
+class Stretch:
+    """Samples of a channel that follow each other, and means of them about any moments.
+
+    Parameters
+    ----------
+    first, step : float
+        Moment of the first sample, and time between samples, in s.
+    values : array
+    width : float
+        Time over which means are taken, in s; between samples where it is no longer than a step.
+    """
+
+    def __init__(self, first: float, step: float, values: FloatArray, width: float) -> None:
+        self._first, self._step, self._values = first, step, values
+        self._half = 0.5 * width / step if width > 1.5 * step else 0.0
+        if self._half:
+            # Integral of the line through the samples.
+            self._total = np.empty(len(values))
+            self._total[0] = 0.0
+            np.cumsum(values[1:] + values[:-1], out=self._total[1:])
+            self._total *= 0.5
+
+    def at(self, moments: FloatArray) -> FloatArray:
+        """Means about moments, evenly to both sides, so that there is no delay. nan outside."""
+        position = (moments - self._first) / self._step
+        last = len(self._values) - 1
+        if not self._half:
+            out = np.interp(position, np.arange(last + 1), self._values)
+        else:
+            low = np.clip(position - self._half, 0.0, last)
+            high = np.clip(position + self._half, 0.0, last)
+            out = (self._integral(high) - self._integral(low)) / np.maximum(high - low, 1e-12)
+        out[(position < -0.5) | (position > last + 0.5)] = np.nan
+        return np.asarray(out)
+
+    def _integral(self, position: FloatArray) -> FloatArray:
+        """Integral up to (fractional) positions."""
+        whole = np.minimum(position.astype(np.int64), len(self._values) - 2)
+        part = position - whole
+        value = self._values[whole]
+        slope = self._values[whole + 1] - value
+        return np.asarray(self._total[whole] + part * (value + 0.5 * part * slope))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,29 +174,37 @@ def _shifted(
 ) -> tuple[float, float, float, float, float]:
     """Gauss-Newton steps in begin, gain and offset."""
     width = float(np.median(np.diff(time)))
+    reach = _FARTHEST * width
+    stretch = reader.stretch("deflection", begin - reach, begin + time[-1] + reach, width)
     slope = np.gradient(bent, time)
-    n = len(time)
-    gain = offset = residual = stderr = np.nan
+    columns = np.stack([bent, slope, np.ones(len(time))])
+    scale = np.abs(columns).max(axis=1)
+    scale[scale == 0.0] = 1.0
+    columns /= scale[:, None]
+    start = begin
+    nothing = start, np.inf, np.nan, np.nan, np.nan
     for _ in range(_STEPS):
-        seen = reader.at("deflection", begin + time, width)
+        seen = stretch.at(begin + time)
         known = np.isfinite(seen)
-        if known.sum() < max(16, n // 2):
-            return begin, np.inf, np.nan, np.nan, np.nan
+        n = int(np.count_nonzero(known))
+        if n < max(16, len(time) // 2):
+            return nothing
         # seen(begin + t) = gain * bent(t + shift) + offset
-        design = np.stack([bent[known], slope[known], np.ones(known.sum())], axis=1)
-        scale = np.abs(design).max(axis=0)
-        scale[scale == 0.0] = 1.0
-        found, *_ = np.linalg.lstsq(design / scale, seen[known], rcond=None)
-        found = found / scale
-        gain, offset = float(found[0]), float(found[2])
-        left = seen[known] - design @ found
-        residual = float(np.sqrt(np.mean(left**2)))
+        design = columns if n == len(time) else columns[:, known]
+        seen = seen if n == len(time) else seen[known]
+        square = design @ design.T
+        try:
+            inverse = np.linalg.inv(square)
+        except np.linalg.LinAlgError:
+            return nothing
+        found = inverse @ (design @ seen)
+        gain, offset = float(found[0] / scale[0]), float(found[2])
         if gain == 0.0:
-            return begin, np.inf, np.nan, np.nan, np.nan
-        shift = float(found[1]) / gain
-        inverse = np.linalg.pinv((design / scale).T @ (design / scale))
-        stderr = residual * float(np.sqrt(inverse[1, 1])) / float(scale[1]) / abs(gain)
-        begin -= min(max(shift, -20.0 * width), 20.0 * width)
+            return nothing
+        residual = float(np.sqrt(np.mean((seen - found @ design) ** 2)))
+        stderr = residual * float(np.sqrt(max(inverse[1, 1], 0.0))) / float(scale[1]) / abs(gain)
+        shift = float(found[1] / scale[1]) / gain
+        begin = min(max(begin - shift, start - reach), start + reach)
         if abs(shift) < _SMALL * width:
             break
     return begin, stderr, gain, offset, residual
