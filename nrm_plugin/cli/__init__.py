@@ -20,6 +20,7 @@ _COMMANDS = {
     "experiment": "Write an experiment file: what was found, what is missing.",
     "calibrate": "Turn volts into newtons: sensitivities, stiffness, dither, phase.",
     "check": "Say what is doubtful in curves, calibration and results.",
+    "potential": "Look at a potentiostat's log, or find its clock by its shape.",
     "process": "Find contacts and moduli.",
     "fea": "Finite elements: forces, shape factor, layers, inversion.",
     "plot": "Draw figures: curves, profiles, densities, maps.",

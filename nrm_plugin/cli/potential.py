@@ -1,78 +1,79 @@
-"""The options of the command line about the electrode potential."""
+"""``nrm potential``: a potentiostat's log looked at, or laid on a recording by its shape."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
-from nrm_plugin.cli.options import log_units_of
-from nrm_plugin.errors import InvalidInput
-from nrm_plugin.model import CurveSet
-from nrm_plugin.potential import Log, read_log, with_potential
-from nrm_plugin.potential.alignment import zone
-from nrm_plugin.potential.log import moment
-from nrm_plugin.units import parse
-from nrm_plugin.vocabulary import METADATA
+from nrm_plugin.cli.info import describe_log, log_as_text
+from nrm_plugin.cli.options import log_unit_option, log_units_of
+from nrm_plugin.files import check_output
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from nrm_plugin.model import CurveSet
 
 
-@dataclass(frozen=True)
-class PotentialOptions:
-    """Where the potential of every curve comes from.
+@click.command("potential")
+@click.argument("log_path", metavar="LOG")
+@click.option(
+    "--against",
+    metavar="FILE",
+    help="A recording of the same potential by another clock: a board's file, or curves or "
+    "results with potentials.",
+)
+@click.option("--picture", metavar="FIG", help="Draw it: .png, .svg or .pdf.")
+@log_unit_option
+@click.option("--overwrite", is_flag=True, help="Replace a picture that exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers, for programs.")
+def command(
+    log_path: str,
+    against: str | None,
+    picture: str | None,
+    log_units: tuple[str, ...],
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Look at a potentiostat's log, or find its clock by the shape of the potential.
 
-    Attributes
-    ----------
-    logs : list of Log
-        Empty: from what was recorded with the curves.
-    settings : dict
-        Arguments of `with_potential`.
+    With --against, the offset between the two clocks is what process takes as --clock-offset.
     """
+    if picture is not None:
+        check_output(Path(picture), overwrite=overwrite)
+    from nrm_plugin.potential import read_log
 
-    logs: list[Log] = field(default_factory=list)
-    settings: dict[str, Any] = field(default_factory=dict)
+    log = read_log(log_path, units=log_units_of(log_units))
+    clock = recorded = None
+    if against is not None:
+        from nrm_plugin.potential.by_shape import clock_by_shape, recorded_potential
 
-    @classmethod
-    def read(
-        cls,
-        logs: tuple[str, ...],
-        offset: str | None,
-        time_zone: str | None,
-        start: str | None,
-        units: tuple[str, ...] = (),
-    ) -> PotentialOptions:
-        """Read the options, and the logs.
+        recorded = recorded_potential(_opened(against))
+        clock = clock_by_shape(log, recorded)
+    if picture is not None:
+        from nrm_plugin import figures
 
-        Raises
-        ------
-        click.UsageError
-        MissingFile, CorruptFile, InvalidInput
-            From the logs.
-        """
-        settings: dict[str, Any] = {}
-        try:
-            if offset is not None:
-                key = METADATA["clock_offset"]
-                settings["clock_offset"] = key.check("clock_offset", parse(offset, key.unit))
-            if time_zone is not None:
-                settings["time_zone"] = zone(time_zone).key
-            if start is not None:
-                settings["start"] = moment(start)
-        except InvalidInput as error:
-            raise click.UsageError(str(error)) from None
-        if (settings or units) and not logs:
-            raise click.UsageError(
-                "--clock-offset, --time-zone, --log-start and --log-unit are for a log: give one "
-                "with --potential"
-            )
-        given = log_units_of(units)
-        return cls([read_log(path, units=given) for path in logs], settings)
+        ax = figures.log_over_time(log, recorded, clock)
+        figures.save(ax.figure, picture, title=log.name, overwrite=overwrite)
+    if as_json:
+        about = describe_log(log_path, log)
+        if clock is not None:
+            about |= {"against": against, "clock": clock.as_json()}
+        click.echo(json.dumps(about, indent=2))
+        return
+    if clock is None:
+        click.echo(log_as_text(log_path, log))
+        return
+    for sentence in clock.sentences():
+        click.echo(sentence)
 
-    def apply(self, curves: CurveSet) -> CurveSet:
-        """Return curves with their potentials, where there is anything to take them from."""
-        if self.logs:
-            return with_potential(curves, self.logs, **self.settings)
-        column = curves.curve_table.get("potential")
-        known = column is not None and bool(np.isfinite(column).any())
-        return with_potential(curves) if known or "potential" in curves.channels else curves
+
+def _opened(path: str) -> CurveSet | xr.Dataset:
+    from nrm_plugin import formats
+    from nrm_plugin.store.read_curves import holds_results
+    from nrm_plugin.store.read_results import open_results
+
+    return open_results(path) if holds_results(path) else formats.open(path)

@@ -21,7 +21,7 @@ from nrm_plugin.cli.batch import (
     with_curve_options,
 )
 from nrm_plugin.cli.options import log_unit_option
-from nrm_plugin.cli.potential import PotentialOptions
+from nrm_plugin.cli.potential_options import PotentialOptions
 from nrm_plugin.decisions import in_words
 from nrm_plugin.engine import provenance
 from nrm_plugin.engine.checks.check import Check

@@ -21,6 +21,7 @@ _HOME = {
     "density": "densities",
     "figure4": "composed",
     "journal_style": "style",
+    "log_over_time": "logs",
     "log_trace": "potentials",
     "map": "map_panels",
     "maps": "map_panels",
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from nrm_plugin.figures.distributions import violin as violin
     from nrm_plugin.figures.flags import quality as quality
     from nrm_plugin.figures.heights import topography as topography
+    from nrm_plugin.figures.logs import log_over_time as log_over_time
     from nrm_plugin.figures.map_panels import DEPTH as DEPTH
     from nrm_plugin.figures.map_panels import TOPOGRAPHY as TOPOGRAPHY
     from nrm_plugin.figures.map_panels import map as map
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from nrm_plugin.figures.potentials import log_trace as log_trace
     from nrm_plugin.figures.potentials import recorded_trace as recorded_trace
     from nrm_plugin.figures.potentials import voltammogram as voltammogram
+    from nrm_plugin.figures.recordings import paired_recordings as paired_recordings
     from nrm_plugin.figures.single_curves import curve as curve
     from nrm_plugin.figures.single_curves import raw as raw
     from nrm_plugin.figures.single_curves import referenced as referenced
