@@ -13,7 +13,12 @@ import nrm_plugin as nrm
 from nrm_plugin.cli import main
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.potential import Log
-from nrm_plugin.potential.by_shape import Recorded, clock_by_shape, moved, recorded_potential
+from nrm_plugin.potential.by_shape import (
+    RecordedPotential,
+    clock_by_shape,
+    moved,
+    recorded_potential,
+)
 
 BEGAN = np.datetime64("2026-03-02T09:00:00", "us")
 GAIN, SHIFT = -1.02, 0.013
@@ -33,7 +38,7 @@ def both(
     part: tuple[float, float] = (0.05, 0.9),
     interval: float = 1.0,
     skew: float = 40e-6,
-) -> tuple[Log, Recorded]:
+) -> tuple[Log, RecordedPotential]:
     """A log, and the same potential recorded by a clock that is `offset` s ahead at its begin."""
     rng = np.random.default_rng(seed)
     rate = rng.uniform(0.003, 0.012)
@@ -44,7 +49,7 @@ def both(
     potential = GAIN * sweeps(seen, rate) + SHIFT + 3e-3 * rng.standard_normal(len(seen))
     theirs = seen * (1.0 + skew)
     first = BEGAN + np.timedelta64(round(1e6 * (offset + theirs[0])), "us")
-    return log, Recorded(first=first, time=theirs - theirs[0], potential=potential)
+    return log, RecordedPotential(first=first, time=theirs - theirs[0], potential=potential)
 
 
 @pytest.mark.parametrize("seed", range(60, 66))
@@ -78,7 +83,9 @@ def test_the_skew_is_found_where_it_shows() -> None:
 def test_a_log_of_another_experiment_is_refused() -> None:
     log, _ = both(72, 0.0)
     time = np.arange(0.0, 1500.0, 2.0)
-    other = Recorded(first=BEGAN, time=time, potential=0.4 + 0.3 * np.sin(time / 90.0) ** 5)
+    other = RecordedPotential(
+        first=BEGAN, time=time, potential=0.4 + 0.3 * np.sin(time / 90.0) ** 5
+    )
     with pytest.raises(InvalidInput, match="not of this recording"):
         clock_by_shape(log, other)
 
@@ -88,14 +95,14 @@ def test_cycles_that_are_alike_need_the_clocks() -> None:
     found = clock_by_shape(log, recorded)
     assert found.offset == pytest.approx(9.0, abs=0.2)
     assert any("the clocks decided" in text for text in found.sentences())
-    untold = Recorded(first=None, time=recorded.time, potential=recorded.potential)
+    untold = RecordedPotential(first=None, time=recorded.time, potential=recorded.potential)
     with pytest.raises(InvalidInput, match=r"fits the recording at \d+ places"):
         clock_by_shape(log, untold)
 
 
 def test_nothing_to_lay_a_log_on() -> None:
     log, recorded = both(74, 0.0)
-    flat = Recorded(first=BEGAN, time=recorded.time, potential=0.0 * recorded.potential)
+    flat = RecordedPotential(first=BEGAN, time=recorded.time, potential=0.0 * recorded.potential)
     with pytest.raises(InvalidInput, match="does not vary"):
         clock_by_shape(log, flat)
     with pytest.raises(InvalidInput, match="holds no potential"):
@@ -152,3 +159,4 @@ def test_the_command(tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
     text = CliRunner().invoke(main, words)
     assert "after the recording's first sample" in text.stdout
+    assert "(--log-start)" in text.stdout

@@ -41,7 +41,12 @@ if TYPE_CHECKING:
 @click.option(
     "--live", is_flag=True, help="Show the recording in the browser, and the file afterwards."
 )
-@click.option("--port", type=click.IntRange(0, 65535), help="Of the live page; else a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="Of the live page; else a free one.",
+)
 @click.option("--no-browser", is_flag=True, help="Print the live page's address, open nothing.")
 @click.option("--recipe", metavar="R.toml", help="What the live page processes finished curves by.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")

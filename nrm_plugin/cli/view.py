@@ -29,7 +29,13 @@ STOPPED = 130
     metavar="E.toml",
     help="Experiment file: wiring, lock-in settings, calibrations.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="By default a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    default=0,
+    help="By default a free one.",
+)
 @click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print address and files as JSON.")
 @click.pass_context

@@ -10,14 +10,14 @@ from matplotlib.axes import Axes
 from nrm_plugin.figures import style
 
 if TYPE_CHECKING:
-    from nrm_plugin.potential.by_shape import LogClock, Recorded
+    from nrm_plugin.potential.by_shape import LogClock, RecordedPotential
     from nrm_plugin.potential.log import Log
 
 
 @style.styled
 def log_over_time(
     log: Log,
-    recorded: Recorded | None = None,
+    recorded: RecordedPotential | None = None,
     clock: LogClock | None = None,
     ax: Axes | None = None,
     *,

@@ -31,7 +31,7 @@ _SKEW = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recorded:
+class RecordedPotential:
     """Potential over time by another recorder's clock.
 
     Attributes
@@ -64,7 +64,7 @@ class LogClock:
         By how much the recorder's clock runs faster than the log's, as a part of time; 0 where
         that is less than three standard errors.
     gain, shift : float
-        Recorded potential = gain x the log's + shift (V).
+        RecordedPotential potential = gain x the log's + shift (V).
     residual : float
         Standard deviation of what is left, V.
     covered : float
@@ -74,6 +74,8 @@ class LogClock:
     next_place : float
         Distance in s to the next place that fits as well, between which the clocks decided; nan
         where there is none.
+    start : datetime64 or None
+        When the log's time 0 was by the recorder's clock.
     """
 
     offset: float
@@ -87,6 +89,7 @@ class LogClock:
     covered: float
     zone: float
     next_place: float
+    start: np.datetime64 | None
 
     def sentences(self) -> Iterator[str]:
         """What was found, for people."""
@@ -104,6 +107,7 @@ class LogClock:
             yield (
                 f"the log's time 0 lies {self.begin:.2f} s +- {self.stderr:.2g} s after the "
                 "recording's first sample"
+                + ("" if self.start is None else f", at {self.start} (--log-start)")
             )
         if np.isfinite(self.next_place):
             yield (
@@ -121,15 +125,17 @@ class LogClock:
         )
         yield f"the log ran during {100.0 * self.covered:.0f} % of the recording"
 
-    def as_json(self) -> dict[str, float | None]:
+    def as_json(self) -> dict[str, float | str | None]:
         """For programs, in SI."""
-        return {
+        out: dict[str, float | str | None] = {
             name: float(value) if np.isfinite(value) else None
             for name, value in ((n, getattr(self, n)) for n in self.__dataclass_fields__)
+            if name != "start"
         }
+        return out | {"start": None if self.start is None else str(self.start)}
 
 
-def recorded_potential(data: CurveSet | xr.Dataset) -> Recorded:
+def recorded_potential(data: CurveSet | xr.Dataset) -> RecordedPotential:
     """Return the potential that a recording holds: of its samples, else one a curve.
 
     Raises
@@ -149,10 +155,10 @@ def recorded_potential(data: CurveSet | xr.Dataset) -> Recorded:
     began = np.sort(began[known])
     order = np.argsort(np.asarray(table["start_time"])[known], kind="stable")
     time = (began - began[0]) / np.timedelta64(1, "s")
-    return Recorded(first=began[0], time=time, potential=potential[known][order])
+    return RecordedPotential(first=began[0], time=time, potential=potential[known][order])
 
 
-def _of_samples(curves: CurveSet) -> Recorded:
+def _of_samples(curves: CurveSet) -> RecordedPotential:
     """Means of short stretches of the channel."""
     sizes = curves.row_size
     total = int(sizes.sum())
@@ -184,10 +190,12 @@ def _of_samples(curves: CurveSet) -> Recorded:
     good = np.isfinite(time) & np.isfinite(potential)
     time, potential = time[good], potential[good]
     order = np.argsort(time, kind="stable")
-    return Recorded(first=began[0] if known else None, time=time[order], potential=potential[order])
+    return RecordedPotential(
+        first=began[0] if known else None, time=time[order], potential=potential[order]
+    )
 
 
-def clock_by_shape(log: Log, recorded: Recorded) -> LogClock:
+def clock_by_shape(log: Log, recorded: RecordedPotential) -> LogClock:
     """Find the log's place on a recording of the same potential.
 
     Every place where the two overlap by half is tried; gain and shift between the two potentials
@@ -227,6 +235,7 @@ def clock_by_shape(log: Log, recorded: Recorded) -> LogClock:
     alike = [f for f in fits if f.left <= _OTHER * fits[0].left + 1e-9]
     chosen = alike[0] if len(alike) == 1 else _by_the_clocks(alike, told)
     offset = chosen.begin - told
+    first = recorded.first
     return LogClock(
         offset=offset,
         begin=chosen.begin,
@@ -238,6 +247,7 @@ def clock_by_shape(log: Log, recorded: Recorded) -> LogClock:
         residual=chosen.residual,
         covered=chosen.covered,
         zone=_ZONE * round(offset / _ZONE) if np.isfinite(offset) else 0.0,
+        start=None if first is None else first + microseconds(chosen.begin),
         next_place=min(
             (abs(f.begin - chosen.begin) for f in alike if f is not chosen), default=np.nan
         ),
@@ -268,7 +278,7 @@ def _by_the_clocks(alike: list[_Fit], told: float) -> _Fit:
     )
 
 
-def _told(log: Log, recorded: Recorded) -> float:
+def _told(log: Log, recorded: RecordedPotential) -> float:
     """When the log began by its own clock, in s since the recording's first point; nan unknown."""
     if log.start is None or recorded.first is None:
         return np.nan
@@ -394,7 +404,7 @@ def _fitted(
     return fit
 
 
-def moved(log: Log, clock: LogClock, recorded: Recorded) -> Log:
+def moved(log: Log, clock: LogClock, recorded: RecordedPotential) -> Log:
     """The log by the recorder's clock, for `with_potential`."""
     if recorded.first is None:
         raise InvalidInput("the recording tells no date, so the log has no place by its clock")
