@@ -24,6 +24,7 @@ MODULES = (
     "bench_reading",
     "bench_gwyddion",
     "bench_process",
+    "bench_workbench",
     "bench_files",
     "bench_contact",
     "compare_with_numba",
