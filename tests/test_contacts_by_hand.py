@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,22 @@ def test_what_follows_from_a_contact_follows(
             assert float(new["normal_onset"]) == pytest.approx(
                 float(old["normal_onset"]) - by, abs=0.5e-9
             )
+
+
+@pytest.mark.parametrize("changes", [{}, {"correct_slope": True, "direction": "retract"}])
+def test_the_contact_that_was_found_changes_nothing(changes: dict[str, Any]) -> None:
+    laboratory = made(lateral_drift=0.05 + 0.02j)
+    x, y = np.arange(24) % 6 * 20e-9, np.arange(24) // 6 * 20e-9
+    curves = replace(laboratory, table_from=lambda: {"x": x, "y": y})
+    bench = Workbench(curves, nrm.Recipe().replace(**changes))
+    for number in range(0, 24, 5):
+        found = bench.curve(number)
+        height = found.contact_found
+        again = bench.curve(number, contact=ContactByHand(height, found.contact_height_stderr))
+        for name, value in again.values.items():
+            wanted = found.values[name]
+            scale = float(np.nanmax(np.abs(wanted))) if np.isfinite(wanted).any() else 1.0
+            np.testing.assert_allclose(value, wanted, rtol=1e-5, atol=1e-5 * scale, err_msg=name)
 
 
 def test_the_error_is_the_persons_or_that_of_both(curves: nrm.CurveSet, found: Any) -> None:

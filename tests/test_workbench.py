@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +29,9 @@ OF_PLACES = {"surface_slope"}
 
 
 def made(**how: Any) -> nrm.CurveSet:
-    n = how.setdefault("curves", 48)
-    channels, metadata = parts_of(
-        Generator(samples=600, stiffness=20.0, retract=True, **how).make()[0]
-    )
+    how = {"curves": 48, "samples": 600, "stiffness": 20.0, "retract": True} | how
+    n = how["curves"]
+    channels, metadata = parts_of(Generator(**how).make()[0])
     place = np.arange(n) % 8 * 50e-9, np.arange(n) // 8 * 50e-9
     return nrm.CurveSet.from_arrays(
         channels, metadata=metadata, curve_table={"x": place[0], "y": place[1]}
@@ -192,6 +194,49 @@ def test_what_was_learnt_by_another_recipe_is_said(curves: nrm.CurveSet) -> None
     assert first.startswith("what all curves share was learnt with other values of contact.slope")
     same = nrm.process(curves[3], {"derivative": {"method": "savitzky-golay"}}, survey=whole)
     assert same.attrs["warnings"] == whole.attrs["warnings"]
+
+
+def test_threads_may_ask_at_once(curves: nrm.CurveSet) -> None:
+    recipes = [nrm.Recipe().replace(half_width=f"{2 + 0.5 * i} nm") for i in range(4)]
+    recipes += [nrm.Recipe().replace(slope="free"), nrm.Recipe().replace(direction="retract")]
+    tasks = [(number, recipe) for number in range(0, 48, 5) for recipe in recipes]
+    alone = Workbench(curves)
+    wanted = [alone.curve(*task).values["storage_modulus"] for task in tasks]
+    bench = Workbench(curves)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda task: bench.curve(*task).values["storage_modulus"], tasks))
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_curve_comes_at_once(tmp_path: Path) -> None:
+    """Processor time: by the clock a busy machine takes as long as it likes."""
+    curves = made(curves=512, samples=2048)
+    out = tmp_path / "whole.h5"
+    nrm.process(curves, out=out).close()
+    bench = Workbench(curves, survey=out)
+    bench.warm()
+
+    def taken(recipes: Iterable[Any]) -> float:
+        times = []
+        for number, recipe in enumerate(recipes):
+            began = time.thread_time()
+            bench.curve(number, recipe)
+            times.append(time.thread_time() - began)
+        return float(np.median(times))
+
+    assert taken([None] * 9) < 0.1
+    widths = [nrm.Recipe().replace(half_width=f"{2 + 0.1 * i} nm") for i in range(1, 8)]
+    assert taken(widths) < 0.2
+    walls = [{"contact": {"method": "two-line", "wall": 0.2 + 0.02 * i}} for i in range(7)]
+    assert taken(walls) < 0.2
+
+
+def test_saved_results_keep_the_survey(curves: nrm.CurveSet, tmp_path: Path) -> None:
+    whole = nrm.process(curves, {"direction": "retract"})
+    nrm.save(whole.isel(curve=slice(4, 30)), tmp_path / "some.h5")
+    part = nrm.process(curves[[20, 9]], {"direction": "retract"}, survey=tmp_path / "some.h5")
+    np.testing.assert_array_equal(part["loss_modulus"], whole["loss_modulus"][[20, 9]])
+    np.testing.assert_array_equal(part["surface_slope"], whole["surface_slope"][[20, 9]])
 
 
 def test_results_without_a_survey_are_said_and_surveyed_anew(curves: nrm.CurveSet) -> None:

@@ -232,12 +232,12 @@ class Chain:
         cosine: FloatArray,
         by_hand: Sequence[ContactByHand | None],
     ) -> ProcessedBlock:
-        """The same with contacts that a person set; None leaves a curve as its method has it."""
+        """The same of curves at one slope, with contacts that a person set instead of some."""
         block = raw.gathered()
         referenced = find_contacts(block, self.plan, self.recipe.contact, direction.survey)
         stderr = direction.contact_stderr(referenced.contacts)
         moved, stderr = moved_contacts(block, referenced, stderr, by_hand, direction.drag[0])
-        done = self._of_contacts(direction, block, moved, self._own(raw, cosine))
+        done = self._of_contacts(direction, block, moved, self._own(raw, cosine), float(cosine[0]))
         self._leave_out(direction.survey.nearest(self.recipe.derivative.half_width), done)
         return replace(done, stderr=stderr)
 
@@ -302,8 +302,12 @@ class Chain:
         block: Block,
         referenced: Referenced,
         own: RecordArray,
+        cosine: float = 1.0,
     ) -> ProcessedBlock:
-        """Flags, smallest distances and profiles of curves whose contacts are known."""
+        """Flags, smallest distances and profiles of curves whose contacts are known.
+
+        `cosine` is that of the first; how far away the lateral signal is a baseline goes by it.
+        """
         layer = ReferencedBlock(
             begin=block.begin,
             height=block.height,
@@ -337,7 +341,7 @@ class Chain:
                 block.in_phase,
                 block.quadrature,
                 layer.contacts,
-                float(self.depth[-1]) + layer.lever.half_width,
+                float(self.depth[-1]) / cosine + layer.lever.half_width,
             )
         normal = kernels.normal_channel(
             self._lever(direction).record(kernels.METHODS[0]),

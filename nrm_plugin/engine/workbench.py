@@ -288,7 +288,7 @@ def _detail(
     record = used.contacts[0]
     bent = found.clean - record["baseline_slope"] * block.height - record["baseline_at"]
     distance = block.height - record["contact"] + bent / lever.wall_slope
-    reach = (float(chain.depth[-1]) + lever.half_width) / float(cosine[0])
+    reach = float(chain.depth[-1]) / float(cosine[0]) + lever.half_width
     x, y = _lateral(block, record, reach, chain.delay(raw), line=lever.lateral_line)
     unturned = _unturned(raw)
     quality = int(values["quality"])
