@@ -335,6 +335,22 @@ def test_applied_to_all_and_saved_under_a_name(show, folder):
     assert float(results.depth[-1]) == pytest.approx(40e-9)
 
 
+def test_processing_of_all_can_be_cancelled(show, tmp_path):
+    curves, _, _ = sodiation((16, 16), seed=1)
+    curves.save(tmp_path / "curves.h5")
+    page = show(tmp_path / "curves.h5")
+    page.click("#tab-recipe")
+    page.fill("#recipe-depth-stop", "45")
+    page.get_by_role("button", name="Apply to all").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#recipe-panel .progress button:focus")
+    page.keyboard.press("Enter")  # the focus is on Cancel
+    status(page, "ancelled")
+    page.wait_for_selector("#recipe-panel .progress", state="hidden")
+    assert page.locator("#recipe-depth-stop").input_value() == "45"  # still tried
+    assert not (tmp_path / "curves-results.h5").exists()
+
+
 # Decisions
 
 
