@@ -33,10 +33,10 @@ class BoardReader:
         return min(max(int(first), 0), n - 1), min(max(int(last), 0), n - 1)
 
     def at(self, name: str, moments: FloatArray, width: float) -> FloatArray:
-        """Means of a channel over `width` s about moments; see `Stretch.at`."""
+        """Means of a channel over `width` s about moments; see `SampleStretch.at`."""
         return self.stretch(name, float(moments[0]), float(moments[-1]), width).at(moments)
 
-    def stretch(self, name: str, begin: float, end: float, width: float) -> Stretch:
+    def stretch(self, name: str, begin: float, end: float, width: float) -> SampleStretch:
         """A channel from `begin` to `end`, for means over `width` s."""
         step = self._clock.interval
         reach = width + 2.0 * step
@@ -44,7 +44,7 @@ class BoardReader:
         # Of the rows only what is needed: rows may be long.
         low = min(max(int((begin - reach - first) / step), 0), max(len(values) - 2, 0))
         values = values[low : max(low + 2, int((end + reach - first) / step) + 2)]
-        return Stretch(first + low * step, step, values, width)
+        return SampleStretch(first + low * step, step, values, width)
 
     def _values(self, name: str, begin: float, end: float) -> tuple[float, FloatArray]:
         """Samples of the rows that hold a stretch, and the moment of the first of them."""
@@ -71,7 +71,7 @@ class BoardReader:
         return float(self._clock.starts[first]), self._kept[name][2]
 
 
-class Stretch:
+class SampleStretch:
     """Samples of a channel that follow each other, and means of them about any moments.
 
     Parameters

@@ -225,7 +225,7 @@ def clock_by_shape(log: Log, recorded: RecordedPotential) -> LogClock:
             f"{100.0 * best:.0f} % of the potential's variation unexplained"
         )
     told = _told(log, recorded)
-    fits: list[_Fit] = []
+    fits: list[_LaidLog] = []
     tried = (_refined(log, time, potential, place) for place in places)
     for fit in sorted((f for f in tried if f is not None), key=lambda f: f.left):
         if all(abs(fit.begin - other.begin) > step for other in fits):
@@ -254,7 +254,7 @@ def clock_by_shape(log: Log, recorded: RecordedPotential) -> LogClock:
     )
 
 
-def _by_the_clocks(alike: list[_Fit], told: float) -> _Fit:
+def _by_the_clocks(alike: list[_LaidLog], told: float) -> _LaidLog:
     """The one of several places that the clocks point to, but for a time zone.
 
     Raises
@@ -263,7 +263,7 @@ def _by_the_clocks(alike: list[_Fit], told: float) -> _Fit:
         If none is plainly nearer than the others.
     """
 
-    def beside(fit: _Fit) -> float:
+    def beside(fit: _LaidLog) -> float:
         return abs(fit.begin - told - _ZONE * round((fit.begin - told) / _ZONE))
 
     if np.isfinite(told):
@@ -326,7 +326,7 @@ def _places(begins: FloatArray, left: FloatArray) -> list[float]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Fit:
+class _LaidLog:
     """A log laid on a recording; see `LogClock`."""
 
     begin: float
@@ -340,7 +340,7 @@ class _Fit:
     left: float
 
 
-def _refined(log: Log, time: FloatArray, potential: FloatArray, begin: float) -> _Fit | None:
+def _refined(log: Log, time: FloatArray, potential: FloatArray, begin: float) -> _LaidLog | None:
     """Fit begin, gain and shift; and the skew, where it is known well enough to be seen."""
     plain = _fitted(log, time, potential, begin, 2)
     if plain is None:
@@ -354,7 +354,7 @@ def _refined(log: Log, time: FloatArray, potential: FloatArray, begin: float) ->
 
 def _fitted(
     log: Log, time: FloatArray, potential: FloatArray, begin: float, n_clock: int
-) -> _Fit | None:
+) -> _LaidLog | None:
     """Gauss-Newton steps in gain, shift, begin and, with `n_clock` 3, skew."""
     slope = np.gradient(log.potential, log.time + 1e-12 * np.arange(len(log.time)))
     stretched = 1.0  # seconds of the recorder per second of the log
@@ -387,7 +387,7 @@ def _fitted(
         begin += moved
         stretched = min(max(stretched + turned, 1.0 - _SKEW), 1.0 + _SKEW)
         stderr = float(spread[2]) / abs(gain)
-        fit = _Fit(
+        fit = _LaidLog(
             begin=begin,
             # Between points of the log the potential is not known.
             stderr=float(np.hypot(stderr, 0.05 * np.median(np.diff(log.time)))),
