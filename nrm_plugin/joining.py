@@ -136,7 +136,9 @@ def _common_metadata(sets: Sequence[CurveSet]) -> tuple[dict[str, Any], dict[str
             values[key] = given[0]
             sources[key] = next(s.metadata_source.get(key, "") for s in sets if key in s.metadata)
         elif key not in _OF_THE_FILE:
-            shown = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in given[:4])
+            short = [f"{v:g}" if isinstance(v, float) else str(v) for v in given]
+            plain = short if len(set(short)) == len(given) else [str(v) for v in given]
+            shown = ", ".join(plain[:4])
             warnings.append(f"{key} differs between the files ({shown}) and is left out")
             left_out.add(key)
     # What stands beside a value that is left out belongs to none.

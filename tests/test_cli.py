@@ -240,7 +240,9 @@ def test_convert_one(single: Path, tmp_path: Path) -> None:
 
 
 def test_convert_to_csv(single: Path, tmp_path: Path) -> None:
-    assert run("convert", single, "-o", tmp_path / "out.csv").exit_code == 0
+    converted = run("convert", single, "-o", tmp_path / "out.csv")
+    assert converted.exit_code == 0
+    assert "positions, times, calibration and images stay behind" in converted.stderr
     lines = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 1 + 56
     assert lines[0].startswith("curve,segment,sample,")

@@ -45,7 +45,7 @@ def command(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Convert files to .h5 or other formats, or merge them.
+    """Convert files to .h5 or other formats, or join them.
 
     Going on after an interruption: call it again. Files in a folder that are already converted
     to .h5 from the same original with the same settings are skipped.
@@ -69,6 +69,12 @@ def command(
     ctx.exit(batch.code)
 
 
+_ONLY_SAMPLES = (
+    "a table holds the samples alone: positions, times, calibration and images stay behind "
+    "(.h5 keeps all of it)"
+)
+
+
 class Conversion(Batch):
     """Curves as they are, in another format."""
 
@@ -77,6 +83,8 @@ class Conversion(Batch):
         with self.progress(out, "samples") as progress:
             if out.suffix.lower() != ".h5":
                 formats.save(curves, out, overwrite=self.overwrite)
+                if out.suffix.lower() == ".csv":
+                    self.say(out, [_ONLY_SAMPLES])
                 return
             from nrm_plugin.store import save_curves
 
