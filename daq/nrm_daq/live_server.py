@@ -162,13 +162,13 @@ class LiveView:
             over = self._over.is_set()
             try:
                 blocks = self._tail.read(8)
-            except NrmError as error:
-                self._wire.send(said=f"the live page does not follow any more: {error}")
+                for volts in blocks:
+                    self._show(volts)
+                    for ramp in self._seeker.push(volts):
+                        self._ramps.put(ramp)
+            except Exception as error:  # the same
+                self._wire.send(said=f"the live page does not follow any more: {_words(error)}")
                 break
-            for volts in blocks:
-                self._show(volts)
-                for ramp in self._seeker.push(volts):
-                    self._ramps.put(ramp)
             if not blocks:
                 if over:
                     break
@@ -204,8 +204,8 @@ class LiveView:
                 continue
             try:
                 event, alarms = self._processor.event(over)
-            except NrmError as error:
-                self._wire.send(said=f"curve {over.number} was not processed: {error}")
+            except Exception as error:  # a thread that dies in silence would show nothing more
+                self._wire.send(said=f"curve {over.number} was not processed: {_words(error)}")
                 continue
             event["after"] = time.time() - over.start.time - event["stop"]
             self.feed.ramp(event)
@@ -214,6 +214,10 @@ class LiveView:
                 self.feed.alarm(alarm.text, seconds=event["begin"], **more)
                 self._wire.send(said=alarm.text)
             self._processor.learn(over)
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, NrmError) else f"{type(error).__name__}: {error}"
 
 
 def _described(channel: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,8 +267,8 @@ def _show_file(server: Server, path: Path, recipe: str | None, wire: Wire) -> No
 
     try:
         session = Session(opened([path], recipe=recipe))
-    except NrmError as error:
-        wire.send(said=f"the page cannot show {path}: {error}")
+    except Exception as error:  # the last thing that the page showed stays
+        wire.send(said=f"the page cannot show {path}: {_words(error)}")
         return
     server.show(session)
     session.begin()
