@@ -213,6 +213,8 @@ def test_then_the_page_shows_the_file(seen: Seen) -> None:
     assert ended["path"] == str(seen.folder / "out.h5")
     assert (ended["curves"], ended["stopped"]) == (5, "")
     assert (seen.after["live"], seen.after["n_curves"]) == (False, 5)
+    assert (seen.after["title"], seen.after["files"][0]["name"]) == ("out.h5", "out.h5")
+    assert [marker["text"] for marker in seen.after["markers"]] == ["Argon on: <b>\u00e4</b>"]
 
 
 # What may go wrong

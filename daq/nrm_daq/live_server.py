@@ -9,6 +9,7 @@ recorder goes, this goes too.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import sys
@@ -213,7 +214,8 @@ class LiveView:
                 more = {"number": alarm.number, "quantity": alarm.quantity}
                 self.feed.alarm(alarm.text, seconds=event["begin"], **more)
                 self._wire.send(said=alarm.text)
-            self._processor.learn(over)
+            with contextlib.suppress(Exception):  # what was learnt before will do
+                self._processor.learn(over)
 
 
 def _words(error: Exception) -> str:

@@ -18,7 +18,7 @@ from nrm_plugin.recipe import Recipe
 from nrm_plugin.variables import ACCEPTED, BIT, EXCLUDED, FLAG_WORDS
 from nrm_plugin.viewer import shown_quantities as shown
 from nrm_plugin.viewer.bench import Bench
-from nrm_plugin.viewer.viewed import Viewed
+from nrm_plugin.viewer.viewed import Viewed, file_name
 
 #: Variables over depth that are sent.
 PROFILES = (
@@ -217,7 +217,8 @@ def source_of(view: Viewed, number: int) -> dict[str, Any]:
         names = [told] if isinstance(told, str) else list(told)
     which = int(source[number])
     inside = int(np.count_nonzero(source[:number] == which))
-    return {"name": names[which] if 0 <= which < len(names) else "", "number": inside}
+    name = file_name(names[which]) if 0 <= which < len(names) else ""
+    return {"name": name, "number": inside}
 
 
 def flags_in_words(bits: int) -> list[dict[str, str]]:

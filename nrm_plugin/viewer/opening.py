@@ -18,7 +18,7 @@ from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.store.read_curves import holds_results
 from nrm_plugin.store.read_results import open_results
-from nrm_plugin.viewer.viewed import Viewed
+from nrm_plugin.viewer.viewed import Viewed, file_name
 
 #: Most files beside results that are looked into for their curves.
 _LOOKED_INTO = 200
@@ -109,7 +109,7 @@ def viewed(
     if path is not None:
         view.files.append({"name": path.name, "importer": "results"})
     for origin in () if curves is None else curves.origins:
-        view.files.append({"name": origin.name, "importer": origin.importer})
+        view.files.append({"name": file_name(origin.name), "importer": origin.importer})
     return view
 
 

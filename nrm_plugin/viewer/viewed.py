@@ -434,3 +434,8 @@ def robust_range(values: AnyArray) -> tuple[float, float]:
 def _recipe_of(results: xr.Dataset | None) -> Recipe:
     text = "" if results is None else str(results.attrs.get("recipe", ""))
     return Recipe.from_text(text) if text else Recipe()
+
+
+def file_name(origin: str) -> str:
+    """Name of a file as people know it: a recording lost its ``.part`` when it was complete."""
+    return origin.removesuffix(".part")
