@@ -278,7 +278,7 @@ class Decisions:
         """What does not apply to these curves, and which decisions contradict each other."""
         found = []
         for number, (entry, place) in enumerate(zip(self.entries, self._places, strict=True)):
-            at = f"{self.path.name}, line {entry.line}"
+            at = f"line {entry.line} of {self.path.name}"
             n = int((entry.runs[:, 1] - entry.runs[:, 0] + 1).sum())
             missing = n - len(np.unique(self.origins.number[self._curves[number]]))
             if place is None:
@@ -301,7 +301,7 @@ class Decisions:
                 n = int(np.isin(winners, against).sum())
                 lines = ", ".join(str(self.entries[i].line) for i in against[:5])
                 yield (
-                    f"{self.path.name}, line {entry.line}: {entry.decision} is taken back for "
+                    f"line {entry.line} of {self.path.name}: {entry.decision} is taken back for "
                     f"{counted(n)} by the later decision in line {lines}"
                 )
 

@@ -114,7 +114,7 @@ def test_the_later_decision_holds_and_it_is_said(tmp_path):
     assert found.excluded.tolist() == [3]
     assert found.accepted.tolist() == [1, 2]
     assert found.notes == (
-        "r.decisions.toml, line 9: exclude is taken back for 1 curve by the later decision "
+        "line 9 of r.decisions.toml: exclude is taken back for 1 curve by the later decision "
         "in line 5",
     )
 

@@ -65,7 +65,7 @@ def page(made: Path, decided: xr.Dataset) -> Page:
 def test_the_report_lists_decisions(page, decided):
     text = " ".join(page.text.split())
     assert "5 curves excluded, 1 curve accepted, 1 contact set by hand (r.decisions.toml)." in text
-    assert "5 curves excluded, 1 curve accepted, 1 contact set by hand: the list says" in text
+    assert "5 curves excluded, 1 curve accepted, 1 contact set by hand: the section on" in text
     assert (
         "Of 3 decisions: 1 blind, with condition, potential and moduli hidden; 1 with some of "
         in text

@@ -135,7 +135,7 @@ def _list(entries: Sequence[Mapping[str, Any]], more: int) -> HtmlTable:
             [
                 words(_NAMES.get(str(entry.get("decision")), str(entry.get("decision")))),
                 count(float(n) if isinstance(n, int) else np.nan),
-                words(str(entry.get("curves", "")) or "taken back"),
+                words(str(entry.get("curves", "")) or "none any more"),
                 words(_moved(entry)),
                 words(str(entry.get("reason", ""))),
                 view,

@@ -44,7 +44,7 @@ from nrm_plugin.report.quality import Quality, quality_of, quality_section
 from nrm_plugin.report.self_checks import checks_of, checks_section, in_short
 from nrm_plugin.report.uncertainty import Systematic, compare, errors_section, systematic
 from nrm_plugin.statistics import DEFAULT_EDGES, Regions, region_thickness, summary
-from nrm_plugin.statistics.selection import Analysis, column
+from nrm_plugin.statistics.selection import Analysis, column, words_of_excluded
 from nrm_plugin.text import counted, significant
 
 _NO_CURVES = (
@@ -293,7 +293,9 @@ def _short(
             f"{quality.n - quality.used}."
         )
     if by_hand := decided(results):
-        sentences.append(f"{by_hand[:1].upper()}{by_hand[1:]}: the list says which and why.")
+        sentences.append(
+            f"{by_hand[:1].upper()}{by_hand[1:]}: the section on decisions says which and why."
+        )
     if thickness is not None:
         sentences += _thick(thickness, rows)
     nearest = [r for r in rows if np.isfinite(r["mean"]) and r["bin"] == _first_bin(rows, r)]
@@ -399,4 +401,5 @@ def _warnings(
         first = str(results["direction"].values[0])
         messages.append(f"the results hold both directions: this report shows {first}")
     messages += regions.warnings if has_potential(shown) else ()
+    messages = [m for m in messages if m not in words_of_excluded(shown)]  # the summary says it
     return list(dict.fromkeys(one[:1].upper() + one[1:] for one in messages if one.strip()))
