@@ -52,7 +52,7 @@ export function unpack(buffer) {
  * @param {{[name: string]: any} | null} query
  * @param {{latest?: string, body?: any}} options latest: aborts what runs under this name;
  *   body: sent by POST as JSON
- * @returns {Promise<Response>}
+ * @returns {Promise<{response: Response, signal?: AbortSignal}>}
  */
 async function ask(path, query, { latest, body }) {
   let signal;
@@ -87,26 +87,32 @@ async function ask(path, query, { latest, body }) {
     }
     throw new Refused(sentence, response.status);
   }
-  return response;
+  return { response, signal };
 }
 
 /** @param {string} path @param {{[name: string]: any} | null} query @param {{latest?: string}} options
  * @returns {Promise<any>} */
 export async function getJson(path, query = null, options = {}) {
-  return (await ask(path, query, options)).json();
+  const { response, signal } = await ask(path, query, options);
+  try {
+    return await response.json();
+  } catch (error) {
+    if (signal?.aborted) throw new Outdated();
+    throw error;
+  }
 }
 
 /** @param {string} path @param {any} body @param {{latest?: string}} options
  * @returns {Promise<any>} */
 export async function postJson(path, body, options = {}) {
-  return (await ask(path, null, { ...options, body })).json();
+  return (await ask(path, null, { ...options, body })).response.json();
 }
 
 /**
  * Arrays; where the server says that it still works on them (202), asked again until they are there.
  * @param {string} path
  * @param {{[name: string]: any} | null} query
- * @param {{latest?: string, body?: any}} options
+ * @param {{latest?: string, body?: any, quiet?: boolean}} options quiet: waiting is not said
  * @returns {Promise<Container>}
  */
 export async function getArrays(path, query = null, options = {}) {
@@ -114,23 +120,24 @@ export async function getArrays(path, query = null, options = {}) {
   let before = null;
   let waited = "";
   for (;;) {
-    const response = await ask(path, query, options);
-    const controller = options.latest ? running.get(options.latest) : null;
+    const { response, signal } = await ask(path, query, options);
     if (response.status !== 202) {
       if (before && get().message.text === waited) set({ message: before });
       try {
         return unpack(await response.arrayBuffer());
       } catch (error) {
-        if (controller?.signal.aborted) throw new Outdated();
+        if (signal?.aborted) throw new Outdated();
         throw error;
       }
     }
     const { wait } = await response.json();
-    before ??= get().message;
-    waited = `${wait.slice(0, 1).toUpperCase()}${wait.slice(1)} …`;
-    say(waited);
+    if (!options.quiet) {
+      before ??= get().message;
+      waited = `${wait.slice(0, 1).toUpperCase()}${wait.slice(1)} …`;
+      say(waited);
+    }
     await new Promise((done) => setTimeout(done, 500));
-    if (controller?.signal.aborted) throw new Outdated();
+    if (signal?.aborted) throw new Outdated();
   }
 }
 

@@ -37,7 +37,7 @@ export function load(number, direction, { recipe = {}, contact = null, latest } 
 /** Mean profile of the curve's region.
  * @param {number} number @param {string} direction */
 export function loadRegion(number, direction) {
-  return keep(`region ${number} ${direction}`, () => getArrays("api/region", { number, direction }, { latest: "region" }));
+  return keep(`region ${number} ${direction}`, () => getArrays("api/region", { number, direction }, { latest: "region", quiet: true }));
 }
 
 /** @param {string} key @param {() => Promise<Container>} make */
