@@ -899,6 +899,19 @@ def test_a_recipe_is_applied_to_all_curves(own: tuple[Client, Path]) -> None:
     assert [path.name for path in folder.iterdir() if "part" in path.name] == []
 
 
+def test_results_that_another_program_made_anew_are_read_again(own: tuple[Client, Path]) -> None:
+    client, folder = own
+    curves = nrm.merge([nrm.open(folder / f"volume-{n}.h5") for n in (1, 2)])
+    nrm.process(curves, {"direction": "both", "depth": {"stop": 40e-9}}, out=folder / "map.h5")
+    listener = Listener(client)
+    found = client.get("api/values?quantity=storage_modulus&depth=9e-9")
+    assert (found.status, found.json["error"][:26]) == (409, "map.h5 was made anew meanw")
+    listener.until("event: session")
+    listener.close()
+    assert client.get("api/session").json["depth"]["values"][-1] == 40e-9
+    assert client.get("api/values?quantity=storage_modulus&depth=9e-9").status == 200
+
+
 def test_a_recipe_that_cannot_be_leaves_the_results(own: tuple[Client, Path]) -> None:
     client, folder = own
     before = (folder / "map.h5").read_bytes()

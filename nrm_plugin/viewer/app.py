@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from nrm_plugin.errors import NrmError, OutputError
+from nrm_plugin.errors import ChangedFile, NrmError, OutputError
 from nrm_plugin.viewer.container import as_json, packed
 from nrm_plugin.viewer.live import LiveFeed
 from nrm_plugin.viewer.page_files import page_files
@@ -117,12 +117,23 @@ def _answered(holder: Holder, answer: Answer, asked: dict[str, Any]) -> Response
         return reply({"error": str(refused)}, refused.status)
     except OutputError as error:
         return reply({"error": str(error)}, 409)
+    except ChangedFile as error:
+        return _changed(holder.shown, error)
     except NrmError as error:
         return reply({"error": str(error)}, 422)
     except Exception as error:  # a fault of ours must not end the page
         log.debug("the viewer failed", exc_info=True)
         what = f"{type(error).__name__}: {error}".rstrip(": ")
         return reply({"error": f"nrm failed at this ({what}): please report it"}, 500)
+
+
+def _changed(shown: Session | LiveSession, error: ChangedFile) -> Response:
+    """Look at a file of results that was made anew."""
+    try:
+        _of_files(shown).reload()
+    except NrmError:
+        return reply({"error": str(error)}, 409)
+    return reply({"error": f"{error.path.name} was made anew meanwhile: it is read again"}, 409)
 
 
 async def _events(holder: Holder, request: Request) -> AsyncIterator[str]:

@@ -18,6 +18,7 @@ from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.store.read_curves import holds_results
 from nrm_plugin.store.read_results import open_results
+from nrm_plugin.viewer.told_metadata import ToldMetadata
 from nrm_plugin.viewer.viewed import Viewed, file_name
 
 #: Most files beside results that are looked into for their curves.
@@ -176,18 +177,19 @@ def told_the_same(curves: CurveSet, results: xr.Dataset) -> CurveSet:
     """
     from nrm_plugin.vocabulary import METADATA
 
-    view = Viewed(results, None)
+    made_with = ToldMetadata(results, None)
     values: dict[str, Any] = {}
-    for key, told in view.told_metadata.items():
+    for key, told in made_with.written.items():
         known = METADATA.get(key)
         if known is None:
             continue
         value = (
-            told if known.text or known.words or key == "simulated" else view.told(key, known.unit)
+            told
+            if known.text or known.words or key == "simulated"
+            else made_with.number(key, known.unit)
         )
         if value is not None and curves.metadata.get(key) != value:
             values[key] = value
-    view.close()
     try:
         return curves.with_metadata(values, "the results") if values else curves
     except NrmError:

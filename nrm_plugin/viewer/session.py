@@ -45,8 +45,8 @@ def session(view: Viewed, layers: list[MapLayer]) -> dict[str, Any]:
         "directions": list(view.directions),
         "depth": {"values": view.depth},
         "first_depth": float(view.depth[view.nearest_depth(FIRST_DEPTH)]),
-        "tip_radius": view.told("tip_radius", "m"),
-        "dither_amplitude": view.told("dither_amplitude", "m"),
+        "tip_radius": view.told.number("tip_radius", "m"),
+        "dither_amplitude": view.told.number("dither_amplitude", "m"),
         "quantities": _quantities(view),
         "flags": _flags(view),
         "checks": _checks(view),
@@ -153,7 +153,7 @@ def _layer(layer: MapLayer) -> dict[str, Any]:
 
 def _condition(view: Viewed, metadata: Any) -> str:
     """Electrode, electrolyte and range of the potential, in words."""
-    words = [view.told_text("electrode"), view.told_text("electrolyte")]
+    words = [view.told.text("electrode"), view.told.text("electrolyte")]
     potential = view.column("potential")
     if potential is not None:
         known = np.asarray(potential, np.float64)

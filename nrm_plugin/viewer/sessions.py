@@ -21,7 +21,7 @@ from nrm_plugin.viewer.decision_desk import VISIBLE, DecisionDesk, contact_of
 from nrm_plugin.viewer.events import Events
 from nrm_plugin.viewer.layers import MapLayer, map_layers
 from nrm_plugin.viewer.live import LiveFeed
-from nrm_plugin.viewer.opening import viewed
+from nrm_plugin.viewer.opening import check_same, viewed
 from nrm_plugin.viewer.recipe_fields import changed_recipe, recipe_fields
 from nrm_plugin.viewer.recipe_saving import save_recipe
 from nrm_plugin.viewer.session import session
@@ -225,6 +225,21 @@ class Session:
         self._look_at(view)
         old.close()
         self.events.post("session")
+
+    def reload(self) -> None:
+        """Look at the file of results as it is now: another program has made it anew.
+
+        Raises
+        ------
+        NrmError
+            If it cannot be opened, or is of other curves.
+        """
+        if self.view.results is None or self.view.out is None:
+            raise InvalidInput("a file has changed since it was opened: start nrm view again")
+        results = open_results(self.view.out, decisions=False)
+        if self.view.curves is not None:
+            check_same(results, self.view.curves)
+        self._made(self.view.out)
 
     def _look_at(self, view: Viewed) -> None:
         self.view, self._layers = view, None

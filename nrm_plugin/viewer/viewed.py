@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import tomllib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,17 +17,17 @@ import xarray as xr
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.decisions import Decisions
 from nrm_plugin.engine.checks.check import Check, from_json
-from nrm_plugin.errors import InvalidInput, NrmError
+from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.statistics.maps import AT_LEAST
 from nrm_plugin.statistics.regions import Region, Regions, regions
 from nrm_plugin.statistics.selection import LEFT_OUT, Analysis, column
 from nrm_plugin.store.read_results import decided
-from nrm_plugin.units import parse
 from nrm_plugin.variables import BIT
 from nrm_plugin.viewer import shown_quantities as shown
 from nrm_plugin.viewer.shown_quantities import CURVE_NUMBER, ShownQuantity
+from nrm_plugin.viewer.told_metadata import ToldMetadata
 
 T = TypeVar("T")
 
@@ -99,6 +98,7 @@ class Viewed:
             raise InvalidInput("there is nothing to look at: neither results nor curves")
         self.results, self.curves, self.out = results, curves, out
         self._as_made = results
+        self.told = ToldMetadata(results, curves)
         self.decisions: Decisions | None = None
         self.recipe = recipe or _recipe_of(results)
         #: Names of the files and who read them; what was found while opening them, in sentences.
@@ -207,7 +207,7 @@ class Viewed:
     @cached_property
     def quantities(self) -> dict[str, ShownQuantity]:
         """What can be shown for every curve."""
-        found = shown.quantities(self.places.results, self.told("spring_constant", "N/m"))
+        found = shown.quantities(self.places.results, self.told.number("spring_constant", "N/m"))
         return {q.name: q for q in (*found, *([] if self.results is not None else [CURVE_NUMBER]))}
 
     @cached_property
@@ -227,31 +227,6 @@ class Viewed:
     def sticks(self) -> bool:
         """Whether the tip sticks to the wall in these data, as their self-check found."""
         return any(check.name == "stick" and check.verdict == "fine" for check in self.checks)
-
-    @cached_property
-    def told_metadata(self) -> dict[str, Any]:
-        """Metadata that the results were made with, as they are written there."""
-        text = "" if self.results is None else str(self.results.attrs.get("experiment", ""))
-        try:
-            return tomllib.loads(text)
-        except tomllib.TOMLDecodeError:
-            return {}
-
-    def told(self, key: str, unit: str) -> float | None:
-        """Number of the metadata in SI, None if it is not known."""
-        if self.curves is not None and key in self.curves.metadata:
-            return float(self.curves.metadata[key])
-        value = self.told_metadata.get(key)
-        try:
-            return None if value is None else float(parse(str(value), unit))
-        except NrmError:
-            return None
-
-    def told_text(self, key: str) -> str:
-        """Text of the metadata; empty if there is none."""
-        if self.curves is not None and key in self.curves.metadata:
-            return str(self.curves.metadata[key])
-        return str(self.told_metadata.get(key, ""))
 
     def quality(self, direction: str | None = None) -> IntArray:
         """Flags of the curves as bits."""
@@ -382,7 +357,7 @@ class Viewed:
         """Force in N at which each ramp turned: what the wall's line says of its end."""
         names = ("wall_begin", "wall_end", "contact_height", "wall_slope")
         begin, end, contact, slope = (self.of_curves(name, direction) for name in names)
-        stiffness = self.told("spring_constant", "N/m") or np.nan
+        stiffness = self.told.number("spring_constant", "N/m") or np.nan
         return np.asarray((contact - np.minimum(begin, end)) * np.abs(slope) * stiffness)
 
     def thickness(self, direction: str | None = None) -> xr.Dataset:
