@@ -71,7 +71,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cut = (WITHOUT_WALL,) if number == 1 else ()
         paths.append(folder / f"volume-{number}.h5")
         volume(number, potential, cut).save(paths[-1])
-    merged = nrm.merge([nrm.open(path) for path in paths])
+    merged = nrm.join([nrm.open(path) for path in paths])
     nrm.process(merged, {"direction": "both"}, out=folder / "map.h5")
     return folder
 
@@ -620,7 +620,7 @@ def test_curves_are_found_where_they_were(tmp_path: Path, page_of: Pages) -> Non
     nrm.process(nrm.open(raw / "a.h5"), out=made / "r.h5")
     assert nrm.open_results(made / "r.h5").attrs["source_path"] == ["../raw/a.h5"]
     assert page_of(made / "r.h5").get("api/session").json["has"]["curves"] is True
-    merged = nrm.merge([nrm.open(raw / "a.h5"), nrm.open(raw / "a.h5")])
+    merged = nrm.join([nrm.open(raw / "a.h5"), nrm.open(raw / "a.h5")])
     merged.save(tmp_path / "both.h5")
     nrm.process(nrm.open(tmp_path / "both.h5"), out=tmp_path / "rr.h5")
     assert page_of(tmp_path / "rr.h5").get("api/session").json["has"]["curves"] is True
@@ -901,7 +901,7 @@ def test_a_recipe_is_applied_to_all_curves(own: tuple[Client, Path]) -> None:
 
 def test_results_that_another_program_made_anew_are_read_again(own: tuple[Client, Path]) -> None:
     client, folder = own
-    curves = nrm.merge([nrm.open(folder / f"volume-{n}.h5") for n in (1, 2)])
+    curves = nrm.join([nrm.open(folder / f"volume-{n}.h5") for n in (1, 2)])
     nrm.process(curves, {"direction": "both", "depth": {"stop": 40e-9}}, out=folder / "map.h5")
     listener = Listener(client)
     found = client.get("api/values?quantity=storage_modulus&depth=9e-9")
