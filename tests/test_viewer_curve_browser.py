@@ -341,7 +341,7 @@ def test_processing_of_all_can_be_cancelled(show, tmp_path):
     page = show(tmp_path / "curves.h5")
     page.click("#tab-recipe")
     page.fill("#recipe-depth-stop", "45")
-    page.get_by_role("button", name="Apply to all").focus()
+    page.get_by_role("button", name="Process all").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("#recipe-panel .progress button:focus")
     page.keyboard.press("Enter")  # the focus is on Cancel
@@ -349,6 +349,13 @@ def test_processing_of_all_can_be_cancelled(show, tmp_path):
     page.wait_for_selector("#recipe-panel .progress", state="hidden")
     assert page.locator("#recipe-depth-stop").input_value() == "45"  # still tried
     assert not (tmp_path / "curves-results.h5").exists()
+    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="Process all").click()
+    page.wait_for_function(
+        "() => document.querySelector('#recipe-panel .note').textContent.startsWith('As the')",
+        timeout=120000,
+    )
+    assert page.locator("#actions [data-action=exclude]").is_enabled()
 
 
 # Decisions
@@ -618,7 +625,7 @@ def test_the_live_panel_follows_a_recording_and_takes_markers(show):
         },
         mark,
     )
-    page = show(feed=feed)
+    page = show(feed=feed, bypass_csp=True)
     page.wait_for_selector("body.is-live")
     page.wait_for_timeout(300)
     state = {
@@ -703,5 +710,8 @@ def test_the_live_panel_follows_a_recording_and_takes_markers(show):
     page.wait_for_selector(".markers li:has-text('light <b>on</b>')")
     assert marks == ["light <b>on</b>"]
     assert page.evaluate("document.querySelectorAll('b, img').length") == 0
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(page).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"]) for v in found] == []
     feed.ended("/somewhere/finished.h5")
     status(page, "finished.h5")

@@ -4,6 +4,7 @@ import { attempt, getJson, onEvent, postJson } from "./api.js";
 import { ranges, seen, sentence, visibleIn } from "./decision-words.js";
 import { handle } from "./keys.js";
 import { element as byId, make } from "./layout.js";
+import { figure } from "./numbers.js";
 import { get, on, say, set, targets } from "./state.js";
 
 /** @typedef {import("./decision-words.js").Decision} Decision */
@@ -95,7 +96,8 @@ export function mount(element) {
   const file = make("p", { className: "quiet file-name" });
   const message = make("p", { className: "note", role: "note", hidden: true });
   const list = make("ol", { className: "decision-list" });
-  element.replaceChildren(heading, file, message, list);
+  const markers = make("section", { className: "recorded-markers", "aria-label": "Markers of the recording" });
+  element.replaceChildren(heading, file, message, list, markers);
 
   function enable() {
     const { current, undo, redo, session, contact } = get();
@@ -113,6 +115,18 @@ export function mount(element) {
     }
   }
 
+  /** What was remarked while it was recorded; a click goes to the curve. Blind, it could tell too much. */
+  function drawMarkers() {
+    const { session, blind } = get();
+    const all = blind ? [] : session?.markers ?? [];
+    const rows = all.map(({ seconds, curve, text }) => {
+      const jump = make("button", { className: "plain jump", disabled: !(curve >= 0) }, text || "(no comment)");
+      jump.addEventListener("click", () => set({ current: curve, selected: [curve], filter: null }));
+      return make("li", { className: "decision" }, jump, make("p", { className: "quiet" }, `${figure(seconds, 5)} s${curve >= 0 ? `, curve ${curve}` : ""}`));
+    });
+    markers.replaceChildren(...(rows.length ? [make("h2", {}, "Markers of the recording"), make("ol", { className: "decision-list" }, ...rows)] : []));
+  }
+
   /** @param {any} answer */
   function draw(answer) {
     set({ undo: answer.undo ?? 0, redo: answer.redo ?? 0 });
@@ -123,7 +137,7 @@ export function mount(element) {
     message.hidden = !message.textContent;
     const shown = all.slice(-LISTED).reverse();
     list.replaceChildren(...shown.map(row));
-    if (!all.length) list.append(make("li", { className: "quiet" }, "Nothing was decided by hand yet: r excludes, a accepts, m moves the contact."));
+    if (!all.length && get().session?.has.results) list.append(make("li", { className: "quiet" }, "Nothing was decided by hand yet: r excludes, a accepts, m moves the contact."));
     if (all.length > LISTED) list.append(make("li", { className: "quiet" }, `and ${all.length - LISTED} before these, in the file`));
     reasons = [...new Set([...reasons, ...all.map(({ reason }) => reason).reverse()])].filter(Boolean).slice(0, OFFERED);
   }
@@ -147,13 +161,15 @@ export function mount(element) {
 
   const load = () => attempt(async () => {
     if (get().session?.has.results) draw(await getJson("api/decisions", null, { latest: "decisions" }));
-    else draw({ notes: ["Decisions are about results: process the curves first (nrm process)."] });
+    else draw({ notes: ["Decisions are about results: process the curves first (Recipe, Process all)."] });
   });
   handle("exclude", exclude);
   handle("accept", accept);
   handle("undo", () => void step("undo"));
   handle("redo", () => void step("redo"));
   on(["current", "undo", "redo", "session", "contact"], enable);
+  on(["session", "blind"], drawMarkers);
+  drawMarkers();
   onEvent("decisions", load);
   onEvent("session", load);
   load();

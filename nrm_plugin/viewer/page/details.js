@@ -5,13 +5,13 @@ import { getArrays } from "./api.js";
 /** @typedef {import("./types").Container} Container */
 /** @typedef {import("./scenes.js").Drawn} Drawn */
 
-/** Curves that are kept; the last ones used stay. */
-const KEPT = 256;
+/** Curves that are kept, and their bytes; the last ones used stay. */
+const KEPT = 256, BYTES = 64e6;
 
 /** Most curves overlaid on the current one: more are a grey mass. */
 export const MOST_OVERLAID = 24;
 
-/** @type {Map<string, Promise<Container>>} */
+/** @type {Map<string, {answer: Promise<Container>, bytes: number}>} */
 const kept = new Map();
 
 /** Something changed on the server: nothing that is kept holds. */
@@ -44,16 +44,30 @@ export function loadRegion(number, direction) {
 function keep(key, make) {
   let found = kept.get(key);
   if (!found) {
-    found = make();
-    found.catch(() => kept.delete(key));
+    const made = { answer: make(), bytes: 0 };
+    found = made;
+    made.answer.then(({ arrays }) => {
+      for (const array of Object.values(arrays)) made.bytes += array.byteLength;
+      discard();
+    }, () => {
+      if (kept.get(key) === made) kept.delete(key);
+    });
   }
   kept.delete(key);
   kept.set(key, found);
-  for (const old of kept.keys()) {
-    if (kept.size <= KEPT) break;
+  discard();
+  return found.answer;
+}
+
+/** Let go of what was used longest ago. */
+function discard() {
+  let bytes = 0;
+  for (const { bytes: some } of kept.values()) bytes += some;
+  for (const [old, { bytes: some }] of kept) {
+    if (kept.size <= KEPT && (bytes <= BYTES || kept.size === 1)) break;
     kept.delete(old);
+    bytes -= some;
   }
-  return found;
 }
 
 /**

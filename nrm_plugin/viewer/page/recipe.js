@@ -65,7 +65,8 @@ export function mount(element) {
     input.setAttribute("aria-describedby", `${id}-wrong ${id}-help`);
     const row = make("div", { className: "field" }, make("label", { htmlFor: id }, field.label),
       make("span", { className: "value" }, input, field.unit ? ` ${field.unit}` : ""), wrong, help);
-    input.addEventListener(choices?.length ? "change" : "input", () => changed(field, input.value));
+    // Half of a word is no value: words are tried when they are finished.
+    input.addEventListener(choices?.length || field.kind !== "number" ? "change" : "input", () => changed(field, input.value));
     rows.push({ field, input, row, wrong, help });
     return row;
   }
@@ -106,12 +107,17 @@ export function mount(element) {
     }
     const n = Object.keys(recipe).length;
     const wrong = Object.keys(unread).length + Object.keys(recipeErrors).length;
-    mark.textContent = n
+    // Curves without results: each is processed as it is looked at.
+    const fresh = Boolean(session?.has.curves && !session.has.results);
+    apply.textContent = fresh ? "Process all" : "Apply to all";
+    mark.textContent = fresh
+      ? `Not processed yet: the page processes each curve that you look at${n ? `, with ${count(n, "changed value")}` : ""}. "Process all" writes results, which have maps and take decisions.`
+      : n
       ? `${count(n, "value")} changed: tried on the curves that you look at. Map, lists and results stay as they are until "Apply to all".`
       : "As the results were processed. A changed value, or a window dragged in the plot, is tried on the curve at once.";
     mark.classList.toggle("is-changed", n > 0);
     reset.disabled = !n && !wrong;
-    apply.disabled = !n || wrong > 0 || !session?.has.curves;
+    apply.disabled = !(n || fresh) || wrong > 0 || !session?.has.curves;
     save.disabled = wrong > 0;
   }
 
