@@ -414,7 +414,10 @@ def test_what_needs_no_extra(tmp_path: Path) -> None:
         for one in json.loads(without_the_extra("plugins", "--json").stdout)
         if one["name"] == "daq"
     )
-    assert (plugin["failure"], plugin["lockins"]) == ("", ["sr830"])
+    assert (plugin["failure"], plugin["lockins"]) == (
+        "",
+        ["sr830", "sr844", "sr860", "sr865a", "zurich"],
+    )
     with Recording(tmp_path / "out.h5.part", recording_of_one_channel()) as made:
         made.append(SampleBlock(0, converted(0, np.arange(1000))[None].astype("f4"), 0, 0))
     done = without_the_extra("acquire", "--recover", tmp_path / "out.h5.part")

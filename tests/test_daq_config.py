@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from nrm_daq.config import AnalogInput, DaqConfig, LockInTable, Split, Trigger, scaling
-from nrm_daq.sr830 import SR830Settings
+from nrm_daq.visa_lockin import VisaSettings
 from nrm_plugin.errors import InvalidInput, RecipeError
 
 ONE = {"deflection": {"terminal": "Dev1/ai0"}}
@@ -217,7 +217,7 @@ def test_the_example_on_the_page_is_a_configuration() -> None:
 
 
 @pytest.mark.parametrize(
-    "part", [DaqConfig, AnalogInput, Split, LockInTable, SR830Settings, Trigger]
+    "part", [DaqConfig, AnalogInput, Split, LockInTable, VisaSettings, Trigger]
 )
 def test_every_key_is_on_the_page(part: type[BaseModel]) -> None:
     for name in part.model_fields:

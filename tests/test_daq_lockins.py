@@ -117,7 +117,7 @@ def acquire(tmp_path: Path) -> Callable[..., Result]:
 def test_it_is_listed(stranger: Any) -> None:
     rows = json.loads(CliRunner().invoke(main, ["plugins", "--json"]).stdout)
     assert {row["name"]: row["lockins"] for row in rows if row["lockins"]} == {
-        "daq": ["sr830"],
+        "daq": ["sr830", "sr844", "sr860", "sr865a", "zurich"],
         "acme": ["acme"],
     }
 
@@ -218,7 +218,8 @@ def test_a_recording_is_recovered_without_the_plugin(
     [
         (
             'model = "amce"',
-            "there is no lock-in 'amce'; there are: sr830, acme. Did you mean acme?",
+            "there is no lock-in 'amce'; there are: sr830, sr844, sr860, sr865a, zurich, acme. "
+            "Did you mean acme?",
         ),
         (
             'model = "acme"\ndemodulatr = 3',

@@ -31,7 +31,15 @@ def nrm_commands(cli: click.Group) -> None:
 
 @hookimpl
 def nrm_lockins() -> list[Deferred]:
-    """Return the SR830."""
+    """Return the lock-ins of Stanford Research Systems and of Zurich Instruments."""
     return [
-        Deferred("sr830", "Stanford Research SR830 over VISA, read only", "nrm_daq.sr830:SR830")
+        Deferred("sr830", "Stanford Research SR830 over VISA, read only", "nrm_daq.sr830:SR830"),
+        Deferred("sr844", "Stanford Research SR844 over VISA, read only", "nrm_daq.sr844:SR844"),
+        Deferred("sr860", "Stanford Research SR860 over VISA, read only", "nrm_daq.sr860:SR860"),
+        Deferred("sr865a", "Stanford Research SR865A over VISA, read only", "nrm_daq.sr860:SR865A"),
+        Deferred(
+            "zurich",
+            "Zurich Instruments MFLI or HF2LI through LabOne, read only",
+            "nrm_daq.zurich:ZurichLockIn",
+        ),
     ]

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.hookspecs import LockInSettings
+from nrm_plugin.hookspecs import ConnectedLockIn, LockInSettings
 from nrm_plugin.vocabulary import METADATA, nearest
 
 #: An external reference is measured, not set: smaller changes are no change.
@@ -62,8 +62,8 @@ def check_outputs(settings: LockInSettings) -> None:
     ):
         if carried is False:
             raise InvalidInput(
-                f"the lock-in's {channel} output carries its display, renewed 512 times a "
-                f"second: set {channel} OUTPUT to {name} on its front panel"
+                f"the lock-in's {channel} output carries its display, or something else that is "
+                f"not {name}: set {channel} OUTPUT to {name} on its front panel"
             )
     if settings.input == "current":
         raise InvalidInput(
@@ -113,6 +113,36 @@ def given(values: Mapping[str, object]) -> LockInSettings:
             raise InvalidInput(f"a lock-in has a whole number of poles, not {poles:g}")
         checked["poles"] = int(poles)
     return LockInSettings(**checked)
+
+
+def completed(read: LockInSettings, told: LockInSettings) -> LockInSettings:
+    """Return what an instrument was read to be set to, and what it does not say as it was told."""
+    unknown = [f.name for f in fields(LockInSettings) if getattr(read, f.name) is None]
+    return replace(read, **{name: getattr(told, name) for name in unknown})
+
+
+class CompletedLockIn:
+    """A lock-in that leaves open some of its settings, with those that a configuration gives."""
+
+    def __init__(self, lock_in: ConnectedLockIn, told: LockInSettings) -> None:
+        self._lock_in, self._told = lock_in, told
+
+    def settings(self) -> LockInSettings:
+        """See `ConnectedLockIn`."""
+        return completed(self._lock_in.settings(), self._told)
+
+    def watched(self) -> LockInSettings:
+        """See `ConnectedLockIn`."""
+        read = getattr(self._lock_in, "watched", self._lock_in.settings)
+        return completed(read(), self._told)
+
+    def status(self) -> Mapping[str, bool]:
+        """See `ConnectedLockIn`."""
+        return self._lock_in.status()
+
+    def close(self) -> None:
+        """See `ConnectedLockIn`."""
+        self._lock_in.close()
 
 
 def changed(before: LockInSettings, after: LockInSettings) -> dict[str, tuple[object, object]]:

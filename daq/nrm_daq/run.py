@@ -18,7 +18,13 @@ from nrm_daq.acquisition import Acquisition, AcquisitionStopped
 from nrm_daq.config import DaqConfig, scaling
 from nrm_daq.hardware import Setup, connected, prepared
 from nrm_daq.live_page import LivePage
-from nrm_daq.lockin_settings import as_metadata, check_outputs, warnings_of
+from nrm_daq.lockin_settings import (
+    CompletedLockIn,
+    as_metadata,
+    check_outputs,
+    completed,
+    warnings_of,
+)
 from nrm_daq.lockin_watch import LockInWatch
 from nrm_daq.recording import Recording
 from nrm_daq.recovery import recover, report_of
@@ -219,7 +225,7 @@ def _lock_in(config: DaqConfig, stack: ExitStack) -> tuple[ConnectedLockIn | Non
                 f"the lock-in has {key} = {actual}, the configuration says {value}: leave it out "
                 "of the configuration, the instrument is asked"
             )
-    return lock_in, settings
+    return CompletedLockIn(lock_in, given), completed(settings, given)
 
 
 def _write_down(
