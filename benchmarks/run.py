@@ -31,6 +31,7 @@ MODULES = (
     "bench_statistics",
     "bench_fea",
     "bench_acquire",
+    "bench_lockin",
 )
 
 

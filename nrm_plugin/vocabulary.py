@@ -177,6 +177,14 @@ METADATA: dict[str, Key] = {
     "lockin_offset_y": Key("", "offset of the Y output as a fraction of full scale", -10, 10),
     "lockin_time_constant": Key("s", "time constant of the lock-in", 1e-9, 1e5),
     "lockin_poles": Key("", "number of poles of the lock-in's filter", 1, 8),
+    "lockin_lag": Key(
+        "s",
+        "delay of X and Y against the other channels, where a filter's constants do not say it",
+        0.0,
+        1e5,
+    ),
+    "lockin_noise_bandwidth": Key("Hz", "equivalent noise bandwidth of the lock-in", 1e-6, 1e7),
+    "lockin_filter": Key("", "filter of a digital lock-in", text=True),
     "lockin_phase": Key("rad", "phase of the instrument", -2 * math.pi, 2 * math.pi),
     "spring_constant": Key("N/m", "spring constant of the cantilever", 1e-6, 1e5),
     "deflection_sensitivity": Key(

@@ -17,6 +17,7 @@ _COMMANDS = {
     "info": "Say what is in files.",
     "convert": "Convert files to .h5 or other formats, or join them.",
     "merge": "Pair what two recorders wrote of one experiment.",
+    "lockin": "Demodulate a raw lateral signal: X and Y of a recording.",
     "experiment": "Write an experiment file: what was found, what is missing.",
     "calibrate": "Turn volts into newtons: sensitivities, stiffness, dither, phase.",
     "check": "Say what is doubtful in curves, calibration and results.",

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from nrm_plugin import kernels
-from nrm_plugin.calibration import lockin
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.decisions import ContactByHand
 from nrm_plugin.engine import checks, compiled, methods
@@ -386,7 +385,7 @@ class Chain:
         with np.errstate(invalid="ignore", divide="ignore"):
             curves["delay"] = np.nan_to_num(self.plan.lag / block.interval, posinf=0.0)
             if block.backwards:
-                settling = lockin.settling(self.plan.time_constant, self.plan.poles)
+                settling = self.plan.settling
                 curves["delay"] *= -1.0
                 curves["settling"] = np.ceil(np.nan_to_num(settling / block.interval, posinf=0.0))
         return curves

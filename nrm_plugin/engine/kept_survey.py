@@ -37,6 +37,7 @@ _SIGNALS = (
     "amplitude",
     "time_constant",
     "poles",
+    "told_lag",
     "timed",
     "phase",
     "lateral_stiffness",

@@ -58,6 +58,9 @@ class Plan:
         In Hz; nan if it is not known.
     time_constant, poles : float
         Of the lock-in, in s; 0 and nan if they are not known.
+    told_lag : float
+        Delay of X and Y against the other channels in s, where the file says it by itself, as that
+        of a digital lock-in does; nan elsewhere.
     timed : bool
         Whether samples have times.
     phase : float
@@ -81,12 +84,22 @@ class Plan:
     spring_constant: float
     lateral_stiffness: float
     poisson_ratio: float
+    told_lag: float = math.nan
 
     @property
     def lag(self) -> float:
         """Delay of the lock-in in s; 0 if it or the times are not known."""
+        if math.isfinite(self.told_lag):
+            return self.told_lag if self.timed else 0.0
         known = self.timed and self.poles > 0.0
         return lockin.delay(self.time_constant, self.poles) if known else 0.0
+
+    @property
+    def settling(self) -> float:
+        """Time in s for which a step is felt; twice the delay where only that is known."""
+        if math.isfinite(self.told_lag):
+            return 2.0 * self.told_lag
+        return lockin.settling(self.time_constant, self.poles)
 
     @property
     def lateral(self) -> bool:
@@ -136,6 +149,7 @@ def plan(curves: CurveSet) -> tuple[CurveSet, Plan]:
         frequency=float(metadata.get("dither_frequency", math.nan)),
         time_constant=float(metadata.get("lockin_time_constant", 0.0)),
         poles=float(metadata.get("lockin_poles", math.nan)),
+        told_lag=float(metadata.get("lockin_lag", math.nan)),
         timed="time" in curves.channels,
         phase=float(metadata.get("lockin_phase", 0.0)),
         spring_constant=float(metadata.get("spring_constant", math.nan)),

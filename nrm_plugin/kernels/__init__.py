@@ -62,6 +62,7 @@ from nrm_plugin.kernels.scanning import (
     next_contact,
     next_edge,
     next_turn,
+    tap_sums,
 )
 from nrm_plugin.kernels.whole_chain import RESULTS, Job, Processed, moduli, process
 
@@ -123,5 +124,6 @@ __all__ = [
     "rough_baselines",
     "samples_above",
     "tail_slopes",
+    "tap_sums",
     "trend_filter",
 ]

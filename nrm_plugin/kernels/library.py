@@ -64,6 +64,7 @@ def _declare(library: ctypes.CDLL) -> None:
         "next_turn": "pnnndpp",
         "next_contact": "pnnndddpp",
         "next_edge": "pnddpp",
+        "tap_sums": "pnnnpnnp",
     }.items():
         function = getattr(library, f"nrm_{name}")
         function.argtypes = [kinds[kind] for kind in arguments]

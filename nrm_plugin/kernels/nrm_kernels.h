@@ -391,6 +391,13 @@ NRM_EXPORT int nrm_next_contact(const double *values, int64_t n, int64_t first, 
 NRM_EXPORT int nrm_next_edge(const double *values, int64_t n, double high, double low,
                              double *level, int64_t *at);
 
+/* ------------------------------------------------------------------ tap_sums.c */
+
+/* Sums of values[i * step + k] * taps[set * length + k] over k to out[set * count + i]; 1 if the
+ * n values do not reach so far. */
+NRM_EXPORT int nrm_tap_sums(const double *values, int64_t n, int64_t step, int64_t count,
+                            const double *taps, int64_t n_sets, int64_t length, double *out);
+
 /* ------------------------------------------------------------------ knots.c */
 
 /* Where the lateral force of a curve begins, in bins from the outer end inwards; nan: not seen. */

@@ -1,11 +1,13 @@
-"""Streams of a data acquisition: bins, turning points, contacts and edges, as they come."""
+"""Streams of a data acquisition: bins, turning points, edges, weighted sums, as they come."""
 
 from __future__ import annotations
 
 import ctypes
 
+import numpy as np
+
 from nrm_plugin.columns import FloatArray
-from nrm_plugin.kernels.library import LIBRARY, doubles, pointer, whole
+from nrm_plugin.kernels.library import LIBRARY, check, doubles, pointer, whole
 from nrm_plugin.kernels.records import CONTACT_STATE, OPEN_BIN, TURN_STATE, RecordArray
 
 #: What a search through a stream met.
@@ -99,3 +101,26 @@ def next_edge(
         doubles(values, 0), values.size, high, low, doubles(level, 1), ctypes.byref(position)
     )
     return met, position.value
+
+
+def tap_sums(values: FloatArray, step: int, count: int, taps: FloatArray) -> FloatArray:
+    """Sums of ``values[i * step + k] * taps[j, k]`` over k, shape (sets of taps, count).
+
+    The order of the additions depends on the number of taps only.
+    """
+    values, taps = whole(values), whole(taps)
+    n_sets, length = taps.shape
+    out = np.empty((n_sets, count))
+    check(
+        LIBRARY.nrm_tap_sums(
+            doubles(values, 0),
+            values.size,
+            step,
+            count,
+            doubles(taps, 0),
+            n_sets,
+            length,
+            doubles(out, 0),
+        )
+    )
+    return out

@@ -203,6 +203,8 @@ def _spring(stiffness: float | None) -> Condition:
 
 def _lag(facts: Facts, speed: float | None, corrected: bool, checks: Sequence[Check]) -> Condition:
     constant, poles = facts.number("lockin_time_constant"), facts.number("lockin_poles")
+    if facts.number("lockin_lag") == 0.0:
+        return _LAG.is_(GOOD, "The filter of a digital lock-in is symmetric: X and Y are not late.")
     if constant is None or poles is None or speed is None:
         needed = {
             "lockin_time_constant": constant,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shlex
 from collections.abc import Iterator, Sequence, Set
 
@@ -101,7 +102,9 @@ def _of_unnamed(curves: CurveSet) -> Iterator[str]:
 
 
 def _of_lag(how: Plan) -> Iterator[str]:
-    if not how.time_constant:
+    if how.told_lag == 0.0:
+        return
+    if math.isnan(how.told_lag) and not how.time_constant:
         yield "lockin_time_constant is not known: the lock-in's lag is not corrected"
     elif not how.timed:
         yield "there are no sample times: the lock-in's lag is not corrected"

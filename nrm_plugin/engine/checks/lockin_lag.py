@@ -444,12 +444,21 @@ def lockin_lag(evidence: Evidence) -> Check:
     unknown: dict[str, Any] = {"name": "lockin_lag", "unit": "s", "verdict": "unknown"}
     if not plan.lateral:
         return Check(**unknown, advice="there is no lateral signal")
+    if plan.told_lag == 0.0:
+        return Check(
+            name="lockin_lag",
+            unit="s",
+            verdict="fine",
+            told=0.0,
+            effect=effect(0.0, 0.0),
+            advice="the filter of a digital lock-in is symmetric: X and Y are not late",
+        )
     signals = signals_of(evidence, evidence.direction)
     if signals is None or not len(signals):
         return Check(**unknown, advice="there are no curves to look at")
     speed = _speed_of(evidence, signals, evidence.direction)
     constant = plan.time_constant
-    told = constant * plan.poles if constant and plan.poles > 0.0 else math.nan
+    told = constant * plan.poles if constant and plan.poles > 0.0 else plan.told_lag
     if not speed > 0.0:
         return Check(
             **unknown,
