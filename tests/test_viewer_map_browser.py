@@ -603,6 +603,30 @@ def test_files_of_every_kind_are_shown(browser, others, kind, n):
         watched.close()
 
 
+def test_an_image_zooms_and_is_read_out(browser, others):
+    with served(others["images"]) as url:
+        watched = Watched(browser, url)
+        page = watched.page
+        assert page.locator("#status").inner_text() == "1 image."
+        box = page.locator("[aria-roledescription=map]").bounding_box()
+        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+        def value(dx: float) -> float:
+            page.mouse.move(middle[0] + dx, middle[1])
+            text = page.locator("#place").inner_text()
+            assert text.endswith(" nm")
+            return float(text[:-3].replace("\u2212", "-"))
+
+        near, far = value(5), value(100)
+        assert near != far
+        press(page, "+", "+", "+", "+", "+", "+", "+")
+        page.wait_for_timeout(100)
+        assert value(5) == near
+        assert value(100) != far  # the same place shows a nearer part of the image now
+        watched.check()
+        watched.close()
+
+
 def test_points_are_picked_along_the_strip(browser, others):
     with served(others["series"]) as url:
         watched = Watched(browser, url)

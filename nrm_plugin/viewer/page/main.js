@@ -50,7 +50,8 @@ async function loadData() {
   if (!session.n_curves && session.images.length && image === null) await controls.loadImage(0);
   await Promise.all([loadValues(), loadFlags()]);
   if (current < 0 && session.n_curves) set({ current: 0, selected: [0] });
-  say(session.n_curves === 1 ? "1 curve." : `${session.n_curves} curves.`);
+  const [count, noun] = session.n_curves ? [session.n_curves, "curve"] : [session.images.length, "image"];
+  say(`${count} ${noun}${count === 1 ? "" : "s"}.`);
 }
 
 /** @returns {Promise<void>} */

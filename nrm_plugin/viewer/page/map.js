@@ -153,7 +153,7 @@ function drawBase() {
   waiting = false;
   const { context, width, height } = draw.prepared(base);
   const seen = shown();
-  const places = (view.places = placesOf(seen));
+  const places = (view.places = placesOf(seen) ?? (seen?.image ? imageBox(seen) : null));
   over.setAttribute("aria-label", `Map: ${title()}`);
   drawLegend(seen);
   if (seen) {
@@ -301,6 +301,16 @@ export function valueText(curve) {
   if (Number.isNaN(seen.values[k])) return "no value";
   const least = seen.bound?.[k] ? "≥ " : "";
   return `${least}${number(seen.values[k] * seen.factor)} ${seen.unit}`.trim() + below;
+}
+
+/** Value of the file's image at a place of the screen, as text.
+ * @param {number} x @param {number} y */
+export function imageText(x, y) {
+  const seen = shown();
+  const box = seen?.image ? imageBox(seen) : null;
+  const cell = box?.cellAt(x, y);
+  if (!seen || !box || !cell) return "";
+  return `${number(seen.values[cell.row * box.columns + cell.column] * seen.factor)} ${seen.unit}`.trim();
 }
 
 /** Move the window of the map.

@@ -3,7 +3,7 @@
 import { number } from "./axes.js";
 import { handle } from "./keys.js";
 import { element, make } from "./layout.js";
-import { look, valueText, view } from "./map.js";
+import { imageText, look, valueText, view } from "./map.js";
 import { ALL, GridPlaces, inPolygon } from "./places.js";
 import { placeText, select } from "./shown.js";
 import { get, on, say, set, show } from "./state.js";
@@ -179,7 +179,8 @@ function hover(x, y) {
   const curve = places.curveAt(x, y);
   const cell = places instanceof GridPlaces ? places.cellAt(x, y) : null;
   let text = "";
-  if (curve >= 0) text = `${placeText(curve)}: ${valueText(curve)}`;
+  if (get().image !== null) text = [curve >= 0 ? placeText(curve) : "", imageText(x, y)].filter(Boolean).join(": ");
+  else if (curve >= 0) text = `${placeText(curve)}: ${valueText(curve)}`;
   else if (cell) text = `row ${number(cell.row)}, column ${number(cell.column)}: no curve`;
   element("place").replaceChildren(text);
 }
