@@ -99,6 +99,12 @@ class CurveOrigins:
         begins = np.searchsorted(self.index[order], np.arange(len(self.labels) + 1))
         return order, self.number[order], begins
 
+    @cached_property
+    def repeated(self) -> bool:
+        """Whether a curve of a file is here twice."""
+        order, numbers, _ = self._order
+        return bool(((np.diff(numbers) == 0) & (np.diff(self.index[order]) == 0)).any())
+
     def count(self, origin: int) -> int:
         """Curves of a file that are here."""
         begins = self._order[2]
@@ -111,6 +117,8 @@ class CurveOrigins:
         there, here = order[part], numbers[part]
         first = np.searchsorted(here, runs[:, 0], "left")
         length = np.searchsorted(here, runs[:, 1], "right") - first
+        if len(runs) == 1:
+            return there[int(first[0]) : int(first[0] + length[0])]
         shift = np.repeat(first - np.r_[0, np.cumsum(length)[:-1]], length)
         found: IntArray = there[np.arange(len(shift)) + shift]
         return found

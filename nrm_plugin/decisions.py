@@ -6,6 +6,7 @@ file that these came from and the number in it, so that they hold for results ma
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -210,13 +211,12 @@ class Decisions:
             raise InvalidInput(f"{self.path} is about curves of {theirs}, and these are of {ours}")
         return tuple(places)
 
-    @cached_property
-    def _curves(self) -> tuple[IntArray, ...]:
-        """For each decision, the curves that it is about, as numbered here."""
-        return tuple(
-            np.empty(0, np.int64) if place is None else self.origins.curves(place, entry.runs)
-            for entry, place in zip(self.entries, self._places, strict=True)
-        )
+    def _curves(self, number: int) -> IntArray:
+        """Curves that a decision is about, as numbered here."""
+        place = self._places[number]
+        if place is None:
+            return np.empty(0, np.int64)
+        return self.origins.curves(place, self.entries[number].runs)
 
     @cached_property
     def _in_time(self) -> list[int]:
@@ -234,7 +234,7 @@ class Decisions:
         n = len(self.origins.index)
         holding = {group: np.full(n, -1, np.int64) for group in ("", *decisions_file.DIRECTIONS)}
         for number in self._in_time:
-            holding[_group(self.entries[number])][self._curves[number]] = number
+            holding[_group(self.entries[number])][self._curves(number)] = number
         return holding
 
     def _judged(self, kind: str) -> IntArray:
@@ -280,7 +280,10 @@ class Decisions:
         for number, (entry, place) in enumerate(zip(self.entries, self._places, strict=True)):
             at = f"line {entry.line} of {self.path.name}"
             n = int((entry.runs[:, 1] - entry.runs[:, 0] + 1).sum())
-            missing = n - len(np.unique(self.origins.number[self._curves[number]]))
+            here_now = self._curves(number)
+            if self.origins.repeated:
+                here_now = np.unique(self.origins.number[here_now])
+            missing = n - len(here_now)
             if place is None:
                 found.append(f"{at}: no longer applies: {entry.origin} is not among the files here")
             elif missing:
@@ -289,13 +292,13 @@ class Decisions:
                 found.append(
                     f"{at}: {missing} of its {counted(n)} are not here: there are {here} of {name}"
                 )
-        return tuple(found) + tuple(self._contradictions())
+        return (*found, *itertools.islice(self._contradictions(), _CONTRADICTIONS))
 
     def _contradictions(self) -> Iterable[str]:
         """Decisions that a later one takes back."""
         for number, entry in enumerate(self.entries):
-            winners = self._holding[_group(entry)][self._curves[number]]
-            others = np.unique(winners[winners != number]).tolist()
+            winners = self._holding[_group(entry)][self._curves(number)]
+            others = np.flatnonzero(np.bincount(winners[winners != number])).tolist()
             against = [i for i in others if not _same(entry, self.entries[i])]
             if against:
                 n = int(np.isin(winners, against).sum())
@@ -305,11 +308,11 @@ class Decisions:
                     f"{counted(n)} by the later decision in line {lines}"
                 )
 
-    def listed(self) -> list[tuple[Decision, IntArray]]:
+    def listed(self, most: int | None = None) -> list[tuple[Decision, IntArray]]:
         """Decisions in the order of the file with their curves, and those for which each holds."""
         made = []
-        for number, entry in enumerate(self.entries):
-            curves = self._curves[number]
+        for number, entry in enumerate(self.entries[:most]):
+            curves = self._curves(number)
             moved = entry.decision == "contact"
             holds = self._holding[_group(entry)]
             contact = ContactByHand(entry.height, entry.stderr, entry.old_height, entry.old_stderr)
@@ -394,7 +397,7 @@ class Decisions:
         changed: dict[int, IntArray] = {}
         for number, entry in enumerate(self.entries):
             same = entry.decision == kind and direction in (None, entry.direction)
-            theirs = self._curves[number]
+            theirs = self._curves(number)
             if same and chosen[theirs].any():
                 gone = self.origins.number[theirs[chosen[theirs]]]
                 changed[number] = decisions_file.without_numbers(entry.runs, gone)
@@ -410,22 +413,28 @@ class Decisions:
 
     def as_json(self) -> str:
         """Return what results say of the decisions that were applied to them."""
-        listing = self.listed()
+        holding = set(np.unique(np.concatenate(list(self._holding.values()))).tolist())
+        blind = (i for i, entry in enumerate(self.entries) if entry.visible == ())
+        listing = [_plain(decision, holds) for decision, holds in self.listed(_LISTED)]
+        while len(json.dumps(listing, ensure_ascii=False).encode()) > _BYTES:
+            listing.pop()
         found = {
             "file": self.path.name,
             "excluded": len(self.excluded),
             "accepted": len(self.accepted),
             "contacts": len(self.contacts),
-            "blind": sum(decision.blind for decision, holds in listing if len(holds)),
-            "decisions": [_plain(decision, holds) for decision, holds in listing[:_LISTED]],
-            "more": max(0, len(listing) - _LISTED),
+            "blind": sum(number in holding for number in blind),
+            "decisions": listing,
+            "more": len(self.entries) - len(listing),
             "notes": [note[:300] for note in self.notes[:_NOTED]],
         }
         return json.dumps(found, ensure_ascii=False)
 
 
 #: Decisions and notes that results keep: attributes of HDF5 have at most 64 kB.
-_LISTED, _NOTED, _RUNS = 100, 20, 8
+_LISTED, _NOTED, _RUNS, _BYTES = 100, 20, 8, 40_000
+#: So many decisions that are taken back are named.
+_CONTRADICTIONS = 50
 
 
 def _plain(decision: Decision, holds: IntArray) -> dict[str, Any]:

@@ -316,3 +316,19 @@ def test_65536_curves_in_one_decision(tmp_path):
 def test_decisions_without_sense(tmp_path, decision):
     with pytest.raises(InvalidInput):
         none(tmp_path).with_decision(decision)
+
+
+def test_very_many_decisions_about_everything_bear_little(tmp_path):
+    n = 65536
+    one = '[[decision]]\ndecision = "exclude"\ncurves = ["0-65535"]\nreason = "%s"\n'
+    found = read(tmp_path, HEAD + (one % ("\U0001f50b" * 300)) * 300, origins(n))
+    begin = time.process_time()
+    assert len(found.excluded) == n
+    assert found.notes == ()
+    assert len(found.as_json().encode()) < 60_000
+    assert time.process_time() - begin < 2.0
+    back = found.with_decision(Decision(decision="accept", curves=np.arange(n)))
+    assert len(back.notes) == 50
+    overlapping = ", ".join(["0-65535"] * 100_000)
+    found = read(tmp_path, HEAD + (one % "").replace("0-65535", overlapping), origins(n))
+    assert len(found.excluded) == n
