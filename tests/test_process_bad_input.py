@@ -11,6 +11,7 @@ import xarray as xr
 from nrm_generator import NM, Generator, flagged, parts_of
 
 import nrm_plugin as nrm
+from nrm_plugin.tables import SEGMENT
 
 BAD = 7
 OTHERS = np.arange(40) != BAD
@@ -355,3 +356,12 @@ def test_odd_recipes(changes: dict[str, Any], parts: Parts, run: Any) -> None:
 def test_impossible_recipes(changes: dict[str, Any], parts: Parts, run: Any) -> None:
     with pytest.raises(nrm.NrmError):
         run(parts, nrm.Recipe().replace(**changes))
+
+
+def test_a_ramp_that_goes_nowhere_has_no_contact() -> None:
+    """A retract and an approach of one sample each, as a broken-off recording leaves them."""
+    segments = np.array([(0, 0, 1, "approach"), (0, 1, 2, "retract")], SEGMENT)
+    channels = {"height": ([[5e-7, 5e-7]], "m"), "deflection": ([[1e-9, 2e-9]], "m")}
+    curves = nrm.CurveSet.from_arrays(channels, segments=segments)
+    for direction in ("approach", "both"):
+        assert np.isnan(nrm.process(curves, {"direction": direction})["contact_height"]).all()

@@ -169,11 +169,12 @@ def _walls(
 
 
 def directions_of(evidence: Evidence) -> Directions | None:
-    """How the directions of the curves differ; None without both."""
+    """How the directions of the curves differ; None without both, or without any way."""
 
     def make() -> Directions | None:
         found = both_directions(evidence)
-        return None if found is None else compare(*found)
+        # Curves of a sample or two go nowhere.
+        return None if found is None or sum(_speeds(*found)) == 0.0 else compare(*found)
 
     found = evidence.remember("directions", make)
     assert found is None or isinstance(found, Directions)
