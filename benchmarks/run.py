@@ -20,6 +20,7 @@ from measure import Table
 MODULES = (
     "bench_report",
     "bench_viewer",
+    "bench_answers",
     "bench_start",
     "bench_reading",
     "bench_gwyddion",
