@@ -62,7 +62,7 @@ def show(browser):
     """Opens files as `nrm view` does, in a window; what the browser had to say is `page.said`."""
     servers, pages = [], []
 
-    def open_page(*files: Path, feed=None, **options):
+    def open_page(*files: Path, feed=None, curves=True, **options):
         if feed is None:
             session = Session(opened(list(files)))
             server = serve(session)
@@ -79,7 +79,8 @@ def show(browser):
         page.on("request", lambda request: page.asked.append(request.url))
         page.goto(server.url, wait_until="load")
         if feed is None:
-            page.wait_for_selector("#curve-panel .plot:not(.is-empty)")
+            if curves:
+                page.wait_for_selector("#curve-panel .plot:not(.is-empty)")
             page.wait_for_function("() => window.nrmTimes['nrm:first-curve']")
         return page
 
@@ -581,6 +582,20 @@ def test_curves_without_a_lateral_signal_say_so(show, made, tmp_path):
     says(page, "#curve-panel", "contact at")
     assert "lateral" in sentence(page, "#profile-panel", 0)
     assert page.locator("#profile-panel .plot.is-empty").count() == 2
+
+
+def test_results_whose_curves_are_gone_are_looked_at_and_decided_on(show, folder):
+    (folder / "curves.h5").unlink()
+    moved = folder.rename(folder.with_name("elsewhere"))
+    page = show(moved / "results.h5", curves=False)
+    assert "--curves" in page.locator("#curve-panel .plot-empty").inner_text()
+    says(page, "#profile-panel", "E′: ", 1)
+    assert page.locator("#actions [data-action=contact]").is_disabled()
+    page.click("#tab-recipe")
+    assert page.locator("#recipe-depth-stop").is_disabled()
+    page.keyboard.press("a")
+    page.wait_for_function("() => window.document.body.innerText.includes('accepted')")
+    assert [d["decision"] for d in decided(moved)] == ["accept"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

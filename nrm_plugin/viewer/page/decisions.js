@@ -104,7 +104,7 @@ export function mount(element) {
     const possible = current >= 0 && Boolean(session?.has.results);
     for (const action of ["exclude", "accept", "contact"]) {
       const button = buttons.get(action);
-      if (button) button.disabled = !possible;
+      if (button) button.disabled = !possible || (action === "contact" && !session?.has.curves);
     }
     buttons.get("contact")?.setAttribute("aria-pressed", String(contact !== null));
     const names = /** @type {const} */ (["undo", "redo"]);

@@ -114,9 +114,11 @@ export function mount(element) {
       ? `Not processed yet: the page processes each curve that you look at${n ? `, with ${count(n, "changed value")}` : ""}. "Process all" writes results, which have maps and take decisions.`
       : n
       ? `${count(n, "value")} changed: tried on the curves that you look at. Map, lists and results stay as they are until "Apply to all".`
+      : !session?.has.curves ? "As the results were processed. Their curves are not open: nothing can be tried."
       : "As the results were processed. A changed value, or a window dragged in the plot, is tried on the curve at once.";
     mark.classList.toggle("is-changed", n > 0);
     reset.disabled = !n && !wrong;
+    for (const group of form.querySelectorAll("fieldset")) group.disabled = !session?.has.curves;
     apply.disabled = !(n || fresh) || wrong > 0 || !session?.has.curves;
     save.disabled = wrong > 0;
   }
