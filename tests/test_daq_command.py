@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from click.testing import CliRunner, Result
 from daq_boards import NAMES, converted, known_board
 
 import nrm_plugin as nrm
+from nrm_daq.config import DaqConfig, scaling
 from nrm_daq.device import InstantClock, SimulatedDaq
 from nrm_daq.recording import Recording, SampleBlock
 from nrm_plugin.cli import main
@@ -443,3 +447,55 @@ def recording_of_one_channel() -> dict[str, Any]:
         )
         with connected(config) as connection, prepared(connection, config) as (_, setup):
             return described(config, setup, LockInSettings())
+
+
+# A configuration to fill in
+
+
+def uncommented(text: str) -> str:
+    """A configuration with all that it only suggests."""
+    return re.sub(r"(?m)^# (?=\[|\w+ = )", "", text)
+
+
+@pytest.mark.parametrize("change", [str, uncommented])
+def test_a_configuration_to_fill_in_loads(tmp_path: Path, change: Callable[[str], str]) -> None:
+    path = tmp_path / "daq.toml"
+    result = run("--write-config", "--simulate", "-o", path)
+    assert_no_traceback(result, 0, "for Sim1, Simulated electrode")
+    path.write_text(change(path.read_text("utf-8")), "utf-8")
+    config = DaqConfig.from_toml(path)
+    assert (config.backend, config.rate) == ("simulated", 50e3)
+    terminals = {name: channel.terminal for name, channel in config.channels.items()}
+    simulated = DaqConfig.simulated().channels
+    assert terminals == {name: channel.terminal for name, channel in simulated.items()}
+    assert scaling("height", config.channels["height"]) == scaling("height", simulated["height"])
+    if change is str:
+        assert_no_traceback(run("--config", path, "--check"), 0, "ramps are found by height")
+        recorded = run("--config", path, "--duration", "4 s", "-o", tmp_path / "a.h5", "--json")
+        assert json.loads(recorded.stdout)["curves_found"] >= 1
+
+
+def test_a_configuration_says_what_the_board_can(tmp_path: Path) -> None:
+    """Few inputs, small ranges, and a rate that its channels share."""
+    board = known_board(3, simultaneous=False, largest_rate=100e3, ranges=(1.0, 5.0))
+    with SimulatedDaq(board, InstantClock()) as daq:
+        path = configured(tmp_path, f"remote {daq.address}")
+        text = run("--write-config", "--config", path).stdout
+    config = DaqConfig.from_values(tomllib.loads(text))
+    assert config.backend == f"remote {daq.address}"
+    assert [c.range for c in config.channels.values()] == [5.0] * 3
+    assert config.rate == 33e3
+    assert "Ranges, both ways: 1, 5 V" in text
+    assert "at most 33333.3 samples per second" in text
+    assert "# [channels.height]" in text
+
+
+def test_a_configuration_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "daq.toml"
+    path.write_text("mine")
+    assert_no_traceback(run("--write-config", "--simulate", "-o", path), 1, "--overwrite")
+    assert path.read_text() == "mine"
+    assert_no_traceback(run("--write-config", "--simulate", "-o", tmp_path / "a.h5"), 2, ".toml")
+    told = json.loads(run("--write-config", "--simulate", "--json").stdout)
+    assert told["board"]["name"] == "Sim1"
+    assert DaqConfig.from_values(tomllib.loads(told["config"])).channels

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.files import check_output
+from nrm_plugin.files import check_output, replacing
 from nrm_plugin.units import parse
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 @click.command("acquire", short_help="Record force ramps with an NI-DAQ board.")
-@click.option("-o", "--output", metavar="OUT.h5", help="The file to record.")
+@click.option(
+    "-o", "--output", metavar="OUT.h5", help="The file to record, or the configuration to write."
+)
 @click.option(
     "--config", "config_path", metavar="DAQ.toml", help="What to record, how, and with which board."
 )
@@ -37,6 +39,11 @@ if TYPE_CHECKING:
     help="Turn what a broken recording left (OUT.h5.part) into a file.",
 )
 @click.option("--list-devices", is_flag=True, help="List the boards that can be used.")
+@click.option(
+    "--write-config",
+    is_flag=True,
+    help="Ask the board, and write a configuration to fill in (-o DAQ.toml; else it is printed).",
+)
 @click.option("--check", is_flag=True, help="Check the configuration with the board, and stop.")
 @click.option(
     "--live", is_flag=True, help="Show the recording in the browser, and the file afterwards."
@@ -60,6 +67,7 @@ def command(
     simulate: bool,
     part: str | None,
     list_devices: bool,
+    write_config: bool,
     check: bool,
     live: bool,
     port: int | None,
@@ -79,6 +87,9 @@ def command(
         return
     if list_devices:
         _list_devices(config_path, simulate, as_json)
+        return
+    if write_config:
+        _write_config(config_path, simulate, output, overwrite, as_json)
         return
     config = _config(config_path, simulate)
     if check:
@@ -189,15 +200,41 @@ def _devices(path: str | None, simulate: bool) -> list[Device]:
     ------
     DaqUnavailable
     """
-    from nrm_daq.config import DaqConfig
     from nrm_daq.hardware import connected, devices
 
-    if path is None and not simulate:
-        config = DaqConfig.from_values({"channels": {"deflection": {"terminal": "any"}}})
-    else:
-        config = _config(path, simulate)
-    with connected(config) as connection:
+    with connected(_backend(path, simulate)) as connection:
         return devices(connection)
+
+
+def _backend(path: str | None, simulate: bool) -> DaqConfig:
+    """Return a configuration whose backend says where boards are looked for."""
+    from nrm_daq.config import DaqConfig
+
+    if path is None and not simulate:
+        return DaqConfig.from_values({"channels": {"deflection": {"terminal": "any"}}})
+    return _config(path, simulate)
+
+
+def _write_config(
+    path: str | None, simulate: bool, output: str | None, overwrite: bool, as_json: bool
+) -> None:
+    """Write or print a configuration to fill in."""
+    from nrm_daq.config_template import config_to_fill_in
+
+    if output is not None:
+        if Path(output).suffix.lower() != ".toml":
+            raise click.UsageError(f"a configuration becomes a .toml file, not {output!r}")
+        check_output(Path(output), overwrite=overwrite)
+    text, board = config_to_fill_in(_backend(path, simulate))
+    if output is not None:
+        with replacing(Path(output), overwrite=overwrite) as part:
+            part.write_text(text, "utf-8")
+    if as_json:
+        click.echo(json.dumps({"path": output, "board": vars(board), "config": text}, indent=2))
+    elif output is None:
+        click.echo(text, nl=False)
+    else:
+        click.echo(f"{output}: for {board.name}, {board.product}; fill in what is marked ???")
 
 
 def _list_devices(path: str | None, simulate: bool, as_json: bool) -> None:
