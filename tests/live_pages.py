@@ -12,12 +12,14 @@ import sys
 import threading
 import time
 import urllib.parse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 
-def started(folder: Path, *arguments: str) -> tuple[subprocess.Popen[str], str]:
-    """Begin a recording of the simulated electrode; return the process and the page's address."""
+@contextlib.contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A recording of the simulated electrode: the process and the page's address."""
     command = [sys.executable, "-m", "nrm_plugin", "acquire", "--simulate", "-o", "out.h5"]
     process = subprocess.Popen(
         [*command, "--live", "--no-browser", *arguments],
@@ -27,11 +29,17 @@ def started(folder: Path, *arguments: str) -> tuple[subprocess.Popen[str], str]:
         stderr=subprocess.PIPE,
     )
     assert process.stderr is not None
-    for line in process.stderr:
-        found = re.search(r"http://\S+", line)
-        if found:
-            return process, found[0]
-    raise AssertionError(process.communicate())
+    try:
+        found = None
+        while found is None:
+            line = process.stderr.readline()
+            assert line, "it ended"
+            found = re.search(r"http://\S+", line)
+        yield process, found[0]
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 class Page:

@@ -78,8 +78,7 @@ class Seen:
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """12.6 s of the simulated electrode: 5 ramps; a marker after the second."""
     folder = tmp_path_factory.mktemp("live")
-    process, url = started(folder, "--duration", "12.6s", "--json")
-    with Page(url) as page:
+    with started(folder, "--duration", "12.6s", "--json") as (process, url), Page(url) as page:
         assert page.get("api/session")["live"] is True
         page.wait("ramp", 2)
         empty = page.post("api/marker", text="  ")
@@ -221,9 +220,8 @@ def test_then_the_page_shows_the_file(seen: Seen) -> None:
 
 
 def test_a_recorder_that_is_killed_leaves_markers_and_no_server(tmp_path: Path) -> None:
-    process, url = started(tmp_path)
-    server = server_of(process.pid)
-    with Page(url) as page:
+    with started(tmp_path) as (process, url), Page(url) as page:
+        server = server_of(process.pid)
         page.wait("live", 3)
         assert page.post("api/marker", text="the last words")[0] == 200
         process.kill()

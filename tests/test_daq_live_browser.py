@@ -32,29 +32,29 @@ def browser() -> Iterator[Any]:
 
 
 def test_a_recording_is_seen_from_its_begin_to_its_file(tmp_path: Path, browser: Any) -> None:
-    process, url = started(tmp_path)
-    watched = Watched(browser, url, load=False)
-    page = watched.page
-    page.goto(url)
-    watched.until("document.body.classList.contains('is-live')")
-    watched.until("/curve 1 /.test(document.querySelector('.live-facts').textContent)", 60.0)
-    facts = page.locator(".live-facts").inner_text()
-    assert "F_max 9" in facts
-    assert "wall slope \N{MINUS SIGN}1" in facts
-    assert "curves" in page.locator(".live-state").inner_text()
-    assert page.locator(".streams canvas").count() >= 5
-    page.keyboard.press("Space")
-    page.keyboard.type("Argon on")
-    page.keyboard.press("Enter")
-    watched.until("/Argon on/.test(document.querySelector('ol.markers').textContent)")
-    process.send_signal(signal.SIGINT)
-    watched.until("!document.body.classList.contains('is-live')", 60.0)
-    watched.until("/wall slope/.test(document.querySelector('#facts').textContent)")
-    assert "curve 0" in " ".join(page.locator("#facts").inner_text().split())
-    watched.check()
-    watched.close()
-    process.send_signal(signal.SIGINT)
-    stdout, _ = process.communicate(timeout=60.0)
-    assert process.returncode == 0, stdout
+    with started(tmp_path) as (process, url):
+        watched = Watched(browser, url, load=False)
+        page = watched.page
+        page.goto(url)
+        watched.until("document.body.classList.contains('is-live')")
+        watched.until("/curve 1 /.test(document.querySelector('.live-facts').textContent)", 60.0)
+        facts = page.locator(".live-facts").inner_text()
+        assert "F_max 9" in facts
+        assert "wall slope \N{MINUS SIGN}1" in facts
+        assert "curves" in page.locator(".live-state").inner_text()
+        assert page.locator(".streams canvas").count() >= 5
+        page.keyboard.press("Space")
+        page.keyboard.type("Argon on")
+        page.keyboard.press("Enter")
+        watched.until("/Argon on/.test(document.querySelector('ol.markers').textContent)")
+        process.send_signal(signal.SIGINT)
+        watched.until("!document.body.classList.contains('is-live')", 60.0)
+        watched.until("/wall slope/.test(document.querySelector('#facts').textContent)")
+        assert "curve 0" in " ".join(page.locator("#facts").inner_text().split())
+        watched.check()
+        watched.close()
+        process.send_signal(signal.SIGINT)
+        stdout, _ = process.communicate(timeout=60.0)
+        assert process.returncode == 0, stdout
     (marker,) = markers_of(nrm.open(tmp_path / "out.h5").metadata)
     assert marker.text == "Argon on"
