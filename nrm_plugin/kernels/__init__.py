@@ -30,7 +30,7 @@ from nrm_plugin.kernels.force_distance import (
 )
 from nrm_plugin.kernels.lateral_signal import check_lateral, lateral_baselines, noise_amounts
 from nrm_plugin.kernels.layer_edges import find_onsets
-from nrm_plugin.kernels.paired_peaks import collect_paths
+from nrm_plugin.kernels.paired_peaks import collect_paths, peak_likeness
 from nrm_plugin.kernels.raw_signal import RawSignal, gather, noise
 from nrm_plugin.kernels.records import (
     CONTACT,
@@ -118,6 +118,7 @@ __all__ = [
     "noise",
     "noise_amounts",
     "normal_channel",
+    "peak_likeness",
     "process",
     "profiles",
     "record",

@@ -60,6 +60,7 @@ def _declare(library: ctypes.CDLL) -> None:
         "process": "pnpppppppppp",
         "find_onsets": "nnppppppdp",
         "collect_paths": "pnnppppp",
+        "likeness": "ppnnnppddp",
         "bin_means": "pnnppn",
         "next_turn": "pnnndpp",
         "next_contact": "pnnndddpp",

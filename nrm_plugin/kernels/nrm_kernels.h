@@ -439,6 +439,15 @@ typedef struct {
     double skips_second;
 } nrm_path_settings;
 
+/* Evidence that peaks are the same, by how their shapes differ.
+ *
+ * first (parts, n), second (parts, m): parts of the shapes; same, other (parts): standard deviations
+ * of their differences, for one peak and for two. Each part gives least to most. out (n, m) receives
+ * the sums. Returns 1 if the sizes cannot be. */
+NRM_EXPORT int nrm_likeness(const double *first, const double *second, int64_t n, int64_t m,
+                            int64_t parts, const double *same, const double *other, double least,
+                            double most, float *out);
+
 /* Collect the most evidence of paths that end in each pair of two series of peaks.
  *
  * likeness (n, m): evidence of each pair's shapes; first (n), second (m): times of the peaks in s.

@@ -10,6 +10,46 @@ from nrm_plugin.kernels.library import LIBRARY, check, doubles, pointer, whole
 from nrm_plugin.kernels.records import PATH_SETTINGS, RecordArray
 
 
+def peak_likeness(
+    first: FloatArray,
+    second: FloatArray,
+    same: FloatArray,
+    other: FloatArray,
+    least: float,
+    most: float,
+) -> NDArray[np.float32]:
+    """Evidence that peaks of two series are the same, by parts of their shapes, (n, m) array.
+
+    For each part it is the logarithm of the ratio of two normal densities of the difference.
+
+    Parameters
+    ----------
+    first, second : (n, parts) and (m, parts) arrays
+    same, other : (parts,) arrays
+        Standard deviations of the differences between records of one peak, and of two.
+    least, most : float
+        Bounds of what one part can give.
+    """
+    (n, parts), m = first.shape, len(second)
+    out = np.empty((n, m), np.float32)
+    one, two, same, other = whole(first.T), whole(second.T), whole(same), whole(other)
+    check(
+        LIBRARY.nrm_likeness(
+            doubles(one, n * parts),
+            doubles(two, m * parts),
+            n,
+            m,
+            parts,
+            doubles(same, parts),
+            doubles(other, parts),
+            least,
+            most,
+            pointer(out, np.float32, n * m),
+        )
+    )
+    return out
+
+
 def collect_paths(
     likeness: NDArray[np.float32],
     first: FloatArray,

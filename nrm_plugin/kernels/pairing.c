@@ -5,12 +5,32 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Evidence of a difference between two intervals, as gaussian_evidence in pairing/pair_paths.py. */
-static double of_interval(double difference, double of_same, double of_other, double gain,
+/* Logarithm of the ratio of two normal densities of a difference, bounded. */
+static double of_difference(double difference, double of_same, double of_other, double gain,
                           double least, double most) {
     double square = difference * difference;
     double value = gain - square * of_same + square * of_other;
     return fmin(fmax(value, least), most);
+}
+
+int nrm_likeness(const double *first, const double *second, int64_t n, int64_t m, int64_t parts,
+                 const double *same, const double *other, double least, double most, float *out) {
+    if (n < 0 || m < 0 || parts < 0) return 1;
+    for (int64_t i = 0; i < n * m; i++) out[i] = 0.0f;
+    for (int64_t k = 0; k < parts; k++) {
+        const double wide = fmax(other[k], same[k]);
+        const double of_same = 0.5 / (same[k] * same[k]), of_other = 0.5 / (wide * wide);
+        const double gain = log(wide / same[k]);
+        for (int64_t i = 0; i < n; i++) {
+            const double mine = first[k * n + i];
+            const double *theirs = second + k * m;
+            float *row = out + i * m;
+            for (int64_t j = 0; j < m; j++)
+                row[j] += (float)of_difference(mine - theirs[j], of_same, of_other, gain, least,
+                                               most);
+        }
+    }
+    return 0;
 }
 
 int nrm_collect_paths(const float *likeness, int64_t n, int64_t m, const double *first,
@@ -57,8 +77,9 @@ int nrm_collect_paths(const float *likeness, int64_t n, int64_t m, const double 
                     double was = (double)row[j - b] - settings->skip * (double)(a + b - 2);
                     if (was + settings->most <= best) continue;
                     double least = b > 1 ? settings->least_beside : settings->least;
-                    double value = was + of_interval(gone - (second[j] - second[j - b]), of_same,
-                                                     of_other, gain, least, settings->most);
+                    double difference = gone - (second[j] - second[j - b]);
+                    double value = was + of_difference(difference, of_same, of_other, gain, least,
+                                                       settings->most);
                     if (value > best) {
                         best = value;
                         step = (int)(2 + (a - 1) * most_second + (b - 1));

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nrm_plugin import kernels
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
@@ -19,7 +20,6 @@ from nrm_plugin.pairing.pair_paths import (
     Table,
     best_path,
     evidence_beside,
-    gaussian_evidence,
     most_evidence,
 )
 from nrm_plugin.pairing.stream import Clock, Stream, clock_of, stream_of
@@ -34,6 +34,8 @@ BEYOND_CHANCE = 3.0
 UNIQUE = 0.5
 #: Rounds in which errors are estimated from the pairs of the round before.
 ROUNDS = 3
+#: Least evidence that one part of a shape gives: odd things happen to a ramp.
+LEAST = -4.0
 #: Evidence of a wait that is not like the others, where no start times tell it; and where the
 #: microscope did something in it.
 UNTOLD, UNTOLD_BESIDE = -5.0, -1.0
@@ -262,12 +264,8 @@ def _likeness(
     a, b = a @ axes[:parts].T, b @ axes[:parts].T + bias[:parts]
     noise = float(np.hypot(mine.noise, theirs.noise / gain))
     errors = np.maximum(errors[:parts], 0.5 * noise)
-    out = np.zeros((len(a), len(b)), np.float32)
-    for k in range(parts):
-        other = 1.4142 * max(float(_spread(a[:, k])), float(errors[k]))
-        difference = a[:, k, None] - b[None, :, k]
-        out += gaussian_evidence(difference, float(errors[k]), other, -4.0, MOST)
-    return out, (a, b)
+    other = 1.4142 * np.maximum(np.asarray(_spread(a, axis=0)), errors)
+    return kernels.peak_likeness(a, b, errors, other, LEAST, MOST), (a, b)
 
 
 def _check(path: Path, chance: float, other: float, beside: float) -> None:

@@ -57,20 +57,6 @@ class Intervals:
         return replace(self, first=-self.first[::-1], second=-self.second[::-1])
 
 
-def gaussian_evidence(
-    difference: FloatArray, same: float, other: float, least: float, most: float
-) -> FloatArray:
-    """Logarithm of the ratio of two normal densities, bounded."""
-    other = max(other, same)
-    with np.errstate(over="ignore", invalid="ignore"):
-        value = (
-            np.log(other / same)
-            - 0.5 * np.square(difference / same)
-            + 0.5 * np.square(difference / other)
-        )
-    return np.asarray(np.clip(np.nan_to_num(value, nan=least), least, most))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Path:
     """Pairs in order.
