@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from nrm_daq.lockin_settings import CompletedLockIn, as_metadata, check_outputs, given
+from nrm_daq.lockin_settings import CompletedLockIn, as_metadata, check_outputs, given, warnings_of
 from nrm_daq.lockin_watch import LockInWatch
 from nrm_daq.sr844 import FULL_SCALES, LOW_PASSES, SR844
 from nrm_daq.sr860 import FILTER_TIMES, SCALES, SR860, SR865A
@@ -143,6 +143,7 @@ def test_an_sr860_in_si(modern: SR860) -> None:
         input="A-B",
     )
     check_outputs(found)
+    assert warnings_of(found) == []
     # The manual's example: 10 uV beside 0.9 mV are 1 V at the output.
     gain, offset = input_scale(1e-3, 10.0, 0.9)
     assert gain * 1.0 + offset == pytest.approx(0.91e-3, rel=1e-12)
@@ -168,6 +169,7 @@ def test_advanced_filters_have_no_poles(modern: SR860) -> None:
     turn(modern, "ADVFILT?", "1")
     found = as_metadata(modern.settings())
     assert "lockin_poles" not in found
+    assert "no known number of poles" in warnings_of(modern.settings())[0]
     assert found["lockin_time_constant"] == 0.1
 
 
@@ -238,6 +240,7 @@ def test_an_sr844_in_si(radio: SR844) -> None:
 
 def test_what_an_sr844_does_not_say_a_configuration_does(radio: SR844) -> None:
     told = given({"lockin_expand_x": 10.0, "lockin_offset_x": -0.1, "lockin_sensitivity": 9.0})
+    assert "does not say its expands and offsets" in warnings_of(radio.settings())[0]
     whole = CompletedLockIn(radio, told)
     known = as_metadata(whole.settings())
     assert known["lockin_expand_x"] == 10.0

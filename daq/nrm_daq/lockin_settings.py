@@ -80,6 +80,14 @@ def warnings_of(settings: LockInSettings) -> list[str]:
             f"the lock-in detects harmonic {settings.harmonic} of its reference, so that the "
             "frequency of the dither is not known: give dither_frequency"
         )
+    shifts = (settings.expand_x, settings.expand_y, settings.offset_x, settings.offset_y)
+    if settings.identity and None in shifts:
+        warnings.append(
+            "the lock-in does not say its expands and offsets: 1 and 0 are taken for those that "
+            "the configuration leaves out"
+        )
+    if settings.identity and settings.poles is None:
+        warnings.append("the lock-in's filter has no known number of poles: its lag stays")
     detected = (settings.reference_frequency or math.inf) * (settings.harmonic or 1)
     if settings.synchronous and detected < SYNCHRONOUS_BELOW:
         warnings.append(
