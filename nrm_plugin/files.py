@@ -11,6 +11,7 @@ import os
 import secrets
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
 from pathlib import Path
@@ -309,6 +310,40 @@ def open_locked(path: Path, busy: str, kind: type[OpenedFile]) -> OpenedFile:
             file.close()
             raise
         file.close()  # whoever held the lock renamed or removed it: open what is there now
+
+
+@contextlib.contextmanager
+def changing(path: Path, seconds: float = 10.0) -> Iterator[None]:
+    """Read and replace a file while no other program that asks here first does.
+
+    A lock beside it, since the file itself gets replaced; gone afterwards.
+
+    Raises
+    ------
+    OutputError
+        If another program has not ended its change after so many seconds.
+    """
+    busy = "another program is changing it: try again"
+    lock = path.with_name(f".{path.name}.lock")
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            file = open_locked(lock, busy, FileIO)
+        except OutputError as error:
+            if error.reason != busy:  # nothing can be written here: whoever writes is told so
+                yield
+                return
+            if time.monotonic() > end:
+                raise OutputError(path, busy) from None
+            time.sleep(0.005)
+        else:
+            break
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            lock.unlink()
+        file.close()
 
 
 def _lock(file: FileIO) -> bool:

@@ -341,7 +341,9 @@ class Recipe(MethodSettings):
         """
         try:
             values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except RecursionError:
+            raise RecipeError("this is no recipe: it is nested too deeply") from None
+        except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
             raise RecipeError(fault(text, str(error))) from None
         if values.keys() & ({*EXPERIMENT, *METADATA} - set(cls.model_fields)):
             raise RecipeError(

@@ -275,6 +275,8 @@ def test_all_files_of_the_page_are_there(looked_at: tuple[Client, Session]) -> N
         (b'{"number": 1, "recipe": {"__class__": 1}}', 422),
         (b'{"number": 1, "recipe": {"contact": [1]}}', 422),
         (b'{"number": 1, "recipe": "= ="}', 422),
+        (b'{"number": 1, "recipe": "a = ' + b"[" * 20_000 + b'"}', 422),
+        (b'{"number": 1, "recipe": "a = ' + b"9" * 5_000 + b'"}', 422),
         (b'{"number": 1, "recipe": {"shape_factor": "/etc/passwd"}}', 422),
         (b'{"number": 1, "contact": "here"}', 400),
         (b'{"number": 1, "contact": Infinity}', 400),
@@ -790,6 +792,8 @@ def test_a_contact_by_hand_keeps_what_was_found(own: tuple[Client, Path]) -> Non
         {"decision": "contact", "curves": [1]},
         {"decision": "contact", "curves": [1], "height": "x"},
         {"decision": "contact", "curves": [1], "height": 2.0},
+        {"decision": "contact", "curves": [99], "height": 1e-9},
+        {"decision": "contact", "curves": [-1], "height": 1e-9},
         {"decision": "contact", "curves": [1], "height": 1e-9, "stderr": -1e-9},
         {"decision": "contact", "curves": [1, 2], "height": 1e-9},
         {"decision": "exclude", "curves": [1], "reason": "x" * 5000},
@@ -817,12 +821,41 @@ def test_a_file_that_a_person_changed_is_read_again(own: tuple[Client, Path]) ->
     assert client.post("api/undo", {}).status == 200
     refused = client.post("api/undo", {})
     assert refused.status == 422
-    assert "changed by hand" in refused.json["error"]
+    assert "changed meanwhile, by hand" in refused.json["error"]
     path.write_text("format = 5")
     broken = client.post("api/decisions", {"decision": "exclude", "curves": [4]})
     assert broken.status == 422
     assert "map.decisions.toml" in broken.json["error"]
     assert path.read_text() == "format = 5"
+
+
+def test_two_viewers_of_one_file_lose_nothing(own: tuple[Client, Path]) -> None:
+    client, folder = own
+    with command(str(folder / "map.h5"), "--no-browser", "--json") as process:
+        assert process.stdout is not None
+        clients = (client, Client(json.loads(process.stdout.readline())["url"]))
+        statuses: list[int] = []
+
+        def decide(one: Client, curves: range) -> None:
+            for curve in curves:
+                asked = {"decision": "exclude", "curves": [curve], "reason": f"curve {curve}"}
+                statuses.append(one.post("api/decisions", asked).status)
+
+        threads = [
+            threading.Thread(target=decide, args=(one, range(k, N, 2)))
+            for k, one in enumerate(clients)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert statuses == [200] * N
+        for one in clients:
+            assert one.get("api/decisions").json["summary"] == f"{N} curves excluded by hand"
+        results = nrm.open_results(folder / "map.h5")
+        np.testing.assert_array_equal(results["by_hand"], np.ones(N))
+        results.close()
+        assert not list(folder.glob(".map*"))
 
 
 # Recipes.

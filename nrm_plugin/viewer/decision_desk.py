@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from nrm_plugin.columns import AnyArray, IntArray
 from nrm_plugin.curve_origins import CurveOrigins
 from nrm_plugin.decisions import ContactByHand, Decision, Decisions, decisions_path
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.files import changing
 from nrm_plugin.text import counted
 from nrm_plugin.viewer.viewed import Viewed
 
@@ -41,7 +44,7 @@ class DecisionDesk:
         self._lock = threading.RLock()
         self._undo: list[tuple[str, str]] = []
         self._redo: list[tuple[str, str]] = []
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, ...] | None = None
         self._decisions: Decisions | None = None
 
     @property
@@ -136,7 +139,7 @@ class DecisionDesk:
         ------
         InvalidInput, RecipeError, OutputError
         """
-        with self._lock:
+        with self._alone():
             before = self._for_change()
             decision = Decision(
                 decision=kind,
@@ -162,7 +165,7 @@ class DecisionDesk:
         n = self._view.n_curves
         if len(curves) and not (curves.min() >= 0 and curves.max() < n):
             raise InvalidInput(f"there are curves 0 to {n - 1}")
-        with self._lock:
+        with self._alone():
             before = self._for_change()
             after = before.without(curves, kind, direction)
             if after is before:
@@ -181,7 +184,7 @@ class DecisionDesk:
     def _step(
         self, here: list[tuple[str, str]], there: list[tuple[str, str]], said: str, nothing: str
     ) -> dict[str, Any]:
-        with self._lock:
+        with self._alone():
             if not here:
                 return self._answer(np.empty(0, np.int64), nothing)
             now = self.decisions
@@ -190,8 +193,8 @@ class DecisionDesk:
                 here.clear()
                 there.clear()
                 raise InvalidInput(
-                    f"{now.path.name} was changed by hand meanwhile: what was decided before that "
-                    "can only be taken back curve by curve"
+                    f"{now.path.name} was changed meanwhile, by hand or by another nrm view: what "
+                    "was decided before that can only be taken back curve by curve"
                 )
             changed = self._changed(now, self._with_text(now, old), said, undoable=False)
             there.append((expected, here.pop()[0]))
@@ -202,6 +205,12 @@ class DecisionDesk:
 
         named, entries = decisions_file.parse(text, now.path.name) if text else ((), ())
         return replace(now, text=text, of=tuple(named), entries=tuple(entries))
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else changes decisions: no other thread, and no other viewer of the same file."""
+        with self._lock, contextlib.nullcontext() if self.path is None else changing(self.path):
+            yield
 
     def _for_change(self) -> Decisions:
         """What is decided, with the hashes of the files that the curves came from."""
@@ -238,7 +247,7 @@ class DecisionDesk:
         }
 
 
-def _stamp(path: Path | None) -> tuple[int, int] | None:
+def _stamp(path: Path | None) -> tuple[int, ...] | None:
     """Tells whether a file has changed; None where there is none."""
     if path is None:
         return None
@@ -246,7 +255,7 @@ def _stamp(path: Path | None) -> tuple[int, int] | None:
         found = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def contact_of(asked: dict[str, Any], old: tuple[float, float]) -> ContactByHand:

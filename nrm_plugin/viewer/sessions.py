@@ -194,6 +194,8 @@ class Session:
                 return detail.contact_found, detail.contact_found_stderr
             except NrmError:
                 pass
+        if not 0 <= number < self.view.n_curves:
+            raise InvalidInput(f"there are curves 0 to {self.view.n_curves - 1}; not {number}")
         height, stderr = (
             self.view.of_curves(name, direction)[number]
             for name in ("contact_height", "contact_height_stderr")
