@@ -643,6 +643,17 @@ def test_points_are_picked_along_the_strip(browser, others):
         watched.close()
 
 
+def test_a_page_without_a_session_says_why(browser, tmp_path):
+    results = processed(volume((2, 2)), tmp_path, "small")
+    with served(results) as url:
+        (tmp_path / "small.decisions.toml").write_text("format = 5")
+        made = Watched(browser, url, load=False)
+        made.page.goto(url)
+        made.until("document.querySelector('#status').textContent.includes('line 1')")
+        assert "small.decisions.toml" in made.page.locator("#status").inner_text()
+        made.close()
+
+
 @pytest.mark.slow
 def test_a_map_of_65_536_curves_is_quick(browser, tmp_path):
     """Bounds of a quiet computer, or so many times what an empty page takes on a busy one."""

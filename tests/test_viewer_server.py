@@ -945,6 +945,25 @@ def test_results_that_another_program_made_anew_are_read_again(own: tuple[Client
     assert client.get("api/values?quantity=storage_modulus&depth=9e-9").status == 200
 
 
+def test_curves_that_are_moved_away_leave_their_results(own: tuple[Client, Path]) -> None:
+    client, folder = own
+    assert "height" in client.get("api/curve?number=3").arrays
+    (folder / "volume-1.h5").rename(folder / "elsewhere.h5")
+    listener = Listener(client)
+    found = client.get("api/curve?number=4")
+    assert found.status == 409
+    assert found.json["error"] == "volume-1.h5 was changed or moved: only results are shown now"
+    listener.until("event: session")
+    listener.close()
+    about = client.get("api/session").json
+    assert not about["has"]["curves"]
+    assert about["warnings"][0].startswith("volume-1.h5 was changed or moved")
+    alone = client.get("api/curve?number=4")
+    assert alone.status == 200
+    assert "storage_modulus" in alone.arrays
+    assert client.post("api/decisions", {"decision": "exclude", "curves": [4]}).status == 200
+
+
 def test_a_recipe_that_cannot_be_leaves_the_results(own: tuple[Client, Path]) -> None:
     client, folder = own
     before = (folder / "map.h5").read_bytes()
@@ -1007,6 +1026,15 @@ def test_the_command_speaks_json(originals: Path) -> None:
         assert Client(told["url"]).get("api/session").status == 200
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
+
+
+def test_a_mistake_in_the_decisions_is_said_before_a_page_opens(own: tuple[Client, Path]) -> None:
+    _, folder = own
+    (folder / "map.decisions.toml").write_text("format = 5")
+    with command(str(folder / "map.h5"), "--no-browser") as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert "map.decisions.toml, line 1" in err
 
 
 def test_no_file_and_no_format(tmp_path: Path) -> None:

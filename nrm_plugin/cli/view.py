@@ -66,6 +66,7 @@ def command(
         experiment=experiment,
     )
     session = Session(view)
+    session.desk.decisions  # noqa: B018  a mistake in their file is said before a page opens
     server = serve(session, port)
     session.begin()
     try:

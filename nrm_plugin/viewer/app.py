@@ -128,9 +128,11 @@ def _answered(holder: Holder, answer: Answer, asked: dict[str, Any]) -> Response
 
 
 def _changed(shown: Session | LiveSession, error: ChangedFile) -> Response:
-    """Look at a file of results that was made anew."""
+    """Look at a file of results that was made anew, or at results alone if it is of curves."""
     try:
-        _of_files(shown).reload()
+        if not _of_files(shown).reload(error.path):
+            sentence = f"{error.path.name} was changed or moved: only results are shown now"
+            return reply({"error": sentence}, 409)
     except NrmError:
         return reply({"error": str(error)}, 409)
     return reply({"error": f"{error.path.name} was made anew meanwhile: it is read again"}, 409)

@@ -12,6 +12,7 @@ import numpy as np
 from nrm_plugin import __version__
 from nrm_plugin.columns import AnyArray, IntArray
 from nrm_plugin.errors import InvalidInput, NrmError
+from nrm_plugin.model import CurveSet
 from nrm_plugin.store.read_results import open_results
 from nrm_plugin.variables import ACCEPTED, EXCLUDED
 from nrm_plugin.viewer.applying import ApplyToAll
@@ -214,22 +215,27 @@ class Session:
             view.curves,
             changed,
             view.out,
-            self._made,
+            lambda path: self._made(path, view.curves),
             overwrite=overwrite or view.results is not None,
         )
         return {"job": job, "file": view.out.name}
 
-    def _made(self, path: Path) -> None:
-        """Look at new results of the same curves."""
+    def _made(self, path: Path, curves: CurveSet | None, *sentences: str) -> None:
+        """Look at new results."""
         old = self.view
-        view = viewed(open_results(path, decisions=False), old.curves, path=path)
-        view.messages = [m for m in old.messages if "--curves" not in m]
+        view = viewed(open_results(path, decisions=False), curves, path=path)
+        view.messages = [*sentences, *(m for m in old.messages if "--curves" not in m)]
         self._look_at(view)
         old.close()
         self.events.post("session")
 
-    def reload(self) -> None:
-        """Look at the file of results as it is now: another program has made it anew.
+    def reload(self, changed: Path) -> bool:
+        """Look at files as they are now: another program has changed one of them.
+
+        Returns
+        -------
+        bool
+            Whether it was the results; without its curves the page shows results alone.
 
         Raises
         ------
@@ -238,10 +244,20 @@ class Session:
         """
         if self.view.results is None or self.view.out is None:
             raise InvalidInput("a file has changed since it was opened: start nrm view again")
-        results = open_results(self.view.out, decisions=False)
-        if self.view.curves is not None:
-            check_same(results, self.view.curves)
-        self._made(self.view.out)
+        out, curves = self.view.out, self.view.curves
+        if changed.resolve() != out.resolve():
+            self._made(
+                out,
+                None,
+                f"{changed.name} was changed or moved while it was looked at: profiles are shown, "
+                "curves are not. Start nrm view again, with --curves where they are elsewhere",
+            )
+            return False
+        results = open_results(out, decisions=False)
+        if curves is not None:
+            check_same(results, curves)
+        self._made(out, curves)
+        return True
 
     def _look_at(self, view: Viewed) -> None:
         self.view, self._layers = view, None

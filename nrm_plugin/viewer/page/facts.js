@@ -110,17 +110,21 @@ function announce() {
   say(text[0].toUpperCase() + text.slice(1) + ".");
 }
 
-export function mount() {
-  handle("blind", () => {
-    const blind = !get().blind;
-    set({ blind, range: null, filter: null });
-    say(blind ? "Blind: names, conditions, potential and moduli are hidden." : "No longer blind.");
-  });
+/** The status line alone: it may be needed where there is nothing else to show. */
+export function mountStatus() {
   on(["message"], ({ message }) => {
     const status = element("status");
     status.textContent = message.text;
     status.title = message.text;
     status.classList.toggle("error", message.kind === "error");
+  });
+}
+
+export function mount() {
+  handle("blind", () => {
+    const blind = !get().blind;
+    set({ blind, range: null, filter: null });
+    say(blind ? "Blind: names, conditions, potential and moduli are hidden." : "No longer blind.");
   });
   on(["current", "layer"], announce);
   on(["current"], () => {

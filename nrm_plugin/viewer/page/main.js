@@ -125,6 +125,7 @@ function firstState(session) {
 
 await attempt(async () => {
   mountKeys();
+  facts.mountStatus(); // says why there is no session
   await loadSession();
   layout.mount();
   const panel = layout.element("map-panel");
