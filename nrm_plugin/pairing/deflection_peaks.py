@@ -95,7 +95,7 @@ def peaks_of_curves(curves: CurveSet) -> tuple[Peaks, FloatArray]:
             top = int(np.argmax(y))
             if y[top] < ABOVE * noise:
                 continue
-            flanks = _flanks(y, top, 0.5 * y[top])
+            flanks = _flanks(y, top, 0.5 * y[top], n)
             if flanks is None:
                 continue
             rise, fall = np.interp(flanks, np.arange(n), t)
@@ -143,6 +143,7 @@ def peaks_of_stream(stream: Stream, sign: float, usual: float, period: float) ->
         From ramp to ramp, s.
     """
     grid = np.linspace(-REACH, REACH, POINTS) * usual
+    reach = int(2.0 * WIDTHS * usual / stream.step) + 2
     parts: list[Peaks] = []
     for piece in range(len(stream.times)):
         a, b = int(stream.edges[piece]), int(stream.edges[piece + 1])
@@ -158,7 +159,7 @@ def peaks_of_stream(stream: Stream, sign: float, usual: float, period: float) ->
         rows = []
         for begin, end in where:
             top = begin + int(np.argmax(y[begin:end]))
-            flanks = _flanks(y, top, 0.5 * y[top])
+            flanks = _flanks(y, top, 0.5 * y[top], reach)
             if flanks is None:
                 continue
             rise, fall = flanks
@@ -210,13 +211,14 @@ def _without_level(shape: FloatArray) -> FloatArray:
     return np.asarray(shape - shape.mean(axis=1, keepdims=True))
 
 
-def _flanks(y: FloatArray, top: int, level: float) -> tuple[float, float] | None:
-    """Positions before and behind the top at which a level is crossed."""
-    below = np.flatnonzero(y[:top] < level)
-    behind = np.flatnonzero(y[top:] < level)
+def _flanks(y: FloatArray, top: int, level: float, reach: int) -> tuple[float, float] | None:
+    """Positions before and behind the top, at most `reach` away, at which a level is crossed."""
+    first = max(0, top - reach)
+    below = np.flatnonzero(y[first:top] < level)
+    behind = np.flatnonzero(y[top : top + reach] < level)
     if not len(below) or not len(behind):
         return None
-    a, b = int(below[-1]), top + int(behind[0])
+    a, b = first + int(below[-1]), top + int(behind[0])
     rise = a + (level - y[a]) / (y[a + 1] - y[a])
     fall = b - (level - y[b]) / (y[b - 1] - y[b])
     return float(rise), float(fall)
