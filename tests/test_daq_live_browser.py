@@ -41,7 +41,7 @@ def test_a_recording_is_seen_from_its_begin_to_its_file(tmp_path: Path, browser:
         facts = page.locator(".live-facts").inner_text()
         assert "F_max 9" in facts
         assert "wall slope \N{MINUS SIGN}1" in facts
-        assert "curves" in page.locator(".live-state").inner_text()
+        assert " curve" in page.locator(".live-state").inner_text()
         assert page.locator(".streams canvas").count() >= 5
         page.keyboard.press("Space")
         page.keyboard.type("Argon on")

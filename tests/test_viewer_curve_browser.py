@@ -258,6 +258,7 @@ def test_windows_dragged_by_mouse_and_moved_by_keys_are_another_recipe(show, mad
         "at => Number(document.querySelector('.handle-wall').ariaValueNow) < at - 5", arg=before
     )
     assert page.locator("#recipe-contact-method").input_value() == "two-line"
+    page.wait_for_function("() => window.nrmTimes['nrm:recipe-drawn']?.length >= 1")
     part = float(page.locator("#recipe-contact-two-line-wall").input_value())
     assert 0.05 < part < 0.95
     assert page.locator(".field.changed").count() == 3

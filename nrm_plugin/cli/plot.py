@@ -23,7 +23,6 @@ from nrm_plugin.cli.options import (
     option_of,
     settings_from,
 )
-from nrm_plugin.decisions import by_hand
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.files import check_output
 
@@ -168,6 +167,8 @@ def command(
     figure, messages = _drawn(kind, _data(kind, file, opened), settings, width)
     save(figure, out, title=f"{kind} of {Path(file).name}", overwrite=overwrite)
     if not (ctx.obj and ctx.obj["quiet"]):
+        from nrm_plugin.decisions import by_hand
+
         decided = by_hand(opened["results"]) if opened["results"] is not None else []
         for message in (*decided, *messages, f"{out} written ({kind})"):
             click.echo(f"nrm: {message}", err=True)

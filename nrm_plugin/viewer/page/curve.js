@@ -106,7 +106,9 @@ export function mount(element) {
     // What changed meanwhile is measured when it is drawn itself.
     const { current, recipe, contact } = get();
     if (current === state.current) end("nrm:drawn", "nrm:click");
-    if (recipe === state.recipe && contact === state.contact) end("nrm:recipe-drawn", "nrm:recipe");
+    // A handle that is let go sets the same values once more.
+    const same = JSON.stringify(recipe) === JSON.stringify(state.recipe) && contact === state.contact;
+    if (same) end("nrm:recipe-drawn", "nrm:recipe");
     if (!window.nrmTimes["nrm:first-curve"] && drawn) end("nrm:first-curve");
     if (drawn?.main.arrays.storage_modulus && state.session?.has.results) void showRegion(state.current, state.direction);
   }));
