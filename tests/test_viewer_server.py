@@ -792,6 +792,8 @@ def test_a_contact_by_hand_keeps_what_was_found(own: tuple[Client, Path]) -> Non
         {"decision": "contact", "curves": [1]},
         {"decision": "contact", "curves": [1], "height": "x"},
         {"decision": "contact", "curves": [1], "height": 2.0},
+        {"decision": "contact", "curves": [1], "height": 0.5},
+        {"decision": "contact", "curves": [1], "height": -2e-6},
         {"decision": "contact", "curves": [99], "height": 1e-9},
         {"decision": "contact", "curves": [-1], "height": 1e-9},
         {"decision": "contact", "curves": [1], "height": 1e-9, "stderr": -1e-9},

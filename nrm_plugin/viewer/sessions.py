@@ -164,6 +164,7 @@ class Session:
             if len(curves) != 1:
                 raise InvalidInput("a contact is moved on one curve at a time")
             contact = contact_of(asked, self._found(int(curves[0]), direction))
+            self._check_height(contact.height, int(curves[0]), direction)
         return self._told(
             self.desk.decide(
                 kind,
@@ -202,6 +203,21 @@ class Session:
             for name in ("contact_height", "contact_height_stderr")
         )
         return float(height), float(stderr)
+
+    def _check_height(self, height: float, number: int, direction: str) -> None:
+        """Refuse a contact that is farther from a curve than the curve is long."""
+        if self.view.curves is None:
+            return
+        try:
+            heights = self.bench.curve(number, None, None, direction).height
+        except NrmError:
+            return
+        low, high = float(np.nanmin(heights)), float(np.nanmax(heights))
+        if not low - (high - low) <= height <= high + (high - low):
+            raise InvalidInput(
+                f"curve {number} runs from {low * 1e9:.4g} to {high * 1e9:.4g} nm: its contact is "
+                f"not at {height * 1e9:.4g} nm"
+            )
 
     def apply(self, recipe: Any, *, overwrite: bool) -> dict[str, Any]:
         """Process all curves by a recipe, in the background."""
