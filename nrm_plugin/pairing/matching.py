@@ -216,6 +216,7 @@ def _rounds(
         moments = times + wait * np.arange(len(times))
     same = stream.step + (spread if unknown else 1.5 * told)
     errors, bias = np.full(PARTS, error), np.zeros(PARTS)
+    before = -1
     for number in range(ROUNDS):
         intervals = Intervals(
             first=moments,
@@ -228,8 +229,10 @@ def _rounds(
         likeness, parts = _likeness(mine, theirs, gain, errors, bias)
         path = best_path(likeness, intervals)
         sure = path.margin >= SURE
-        if sure.sum() < 5 or number == ROUNDS - 1:
+        pairs = int(np.count_nonzero(sure))
+        if pairs < 5 or number == ROUNDS - 1 or pairs == before:
             break
+        before = pairs
         first, second = path.first[sure], path.second[sure]
         gain *= float(np.median(theirs.height[second] / (gain * mine.height[first])))
         off = parts[0][first] - parts[1][second]
