@@ -55,6 +55,61 @@ def test_pairs_are_those_of_the_truth(times: str, paused: str, seed: int) -> Non
     assert len(set(found.stretch)) == (2 if (times, paused) == ("exact", "board") else 1)
 
 
+def test_times_to_the_second_tell_the_offset_to_a_second() -> None:
+    recorded = double_recording(106, times="second", **SMALL)
+    found = pair(recorded.board, recorded.microscope)
+    off = found.clock_offset - recorded.ahead[found.curve[0]]
+    assert abs(off) <= found.clock_offset_stderr == 1.0
+    assert any(text.endswith("to 1 s") for text in found.sentences())
+
+
+def test_a_map_that_is_stored_from_the_other_end() -> None:
+    """Curves in the file's order are not in the order of time; their start times tell."""
+    recorded = double_recording(107, times="exact", **SMALL)
+    found = pair(recorded.board, recorded.microscope)
+    turned = pair(recorded.board, recorded.microscope[np.arange(149, -1, -1)])
+    assert (149 - turned.curve[::-1]).tolist() == found.curve.tolist()
+    np.testing.assert_array_equal(turned.begin[::-1], found.begin)
+    assert turned.clock_offset == pytest.approx(found.clock_offset, abs=1e-6)
+    assert {149 - n: why for n, why in turned.unpaired.items()} == found.unpaired
+
+
+def test_samples_without_a_number_spoil_no_others() -> None:
+    """Where a lock-in was overloaded its outputs are nan."""
+    recorded = double_recording(108, times="exact", n=40, samples=256, rate=3e3)
+    board = recorded.board
+    found = pair(board, recorded.microscope)
+    whole = paired(board, recorded.microscope, found)
+    x = board.read("lockin_output_x")
+    at = round(recorded.begins[found.curve[3]] + 0.5 * recorded.rate)
+    x[at : at + 15] = np.nan
+    channels = {n: (board.read(n), c.unit) for n, c in board.channels.items()}
+    channels["lockin_output_x"] = x, "V"
+    spoilt = nrm.CurveSet.from_arrays(
+        channels, board.row_size, board.segments, {"start_time": board.curve_table["start_time"]}
+    )
+    both = paired(spoilt, recorded.microscope, pair(spoilt, recorded.microscope))
+    number = int(found.curve[3])
+    was, now = (one.read("lockin_output_x", [number]) for one in (whole, both))
+    lost = np.isnan(now)
+    assert 3 <= lost.sum() <= 5  # 15 samples of the board and a window of 6 on either side
+    near = slice(np.flatnonzero(lost)[0], np.flatnonzero(lost)[-1] + 1)
+    assert lost[near].all()
+    np.testing.assert_allclose(now[~lost], was[~lost], rtol=0, atol=1e-9 * np.abs(was).max())
+
+
+def test_rows_of_different_rates_are_no_stream() -> None:
+    recorded = double_recording(109, times="none", n=20, samples=128, rate=2e3)
+    board = recorded.board
+    time = board.read("time")
+    slow = np.repeat(np.arange(board.n_curves) >= 1, board.row_size)
+    channels = {n: (board.read(n), c.unit) for n, c in board.channels.items()}
+    channels["time"] = np.where(slow, 1.5 * time, time), "s"
+    mixed = nrm.CurveSet.from_arrays(channels, board.row_size, board.segments)
+    with pytest.raises(InvalidInput, match="different rates"):
+        pair(mixed, recorded.microscope)
+
+
 def test_a_file_of_another_day_is_refused() -> None:
     one, other = (double_recording(seed, times="none", **SMALL) for seed in (96, 97))
     with pytest.raises(InvalidInput, match="do not seem to be of one experiment"):

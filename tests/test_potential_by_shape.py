@@ -13,12 +13,8 @@ import nrm_plugin as nrm
 from nrm_plugin.cli import main
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.potential import Log
-from nrm_plugin.potential.by_shape import (
-    RecordedPotential,
-    clock_by_shape,
-    moved,
-    recorded_potential,
-)
+from nrm_plugin.potential.by_shape import clock_by_shape, moved
+from nrm_plugin.potential.recorded_potential import RecordedPotential, recorded_potential
 
 BEGAN = np.datetime64("2026-03-02T09:00:00", "us")
 GAIN, SHIFT = -1.02, 0.013
@@ -88,6 +84,17 @@ def test_a_log_of_another_experiment_is_refused() -> None:
     )
     with pytest.raises(InvalidInput, match="not of this recording"):
         clock_by_shape(log, other)
+
+
+def test_a_log_that_is_only_like_it_is_refused() -> None:
+    """The same sweeps, and a tenth of the variation from something else."""
+    log, recorded = both(77, 0.0, skew=0.0)
+    other = 0.35 * np.std(recorded.potential) * np.sign(np.sin(recorded.time / 70.0))
+    changed = RecordedPotential(
+        first=BEGAN, time=recorded.time, potential=recorded.potential + other
+    )
+    with pytest.raises(InvalidInput, match=r"leaves \d+ % of the potential's variation"):
+        clock_by_shape(log, changed)
 
 
 def test_cycles_that_are_alike_need_the_clocks() -> None:

@@ -49,7 +49,8 @@ def command(
     log = read_log(log_path, units=log_units_of(log_units))
     clock = recorded = None
     if against is not None:
-        from nrm_plugin.potential.by_shape import clock_by_shape, recorded_potential
+        from nrm_plugin.potential.by_shape import clock_by_shape
+        from nrm_plugin.potential.recorded_potential import recorded_potential
 
         recorded = recorded_potential(_opened(against))
         clock = clock_by_shape(log, recorded)

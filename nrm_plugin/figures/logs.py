@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from nrm_plugin.figures import style
 
 if TYPE_CHECKING:
-    from nrm_plugin.potential.by_shape import LogClock, RecordedPotential
+    from nrm_plugin.potential.by_shape import LogClock
     from nrm_plugin.potential.log import Log
+    from nrm_plugin.potential.recorded_potential import RecordedPotential
 
 
 @style.styled
@@ -33,7 +34,7 @@ def log_over_time(
     ----------
     log : Log
     recorded, clock : optional
-        See `nrm_plugin.potential.by_shape`.
+        What `clock_by_shape` was given and what it gave (`nrm_plugin.potential.by_shape`).
     ax : Axes, optional
     width : float
         In m.

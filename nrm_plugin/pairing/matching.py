@@ -49,19 +49,13 @@ class Match:
     ----------
     curve : (pair,) array of int
         Number of the microscope's curve.
-    lag : (pair,) array
+    begin : (pair,) array
         Time in s by the board's clock at which the curve's first sample was taken, to a fraction
         of a step.
-    piece : (pair,) array of int
-        Of the board's stream.
     margin : (pair,) array
         Evidence (natural logarithm) by which it beats the next best.
     stretch : (pair,) array of int
         Of undisturbed order.
-    sign : float
-        Polarity of the board's deflection against the microscope's.
-    gain : float
-        Board's deflection per microscope's, in their units.
     height : float
         Of a usual peak, in the board's unit.
     unpaired : dict of int to str
@@ -71,12 +65,9 @@ class Match:
     """
 
     curve: IntArray
-    lag: FloatArray
-    piece: IntArray
+    begin: FloatArray
     margin: FloatArray
     stretch: IntArray
-    sign: float
-    gain: float
     height: float
     unpaired: dict[int, str]
     evidence: float
@@ -133,12 +124,9 @@ def match(curves: CurveSet, board: CurveSet) -> tuple[Match, Clock]:
     return (
         Match(
             curve=mine.curve[first],
-            lag=theirs.time[second] - mine.time[first],
-            piece=theirs.curve[second],
+            begin=theirs.time[second] - mine.time[first],
             margin=path.margin[sure],
             stretch=path.stretch[sure],
-            sign=sign,
-            gain=sign * gain,
             height=gain * float(np.median(mine.height)),
             unpaired=unpaired,
             evidence=path.evidence,

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray, Rows, scaled_copy
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import Channel, CurveSet
-from nrm_plugin.pairing.matching import Match, match
+from nrm_plugin.pairing.matching import match
 from nrm_plugin.pairing.stream import Clock
 from nrm_plugin.pairing.timing import BoardReader, Timing, timed
 
@@ -49,11 +50,9 @@ class Pairing:
         Of undisturbed order: a recorder was paused between two of them.
     unpaired : dict of int to str
         The other curves, and why each has no pair.
-    told : array
-        Start of each paired curve by the microscope's clock in s since that of the first pair; nan
-        where it was not told.
-    clock_offset : float
-        Board's clock minus the microscope's at the first pair, in s; nan where unknown.
+    clock_offset, clock_offset_stderr : float
+        Board's clock minus the microscope's at the earliest pair, and how far the microscope's
+        times may all be off, in s; nan where unknown.
     skew, skew_stderr : float
         By how much the board's clock runs faster, as a part of time; nan where unknown.
     clock_residual : array
@@ -76,8 +75,8 @@ class Pairing:
     margin: FloatArray
     stretch: IntArray
     unpaired: dict[int, str]
-    told: FloatArray
     clock_offset: float
+    clock_offset_stderr: float
     skew: float
     skew_stderr: float
     clock_residual: FloatArray
@@ -101,6 +100,7 @@ class Pairing:
             "n_curves": self.n_curves,
             "n_paired": len(self.curve),
             "clock_offset": number(self.clock_offset),
+            "clock_offset_stderr": number(self.clock_offset_stderr),
             "skew": number(self.skew),
             "skew_stderr": number(self.skew_stderr),
             "gain": number(float(np.median(self.gain))),
@@ -127,23 +127,23 @@ def pair(board: CurveSet, microscope: CurveSet) -> Pairing:
     InvalidInput
         If there is nothing to pair by, or the recordings cannot be told to belong together.
     """
-    found, clock = match(microscope, board)
-    timing = timed(microscope, board, clock, found.curve, found.lag)
-    reader_ends = clock.starts + board.row_size * clock.interval
-    duration = _durations(microscope, found.curve)
-    interval = float(np.median(duration / microscope.row_size[found.curve]))
-    good, why = _accepted(timing, clock, reader_ends, duration, SMALL * found.height)
-    unpaired = found.unpaired | {
-        int(number): reason for number, reason in zip(found.curve[~good], why[~good], strict=True)
-    }
-    kept = Timing(**{name: getattr(timing, name)[good] for name in Timing.__dataclass_fields__})
-    if len(kept.begin) < 3:
+    order = _order(microscope)
+    in_time = microscope[order]
+    found, clock = match(in_time, board)
+    timing = timed(in_time, board, clock, found.curve, found.begin)
+    duration = _durations(in_time, found.curve)
+    interval = float(np.median(duration / in_time.row_size[found.curve]))
+    good, why = _accepted(timing, board, clock, duration, SMALL * found.height)
+    unpaired = found.unpaired | dict(zip(found.curve[~good].tolist(), why[~good], strict=True))
+    if np.count_nonzero(good) < 3:
         raise InvalidInput(
             "fewer than three curves lie wholly in the recording: " + next(iter(unpaired.values()))
         )
-    curve, stretch = found.curve[good], found.stretch[good]
-    told = _told(microscope, curve)
-    offset, skew, skew_stderr, left = _clocks(microscope, curve, stretch, told, kept, clock)
+    # From here on the curves are as they stand in the microscope's file again.
+    rising = np.flatnonzero(good)[np.argsort(order[found.curve[good]])]
+    kept = timing.chosen(rising)
+    curve, stretch = order[found.curve[rising]], found.stretch[rising]
+    clocks = _clocks(microscope, curve, stretch, kept.begin, clock)
     return Pairing(
         n_curves=microscope.n_curves,
         curve=curve,
@@ -152,19 +152,27 @@ def pair(board: CurveSet, microscope: CurveSet) -> Pairing:
         gain=kept.gain,
         offset=kept.offset,
         residual=kept.residual,
-        margin=found.margin[good],
+        margin=found.margin[rising],
         stretch=stretch,
-        unpaired=dict(sorted(unpaired.items())),
-        told=told,
-        clock_offset=offset,
-        skew=skew,
-        skew_stderr=skew_stderr,
-        clock_residual=left,
+        unpaired=dict(sorted((int(order[n]), reason) for n, reason in unpaired.items())),
+        clock_offset=clocks.offset,
+        clock_offset_stderr=clocks.offset_stderr,
+        skew=clocks.skew,
+        skew_stderr=clocks.skew_stderr,
+        clock_residual=clocks.left,
         sample_interval=interval,
         evidence=found.evidence,
         chance=found.chance,
         clock=clock,
     )
+
+
+def _order(microscope: CurveSet) -> IntArray:
+    """Numbers of the curves in the order of time: a map may be stored line by line from below."""
+    began = microscope.curve_table["start_time"]
+    if np.isnat(began).any():
+        return np.arange(microscope.n_curves)
+    return np.argsort(began, kind="stable").astype(np.int64)
 
 
 def _durations(curves: CurveSet, chosen: IntArray) -> FloatArray:
@@ -179,9 +187,10 @@ def _durations(curves: CurveSet, chosen: IntArray) -> FloatArray:
 
 
 def _accepted(
-    timing: Timing, clock: Clock, ends: FloatArray, duration: FloatArray, small: float
-) -> tuple[Any, AnyArray]:
+    timing: Timing, board: CurveSet, clock: Clock, duration: FloatArray, small: float
+) -> tuple[NDArray[np.bool_], AnyArray]:
     """Which pairs hold on a closer look, and why not the others."""
+    ends = clock.starts + board.row_size * clock.interval
     why = np.full(len(timing.begin), "", object)
     first = np.searchsorted(clock.starts, timing.begin + 0.5 * clock.interval, side="right") - 1
     last = np.searchsorted(clock.starts, timing.begin + duration, side="right") - 1
@@ -197,44 +206,61 @@ def _accepted(
     return inside & ~bad, why
 
 
-def _told(microscope: CurveSet, curve: IntArray) -> FloatArray:
-    began = microscope.curve_table["start_time"][curve]
-    if np.isnat(began).any():
-        return np.full(len(curve), np.nan)
-    return np.asarray((began - began[0]) / np.timedelta64(1, "s"), float)
+@dataclass(frozen=True, kw_only=True)
+class _TwoClocks:
+    """The recording's clock against the microscope's; nan where the microscope tells no times."""
+
+    offset: float
+    offset_stderr: float
+    skew: float
+    skew_stderr: float
+    left: FloatArray
 
 
 def _clocks(
-    microscope: CurveSet,
-    curve: IntArray,
-    stretch: IntArray,
-    told: FloatArray,
-    timing: Timing,
-    clock: Clock,
-) -> tuple[float, float, float, FloatArray]:
-    """Offset and skew of the clocks, the skew's error, and what is left; nan where unknown."""
-    nothing = np.nan, np.nan, np.nan, np.full(len(curve), np.nan)
-    if np.isnan(told).any() or np.ptp(told) == 0.0:
+    microscope: CurveSet, curve: IntArray, stretch: IntArray, begin: FloatArray, clock: Clock
+) -> _TwoClocks:
+    """Lay a line through when the curves began by both clocks; a pause may shift it."""
+    nothing = _TwoClocks(
+        offset=np.nan,
+        offset_stderr=np.nan,
+        skew=np.nan,
+        skew_stderr=np.nan,
+        left=np.full(len(curve), np.nan),
+    )
+    began = microscope.curve_table["start_time"][curve]
+    if np.isnat(began).any() or (began == began[0]).all():
         return nothing
+    earliest = int(np.argmin(began))
+    told = (began - began[earliest]) / np.timedelta64(1, "s")
     numbers, group = np.unique(stretch, return_inverse=True)
     design = np.zeros((len(told), len(numbers) + 1))
     design[np.arange(len(told)), group] = 1.0
     design[:, -1] = told
     weight = np.ones(len(told))
-    late = timing.begin - told
+    late = begin - told
     for _ in range(8):  # whole seconds and single late starts must not turn the line
         found, *_ = np.linalg.lstsq(design * weight[:, None], late * weight, rcond=None)
         left = late - design @ found
         spread = max(1.4826 * float(np.median(np.abs(left))), 1e-9)
         weight = 1.0 / np.sqrt(1.0 + np.square(left / (2.0 * spread)))
     inverse = np.linalg.pinv((design * weight[:, None]).T @ (design * weight[:, None]))
-    error = spread * float(np.sqrt(inverse[-1, -1]))
     offset = np.nan
     if clock.first is not None:
-        began = microscope.curve_table["start_time"][curve[0]]
-        first = clock.first + np.timedelta64(round(1e6 * float(found[group[0]])), "us")
-        offset = float((first - began) / np.timedelta64(1, "s"))
-    return offset, float(found[-1]), error, left
+        first = clock.first + np.timedelta64(
+            round(1e6 * float(found[group[earliest]] + told[earliest])), "us"
+        )
+        offset = float((first - began[earliest]) / np.timedelta64(1, "s"))
+    # What the microscope rounds away from every time is no scatter.
+    stated = microscope.curve_table["start_time_uncertainty"][curve]
+    common = float(np.nanmedian(stated)) if np.isfinite(stated).any() else np.nan
+    return _TwoClocks(
+        offset=offset,
+        offset_stderr=common,
+        skew=float(found[-1]),
+        skew_stderr=spread * float(np.sqrt(inverse[-1, -1])),
+        left=left,
+    )
 
 
 def _sentences(pairing: Pairing) -> Iterator[str]:
@@ -253,7 +279,10 @@ def _sentences(pairing: Pairing) -> Iterator[str]:
     error = float(np.median(pairing.stderr)) / pairing.sample_interval
     yield f"each curve is timed to {error:.2g} of the microscope's samples"
     if np.isfinite(pairing.clock_offset):
-        yield f"the recording's clock is {_duration(pairing.clock_offset)} the microscope's"
+        error = pairing.clock_offset_stderr
+        within = f"to {error:.2g} s" if np.isfinite(error) else "to an extent that it does not tell"
+        apart = _duration(pairing.clock_offset)
+        yield f"the recording's clock is {apart} the microscope's, {within}"
     if np.isfinite(pairing.skew):
         yield (
             f"the recording's clock runs {1e6 * pairing.skew:+.1f} +- "
@@ -359,11 +388,3 @@ def paired(board: CurveSet, microscope: CurveSet, pairing: Pairing) -> CurveSet:
         origins=(*microscope.origins, *board.origins),
         warnings=(*warnings, *pairing.sentences()),
     )
-
-
-def merged(board: CurveSet, microscope: CurveSet) -> CurveSet:
-    """Pair two recordings of one experiment and give them as one; see `pair` and `paired`."""
-    return paired(board, microscope, pair(board, microscope))
-
-
-__all__ = ["Match", "Pairing", "merged", "pair", "paired"]

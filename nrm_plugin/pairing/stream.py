@@ -15,6 +15,8 @@ from nrm_plugin.model import CurveSet
 _AT_ONCE = 1 << 21
 #: A row follows the one before without a gap where its start is off by less than this many samples.
 _JOINT = 1.5
+#: Rows whose rate is looked at, samples that tell it, and by which part rates may differ.
+_LOOKED_AT, _ENOUGH, _ALIKE = 20, 100, 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +56,14 @@ def clock_of(recording: CurveSet) -> Clock:
         )
     sizes = recording.row_size
     longest = int(np.argmax(sizes))
-    time = recording.read("time", [longest])
-    if len(time) < 3 or not np.isfinite(time).all():
-        raise InvalidInput("the recording has fewer than three samples with times")
-    interval = float((time[-1] - time[0]) / (len(time) - 1))
-    if interval <= 0.0 or np.abs(np.diff(time) - interval).max() > 0.5 * interval:
-        raise InvalidInput("the times of the recording's samples are not evenly spaced")
+    interval = _interval(recording.read("time", [longest]))
+    others = np.unique(np.linspace(0, len(sizes) - 1, _LOOKED_AT).round().astype(int))
+    for row in others[sizes[others] >= _ENOUGH]:
+        if abs(_interval(recording.read("time", [row])) / interval - 1.0) > _ALIKE:
+            raise InvalidInput(
+                "the recording's rows were sampled at different rates, so they do not go on in "
+                "time as one stream"
+            )
     ends = np.cumsum(sizes)
     after = (ends - sizes) * interval
     began = recording.curve_table["start_time"]
@@ -75,6 +79,22 @@ def clock_of(recording: CurveSet) -> Clock:
         first=began[0] if known else None,
         piece=piece.astype(np.int64),
     )
+
+
+def _interval(time: FloatArray) -> float:
+    """Time between the samples of a row in s.
+
+    Raises
+    ------
+    InvalidInput
+        If they are too few, or not evenly spaced.
+    """
+    if len(time) < 3 or not np.isfinite(time).all():
+        raise InvalidInput("the recording has fewer than three samples with times")
+    interval = float((time[-1] - time[0]) / (len(time) - 1))
+    if interval <= 0.0 or np.abs(np.diff(time) - interval).max() > 0.5 * interval:
+        raise InvalidInput("the times of the recording's samples are not evenly spaced")
+    return interval
 
 
 @dataclass(frozen=True, kw_only=True)

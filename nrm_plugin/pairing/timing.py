@@ -86,7 +86,12 @@ class SampleStretch:
     def __init__(self, first: float, step: float, values: FloatArray, width: float) -> None:
         self._first, self._step, self._values = first, step, values
         self._half = 0.5 * width / step if width > 1.5 * step else 0.0
+        # Samples without a number spoil the means that hold them, and no others.
+        lost = ~np.isfinite(values)
+        self._lost = np.concatenate([[0], np.cumsum(lost)]) if lost.any() else None
         if self._half:
+            if self._lost is not None:
+                self._values = values = np.where(lost, 0.0, values)
             # Integral of the line through the samples.
             self._total = np.empty(len(values))
             self._total[0] = 0.0
@@ -103,6 +108,9 @@ class SampleStretch:
             low = np.clip(position - self._half, 0.0, last)
             high = np.clip(position + self._half, 0.0, last)
             out = (self._integral(high) - self._integral(low)) / np.maximum(high - low, 1e-12)
+            if self._lost is not None:
+                first, behind = np.floor(low).astype(np.int64), np.ceil(high).astype(np.int64) + 1
+                out[self._lost[behind] > self._lost[first]] = np.nan
         out[(position < -0.5) | (position > last + 0.5)] = np.nan
         return np.asarray(out)
 
@@ -137,6 +145,16 @@ class Timing:
     offset: FloatArray
     residual: FloatArray
 
+    def chosen(self, which: IntArray) -> Timing:
+        """Some of them."""
+        return Timing(
+            begin=self.begin[which],
+            stderr=self.stderr[which],
+            gain=self.gain[which],
+            offset=self.offset[which],
+            residual=self.residual[which],
+        )
+
 
 def timed(
     curves: CurveSet, board: CurveSet, clock: Clock, pairs: IntArray, begins: FloatArray
@@ -146,7 +164,7 @@ def timed(
     Parameters
     ----------
     pairs : (pair,) array of int
-        Numbers of the curves, rising.
+        Numbers of the curves.
     begins : (pair,) array
         Where they begin by the board's clock, to a small part of a peak's width.
     """

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.model import CurveSet
 from nrm_plugin.potential.alignment import microseconds
 from nrm_plugin.potential.log import Log
+from nrm_plugin.potential.recorded_potential import POINTS, RecordedPotential
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-#: Points of the recording that are compared, and at once.
-_POINTS, _AT_ONCE = 4000, 1 << 21
-#: Part of the recording's variation that a place must leave unexplained at most to be one, and by
-#: how much more every other place must leave to be none.
-_PLACE, _OTHER = 0.05, 3.0
+#: Points that are compared at once.
+_AT_ONCE = 1 << 21
+#: Part of the recording's variation that a log may leave unexplained; that with which a place
+#: deserves a closer look; and by how much more every other place must leave to be none.
+_PLACE, _LOOK, _OTHER = 0.05, 0.2, 3.0
 #: Part of the points, and of their variation, that a place must cover.
 _COVERED, _VARIED = 0.5, 0.3
 #: Clocks in two zones differ by multiples of this, and by less than this besides (s).
@@ -31,44 +27,46 @@ _SKEW = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecordedPotential:
-    """Potential over time by another recorder's clock.
-
-    Attributes
-    ----------
-    first : datetime64 or None
-        When `time` is 0.
-    time, potential : arrays
-        In s and V as recorded.
-    """
-
-    first: np.datetime64 | None
-    time: FloatArray
-    potential: FloatArray
-
-
-@dataclass(frozen=True, kw_only=True)
-class LogClock:
+class LaidLog:
     """How a log lies on a recording of the same potential.
 
     Attributes
     ----------
-    offset : float
-        Added to the log's times (by its own clock) to have the recorder's, in s; nan where one of
-        the two tells no date.
-    begin : float
-        Time of the log's time 0, in s since the recording's first point.
-    stderr : float
-        Of both, in s.
+    begin, stderr : float
+        Time of the log's time 0 in s since the recording's first point, and its standard error.
     skew, skew_stderr : float
         By how much the recorder's clock runs faster than the log's, as a part of time; 0 where
         that is less than three standard errors.
     gain, shift : float
-        RecordedPotential potential = gain x the log's + shift (V).
+        Recorded potential = gain x the log's + shift (V).
     residual : float
         Standard deviation of what is left, V.
     covered : float
         Part of the recording during which the log ran.
+    left : float
+        Part of the potential's variation that is not explained.
+    """
+
+    begin: float
+    stderr: float
+    skew: float
+    skew_stderr: float
+    gain: float
+    shift: float
+    residual: float
+    covered: float
+    left: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogClock(LaidLog):
+    """The same with what it says of the two clocks.
+
+    Attributes
+    ----------
+    offset : float
+        Added to the log's times (by its own clock) to have the recorder's, in s, as well known as
+        `begin`; nan where one of the two tells no date.
     zone : float
         Multiple of half hours in the offset, s: what a wrong time zone would make.
     next_place : float
@@ -79,14 +77,6 @@ class LogClock:
     """
 
     offset: float
-    begin: float
-    stderr: float
-    skew: float
-    skew_stderr: float
-    gain: float
-    shift: float
-    residual: float
-    covered: float
     zone: float
     next_place: float
     start: np.datetime64 | None
@@ -135,66 +125,6 @@ class LogClock:
         return out | {"start": None if self.start is None else str(self.start)}
 
 
-def recorded_potential(data: CurveSet | xr.Dataset) -> RecordedPotential:
-    """Return the potential that a recording holds: of its samples, else one a curve.
-
-    Raises
-    ------
-    InvalidInput
-        If it holds none, or no times.
-    """
-    if isinstance(data, CurveSet) and "potential" in data.channels and "time" in data.channels:
-        return _of_samples(data)
-    table = data.curve_table if isinstance(data, CurveSet) else data
-    if "potential" not in table or "start_time" not in table:
-        raise InvalidInput("the recording holds no potential that the log could be laid on")
-    began, potential = np.asarray(table["start_time"]), np.asarray(table["potential"], float)
-    known = ~np.isnat(began) & np.isfinite(potential)
-    if known.sum() < 3:
-        raise InvalidInput("fewer than three curves have a potential and a start time")
-    began = np.sort(began[known])
-    order = np.argsort(np.asarray(table["start_time"])[known], kind="stable")
-    time = (began - began[0]) / np.timedelta64(1, "s")
-    return RecordedPotential(first=began[0], time=time, potential=potential[known][order])
-
-
-def _of_samples(curves: CurveSet) -> RecordedPotential:
-    """Means of short stretches of the channel."""
-    sizes = curves.row_size
-    total = int(sizes.sum())
-    width = max(1, total // (4 * _POINTS))
-    began = curves.curve_table["start_time"]
-    known = not np.isnat(began).any()
-    times: list[FloatArray] = []
-    values: list[FloatArray] = []
-    after = 0.0
-    for first, stop in curves.blocks():
-        time, potential = (curves.read(n, slice(first, stop)) for n in ("time", "potential"))
-        at = 0
-        for number in range(first, stop):
-            n = int(sizes[number])
-            t, v = time[at : at + n], potential[at : at + n]
-            at += n
-            if n < 2:
-                continue
-            start = (began[number] - began[0]) / np.timedelta64(1, "s") if known else after
-            after = start + float(t[-1] - t[0]) * n / (n - 1)
-            few = max(1, n // width)
-            edges = np.linspace(0, n, few + 1).astype(int)
-            count = np.diff(edges)
-            times.append(start + np.add.reduceat(t - t[0], edges[:-1]) / count)
-            values.append(np.add.reduceat(v, edges[:-1]) / count)
-    if not times:
-        raise InvalidInput("the recording holds no samples of the potential")
-    time, potential = np.concatenate(times), np.concatenate(values)
-    good = np.isfinite(time) & np.isfinite(potential)
-    time, potential = time[good], potential[good]
-    order = np.argsort(time, kind="stable")
-    return RecordedPotential(
-        first=began[0] if known else None, time=time[order], potential=potential[order]
-    )
-
-
 def clock_by_shape(log: Log, recorded: RecordedPotential) -> LogClock:
     """Find the log's place on a recording of the same potential.
 
@@ -207,7 +137,7 @@ def clock_by_shape(log: Log, recorded: RecordedPotential) -> LogClock:
     InvalidInput
         If the potential does not vary, no place fits, or several do and the clocks do not tell.
     """
-    few = slice(None, None, max(1, len(recorded.time) // _POINTS))
+    few = slice(None, None, max(1, len(recorded.time) // POINTS))
     time, potential = recorded.time[few], recorded.potential[few]
     span = float(np.ptp(potential))
     noise = float(np.median(np.abs(np.diff(potential)))) if len(potential) > 2 else 0.0
@@ -219,33 +149,23 @@ def clock_by_shape(log: Log, recorded: RecordedPotential) -> LogClock:
     left = _left(log, time, potential, begins)
     places = _places(begins, left)
     if not places:
-        best = float(np.nanmin(left)) if np.isfinite(left).any() else np.nan
-        raise InvalidInput(
-            "the log is not of this recording: at the best place it leaves "
-            f"{100.0 * best:.0f} % of the potential's variation unexplained"
-        )
+        raise _of_another(float(np.nanmin(left)) if np.isfinite(left).any() else np.nan)
     told = _told(log, recorded)
-    fits: list[_LaidLog] = []
+    fits: list[LaidLog] = []
     tried = (_refined(log, time, potential, place) for place in places)
     for fit in sorted((f for f in tried if f is not None), key=lambda f: f.left):
         if all(abs(fit.begin - other.begin) > step for other in fits):
             fits.append(fit)
-    if not fits:
-        raise InvalidInput("the log does not overlap the recording")
+    if not fits or fits[0].left > _PLACE:
+        best = fits[0].left if fits else float(np.nanmin(left))
+        raise _of_another(best)
     alike = [f for f in fits if f.left <= _OTHER * fits[0].left + 1e-9]
     chosen = alike[0] if len(alike) == 1 else _by_the_clocks(alike, told)
     offset = chosen.begin - told
     first = recorded.first
     return LogClock(
+        **vars(chosen),
         offset=offset,
-        begin=chosen.begin,
-        stderr=chosen.stderr,
-        skew=chosen.skew,
-        skew_stderr=chosen.skew_stderr,
-        gain=chosen.gain,
-        shift=chosen.shift,
-        residual=chosen.residual,
-        covered=chosen.covered,
         zone=_ZONE * round(offset / _ZONE) if np.isfinite(offset) else 0.0,
         start=None if first is None else first + microseconds(chosen.begin),
         next_place=min(
@@ -254,7 +174,7 @@ def clock_by_shape(log: Log, recorded: RecordedPotential) -> LogClock:
     )
 
 
-def _by_the_clocks(alike: list[_LaidLog], told: float) -> _LaidLog:
+def _by_the_clocks(alike: list[LaidLog], told: float) -> LaidLog:
     """The one of several places that the clocks point to, but for a time zone.
 
     Raises
@@ -263,7 +183,7 @@ def _by_the_clocks(alike: list[_LaidLog], told: float) -> _LaidLog:
         If none is plainly nearer than the others.
     """
 
-    def beside(fit: _LaidLog) -> float:
+    def beside(fit: LaidLog) -> float:
         return abs(fit.begin - told - _ZONE * round((fit.begin - told) / _ZONE))
 
     if np.isfinite(told):
@@ -275,6 +195,13 @@ def _by_the_clocks(alike: list[_LaidLog], told: float) -> _LaidLog:
         f"the log fits the recording at {len(alike)} places ({shown} s after its begin), as cycles "
         "do that are alike, and the clocks do not tell which: give a clock offset to within a "
         "quarter of a cycle (--clock-offset)"
+    )
+
+
+def _of_another(left: float) -> InvalidInput:
+    return InvalidInput(
+        "the log is not of this recording: at the best place it leaves "
+        f"{100.0 * left:.0f} % of the potential's variation unexplained"
     )
 
 
@@ -319,28 +246,13 @@ def _places(begins: FloatArray, left: FloatArray) -> list[float]:
     """Lowest points of what is left, where it is little enough for a closer look."""
     filled = np.where(np.isfinite(left), left, np.inf)
     padded = np.concatenate([[np.inf], filled, [np.inf]])
-    lowest = (filled <= padded[:-2]) & (filled <= padded[2:]) & (filled < 4.0 * _PLACE)
+    lowest = (filled <= padded[:-2]) & (filled <= padded[2:]) & (filled < _LOOK)
     order = np.flatnonzero(lowest)
     order = order[np.argsort(filled[order])][:40]
     return [float(begins[i]) for i in order]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _LaidLog:
-    """A log laid on a recording; see `LogClock`."""
-
-    begin: float
-    stderr: float
-    skew: float
-    skew_stderr: float
-    gain: float
-    shift: float
-    residual: float
-    covered: float
-    left: float
-
-
-def _refined(log: Log, time: FloatArray, potential: FloatArray, begin: float) -> _LaidLog | None:
+def _refined(log: Log, time: FloatArray, potential: FloatArray, begin: float) -> LaidLog | None:
     """Fit begin, gain and shift; and the skew, where it is known well enough to be seen."""
     plain = _fitted(log, time, potential, begin, 2)
     if plain is None:
@@ -354,7 +266,7 @@ def _refined(log: Log, time: FloatArray, potential: FloatArray, begin: float) ->
 
 def _fitted(
     log: Log, time: FloatArray, potential: FloatArray, begin: float, n_clock: int
-) -> _LaidLog | None:
+) -> LaidLog | None:
     """Gauss-Newton steps in gain, shift, begin and, with `n_clock` 3, skew."""
     slope = np.gradient(log.potential, log.time + 1e-12 * np.arange(len(log.time)))
     stretched = 1.0  # seconds of the recorder per second of the log
@@ -387,7 +299,7 @@ def _fitted(
         begin += moved
         stretched = min(max(stretched + turned, 1.0 - _SKEW), 1.0 + _SKEW)
         stderr = float(spread[2]) / abs(gain)
-        fit = _LaidLog(
+        fit = LaidLog(
             begin=begin,
             # Between points of the log the potential is not known.
             stderr=float(np.hypot(stderr, 0.05 * np.median(np.diff(log.time)))),
