@@ -250,7 +250,7 @@ def _averaged(t: FloatArray, y: FloatArray, at: FloatArray, spread: float) -> Fl
     """Means of a trace within `spread` s about moments."""
     total = np.concatenate([[0.0], np.cumsum(0.5 * (y[1:] + y[:-1]) * np.diff(t))])
     low, high = (np.interp(at + sign * 0.5 * spread, t, total) for sign in (-1.0, 1.0))
-    inside = np.clip(at + 0.5 / spread, t[0], t[-1]) - np.clip(at - 0.5 * spread, t[0], t[-1])
+    inside = np.clip(at + 0.5 * spread, t[0], t[-1]) - np.clip(at - 0.5 * spread, t[0], t[-1])
     out = np.interp(at, t, y)
     np.divide(high - low, inside, out=out, where=inside > 0.25 * spread)
     return out
