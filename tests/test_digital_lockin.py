@@ -354,6 +354,47 @@ def test_a_table_with_two_tones_and_no_reference(tmp_path: Path) -> None:
     assert made.metadata["lateral_2_frequency"] == 1600.0
 
 
+@pytest.mark.parametrize("kind", ["csv", "tdms", "tdms with times"])
+def test_a_recording_of_the_lateral_signal_alone(tmp_path: Path, kind: str) -> None:
+    """Without height and deflection: it opens, says what it lacks, and is demodulated."""
+    rate = 20e3
+    columns = {
+        "time": np.arange(20_000) / rate,
+        "lateral": 3e-3 * sine(rate, 1013.0, 1.0, 0.5) + 0.1,
+        "reference": sine(rate, 1013.0, 1.0),
+    }
+    suffix = kind.split()[0]
+    raw, out = tmp_path / f"raw.{suffix}", tmp_path / "out.h5"
+    if kind == "csv":
+        header = "time (s),lateral (V),reference (V)"
+        np.savetxt(
+            raw, np.column_stack([*columns.values()]), "%.12g", ",", header=header, comments=""
+        )
+    else:
+        nptdms = pytest.importorskip("nptdms")
+        about = {"unit_string": "V"}
+        if kind == "tdms":
+            del columns["time"]
+            about = {**about, "wf_increment": 1.0 / rate}
+        with nptdms.TdmsWriter(raw) as writer:
+            writer.write_segment(
+                [
+                    nptdms.ChannelObject(
+                        "g", n, v, {**about, **({"unit_string": "s"} if n == "time" else {})}
+                    )
+                    for n, v in columns.items()
+                ]
+            )
+    assert any("there is no height" in text for text in nrm.open(raw).warnings)
+    told = ["lockin", str(raw), "-o", str(out), "--convention", "peak"]
+    done = CliRunner().invoke(main, told, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    made = nrm.open(out)
+    z = made.read("lateral_in_phase") + 1j * made.read("lateral_quadrature")
+    assert len(z) > 900
+    assert np.abs(z / (3e-3 * np.exp(0.5j)) - 1.0).max() < 1e-8
+
+
 # Moduli
 
 

@@ -230,6 +230,20 @@ def test_halves_side_by_side_of_a_real_file(real_files: Path) -> None:
 # ------------------------------------------------------------------ what is not plain
 
 
+@pytest.mark.parametrize(
+    "titles",
+    [
+        ["lateral (V)", "reference (V)"],  # no times
+        ["time (s)", "reference (V)"],  # no signal
+        ["time (s)", "lateral (V)", "extent (furlong)"],  # what is that?
+    ],
+)
+def test_a_recording_without_height_must_be_plain(tmp_path: Path, titles: list[str]) -> None:
+    path = write(tmp_path / "a.csv", titles, [np.arange(50.0)] * len(titles))
+    with pytest.raises(nrm.InvalidInput, match="it is not plain which column is the height"):
+        nrm.open(path)
+
+
 def test_what_is_not_understood_is_said(tmp_path: Path) -> None:
     z, volts = falling()
     path = write(tmp_path / "a.csv", ["a (nm)", "b"], [z, volts])

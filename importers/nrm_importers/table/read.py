@@ -154,10 +154,11 @@ def _is_used(table: SourceTable, title: str, table_map: TableMap) -> bool:
 
 
 def _is_recording(table: SourceTable, table_map: TableMap) -> bool:
-    """Whether a recorder wrote it that had no height: every column is plain, and none is one."""
+    """Whether a recorder without a height wrote it: times, a signal, every column plain."""
     names = set(table_map.channels)
     return (
-        {"time", "deflection"} <= names
+        ("time" in names or table.interval is not None)
+        and bool(names & set(SIGNALS))
         and not names & set(HEIGHTS)
         and all(_is_used(table, c.title, table_map) for c in table.columns)
     )
