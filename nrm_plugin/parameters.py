@@ -47,6 +47,8 @@ def number(value: Any, unit: str) -> float:
 def _length(value: Any) -> float:
     metres = number(value, "m")
     if not _SHORTEST <= metres <= _LONGEST:
+        if isinstance(value, str) and value.strip()[-1:].isalpha():
+            raise ValueError(f"{value[:60].strip()} cannot be meant; lengths are 1 pm to 100 µm")
         raise ValueError(f'{metres:g} m cannot be meant; write a length with its unit, "2 nm"')
     return metres
 

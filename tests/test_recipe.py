@@ -198,6 +198,8 @@ def test_everything_wrong_is_said_at_once() -> None:
         ({"depth": {"stop": 60}}, "depth.stop: 60 m cannot be meant; write a length with its unit"),
         ({"depth": {"stop": "60"}}, "60 m cannot be meant"),
         ({"depth": {"stop": -60e-9}}, "cannot be meant"),
+        ({"depth": {"stop": "-60 nm"}}, "depth.stop: -60 nm cannot be meant; lengths are 1 pm to"),
+        ({"depth": {"stop": " 2 mm "}}, "depth.stop: 2 mm cannot be meant"),
         ({"depth": {"stop": math.nan}}, "nan m cannot be meant"),
         ({"depth": {"stop": math.inf}}, "inf m cannot be meant"),
         ({"depth": {"stop": True}}, "it is a number, not true"),

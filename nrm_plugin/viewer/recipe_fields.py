@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from nrm_plugin import units
 from nrm_plugin.errors import RecipeError
 from nrm_plugin.parameters import unit_of
 from nrm_plugin.plugins import installed
@@ -107,7 +109,19 @@ def changed_recipe(recipe: Recipe, change: Any) -> Recipe:
     for key, value in change.items():
         if not isinstance(value, bool | int | float | str):
             raise RecipeError(f"{key}: a value is a number, true or false, or a text")
+    lengths = {one["name"] for one in _fields(recipe) if one["unit"] == "nm"}
+    given = {
+        key: _in_nm(value) if key in lengths and type(value) in (int, float) else value
+        for key, value in change.items()
+    }
     try:
-        return recipe.replace(**change)
+        return recipe.replace(**given)
     except TypeError as error:
         raise RecipeError(str(error)) from None
+
+
+def _in_nm(metres: float) -> float | str:
+    """A length as the form shows it, so that what refuses it says it so too; never another."""
+    text = f"{metres * 1e9:.12g} nm"
+    same = math.isfinite(metres * 1e9) and units.parse(text, "m") == metres
+    return text if same else metres
