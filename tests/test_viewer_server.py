@@ -947,6 +947,53 @@ def test_results_that_another_program_made_anew_are_read_again(own: tuple[Client
     assert client.get("api/values?quantity=storage_modulus&depth=9e-9").status == 200
 
 
+@pytest.mark.parametrize(
+    ("address", "asked"),
+    [
+        ("decisions", {"decision": "exclude", "curves": [3]}),
+        ("decisions", {"clear": "exclude", "curves": [7]}),
+        ("undo", {}),
+    ],
+)
+def test_nothing_is_decided_about_results_that_were_replaced_by_others(
+    own: tuple[Client, Path], address: str, asked: dict[str, object]
+) -> None:
+    client, folder = own
+    assert client.post("api/decisions", {"decision": "exclude", "curves": [7]}).status == 200
+    decisions = folder / "map.decisions.toml"
+    before = decisions.read_bytes()
+    volume(3, 0.7).save(folder / "other.h5")
+    other = nrm.join([nrm.open(folder / "other.h5"), nrm.open(folder / "volume-2.h5")])
+    nrm.process(other, {"direction": "both"}, out=folder / "new.h5")
+    (folder / "new.h5").replace(folder / "map.h5")
+    refused = client.post(f"api/{address}", asked)
+    assert refused.status == 409
+    assert refused.json["error"] == (
+        "map.h5 was made anew meanwhile: it is read again; nothing was changed"
+    )
+    assert decisions.read_bytes() == before
+    now = client.post("api/decisions", {"decision": "exclude", "curves": [3]})
+    assert now.status == 422
+    assert "volume-1.h5" in now.json["error"]
+    decisions.unlink()
+    about = client.get("api/session").json
+    assert [one["name"] for one in about["files"]] == ["map.h5", "other.h5", "volume-2.h5"]
+    assert about["warnings"][0] == "map.h5 was replaced by results of other curves"
+    assert client.post("api/decisions", {"decision": "exclude", "curves": [3]}).status == 200
+
+
+def test_nothing_is_decided_about_curves_that_were_replaced_by_others(tmp_path: Path) -> None:
+    volume(1, 1.2).save(tmp_path / "curves.h5")
+    with serve(Session(opened([tmp_path / "curves.h5"]))) as server:
+        client = Client(server.url)
+        volume(3, 0.7).save(tmp_path / "other.h5")
+        (tmp_path / "other.h5").replace(tmp_path / "curves.h5")
+        refused = client.post("api/decisions", {"decision": "exclude", "curves": [3]})
+        assert refused.status == 409
+        assert "has changed since it was opened" in refused.json["error"]
+    assert [path.name for path in tmp_path.iterdir()] == ["curves.h5"]
+
+
 def test_curves_that_are_moved_away_leave_their_results(own: tuple[Client, Path]) -> None:
     client, folder = own
     assert "height" in client.get("api/curve?number=3").arrays
@@ -972,6 +1019,23 @@ def test_a_recipe_that_cannot_be_leaves_the_results(own: tuple[Client, Path]) ->
     assert client.post("api/process", {"recipe": {"derivative.half_width": -1}}).status == 422
     assert client.post("api/process/cancel", {}).json == {"cancelled": False}
     assert (folder / "map.h5").read_bytes() == before
+
+
+def test_a_length_that_cannot_be_is_refused_in_the_unit_of_its_field(
+    looked_at: tuple[Client, Session],
+) -> None:
+    client, _ = looked_at
+    for value, told in ((-3e-9, "-3 nm"), (1.0, "1000000000 nm"), (0.0, "0 nm")):
+        refused = client.post("api/recipe/check", {"recipe": {"derivative.half_width": value}})
+        assert refused.status == 422
+        assert refused.json["error"] == (
+            f"derivative.half_width: {told} cannot be meant; lengths are 1 pm to 100 µm"
+        )
+    absurd = client.post("api/recipe/check", {"recipe": {"depth.stop": 1e300}})
+    assert absurd.json["error"].startswith("depth.stop: 1e+300 m cannot be meant")
+    checked = client.post("api/recipe/check", {"recipe": {"depth.stop": 12.3456789e-9}}).json
+    found = [one["value"] for one in checked["recipe_fields"] if one["name"] == "depth.stop"]
+    assert found == [12.3456789e-9]
 
 
 def test_pages_that_go_cost_nothing(own: tuple[Client, Path]) -> None:

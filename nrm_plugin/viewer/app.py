@@ -135,7 +135,8 @@ def _changed(shown: Session | LiveSession, error: ChangedFile) -> Response:
             return reply({"error": sentence}, 409)
     except NrmError:
         return reply({"error": str(error)}, 409)
-    return reply({"error": f"{error.path.name} was made anew meanwhile: it is read again"}, 409)
+    sentence = f"{error.path.name} was made anew meanwhile: it is read again; nothing was changed"
+    return reply({"error": sentence}, 409)
 
 
 async def _events(holder: Holder, request: Request) -> AsyncIterator[str]:

@@ -137,7 +137,7 @@ class DecisionDesk:
 
         Raises
         ------
-        InvalidInput, RecipeError, OutputError
+        InvalidInput, RecipeError, OutputError, ChangedFile
         """
         with self._alone():
             before = self._for_change()
@@ -158,7 +158,7 @@ class DecisionDesk:
 
         Raises
         ------
-        InvalidInput, RecipeError, OutputError
+        InvalidInput, RecipeError, OutputError, ChangedFile
         """
         if kind not in _DONE:
             raise InvalidInput(f"a decision is one of {', '.join(_DONE)}")
@@ -208,8 +208,15 @@ class DecisionDesk:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Nobody else changes decisions: no other thread, and no other viewer of the same file."""
+        """Nobody else changes decisions: no other thread, and no other viewer of the same file.
+
+        Raises
+        ------
+        ChangedFile
+            If the results are no longer those that were looked at while deciding.
+        """
         with self._lock, contextlib.nullcontext() if self.path is None else changing(self.path):
+            self._view.check_files()
             yield
 
     def _for_change(self) -> Decisions:

@@ -11,6 +11,7 @@ from typing import Any
 import xarray as xr
 
 from nrm_plugin import formats
+from nrm_plugin.columns import FileStamp
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.files import sha256
 from nrm_plugin.joining import join
@@ -58,7 +59,9 @@ def opened(
     curves = together(list(map(Path, given))) if given else None
     if not made:
         assert curves is not None
-        return viewed(None, curves, recipe=recipe, experiment=experiment, beside=Path(given[0]))
+        view = viewed(None, curves, recipe=recipe, experiment=experiment, beside=Path(given[0]))
+        view.stamps = [FileStamp.of(Path(path)) for path in given]
+        return view
     if recipe is not None:
         raise InvalidInput(
             f"{made[0]} has the recipe that it was made by: try another on the page, or give the "
@@ -109,6 +112,7 @@ def viewed(
     view = Viewed(results, curves, chosen, out)
     if path is not None:
         view.files.append({"name": path.name, "importer": "results"})
+        view.stamps.append(FileStamp.of(path))
     for origin in () if curves is None else curves.origins:
         view.files.append({"name": file_name(origin.name), "importer": origin.importer})
     return view

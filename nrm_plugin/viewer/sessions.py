@@ -11,6 +11,7 @@ import numpy as np
 
 from nrm_plugin import __version__
 from nrm_plugin.columns import AnyArray, IntArray
+from nrm_plugin.curve_origins import CurveOrigins
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.model import CurveSet
 from nrm_plugin.store.read_results import open_results
@@ -22,7 +23,7 @@ from nrm_plugin.viewer.decision_desk import VISIBLE, DecisionDesk, contact_of
 from nrm_plugin.viewer.events import Events
 from nrm_plugin.viewer.layers import MapLayer, map_layers
 from nrm_plugin.viewer.live import LiveFeed
-from nrm_plugin.viewer.opening import check_same, viewed
+from nrm_plugin.viewer.opening import check_same, found_by_origin, viewed
 from nrm_plugin.viewer.recipe_fields import changed_recipe, recipe_fields
 from nrm_plugin.viewer.recipe_saving import save_recipe
 from nrm_plugin.viewer.session import session
@@ -270,9 +271,15 @@ class Session:
             )
             return False
         results = open_results(out, decisions=False)
-        if curves is not None:
+        origins = [CurveOrigins.of_results(made).labels for made in (results, self.view.results)]
+        sentences = []
+        if origins[0] != origins[1]:
+            curves, lost = found_by_origin(results, out)
+            sentences = [f"{out.name} was replaced by results of other curves"]
+            sentences += [lost] if lost else []
+        elif curves is not None:
             check_same(results, curves)
-        self._made(out, curves)
+        self._made(out, curves, *sentences)
         return True
 
     def _look_at(self, view: Viewed) -> None:

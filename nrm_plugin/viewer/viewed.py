@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import xarray as xr
 
-from nrm_plugin.columns import AnyArray, FloatArray, IntArray
+from nrm_plugin.columns import AnyArray, FileStamp, FloatArray, IntArray
 from nrm_plugin.decisions import Decisions
 from nrm_plugin.engine.checks.check import Check, from_json
 from nrm_plugin.errors import InvalidInput
@@ -104,6 +104,8 @@ class Viewed:
         #: Names of the files and who read them; what was found while opening them, in sentences.
         self.files: list[dict[str, str]] = []
         self.messages: list[str] = []
+        #: The files that say which curves these are, as they were when they were opened.
+        self.stamps: list[FileStamp] = []
         self._lock = threading.RLock()
         self._kept: OrderedDict[Hashable, Values] = OrderedDict()
         self._columns: dict[tuple[str, str], AnyArray] = {}
@@ -114,6 +116,16 @@ class Viewed:
     def close(self) -> None:
         """Stop what is computed in the background."""
         self._slow.shutdown(wait=False, cancel_futures=True)
+
+    def check_files(self) -> None:
+        """Raise if other curves may be in the files by now.
+
+        Raises
+        ------
+        ChangedFile
+        """
+        for stamp in self.stamps:
+            stamp.check()
 
     def decided(self, decisions: Decisions) -> None:
         """Take what was decided by hand into account from now on."""
