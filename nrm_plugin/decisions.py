@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -25,10 +25,13 @@ from nrm_plugin.curve_origins import CurveOrigins, NamedOrigin
 from nrm_plugin.decisions_file import KINDS, DecisionEntry
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.files import decode, read_settings, replacing
-from nrm_plugin.text import counted, listed
+from nrm_plugin.text import counted, listed, with_unit
 from nrm_plugin.variables import ACCEPTED, EXCLUDED, MOVED
 
 SUFFIX = ".decisions.toml"
+
+#: Part of its range by which a contact may lie outside of the heights of its curve.
+_BEYOND = 0.25
 
 
 def decisions_path(results: str | PathLike[str]) -> Path:
@@ -44,6 +47,29 @@ class ContactByHand(NamedTuple):
     stderr: float = np.nan
     old_height: float = np.nan
     old_stderr: float = np.nan
+
+    def misses(self, heights: ArrayLike) -> bool:
+        """Whether it lies far outside of the heights of its curve (m): no contact can be there.
+
+        Far is farther than a quarter of the heights' range. Of fewer than two heights nothing is
+        known.
+        """
+        known = np.asarray(heights, np.float64)
+        known = known[np.isfinite(known)]
+        if len(known) < 2:
+            return False
+        low, high = float(known.min()), float(known.max())
+        beyond = _BEYOND * (high - low)
+        return not low - beyond <= self.height <= high + beyond
+
+
+def far_outside(contacts: Sequence[tuple[int, ContactByHand]]) -> str:
+    """Say that contacts of curves are not used because they miss them."""
+    places = [f"curve {number} at {with_unit(c.height, 'm', 4)}" for number, c in contacts]
+    return (
+        f"{counted(len(contacts), 'contact')} set by hand far outside of the heights of the curve "
+        f"and not used: {listed(places)}"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

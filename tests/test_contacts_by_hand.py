@@ -17,6 +17,8 @@ import nrm_plugin as nrm
 from nrm_plugin.cli import main
 from nrm_plugin.decisions import ContactByHand, Decision, Decisions
 from nrm_plugin.engine.workbench import Workbench
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.text import with_unit
 
 #: Curves with a contact by hand, and how far it lies from the true one (m).
 MOVED = {3: 2e-9, 17: -3e-9, 18: 0.0}
@@ -222,3 +224,43 @@ def test_the_command_takes_them_by_itself(curves: nrm.CurveSet, found: Any, tmp_
     third = CliRunner().invoke(main, call)
     assert third.exit_code == 0, third.output
     assert "skipped" in third.output
+
+
+@pytest.mark.parametrize("height", [0.5, -0.3e-6, 0.6e-6])
+def test_a_contact_far_outside_of_its_curve_is_said_and_not_used(
+    curves: nrm.CurveSet, found: Any, tmp_path: Path, height: float
+) -> None:
+    """Curves run over less than 300 nm: a slip of the unit or of a digit changes no number."""
+    out = tmp_path / "out.h5"
+    decisions = Decisions.for_results(found, out)
+    near = float(found["contact_height"].sel(direction="approach")[4]) + 1e-9
+    for curve, at in ((3, height), (4, near)):
+        decisions = decisions.with_decision(
+            Decision(decision="contact", curves=[curve], contact=ContactByHand(at, 1e-9))
+        )
+    decisions.write()
+    sentence = (
+        "1 contact set by hand far outside of the heights of the curve and not used: curve 3 at "
+        f"{with_unit(height, 'm')}"
+    )
+    in_memory = nrm.process(curves, {"direction": "both"}, decisions=decisions)
+    for results in (nrm.process(curves, {"direction": "both"}, out), in_memory):
+        assert results.attrs["warnings"].splitlines().count(sentence) == 1
+        assert "cannot be used" not in results.attrs["warnings"]
+        assert "moved by hand" not in results.attrs["warnings"]
+        assert np.flatnonzero(results["by_hand"]).tolist() == [4]
+        for name in ("contact_height", "storage_modulus", "quality"):
+            here, there = (r[name].sel(direction="approach")[3] for r in (results, found))
+            np.testing.assert_allclose(here, there, rtol=1e-6, err_msg=name)
+        assert float(results["contact_height"].sel(direction="approach")[4]) == near
+    with pytest.raises(InvalidInput, match="1 contact set by hand far outside"):
+        Workbench(curves).curve(3, contact=height)
+
+
+def test_far_is_more_than_a_quarter_of_the_range_outside() -> None:
+    heights = [np.nan, 300e-9, -100e-9, 50e-9]
+    for at, far in ((-199e-9, False), (399e-9, False), (-201e-9, True), (401e-9, True)):
+        assert ContactByHand(at).misses(heights) is far
+    assert ContactByHand(np.nan).misses(heights)
+    for unknown in ([], [1e-9], [np.nan, 1e-9]):
+        assert not ContactByHand(0.5).misses(unknown)

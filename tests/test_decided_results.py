@@ -194,11 +194,11 @@ def test_a_contact_where_there_was_none(results):
             if name == "contact_height" or data.shape[1:] == (24, 121):
                 data[0, 4] = np.nan
     decisions(results).with_decision(
-        Decision(decision="contact", curves=4, contact=ContactByHand(1e-7))
+        Decision(decision="contact", curves=4, contact=ContactByHand(2.9e-6))
     ).write()
     found = nrm.open_results(results)
     one = found.sel(direction="approach").isel(curve=4)
-    assert float(one["contact_height"]) == 1e-7
+    assert float(one["contact_height"]) == 2.9e-6
     assert np.isnan(one["storage_modulus"]).all()
     assert "set by hand where none had been found" in found.attrs["warnings"]
 
@@ -282,3 +282,54 @@ def test_two_files_merged(tmp_path):
     nrm.CurveSet.from_arrays(channels, metadata={**metadata, "comment": "other"}).save(c)
     with pytest.raises(InvalidInput, match=r"both\.decisions\.toml is about curves of a\.h5"):
         nrm.process(nrm.open(c), out=out)
+
+
+def test_a_contact_far_outside_of_its_curve_stays_where_it_was(results):
+    """In a file edited by hand: 0.5 m, and 300 nm beside; by retract alone one is used."""
+    made = nrm.open_results(results, decisions=False)
+    old = made["contact_height"].values
+    far = decisions(results)
+    for curve, direction, by in (
+        (3, "approach", 0.5),
+        (3, "retract", 1e-9),
+        (7, "approach", -300e-9),
+        (9, "retract", 300e-9),
+        (11, "approach", 2e-9),
+    ):
+        height = by if by == 0.5 else float(old[int(direction == "retract"), curve]) + by
+        far = far.with_decision(
+            Decision(
+                decision="contact",
+                curves=curve,
+                direction=direction,
+                contact=ContactByHand(height, 3e-9),
+            )
+        )
+    far.write()
+    found = nrm.open_results(results)
+    assert np.flatnonzero(found["by_hand"]).tolist() == [3, 11]
+    said = found.attrs["warnings"].splitlines()
+    assert said[-2].startswith(
+        "3 contacts set by hand far outside of the heights of the curve and not used: "
+        "curve 3 at 500 mm; curve 7 at "
+    )
+    assert said[-1].startswith("2 contacts moved by hand after the processing")
+    for name in ("contact_height", "contact_height_stderr", "storage_modulus"):
+        for place in ((0, 3), (0, 7), (1, 9)):
+            np.testing.assert_array_equal(found[name].values[place], made[name].values[place])
+    assert found["contact_height"].values[0, 11] == pytest.approx(old[0, 11] + 2e-9, abs=1e-15)
+    assert found["contact_height_stderr"].values[1, 3] == 3e-9
+
+
+def test_a_far_contact_of_a_curve_without_windows(results):
+    """Where a curve has neither wall nor baseline, the outermost heights of the others count."""
+    made = nrm.open_results(results, decisions=False).load()
+    for name in ("contact_height", "wall_end", "baseline_begin"):
+        made[name].values[0, 5] = np.nan
+    inside = float(np.nanmin(made["wall_end"].values)) + 1e-9
+    for height, used in ((0.5, False), (inside, True)):
+        hand = Decision(decision="contact", curves=5, contact=ContactByHand(height))
+        found = with_decisions(made, decisions(results).with_decision(hand))
+        assert bool(found["by_hand"][5]) is used
+        assert bool(found["contact_height"].values[0, 5] == height) is used
+        assert ("not used: curve 5 at 500 mm" in found.attrs["warnings"]) is not used

@@ -13,7 +13,7 @@ import numpy as np
 from nrm_plugin import kernels
 from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.curve_origins import CurveOrigins
-from nrm_plugin.decisions import ContactByHand, Decisions
+from nrm_plugin.decisions import ContactByHand, Decisions, far_outside
 from nrm_plugin.engine.contact import Referenced
 from nrm_plugin.engine.signals import Block
 from nrm_plugin.errors import MissingFile
@@ -87,7 +87,10 @@ def moved_bits(contacts: Iterable[tuple[int, str]], n_curves: int) -> AnyArray:
 
 
 def notes(
-    contacts: ByHand, directions: Sequence[str], found: Mapping[tuple[int, str], ContactByHand]
+    contacts: ByHand,
+    directions: Sequence[str],
+    found: Mapping[tuple[int, str], ContactByHand],
+    missing: Sequence[tuple[int, str]],
 ) -> list[str]:
     """What is to be said of contacts by hand once curves were processed.
 
@@ -100,15 +103,19 @@ def notes(
     found : mapping
         What the method finds for the same now; nan where it finds none, nothing where no contact
         can be set.
+    missing : sequence of (curve, direction)
+        Contacts that lie far outside of their curves.
     """
     made = []
+    if missing:
+        made.append(far_outside([(key[0], contacts[key]) for key in missing]))
     elsewhere = [key for key in contacts if key[1] not in directions]
     if elsewhere:
         made.append(
             f"{counted(len(elsewhere), 'contact')} set by hand in a direction of the ramp that "
             "is not processed"
         )
-    without = [key for key in contacts if key[1] in directions and key not in found]
+    without = [key for key in contacts if key[1] in directions and key not in {*found, *missing}]
     if without:
         made.append(
             f"{counted(len(without), 'contact')} set by hand cannot be used: the curve "
@@ -139,6 +146,8 @@ def moved_contacts(
 ) -> tuple[Referenced, FloatArray]:
     """Replace contacts; baselines, walls and flags stay those that were found.
 
+    A contact far outside of its curve's heights is not used.
+
     Parameters
     ----------
     block : Block
@@ -163,6 +172,8 @@ def moved_contacts(
             continue
         part = slice(int(block.begin[i]), int(block.begin[i + 1]))
         height = block.height[part]
+        if hand.misses(height):
+            continue
         record, at = contacts[i], hand.height - drag
         if np.isfinite(record["contact"]):
             by = at - record["contact"]

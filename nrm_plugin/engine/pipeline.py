@@ -184,8 +184,12 @@ def run(
         for number, direction in enumerate(directions):
             known = whole.places(direction.name) if whole else None
             _flag_slopes(results, curves, number, known)
+        notes = list(decided.notes) if decided else []
         if by_hand:
-            results.set("by_hand", contacts_by_hand.moved_bits(by_hand, curves.n_curves))
+            found_now, missing = _of_contacts(chain, directions)
+            used = by_hand.keys() - missing
+            results.set("by_hand", contacts_by_hand.moved_bits(used, curves.n_curves))
+            notes += contacts_by_hand.notes(by_hand, recipe.directions, found_now, missing)
         results.set("shape_factor", shape.values)
         if shape.computed is not None:
             results.set("shape_factor_computed", shape.computed)
@@ -193,7 +197,6 @@ def run(
         results.attributes["source_sha256"] = hashes.result()
         if out is not None:
             results.attributes["source_path"] = provenance.places(curves, out)
-        notes = [*decided.notes, *_of_contacts(chain, directions)] if decided else []
         notes += whole.notes(recipe) if whole else ()
         if whole and whole.survey:
             said = whole.warnings
@@ -275,20 +278,24 @@ def _flag_slopes(
     results.set("quality", quality | steep, number)
 
 
-def _of_contacts(chain: Chain, directions: Sequence[SurveyedDirection]) -> list[str]:
-    """What is to be said of contacts that a person set."""
-    found = {}
+def _of_contacts(
+    chain: Chain, directions: Sequence[SurveyedDirection]
+) -> tuple[dict[tuple[int, str], ContactByHand], list[tuple[int, str]]]:
+    """What the method finds where a person set contacts, and those that miss their curves."""
+    found, missing = {}, []
     by_method = replace(chain, by_hand={})
     for direction in directions:
         for number in sorted(i for i, name in chain.by_hand if name == direction.name):
-            _, now = by_method.referenced(direction, number, number + 1)
+            block, now = by_method.referenced(direction, number, number + 1)
+            if chain.by_hand[number, direction.name].misses(block.height):
+                missing.append((number, direction.name))
+                continue
             moved = chain.referenced(direction, number, number + 1)[1]
             if np.isfinite(moved.contacts["contact"][0]):
                 stderr = direction.contact_stderr(now.contacts)
                 height = now.contacts["contact"] + direction.drag[0]
                 found[number, direction.name] = ContactByHand(float(height[0]), float(stderr[0]))
-    names = [direction.name for direction in directions]
-    return contacts_by_hand.notes(chain.by_hand, names, found)
+    return found, missing
 
 
 def _fingerprint(attributes: dict[str, Any], directions: Sequence[SurveyedDirection]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nrm_plugin.columns import AnyArray, FloatArray
-from nrm_plugin.decisions import ContactByHand
+from nrm_plugin.decisions import ContactByHand, far_outside
 from nrm_plugin.engine.chain import Chain, SurveyedDirection
 from nrm_plugin.engine.contact import find_contacts
 from nrm_plugin.engine.contacts_by_hand import moved_contacts
@@ -208,7 +208,8 @@ class Workbench:
         Raises
         ------
         InvalidInput
-            If there is no such curve, or it has no part of this direction.
+            If there is no such curve, it has no part of this direction, or the contact lies far
+            outside of its heights.
         """
         recipe = self.recipe if recipe is None else as_recipe(recipe)
         direction = direction or recipe.directions[0]
@@ -269,6 +270,8 @@ def _detail(
     places: Mapping[str, Any],
 ) -> CurveDetail:
     block = raw.gathered()
+    if hand is not None and hand.misses(block.height):
+        raise InvalidInput(far_outside([(number, hand)]))
     found = find_contacts(block, chain.plan, chain.recipe.contact, surveyed.survey)
     stderr = surveyed.contact_stderr(found.contacts)
     drag = surveyed.drag[0]

@@ -17,7 +17,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
-from nrm_plugin.decisions import ContactByHand, Decisions
+from nrm_plugin.decisions import ContactByHand, Decisions, far_outside
 from nrm_plugin.text import counted
 from nrm_plugin.variables import CURVE, DECIDED, MOVED
 
@@ -58,6 +58,8 @@ def with_decisions(results: xr.Dataset, decisions: Decisions) -> xr.Dataset:
     by_hand = decisions.by_hand.copy()
     before = results["by_hand"].values & MOVED if "by_hand" in results else 0 * by_hand
     moves = ContactMoves(results, decisions.contacts)
+    by_hand[[number for number, _ in moves.missing]] &= ~MOVED
+    by_hand[[number for number, _ in decisions.contacts.keys() - moves.missing]] |= MOVED
     by_hand |= before.astype(np.int8)
     stale = int(np.sum((before != 0) & (decisions.by_hand & MOVED == 0)))
     said = [*decisions.notes, *moves.messages]
@@ -88,32 +90,46 @@ class ContactMoves:
     Attributes
     ----------
     messages : list of str
+    missing : set of (curve, direction)
+        Contacts that lie far outside of their curves, and are left where they were.
     """
 
     def __init__(
         self, results: xr.Dataset, contacts: Mapping[tuple[int, str], ContactByHand]
     ) -> None:
         self.results, self.messages = results, list[str]()
+        self.missing = set[tuple[int, str]]()
         self._directions = _directions(results)
         shape = len(self._directions), results.sizes["curve"]
         self._height, self._stderr = np.full(shape, np.nan), np.full(shape, np.nan)
-        elsewhere = 0
-        for (curve, direction), contact in contacts.items():
-            if direction in self._directions:
-                at = self._directions.index(direction), curve
-                self._height[at], self._stderr[at] = contact.height, contact.stderr
-            else:
+        self._shift = np.zeros(shape)
+        if not contacts:
+            return
+        elsewhere, ends = 0, self._ends()
+        before = _table(results, "contact_height").reshape(shape)
+        for (curve, direction), contact in sorted(contacts.items()):
+            if direction not in self._directions:
                 elsewhere += 1
+                continue
+            at = self._directions.index(direction), curve
+            differs = not abs(contact.height - before[at]) <= _SAME
+            if ends is not None and differs and contact.misses(ends[:, at[0], curve]):
+                self.missing.add((curve, direction))
+            else:
+                self._height[at], self._stderr[at] = contact.height, contact.stderr
+        if self.missing:
+            self.messages.append(
+                far_outside([(key[0], contacts[key]) for key in sorted(self.missing)])
+            )
         if elsewhere:
             self.messages.append(
                 f"{counted(elsewhere, 'contact')} set by hand in a direction of the ramp that "
                 "these results do not have"
             )
-        self._shift = np.zeros(shape)
         wanted = np.isfinite(self._height)
         if not wanted.any():
             return
-        by = self._height - _table(results, "contact_height").reshape(shape)
+        by = self._height - before
         lost = int(np.sum(wanted & ~np.isfinite(by)))
         self._shift[wanted] = np.where(np.abs(by) <= _SAME, 0.0, by)[wanted]
         if lost:
@@ -128,6 +144,18 @@ class ContactMoves:
                 "these curves are shifted and their profiles read between the distances for which "
                 f"they were computed; {_EXACT}"
             )
+
+    def _ends(self) -> FloatArray | None:
+        """Heights at which curves begin and end, as far as results tell; else the outermost."""
+        names = ("wall_end", "baseline_begin")
+        if not set(names) <= set(self.results.variables):  # results of an earlier version
+            return None
+        ends = np.stack([_table(self.results, name).reshape(self._shift.shape) for name in names])
+        known = [row[np.isfinite(row)] for row in ends.reshape(2, -1)]
+        if all(map(len, known)):
+            for row, outermost in zip(ends, (known[0].min(), known[1].max()), strict=True):
+                row[~np.isfinite(row)] = outermost
+        return ends
 
     def variables(self) -> dict[str, xr.Variable]:
         """Variables that change with the contacts; their numbers are made when asked for."""

@@ -15,7 +15,7 @@ from nrm_plugin.engine.workbench import CurveDetail
 from nrm_plugin.errors import InvalidInput, MissingCalibration, NrmError
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
-from nrm_plugin.variables import ACCEPTED, BIT, EXCLUDED, FLAG_WORDS
+from nrm_plugin.variables import ACCEPTED, BIT, EXCLUDED, FLAG_WORDS, MOVED
 from nrm_plugin.viewer import shown_quantities as shown
 from nrm_plugin.viewer.bench import Bench
 from nrm_plugin.viewer.viewed import Viewed, file_name
@@ -68,7 +68,8 @@ def curve_reply(
     arrays: Arrays = {}
     now = recipe is not None or contact is not None
     if contact is None and view.decisions is not None and view.curves is not None:
-        contact = view.decisions.contacts.get((number, way))
+        if view.by_hand[number] & MOVED:
+            contact = view.decisions.contacts.get((number, way))
         now |= contact is not None
     if view.results is not None and not now:
         of_results(view, number, way, header, arrays)

@@ -12,6 +12,7 @@ import numpy as np
 from nrm_plugin import __version__
 from nrm_plugin.columns import AnyArray, IntArray
 from nrm_plugin.curve_origins import CurveOrigins
+from nrm_plugin.decisions import ContactByHand, far_outside
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.model import CurveSet
 from nrm_plugin.store.read_results import open_results
@@ -165,7 +166,7 @@ class Session:
             if len(curves) != 1:
                 raise InvalidInput("a contact is moved on one curve at a time")
             contact = contact_of(asked, self._found(int(curves[0]), direction))
-            self._check_height(contact.height, int(curves[0]), direction)
+            self._check_contact(contact, int(curves[0]), direction)
         return self._told(
             self.desk.decide(
                 kind,
@@ -205,20 +206,16 @@ class Session:
         )
         return float(height), float(stderr)
 
-    def _check_height(self, height: float, number: int, direction: str) -> None:
-        """Refuse a contact that is farther from a curve than the curve is long."""
+    def _check_contact(self, contact: ContactByHand, number: int, direction: str) -> None:
+        """Refuse a contact far outside of the heights of its curve."""
         if self.view.curves is None:
             return
         try:
             heights = self.bench.curve(number, None, None, direction).height
         except NrmError:
             return
-        low, high = float(np.nanmin(heights)), float(np.nanmax(heights))
-        if not low - (high - low) <= height <= high + (high - low):
-            raise InvalidInput(
-                f"curve {number} runs from {low * 1e9:.4g} to {high * 1e9:.4g} nm: its contact is "
-                f"not at {height * 1e9:.4g} nm"
-            )
+        if contact.misses(heights):
+            raise InvalidInput(far_outside([(number, contact)]))
 
     def apply(self, recipe: Any, *, overwrite: bool) -> dict[str, Any]:
         """Process all curves by a recipe, in the background."""
