@@ -24,6 +24,7 @@ from nrm_plugin.demodulation import (
     find_frequency,
     locked_in,
 )
+from nrm_plugin.demodulation.signal_doubts import is_clipped
 from nrm_plugin.errors import InvalidInput
 
 TURN = 2.0 * np.pi
@@ -245,6 +246,39 @@ def test_references_that_are_none() -> None:
     with pytest.raises(InvalidInput, match="no line at 3000 Hz"):
         find_frequency(rng.standard_normal(10_000) + sine(50e3, 1000.0, 0.2), 50e3, 3000.0)
 
+    with pytest.raises(InvalidInput, match="no line at 2000 Hz"):  # the foot of another line
+        find_frequency(np.round(sine(20e3, 1013.0, 1.0), 9), 20e3, 2000.0)
+    with pytest.raises(InvalidInput, match="no line at 980 Hz"):  # it lies 3 % away
+        find_frequency(sine(20e3, 1013.0, 1.0) + 1e-4 * rng.standard_normal(20_000), 20e3, 980.0)
+    for near in (10e3, 25e3):
+        with pytest.raises(InvalidInput, match="below half"):
+            find_frequency(sine(20e3, 5e3, 1.0), 20e3, near)
+
+
+@pytest.mark.parametrize("codes", [2, 20, 700, 30_000])
+@pytest.mark.parametrize("frequency", [50.0, 500.0, 1013.7, 5000.0])
+def test_a_whole_wave_is_not_clipped(codes: int, frequency: float) -> None:
+    """In whole codes of a converter, however few, with noise, and where periods are whole."""
+    noise = np.random.default_rng(codes).standard_normal(20_000)
+    wave = np.round(codes * sine(20e3, frequency, 1.0, 0.3))
+    square = np.where(wave >= 0.0, 5.0, 0.0)
+    for values in (sine(20e3, frequency, 1.0, 0.3), wave, square, 100.0 * wave + noise):
+        assert not is_clipped(values)
+    assert not is_clipped(np.round(codes * sine(20e3, frequency, 1.0, 0.3) + 0.2 * noise))
+    assert not is_clipped(np.array([1.0]))
+
+
+@pytest.mark.parametrize("codes", [100, 700, 30_000])
+@pytest.mark.parametrize("frequency", [50.0, 500.0, 1013.7])
+def test_a_wave_at_the_end_of_its_range_is_clipped(codes: int, frequency: float) -> None:
+    noise = np.random.default_rng(codes).standard_normal(20_000)
+    wave = np.round(codes * sine(20e3, frequency, 1.0, 0.3) + noise)
+    once = np.where(np.arange(20_000) < 19_000, 0.5 * wave, wave)  # in contact only
+    for values in (wave, once):
+        for sign in (1.0, -1.0):  # at one end is enough
+            assert is_clipped(sign * np.minimum(values, round(0.9 * codes)))
+    assert is_clipped(np.full(20_000, 0.1))
+
 
 # Files
 
@@ -393,6 +427,45 @@ def test_a_recording_of_the_lateral_signal_alone(tmp_path: Path, kind: str) -> N
     z = made.read("lateral_in_phase") + 1j * made.read("lateral_quadrature")
     assert len(z) > 900
     assert np.abs(z / (3e-3 * np.exp(0.5j)) - 1.0).max() < 1e-8
+
+
+def warned(columns: dict[str, FloatArray], **settings: object) -> list[str]:
+    """What is said of a second at 20 kS/s."""
+    curves = nrm.CurveSet.from_arrays(
+        {"time": (np.arange(20_000) / 20e3, "s"), **{n: (v, "V") for n, v in columns.items()}},
+        row_size=[20_000],
+        metadata={"dither_frequency": 1013.0},
+    )
+    made, _ = locked_in(curves, DigitalLockIn(**settings))  # type: ignore[arg-type]
+    return list(made.warnings)
+
+
+def test_what_looks_wrong_is_said() -> None:
+    """A sentence each; none where all is well."""
+    lateral, reference = sine(20e3, 1013.0, 1.0, 0.5), sine(20e3, 1013.0, 1.0)
+    both = {"lateral": lateral, "reference": reference}
+    assert warned(both) == []
+    assert warned(both, reference="", frequencies=(1013.0,)) == []
+    (text,) = warned({**both, "lateral": np.minimum(lateral, 0.9)})
+    assert text.startswith("the signal lateral is clipped, or constant, in 1 of 1 rows: X and Y")
+    (text,) = warned({**both, "reference": np.minimum(reference, 0.9)})
+    assert text.startswith("the reference reference is clipped in 1 of 1 rows: it serves")
+    (text,) = warned(both, reference="", frequencies=(1015.0,))
+    assert text.startswith("the signal's line is at 1013 Hz, not at 1015 Hz: the phase turns 2 ")
+    text, told = warned(both, reference="", frequencies=(5000.0,))
+    assert text.startswith("the recording says that the dither was at 1013 Hz")
+    assert "demodulated at 5000 Hz" in text
+    assert told.startswith("the signal has no line at 5000 Hz")
+
+
+def test_without_a_reference_the_command_says_what_to_give(tmp_path: Path) -> None:
+    raw = tmp_path / "raw.h5"
+    raw_curves([30_000]).with_names({"reference": "sine"}).save(raw)
+    told = ["lockin", str(raw), "-o", str(tmp_path / "out.h5")]
+    failed = CliRunner().invoke(main, told)
+    assert failed.exit_code == 1
+    assert "--reference CHANNEL, or without one the frequency, --frequency 5kHz" in failed.output
+    assert CliRunner().invoke(main, [*told, "--reference", "sine"]).exit_code == 0
 
 
 # Moduli

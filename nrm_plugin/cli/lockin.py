@@ -122,6 +122,7 @@ def command(
     about the same times: nothing lags behind anything.
     """
     from nrm_plugin.demodulation import DigitalLockIn, locked_in
+    from nrm_plugin.errors import InvalidInput
     from nrm_plugin.files import check_output
     from nrm_plugin.store import save_curves
 
@@ -140,6 +141,12 @@ def command(
         reference = "reference"
         if frequency is not None or (tones and reference not in curves.channels):
             reference = ""
+        elif reference not in curves.channels:
+            raise InvalidInput(
+                f"{file}: there is no channel 'reference' (the channels are: "
+                f"{', '.join(curves.channels)}): say which one is the reference, --reference "
+                "CHANNEL, or without one the frequency, --frequency 5kHz"
+            )
     told: dict[str, Any] = {"bandwidth": bandwidth} if bandwidth is not None else {}
     made, report = locked_in(
         curves,

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from nrm_plugin.columns import AnyArray, ArrayColumn, Rows
+from nrm_plugin.columns import AnyArray, ArrayColumn, FloatArray, Rows
 from nrm_plugin.demodulation.demodulator import Demodulator, Tone
 from nrm_plugin.demodulation.period_filter import PeriodFilter
 from nrm_plugin.demodulation.reference_tone import ENOUGH, find_frequency
 from nrm_plugin.demodulation.row_stream import RowStream, StreamedRows
+from nrm_plugin.demodulation.signal_doubts import doubts_of_frequency, doubts_without_reference
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import Channel, CurveSet
 from nrm_plugin.tables import segment_array
@@ -198,7 +199,10 @@ def locked_in(
     }
     out = _as_curves(curves, made, stream.same, shown, signal.unit, interval)
     out = out.with_metadata(_metadata(settings, filter_, tones, names, made), "nrm lockin")
-    for text in _warnings(settings, filter_, made, report):
+    doubts = list(doubts_of_frequency(curves.metadata.get("dither_frequency"), tones[0].frequency))
+    if not settings.reference:
+        doubts += doubts_without_reference(_longest(curves, settings.signal), rate, tones)
+    for text in [*_warnings(settings, filter_, made, report), *doubts]:
         out = out.with_warning(text)
     return out, report
 
@@ -284,6 +288,17 @@ def _warnings(
         )
     if made.lost:
         yield f"the reference was lost for {made.lost} values; X and Y are nan there"
+    rows = made.sizes.size
+    if number := made.clipped[settings.signal]:
+        yield (
+            f"the signal {settings.signal} is clipped, or constant, in {number} of {rows} "
+            "rows: X and Y are too small there. Record it with a larger range, or less gain"
+        )
+    if number := made.clipped.get(settings.reference, 0):
+        yield (
+            f"the reference {settings.reference} is clipped in {number} of {rows} rows: it serves, "
+            "but as a square wave does, with a phase that trembles by a part of a sample"
+        )
     if float(filter_.response(np.array(made.deviation))) < _TOO_FAR:
         yield (
             f"the reference's frequency moved by {made.deviation:.3g} Hz, too far for a filter of "
@@ -307,14 +322,19 @@ def _rate(curves: CurveSet) -> float:
     raise InvalidInput("the times of the recording do not rise")
 
 
+def _longest(curves: CurveSet, name: str) -> FloatArray:
+    """Return the beginning of the first row that is long enough to find frequencies, or longest."""
+    row = int(np.argmax(curves.row_size > min(ENOUGH, int(curves.row_size.max(initial=0)) - 1)))
+    return curves.read(name, row)[:ENOUGH]
+
+
 def _tones(
     curves: CurveSet, settings: DigitalLockIn, rate: float
 ) -> tuple[list[Tone], list[tuple[str, str]]]:
     """Tones, the first one's harmonics behind it, and the names of their channels."""
     frequencies = list(settings.frequencies)
     if settings.reference:
-        row = int(np.argmax(curves.row_size > min(ENOUGH, int(curves.row_size.max(initial=0)) - 1)))
-        recorded = curves.read(settings.reference, row)[:ENOUGH]
+        recorded = _longest(curves, settings.reference)
         near: list[float | None] = [*frequencies] or [None]
         frequencies = [find_frequency(recorded, rate, one) for one in near]
     if len(set(frequencies)) < len(frequencies):

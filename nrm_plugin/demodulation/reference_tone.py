@@ -13,8 +13,8 @@ from nrm_plugin.errors import InvalidInput
 ENOUGH = 1 << 18
 #: Part of the reference's power that its strongest line must have; a square wave's has 0.81.
 _CLEAR = 0.5
-#: A tone that was told is looked for so near to what was told.
-_NEAR = 0.02
+#: A tone that was told is looked for so near to what was told, and has this part of the power.
+_NEAR, _FAINT = 0.02, 1e-6
 
 
 def find_frequency(reference: FloatArray, rate: float, near: float | None = None) -> float:
@@ -35,8 +35,13 @@ def find_frequency(reference: FloatArray, rate: float, near: float | None = None
     Raises
     ------
     InvalidInput
-        If there is no clear line.
+        If there is no clear line, or `near` is not below half of the rate.
     """
+    if near is not None and not 0.0 < near < 0.5 * rate:
+        raise InvalidInput(
+            f"a tone of {near:.6g} Hz cannot be found at {rate:g} samples per second: it must lie "
+            "above 0 and below half of that"
+        )
     values = np.asarray(reference, np.float64)[:ENOUGH]
     n = len(values)
     if n < 32 or not np.isfinite(values).all():
@@ -51,10 +56,13 @@ def find_frequency(reference: FloatArray, rate: float, near: float | None = None
     if not allowed.any() or not power[allowed].max(initial=0.0) > 0.0:
         raise InvalidInput(_unclear(near))
     peak = int(np.argmax(np.where(allowed, power, -1.0)))
-    line = power[max(0, peak - 3) : peak + 4].sum()
-    if near is None and line < _CLEAR * power[2:].sum():
+    around = power[max(0, peak - 3) : peak + 4]
+    if near is None and around.sum() < _CLEAR * power[2:].sum():
         raise InvalidInput(_unclear(near))
-    if near is not None and power[peak] < 100.0 * np.median(power[2:]):
+    if near is not None and (
+        # The foot of another line rises beyond the end of what is allowed.
+        power[peak] < max(100.0 * np.median(power[2:]), _FAINT * power[2:].sum(), around.max())
+    ):
         raise InvalidInput(_unclear(near))
     if peak < 8:
         raise InvalidInput(f"the reference holds {peak} periods; at least 8 are needed")
@@ -73,7 +81,7 @@ def find_frequency(reference: FloatArray, rate: float, near: float | None = None
 
 def _unclear(near: float | None) -> str:
     if near is not None:
-        return f"the reference has no line at {near:.6g} Hz"
+        return f"the reference has no line at {near:.6g} Hz, or within 2 % of it"
     return (
         "the reference is no single tone: no line has most of its power. Is it the reference? "
         "Where it holds several tones, give their frequencies"

@@ -9,6 +9,7 @@ import numpy as np
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.demodulation.demodulator import Demodulated, Demodulator
+from nrm_plugin.demodulation.signal_doubts import is_clipped
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
 
@@ -36,6 +37,8 @@ class StreamedRows:
         Values without reference.
     streams, too_short : int
         How often the filter began anew, and how often that was too short for it.
+    clipped : dict of str to int
+        Rows in which the signal, or the reference, is clipped.
     """
 
     columns: dict[str, FloatArray]
@@ -47,6 +50,7 @@ class StreamedRows:
     lost: int
     streams: int
     too_short: int
+    clipped: dict[str, int]
 
 
 class RowStream:
@@ -101,6 +105,7 @@ class RowStream:
         times: list[FloatArray] = []
         sizes = np.zeros(self.curves.n_curves, np.int64)
         short = streams = 0
+        clipped = {name: 0 for name in (self.signal, self.reference) if name}
         demodulator = self.make()
         begun: list[tuple[int, int, float]] = []  # row, its first sample, and the time of that
         for row, zero, own in self._rows():
@@ -109,6 +114,8 @@ class RowStream:
                 demodulator, begun = self.make(), []
                 streams += 1
             begun.append((row, demodulator.samples, zero))
+            for name in clipped:
+                clipped[name] += is_clipped(own[name])
             reference = own[self.reference] if self.reference else None
             others = {name: own[name] for name in self.filtered}
             made = demodulator.push(own[self.signal], reference, others)
@@ -136,6 +143,7 @@ class RowStream:
             lost=int(np.isnan(columns[self.names[0][0]]).sum()) if self.reference else 0,
             streams=streams,
             too_short=short,
+            clipped=clipped,
         )
 
     def _columns(self, values: list[Demodulated]) -> dict[str, FloatArray]:
