@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -336,6 +337,79 @@ def test_signs_for_thousands_are_named(tmp_path: Path, small: str) -> None:
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
     with pytest.raises(nrm.InvalidInput, match=r"1,300.* is no row .* sign for thousands"):
         nrm.open(tmp_path / "a.csv")
+
+
+def thousands(rows: Iterable[tuple[int, str]], separator: str) -> str:
+    """Table as a spreadsheet writes it that shows signs for thousands."""
+    head = separator.join(("z (nm)", "deflection (V)"))
+    return "\n".join([head, *(f"{z:,}{separator}{d}" for z, d in rows)]) + "\n"
+
+
+@pytest.mark.parametrize("separator", ["\t", ";"])
+@pytest.mark.parametrize("highest", [1300, 1003])
+def test_a_thousand_nanometres_are_not_one(tmp_path: Path, separator: str, highest: int) -> None:
+    """Decimal points, or whole numbers beside it, say that a comma stands for thousands."""
+    for first in (highest, highest - 400):  # with commas from the first row on, and later
+        rows = [(first + (i if first < 1000 else -i), i) for i in range(500)]
+        for text in ("{}", "{}.5"):
+            (tmp_path / "a.txt").write_text(
+                thousands(((z, text.format(i)) for z, i in rows), separator), encoding="utf-8"
+            )
+            with pytest.raises(nrm.InvalidInput, match=r"1,\d{3}.*without a sign for thousands"):
+                nrm.open(tmp_path / "a.txt")
+
+
+def test_a_comma_that_may_stand_for_thousands_is_told(tmp_path: Path) -> None:
+    """Every number of a column has one, before three digits; one below 1 says what it is."""
+    rows = [(1300 - i, f"{9 - i % 7},125") for i in range(200)]
+    (tmp_path / "a.txt").write_text(thousands(rows, "\t"), encoding="utf-8")
+    curves = nrm.open(tmp_path / "a.txt")
+    np.testing.assert_allclose(curves.read("height")[:2], [1.3e-9, 1.299e-9])
+    assert any("1,300 is read as 1.300: if its comma" in text for text in curves.warnings)
+    (tmp_path / "a.txt").write_text(thousands([*rows, (1100, "0,125")], "\t"), encoding="utf-8")
+    assert not any("comma" in text for text in nrm.open(tmp_path / "a.txt").warnings)
+
+
+def test_no_cell_of_longer_first_rows_is_lost(tmp_path: Path) -> None:
+    text = HEAD + lines("{z},{d},7", 10) + lines("{z},{d}", 300)
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(nrm.InvalidInput, match="not every row has 2 cells"):
+        nrm.open(tmp_path / "a.csv")
+
+
+def parts_of(path: Path, title: str, values: Sequence[object]) -> Path:
+    """Table of rows that fall and rise, with a column of parts."""
+    n = len(values)
+    rows = [f"{abs(n // 2 - i)},{max(0, 9 - abs(n // 2 - i))},{v}" for i, v in enumerate(values)]
+    path.write_text("\n".join([f"z (nm),deflection (V),{title}", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("words", [("0.0", "1.0"), ("0", "1"), ("Extend", "Retract")])
+def test_words_and_numbers_of_segments(tmp_path: Path, words: tuple[str, str]) -> None:
+    path = parts_of(tmp_path / "a.csv", "segment", np.repeat(words, 30).tolist())
+    curves = nrm.open(path)
+    assert curves.segments["kind"].tolist() == ["approach", "retract"]
+    assert curves.segments["start"].tolist() == [0, 30]
+    assert not any("segments called" in text for text in curves.warnings)
+
+
+@pytest.mark.parametrize("words", [("fwd", "bwd"), ("0.0", "0.5"), ("true", "false")])
+def test_segments_of_unknown_names_are_told(tmp_path: Path, words: tuple[str, str]) -> None:
+    path = parts_of(tmp_path / "a.csv", "segment", np.repeat(words, 30).tolist())
+    curves = nrm.open(path)
+    assert curves.segments["kind"].tolist() == ["other", "other"]
+    assert any("segments called" in text and words[1] in text.lower() for text in curves.warnings)
+
+
+@pytest.mark.parametrize("title", ["curve", "segment"])
+@pytest.mark.parametrize("words", [("0", "1"), ("approach", "retract")])
+def test_parts_that_only_their_first_rows_name(
+    tmp_path: Path, title: str, words: tuple[str, str]
+) -> None:
+    values = [words[i // 30] if i % 30 == 0 else "" for i in range(60)]
+    with pytest.raises(nrm.InvalidInput, match=f"row 2 of '{title}' is empty"):
+        nrm.open(parts_of(tmp_path / "a.csv", title, values))
 
 
 def test_a_table_of_text_is_not_copied_from_the_microscope(tmp_path: Path) -> None:

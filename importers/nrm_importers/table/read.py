@@ -14,36 +14,18 @@ from nrm_importers.metadata import Metadata
 from nrm_importers.table.meanings import HEIGHTS, SIGNALS, map_of
 from nrm_importers.table.memory import remember, remembered
 from nrm_importers.table.open_source import open_source
+from nrm_importers.table.parts_of_table import find_curves
 from nrm_importers.table.source_table import SourceTable, joined_halves, numbers
 from nrm_importers.table.table_map import MappedColumn, TableMap, as_toml
 from nrm_plugin.columns import AnyArray, ArrayColumn, FloatArray, IntArray, Rows
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import Channel, CurveSet
-from nrm_plugin.splitting import Curve, Splitter
-from nrm_plugin.tables import SEGMENT, CurveTable
-from nrm_plugin.vocabulary import CHANNELS, SEGMENT_KINDS
-
-#: Words for kinds of segments in other programs' tables.
-_KINDS = {
-    word: kind
-    for kind, words in {
-        "approach": "approach extend trace 0",
-        "retract": "retract withdraw retrace 1",
-        "hold": "hold pause dwell",
-        "modulation": "modulation",
-    }.items()
-    for word in words.split()
-}
-
-#: A clock may be uneven by this part of its step.
-_EVEN = 0.01
+from nrm_plugin.tables import CurveTable
+from nrm_plugin.vocabulary import CHANNELS
 
 #: Ends of a ramp, as part of it; the signal varies so many times as much at the surface; and it is
 #: judged by no fewer samples.
 _END, _PLAINLY, _FEW = 0.1, 5.0, 8
-
-#: Samples in which ramps are looked for at once.
-_AT_ONCE = 1 << 16
 
 
 def open_table(path: Path, table_map: TableMap | None = None) -> CurveSet:
@@ -99,7 +81,7 @@ def open_table(path: Path, table_map: TableMap | None = None) -> CurveSet:
         raise InvalidInput(f"{path}: the table map names no channel")
     if table_map.segment is None:
         _turn_by_signal(channels, values, metadata, told=told)
-    rows, segments, kept_rows = _curves(table, table_map, channels, values, metadata)
+    rows, segments, kept_rows = find_curves(table, table_map, channels, values, metadata)
     flat = {name: _kept(array, kept_rows) for name, array in values.items()}
     made = {
         name: replace(channel, column=ArrayColumn(flat[name], rows))
@@ -202,139 +184,6 @@ def _channel(table: SourceTable, name: str, mapped: MappedColumn) -> tuple[Chann
     nothing = ArrayColumn(np.empty(0), Rows.uniform(0, 0))
     source = f"table, column {column.title}"
     return Channel(name, unit, nothing, gain, mapped.offset, column.title, source), array
-
-
-def _curves(
-    table: SourceTable,
-    table_map: TableMap,
-    channels: Mapping[str, Channel],
-    values: Mapping[str, AnyArray],
-    metadata: Metadata,
-) -> tuple[Rows, AnyArray | None, IntArray | None]:
-    """Samples of each curve, segments where they are known, and the table's rows that are kept."""
-    n = table.length
-    rule = table_map.curves
-    if table_map.curve is not None:
-        numbers_ = np.asarray(table.column(table_map.curve.column).read())
-        begins = (
-            np.flatnonzero(np.append(True, numbers_[1:] != numbers_[:-1])) if n else np.empty(0)
-        )
-        rows = Rows(np.diff(np.append(begins, n)).astype(np.int64))
-        return rows, _told_segments(table, table_map, rows), None
-    if table_map.segment is not None or rule.by == "one":
-        rows = Rows.uniform(1, n)
-        return rows, _told_segments(table, table_map, rows), None
-    found = _ramps(table, table_map, channels, values, metadata)
-    if found is None or (rule.by == "auto" and len(found) < 2):
-        return Rows.uniform(1, n), None, None
-    if not found:
-        raise InvalidInput(
-            f"{table.path}: no ramp was found by the {rule.by}: give a smaller travel, another "
-            'threshold, or curves = { by = "one" } in the table map'
-        )
-    lengths = np.array([c.stop - c.start for c in found], np.int64)
-    kept = np.concatenate([np.arange(c.start, c.stop) for c in found])
-    segments = [
-        (i, part.start, part.stop, part.kind) for i, c in enumerate(found) for part in c.segments
-    ]
-    incomplete = sum(not c.complete for c in found)
-    if incomplete:
-        metadata.warn(f"{incomplete} ramps are cut by the begin or the end of the recording")
-    return Rows(lengths), np.array(segments, SEGMENT), kept
-
-
-def _ramps(
-    table: SourceTable,
-    table_map: TableMap,
-    channels: Mapping[str, Channel],
-    values: Mapping[str, AnyArray],
-    metadata: Metadata,
-) -> list[Curve] | None:
-    """Ramps in one long recording; None where nothing tells them apart."""
-    rule = table_map.curves
-    by = "height" if rule.by == "auto" else rule.by
-    if by not in channels:
-        if rule.by == "auto":
-            return None
-        raise InvalidInput(f"{table.path}: curves are found by {by}, and there is no such channel")
-    channel = channels[by]
-    signal = values[by]
-    rate = rule.rate or _rate(table, channels, values, metadata)
-    if by == "deflection" and (
-        rate is None or rule.threshold is None or not (rule.pre and rule.post)
-    ):
-        raise InvalidInput(
-            f"{table.path}: to find curves by the deflection, give threshold, pre and post in the "
-            "table map, and times or a rate"
-        )
-    # Without times, samples count: a bin is one of them.
-    known = rate is not None
-    pace = rate if rate is not None else 1.0
-    splitter = Splitter(
-        pace,
-        "height" if by == "height" else "deflection",
-        travel=rule.travel,
-        threshold=rule.threshold,
-        pre=rule.pre,
-        post=rule.post,
-        resolution=min(0.5e-3, 20.0 / pace) if known else 1.0,
-        longest=120.0 if known else float(max(table.length, 1000)),
-    )
-    found: list[Curve] = []
-    for begin in range(0, len(signal), _AT_ONCE):
-        part = np.asarray(
-            signal[begin : begin + _AT_ONCE] * channel.gain + channel.offset, np.float64
-        )
-        found += splitter.push({by: part})
-    found += splitter.finish()
-    if rule.by != "auto" or len(found) > 1:
-        for text in splitter.warnings:
-            metadata.warn(text)
-    return found
-
-
-def _rate(
-    table: SourceTable,
-    channels: Mapping[str, Channel],
-    values: Mapping[str, AnyArray],
-    metadata: Metadata,
-) -> float | None:
-    """Samples per second, by the times or by what the file says."""
-    if table.interval is not None:
-        return 1.0 / table.interval
-    if "time" not in channels or table.length < 3:
-        return None
-    steps = np.diff(values["time"].astype(np.float64)) * channels["time"].gain
-    step = float(np.median(steps))
-    if not step > 0.0:
-        return None
-    if np.abs(steps - step).max() > _EVEN * step:
-        metadata.warn("the times are not even: pauses, or lost samples")
-    return 1.0 / step
-
-
-def _told_segments(table: SourceTable, table_map: TableMap, rows: Rows) -> AnyArray | None:
-    """Segments by the column that names them; None without one."""
-    if table_map.segment is None:
-        return None
-    kinds = np.asarray(table.column(table_map.segment.column).read()).astype(str)
-    edges = {rows.start(i) for i in range(len(rows))}
-    turns = np.flatnonzero(kinds[1:] != kinds[:-1]) + 1
-    begins = np.array(sorted(edges | set(turns.tolist())), np.int64)
-    out = np.empty(len(begins), SEGMENT)
-    starts = np.array(sorted(edges), np.int64)
-    out["curve"] = np.searchsorted(starts, begins, "right") - 1
-    out["start"] = begins - starts[out["curve"]]
-    ends = np.append(begins[1:], table.length)
-    out["stop"] = ends - starts[out["curve"]]
-    out["kind"] = [_kind(text) for text in kinds[begins]]
-    return out
-
-
-def _kind(text: str) -> str:
-    word = text.strip().lower()
-    kind = _KINDS.get(word, "other")
-    return kind if kind in SEGMENT_KINDS else "other"
 
 
 def _turn_heights(made: dict[str, Channel], segments: AnyArray, metadata: Metadata) -> None:

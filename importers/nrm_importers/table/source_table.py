@@ -114,8 +114,10 @@ def numbers(path: Path, column: SourceColumn) -> AnyArray:
     if wrong.any():
         row = int(np.argmax(wrong))
         found = repr(str(values[row]))[:60]
+        mend = ": write numbers without a sign for thousands, with one decimal sign"
         raise InvalidInput(
             f"{path}: there is no number in row {row + 1} of {column.title!r}, but {found}"
+            f"{mend if ',' in found else ''}"
         )
     return out
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -183,16 +184,21 @@ def _columns(
 
     columns: list[list[AnyArray]] = [[] for _ in range(width)]
     more = False
-    with pd.read_csv(
-        rows,
-        header=None,
-        names=range(width),
-        index_col=False,
-        dtype=dict.fromkeys(texts, str),
-        chunksize=max(256, _CELLS // width),
-        low_memory=False,
-        **options,
-    ) as reader:
+    # First rows that are longer than the others would lose cells, with this warning alone.
+    with (
+        warnings.catch_warnings(),
+        pd.read_csv(
+            rows,
+            header=None,
+            names=range(width),
+            index_col=False,
+            dtype=dict.fromkeys(texts, str),
+            chunksize=max(256, _CELLS // width),
+            low_memory=False,
+            **options,
+        ) as reader,
+    ):
+        warnings.simplefilter("error", pd.errors.ParserWarning)
         for number, frame in enumerate(reader):
             for i in range(width):
                 values = np.array(frame[i])
@@ -239,12 +245,11 @@ def _unpacked(pieces: list[AnyArray]) -> AnyArray:
     return out
 
 
-def has_commas(lines: TextLines, first: int, separator: str | None) -> bool:
-    """Whether any cell from a line on is a number with a decimal comma."""
+def comma_numbers(lines: TextLines, first: int, separator: str | None) -> Iterator[str]:
+    """Yield the cells from a line on that are numbers with a comma."""
     edge = r"\s" if separator is None else rf"{re.escape(separator)}\s\""
-    number = rf"(?:^|[{edge}])[-+]?\d*,\d+(?:[eE][-+]?\d+)?(?=[{edge}]|$)"
+    number = rf"(?:^|(?<=[{edge}]))[-+]?\d*,\d+(?:[eE][-+]?\d+)?(?=[{edge}]|$)"
     pattern = re.compile(number, re.MULTILINE)
-    return any(
-        "," in text and pattern.search(text) is not None
-        for text in map("\n".join, lines.behind(first))
-    )
+    for text in map("\n".join, lines.behind(first)):
+        if "," in text:
+            yield from (match[0] for match in pattern.finditer(text))

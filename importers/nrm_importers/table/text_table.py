@@ -7,11 +7,12 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from nrm_importers.table.source_table import SourceColumn, SourceTable, as_given, titled
-from nrm_importers.table.text_rows import TextLines, TextRows, has_commas, read_columns
+from nrm_importers.table.text_rows import TextLines, TextRows, comma_numbers, read_columns
 from nrm_plugin import units
 from nrm_plugin.delimited import check_size, decodable
 from nrm_plugin.errors import InvalidInput, MissingFile
@@ -30,6 +31,9 @@ _COMMA = re.compile(r"[-+]?\d*,\d+(?:[eE][-+]?\d+)?")
 _POINT = re.compile(r"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?")
 
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
+
+#: A whole number that needs no sign for thousands.
+_BELOW_THOUSAND = re.compile(r"[-+]?\d{1,3}")
 
 #: A cell that somebody meant as a number.
 _LIKE = re.compile(r"[-+]?\d[\d., '’]*(?:[eE][-+]?\d+)?")
@@ -54,6 +58,7 @@ class TextLayout:
     separator : str or None
         None for white space.
     decimal : str
+        Empty where the first rows have whole numbers alone.
     headings : tuple of str
         The lines of titles, and of units below them; they may stand again above each curve.
     unread : str
@@ -97,7 +102,7 @@ def layout_of(lines: list[str]) -> TextLayout | None:
         titles=titles,
         first=first,
         separator=separator,
-        decimal="," if with_comma else ".",
+        decimal="." if points and separator != "," else "," if with_comma else "",
         headings=headings,
         unread=unread.strip(),
     )
@@ -221,9 +226,8 @@ def open_text(path: Path) -> SourceTable:
             f"{path}: the line {layout.unread[:60]!r} is no row of numbers: write numbers without "
             "a sign for thousands"
         )
-    first, separator, decimal = layout.first, layout.separator, layout.decimal
-    if decimal == "." and separator != "," and has_commas(lines, first, separator):
-        decimal = ","
+    first, separator = layout.first, layout.separator
+    decimal, warnings = _decimal_sign(lines, layout)
     again = layout.headings[:1] and any(
         line.strip() == layout.headings[0] for piece in lines.behind(first) for line in piece
     )
@@ -241,7 +245,7 @@ def open_text(path: Path) -> SourceTable:
     rows = partial(TextRows, lines, first, layout.headings if again else ())
     try:
         read, length, curve = read_columns(rows, len(layout.titles), options)
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, pd.errors.ParserWarning) as error:
         raise InvalidInput(
             f"{path}: not every row has {len(layout.titles)} cells ({str(error)[:200]})"
         ) from None
@@ -251,7 +255,38 @@ def open_text(path: Path) -> SourceTable:
     ]
     if curve is not None:
         columns.append(SourceColumn(title="curve", unit="", read=partial(as_given, curve)))
-    return SourceTable(path=path, columns=tuple(columns), length=length)
+    return SourceTable(path=path, columns=tuple(columns), length=length, warnings=warnings)
+
+
+def _decimal_sign(lines: TextLines, layout: TextLayout) -> tuple[str, tuple[str, ...]]:
+    """Decimal sign by all rows, and a warning where commas may stand for thousands as well."""
+    if layout.decimal == "." or layout.separator == ",":
+        return layout.decimal or ".", ()
+    numbers = comma_numbers(lines, layout.first, layout.separator)
+    one = next(numbers, "")
+    if not one:
+        return ".", ()
+    if not all(map(_THOUSANDS.fullmatch, chain([one], numbers))):
+        return ",", ()
+    if _beside_whole_numbers(lines, layout):
+        raise InvalidInput(
+            f"{lines.path}: the comma of {one} stands for thousands, by the whole numbers beside "
+            "it: write numbers without a sign for thousands"
+        )
+    what = f"{one} is read as {one.replace(',', '.')}"
+    return ",", (f"{what}: if its comma stands for thousands, write the numbers without it",)
+
+
+def _beside_whole_numbers(lines: TextLines, layout: TextLayout) -> bool:
+    """Whether ``999`` stands in one column with ``1,000``."""
+    with_comma, whole = set[int](), set[int]()
+    for line in chain.from_iterable(lines.behind(layout.first)):
+        for i, cell in enumerate(_cells(line, layout.separator)):
+            if _THOUSANDS.fullmatch(cell):
+                with_comma.add(i)
+            elif _BELOW_THOUSAND.fullmatch(cell):
+                whole.add(i)
+    return bool(with_comma & whole)
 
 
 def _lines_of(path: Path) -> TextLines:
