@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Scale, length, logTicks, niceStep, number, scaleBar, tickLabels, ticks } from "../../nrm_plugin/viewer/page/axes.js";
+import { Scale, length, logTicks, niceStep, scaleBar, tickLabels, ticks } from "../../nrm_plugin/viewer/page/axes.js";
+import { figure, number, plain } from "../../nrm_plugin/viewer/page/numbers.js";
 
 test("steps are 1, 2 or 5 times a power of ten", () => {
   assert.equal(niceStep(0, 10, 5), 2);
@@ -36,6 +37,12 @@ test("numbers have the digits asked for and true minus signs", () => {
   assert.equal(number(null), "–");
   assert.equal(number(Infinity), "∞");
   assert.equal(number(0), "0");
+  assert.equal(figure(-1.5e-7), "−1.5e−7");
+  assert.equal(figure(2e7), "2e7");
+  assert.equal(figure(100), "100");
+  assert.equal(figure(Infinity), "–");
+  assert.equal(plain(-1.5e-7, 8), "-1.5e-7");
+  assert.equal(plain(0.000123456789, 8), "0.00012345679");
 });
 
 test("labels of one axis have the same decimals", () => {

@@ -69,7 +69,7 @@ test("numbers with the digits that people read", () => {
   assert.equal(figure(-0.00012345, 3), "−0.000123");
   assert.equal(figure(1234567, 3), "1.23e6");
   assert.equal(figure(5), "5");
-  assert.equal(figure(-0.00000001, 3), "−1e-8");
+  assert.equal(figure(-0.00000001, 3), "−1e−8");
   assert.equal(figure(null), "–");
   assert.equal(withError(123.456, 0.234), "123.46 ± 0.23");
   assert.equal(withError(-1.5, null), "−1.5");

@@ -102,10 +102,10 @@ export async function getJson(path, query = null, options = {}) {
   }
 }
 
-/** @param {string} path @param {any} body @param {{latest?: string}} options
+/** @param {string} path @param {any} body
  * @returns {Promise<any>} */
-export async function postJson(path, body, options = {}) {
-  return (await ask(path, null, { ...options, body })).response.json();
+export async function postJson(path, body) {
+  return (await ask(path, null, { body })).response.json();
 }
 
 /**

@@ -1,4 +1,6 @@
-// Ticks at round numbers, and numbers as people write them. No drawing.
+// Ticks at round numbers, and scales. No drawing.
+
+import { number } from "./numbers.js";
 
 /** @param {number} lo @param {number} hi @param {number} most about as many ticks
  * @returns {number} the step: 1, 2 or 5 times a power of ten */
@@ -49,25 +51,6 @@ export function logTicks(lo, hi, most = 5) {
     }
   }
   return [];
-}
-
-/** A number with so many significant digits, no exponent between 1e-4 and 1e6, a true minus.
- * @param {number | null | undefined} value
- * @param {number} digits */
-export function number(value, digits = 3) {
-  if (value === null || value === undefined || Number.isNaN(value)) return "–";
-  if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  let text;
-  if (size >= 1e6 || size < 1e-4) {
-    const [mantissa, power] = value.toExponential(digits - 1).split("e");
-    text = `${mantissa}e${Number(power)}`;
-  } else {
-    const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
-    text = value.toFixed(Math.min(decimals, 10));
-  }
-  return text.replace(/-/g, "−");
 }
 
 /** Labels of ticks: all with as many decimals as their step needs.

@@ -80,7 +80,7 @@ export function robustRange(values) {
 
 /** A range around a single value.
  * @param {number} value @returns {[number, number]} */
-export function widened(value) {
+function widened(value) {
   const half = value === 0 ? 1 : Math.abs(value) / 20;
   return [value - half, value + half];
 }

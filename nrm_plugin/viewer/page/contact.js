@@ -6,7 +6,7 @@ import { decide } from "./decisions.js";
 import { load } from "./details.js";
 import { handle } from "./keys.js";
 import { make } from "./layout.js";
-import { figure } from "./numbers.js";
+import { plain } from "./numbers.js";
 import { get, on, say, set } from "./state.js";
 import { begin } from "./times.js";
 import { Handle } from "./windows.js";
@@ -132,9 +132,4 @@ export function mountMover(plot, bar) {
       mover.element.focus();
     }
   };
-}
-
-/** @param {number} value @param {number} digits for an input of numbers */
-function plain(value, digits) {
-  return figure(value, digits).replace("−", "-");
 }

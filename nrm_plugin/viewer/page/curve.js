@@ -6,7 +6,7 @@ import { forget, latestWins, load, loadRegion, MOST_OVERLAID, shown } from "./de
 import { handle } from "./keys.js";
 import { make, onTheme } from "./layout.js";
 import { count } from "./numbers.js";
-import { forgetColours, Plot } from "./plot.js";
+import { Plot } from "./plot.js";
 import { wrongFields } from "./recipe-values.js";
 import { curveScene } from "./scenes.js";
 import { get, on, say, set } from "./state.js";
@@ -117,10 +117,7 @@ export function mount(element) {
     if (state.overlay || !same) refresh(undefined);
   });
   on(["view"], draw);
-  onTheme(() => {
-    forgetColours();
-    draw();
-  });
+  onTheme(draw);
   handle("view", () => set({ view: get().view === "raw" ? "referenced" : "raw" }));
   handle("overlay", () => {
     set({ overlay: !get().overlay });

@@ -1,10 +1,10 @@
 // Always on screen: title, facts of the current curve, the status line; and the blind mode.
 
-import { number } from "./axes.js";
 import { handle } from "./keys.js";
 import { element, make } from "./layout.js";
 import { valueText } from "./map.js";
-import { placeText, title } from "./shown.js";
+import { number } from "./numbers.js";
+import { capital, placeText, title } from "./shown.js";
 import { get, on, say, set } from "./state.js";
 
 /** Flags of a curve by name, those that were accepted left out.
@@ -107,7 +107,7 @@ function announce() {
   if (value) parts.push(`${title()} ${value}`);
   parts.push(...flagsOf(current), ...decidedOn(current));
   const text = parts.join("; ");
-  say(text[0].toUpperCase() + text.slice(1) + ".");
+  say(`${capital(text)}.`);
 }
 
 /** The status line alone: it may be needed where there is nothing else to show. */

@@ -1,9 +1,10 @@
 // Below the map: histogram with a brush, colour bar with handles; for classes a list with counts.
 
-import { Scale, number } from "./axes.js";
+import { Scale } from "./axes.js";
 import { CLASSES, table } from "./colour.js";
 import { label, prepared } from "./drawing.js";
 import { colour, make, onTheme } from "./layout.js";
+import { number } from "./numbers.js";
 import { select, shown, title } from "./shown.js";
 import { get, on, set } from "./state.js";
 

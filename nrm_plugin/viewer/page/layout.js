@@ -77,15 +77,23 @@ export function remembered(session) {
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 /** Whether the page is dark now. */
-export function isDark() {
+function isDark() {
   const { theme } = get();
   return theme === "dark" || (theme === "auto" && dark.matches);
 }
 
+/** Colours of style.css, read once per change of the theme.
+ * @type {Map<string, string>} */
+const colours = new Map();
+
 /** A colour of style.css, e.g. colour("ink").
  * @param {string} name */
 export function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const known = colours.get(name);
+  if (known) return known;
+  const read = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  colours.set(name, read);
+  return read;
 }
 
 /** @type {(() => void)[]} */
@@ -101,6 +109,7 @@ function applyTheme() {
   const wanted = isDark() ? "dark" : "light";
   if (document.documentElement.dataset.theme === wanted) return;
   document.documentElement.dataset.theme = wanted;
+  colours.clear();
   for (const draw of themed) draw();
 }
 

@@ -13,6 +13,7 @@ import * as layout from "./layout.js";
 import * as lists from "./lists.js";
 import * as live from "./live.js";
 import * as map from "./map.js";
+import { count } from "./numbers.js";
 import * as profiles from "./profiles.js";
 import * as recipe from "./recipe.js";
 import { get, on, quantityOf, say, set } from "./state.js";
@@ -50,8 +51,7 @@ async function loadData() {
   if (!session.n_curves && session.images.length && image === null) await controls.loadImage(0);
   await Promise.all([loadValues(), loadFlags()]);
   if (current < 0 && session.n_curves) set({ current: 0, selected: [0] });
-  const [count, noun] = session.n_curves ? [session.n_curves, "curve"] : [session.images.length, "image"];
-  say(`${count} ${noun}${count === 1 ? "" : "s"}.`);
+  say(`${session.n_curves ? count(session.n_curves, "curve") : count(session.images.length, "image")}.`);
 }
 
 /** @returns {Promise<void>} */

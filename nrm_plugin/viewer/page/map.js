@@ -1,9 +1,10 @@
 // The map: a layer of curves (or an image of the file), drawn on a canvas; above it what was picked.
 
-import { length as lengthText, number, scaleBar } from "./axes.js";
+import { length as lengthText, scaleBar } from "./axes.js";
 import { colours } from "./colour.js";
 import * as draw from "./drawing.js";
 import { colour, make, onTheme } from "./layout.js";
+import { number } from "./numbers.js";
 import { ALL, GridPlaces, PointPlaces, pointPlaces } from "./places.js";
 import { mountPicking } from "./picking.js";
 import { indexOf, shown, title } from "./shown.js";

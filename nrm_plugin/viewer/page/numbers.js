@@ -40,23 +40,41 @@ export function times(array, factor) {
 }
 
 /**
- * A number with so many significant digits, without exponents where people write none.
+ * A number with so many significant digits, no exponent between 1e-4 and 1e6, a true minus.
+ * @param {number | null | undefined} value
+ * @param {number} [digits]
+ */
+export function number(value, digits = 3) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size >= 1e6 || size < 1e-4) {
+    const [mantissa, power] = value.toExponential(digits - 1).split("e");
+    return minus(`${mantissa}e${Number(power)}`);
+  }
+  const places = Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
+  return minus(value.toFixed(Math.min(places, 12)));
+}
+
+/** The same without zeros at its end, and none for what is infinite.
  * @param {number | null | undefined} value
  * @param {number} [digits]
  */
 export function figure(value, digits = 4) {
-  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  const size = Math.abs(value);
-  let text;
-  if (value !== 0 && (size >= 1e6 || size < 1e-4)) {
-    const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
-    text = `${String(Number(mantissa))}e${Number(exponent)}`;
-  } else {
-    const places = size ? Math.max(0, digits - 1 - Math.floor(Math.log10(size))) : 0;
-    text = value.toFixed(Math.min(places, 12));
-    if (text.includes(".")) text = text.replace(/\.?0+$/, "");
-  }
-  return text.replace("-", "−").replace(/^−0$/, "0");
+  if (!Number.isFinite(value)) return "–";
+  return number(value, digits).replace(/(\.\d*?)0+(?=e|$)/, "$1").replace(/\.(?=e|$)/, "");
+}
+
+/** The same for an input of numbers, which reads no true minus.
+ * @param {number} value @param {number} digits */
+export function plain(value, digits) {
+  return figure(value, digits).replaceAll("−", "-");
+}
+
+/** @param {string} text */
+function minus(text) {
+  return text.replaceAll("-", "−");
 }
 
 /**
@@ -69,7 +87,7 @@ export function withError(value, error) {
     return figure(value);
   }
   const places = Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(error))));
-  const text = (/** @type {number} */ v) => v.toFixed(places).replace("-", "−");
+  const text = (/** @type {number} */ v) => minus(v.toFixed(places));
   return `${text(value)} ± ${text(error)}`;
 }
 

@@ -1,9 +1,9 @@
 // Picking curves on the map: click, drag (rectangle or lasso), wheel, keyboard.
 
-import { number } from "./axes.js";
 import { handle } from "./keys.js";
 import { element, make } from "./layout.js";
 import { imageText, look, valueText, view } from "./map.js";
+import { number } from "./numbers.js";
 import { ALL, GridPlaces, inPolygon } from "./places.js";
 import { placeText, select } from "./shown.js";
 import { get, on, say, set, show } from "./state.js";

@@ -1,6 +1,7 @@
 // One plot: axes, zoom and cursor by uPlot, its content by scene.js; all of it by keyboard too.
 
 import { logTicks, tickLabels, ticks } from "./axes.js";
+import { colour as themeColour, make } from "./layout.js";
 import { labelOf, paint, rangeOf, reading } from "./scene.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
@@ -10,24 +11,9 @@ const ZOOM = 1.25;
 /** Lower than this (CSS pixels) nothing is drawn. */
 const LEAST = 24;
 
-/** Colours of the theme by their CSS names, read once per change of the theme.
- * @type {Map<string, string>} */
-const colours = new Map();
-
 /** @param {string} name of a CSS variable, or a colour itself */
-export function colour(name) {
-  if (!name.startsWith("--")) return name;
-  let value = colours.get(name);
-  if (!value) {
-    value = getComputedStyle(document.documentElement).getPropertyValue(name).trim() || "#777";
-    colours.set(name, value);
-  }
-  return value;
-}
-
-/** The theme changed: colours are read anew. */
-export function forgetColours() {
-  colours.clear();
+function colour(name) {
+  return name.startsWith("--") ? themeColour(name.slice(2)) || "#777" : name;
 }
 
 /** @param {CanvasRenderingContext2D} ctx @param {number} scale pixels of the canvas per CSS pixel
@@ -61,15 +47,6 @@ function canvasPen(ctx, scale) {
   };
 }
 
-/** @param {string} tag @param {{[name: string]: string}} [attributes] @param {(Node | string)[]} children
- * @returns {HTMLElement} */
-export function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
 /** Plots whose x axes and cursors go together, by the name of their link.
  * @type {Map<string, Set<Plot>>} */
 const links = new Map();
@@ -91,13 +68,13 @@ export class Plot {
     /** Pixel of the cursor on the x axis.
      * @type {number | undefined} */
     this.at = undefined;
-    this.words = make("p", { class: "plot-empty" });
-    this.sentence = make("p", { class: "sr-only" });
-    this.legend = make("p", { class: "plot-legend", "aria-hidden": "true" });
-    this.readout = make("p", { class: "plot-readout" });
-    this.spoken = make("p", { class: "sr-only", "aria-live": "polite" });
-    this.stage = make("div", { class: "plot-stage" });
-    this.root = make("div", { class: "plot", role: "group", tabindex: "0", "data-arrows": "" });
+    this.words = make("p", { className: "plot-empty" });
+    this.sentence = make("p", { className: "sr-only" });
+    this.legend = make("p", { className: "plot-legend", "aria-hidden": "true" });
+    this.readout = make("p", { className: "plot-readout" });
+    this.spoken = make("p", { className: "sr-only", "aria-live": "polite" });
+    this.stage = make("div", { className: "plot-stage" });
+    this.root = make("div", { className: "plot", role: "group", tabIndex: 0, "data-arrows": "" });
     this.root.append(this.stage, this.words, this.legend, this.readout, this.sentence, this.spoken);
     host.append(this.root);
     this.linked = links.get(link) ?? new Set();
@@ -111,12 +88,12 @@ export class Plot {
   }
 
   /** Draw a scene.
-   * @param {Scene} scene @param {{keepZoom?: boolean}} options */
-  show(scene, { keepZoom = true } = {}) {
+   * @param {Scene} scene */
+  show(scene) {
     const sameAxes = this.scene.x.label === scene.x.label && this.scene.y.label === scene.y.label
       && this.scene.y.unit === scene.y.unit && this.scene.y.log === scene.y.log;
     this.scene = scene;
-    if (!keepZoom || !sameAxes) this.zoomed = { x: keepZoom ? this.zoomed.x : null, y: null };
+    if (!sameAxes) this.zoomed.y = null;
     this.words.textContent = scene.empty ?? "";
     this.root.classList.toggle("is-empty", Boolean(scene.empty));
     this.root.setAttribute("aria-label", scene.name);
@@ -136,11 +113,11 @@ export class Plot {
     const rank = { line: 0, point: 1, span: 2, rule: 3 };
     for (const item of [...this.scene.items].sort((a, b) => rank[a.kind] - rank[b.kind])) {
       if (!item.name || item.name.startsWith("_")) continue;
-      const swatch = make("span", { class: `plot-swatch swatch-${item.kind}` });
+      const swatch = make("span", { className: `plot-swatch swatch-${item.kind}` });
       swatch.style.color = colour(item.colour);
       if (item.kind === "line" && item.dash?.length) swatch.classList.add(item.dash[0] < 4 ? "swatch-dotted" : "swatch-dashed");
       if (item.kind === "span" && item.hatched) swatch.classList.add("swatch-hatched");
-      this.legend.append(make("span", { class: "legend-entry" }, swatch, item.name), " ");
+      this.legend.append(make("span", { className: "legend-entry" }, swatch, item.name), " ");
     }
   }
 

@@ -1,6 +1,6 @@
 // Values of a recipe: as they are written in the form, and from windows that were moved. No DOM in here.
 
-import { figure } from "./numbers.js";
+import { plain } from "./numbers.js";
 import { straight } from "./scenes.js";
 
 /** @typedef {import("./types").Container} Container */
@@ -21,7 +21,7 @@ export function placeOf(name) {
 export function written(field, value) {
   if (value === null || value === undefined) return "";
   if (typeof value !== "number") return String(value);
-  return figure(value * (field.factor || 1), 8).replace("−", "-");
+  return plain(value * (field.factor || 1), 8);
 }
 
 /**

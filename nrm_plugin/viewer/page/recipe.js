@@ -157,7 +157,7 @@ export function mount(element) {
       const asked = name.value.trim();
       try {
         const answer = await postJson("api/recipe/save", { recipe: get().recipe, name: asked, overwrite: overwrite === asked });
-        say(answer?.message ?? `Saved as ${answer?.name ?? `${asked}.toml`}.`);
+        say(`Saved as ${answer.file}.`);
         overwrite = "";
         save.textContent = "Save";
       } catch (error) {

@@ -26,7 +26,7 @@ export function look(k) {
 }
 
 /** @param {Container} curve */
-export function nameOf({ header }) {
+function nameOf({ header }) {
   return `curve ${header.number}, ${header.direction}`;
 }
 

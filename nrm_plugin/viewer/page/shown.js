@@ -1,6 +1,7 @@
 // What the map shows: the values of the chosen layer or image with their range, unit and names.
 
 import { robustRange } from "./colour.js";
+import { count } from "./numbers.js";
 import { get, quantityOf, set } from "./state.js";
 
 /** @typedef {import("./types").Quantity} Quantity */
@@ -19,7 +20,7 @@ export function capital(text) {
 
 /** Whether the quantity may not be seen now, while blind.
  * @param {Quantity} quantity */
-export function isHidden(quantity) {
+function isHidden(quantity) {
   return get().blind && (quantity.moduli || ["potential", "region", "time"].includes(quantity.name));
 }
 
@@ -139,12 +140,11 @@ export function title() {
  * @param {Partial<State>} patch */
 export function select(curves, patch = {}) {
   const { current } = get();
-  const text = curves.length === 1 ? "1 curve selected." : `${curves.length} curves selected.`;
   set({
     selected: curves,
     current: curves.length && current < 0 ? curves[0] : current,
     filter: null,
-    message: { text, kind: "info" },
+    message: { text: `${count(curves.length, "curve")} selected.`, kind: "info" },
     ...patch,
   });
 }

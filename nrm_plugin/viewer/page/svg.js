@@ -1,7 +1,7 @@
 // Plots as SVG: lines, text and marks as vectors that a drawing program can edit.
 
 import { logTicks, tickLabels, ticks } from "./axes.js";
-import { acrossOf, paint, rangeOf, upOf } from "./scene.js";
+import { acrossOf, labelOf, paint, rangeOf, upOf } from "./scene.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {{scene: Scene, x?: [number, number], y?: [number, number]}} Panel what is seen of a scene */
@@ -138,9 +138,8 @@ function drawPanel(out, { scene, x, y }, box, colour, k) {
   paint(scene, frame, vectorPen(out, colour));
   out.push("</g>", `<path d="M${px(box.left)} ${px(box.top)}V${px(bottom)}H${px(box.left + box.width)}" stroke="${ink}" fill="none"/>`);
   const middle = box.left + box.width / 2, half = box.top + box.height / 2;
-  const titled = ({ label: text, unit } = scene.x) => (unit ? `${text} (${unit})` : text);
-  out.push(words_(titled(scene.x), middle, bottom + 2.2 * LINE, `fill="${ink}" text-anchor="middle"`),
-    words_(titled(scene.y), 14, half, `fill="${ink}" text-anchor="middle" transform="rotate(-90 14 ${px(half)})"`));
+  out.push(words_(labelOf(scene.x), middle, bottom + 2.2 * LINE, `fill="${ink}" text-anchor="middle"`),
+    words_(labelOf(scene.y), 14, half, `fill="${ink}" text-anchor="middle" transform="rotate(-90 14 ${px(half)})"`));
   const used = legend(out, scene, box, bottom + 3.5 * LINE, colour);
   return MARGIN.top + box.height + MARGIN.bottom + used;
 }
