@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from click.testing import CliRunner
 from nrm_generator import Generator, parts_of
 
 import nrm_plugin as nrm
+from nrm_plugin.cli import main
 from nrm_plugin.decisions import ContactByHand, Decision, Decisions
 from nrm_plugin.engine.workbench import Workbench
 from nrm_plugin.errors import InvalidInput, RecipeError
 from nrm_plugin.joining import join
 from nrm_plugin.store.decided_results import with_decisions
+from nrm_plugin.viewer.opening import opened as viewed_files
 
 MOVED = {3: 4e-9, 8: -5.3e-9, 20: 1.25e-9}
 
@@ -333,3 +336,33 @@ def test_a_far_contact_of_a_curve_without_windows(results):
         assert bool(found["by_hand"][5]) is used
         assert bool(found["contact_height"].values[0, 5] == height) is used
         assert ("not used: curve 5 at 500 mm" in found.attrs["warnings"]) is not used
+
+
+def test_decisions_of_results_that_were_renamed_are_named(results, tmp_path):
+    decisions(results).with_decision(Decision(decision="exclude", curves=[3])).write()
+    renamed = Path(shutil.move(results, tmp_path / "new name.h5"))
+    sentence = (
+        "decisions about the same curves lie in r.decisions.toml and do not count for new name.h5, "
+        "which has another name: to apply them, copy the file to new name.decisions.toml"
+    )
+    found = nrm.open_results(renamed)
+    assert found.attrs["warnings"].splitlines()[-1] == sentence
+    assert "by_hand" not in found
+    said = CliRunner().invoke(main, ["info", "--json", str(renamed)]).output
+    assert sentence in json.dumps(json.loads(said))
+    assert sentence in viewed_files([renamed]).messages
+    assert sentence not in nrm.open_results(renamed, decisions=False).attrs["warnings"]
+    # Others' decisions, empty ones and what cannot be read are none.
+    theirs = tmp_path / "r.decisions.toml"
+    text = theirs.read_text()
+    sha256 = str(np.atleast_1d(found.attrs["source_sha256"])[0])
+    (tmp_path / "folder.decisions.toml").mkdir()
+    for other in (text.replace(sha256, "0" * 64), text.partition("[[decision]]")[0], "\0"):
+        theirs.write_text(other)
+        assert "same curves" not in nrm.open_results(renamed).attrs["warnings"]
+    theirs.write_text(text.replace(sha256, sha256.upper()))
+    assert sentence in nrm.open_results(renamed).attrs["warnings"]
+    shutil.copy(theirs, tmp_path / "new name.decisions.toml")
+    found = nrm.open_results(renamed)
+    assert "same curves" not in found.attrs["warnings"]
+    assert np.flatnonzero(found["by_hand"]).tolist() == [3]

@@ -266,7 +266,10 @@ def describe(path: str, results: h5py.Group) -> dict[str, Any]:
         "variables": _variables(results, attributes),
         "calibrations": Facts(str(attributes.get("experiment", ""))).calibrations(),
         "attributes": {k: _plain(v) for k, v in attributes.items() if k != "warnings"},
-        "warnings": result.pop("warnings"),
+        "warnings": [
+            *result.pop("warnings"),
+            *results_file.decisions_left_behind(path, attributes.get("source_sha256", "")),
+        ],
         "summary": result,
     }
 

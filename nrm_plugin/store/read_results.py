@@ -135,6 +135,8 @@ def open_results(path: str | PathLike[str], decisions: bool = True) -> xr.Datase
         results.attrs.pop("decisions", None)
     elif by_hand is not None:
         results = with_decisions(results, by_hand)
+    elif said := results_file.decisions_left_behind(path, attributes.get("source_sha256", "")):
+        results.attrs["warnings"] = "\n".join(filter(None, [attributes.get("warnings"), *said]))
     return with_derived(results)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import itertools
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -12,13 +14,18 @@ import h5py
 import numpy as np
 
 from nrm_plugin.curve_origins import CurveOrigins
-from nrm_plugin.decisions import Decisions, decisions_path
-from nrm_plugin.errors import InvalidInput, MissingFile
-from nrm_plugin.files import opened_hdf5
+from nrm_plugin.decisions import SUFFIX, Decisions, decisions_path
+from nrm_plugin.decisions_file import LIMIT
+from nrm_plugin.errors import InvalidInput, MissingFile, NrmError
+from nrm_plugin.files import opened_hdf5, read_start
 from nrm_plugin.store.nexus import RESULTS_FORMAT, RESULTS_VERSION
 from nrm_plugin.store.read_curves import check_version, contradictions, text
+from nrm_plugin.text import listed
 
 GROUP = "entry/results"
+
+#: Most files of decisions beside results that are looked into.
+_LOOKED_INTO = 20
 
 #: Attributes of the group that say how the file is built.
 _OF_THE_FILE = {"NX_class", "signal", "axes", "coordinates"}
@@ -63,6 +70,41 @@ def decisions_of(group: h5py.Group, path: str | PathLike[str]) -> Decisions | No
     table = {name: group[name][()] for name in ("source", "source_curve") if name in group}
     origins = CurveOrigins.of(names, hashes, table, int(group["quality"].shape[-1]))
     return Decisions.read(decisions_path(path), origins)
+
+
+def decisions_left_behind(path: str | PathLike[str], hashes: str | Sequence[str]) -> list[str]:
+    """Name a file of decisions about the same curves that bears the name of other results.
+
+    So it is where results were renamed or copied without their decisions.
+
+    Parameters
+    ----------
+    path : path
+        Of the results.
+    hashes : str or sequence of str
+        SHA-256 of the files that their curves came from.
+
+    Returns
+    -------
+    list of str
+        A sentence; none where results have decisions of their own, or nothing lies beside them.
+    """
+    own = decisions_path(path)
+    wanted = [h.encode() for h in ([hashes] if isinstance(hashes, str) else hashes) if h]
+    if not wanted or own.exists():
+        return []
+    about = []
+    for file in itertools.islice(own.parent.glob(f"*{SUFFIX}"), _LOOKED_INTO):
+        with contextlib.suppress(OSError, NrmError):
+            data = read_start(file, LIMIT).lower()
+            if b"[[decision]]" in data and any(h in data for h in wanted):
+                about.append(file.name)
+    if not about:
+        return []
+    return [
+        f"decisions about the same curves lie in {listed(sorted(about))} and do not count for "
+        f"{Path(path).name}, which has another name: to apply them, copy the file to {own.name}"
+    ]
 
 
 def attributes(group: h5py.Group) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
 from nrm_plugin.store.read_curves import holds_results
 from nrm_plugin.store.read_results import open_results
+from nrm_plugin.store.results_file import decisions_left_behind
 from nrm_plugin.viewer.told_metadata import ToldMetadata
 from nrm_plugin.viewer.viewed import Viewed, file_name
 
@@ -76,6 +77,7 @@ def opened(
         check_same(results, curves)
     view = viewed(results, curves, experiment=experiment, path=made[0])
     view.messages += messages
+    view.messages += decisions_left_behind(made[0], results.attrs.get("source_sha256", ""))
     return view
 
 
