@@ -179,7 +179,18 @@ def quoted(text: str) -> str:
 
 def commented(text: str) -> str:
     """Return a text as it may stand in a TOML comment."""
-    text = text[:500].encode("utf-8", "replace").decode("utf-8")
+    return printable(text[:500])
+
+
+def printable(text: str) -> str:
+    r"""Return a text on one line, with spaces for what cannot be seen or turns the writing round.
+
+    Examples
+    --------
+    >>> printable("the tip\u202e\njumped\a")
+    'the tip jumped'
+    """
+    text = text.encode("utf-8", "replace").decode("utf-8")
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 

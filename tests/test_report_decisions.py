@@ -107,6 +107,34 @@ def test_results_in_memory_and_strange_attributes(decided):
         ]
 
 
+def test_characters_that_turn_the_writing_round_are_not_shown(decided):
+    said = {
+        "file": "r\u202e.toml",
+        "decisions": [
+            {
+                "decision": "exclude",
+                "n_curves": 1,
+                "curves": "3",
+                "reason": "tip \u202edepmuj\a\x1b[2J\nagain \ud800",
+                "visible": ["moduli\u2066"],
+                "time": "2026\x00",
+            }
+        ],
+    }
+    results = decided.assign_attrs(decisions=json.dumps(said))
+    (section,) = decisions_sections(Analysis(results), everything(results), None, None, everything)
+    assert section.words[0].endswith("by hand (r .toml).")
+    assert [cell.text for cell in section.tables[0].rows[0]] == [
+        "excluded",
+        "1",
+        "3",
+        "–",
+        "tip depmuj [2J again ?",
+        "moduli",
+        "2026",
+    ]
+
+
 def test_everything_excluded(decided):
     n = decided.sizes["curve"]
     by_hand = decided["by_hand"].copy(data=np.ones(n, np.int8))

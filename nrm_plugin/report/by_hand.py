@@ -32,7 +32,7 @@ from nrm_plugin.report.regional import MEGA, region_cell, thickness_cell
 from nrm_plugin.statistics import Regions, region_thickness, summary
 from nrm_plugin.statistics.selection import Analysis, select
 from nrm_plugin.store.read_results import open_results
-from nrm_plugin.text import counted, listed
+from nrm_plugin.text import counted, listed, printable
 
 _NAMES = {"exclude": "excluded", "accept": "accepted", "contact": "contact set"}
 
@@ -102,7 +102,7 @@ def _said(results: xr.Dataset) -> dict[str, Any]:
 
 
 def _of_file(said: Mapping[str, Any]) -> str:
-    return f" ({said['file']})" if said.get("file") else ""
+    return f" ({_text(said, 'file')})" if said.get("file") else ""
 
 
 def _in_view(entries: Sequence[Mapping[str, Any]]) -> str:
@@ -130,16 +130,16 @@ def _list(entries: Sequence[Mapping[str, Any]], more: int) -> HtmlTable:
         if seen is None:
             view = words("not said", "unknown")
         else:
-            view = words(", ".join(map(str, seen))) if seen else words("blind", "good")
+            view = words(printable(", ".join(map(str, seen)))) if seen else words("blind", "good")
         rows.append(
             [
-                words(_NAMES.get(str(entry.get("decision")), str(entry.get("decision")))),
+                words(_NAMES.get(_text(entry, "decision"), _text(entry, "decision"))),
                 count(float(n) if isinstance(n, int) else np.nan),
-                words(str(entry.get("curves", "")) or "none any more"),
+                words(_text(entry, "curves") or "none any more"),
                 words(_moved(entry)),
-                words(str(entry.get("reason", ""))),
+                words(_text(entry, "reason")),
                 view,
-                words(str(entry.get("time", "")).replace("T", " "), "name"),
+                words(_text(entry, "time").replace("T", " "), "name"),
             ]
         )
     titles = ("Decision", "Curves", "Numbers", "Contact", "Reason", "In view", "Time")
@@ -153,13 +153,18 @@ def _list(entries: Sequence[Mapping[str, Any]], more: int) -> HtmlTable:
     )
 
 
+def _text(entry: Mapping[str, Any], key: str) -> str:
+    """Text under a key, which a person may have written, without characters that do harm."""
+    return printable(str(entry.get(key, "")))
+
+
 def _moved(entry: Mapping[str, Any]) -> str:
     """From where to where a contact was set."""
     height = _length(entry, "height")
     if not height:
         return ""
     old = _length(entry, "old_height")
-    direction = str(entry.get("direction", ""))
+    direction = _text(entry, "direction")
     return f"{f'{old} to ' if old else ''}{height}{f', {direction}' if direction else ''}"
 
 
