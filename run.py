@@ -88,7 +88,8 @@ def main(arguments: list[str]) -> int:
         hand_over([NRM, "demo", *arguments[1:]])
     if command == "test":
         os.chdir(ROOT)
-        everything = ["-n", "auto"]  # one process per core
+        # One process per core and one more: recordings wait for their clock.
+        everything = ["-n", str((os.cpu_count() or 1) + 1)]
         hand_over([PYTHON, "-m", "pytest", *(arguments[1:] or everything)])
     if command == "wheels":
         return make_wheels()

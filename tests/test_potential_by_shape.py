@@ -97,14 +97,25 @@ def test_a_log_that_is_only_like_it_is_refused() -> None:
         clock_by_shape(log, changed)
 
 
-def test_cycles_that_are_alike_need_the_clocks() -> None:
-    log, recorded = both(73, 9.0, cycles=5, part=(0.45, 0.6))
+@pytest.mark.parametrize("offset", [9.0, 3609.0])
+def test_cycles_that_are_alike_need_the_clocks(offset: float) -> None:
+    log, recorded = both(73, offset, cycles=5, part=(0.45, 0.6))
     found = clock_by_shape(log, recorded)
-    assert found.offset == pytest.approx(9.0, abs=0.2)
+    assert found.offset == pytest.approx(offset, abs=0.2)
+    rate = np.random.default_rng(73).uniform(0.003, 0.012)
+    # Half a cycle away the sweeps fit with the other polarity, which is not known either.
+    assert found.next_place == pytest.approx(1.995 / rate, rel=1e-3)
     assert any("the clocks decided" in text for text in found.sentences())
     untold = RecordedPotential(first=None, time=recorded.time, potential=recorded.potential)
     with pytest.raises(InvalidInput, match=r"fits the recording at \d+ places"):
         clock_by_shape(log, untold)
+
+
+def test_clocks_that_are_far_apart_decide_nothing() -> None:
+    """A quarter of an hour is no difference of time zones."""
+    log, recorded = both(73, 900.0, cycles=5, part=(0.45, 0.6))
+    with pytest.raises(InvalidInput, match="the clocks do not tell which"):
+        clock_by_shape(log, recorded)
 
 
 def test_nothing_to_lay_a_log_on() -> None:
