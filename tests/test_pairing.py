@@ -15,6 +15,7 @@ import nrm_plugin as nrm
 from nrm_plugin.cli import main
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.pairing import Pairing, merge, pair, paired
+from nrm_plugin.pairing.pair_paths import Intervals, best_path
 
 SMALL = {"n": 150, "samples": 256, "rate": 3e3}
 
@@ -53,6 +54,20 @@ def test_pairs_are_those_of_the_truth(times: str, paused: str, seed: int) -> Non
         assert np.isnan(found.skew)
         assert np.isnan(found.clock_offset)
     assert len(set(found.stretch)) == (2 if (times, paused) == ("exact", "board") else 1)
+
+
+def test_margins_of_a_table_by_hand() -> None:
+    """Two curves and two peaks: each pair against the others of its row and of its column."""
+    times = np.array([0.0, 1.0])
+    intervals = Intervals(first=times, second=times, same=1.0, other=1.0)  # tell nothing
+    path = best_path(np.array([[5.0, 4.0], [-9.0, 5.0]], np.float32), intervals)
+    assert (path.first.tolist(), path.second.tolist()) == ([0, 1], [0, 1])
+    assert path.evidence == 10.0
+    assert path.margin.tolist() == [6.0, 6.0]  # instead of both: the first curve, second peak
+    assert path.stretch.tolist() == [0, 0]
+    lonely = best_path(np.array([[5.0, 4.0], [4.0, -9.0]], np.float32), intervals)
+    assert (lonely.first.tolist(), lonely.second.tolist()) == ([0], [0])
+    assert lonely.margin.tolist() == [1.0]
 
 
 def test_times_to_the_second_tell_the_offset_to_a_second() -> None:

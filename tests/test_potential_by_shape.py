@@ -123,6 +123,10 @@ def test_nothing_to_lay_a_log_on() -> None:
     flat = RecordedPotential(first=BEGAN, time=recorded.time, potential=0.0 * recorded.potential)
     with pytest.raises(InvalidInput, match="does not vary"):
         clock_by_shape(log, flat)
+    noise = 0.01 * np.random.default_rng(74).uniform(-1.0, 1.0, len(recorded.time))
+    noisy = RecordedPotential(first=BEGAN, time=recorded.time, potential=noise)
+    with pytest.raises(InvalidInput, match="does not vary"):
+        clock_by_shape(log, noisy)
     with pytest.raises(InvalidInput, match="holds no potential"):
         recorded_potential(nrm.CurveSet.from_arrays({"height": (np.arange(9.0), "nm")}))
 
