@@ -72,6 +72,7 @@ class Seen:
     empty: tuple[int, Any]
     late: dict[str, Any]
     after: dict[str, Any] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         page.wait("ramp", 3)
         late = page.get("api/live")
         page.wait("session")
-        after = page.get("api/session")
+        after, kept = page.get("api/session"), page.get("api/live")
         process.send_signal(signal.SIGINT)
         stdout, _ = process.communicate(timeout=60.0)
         yield Seen(
@@ -98,6 +99,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
             empty=empty,
             late=late,
             after=after,
+            kept=kept,
         )
 
 
@@ -214,6 +216,14 @@ def test_then_the_page_shows_the_file(seen: Seen) -> None:
     assert (seen.after["live"], seen.after["n_curves"]) == (False, 5)
     assert (seen.after["title"], seen.after["files"][0]["name"]) == ("out.h5", "out.h5")
     assert [marker["text"] for marker in seen.after["markers"]] == ["Argon on: <b>\u00e4</b>"]
+
+
+def test_what_was_live_is_still_told(seen: Seen) -> None:
+    """The page keeps its trends beside the finished file."""
+    kept = seen.kept
+    assert (kept["ramps"], kept["ended"]) == (5, str(seen.folder / "out.h5"))
+    assert [trend["number"] for trend in kept["trends"]] == [0, 1, 2, 3, 4]
+    assert [marker["text"] for marker in kept["markers"]] == ["Argon on: <b>\u00e4</b>"]
 
 
 # What may go wrong

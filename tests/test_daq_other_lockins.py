@@ -88,6 +88,12 @@ def simulated(folder: Path, model: str, address: str, answers: dict[str, str]) -
     return f"{path}@sim"
 
 
+def read(**known: Any) -> LockInSettings:
+    """Settings that an instrument is read with: X and Y at its outputs, at the first harmonic."""
+    common = {"output_x": True, "output_y": True, "harmonic": 1, "synchronous": False}
+    return LockInSettings(**{**common, **known})
+
+
 def turn(lockin: VisaLockIn, question: str, answer: str) -> None:
     lockin._device.write(f"! {question} = {answer}")
 
@@ -123,7 +129,7 @@ def test_tables_are_the_manuals() -> None:
 
 def test_an_sr860_in_si(modern: SR860) -> None:
     found = modern.settings()
-    assert found == LockInSettings(
+    assert found == read(
         identity=modern.identity,
         sensitivity=1e-3,
         time_constant=0.1,
@@ -132,14 +138,10 @@ def test_an_sr860_in_si(modern: SR860) -> None:
         offset_y=0.0,
         expand_x=10.0,
         expand_y=1.0,
-        output_x=True,
-        output_y=True,
         reference_frequency=1000.0,
-        harmonic=1,
         phase=-math.pi / 2,
         sine_amplitude=0.5,
         internal_reference=False,
-        synchronous=False,
         input="A-B",
     )
     check_outputs(found)
@@ -210,18 +212,14 @@ def test_another_model_is_named(tmp_path: Path) -> None:
 
 def test_an_sr844_in_si(radio: SR844) -> None:
     found = radio.settings()
-    assert found == LockInSettings(
+    assert found == read(
         identity=radio.identity,
         sensitivity=3e-3,
         time_constant=0.1,
         poles=4,
-        output_x=True,
-        output_y=True,
         reference_frequency=25e3,
-        harmonic=1,
         phase=math.pi / 4,
         internal_reference=True,
-        synchronous=False,
         input="A",
     )
     turn(radio, "OFSL?", "0")
@@ -340,7 +338,7 @@ def zurich(**settings: Any) -> ZurichLockIn:
 def test_an_mfli_in_si(nodes: dict[str, Any]) -> None:
     lockin = zurich()
     found = lockin.settings()
-    assert found == LockInSettings(
+    assert found == read(
         identity="Zurich Instruments,MFLI,dev3456",
         sensitivity=1e-3,
         time_constant=1e-3,
@@ -349,13 +347,9 @@ def test_an_mfli_in_si(nodes: dict[str, Any]) -> None:
         offset_y=-0.1,
         expand_x=1.0,
         expand_y=1.0,
-        output_x=True,
-        output_y=True,
         reference_frequency=1234.5,
-        harmonic=1,
         phase=math.pi / 2,
         internal_reference=False,
-        synchronous=False,
         input="A-B",
     )
     assert DataServer.level == 6

@@ -43,3 +43,8 @@ def nrm_lockins() -> list[Deferred]:
             "nrm_daq.zurich:ZurichLockIn",
         ),
     ]
+
+
+def brief(error: Exception) -> str:
+    """What a driver's error says, in one line; its kind where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

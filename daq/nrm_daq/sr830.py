@@ -37,6 +37,7 @@ class SR830(VisaLockIn):
     name = "sr830"
     description = "Stanford Research SR830 over VISA, read only"
     model = "SR830"
+    faults = FAULTS
 
     def offset_and_expand(self, axis: str) -> tuple[float, float]:
         """Offset (as a fraction of full scale) and expand of the output x or y."""
@@ -54,7 +55,6 @@ class SR830(VisaLockIn):
         """
         read = self.watched()
         current = self.choice("ISRC?", INPUTS)
-        frequency = self.number("FREQ?")
         return replace(
             read,
             identity=self.identity,
@@ -62,7 +62,7 @@ class SR830(VisaLockIn):
             sensitivity=None if current == "current" else read.sensitivity,
             output_x=self.choice("FPOP? 1", (False, True)),
             output_y=self.choice("FPOP? 2", (False, True)),
-            reference_frequency=frequency if frequency > 0.0 else None,
+            reference_frequency=self.reference_frequency(),
             harmonic=int(self.number("HARM?")),
             sine_amplitude=self.number("SLVL?"),
             internal_reference=self.choice("FMOD?", (False, True)),
@@ -84,12 +84,3 @@ class SR830(VisaLockIn):
             expand_y=expand_y,
             phase=self.phase(),
         )
-
-    def status(self) -> dict[str, bool]:
-        """Read what has happened since this was last asked; asking clears it.
-
-        Raises
-        ------
-        DaqUnavailable
-        """
-        return self.bits("LIAS?", FAULTS)

@@ -40,6 +40,7 @@ class SR844(VisaLockIn):
     name = "sr844"
     description = "Stanford Research SR844 over VISA, read only"
     model = "SR844"
+    faults = FAULTS
 
     def settings(self) -> LockInSettings:
         """Read all settings.
@@ -49,13 +50,12 @@ class SR844(VisaLockIn):
         DaqUnavailable
             If the instrument does not answer, or not sensibly.
         """
-        frequency = self.number("FREQ?")
         return replace(
             self.watched(),
             identity=self.identity,
             output_x=self.number("DDEF? 1") == 0.0,
             output_y=self.number("DDEF? 2") == 0.0,
-            reference_frequency=frequency if frequency > 0.0 else None,
+            reference_frequency=self.reference_frequency(),
             # 0 for F, 1 for 2F.
             harmonic=self.choice("HARM?", (1, 2)),
             internal_reference=self.choice("FMOD?", (False, True)),
@@ -71,12 +71,3 @@ class SR844(VisaLockIn):
             poles=self.choice("OFSL?", SLOPES),
             phase=self.phase(),
         )
-
-    def status(self) -> dict[str, bool]:
-        """Read what has happened since this was last asked; asking clears it.
-
-        Raises
-        ------
-        DaqUnavailable
-        """
-        return self.bits("LIAS?", FAULTS)

@@ -38,6 +38,7 @@ class SR860(VisaLockIn):
     name = "sr860"
     description = "Stanford Research SR860 over VISA, read only"
     model = "SR860"
+    faults = FAULTS
     chooses_interface = False
 
     def offset(self, axis: int) -> float:
@@ -56,7 +57,6 @@ class SR860(VisaLockIn):
         """
         read = self.watched()
         current = self.choice("IVMD?", (False, True))
-        frequency = self.number("FREQ?")
         return replace(
             read,
             identity=self.identity,
@@ -65,7 +65,7 @@ class SR860(VisaLockIn):
             # A ratio divides X and Y by an auxiliary input: they are no volts then.
             output_x=self.choice("COUT? 0", (True, False)) and not self.number("CRAT? 0"),
             output_y=self.choice("COUT? 1", (True, False)) and not self.number("CRAT? 1"),
-            reference_frequency=frequency if frequency > 0.0 else None,
+            reference_frequency=self.reference_frequency(),
             harmonic=int(self.number("HARM?")),
             sine_amplitude=self.number("SLVL?"),
             internal_reference=self.choice("RSRC?", (True, False, False, False)),
@@ -86,15 +86,6 @@ class SR860(VisaLockIn):
             expand_y=self.choice("CEXP? 1", EXPANDS),
             phase=self.phase(),
         )
-
-    def status(self) -> dict[str, bool]:
-        """Read what has happened since this was last asked; asking clears it.
-
-        Raises
-        ------
-        DaqUnavailable
-        """
-        return self.bits("LIAS?", FAULTS)
 
 
 class SR865A(SR860):

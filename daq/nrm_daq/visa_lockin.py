@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nrm_daq import MissingDaqPackage
+from nrm_daq import MissingDaqPackage, brief
 from nrm_plugin.errors import DaqUnavailable, InvalidInput
 from nrm_plugin.hookspecs import LockInSettings
 
@@ -48,6 +48,8 @@ class VisaLockIn:
     name, description : str
     model : str
         As the instrument calls itself.
+    faults : dict of int to str
+        Faults by the bits that ``LIAS?`` answers.
     poles_known : tuple of int
         Poles that its filter can have.
     chooses_interface : bool
@@ -62,6 +64,7 @@ class VisaLockIn:
     name: str
     description: str
     model: ClassVar[str]
+    faults: ClassVar[dict[int, str]]
     poles_known: ClassVar[tuple[int, ...]] = (1, 2, 3, 4)
     chooses_interface: ClassVar[bool] = True
     Settings = VisaSettings
@@ -99,7 +102,7 @@ class VisaLockIn:
             manager = pyvisa.ResourceManager(library)
         except self._errors as error:
             raise DaqUnavailable(
-                f"no VISA library was found ({_brief(error)}): install NI-VISA, or PyVISA-py and "
+                f"no VISA library was found ({brief(error)}): install NI-VISA, or PyVISA-py and "
                 "give library @py, or write the lock-in's settings into the configuration"
             ) from None
         try:
@@ -163,7 +166,7 @@ class VisaLockIn:
                 self._forget()
                 raise DaqUnavailable(
                     f"the lock-in at {self.address} does not answer {question} "
-                    f"({_brief(error)}): check cable and power, and that no other program uses it"
+                    f"({brief(error)}): check cable and power, and that no other program uses it"
                 ) from None
 
     def number(self, question: str) -> float:
@@ -203,10 +206,20 @@ class VisaLockIn:
         """Shift of the reference in rad."""
         return math.radians(self.number("PHAS?"))
 
-    def bits(self, question: str, faults: dict[int, str]) -> dict[str, bool]:
-        """Faults by the bits of an answer."""
-        bits = int(self.number(question))
-        return {fault: bool(bits & bit) for bit, fault in faults.items()}
+    def reference_frequency(self) -> float | None:
+        """Frequency of the reference in Hz; None where it is not known."""
+        frequency = self.number("FREQ?")
+        return frequency if frequency > 0.0 else None
+
+    def status(self) -> dict[str, bool]:
+        """Read what has happened since this was last asked; asking clears it.
+
+        Raises
+        ------
+        DaqUnavailable
+        """
+        bits = int(self.number("LIAS?"))
+        return {fault: bool(bits & bit) for bit, fault in self.faults.items()}
 
     def _entry(self, question: str, number: float, table: Sequence[T]) -> T:
         if not (number.is_integer() and 0 <= number < len(table)):
@@ -235,7 +248,7 @@ class VisaLockIn:
         except self._errors:
             listed = ""
         return DaqUnavailable(
-            f"no lock-in answers at {self.address!r} ({_brief(error)}): check address, cable and "
+            f"no lock-in answers at {self.address!r} ({brief(error)}): check address, cable and "
             f"power, and that no other program uses it; VISA lists {listed or 'nothing'}"
         )
 
@@ -244,7 +257,3 @@ class VisaLockIn:
             f"the lock-in at {self.address} answered {answer!r} to {question}: check that no other "
             "program talks to it"
         )
-
-
-def _brief(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from nrm_daq import brief
 from nrm_plugin.errors import DaqUnavailable, InvalidInput, MissingPackage
 from nrm_plugin.hookspecs import LockInSettings
 
@@ -91,7 +92,7 @@ class ZurichLockIn:
             )
         except (RuntimeError, OSError) as error:
             raise DaqUnavailable(
-                f"no data server of LabOne answers at {where} ({_brief(error)}): start it, or "
+                f"no data server of LabOne answers at {where} ({brief(error)}): start it, or "
                 "check host and port (8004; 8005 for an HF2)"
             ) from None
         try:
@@ -100,7 +101,7 @@ class ZurichLockIn:
             self.close()
             raise DaqUnavailable(
                 f"the data server at {where} has no {self._device or 'device without a name'} "
-                f"({_brief(error)}): connect the instrument in LabOne; its name stands on its back"
+                f"({brief(error)}): connect the instrument in LabOne; its name stands on its back"
             ) from None
         self.identity = f"Zurich Instruments,{kind},{self._device}"
         self._hf2 = kind.upper().startswith("HF2")
@@ -122,7 +123,7 @@ class ZurichLockIn:
                 value = float(self._server.getDouble(f"/{self._device}/{node}"))
             except (RuntimeError, OSError, TypeError, ValueError) as error:
                 raise DaqUnavailable(
-                    f"{self._device} does not answer {node} ({_brief(error)}): check that it is on "
+                    f"{self._device} does not answer {node} ({brief(error)}): check that it is on "
                     "and connected in LabOne"
                 ) from None
         if not math.isfinite(value):
@@ -230,7 +231,3 @@ class ZurichLockIn:
             for name in ("value", "limitlower", "limitupper")
         )
         return value <= lower or value >= upper
-
-
-def _brief(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
