@@ -65,6 +65,7 @@ def test_a_map(tmp_path: Path, samples: Any) -> None:
     assert curves.metadata["trigger_threshold"] == 1.96
     assert curves.metadata["instrument"] == "Cypher"
     assert curves.curve_table["start_time"][0] == np.datetime64("2020-02-05T18:18:49")
+    assert set(curves.curve_table["start_time_source"]) == {"file_date"}
     assert curves.origins[0].header.startswith("SpringConstant: 2.5\r")
     check_importer(AsylumImporter(), [path])
 
@@ -120,11 +121,12 @@ def test_dwells_and_names_of_parts(tmp_path: Path) -> None:
         one = volume(parts=parts, borders=borders)
         curves = nrm.open(write_ardf(tmp_path / "a.ardf", [one]))
         assert curves.segments["kind"].tolist() == kinds * 12
-    one = volume(borders=lambda n: (0, 4 * n), parts=("Ext", "Ret", "Dwell"))
-    one.borders = lambda n: (0, 80, 40)
-    curves = nrm.open(write_ardf(tmp_path / "a.ardf", [one]))
-    assert any("borders of the curves' parts contradict" in w for w in curves.warnings)
-    assert curves.segments["kind"][:2].tolist() == ["approach", "retract"]
+        assert curves.warnings == ()
+    for borders in (lambda n: (0, 80, 40), lambda n: (5, n // 2)):
+        one = volume(borders=borders, parts=("Ext", "Ret", "Dwell"))
+        curves = nrm.open(write_ardf(tmp_path / "a.ardf", [one]))
+        assert any("borders of the curves' parts contradict" in w for w in curves.warnings)
+        assert curves.segments["kind"][:2].tolist() == ["approach", "retract"]
 
 
 def test_recorded_positions_and_units(tmp_path: Path) -> None:
@@ -148,6 +150,101 @@ def test_recorded_positions_and_units(tmp_path: Path) -> None:
     np.testing.assert_array_equal(curves.read("lateral", 0), first[:, 3])
     assert curves.channels["amp"].unit == "rad"
     assert curves.warnings == ()
+
+
+def test_steps_in_other_units(tmp_path: Path) -> None:
+    """Micrometres and milliseconds; where the step is not a time, the note's rate counts."""
+    one = volume(step=(1.0, 2.0, 0.25), units=("µm", "µm", "ms"))
+    curves = nrm.open(write_ardf(tmp_path / "a.ardf", [one]))
+    np.testing.assert_allclose(curves.curve_table["x"][:4], np.arange(4) * 1e-6)
+    np.testing.assert_allclose(curves.curve_table["y"][::4], np.arange(3) * 2e-6)
+    np.testing.assert_allclose(curves.read("time", 0)[:3], [0, 2.5e-4, 5e-4])
+    one = volume(step=(1.0, 1.0, 3.0), units=("V", "V", "nm"))
+    curves = nrm.open(write_ardf(tmp_path / "a.ardf", [one]))
+    np.testing.assert_allclose(curves.read("time", 0)[:3], [0, 5e-4, 1e-3])
+    assert np.isnan(curves.curve_table["x"]).all()
+
+
+def heads(data: bytes | bytearray, name: bytes, line: int, point: int) -> list[int]:
+    """Where the pieces of a curve have the words behind their headings."""
+    begins = [i + 8 for i in range(len(data)) if data[i : i + 4] == name]
+    return [i for i in begins if struct.unpack_from("<II", data, i + 4) == (line, point)]
+
+
+@pytest.mark.parametrize("point", [0, 3])
+@pytest.mark.parametrize(("word", "value"), [(3, 100), (6, 40)])
+def test_one_curve_among_even_ones_is_its_own(
+    tmp_path: Path, point: int, word: int, value: int
+) -> None:
+    """Its samples, or the border of its parts, are others than those of the first curve."""
+    path = write_ardf(tmp_path / "a.ardf", [volume()])
+    data = bytearray(path.read_bytes())
+    places = heads(data, b"VDAT", 1, point)
+    assert len(places) == 3
+    for at in places:
+        struct.pack_into("<I", data, at + 4 * word, value)
+    rewrite(path, data)
+    curves = nrm.open(path)
+    stop = curves.segments["stop"].reshape(12, 2)
+    expected = np.tile([60, 120], (12, 1))
+    expected[4 + point, 1 if word == 3 else 0] = value
+    np.testing.assert_array_equal(stop, expected)
+
+
+def test_a_line_with_another_number_is_left_out(tmp_path: Path) -> None:
+    path = write_ardf(tmp_path / "a.ardf", [volume()])
+    data = bytearray(path.read_bytes())
+    for point in range(4):
+        (at,) = heads(data, b"VSET", 1, point)
+        struct.pack_into("<I", data, at + 4, 2)
+        struct.pack_into("<I", data, at - 16, zlib.crc32(data[at - 12 : at + 32]))
+    rewrite(path, data)
+    curves = nrm.open(path)
+    assert curves.curve_table["row"].tolist() == [0] * 4 + [2] * 4
+    assert any("8 of 12 curves were recorded" in w for w in curves.warnings)
+
+
+@pytest.mark.parametrize("samples", [lambda line, point: 120, uneven])
+def test_volumes_with_channels_in_another_order(tmp_path: Path, samples: Any) -> None:
+    """Names say which channel is which; one that a volume lacks is left out with a warning."""
+    truth = map_of(SHAPE, samples)
+    there = {k: np.concatenate([t, t[:, :1]], axis=1) for k, t in truth.items()}
+    back = {k: t[:, ::-1] for k, t in truth.items()}
+    named = (("Raw", "m"), ("Defl", "m"), ("ZSnsr", "m"), ("Amp", "m"))
+    volumes = [volume(curves=there, channels=named), volume(curves=back, channels=named[2::-1])]
+    curves = nrm.open(write_ardf(tmp_path / "a.ardf", volumes))
+    for i, table in enumerate([*(t for _, t in sorted(truth.items()))] * 2):
+        np.testing.assert_array_equal(curves.read("height", i), -table[:, 2].astype(float))
+    assert curves.warnings == ("Amp was not recorded in both directions: left out",)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"channels": (("Raw", "nm"), ("Defl", "m"), ("ZSnsr", "m"))},
+        {"step": (1e-6, 1e-6, 1e-3)},
+        {"units": ("m", "m", "ms")},
+        {"parts": ("Ret", "Ext")},
+        {"shape": (3, 5)},
+    ],
+)
+def test_volumes_of_two_maps_are_refused(tmp_path: Path, other: Any) -> None:
+    path = write_ardf(tmp_path / "a.ardf", [volume(), volume(**other)])
+    with pytest.raises(nrm.CorruptFile):
+        nrm.open(path)
+
+
+def test_an_invols_that_cannot_be(tmp_path: Path) -> None:
+    """A deflection 1.5 times as fast as the piezo: with InvOLS in the note, and without."""
+    truth = map_of(SHAPE)
+    for table in truth.values():
+        table[:, 1] = 1.5 * np.maximum(0, table[:, 2] - np.median(table[:, 2]))
+    bare = {k: v for k, v in NOTE.items() if k != "InvOLS"}
+    for note, wanted in ((NOTE, "at most 34 nm/V"), (bare, "true InvOLS is smaller")):
+        curves = nrm.open(write_ardf(tmp_path / "a.ardf", [volume(curves=truth)], note=note))
+        (text,) = (w for w in curves.warnings if "times as fast as the piezo" in w)
+        assert text.startswith("the deflection moves 1.5 times")
+        assert wanted in text
 
 
 def test_images(tmp_path: Path) -> None:

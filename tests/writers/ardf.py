@@ -70,6 +70,7 @@ class Volume:
     borders: Callable[[int], tuple[int, ...]] = lambda n: (0, n // 2)
     kind: int = 2
     step: tuple[float, float, float] = (1e-6, 1e-6, 5e-4)
+    units: tuple[str, str, str] = ("m", "m", "s")
     extras: Sequence[str] = ()
     extra: Callable[[int, int], Sequence[float]] = lambda line, point: ()
     lines: dict[int, int] = field(default_factory=dict)
@@ -168,7 +169,7 @@ def write_ardf(
 def _volume(volume: Volume, both: bool) -> bytes:
     lines, points = volume.shape
     own = struct.pack("<II24xddd", points, lines, *volume.step)
-    own += text32("m") + text32("m") + text32("s")
+    own += b"".join(map(text32, volume.units))
     own += text32("".join(f"{part};" for part in volume.parts)) + struct.pack(
         "<Q", len(volume.parts)
     )

@@ -108,6 +108,7 @@ def open_ardf(path: Path) -> CurveSet:
             raise CorruptFile(path, None, "some images and volumes", what)
         images = [_image(file, at) for at in pictures]
         volumes = [file.volume(at) for at in places]
+        _check_alike(path, volumes)
         names = _common(volumes, metadata)
         curves = _all_curves(file, volumes, names, metadata) if names else None
     note = WaveNote(file.note)
@@ -127,6 +128,29 @@ def _common(volumes: list[ArdfVolume], metadata: Metadata) -> list[str]:
     for name in sorted({n for v in volumes for n, _ in v.channels} - set(common)):
         metadata.warn(f"{name} was not recorded in both directions: left out")
     return list(dict.fromkeys(common))
+
+
+def _check_alike(path: Path, volumes: list[ArdfVolume]) -> None:
+    """Refuse volumes that are not both directions of one map: they would share units and times.
+
+    Raises
+    ------
+    CorruptFile
+    """
+    what: dict[str, list[object]] = {
+        "points and lines": [(v.points, v.lines) for v in volumes],
+        "units": [v.units for v in volumes],
+        "time between samples": [v.steps[2] for v in volumes],
+        "parts": [v.parts for v in volumes if v.parts],
+        "single values": [v.extras for v in volumes if v.extras],
+    }
+    for name, found in what.items():
+        if any(one != found[0] for one in found):
+            raise CorruptFile(path, None, f"volumes of the same {name}", str(found)[:120])
+    units_of: dict[str, str] = {}
+    for label, unit in (pair for v in volumes for pair in v.channels):
+        if units_of.setdefault(label, unit) != unit:
+            raise CorruptFile(path, None, f"{label} in {units_of[label]}", unit)
 
 
 def _all_curves(

@@ -149,8 +149,8 @@ def doubt_slope(channels: Mapping[str, Channel], end: int, metadata: Metadata) -
         return
     slope = float(np.polyfit(z, d, 1)[0])
     if -slope > _STEEPEST:
+        most = f"at most {-1e9 * sensitivity / slope:.3g} nm/V" if sensitivity else "smaller"
         metadata.warn(
             f"the deflection moves {-slope:.3g} times as fast as the piezo, which cannot be: the "
-            f"true InvOLS is at most {-1e9 * (sensitivity or np.nan) / slope:.3g} nm/V, and forces "
-            "and moduli are too large by that factor"
+            f"true InvOLS is {most}, and forces and moduli are too large by that factor"
         )
