@@ -947,6 +947,24 @@ def test_results_that_another_program_made_anew_are_read_again(own: tuple[Client
     assert client.get("api/values?quantity=storage_modulus&depth=9e-9").status == 200
 
 
+def test_values_that_were_read_while_something_was_decided_are_not_kept(originals: Path) -> None:
+    view = opened([originals / "map.h5"])
+    whole = view.shown.values("contact_height").values
+    view.shown.forget()
+    read = view.of_curves
+
+    def meanwhile(name: str, direction: str | None = None) -> np.ndarray:
+        values = read(name, direction) + 1.0
+        view.shown.forget()
+        return values
+
+    view.of_curves = meanwhile  # type: ignore[method-assign]
+    assert view.shown.values("contact_height").values == pytest.approx(whole + 1.0, nan_ok=True)
+    view.of_curves = read  # type: ignore[method-assign]
+    assert view.shown.values("contact_height").values == pytest.approx(whole, nan_ok=True)
+    view.close()
+
+
 @pytest.mark.parametrize(
     ("address", "asked"),
     [

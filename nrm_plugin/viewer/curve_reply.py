@@ -268,7 +268,7 @@ def of_results(
     facts = header["facts"]
     facts |= {"wall_slope": one("wall_slope"), "first_valid": one("depth_valid_min")}
     if "largest_force" in view.quantities:
-        facts["F_max"] = float(view.largest_force(direction)[number])
+        facts["F_max"] = float(view.shown.largest_force(direction)[number])
     if "stick" in view.quantities:
         facts["stick"] = shown.STICK[int(shown.stick_of(np.array([bits]), view.sticks)[0])]
     arrays["depth"] = view.depth

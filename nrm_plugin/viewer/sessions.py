@@ -107,7 +107,7 @@ class Session:
 
     def values(self, quantity: str, depth: float | None, direction: str) -> Reply:
         """A quantity of all curves."""
-        found = self.view.values(quantity, depth, direction)
+        found = self.view.shown.values(quantity, depth, direction)
         factor, unit = found.quantity.shown
         header = {
             "quantity": quantity,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,51 +18,15 @@ from nrm_plugin.engine.checks.check import Check, from_json
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
-from nrm_plugin.statistics.maps import AT_LEAST
 from nrm_plugin.statistics.regions import Region, Regions, regions
-from nrm_plugin.statistics.selection import LEFT_OUT, Analysis, column
+from nrm_plugin.statistics.selection import Analysis, column
 from nrm_plugin.store.read_results import decided
-from nrm_plugin.variables import BIT
 from nrm_plugin.viewer import shown_quantities as shown
 from nrm_plugin.viewer.shown_quantities import CURVE_NUMBER, ShownQuantity
+from nrm_plugin.viewer.shown_values import ShownValues
 from nrm_plugin.viewer.told_metadata import ToldMetadata
 
 T = TypeVar("T")
-
-#: Bytes of values that are kept for when they are asked for again.
-_KEPT = 16 << 20
-
-#: A value counts as below the noise under so many standard errors.
-_NOISE = 3.0
-
-#: Percentiles between which the colours lie.
-_ROBUST = (2.0, 98.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Values:
-    """A quantity of all curves.
-
-    Attributes
-    ----------
-    values : array of float32
-        In SI; nan where there is none.
-    below_noise : array of uint8
-    range : (float, float)
-        Between which most values lie.
-    quantity : ShownQuantity
-    depth : float or None
-        The distance that was taken, m.
-    censored : array of uint8, optional
-        Of a thickness: 1 where it is a lower bound, 2 where nothing was seen, 3 without a profile.
-    """
-
-    values: AnyArray
-    below_noise: AnyArray
-    range: tuple[float, float]
-    quantity: ShownQuantity
-    depth: float | None = None
-    censored: AnyArray | None = None
 
 
 class Wait(Exception):
@@ -107,7 +69,8 @@ class Viewed:
         #: The files that say which curves these are, as they were when they were opened.
         self.stamps: list[FileStamp] = []
         self._lock = threading.RLock()
-        self._kept: OrderedDict[Hashable, Values] = OrderedDict()
+        #: Quantities of all curves, as the map shows them.
+        self.shown = ShownValues(self)
         self._columns: dict[tuple[str, str], AnyArray] = {}
         self._slow = ThreadPoolExecutor(1, thread_name_prefix="nrm-statistics")
         self._waiting: dict[Hashable, Future[Any]] = {}
@@ -134,7 +97,7 @@ class Viewed:
             self.decisions, self.results = decisions, results
             self._analyses.clear()
             self._waiting.clear()
-            self._kept.clear()
+            self.shown.forget()
             self._columns.clear()
 
     @property
@@ -280,33 +243,6 @@ class Viewed:
         found: T = future.result()
         return found
 
-    def values(self, name: str, depth: float | None = None, direction: str | None = None) -> Values:
-        """Return a quantity of all curves.
-
-        Raises
-        ------
-        InvalidInput
-            For a quantity, distance or direction that there is not.
-        Wait
-        """
-        quantity = self.quantities.get(name)
-        if quantity is None:
-            raise InvalidInput(f"there is no quantity {name!r}")
-        way = self.direction(direction)
-        index = self.nearest_depth(depth) if quantity.of_depth else None
-        key = (name, index, way)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        made = self._made(quantity, index, way)
-        with self._lock:
-            self._kept[key] = made
-            most = max(4, _KEPT // max(1, 5 * self.n_curves))
-            while len(self._kept) > most:
-                self._kept.popitem(last=False)
-        return made
-
     def nearest_depth(self, depth: float | None) -> int:
         """Number of the distance that is nearest to one in m.
 
@@ -318,75 +254,6 @@ class Viewed:
         if not np.isfinite(wanted):
             raise InvalidInput("a distance is a number in m")
         return int(np.argmin(np.abs(self.depth - wanted)))
-
-    def _made(self, quantity: ShownQuantity, index: int | None, direction: str) -> Values:
-        results = self.places.results if self.results is None else self.analysis(direction).results
-        noise = np.zeros(self.n_curves, bool)
-        if index is not None:
-            values = results[quantity.name].isel(depth=index).values
-            error = f"{quantity.name}_stderr"
-            if error in results:
-                with np.errstate(invalid="ignore"):
-                    noise = np.abs(values) < _NOISE * results[error].isel(depth=index).values
-        else:
-            values = self._of_curves(quantity, direction)
-        values = np.asarray(values, np.float32)
-        good = (self.quality(direction) & sum(BIT[f] for f in LEFT_OUT)) == 0
-        return Values(
-            values=values,
-            below_noise=noise.astype(np.uint8),
-            range=robust_range(values[good & ~noise]),
-            quantity=quantity,
-            depth=None if index is None else float(self.depth[index]),
-            censored=self._censored(direction) if quantity.name == "thickness" else None,
-        )
-
-    def _censored(self, direction: str) -> AnyArray:
-        return np.asarray(self.thickness(direction)["censored"].values, np.uint8)
-
-    def _of_curves(self, quantity: ShownQuantity, direction: str) -> AnyArray:
-        match quantity.name:
-            case "thickness":
-                table = self.thickness(direction)
-                bound = table["thickness_low"].where(table["censored"] == AT_LEAST)
-                return np.asarray(table["thickness"].fillna(bound).values)
-            case "largest_force":
-                return self.largest_force(direction)
-            case "flag_count":
-                return shown.flag_count(self.quality(direction))
-            case "stick":
-                return shown.stick_of(self.quality(direction), self.sticks)
-            case "region":
-                return self.region_numbers
-            case "potential":
-                found = self.column("potential")
-                return np.full(self.n_curves, np.nan) if found is None else found
-            case "curve_number":
-                return np.arange(self.n_curves)
-        return self.of_curves(quantity.name, direction)
-
-    def largest_force(self, direction: str | None = None) -> FloatArray:
-        """Force in N at which each ramp turned: what the wall's line says of its end."""
-        names = ("wall_begin", "wall_end", "contact_height", "wall_slope")
-        begin, end, contact, slope = (self.of_curves(name, direction) for name in names)
-        stiffness = self.told.number("spring_constant", "N/m") or np.nan
-        return np.asarray((contact - np.minimum(begin, end)) * np.abs(slope) * stiffness)
-
-    def thickness(self, direction: str | None = None) -> xr.Dataset:
-        """Thickness of every curve, as `nrm_plugin.statistics.thickness` returns it.
-
-        Raises
-        ------
-        Wait
-        """
-        from nrm_plugin.statistics.thickness import thickness
-
-        analysis = self.analysis(direction)
-        return self.in_background(
-            ("thickness", self.direction(direction)),
-            "the thickness of all curves is being determined",
-            lambda: thickness(analysis),
-        )
 
     @cached_property
     def region_numbers(self) -> IntArray:
@@ -407,15 +274,6 @@ class Viewed:
         """Regions of the potential that have curves, highest potential first."""
         found = self.all_regions or ()
         return [region for region in found if len(region)]
-
-
-def robust_range(values: AnyArray) -> tuple[float, float]:
-    """Lowest and highest value without the outermost 2 % on either side; nan without values."""
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return (float("nan"), float("nan"))
-    low, high = np.percentile(finite, _ROBUST)
-    return float(low), float(high)
 
 
 def _recipe_of(results: xr.Dataset | None) -> Recipe:
