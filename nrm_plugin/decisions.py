@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nrm_plugin import decisions_file
+from nrm_plugin import curve_runs, decisions_file
 from nrm_plugin.columns import AnyArray, IntArray
 from nrm_plugin.curve_origins import CurveOrigins, NamedOrigin
 from nrm_plugin.decisions_file import KINDS, DecisionEntry
@@ -390,7 +390,7 @@ class Decisions:
             entry = DecisionEntry(
                 decision=decision.decision,
                 origin=name,
-                runs=decisions_file.runs_of_numbers(self.origins.number[curves[places == place]]),
+                runs=curve_runs.runs_of_numbers(self.origins.number[curves[places == place]]),
                 reason=decision.reason.strip()[: decisions_file.LONGEST_REASON],
                 time=(decision.time or datetime.now(UTC)).astimezone(),
                 visible=decision.visible,
@@ -426,7 +426,7 @@ class Decisions:
             theirs = self._curves(number)
             if same and chosen[theirs].any():
                 gone = self.origins.number[theirs[chosen[theirs]]]
-                changed[number] = decisions_file.without_numbers(entry.runs, gone)
+                changed[number] = curve_runs.without_numbers(entry.runs, gone)
         if not changed:
             return self
         text = decisions_file.with_runs(self.text, changed, len(self.entries))
@@ -464,7 +464,7 @@ _CONTRADICTIONS = 50
 
 
 def _plain(decision: Decision, holds: IntArray) -> dict[str, Any]:
-    runs = decisions_file.runs_text(decisions_file.runs_of_numbers(holds))
+    runs = curve_runs.runs_text(curve_runs.runs_of_numbers(holds))
     more = [f"and {len(runs) - _RUNS} more"] if len(runs) > _RUNS else []
     made: dict[str, Any] = {
         "decision": decision.decision,

@@ -11,8 +11,11 @@ import pytest
 
 import nrm_plugin as nrm
 from nrm_plugin.curve_origins import CurveOrigins
+from nrm_plugin.curve_runs import runs_of
 from nrm_plugin.decisions import ContactByHand, Decision, Decisions
+from nrm_plugin.decisions_file import length_text
 from nrm_plugin.errors import InvalidInput, NrmError, RecipeError
+from nrm_plugin.units import quantity
 from nrm_plugin.variables import ACCEPTED, EXCLUDED, MOVED
 
 HASH = "ab" * 32
@@ -332,3 +335,14 @@ def test_very_many_decisions_about_everything_bear_little(tmp_path):
     overlapping = ", ".join(["0-65535"] * 100_000)
     found = read(tmp_path, HEAD + (one % "").replace("0-65535", overlapping), origins(n))
     assert len(found.excluded) == n
+
+
+def test_ranges_that_overlap_or_touch_are_one():
+    given = ["0-100", "5-6", 8, "50-120, 121", 123]
+    assert runs_of(given).tolist() == [[0, 121], [123, 123]]
+    assert runs_of([]).shape == (0, 2)
+
+
+@pytest.mark.parametrize("value", [1e-9 / 3, 2.0**-24 / 3.0, -1.23456789012345678e-7, 0.0, 0.3])
+def test_lengths_are_read_as_they_were_written(value):
+    assert quantity(length_text(value), "m") == value
