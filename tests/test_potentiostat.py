@@ -583,6 +583,7 @@ def test_decimal_signs(
         ("time (s),E (V)\n0,5,1,9\n1,5,1,8\n2,5,1,7\n", "both the decimal sign and between"),
         ("time (s);E (V)\n0.5;1\n1,5;2\n", "decimal points and decimal commas"),
         ("time (s);E (V)\n1,000;1.5\n1,001;1.6\n", "decimals or for thousands"),
+        ("time (s);E (mV)\n0;998\n1;999\n2;1,000\n", "thousands, as there are whole numbers"),
         ("time (s);E (V)\n" + "0;1\nx;2\n" * 5, "5 of 10 lines below the titles have no time"),
         ("time (s),E (V)\n0,1\n" + '1,"2\n' * 50, "only 26 can be told apart"),
         ("time (s);E (V)\n0;1\n0;2\n0;3\n", "all of its times are 0 s"),
@@ -590,6 +591,16 @@ def test_decimal_signs(
 )
 def test_what_cannot_be_told_is_an_error(tmp_path: Path, text: str, said: str) -> None:
     assert said in refused(tmp_path / "log.csv", text)
+
+
+def test_commas_that_may_stand_for_thousands_are_told(tmp_path: Path) -> None:
+    """A potential below 1 says what they are."""
+    path = tmp_path / "log.csv"
+    for last, said in (("1,250", ("E",)), ("0,250", ())):
+        path.write_text(f"time (s);E (V)\n0;1,125\n1;1,250\n2;{last}\n", encoding="utf-8")
+        log = nrm.read_log(path)
+        np.testing.assert_allclose(log.potential[:2], [1.125, 1.25])
+        assert [n.split()[2] for n in log.notes if "they are taken for decimals" in n] == [*said]
 
 
 def test_exported_zeros(tmp_path: Path) -> None:

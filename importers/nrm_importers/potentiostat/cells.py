@@ -21,10 +21,10 @@ _LINES = 20_000
 #: More lines that cannot be read are an error; a remark or an overload is a stray.
 _STRAYS = 3
 
-_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+")
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Cells:
     """A column.
 
@@ -38,12 +38,15 @@ class Cells:
         The first cell, where it holds no number.
     name : str
         Title.
+    notes : tuple of str
+        What was taken for granted.
     """
 
     numbers: FloatArray
     texts: list[str] | None
     first: str
     name: str
+    notes: tuple[str, ...] = ()
 
     def left_out(self, path: Path, kept: np.ndarray) -> list[str]:
         """Say how many lines are left out; ``kept`` is which have a time and a potential.
@@ -80,7 +83,9 @@ class _Column:
     first: str = ""
     dots: bool = False
     commas: bool = False
-    grouped: bool = True  # all commas stand before three digits
+    grouped: bool = True  # all commas stand before three digits, as signs for thousands do
+    whole: bool = False  # there are whole numbers below 1000
+    told: bool = False  # a number with both signs says which is which
 
     def add(self, series: Any) -> None:
         """Take the next cells."""
@@ -90,6 +95,7 @@ class _Column:
         dot = plain.str.contains(".", regex=False)
         values = pd.to_numeric(plain, errors="coerce").to_numpy(np.float64, copy=True)
         self.dots |= bool((dot & ~comma & np.isfinite(values)).any())
+        self.whole |= bool(plain.str.fullmatch(r"[-+]?[1-9]\d{0,2}").any())
         if comma.any():
             some = plain[comma]
             mixed = some[dot[comma]]
@@ -109,6 +115,7 @@ class _Column:
             )
             also = pd.to_numeric(both, errors="coerce")
             if also.notna().any():
+                self.told = True
                 self.dots |= bool(english[also.notna()].any())
                 self.commas |= bool((~english[also.notna()]).any())
             at = np.flatnonzero(comma.to_numpy())
@@ -188,19 +195,24 @@ def read_cells(
             "quotation marks that are not closed?"
         )
     dots = any(c.dots for c in columns.values())
-    return {role: _decided(path, c, titles[role], dots) for role, c in columns.items()}
+    told = any(c.told or (c.commas and not c.grouped) for c in columns.values())
+    return {role: _decided(path, c, titles[role], dots, told) for role, c in columns.items()}
 
 
-def _decided(path: Path, column: _Column, one: Title, dots: bool) -> Cells:
+def _decided(path: Path, column: _Column, one: Title, dots: bool, told: bool) -> Cells:
     numbers = np.concatenate(column.numbers)
-    if column.commas and dots and column.grouped:
-        raise InvalidInput(
-            f"{path}: commas in {one.name} may stand for decimals or for thousands, as the table "
-            "has decimal points too: take them out"
-        )
+    notes: tuple[str, ...] = ()
+    if column.commas and column.grouped:
+        what = f"commas in {one.name} may stand for decimals or for thousands"
+        if dots or (column.whole and not told):
+            why = "the table has decimal points" if dots else "there are whole numbers beside them"
+            raise InvalidInput(f"{path}: {what}, as {why} too: take them out")
+        notes = () if told else (f"{what}; they are taken for decimals",)
     if column.commas and column.dots:
         raise InvalidInput(f"{path}: {one.name} has decimal points and decimal commas")
-    return Cells(numbers, column.texts, column.first, one.name)
+    return Cells(
+        numbers=numbers, texts=column.texts, first=column.first, name=one.name, notes=notes
+    )
 
 
 def _not_both_commas(path: Path, body: bytes, separator: str, width: int) -> None:

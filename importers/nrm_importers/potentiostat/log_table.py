@@ -200,6 +200,7 @@ def read_table(
             notes.append(f"the current is left out: {error}")
     kept = np.isfinite(time) & np.isfinite(potential)
     notes += columns["potential"].left_out(path, kept)
+    notes += [note for column in columns.values() for note in column.notes]
     times = time[kept]
     if times[0] == times[-1] and (times == times[0]).all():
         raise InvalidInput(
