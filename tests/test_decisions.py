@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import nrm_plugin as nrm
-from nrm_plugin.curve_origins import CurveOrigins
+from nrm_plugin.curve_origins import CurveOrigins, NamedOrigin
 from nrm_plugin.curve_runs import runs_of
 from nrm_plugin.decisions import ContactByHand, Decision, Decisions
 from nrm_plugin.decisions_file import length_text
@@ -346,3 +347,36 @@ def test_ranges_that_overlap_or_touch_are_one():
 @pytest.mark.parametrize("value", [1e-9 / 3, 2.0**-24 / 3.0, -1.23456789012345678e-7, 0.0, 0.3])
 def test_lengths_are_read_as_they_were_written(value):
     assert quantity(length_text(value), "m") == value
+
+
+def test_a_decision_without_a_time_follows_the_one_above_it(tmp_path):
+    text = HEAD + (
+        '[[decision]]\ndecision = "exclude"\ncurves = [1, 2]\ntime = 2026-11-29T12:00:00Z\n'
+        '[[decision]]\ndecision = "accept"\ncurves = [2]\n'
+        '[[decision]]\ndecision = "accept"\ncurves = [1]\ntime = 2026-11-29T10:00:00Z\n'
+    )
+    found = read(tmp_path, text)
+    assert (found.excluded.tolist(), found.accepted.tolist()) == ([1], [2])
+
+
+def test_curves_that_are_here_twice_are_counted_once(tmp_path):
+    table = {"source": np.zeros(4, int), "source_curve": np.array([0, 0, 1, 1])}
+    twice = CurveOrigins.of(["a.spm"], [HASH], table, 4)
+    found = read(tmp_path, HEAD + '[[decision]]\ndecision = "exclude"\ncurves = ["0-2"]\n', twice)
+    assert found.excluded.tolist() == [0, 1, 2, 3]
+    (note,) = found.notes
+    assert "1 of its 3 curves are not here" in note
+
+
+def test_only_decisions_that_hold_are_counted_as_blind(tmp_path):
+    found = none(tmp_path)
+    for kind, curves, visible in (("exclude", 1, ()), ("exclude", 2, ()), ("accept", 1, None)):
+        found = found.with_decision(Decision(decision=kind, curves=curves, visible=visible))
+    assert json.loads(found.as_json())["blind"] == 1
+
+
+def test_several_files_of_one_name_without_a_hash_are_not_guessed():
+    two = CurveOrigins.of(["a.spm", "a.spm"], [], {"source": np.array([0, 1])}, 2)
+    with pytest.raises(InvalidInput, match=r"several files 'a\.spm'"):
+        two.matching(NamedOrigin("a.spm", HASH))
+    assert two.matching(NamedOrigin("a.spm (1)", "")) == 1
