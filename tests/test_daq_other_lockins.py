@@ -160,11 +160,24 @@ def test_what_an_sr860_cannot_be_recorded_with(modern: SR860) -> None:
     with pytest.raises(InvalidInput, match="CH2 output carries"):
         check_outputs(modern.settings())
     turn(modern, "CRAT? 1", "0")
+    turn(modern, "CRAT? 0", "1")
+    with pytest.raises(InvalidInput, match="CH1 output carries"):
+        check_outputs(modern.settings())
+    turn(modern, "CRAT? 0", "0")
     turn(modern, "IVMD?", "1")
     found = modern.settings()
     assert found.sensitivity is None
     with pytest.raises(InvalidInput, match="measures a current"):
         check_outputs(found)
+
+
+@pytest.mark.parametrize(
+    ("source", "internal"), [("0", True), ("1", False), ("2", False), ("3", False)]
+)
+def test_the_reference_of_an_sr860(modern: SR860, source: str, internal: bool) -> None:
+    """Internal, external, dual, chopper: only the first is the instrument's own."""
+    turn(modern, "RSRC?", source)
+    assert modern.settings().internal_reference is internal
 
 
 def test_advanced_filters_have_no_poles(modern: SR860) -> None:
@@ -224,6 +237,8 @@ def test_an_sr844_in_si(radio: SR844) -> None:
     )
     turn(radio, "OFSL?", "0")
     assert radio.settings().poles is None
+    turn(radio, "HARM?", "1")
+    assert radio.settings().harmonic == 2
     turn(radio, "DDEF? 1", "1")
     with pytest.raises(InvalidInput, match="CH1 output carries"):
         check_outputs(radio.settings())
@@ -333,6 +348,12 @@ def zurich(**settings: Any) -> ZurichLockIn:
     lockin = model.connect(ZurichSettings(**{"address": "DEV3456", **settings}))
     assert isinstance(lockin, ZurichLockIn)
     return lockin
+
+
+def test_outputs_of_another_demodulator(nodes: dict[str, Any]) -> None:
+    nodes["auxouts/0/demodselect"] = 1
+    found = zurich().settings()
+    assert (found.output_x, found.output_y) == (False, True)
 
 
 def test_an_mfli_in_si(nodes: dict[str, Any]) -> None:

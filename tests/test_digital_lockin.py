@@ -202,15 +202,43 @@ def test_a_generator_that_drifts_is_followed() -> None:
     np.testing.assert_allclose(made.deviation[0], f * 1e-4 * (when - 1.0), atol=1e-5)
 
 
+def test_each_tone_is_followed_by_its_own_reference() -> None:
+    """20 Hz off, and its third harmonic 60 Hz: what the filter loses there is made up for."""
+    rate = 100e3
+    first, second = sine(rate, 1020.0, 1.0), sine(rate, 4950.0, 1.0)
+    third = sine(rate, 3060.0, 1.0, 0.2)
+    tones = (Tone(1000.0), Tone(1000.0, 3), Tone(5000.0))
+    filter_ = PeriodFilter.matched(rate, [t.demodulated for t in tones], poles=2, bandwidth=100.0)
+    made = demodulated(first + third + second, first + second, filter_, *tones)
+    np.testing.assert_allclose(made.deviation[0], 20.0, atol=0.02)
+    np.testing.assert_allclose(made.deviation[1], -50.0, atol=0.02)
+    lost = filter_.response(np.array([20.0, 60.0]))
+    assert lost[0] - lost[1] > 0.08
+    np.testing.assert_allclose(np.abs(made.signal), 1.0, atol=5e-3)
+
+
+@pytest.mark.parametrize("samples", [999, 1000, 1001, 1052, 1053, 5000])
+def test_every_value_that_is_complete_comes(samples: int) -> None:
+    lock_in = Demodulator([Tone(1e3)], PeriodFilter(rate=50e3, box=250, poles=4), 53)
+    complete = range(lock_in.length, samples + 1, 53)
+    made = lock_in.push(*sine(50e3, 1e3, samples / 50e3) * np.ones((2, 1)))
+    assert len(made.position) == made.signal.shape[1] == len(complete)
+
+
 def test_a_lost_reference_leaves_no_numbers() -> None:
     rate = 50e3
     reference, signal = sine(rate, 1000.0, 1.0), sine(rate, 1000.0, 1.0)
-    reference[20_000:30_000] = 0.0
+    reference[20_000:30_000] *= 0.05
     filter_ = PeriodFilter.matched(rate, [1000.0])
     made = demodulated(signal, reference, filter_, Tone(1000.0))
     inside = (made.position > 21_000) & (made.position < 29_000)
     assert np.isnan(made.signal[0][inside]).all()
     assert np.isfinite(made.signal[0][made.position < 18_000]).all()
+    lock_in = Demodulator([Tone(1000.0)], filter_, filter_.box // 4)
+    lock_in.push(signal[:24_000], reference[:24_000])
+    weak = lock_in.push(signal[24_000:29_000], reference[24_000:29_000])
+    assert len(weak.position) > 10
+    assert np.isnan(weak.signal).all()
 
 
 @pytest.mark.parametrize("harmonic", [1, 3])
@@ -225,13 +253,14 @@ def test_the_delay_of_a_multiplexed_converter(harmonic: int) -> None:
     assert np.abs(np.angle(z) - 0.6).max() < 1e-9
 
 
-def test_the_time_stamps_are_exact() -> None:
+@pytest.mark.parametrize("interval", [53, 54])
+def test_the_time_stamps_are_exact(interval: int) -> None:
     """A signal that grows evenly comes out as it is at the times that are given."""
     rate, f = 50e3, 1013.0
     t = np.arange(50_000) / rate
     growing = 0.1 + 0.7 * t
     filter_ = PeriodFilter.matched(rate, [f])
-    lock_in = Demodulator([Tone(f)], filter_, 53, referenced=False)
+    lock_in = Demodulator([Tone(f)], filter_, interval, referenced=False)
     made = lock_in.push(growing * np.sin(TURN * f * t), None, {"height": growing})
     at = 0.1 + 0.7 * made.position / rate
     np.testing.assert_allclose(made.others["height"], at, rtol=1e-12)
