@@ -336,6 +336,12 @@ def test_a_far_contact_of_a_curve_without_windows(results):
         assert bool(found["by_hand"][5]) is used
         assert bool(found["contact_height"].values[0, 5] == height) is used
         assert ("not used: curve 5 at 500 mm" in found.attrs["warnings"]) is not used
+    # A contact that the processing took, which knows all heights, is not judged again.
+    made["contact_height"].values[0, 5] = 0.5
+    hand = Decision(decision="contact", curves=5, contact=ContactByHand(0.5))
+    found = with_decisions(made, decisions(results).with_decision(hand))
+    assert found["by_hand"][5] == 4
+    assert "not used" not in found.attrs["warnings"]
 
 
 def test_decisions_of_results_that_were_renamed_are_named(results, tmp_path):
@@ -366,9 +372,3 @@ def test_decisions_of_results_that_were_renamed_are_named(results, tmp_path):
     found = nrm.open_results(renamed)
     assert "same curves" not in found.attrs["warnings"]
     assert np.flatnonzero(found["by_hand"]).tolist() == [3]
-    # A contact that the processing took, which knows all heights, is not judged again.
-    made["contact_height"].values[0, 5] = 0.5
-    hand = Decision(decision="contact", curves=5, contact=ContactByHand(0.5))
-    found = with_decisions(made, decisions(results).with_decision(hand))
-    assert found["by_hand"][5] == 4
-    assert "not used" not in found.attrs["warnings"]

@@ -370,6 +370,19 @@ def test_a_comma_that_may_stand_for_thousands_is_told(tmp_path: Path) -> None:
     assert not any("comma" in text for text in nrm.open(tmp_path / "a.txt").warnings)
 
 
+def test_a_micrometre_in_latin_1(tmp_path: Path) -> None:
+    text = HEAD.replace("(nm)", "(µm)").replace("nm", "µm") + lines("{z},{d}", 60)
+    (tmp_path / "a.csv").write_text(text, encoding="latin-1")
+    np.testing.assert_allclose(nrm.open(tmp_path / "a.csv").read("height")[0], 60e-6)
+
+
+def test_pauses_in_the_times_are_told(tmp_path: Path) -> None:
+    rows = [f"{i + (5 if i > 30 else 0)},{60 - i},{max(0, i - 50)}" for i in range(60)]
+    text = "\n".join(["time (s),z (nm),deflection (V)", *rows]) + "\n"
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    assert any("times are not even" in text for text in nrm.open(tmp_path / "a.csv").warnings)
+
+
 def test_no_cell_of_longer_first_rows_is_lost(tmp_path: Path) -> None:
     text = HEAD + lines("{z},{d},7", 10) + lines("{z},{d}", 300)
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")

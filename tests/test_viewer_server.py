@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from viewer_client import Client
 
 import nrm_plugin as nrm
@@ -417,6 +418,24 @@ def test_what_follows_from_results_is_told_too(
     assert np.nanmedian(force) == pytest.approx(12e-9, rel=0.5)
     stick = client.get("api/values?quantity=stick").arrays["values"]
     assert stick[WITHOUT_WALL] == 0
+
+
+def test_a_thickness_that_is_a_lower_bound_is_shown_as_its_bound(originals: Path) -> None:
+    view = opened([originals / "map.h5"])
+    nothing = np.full(N, np.nan)
+    table = xr.Dataset(
+        {
+            "thickness": ("curve", np.r_[20e-9, nothing[1:]]),
+            "thickness_low": ("curve", np.r_[18e-9, 30e-9, 5e-9, nothing[3:]]),
+            "censored": ("curve", np.r_[0, 1, 2, np.full(N - 3, 3)]),
+        }
+    )
+    view.shown.thickness = lambda direction=None: table  # type: ignore[method-assign]
+    shown = view.shown.values("thickness")
+    np.testing.assert_allclose(shown.values, np.r_[20e-9, 30e-9, nothing[2:]], rtol=1e-6)
+    assert shown.censored is not None
+    assert shown.censored[:4].tolist() == [0, 1, 2, 3]
+    view.close()
 
 
 def test_the_doubtful_are_ranked(looked_at: tuple[Client, Session], originals: Path) -> None:
