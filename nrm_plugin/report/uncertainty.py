@@ -121,7 +121,7 @@ class Moduli:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ShapeFactorComparison:
     """E under the shape factors that can be had.
 
     Attributes
@@ -145,7 +145,7 @@ def compare(
     regions: Iterable[Region],
     thicknesses: Mapping[str, float],
     bins: Iterable[tuple[float, float]] = DEFAULT_BINS,
-) -> Comparison | None:
+) -> ShapeFactorComparison | None:
     """Storage moduli under the shape factor used, the paper's, and the computed one.
 
     E* is inversely proportional to r_g, so that no curve is processed again.
@@ -160,7 +160,7 @@ def compare(
 
     Returns
     -------
-    Comparison or None
+    ShapeFactorComparison or None
         None without moduli.
     """
     analysis = analysis_of(results)
@@ -191,7 +191,7 @@ def compare(
         for low, high in bins
     ]
     source = str(results.attrs.get("shape_factor_source", ""))
-    return Comparison(source, [choice.name for choice in choices], table, notes)
+    return ShapeFactorComparison(source, [choice.name for choice in choices], table, notes)
 
 
 def _moduli(
@@ -262,7 +262,7 @@ def _computed(
 
 
 def errors_section(
-    results: xr.Dataset, common: Systematic, compared: Comparison | None, found: Regions
+    results: xr.Dataset, common: Systematic, compared: ShapeFactorComparison | None, found: Regions
 ) -> Section:
     """What is in the intervals, and what is not."""
     section = Section(title="What the errors contain", anchor="errors")
@@ -317,7 +317,7 @@ def _calibrations(common: Systematic) -> Part:
     return part
 
 
-def _shape(compared: Comparison | None, found: Regions) -> Part:
+def _shape(compared: ShapeFactorComparison | None, found: Regions) -> Part:
     title = "The shape factor"
     if compared is None:
         return missing(title, "Without moduli there is no shape factor.")
@@ -376,7 +376,7 @@ def _median(results: xr.Dataset, name: str) -> float:
     return float(np.median(values)) if len(values) else math.nan
 
 
-def _comparison_table(compared: Comparison, found: Regions) -> HtmlTable:
+def _comparison_table(compared: ShapeFactorComparison, found: Regions) -> HtmlTable:
     """Storage modulus under each shape factor."""
     high = {region.label: region.high for region in found}
     columns = headings("Region", "Distance (nm)")

@@ -5,6 +5,16 @@
 (2.0, 1.5, 1.0, 0.5, 0.005)
 """
 
+from nrm_plugin.statistics.comparison import (
+    Comparison,
+    Contrast,
+    ProfileContrast,
+    Question,
+    SampleValue,
+    StudySample,
+    compare,
+)
+from nrm_plugin.statistics.comparison_table import comparison_table, write_table
 from nrm_plugin.statistics.density import Density, density
 from nrm_plugin.statistics.maps import Map, map_of
 from nrm_plugin.statistics.profiles import mean_profile
@@ -21,14 +31,22 @@ __all__ = [
     "DEFAULT_BINS",
     "DEFAULT_EDGES",
     "Analysis",
+    "Comparison",
+    "Contrast",
     "Density",
     "Map",
     "MapPart",
     "MapParts",
+    "ProfileContrast",
+    "Question",
     "Region",
     "Regions",
+    "SampleValue",
+    "StudySample",
     "Trend",
     "Violin",
+    "compare",
+    "comparison_table",
     "density",
     "map_of",
     "map_parts",
@@ -40,4 +58,5 @@ __all__ = [
     "trend",
     "violins",
     "write_summary",
+    "write_table",
 ]
