@@ -8,8 +8,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from nrm_daq.config_values import ConfigTable, Finite, Hertz, Seconds, Volts, in_unit
 from nrm_daq.lockin_settings import FIELDS, given
 from nrm_plugin import plugins, units
 from nrm_plugin.errors import InvalidInput, RecipeError
@@ -29,22 +30,7 @@ ROLES = (
 )
 
 
-def _in(unit: str) -> BeforeValidator:
-    """Turn text with a unit into a number in an SI unit."""
-    return BeforeValidator(lambda v: units.parse(v, unit) if isinstance(v, str) else v)
-
-
-Seconds = Annotated[float, _in("s"), Field(gt=0.0, allow_inf_nan=False)]
-Hertz = Annotated[float, _in("Hz"), Field(gt=0.0, allow_inf_nan=False)]
-Volts = Annotated[float, _in("V"), Field(gt=0.0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class _ConfigTable(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class AnalogInput(_ConfigTable):
+class AnalogInput(ConfigTable):
     """An analog input: ``value = polarity * scale * volts + offset``."""
 
     terminal: str = Field(min_length=1, description="input of the board, Dev1/ai0")
@@ -59,20 +45,20 @@ class AnalogInput(_ConfigTable):
     )
 
 
-class Trigger(_ConfigTable):
+class Trigger(ConfigTable):
     """A digital edge that starts the recording."""
 
     terminal: str = Field(min_length=1, description="/Dev1/PFI0")
     edge: Literal["rising", "falling"] = "rising"
 
 
-class Split(_ConfigTable):
+class Split(ConfigTable):
     """What tells ramps apart in the stream of samples."""
 
     by: Literal["auto", "height", "deflection", "marker"] = Field(
         default="auto", description="auto: a marker, else the height, else the deflection"
     )
-    travel: Annotated[float, _in("m"), Field(gt=0.0, allow_inf_nan=False)] = Field(
+    travel: Annotated[float, in_unit("m"), Field(gt=0.0, allow_inf_nan=False)] = Field(
         default=50e-9, description="height: a ramp moves at least so far"
     )
     threshold: Annotated[float | None, Field(gt=0.0, allow_inf_nan=False)] = Field(
@@ -84,7 +70,7 @@ class Split(_ConfigTable):
     longest: Seconds = Field(default=120.0, description="what takes longer is no curve")
 
 
-class LockInTable(_ConfigTable):
+class LockInTable(ConfigTable):
     """A lock-in: where to ask it, or what it is set to.
 
     Further keys are settings of the model's own.
@@ -99,10 +85,10 @@ class LockInTable(_ConfigTable):
     poles: int | None = Field(default=None, description="6 dB/oct each")
     expand_x: Finite | None = Field(default=None, description="1, 10 or 100")
     expand_y: Finite | None = None
-    offset_x: Annotated[Finite, _in("")] | None = Field(
+    offset_x: Annotated[Finite, in_unit("")] | None = Field(
         default=None, description='of full scale, "20 %"'
     )
-    offset_y: Annotated[Finite, _in("")] | None = None
+    offset_y: Annotated[Finite, in_unit("")] | None = None
     frequency: Hertz | None = Field(default=None, description="of the dither")
 
     def given(self) -> LockInSettings:
@@ -152,7 +138,7 @@ class LockInTable(_ConfigTable):
         return kind
 
 
-class DaqConfig(_ConfigTable):
+class DaqConfig(ConfigTable):
     """What is recorded and how.
 
     Examples

@@ -1,7 +1,8 @@
 """What a board sees of an AFM that ramps on a layered electrode while the potential is swept.
 
 The forces, the lock-in and the electrode are those of `nrm_plugin.simulate`; here they run on in
-time, ramp after ramp, as volts at the inputs of a board.
+time, ramp after ramp, as volts at the inputs of a board. The raw lateral signal of the detector is
+there too, with the sine that drives the dither, for a lock-in in software.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nrm_daq.device.board import Board
+from nrm_daq.device.board import Board, Signal
 from nrm_plugin import simulate as sim
 from nrm_plugin.calibration.lockin import noise_bandwidth
 from nrm_plugin.columns import FloatArray
@@ -28,7 +29,11 @@ WIRING = {
     "height": "ai3",
     "potential": "ai4",
     "marker": "ai5",
+    "lateral": "ai6",
+    "reference": "ai7",
 }
+#: What a lock-in in software needs, in place of the outputs of one: and the ranges in V.
+RAW = {"lateral": 0.1, "reference": 2.0}
 
 _LAYERS = (sim.Layer(8e-9, 10e6 + 3e6j), sim.Layer(12e-9, 2e6 + 1e6j))
 
@@ -67,6 +72,8 @@ class RampingElectrode:
         Time in s at the turn.
     height_per_volt : float
         Of the z sensor in m/V, whose voltage falls where the cantilever rises.
+    reference_amplitude : float
+        Of the sine that drives the dither, in V.
     seed : int
         Of the noise.
     """
@@ -82,6 +89,7 @@ class RampingElectrode:
     trigger: float = 30e-9
     hold: float = 0.05
     height_per_volt: float = 100e-9
+    reference_amplitude: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -95,8 +103,13 @@ class RampingElectrode:
     def board(self, **changes: Any) -> Board:
         """Return a board that this is connected to; keywords as of `Board`."""
         cycle = lru_cache(maxsize=4)(self.cycle)
+        alone = {
+            "potential": self._potential,
+            "lateral": self._lateral(_repeated(self, cycle, "lateral")),
+            "reference": self._reference,
+        }
         inputs = {
-            terminal: self._potential if role == "potential" else _repeated(self, cycle, role)
+            terminal: alone.get(role) or _repeated(self, cycle, role)
             for role, terminal in WIRING.items()
         }
         options = {"product": "Simulated electrode", "edges": {"PFI0": 0.25}} | changes
@@ -104,6 +117,33 @@ class RampingElectrode:
 
     def _potential(self, numbers: FloatArray, rate: float) -> FloatArray:
         return self.voltammogram.potential(numbers / rate)
+
+    def _reference(self, numbers: FloatArray, rate: float) -> FloatArray:
+        """Volts of the generator: a sine whose phase counts from the first sample."""
+        turns = np.remainder(numbers * (self.instrument.dither_frequency / rate), 1.0)
+        return np.asarray(self.reference_amplitude * np.sin(2.0 * np.pi * turns))
+
+    def _lateral(self, envelope: Signal) -> Signal:
+        """Volts of the detector: what follows the dither, and white noise.
+
+        The noise is as large as makes that of the lock-in behind its filter: a density of
+        2 s^2 / rate in one quadrature becomes 4 s^2 B / rate in X, peak, behind a bandwidth B.
+        """
+        lock_in, instrument = self.instrument.lock_in, self.instrument
+        per_newton = 1.0 / (instrument.lateral_stiffness * instrument.lateral_sensitivity)
+
+        def signal(numbers: FloatArray, rate: float) -> FloatArray:
+            turns = np.remainder(numbers * (instrument.dither_frequency / rate), 1.0)
+            volts = envelope(numbers, rate)
+            wave = np.exp(2j * np.pi * turns)
+            out = volts.real * wave.imag + volts.imag * wave.real
+            if lock_in.time_constant and instrument.detector.lateral_noise:
+                width = noise_bandwidth(lock_in.time_constant, lock_in.poles)
+                size = instrument.detector.lateral_noise * per_newton * np.sqrt(rate / width) / 2.0
+                out += size * _white(numbers, self.seed)
+            return out
+
+        return signal
 
     def interphase(self, number: int) -> sim.Interphase:
         """What is on the electrode during a ramp, counted from 0."""
@@ -128,7 +168,10 @@ class RampingElectrode:
         return np.asarray(np.interp(time, moments, np.array([top, top, turn, turn, top])))
 
     def cycle(self, number: int, rate: float) -> dict[str, FloatArray]:
-        """Volts during a ramp by role, sample by sample; the noise is the same every time."""
+        """Volts during a ramp by role, sample by sample; the noise is the same every time.
+
+        Of the raw lateral signal the complex amplitude, peak.
+        """
         instrument, lock_in = self.instrument, self.instrument.lock_in
         rng = np.random.default_rng((self.seed, number))
         height = self.height(number, rate)
@@ -137,6 +180,7 @@ class RampingElectrode:
             gap, force, self.interphase(number), self.sample.electrode, instrument
         )
         lateral = instrument.dither_amplitude * stiffness * np.exp(1j * lock_in.phase)
+        raw = lateral / (instrument.lateral_stiffness * instrument.lateral_sensitivity)
         white = rng.standard_normal((2, len(height)))
         if lock_in.time_constant:  # the noise is meant as it leaves the filter
             width = noise_bandwidth(lock_in.time_constant, lock_in.poles)
@@ -152,31 +196,38 @@ class RampingElectrode:
             "lockin_output_y": lock_in.output(lateral.imag, lock_in.expand_y, lock_in.offset_y),
             "height": -height / self.height_per_volt,
             "marker": np.where(height < height.max(), 5.0, 0.0),
+            "lateral": raw,
         }
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self, *, raw: bool = False) -> dict[str, Any]:
         """What a configuration has to say for recording this with calibrated channels.
 
-        The marker is among them.
+        The marker is among them. With `raw` a lock-in in software takes the place of the other.
         """
         instrument, lock_in = self.instrument, self.instrument.lock_in
+        without = ("lockin_output_x", "lockin_output_y") if raw else RAW
         channels: dict[str, dict[str, Any]] = {
-            role: {"terminal": f"Sim1/{terminal}"} for role, terminal in WIRING.items()
+            role: {"terminal": f"Sim1/{terminal}"}
+            for role, terminal in WIRING.items()
+            if role not in without
         }
         channels["height"] |= {"scale": f"{self.height_per_volt!r} m/V", "polarity": "inverted"}
+        for role in RAW.keys() & channels.keys():
+            channels[role]["range"] = RAW[role]
+        box = {
+            "sensitivity": lock_in.sensitivity,
+            "time_constant": lock_in.time_constant,
+            "poles": lock_in.poles,
+            "expand_x": lock_in.expand_x,
+            "expand_y": lock_in.expand_y,
+            "offset_x": lock_in.offset_x,
+            "offset_y": lock_in.offset_y,
+            "frequency": instrument.dither_frequency,
+        }
         return {
             "backend": "simulated",
             "channels": channels,
-            "lock_in": {
-                "sensitivity": lock_in.sensitivity,
-                "time_constant": lock_in.time_constant,
-                "poles": lock_in.poles,
-                "expand_x": lock_in.expand_x,
-                "expand_y": lock_in.expand_y,
-                "offset_x": lock_in.offset_x,
-                "offset_y": lock_in.offset_y,
-                "frequency": instrument.dither_frequency,
-            },
+            "lock_in": {"model": "digital"} if raw else box,
             "metadata": {
                 "spring_constant": instrument.spring_constant,
                 "deflection_sensitivity": instrument.deflection_sensitivity,
@@ -197,7 +248,7 @@ def _repeated(
 
     def signal(numbers: FloatArray, rate: float) -> FloatArray:
         n = round(electrode.period * rate)
-        out = np.empty(len(numbers))
+        out = np.empty(len(numbers), complex if role == "lateral" else float)
         ramps = np.floor_divide(numbers, n)
         for ramp in range(int(ramps[0]), int(ramps[-1]) + 1) if len(numbers) else ():
             part = slice(*np.searchsorted(ramps, [ramp, ramp + 1]))
@@ -211,3 +262,17 @@ def _repeated(
         return out
 
     return signal
+
+
+def _white(numbers: FloatArray, seed: int) -> FloatArray:
+    """Normal numbers that depend on the sample's number alone, so that blocks may be of any size.
+
+    Two hashed halves of 32 bits each make one by Box and Muller.
+    """
+    hashed = np.floor(numbers).astype(np.uint64) + np.uint64(seed) * np.uint64(1 << 40)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):  # splitmix64
+        hashed = (hashed ^ (hashed >> np.uint64(shift))) * np.uint64(factor)
+    hashed ^= hashed >> np.uint64(31)
+    first = ((hashed >> np.uint64(32)).astype(np.float64) + 0.5) * 2.0**-32
+    second = (hashed & np.uint64(0xFFFFFFFF)).astype(np.float64) * 2.0**-32
+    return np.sqrt(-2.0 * np.log(first)) * np.cos(2.0 * np.pi * second)
