@@ -141,7 +141,7 @@ class RampingElectrode:
                 width = noise_bandwidth(lock_in.time_constant, lock_in.poles)
                 size = instrument.detector.lateral_noise * per_newton * np.sqrt(rate / width) / 2.0
                 out += size * _white(numbers, self.seed)
-            return out
+            return np.asarray(out)
 
         return signal
 
