@@ -185,5 +185,9 @@ class RecipeError(NrmError):
     """A recipe or experiment file has an unknown key or a value that makes no sense."""
 
 
+class BatchError(NrmError):
+    """Processes or a cluster that should do the work cannot, or are lost."""
+
+
 class DaqUnavailable(NrmError):
     """The acquisition board, its driver or its server is not there."""
