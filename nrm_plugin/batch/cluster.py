@@ -47,7 +47,7 @@ class Cluster:
         If nobody answers at the address.
     """
 
-    def __init__(self, scheduler: str, timeout: float = 30.0) -> None:
+    def __init__(self, scheduler: str, timeout: float = 15.0) -> None:
         self.scheduler, self._timeout = scheduler, timeout
         self._client: Any = None
         self._shared: list[tuple[str, str]] = []
