@@ -183,6 +183,9 @@ METADATA: dict[str, Key] = {
         0.0,
         1e5,
     ),
+    "lateral_delay": Key(
+        "s", "time by which the raw lateral signal was taken later than its reference", -1.0, 1.0
+    ),
     "lockin_noise_bandwidth": Key("Hz", "equivalent noise bandwidth of the lock-in", 1e-6, 1e7),
     "lockin_filter": Key("", "filter of a digital lock-in", text=True),
     "lockin_phase": Key("rad", "phase of the instrument", -2 * math.pi, 2 * math.pi),

@@ -22,6 +22,7 @@ from nrm_plugin.demodulation import (
     PeriodFilter,
     Tone,
     find_frequency,
+    found_frequencies,
     locked_in,
 )
 from nrm_plugin.demodulation.signal_doubts import is_clipped
@@ -367,6 +368,47 @@ def test_rows_with_pauses_begin_anew() -> None:
     assert made.segments["stop"].tolist() == made.row_size[:2].tolist()
     with pytest.raises(InvalidInput, match="no row is as long as the filter"):
         locked_in(raw_curves([100], pause=1.0), DigitalLockIn(frequencies=(1013.0,), reference=""))
+
+
+def test_each_tone_has_its_dither_and_together_they_stay_small() -> None:
+    raw = raw_curves([40_000])
+    settings = DigitalLockIn(
+        reference="", frequencies=(1013.0, 1500.0), motions=(0.8e-9, 0.9e-9), phases=(0.1, -0.2)
+    )
+    made, _ = locked_in(raw, settings)
+    found = {key: made.metadata[key] for key in ("dither_amplitude", "lockin_phase")}
+    assert found == {"dither_amplitude": 0.8e-9, "lockin_phase": 0.1}
+    assert made.metadata["lateral_2_dither_amplitude"] == 0.9e-9
+    assert made.metadata["lateral_2_lockin_phase"] == -0.2
+    large = replace(settings, motions=(1.2e-9, 0.9e-9))
+    with pytest.raises(InvalidInput, match=r"2.1 nm together, more than 2 nm"):
+        locked_in(raw, large)
+    locked_in(raw, replace(large, largest_motion=2.1e-9))
+    with pytest.raises(InvalidInput, match="1 amplitudes of the dither for 2 tones"):
+        locked_in(raw, replace(settings, motions=(1e-9,)))
+    with pytest.raises(InvalidInput, match="amplitudes above 0"):
+        locked_in(raw, replace(settings, motions=(1e-9, -1e-9)))
+
+
+def test_the_delay_that_a_recording_tells_is_taken() -> None:
+    raw = raw_curves([20_000])
+    plain, _ = locked_in(raw)
+    late, _ = locked_in(raw.with_metadata({"lateral_delay": 1e-5}, "test"))
+    given, _ = locked_in(raw, DigitalLockIn(delay=1e-5))
+    z = [c.read("lateral_in_phase") + 1j * c.read("lateral_quadrature") for c in (plain, late)]
+    assert np.angle(z[1] / z[0]) == pytest.approx(-TURN * 1013.0 * 1e-5, abs=1e-9)
+    assert np.array_equal(late.read("lateral_quadrature"), given.read("lateral_quadrature"))
+
+
+def test_the_reference_is_looked_at_longer_where_half_a_second_does_not_do() -> None:
+    rate = 1000.0
+    reference = sine(rate, 5.0, 10.0, 0.3)
+    found = found_frequencies(DigitalLockIn(), rate, reference)
+    assert found == (pytest.approx(5.0, rel=1e-5),)
+    assert found_frequencies(DigitalLockIn(), rate, reference[:1999], whole=False) is None
+    assert found_frequencies(DigitalLockIn(), rate, reference[:2000], whole=False) == found
+    with pytest.raises(InvalidInput, match="at least 8"):
+        found_frequencies(DigitalLockIn(), rate, reference[:1000])
 
 
 def test_command_line(tmp_path: Path) -> None:

@@ -86,6 +86,26 @@ _HERTZ = WithUnit("Hz", "kHz", "FREQUENCY")
     "converter for all channels.",
 )
 @click.option(
+    "--amplitude",
+    "motions",
+    multiple=True,
+    type=WithUnit("m", "nm", "LENGTH"),
+    help="Motion of the sample by the dither, peak, 1nm: once, or for each tone in its order.",
+)
+@click.option(
+    "--phase",
+    "phases",
+    multiple=True,
+    type=WithUnit("rad", "deg", "ANGLE"),
+    help="Phase of the instrument at the dither's frequency, 23deg: once, or for each tone.",
+)
+@click.option(
+    "--largest-motion",
+    type=WithUnit("m", "nm", "LENGTH"),
+    default=None,
+    help="Several tones that move the sample by more together are refused, 2nm by default.",
+)
+@click.option(
     "--sample-rate", type=_HERTZ, help="Samples per second of a recording without times, 200kHz."
 )
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
@@ -107,6 +127,9 @@ def command(
     rate: float | None,
     convention: str,
     delay: float | None,
+    motions: tuple[float, ...],
+    phases: tuple[float, ...],
+    largest_motion: float | None,
     sample_rate: float | None,
     overwrite: bool,
     as_json: bool,
@@ -147,7 +170,8 @@ def command(
                 f"{', '.join(curves.channels)}): say which one is the reference, --reference "
                 "CHANNEL, or without one the frequency, --frequency 5kHz"
             )
-    told: dict[str, Any] = {"bandwidth": bandwidth} if bandwidth is not None else {}
+    told: dict[str, Any] = {"bandwidth": bandwidth, "largest_motion": largest_motion}
+    told = {name: value for name, value in told.items() if value is not None}
     made, report = locked_in(
         curves,
         DigitalLockIn(
@@ -160,7 +184,9 @@ def command(
             output_rate=rate,
             sample_rate=sample_rate,
             convention=convention,
-            delay=delay or 0.0,
+            delay=delay,
+            motions=motions,
+            phases=phases,
             **told,
         ),
     )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from math import sqrt
-from typing import Any
 
 import numpy as np
 
-from nrm_plugin.columns import AnyArray, ArrayColumn, FloatArray, Rows
-from nrm_plugin.demodulation.demodulator import Demodulator, Tone
-from nrm_plugin.demodulation.period_filter import PeriodFilter
-from nrm_plugin.demodulation.reference_tone import ENOUGH, find_frequency
-from nrm_plugin.demodulation.row_stream import RowStream, StreamedRows
+from nrm_plugin.columns import AnyArray, ArrayColumn, Rows
+from nrm_plugin.demodulation.lock_in_plan import (
+    DigitalLockIn,
+    LockInPlan,
+    found_frequencies,
+    plain_rate,
+)
+from nrm_plugin.demodulation.reference_tone import ENOUGH
+from nrm_plugin.demodulation.row_stream import RowStream, StreamedRows, beginning
 from nrm_plugin.demodulation.signal_doubts import doubts_of_frequency, doubts_without_reference
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import Channel, CurveSet
@@ -24,43 +26,6 @@ from nrm_plugin.text import with_unit
 _TOO_FAR = 0.7
 #: Of a lock-in box that was recorded too; its lag does not hold here.
 _OF_A_BOX = ("lockin_time_constant", "lockin_poles")
-
-
-@dataclass(frozen=True, kw_only=True)
-class DigitalLockIn:
-    """What is demodulated and how.
-
-    Attributes
-    ----------
-    signal, reference : str
-        Channels; without a reference the empty text, and then frequencies must be given.
-    frequencies : tuple of float
-        Of the tones in Hz; none: that of the reference.
-    harmonics : tuple of int
-        Of the first tone, besides the first.
-    poles, periods, bandwidth
-        Of the filter; see `PeriodFilter.matched`.
-    output_rate : float, optional
-        Values per second; by default about four for the length of one mean, whole periods apart.
-    sample_rate : float, optional
-        Samples per second where the recording has no times.
-    convention : str
-        What X and Y are: rms or peak.
-    delay : float
-        Time in s by which the converter takes the signal later than the reference.
-    """
-
-    signal: str = "lateral"
-    reference: str = "reference"
-    frequencies: tuple[float, ...] = ()
-    harmonics: tuple[int, ...] = ()
-    poles: int = 4
-    periods: int | None = None
-    bandwidth: float = 80.0
-    output_rate: float | None = None
-    sample_rate: float | None = None
-    convention: str = "rms"
-    delay: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,98 +87,67 @@ def locked_in(
     UnknownChannel, InvalidInput
     """
     settings = settings or DigitalLockIn()
+    settings.check()
     signal = curves.channel(settings.signal)
     if settings.reference:
         curves.channel(settings.reference)
-    elif not settings.frequencies:
-        raise InvalidInput("without a reference the frequency must be given")
-    if settings.convention not in ("rms", "peak"):
-        raise InvalidInput(f"X and Y are rms or peak, not {settings.convention!r}")
-    rate = settings.sample_rate or _rate(curves)
-    tones, names = _tones(curves, settings, rate)
-    for name in _names_of(names):
+    rate = plain_rate(settings.sample_rate or _rate(curves))
+    plan = _plan(curves, settings, rate)
+    for name in _names_of(plan.names):
         if name in curves.channels:
             raise InvalidInput(
                 f"the recording has {name} already: give that channel another name first"
             )
-    lines = _lines(tones, rate)
-    filter_ = PeriodFilter.matched(
-        rate,
-        [tone.demodulated for tone in tones],
-        poles=settings.poles,
-        periods=settings.periods,
-        bandwidth=settings.bandwidth,
-        lines=list(lines.values()),
-    )
-    period = rate / tones[0].frequency
-    interval = max(1, round(max(1, round(filter_.box / (4.0 * period))) * period))
-    if settings.output_rate is not None:
-        if not 0.0 < settings.output_rate <= rate:
-            raise InvalidInput(f"the output's rate lies between 0 and {rate:g} Hz")
-        interval = round(rate / settings.output_rate)
-
-    def demodulator() -> Demodulator:
-        return Demodulator(
-            tones,
-            filter_,
-            interval,
-            referenced=bool(settings.reference),
-            delay=settings.delay,
-            lines=list(lines.values()),
-        )
-
-    stream = RowStream(
-        curves,
-        settings.signal,
-        settings.reference,
-        rate=rate,
-        timed=settings.sample_rate is None,
-        make=demodulator,
-        names=names,
-    )
-    made, length = stream.run(), demodulator().length
-    if not made.sizes.any():
+    made = RowStream(curves, plan, timed=settings.sample_rate is None)
+    rows = made.run()
+    if not rows.sizes.any():
         raise InvalidInput(
-            f"no row is as long as the filter, {with_unit(length / rate, 's', 3)}: fewer poles or "
-            "periods, or a larger bandwidth, make it shorter"
+            f"no row is as long as the filter, {with_unit(plan.length / rate, 's', 3)}: fewer "
+            "poles or periods, or a larger bandwidth, make it shorter"
         )
-    size = sqrt(0.5) if settings.convention == "rms" else 1.0
     report = LockInReport(
         sample_rate=rate,
-        output_rate=rate / interval,
-        noise_bandwidth=filter_.noise_bandwidth,
-        length=length,
-        delay=0.5 * (length - 1) / rate,
-        channels={x: t.demodulated for (x, _), t in zip(names, tones, strict=True)},
-        deviation=made.deviation,
+        output_rate=rate / plan.interval,
+        noise_bandwidth=plan.filter_.noise_bandwidth,
+        length=plan.length,
+        delay=plan.lead,
+        channels={x: t.demodulated for (x, _), t in zip(plan.names, plan.tones, strict=True)},
+        deviation=rows.deviation,
         intermodulation={
-            name: (f, size * float(a))
-            for (name, f), a in zip(lines.items(), made.line_amplitudes, strict=True)
+            name: (f, plan.size * float(a))
+            for (name, f), a in zip(plan.lines.items(), rows.line_amplitudes, strict=True)
         },
-        streams=made.streams,
+        streams=rows.streams,
     )
-    shown = {
-        name: (f"{settings.signal} demodulated at {with_unit(tone.demodulated, 'Hz', 9)}", size)
-        for pair, tone in zip(names, tones, strict=True)
-        for name in pair
-    }
-    out = _as_curves(curves, made, stream.same, shown, signal.unit, interval)
-    out = out.with_metadata(_metadata(settings, filter_, tones, names, made), "nrm lockin")
-    doubts = list(doubts_of_frequency(curves.metadata.get("dither_frequency"), tones[0].frequency))
+    out = _as_curves(curves, rows, made.same, plan, signal.unit)
+    out = out.with_metadata(plan.metadata(rows.mean_deviation), "nrm lockin")
+    doubts = list(
+        doubts_of_frequency(curves.metadata.get("dither_frequency"), plan.tones[0].frequency)
+    )
     if not settings.reference:
-        doubts += doubts_without_reference(_longest(curves, settings.signal), rate, tones)
-    for text in [*_warnings(settings, filter_, made, report), *doubts]:
+        head = beginning(curves, settings.signal, rate, ENOUGH)
+        doubts += doubts_without_reference(head, rate, plan.tones)
+    for text in [*_warnings(plan, rows, report), *doubts]:
         out = out.with_warning(text)
     return out, report
+
+
+def _plan(curves: CurveSet, settings: DigitalLockIn, rate: float) -> LockInPlan:
+    """Plan by as much of the reference as it takes."""
+    frequencies: Sequence[float] | None = settings.frequencies
+    if settings.reference:
+        head = beginning(curves, settings.reference, rate, ENOUGH)
+        frequencies = found_frequencies(settings, rate, head)
+    delay = float(curves.metadata.get("lateral_delay", 0.0))
+    return LockInPlan.made(settings, rate, frequencies or (), delay=delay)
 
 
 def _as_curves(
     curves: CurveSet,
     made: StreamedRows,
     same: dict[str, str],
-    shown: dict[str, tuple[str, float]],
+    plan: LockInPlan,
     unit: str,
-    interval: int,
 ) -> CurveSet:
     """Return curves with the new channels, and with what else is known of the recording."""
     rows = Rows(made.sizes)
@@ -222,13 +156,13 @@ def _as_curves(
     for name, first in same.items():
         channel = curves.channels[name]
         source = ", ".join(
-            part for part in (channel.source, f"means of {interval} samples") if part
+            part for part in (channel.source, f"means of {plan.interval} samples") if part
         )
         channels[name] = replace(
             channel, column=columns[first], gain=1.0, offset=0.0, source=source
         )
-    for name, (source, size) in shown.items():
-        channels[name] = Channel(name, unit, columns[name], size, source=source)
+    for name in _names_of(plan.names):
+        channels[name] = Channel(name, unit, columns[name], plan.size, source=plan.shown(name))
     segments, table = _segments(curves, made), dict(curves.curve_table)
     metadata = {key: value for key, value in curves.metadata.items() if key not in _OF_A_BOX}
     return replace(
@@ -253,29 +187,8 @@ def _segments(curves: CurveSet, made: StreamedRows) -> AnyArray:
     return segment_array(out[out["stop"] > out["start"]], rows)
 
 
-def _metadata(
-    settings: DigitalLockIn,
-    filter_: PeriodFilter,
-    tones: list[Tone],
-    names: list[tuple[str, str]],
-    made: StreamedRows,
-) -> dict[str, Any]:
-    said: dict[str, Any] = {
-        "dither_frequency": tones[0].frequency + made.mean_deviation,
-        "lockin_convention": settings.convention,
-        "lockin_lag": 0.0,
-        "lockin_noise_bandwidth": filter_.noise_bandwidth,
-        "lockin_filter": f"{filter_.poles} means of {filter_.box} samples in a row at "
-        f"{filter_.rate:.9g} samples per second, stamped with the time of their middle",
-    }
-    for (x, _), tone in zip(names[1:], tones[1:], strict=True):
-        said[f"{x.removesuffix('_in_phase')}_frequency"] = tone.demodulated
-    return said
-
-
-def _warnings(
-    settings: DigitalLockIn, filter_: PeriodFilter, made: StreamedRows, report: LockInReport
-) -> Iterator[str]:
+def _warnings(plan: LockInPlan, made: StreamedRows, report: LockInReport) -> Iterator[str]:
+    settings, filter_ = plan.settings, plan.filter_
     if made.too_short:
         yield (
             f"{made.too_short} of {made.streams} rows are shorter than the filter, "
@@ -315,58 +228,10 @@ def _rate(curves: CurveSet) -> float:
             time = curves.read("time", row)
             span = float(time[-1] - time[0])
             if span > 0.0:
-                rate = (len(time) - 1) / span
-                # Times that were written in decimal are of rates that are whole.
-                return float(round(rate)) if abs(rate - round(rate)) < 1e-7 * rate else rate
+                return (len(time) - 1) / span
             break
     raise InvalidInput("the times of the recording do not rise")
 
 
-def _longest(curves: CurveSet, name: str) -> FloatArray:
-    """Return the beginning of the first row that is long enough to find frequencies, or longest."""
-    row = int(np.argmax(curves.row_size > min(ENOUGH, int(curves.row_size.max(initial=0)) - 1)))
-    return curves.read(name, row)[:ENOUGH]
-
-
-def _tones(
-    curves: CurveSet, settings: DigitalLockIn, rate: float
-) -> tuple[list[Tone], list[tuple[str, str]]]:
-    """Tones, the first one's harmonics behind it, and the names of their channels."""
-    frequencies = list(settings.frequencies)
-    if settings.reference:
-        recorded = _longest(curves, settings.reference)
-        near: list[float | None] = [*frequencies] or [None]
-        frequencies = [find_frequency(recorded, rate, one) for one in near]
-    if len(set(frequencies)) < len(frequencies):
-        raise InvalidInput("two tones have the same frequency")
-    if any(h < 2 for h in settings.harmonics) or len(set(settings.harmonics)) < len(
-        settings.harmonics
-    ):
-        raise InvalidInput("harmonics count from 2, each once; the first is always there")
-    tones, stems = [Tone(frequencies[0])], ["lateral"]
-    for harmonic in settings.harmonics:
-        tones.append(Tone(frequencies[0], harmonic))
-        stems.append(f"lateral_harmonic_{harmonic}")
-    for number, frequency in enumerate(frequencies[1:], 2):
-        tones.append(Tone(frequency))
-        stems.append(f"lateral_{number}")
-    return tones, [(f"{stem}_in_phase", f"{stem}_quadrature") for stem in stems]
-
-
-def _names_of(pairs: list[tuple[str, str]]) -> list[str]:
+def _names_of(pairs: Sequence[tuple[str, str]]) -> list[str]:
     return [name for pair in pairs for name in pair]
-
-
-def _lines(tones: list[Tone], rate: float) -> dict[str, float]:
-    """Lines that appear where the signal of two tones is not linear, up to the third order."""
-    fundamentals = sorted({tone.frequency for tone in tones})
-    taken = [tone.demodulated for tone in tones]
-    lines: dict[str, float] = {}
-    for i, a in enumerate(fundamentals):
-        for b in fundamentals[i + 1 :]:
-            for m, n in ((1, 1), (-1, 1), (2, -1), (-1, 2), (2, 1), (1, 2)):
-                f = abs(m * a + n * b)
-                known = any(abs(f - other) < 1e-9 * rate for other in [*taken, *lines.values()])
-                if 0.0 < f < 0.5 * rate and not known:
-                    lines[f"{m} x {a:.6g} Hz {'+' if n > 0 else '-'} {abs(n)} x {b:.6g} Hz"] = f
-    return lines

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nrm_plugin.columns import FloatArray, IntArray
-from nrm_plugin.demodulation.demodulator import Demodulated, Demodulator
+from nrm_plugin.demodulation.demodulator import Demodulated
+from nrm_plugin.demodulation.lock_in_plan import LockInPlan
 from nrm_plugin.demodulation.signal_doubts import is_clipped
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
@@ -59,16 +61,9 @@ class RowStream:
     Parameters
     ----------
     curves : CurveSet
-    signal, reference : str
-        Channels; no reference is the empty text.
-    rate : float
-        Samples per second.
+    plan : LockInPlan
     timed : bool
         Whether the times have to be those of the rate.
-    make : callable
-        Returns a new demodulator.
-    names : sequence of (str, str)
-        Of X and Y of each tone.
 
     Attributes
     ----------
@@ -76,30 +71,21 @@ class RowStream:
         Channels that are filtered, each with the one that holds the same numbers.
     """
 
-    def __init__(
-        self,
-        curves: CurveSet,
-        signal: str,
-        reference: str,
-        *,
-        rate: float,
-        timed: bool,
-        make: Callable[[], Demodulator],
-        names: Sequence[tuple[str, str]],
-    ) -> None:
-        self.curves, self.signal, self.reference = curves, signal, reference
-        self.rate, self.timed, self.make, self.names = rate, timed, make, names
+    def __init__(self, curves: CurveSet, plan: LockInPlan, *, timed: bool) -> None:
+        self.curves, self.timed, self.plan = curves, timed, plan
+        self.signal, self.reference = plan.settings.signal, plan.settings.reference
+        self.rate, self.make, self.names = plan.rate, plan.demodulator, plan.names
         self.same: dict[str, str] = {}
         first: dict[tuple[int, float, float], str] = {}
         for name, channel in curves.channels.items():
-            if name not in ("time", reference):
+            if name not in ("time", self.reference):
                 key = (id(channel.column), channel.gain, channel.offset)
                 self.same[name] = first.setdefault(key, name)
         self.filtered = list(dict.fromkeys(self.same.values()))
 
     def run(self) -> StreamedRows:
         """Read and demodulate everything."""
-        goes_on = self._goes_on()
+        goes_on = _goes_on(self.curves, self.rate)
         values: list[Demodulated] = []
         positions: list[FloatArray] = []
         times: list[FloatArray] = []
@@ -156,18 +142,6 @@ class RowStream:
             columns[y] = np.concatenate([v.signal[i].imag for v in values])
         return columns
 
-    def _goes_on(self) -> FloatArray:
-        """Whether each row begins where the one before ended."""
-        out = np.zeros(self.curves.n_curves, bool)
-        table = self.curves.curve_table
-        start, fine = table["start_time"], np.isin(table["start_time_source"], _TIMED)
-        if start.dtype.kind != "M" or len(start) < 2:
-            return out
-        since = (start[1:] - start[:-1]) / np.timedelta64(1, "us") * 1e-6
-        late = np.abs(since - self.curves.row_size[:-1] / self.rate)
-        out[1:] = fine[1:] & fine[:-1] & (late < max(0.5 / self.rate, 0.6e-6))
-        return out
-
     def _rows(self) -> Iterator[tuple[int, float, dict[str, FloatArray]]]:
         """Number of each row, the time of its first sample, and its channels.
 
@@ -197,3 +171,33 @@ class RowStream:
                 f"the samples of curve {row} are not evenly spaced in time: a lock-in needs every "
                 "sample"
             )
+
+
+def beginning(curves: CurveSet, name: str, rate: float, most: int) -> FloatArray:
+    """Return the first samples of the first stream that has so many, or else of the longest."""
+    new = np.flatnonzero(~_goes_on(curves, rate))
+    ends = np.append(new[1:], curves.n_curves)
+    lengths = [int(curves.row_size[a:b].sum()) for a, b in zip(new, ends, strict=True)]
+    if not lengths:
+        return np.empty(0)
+    chosen = int(np.argmax(np.array(lengths) >= min(most, max(lengths))))
+    parts: list[FloatArray] = []
+    row, left = int(new[chosen]), most
+    while row < ends[chosen] and left > 0:
+        parts.append(curves.read(name, row)[:left])
+        left -= len(parts[-1])
+        row += 1
+    return np.concatenate(parts)
+
+
+def _goes_on(curves: CurveSet, rate: float) -> NDArray[np.bool_]:
+    """Whether each row begins where the one before ended."""
+    out = np.zeros(curves.n_curves, bool)
+    table = curves.curve_table
+    start, fine = table["start_time"], np.isin(table["start_time_source"], _TIMED)
+    if start.dtype.kind != "M" or len(start) < 2:
+        return out
+    since = (start[1:] - start[:-1]) / np.timedelta64(1, "us") * 1e-6
+    late = np.abs(since - curves.row_size[:-1] / rate)
+    out[1:] = fine[1:] & fine[:-1] & (late < max(0.5 / rate, 0.6e-6))
+    return out

@@ -187,6 +187,7 @@ LEFT_OUT: dict[str, str] = {
     "peakforce_frequency": "the times of a capture are made of it when it is opened",
     "height_source": "follows from the channels",
     "lockin_lag": "nrm lockin says it",
+    "lateral_delay": "nrm acquire says it",
     "lockin_noise_bandwidth": "nrm lockin says it",
     "lockin_filter": "nrm lockin says it",
     "markers": "they are made while a file is recorded",
