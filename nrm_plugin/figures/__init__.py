@@ -19,6 +19,7 @@ _HOME = {
     "TOPOGRAPHY": "map_panels",
     "curve": "single_curves",
     "density": "densities",
+    "differences": "map_changes",
     "figure4": "composed",
     "journal_style": "style",
     "log_over_time": "logs",
@@ -31,6 +32,7 @@ _HOME = {
     "raw": "single_curves",
     "recorded_trace": "potentials",
     "referenced": "single_curves",
+    "region_maps": "map_changes",
     "save": "output",
     "thickness": "thicknesses",
     "topography": "heights",
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from nrm_plugin.figures.flags import quality as quality
     from nrm_plugin.figures.heights import topography as topography
     from nrm_plugin.figures.logs import log_over_time as log_over_time
+    from nrm_plugin.figures.map_changes import differences as differences
+    from nrm_plugin.figures.map_changes import region_maps as region_maps
     from nrm_plugin.figures.map_panels import DEPTH as DEPTH
     from nrm_plugin.figures.map_panels import TOPOGRAPHY as TOPOGRAPHY
     from nrm_plugin.figures.map_panels import map as map

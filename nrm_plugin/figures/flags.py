@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,18 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from nrm_plugin.figures import style
-from nrm_plugin.figures.map_drawing import dot, draw_map, has_places
+from nrm_plugin.figures.map_drawing import dot, draw_map, has_places, scale_bar
+from nrm_plugin.figures.map_layout import laid_out_once_more, panels_of, write_titles
 from nrm_plugin.figures.panels import is_simulated
-from nrm_plugin.statistics.maps import map_of
+from nrm_plugin.statistics.maps import Map, map_of
 from nrm_plugin.statistics.selection import (
     LEFT_OUT,
+    Analysis,
     excluded,
     flags_of,
     one_direction,
 )
-from nrm_plugin.statistics.visits import VISIT, map_parts
+from nrm_plugin.statistics.visits import VISIT, MapPart, map_parts
 from nrm_plugin.variables import BIT, FLAGS
 
 #: Quality of a curve in the map: what is drawn, and its colour.
@@ -118,12 +121,9 @@ def _where(ax: Axes, results: xr.Dataset, flags: np.ndarray) -> None:
 
     A place that has several curves shows the worst of them; curves of several grids are dots.
     """
-    left_out = sum(BIT[name] for name in LEFT_OUT)
-    kind = np.where(flags == 0, 0.0, np.where((flags & left_out) != 0, 2.0, 1.0))
-    kind[excluded(results)] = 2.0
-    colours = ListedColormap([colour for _, colour in _CLASSES])
-    norm = BoundaryNorm([-0.5, 0.5, 1.5, 2.5], 3)
-    handles = [Patch(facecolor=colour, label=name) for name, colour in _CLASSES]
+    kind = _classes_of(results, flags)
+    colours, norm = _colours()
+    handles = _handles()
     if not len(flags):
         style.words(ax, "There are no curves.")
         return
@@ -156,3 +156,83 @@ def _where(ax: Axes, results: xr.Dataset, flags: np.ndarray) -> None:
         columnspacing=1.0,
         handlelength=0.8,
     )
+
+
+def _classes_of(results: xr.Dataset, flags: np.ndarray) -> np.ndarray:
+    """Class of every curve, by its place among `_CLASSES`."""
+    left_out = sum(BIT[name] for name in LEFT_OUT)
+    kind = np.where(flags == 0, 0.0, np.where((flags & left_out) != 0, 2.0, 1.0))
+    kind[excluded(results)] = 2.0
+    return kind
+
+
+def _colours() -> tuple[ListedColormap, BoundaryNorm]:
+    colours = ListedColormap([colour for _, colour in _CLASSES])
+    return colours, BoundaryNorm([-0.5, 0.5, 1.5, 2.5], len(_CLASSES))
+
+
+def _handles() -> list[Patch]:
+    return [Patch(facecolor=colour, label=name) for name, colour in _CLASSES]
+
+
+def flag_panels(
+    analysis: Analysis,
+    parts: Sequence[MapPart],
+    note: str,
+    axes: Sequence[Axes] | None,
+    figure: Any,
+    width: float | None,
+) -> list[Axes]:
+    """A map for every part: curves that are not flagged, flagged, or left out.
+
+    A place that has several curves shows the worst of them.
+    """
+    results = analysis.results
+    kind = _classes_of(results, flags_of(results))
+    parts = parts or (MapPart(curves=np.arange(0)),)
+    frames = {
+        grid: np.concatenate([part.curves for part in parts if part.grid == grid])
+        for grid in {part.grid for part in parts}
+    }
+    found = [
+        map_of(analysis, "quality", curves=p.curves, mean=True, frame=frames[p.grid]) for p in parts
+    ]
+    found = [
+        replace(one, values=_worst(results, kind, part.curves, frames[part.grid], one))
+        for one, part in zip(found, parts, strict=True)
+    ]
+    simulated, own = is_simulated(results), axes is None
+    axes = panels_of(found, axes, figure, width, simulated)
+    if not any(one.n for one in found):
+        return [style.words(ax, "No curve is chosen: there is no map.") for ax in axes]
+    if not any(has_places(one) for one in found):
+        return [style.words(ax, "The curves have no positions: there is no map.") for ax in axes]
+    colours, norm = _colours()
+    for ax, one in zip(axes, found, strict=True):
+        draw_map(ax, one, np.asarray(one.values, np.float64), norm, colours)
+        if len(found) > 1:
+            scale_bar(ax)
+    if len(found) == 1:
+        style.mark(axes[0], simulated)
+    counts = [[int(np.sum(kind[part.curves] == c)) for c in (1.0, 2.0)] for part in parts]
+    notes = [f"{flagged} flagged, {out} left out" for flagged, out in counts]
+    write_titles(axes, parts, found, notes, len(found) == 1)
+    about = [Patch(facecolor="none", edgecolor="none", label=note)] if note else []
+    style.legend_below(axes[0], [*_handles(), *about])
+    if own:
+        laid_out_once_more(axes)
+    return list(axes)
+
+
+def _worst(
+    results: xr.Dataset, kind: np.ndarray, curves: np.ndarray, frame: np.ndarray, found: Map
+) -> np.ndarray:
+    """Worst class at every place of a map."""
+    if not found.grid:
+        return kind[curves]
+    row, col = (np.asarray(results[name].values) for name in ("row", "column"))
+    values = np.full(np.shape(found.values), -1.0)
+    np.maximum.at(
+        values, (row[curves] - row[frame].min(), col[curves] - col[frame].min()), kind[curves]
+    )
+    return np.where(values < 0.0, np.nan, values)

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
 from nrm_plugin.figures.map_drawing import draw_map, has_places, place_axes
-from nrm_plugin.figures.map_panels import height_for, height_of, levelled, roughness_in_words
+from nrm_plugin.figures.map_layout import height_for, height_of, levelled, roughness_in_words
 from nrm_plugin.figures.quantities import length_scale, readable_scale
 from nrm_plugin.images import Image
 from nrm_plugin.model import CurveSet

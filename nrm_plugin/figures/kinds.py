@@ -39,6 +39,9 @@ By = Literal["region+visit", "region", "visit"]
 
 _NUMBER = "number of a curve, from 0; may be repeated"
 _VARIABLE = "what is drawn: storage_modulus, shear_modulus_magnitude, viscosity, ..."
+_DISTANCE = "distance from the electrode, in m, or as 5nm"
+_VISIT = "number of a visit, from 1; may be repeated"
+_RELIEF = "contour lines of the topography over the maps"
 _MODULUS, _GRADIENT = "shear_modulus_magnitude", "force_gradient_in_phase"
 
 
@@ -68,18 +71,29 @@ class _ByRegion(MethodSettings):
     )
 
 
-class _OfMap(_ByRegion):
-    variable: str = Field(_MODULUS, description="the same, or thickness, contact_height")
-    depth: Length = Field(5e-9, description="distance from the electrode, in m, or as 5nm")
+class _OfMaps(_ByRegion):
+    depth: Length = Field(5e-9, description=_DISTANCE)
     by: By | None = Field(
         None, description="a map for each region+visit, region (mean over visits) or visit"
     )
-    visit: Numbers = Field((), description="number of a visit, from 1; may be repeated")
+    visit: Numbers = Field((), description=_VISIT)
+    relief: bool = Field(False, description=_RELIEF)
+
+
+class _OfMap(_OfMaps):
+    variable: str = Field(_MODULUS, description="the same, or thickness, contact_height, quality")
+
+
+class _OfDifferences(_ByRegion):
+    variable: str = Field(_MODULUS, description="the same, or thickness, contact_height")
+    depth: Length = Field(5e-9, description=_DISTANCE)
+    visit: Numbers = Field((), description=_VISIT)
+    relief: bool = Field(False, description=_RELIEF)
 
 
 class _OfTopography(MethodSettings):
     variable: str | None = Field(None, description="name of the image")
-    visit: Numbers = Field((), description="number of a visit, from 1; may be repeated")
+    visit: Numbers = Field((), description=_VISIT)
 
 
 class _OfVoltammogram(_ByRegion):
@@ -226,8 +240,19 @@ def _thickness(results: Any, of: Any, **on: Any) -> Any:
 
 def _map(results: Any, of: Any, ax: Any = None, figure: Any = None) -> Any:
     if ax is not None:
-        return figures.map(results, of.variable, of.depth, ax=ax)
-    return figures.maps(results, of.variable, of.depth, **_split(results, of), figure=figure)
+        return figures.map(results, of.variable, of.depth, relief=of.relief, ax=ax)
+    options = {"relief": of.relief, "figure": figure}
+    return figures.maps(results, of.variable, of.depth, **_split(results, of), **options)
+
+
+def _maps(results: Any, of: Any, **on: Any) -> Any:
+    split = _split(results, of) | {"by": of.by or "region+visit"}
+    return figures.region_maps(results, depth=of.depth, **split, relief=of.relief, **on)
+
+
+def _differences(results: Any, of: Any, **on: Any) -> Any:
+    chosen = {"regions": _regions(results, of), "visits": of.visit or None}
+    return figures.differences(results, of.variable, of.depth, **chosen, relief=of.relief, **on)
 
 
 def _split(results: xr.Dataset, of: Any) -> dict[str, Any]:
@@ -287,6 +312,10 @@ DENSITY = FigureKind(
 VIOLIN = FigureKind(needs="results", function=_violin, Settings=_OfViolin, wide=True, several=True)
 THICKNESS = FigureKind(needs="results", function=_thickness, Settings=_OfThickness)
 MAP = FigureKind(needs="results", function=_map, Settings=_OfMap, wide=_several_maps)
+MAPS = FigureKind(needs="results", function=_maps, Settings=_OfMaps, wide=True, several=True)
+DIFFERENCES = FigureKind(
+    needs="results", function=_differences, Settings=_OfDifferences, wide=True, several=True
+)
 QUALITY = FigureKind(needs="results", function=_quality, wide=True, several=True)
 TOPOGRAPHY = FigureKind(
     needs="either", function=_topography, Settings=_OfTopography, wide=_several_visits

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,18 +17,25 @@ from numpy.typing import NDArray
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
+from nrm_plugin.figures.flags import flag_panels
 from nrm_plugin.figures.map_drawing import (
     BELOW,
     HATCHED_BEYOND,
     NO_VALUE,
     NOT_SEEN,
     below_noise,
-    cell_size,
     censored_as,
     draw_map,
     has_places,
     scale_bar,
     without_value,
+)
+from nrm_plugin.figures.map_layout import (
+    laid_out_once_more,
+    levelled,
+    panels_of,
+    roughness_in_words,
+    write_titles,
 )
 from nrm_plugin.figures.panels import is_simulated, note_of
 from nrm_plugin.figures.quantities import (
@@ -37,9 +44,10 @@ from nrm_plugin.figures.quantities import (
     readable_scale,
     scale,
 )
+from nrm_plugin.figures.relief import contour_step, draw_relief, reliefs_of
+from nrm_plugin.figures.relief import explained as contours_explained
 from nrm_plugin.statistics.maps import AT_LEAST, UNDETERMINED, Map, map_of
 from nrm_plugin.statistics.regions import Region
-from nrm_plugin.statistics.roughness import Roughness, roughness
 from nrm_plugin.statistics.selection import Analysis, analysis_of
 from nrm_plugin.statistics.visits import (
     REGION,
@@ -56,11 +64,11 @@ DEPTH = 5e-9
 #: Heights of the solid contact about their plane, as `maps` calls them.
 TOPOGRAPHY = "topography"
 
+#: Whether curves are flagged or left out, as `maps` calls it.
+QUALITY = "quality"
+
 #: Of these a potential changes nothing: they are split by visit alone.
 _HEIGHTS = (TOPOGRAPHY, "contact_height")
-
-#: Width of a character in heights, in titles that stand beside the mark on simulated data.
-_BESIDE = 0.9
 
 #: As many maps fit on a page.
 MOST = 24
@@ -81,6 +89,7 @@ def maps(
     by: str | Iterable[Region] | None = None,
     regions: Iterable[Region] | None = None,
     visits: Iterable[int] | None = None,
+    relief: bool = False,
     direction: str | None = None,
     axes: Sequence[Axes] | None = None,
     figure: Any = None,
@@ -95,7 +104,8 @@ def maps(
     results : Dataset
     what : str
         A variable over depth, ``thickness``, ``contact_height``, ``topography`` (the same about
-        the plane of each map), or another variable of curves.
+        the plane of each map), ``quality`` (whether curves are flagged or left out), or another
+        variable of curves.
     depth : float
         In m, for a variable over depth.
     by : str or Regions, optional
@@ -106,6 +116,8 @@ def maps(
         The paper's if not given.
     visits : ints, optional
         Only these visits to the same places, from 1.
+    relief : bool
+        Draw contour lines of the topography over the maps.
     direction : str, optional
         The first one if the results hold both.
     axes, figure : Axes, Figure, optional
@@ -136,7 +148,10 @@ def maps(
     note = f"{counted(parts.left_out)} on no map" if parts.left_out else ""
     note += note_of(by if regions is None and not isinstance(by, str) else regions)
     note = note.removeprefix(", ")
-    return _panels(analysis, what, depth, parts.parts, note, axes, figure, width, by == REGION)
+    if what == QUALITY:
+        return flag_panels(analysis, parts.parts, note, axes, figure, width)
+    shown = _Wanted(what=what, depth=depth, mean=by == REGION, relief=relief)
+    return _panels(analysis, shown, parts.parts, note, axes, figure, width)
 
 
 @style.styled
@@ -145,6 +160,7 @@ def map(
     what: str = "shear_modulus_magnitude",
     depth: float | None = DEPTH,
     *,
+    relief: bool = False,
     direction: str | None = None,
     ax: Axes | None = None,
     figure: Any = None,
@@ -156,7 +172,7 @@ def map(
     ----------
     results : Dataset
         Of one visit to the places of one grid.
-    what, depth, direction
+    what, depth, relief, direction
         As for `maps`.
     ax, figure : Axes, Figure, optional
         Axes to draw on, or an empty figure to fill; a new one `width` m wide if neither is given.
@@ -178,24 +194,33 @@ def map(
             "draws one map each"
         )
     axes = None if ax is None else [ax]
-    return _panels(analysis, what, depth, parts.parts, "", axes, figure, width, False)[0]
+    if what == QUALITY:
+        return flag_panels(analysis, parts.parts, "", axes, figure, width)[0]
+    shown = _Wanted(what=what, depth=depth, relief=relief)
+    return _panels(analysis, shown, parts.parts, "", axes, figure, width)[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """What maps show, as for `maps`; `mean` over the visits."""
+
+    what: str
+    depth: float | None
+    mean: bool = False
+    relief: bool = False
 
 
 def _panels(
     analysis: Analysis,
-    what: str,
-    depth: float | None,
+    wanted: _Wanted,
     parts: tuple[MapPart, ...],
     note: str,
     axes: Sequence[Axes] | None,
     figure: Any,
     width: float | None,
-    mean: bool,
 ) -> list[Axes]:
     """A map for every part, with common colours and one colour bar."""
-    results = analysis.results
-    if what == "quality":
-        raise InvalidInput("the map of the quality is drawn by the figure quality")
+    results, what, depth = analysis.results, wanted.what, wanted.depth
     last = float(results["depth"].values[-1])
     if depth is not None and not 0.0 <= depth <= last:
         raise InvalidInput(
@@ -204,38 +229,23 @@ def _panels(
         )
     parts = parts or (MapPart(curves=np.arange(0)),)
     variable = "contact_height" if what == TOPOGRAPHY else what
-    frames = {grid: _frame(parts, grid) for grid in {part.grid for part in parts}}
+    frames = {grid: frame_of(parts, grid) for grid in {part.grid for part in parts}}
     found = [
-        map_of(analysis, variable, depth, curves=p.curves, mean=mean, frame=frames[p.grid])
+        map_of(analysis, variable, depth, curves=p.curves, mean=wanted.mean, frame=frames[p.grid])
         for p in parts
     ]
-    rough: list[Roughness | None] = [None] * len(found)
+    notes = [""] * len(found)
     if what == TOPOGRAPHY:
         found, rough = (list(each) for each in zip(*(levelled(f) for f in found), strict=True))
-    width = width or (style.COLUMN if len(parts) == 1 else style.PAGE)
-    width = style.width_of(figure, width)
+        notes = ["" if one is None else roughness_in_words(one) for one in rough]
     simulated, own = is_simulated(results), axes is None
-    if len(found) == 1:
-        at = None if axes is None else axes[0]
-        axes = [style.one(at, width, height_of(found[0], width), figure)]
-    else:
-        columns = columns_of(len(found), width)
-        row = _row_height(found, columns, width)
-        axes = style.several(
-            axes,
-            len(found),
-            width,
-            figure=figure,
-            columns=columns,
-            row_height=row,
-            simulated=simulated,
-        )
+    axes = panels_of(found, axes, figure, width, simulated)
     if not any(one.n for one in found):
         return [style.words(ax, "No curve is chosen: there is no map.") for ax in axes]
     if not any(has_places(f) for f in found):
         return [style.words(ax, "The curves have no positions: there is no map.") for ax in axes]
     # Common colours, of what can be told from noise.
-    strong = np.concatenate([_strong(f) for f in found])
+    strong = np.concatenate([strong_values(f) for f in found])
     every = np.concatenate([np.ravel(f.values)[np.isfinite(np.ravel(f.values))] for f in found])
     if not len(every) and not any(np.any(f.censored) for f in found if f.censored is not None):
         said = f"No curve has a value of {found[0].label}."
@@ -245,27 +255,31 @@ def _panels(
     norm = style.limits(unit(strong if len(strong) else every))
     single = len(found) == 1
     shown: Any = None
-    for ax, one in zip(axes, found, strict=True):
+    reliefs = reliefs_of(analysis, parts) if wanted.relief else [None] * len(found)
+    contours, lined = contour_step(reliefs), False
+    for ax, one, heights_of in zip(axes, found, reliefs, strict=True):
         drawn = draw_map(ax, one, unit(one.values), norm, style.VALUES)
         shown = shown or drawn
+        lined |= draw_relief(ax, heights_of, contours)
         if not single:
             scale_bar(ax)
     if single:
         style.mark(axes[0], simulated)
-    _titles(axes, parts, found, rough, single)
+    write_titles(axes, parts, found, notes, single)
     label = axis_label(variable, found[0].unit, found[0].label)
     if heights:
         label = f"height of the solid contact ({unit.unit})"
     elif variable not in _OF_CURVES and variable != "contact_height" and _over_depth(results, what):
         label = label.replace(" (", f" at {(depth or 0.0) * NANO:.3g} nm (", 1)
     style.colour_bar(axes[0], shown, label, others=axes[1:], extend="both")
-    style.legend_below(axes[0], _explanations(found, note))
-    if own and (layout := style.root(axes[0]).get_layout_engine()) is not None:
-        layout.execute(style.root(axes[0]))  # once more than usual: equal scales need it
+    handles = explanations(found, note)
+    style.legend_below(axes[0], [*handles, contours_explained(contours)] if lined else handles)
+    if own:
+        laid_out_once_more(axes)
     return list(axes)
 
 
-def _frame(parts: Iterable[MapPart], grid: int) -> NDArray[np.int64]:
+def frame_of(parts: Iterable[MapPart], grid: int) -> NDArray[np.int64]:
     """Curves of a grid, whose rows and columns all its maps show."""
     return np.concatenate([part.curves for part in parts if part.grid == grid])
 
@@ -274,7 +288,7 @@ def _over_depth(results: xr.Dataset, what: str) -> bool:
     return what not in results or "depth" in results[what].dims
 
 
-def _strong(found: Map) -> FloatArray:
+def strong_values(found: Map) -> FloatArray:
     """Values that are not below the noise."""
     values = np.ravel(np.asarray(found.values, np.float64))
     seen = np.isfinite(values)
@@ -283,75 +297,7 @@ def _strong(found: Map) -> FloatArray:
     return values[seen]
 
 
-def levelled(found: Map) -> tuple[Map, Roughness | None]:
-    """Heights of a grid about their plane, with their roughness; others above the lowest."""
-    values = np.asarray(found.values, np.float64)
-    if np.isfinite(values).sum() < 3 or not found.grid:
-        low = np.nanmin(values) if np.isfinite(values).any() else 0.0
-        return replace(found, values=values - low), None
-    result = roughness(values)
-    return replace(found, values=result.levelled), result
-
-
-def roughness_in_words(found: Roughness) -> str:
-    """Sa, Sq and Rq."""
-    unit = readable_scale(np.array([found.sq]), "m")
-    parts = [("Sa", found.sa), ("Sq", found.sq), ("Rq", found.rq)]
-    text = ", ".join(f"{n} {float(unit(v)):.3g}" for n, v in parts if np.isfinite(v))
-    return f"{text} {unit.unit}"
-
-
-def columns_of(n: int, width: float) -> int:
-    """In how many columns panels stand."""
-    if width <= 1.5 * style.COLUMN:
-        return min(n, 2)
-    return n if n <= 4 else 3 if n <= 6 else 4
-
-
-def _row_height(found: Sequence[Map], columns: int, width: float) -> float:
-    """Height in m of a row of maps, with titles and scale bars."""
-    panel = (width - 16e-3) / columns - 3e-3
-    ratio = max(_ratio(one) for one in found)
-    return min(panel * ratio, 0.4 * style.PAGE) + 14e-3
-
-
-def _titles(
-    axes: Sequence[Axes],
-    parts: Sequence[MapPart],
-    found: Sequence[Map],
-    rough: Sequence[Roughness | None],
-    single: bool,
-) -> None:
-    """Grid, region, visit, number of curves, and the roughness of heights."""
-    texts = []
-    for ax, part, one, result in zip(axes, parts, found, rough, strict=True):
-        words = [] if single else part.name.replace("-", "–").split(", ")
-        if single and np.ptp(part.potential) >= 0.1 and result is None:
-            words.append("{:.3g} to {:.3g} V".format(*part.potential))
-        if result is not None:
-            words.append(roughness_in_words(result))
-        if result is None or not single:
-            words.append(f"n = {one.n}")
-        texts.append(_lines(words, style.size_of(ax)[0] / 3.9 if not single else 99.0))
-    for ax, text in zip(axes, texts, strict=True):
-        room = style.size_of(ax)[0] / (style.SMALL * _BESIDE)
-        above = single and ax.get_title(loc="right") and len(text) + 14 > room
-        ax.set_title(text + "\n" if above else text, loc="left", linespacing=1.15)
-
-
-def _lines(words: Sequence[str], room: float) -> str:
-    """Words with commas between them, in lines with so much room (characters)."""
-    lines = [""]
-    for word in words:
-        longer = f"{lines[-1]}, {word}" if lines[-1] else word
-        if len(longer) <= room or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return "\n".join(lines)
-
-
-def _explanations(found: Sequence[Map], note: str) -> list[Artist]:
+def explanations(found: Sequence[Map], note: str) -> list[Artist]:
     """What hatches and grey mean, and of how many places."""
     handles: list[Artist] = []
     biased = _BIASED if any(one.mostly_noise for one in found) else ""
@@ -375,28 +321,3 @@ def _explained(kind: tuple[str, str, str, str], face: str, count: str) -> Patch:
     label, _, hatch, colour = kind
     label = f"{label} ({count}"
     return Patch(facecolor=face, edgecolor=colour, hatch=hatch or None, lw=0.0, label=label)
-
-
-def height_of(found: Map, width: float) -> float:
-    """Height in m of a figure in which a map fills the width."""
-    x, y = (np.asarray(v, np.float64)[np.isfinite(v)] for v in (found.x, found.y))
-    if not (len(x) and len(y)):
-        return 0.5 * width
-    return height_for(float(np.ptp(x)) + cell_size(x), float(np.ptp(y)) + cell_size(y), width)
-
-
-def height_for(across: float, up: float, width: float) -> float:
-    """Height in m of a figure for a picture of this extent, with its labels and colour bar."""
-    return min(max((width - 27e-3) * _clipped(across, up) + 15e-3, 32e-3), style.TALLEST)
-
-
-def _ratio(found: Map) -> float:
-    """Height over width of a map."""
-    x, y = (np.asarray(v, np.float64)[np.isfinite(v)] for v in (found.x, found.y))
-    if not (len(x) and len(y)):
-        return 0.7
-    return _clipped(float(np.ptp(x)) + cell_size(x), float(np.ptp(y)) + cell_size(y))
-
-
-def _clipped(across: float, up: float) -> float:
-    return float(np.clip(up / across if across > 0.0 else 1.0, 0.15, 2.0))

@@ -324,9 +324,22 @@ def legend_below(ax: Axes, handles: Sequence[Artist], **options: Any) -> None:
     if not handles:
         return
     if root(ax).get_layout_engine() is not None:
-        ax.figure.legend(handles=handles, loc="outside lower right", ncols=len(handles), **options)
+        columns = _columns_that_fit(handles, ax.figure.bbox.width / root(ax).dpi * 72.0)
+        ax.figure.legend(handles=handles, loc="outside lower right", ncols=columns, **options)
     else:
         ax.legend(handles=handles, loc="upper right", **options)
+
+
+def _columns_that_fit(handles: Sequence[Artist], room: float) -> int:
+    """Columns of a legend in so many points."""
+    for columns in range(len(handles), 1, -1):
+        widest = [
+            max(len(line) for h in handles[i::columns] for line in str(h.get_label()).split("\n"))
+            for i in range(columns)
+        ]
+        if sum(3.7 * length + 30.0 for length in widest) <= room:
+            return columns
+    return 1
 
 
 def limits(values: Any) -> Normalize:

@@ -63,6 +63,8 @@ class Map:
     censored : array of int, optional
         As `values`, of a thickness: 1 where the layer may go on beyond the value, 2 where nothing
         was seen (no value).
+    noise : array of float, optional
+        As `values`: standard errors, of means where several curves are at a place.
     """
 
     x: FloatArray
@@ -78,6 +80,7 @@ class Map:
     measured: NDArray[np.bool_] | None = None
     below_noise: NDArray[np.bool_] | None = None
     censored: IntArray | None = None
+    noise: FloatArray | None = None
 
     @property
     def n_places(self) -> int:
@@ -177,6 +180,7 @@ def map_of(
         measured=np.ones(len(every), bool),
         below_noise=one.below_noise,
         censored=one.censored,
+        noise=one.noise,
     )
     shown = every if frame is None or not len(frame) else np.asarray(frame, np.int64)
     if (
@@ -348,21 +352,22 @@ class _GridTable:
         self.repeated = int(np.sum(self.count > 1))
 
     def filled(self, one: _CurveValues, flags: bool) -> dict[str, Any]:
-        """Values on the grid, which of them are below the noise, and which censored."""
+        """Values on the grid, their noise, which of them are below it, and which censored."""
         if flags:
             bits = np.zeros(len(self.count), np.int64)
             np.bitwise_or.at(bits, self.place, one.values.astype(np.int64))
             table = np.where(self.count > 0, bits.astype(np.float64), np.nan)
-            return {"values": table.reshape(self.shape), "below_noise": None, "censored": None}
+            nothing = dict.fromkeys(("below_noise", "censored", "noise"))
+            return {"values": table.reshape(self.shape), **nothing}
         finite = np.isfinite(one.values)
         n = self._sum(np.ones(int(finite.sum())), finite)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = self._sum(one.values[finite], finite) / n
             sizes = np.abs(mean) if np.iscomplexobj(mean) else mean
-            below = None
+            below = noise = None
             if one.noise is not None:
-                noise = np.sqrt(self._sum(one.noise[finite] ** 2, finite)) / n
-                below = _weak(sizes, noise).reshape(self.shape)
+                noise = (np.sqrt(self._sum(one.noise[finite] ** 2, finite)) / n).reshape(self.shape)
+                below = _weak(sizes.reshape(self.shape), noise)
         censored = None
         if one.censored is not None:
             # A mean that holds a lower bound is one; where there is no value, nothing was seen.
@@ -371,7 +376,12 @@ class _GridTable:
             table[n > 0] = 0
             table[self.place[marked]] = AT_LEAST
             censored = table.reshape(self.shape)
-        return {"values": sizes.reshape(self.shape), "below_noise": below, "censored": censored}
+        return {
+            "values": sizes.reshape(self.shape),
+            "below_noise": below,
+            "censored": censored,
+            "noise": noise,
+        }
 
     def _sum(self, values: AnyArray, which: NDArray[np.bool_]) -> AnyArray:
         """Sum over the curves of every cell, of those that count."""
