@@ -112,15 +112,16 @@ def differences(
         lined |= draw_relief(ax, heights, step)
         if len(found) > 1:
             scale_bar(ax)
+    if len(found) == 1 and own:
+        style.mark_whole(style.root(axes[0]), simulated)
+    elif len(found) == 1:
+        style.mark(axes[0], simulated)
     for ax, difference in zip(axes, found, strict=True):
         words = [difference.name.replace("-", "–")]
         if np.isfinite(difference.median):
             words.append(f"median {float(unit(difference.median)):+.3g} {unit.unit}")
         words.append(f"n = {difference.n}")
-        room = style.size_of(ax)[0] / 3.9
-        ax.set_title(lines_of(words, room), loc="left", linespacing=1.15)
-    if len(found) == 1:
-        style.mark(axes[0], simulated)
+        style.title(ax, lines_of(words, style.size_of(ax)[0] / (3.9 if len(found) > 1 else 5.5)))
     label = axis_label(what, shown_maps[0].unit, shown_maps[0].label)
     over_depth = what not in analysis.results or "depth" in analysis.results[what].dims
     if over_depth and what != "thickness":

@@ -94,6 +94,9 @@ _SIMULATED = "simulated data"
 #: More than this part of axes is not left to type.
 _MOST_ROOM = 0.6
 
+#: Part of the height of axes that titles and labels leave, about.
+_LEFT = 0.65
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -247,9 +250,22 @@ def colour_bar(
 ) -> Colorbar:
     """Put a colour bar beside the axes, as thin as a journal would."""
     bar = ax.figure.colorbar(shown, ax=[ax, *others], aspect=25, pad=0.02, **options)
-    bar.set_label(label)
+    bar.set_label(_in_lines(label, [ax, *others]))
     bar.outline.set_linewidth(0.6)
     return bar
+
+
+def _in_lines(label: str, axes: Sequence[Axes]) -> str:
+    """A label beside axes, in two lines where they are lower than it is long."""
+    low = min(ax.get_window_extent().y0 for ax in axes)
+    high = max(ax.get_window_extent().y1 for ax in axes)
+    room = _LEFT * (high - low) / root(axes[0]).dpi * 72.0 / 4.0
+    return label if _length(label) <= room else textwrap.fill(label, max(12, int(1.2 * room)))
+
+
+def _length(text: str) -> int:
+    """Characters that are seen of a text with formulas in it."""
+    return len(re.sub(r"[$_{}\\]", "", text))
 
 
 def size_of(ax: Axes) -> tuple[float, float]:
@@ -282,7 +298,7 @@ def legend_above(
     """
     if not handles:
         return
-    longest = max(len(re.sub(r"[$_{}]", "", str(handle.get_label()))) for handle in handles)
+    longest = max(_length(str(handle.get_label())) for handle in handles)
     heading = max((len(line) for line in (said or "").splitlines()), default=0)
     room = size_of(ax)[0]
     costs = {}

@@ -16,6 +16,7 @@ from nrm_plugin.statistics.comparison import (
 )
 from nrm_plugin.statistics.comparison_table import comparison_table, write_table
 from nrm_plugin.statistics.density import Density, density
+from nrm_plugin.statistics.map_differences import MapDifference, map_differences
 from nrm_plugin.statistics.maps import Map, map_of
 from nrm_plugin.statistics.profiles import mean_profile
 from nrm_plugin.statistics.region_thickness import region_thickness
@@ -35,6 +36,7 @@ __all__ = [
     "Contrast",
     "Density",
     "Map",
+    "MapDifference",
     "MapPart",
     "MapParts",
     "ProfileContrast",
@@ -48,6 +50,7 @@ __all__ = [
     "compare",
     "comparison_table",
     "density",
+    "map_differences",
     "map_of",
     "map_parts",
     "mean_profile",
