@@ -229,7 +229,7 @@ def _worst(
 ) -> np.ndarray:
     """Worst class at every place of a map."""
     if not found.grid:
-        return kind[curves]
+        return np.asarray(kind[curves])
     row, col = (np.asarray(results[name].values) for name in ("row", "column"))
     values = np.full(np.shape(found.values), -1.0)
     np.maximum.at(

@@ -251,7 +251,7 @@ def _maps(results: Any, of: Any, **on: Any) -> Any:
 
 
 def _differences(results: Any, of: Any, **on: Any) -> Any:
-    chosen = {"regions": _regions(results, of), "visits": of.visit or None}
+    chosen: dict[str, Any] = {"regions": _regions(results, of), "visits": of.visit or None}
     return figures.differences(results, of.variable, of.depth, **chosen, relief=of.relief, **on)
 
 

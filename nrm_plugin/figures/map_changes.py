@@ -108,7 +108,7 @@ def differences(
     step, lined = contour_step(reliefs), False
     drawn: Any = None
     for ax, one, heights in zip(axes, shown_maps, reliefs, strict=True):
-        drawn = draw_map(ax, one, unit(one.values), norm, CHANGES) or drawn
+        drawn = draw_map(ax, one, unit(one.values), norm, CHANGES)
         lined |= draw_relief(ax, heights, step)
         if len(found) > 1:
             scale_bar(ax)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -163,7 +164,7 @@ def _mean_at(place: IntArray, values: FloatArray, n: int) -> FloatArray:
 
 def _beside_a_grid(found: Map, at: Sequence[FloatArray]) -> Map:
     """A map of one row of places as one of places that lie anywhere."""
-    flat = {
+    flat: dict[str, Any] = {
         name: None if getattr(found, name) is None else np.ravel(getattr(found, name))
         for name in ("values", "measured", "below_noise", "censored", "noise")
     }
