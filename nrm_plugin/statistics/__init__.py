@@ -14,7 +14,7 @@ from nrm_plugin.statistics.comparison import (
     StudySample,
     compare,
 )
-from nrm_plugin.statistics.comparison_table import comparison_table, write_table
+from nrm_plugin.statistics.comparison_table import comparison_table, sample_table, write_table
 from nrm_plugin.statistics.density import Density, density
 from nrm_plugin.statistics.map_differences import MapDifference, map_differences
 from nrm_plugin.statistics.maps import Map, map_of
@@ -56,6 +56,7 @@ __all__ = [
     "mean_profile",
     "region_thickness",
     "regions",
+    "sample_table",
     "summary",
     "thickness",
     "trend",
