@@ -593,7 +593,7 @@ def test_goes_on_where_it_stopped(
     written(made, "-o", straight)
     reached: list[int] = []
 
-    def watched(*what: Any, progress: None, **options: Any) -> Any:
+    def watched(*what: Any, progress: None, elsewhere: None, **options: Any) -> Any:
         options |= {"progress": lambda done, _: reached.append(done), "block": 4}
         return nrm.process(*what, **options)
 

@@ -6,7 +6,7 @@ import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
@@ -25,28 +25,27 @@ _AHEAD = 8
 def outcomes_of_processes(tasks: Sequence[BatchTask], jobs: int) -> Iterator[Outcome]:
     """Make calls in several processes; see `run_tasks`."""
     jobs = min(jobs, len(tasks), _MOST)
-    groups = list(grouped(tasks, jobs))
-    begin = died = 0
-    while begin < len(groups):
-        done = 0
+    groups = grouped(tasks, jobs)
+    begun: deque[list[BatchTask]] = deque()  # and their outcomes are not yet known
+    died = 0
+    while True:
         pool = _Processes(jobs)
         try:
-            for group, results in pool.results(groups[begin:]):
-                done += 1
+            for results in pool.results(groups, begun):
                 died = 0
-                for task, (value, error) in zip(group, results, strict=True):
+                for task, (value, error) in zip(begun.popleft(), results, strict=True):
                     yield Outcome(task, value, error)
+            return
         except BrokenProcessPool:
             died += 1
             if died > _RETRIES:
-                names = ", ".join(task.name for task in groups[begin + done][:3])
+                names = ", ".join(task.name for task in begun[0][:3])
                 raise BatchError(
                     f"processes were killed {died} times, about where {names} was in work: there "
                     "may be too little memory; call again with fewer --jobs"
                 ) from None
         finally:
             pool.end()
-        begin += done
 
 
 class _Processes:
@@ -59,18 +58,20 @@ class _Processes:
         self._ahead = _AHEAD * jobs
 
     def results(
-        self, groups: Sequence[list[BatchTask]]
-    ) -> Iterator[tuple[list[BatchTask], list[Any]]]:
-        """Give what was made of each group, in their order."""
-        waiting: deque[tuple[list[BatchTask], Future[list[Any]]]] = deque()
+        self, groups: Iterator[list[BatchTask]], begun: deque[list[BatchTask]]
+    ) -> Iterator[list[Any]]:
+        """Give what was made of the first group that was begun, again and again.
+
+        Who takes it takes the group away from those that were begun.
+        """
+        waiting = deque(self._executor.submit(made_together, group) for group in begun)
         for group in groups:
-            waiting.append((group, self._executor.submit(made_together, group)))
+            begun.append(group)
+            waiting.append(self._executor.submit(made_together, group))
             if len(waiting) >= self._ahead:
-                first, future = waiting.popleft()
-                yield first, future.result()
+                yield waiting.popleft().result()
         while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
+            yield waiting.popleft().result()
         self._before |= set(multiprocessing.active_children())  # nobody is to be stopped
 
     def end(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nrm_plugin.batch.tasks import BatchTask, Outcome, made
@@ -21,7 +21,7 @@ def run_tasks(
     jobs: int = 1,
     scheduler: str | Cluster | None = None,
     progress: Progress | None = None,
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Make calls, and give what became of them in the order of the tasks.
 
     What follows from one outcome may be done before the next is asked for: meanwhile the others

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +60,30 @@ def made(task: BatchTask) -> Outcome:
 def made_together(tasks: Sequence[BatchTask]) -> list[tuple[Any, NrmError | None]]:
     """Make some calls one after the other: values and errors, without what is known already."""
     return [(outcome.value, outcome.error) for outcome in map(made, tasks)]
+
+
+class _Counted(io.RawIOBase):
+    """Counts the bytes that are written to it, and has enough at some time."""
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+    def write(self, data: Any) -> int:
+        """See `io`."""
+        size = memoryview(data).nbytes
+        self.left -= size
+        if self.left < 0:
+            raise OverflowError
+        return size
+
+
+def travels(value: Any, most: int) -> bool:
+    """Whether another process can be given a value in at most so many bytes."""
+    try:
+        pickle.dump(value, _Counted(most), pickle.HIGHEST_PROTOCOL)
+    except (pickle.PicklingError, AttributeError, TypeError, OverflowError):
+        return False
+    return True
 
 
 def grouped(

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
 from nrm_plugin import formats
+from nrm_plugin.batch import BatchTask
 from nrm_plugin.cli import exit_code
 from nrm_plugin.cli.options import metadata_of, pairs
+from nrm_plugin.cli.spread import Calls, Spread
 from nrm_plugin.errors import NrmError, OutputError
 from nrm_plugin.files import check_output
 from nrm_plugin.joining import join
@@ -27,6 +32,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 Command = Callable[..., None]
+
+#: Exit code after Ctrl-C.
+STOPPED = 130
 
 _OUTPUT = click.option(
     "-o",
@@ -176,6 +184,15 @@ def is_folder(output: str) -> bool:
     return output.endswith(("/", os.sep)) or Path(output).is_dir()
 
 
+class _OneOfMany(Exception):
+    """A file is one of several that make a map together."""
+
+
+def made_alone(batch: Batch, path: Path, out: Path, existed: bool) -> dict[str, Any]:
+    """Make one file in another process; see `Batch.alone`."""
+    return copy(batch).alone(path, out, existed)
+
+
 class Batch:
     """Files on their way, and what became of each. A subclass knows how one is written.
 
@@ -185,6 +202,8 @@ class Batch:
     known : CurveOptions
         What is applied to each.
     overwrite, quiet : bool
+    spread : Spread, optional
+        Who works at it; this process alone if not given.
 
     Attributes
     ----------
@@ -196,15 +215,22 @@ class Batch:
     """
 
     def __init__(
-        self, files: Iterable[str | Path], known: CurveOptions, overwrite: bool, quiet: bool = False
+        self,
+        files: Iterable[str | Path],
+        known: CurveOptions,
+        overwrite: bool,
+        quiet: bool = False,
+        spread: Spread | None = None,
     ) -> None:
         self.files = list(dict.fromkeys(Path(f) for f in files))
         self.known, self.overwrite, self.quiet = known, overwrite, quiet
         self.written: dict[str, list[str]] = {}
         self.skipped: list[str] = []
         self.failed: dict[str, NrmError] = {}
+        self.spread = spread or Spread()
         self._number = len(self.files)
         self._read: set[Path] = set()
+        self._told: list[tuple[str, bool]] | None = None
 
     def write(self, curves: CurveSet, out: Path) -> None:
         """Write what becomes of curves."""
@@ -238,28 +264,120 @@ class Batch:
         ]
         return "nrm: " + ", ".join(f"{n} {what}" for n, what in counts if n)
 
+    def run(self, ctx: click.Context, output: str, suffix: str, as_json: bool) -> None:
+        """Make everything, say what became of it, and end the command."""
+        try:
+            with self.spread.connected():
+                if is_folder(output):
+                    self.each(Path(output), suffix)
+                else:
+                    self.all(Path(output))
+        except KeyboardInterrupt:
+            click.echo(f"nrm: stopped; {self.when_stopped(output)}", err=True)
+            ctx.exit(STOPPED)
+        if as_json:
+            click.echo(json.dumps(self.report(), indent=2))
+        elif not self.quiet:
+            click.echo(self.summary(), err=True)
+        ctx.exit(self.code)
+
+    def when_stopped(self, output: str) -> str:
+        """Say what the next call does after Ctrl-C."""
+        return "the same call goes on from here"
+
+    def made_before(self, curves: CurveSet, out: Path) -> None:
+        """Note what is in a complete file that was made by this very call."""
+
     def each(self, folder: Path, suffix: str) -> None:
         """Make a file in the folder of every file, named after it with all its suffixes."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(folder, error.strerror or error) from None
-        for number, path in enumerate(self.files, 1):
-            self._number = number
-            out = folder / f"{path.name}{suffix}"
-            with self._failures_of(path):
-                if path.absolute() in self._read:
-                    continue
-                if str(out) in self.written:
-                    raise OutputError(out, f"it was just made from {self.written[str(out)][0]}")
-                curves = self._opened(path)
-                if out.exists() and not self.overwrite:
-                    if not self.up_to_date(curves, path, out):
-                        check_output(out, overwrite=False)
+        pairs = [(path, folder / f"{path.name}{suffix}") for path in self.files]
+        sent = self.spread.sent(pairs)
+        there = set(folder.iterdir()) if sent else set()
+        tasks = Calls(lambda i: self._call(*pairs[i], pairs[i][1] in there), sent)
+        numbers = {number for number, _ in sent}
+        with self.spread.made(tasks, folder, self.quiet) as outcomes:
+            for number, (path, out) in enumerate(pairs):
+                self._number = number + 1
+                made = next(outcomes).value if number in numbers else None
+                if made is None or made["several"]:
+                    self.one(path, out)
+                else:
+                    self._take(made, path, out)
+
+    def _call(self, path: Path, out: Path, existed: bool) -> BatchTask:
+        """What another process does to make one file."""
+        name = path.name
+        if self.spread.scheduler:
+            path, out = path.absolute(), out.absolute()
+        return BatchTask(name, made_alone, (self._plain, path, out, existed))
+
+    @cached_property
+    def _plain(self) -> Self:
+        """The same for another process, without the other files."""
+        plain = copy(self)
+        plain.files, plain.spread = [], Spread(threads=1)
+        return plain
+
+    def alone(self, path: Path, out: Path, existed: bool) -> dict[str, Any]:
+        """Make one file in another process: all that becomes of it, and what is to be told."""
+        self.files, self._told = [path], []
+        self.written, self.skipped, self.failed = {}, [], {}
+        several = False
+        try:
+            self.one(path, out, existed)
+        except _OneOfMany:
+            several = True
+        return {
+            "several": several,
+            "written": bool(self.written),
+            "skipped": bool(self.skipped),
+            "failed": self.failed.get(str(path)),
+            "told": self._told,
+        }
+
+    def _take(self, made: dict[str, Any], path: Path, out: Path) -> None:
+        """Note what became of a file in another process, and tell what is to be told."""
+        for text, err in made["told"]:
+            for one in (out, path):
+                text = text.replace(str(one.absolute()), str(one))
+            self.echo(text, err=err)
+        if made["written"]:
+            self.written[str(out)] = [str(path)]
+        if made["skipped"]:
+            self.skipped.append(str(out))
+        if made["failed"] is not None:
+            self.failed[str(path)] = made["failed"]
+
+    def echo(self, text: str, *, err: bool = False) -> None:
+        """Show a text, or keep it for the process that has the terminal."""
+        if self._told is not None:
+            self._told.append((text, err))
+        else:
+            self.spread.echo(text, err=err)
+
+    def one(self, path: Path, out: Path, existed: bool | None = None) -> None:
+        """Make one file; `existed` says whether it was there before anything was begun."""
+        with self._failures_of(path):
+            if path.absolute() in self._read:
+                return
+            if str(out) in self.written:
+                raise OutputError(out, f"it was just made from {self.written[str(out)][0]}")
+            curves = self._opened(path)
+            if out.exists() and not self.overwrite:
+                if not self.up_to_date(curves, path, out):
+                    check_output(out, overwrite=False)
+                if existed is False:  # by a worker that died before it could tell
+                    self.made_before(curves, out)
+                    self.written[str(out)] = [str(path)]
+                else:
                     self.skipped.append(str(out))
-                    continue
-                self.write(curves, out)
-                self.written[str(out)] = [str(path)]
+                return
+            self.write(curves, out)
+            self.written[str(out)] = [str(path)]
 
     def all(self, out: Path) -> None:
         """Merge all files that can be read into one."""
@@ -282,11 +400,13 @@ class Batch:
     def say(self, path: Path, warnings: Iterable[str]) -> None:
         """Show warnings about a file."""
         for warning in () if self.quiet else warnings:
-            click.echo(f"nrm: {path}: {warning}", err=True)
+            self.echo(f"nrm: {path}: {warning}", err=True)
 
     def _opened(self, path: Path) -> CurveSet:
         curves = self.known.opened(path)
-        # A map of many files is opened by any of them, and once.
+        # A map of many files is opened by any of them, and once: by the process that has them all.
+        if self._told is not None and len(curves.origins) > 1:
+            raise _OneOfMany
         self._read |= {Path(origin.path) for origin in curves.origins[1:] if origin.path}
         self.say(path, curves.warnings)
         return curves
@@ -300,12 +420,12 @@ class Batch:
             self.failed[str(path)] = error
             message = str(error)
             named = message.startswith(str(path)) or isinstance(error, OutputError)
-            click.echo(f"nrm: {message}" if named else f"nrm: {path}: {message}", err=True)
+            self.echo(f"nrm: {message}" if named else f"nrm: {path}: {message}", err=True)
 
     @contextmanager
     def progress(self, out: Path, unit: str) -> Iterator[Progress | None]:
         """Give a function that shows how much of a file is done; None where nobody looks."""
-        if self.quiet or not sys.stderr.isatty():
+        if self.quiet or self._told is not None or not sys.stderr.isatty():
             yield None
             return
         from tqdm import tqdm

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -15,6 +14,7 @@ from nrm_plugin.cli.batch import (
     is_folder,
     with_curve_options,
 )
+from nrm_plugin.cli.spread import Spread, with_spread
 from nrm_plugin.errors import NrmError
 from nrm_plugin.model import CurveSet
 
@@ -31,6 +31,7 @@ from nrm_plugin.model import CurveSet
     help="Kind of the files in a folder.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@with_spread
 @click.option("--json", "as_json", is_flag=True, help="Print what became of each file.")
 @click.pass_context
 def command(
@@ -43,6 +44,8 @@ def command(
     table_map: str | None,
     suffix: str,
     overwrite: bool,
+    jobs: int | None,
+    scheduler: str | None,
     as_json: bool,
 ) -> None:
     """Convert files to .h5 or other formats, or join them.
@@ -51,22 +54,20 @@ def command(
     to .h5 from the same original with the same settings are skipped.
     """
     options = CurveOptions.given(experiment, settings, names, table_map)
-    batch = Conversion(files, options, overwrite, quiet=bool(ctx.obj and ctx.obj["quiet"]))
+    batch = Conversion(
+        files,
+        options,
+        overwrite,
+        quiet=bool(ctx.obj and ctx.obj["quiet"]),
+        spread=Spread(jobs=jobs, scheduler=scheduler),
+    )
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     wanted = suffix if is_folder(output) else Path(output).suffix.lower()
     writable = sorted(plugins.installed().exporters)
     if wanted.lower() not in writable:
         suffixes = ", ".join(writable)
         raise click.UsageError(f"nothing writes {wanted or output!r}; there are {suffixes}")
-    if is_folder(output):
-        batch.each(Path(output), suffix)
-    else:
-        batch.all(Path(output))
-    if as_json:
-        click.echo(json.dumps(batch.report(), indent=2))
-    elif not batch.quiet:
-        click.echo(batch.summary(), err=True)
-    ctx.exit(batch.code)
+    batch.run(ctx, output, suffix, as_json)
 
 
 _ONLY_SAMPLES = (
@@ -89,6 +90,12 @@ class Conversion(Batch):
             from nrm_plugin.store import save_curves
 
             save_curves(curves, out, overwrite=self.overwrite, progress=progress)
+
+    def when_stopped(self, output: str) -> str:
+        """See `Batch`."""
+        if is_folder(output):
+            return super().when_stopped(output)
+        return f"{output} was not written"
 
     def up_to_date(self, curves: CurveSet, path: Path, out: Path) -> bool:
         """Whether a common file has the same original, metadata and names."""

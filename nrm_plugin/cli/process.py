@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,8 @@ from nrm_plugin.cli.batch import (
 )
 from nrm_plugin.cli.options import log_unit_option
 from nrm_plugin.cli.potential_options import PotentialOptions
-from nrm_plugin.decisions import in_words
+from nrm_plugin.cli.spread import Spread, with_spread
+from nrm_plugin.decisions import Decisions, in_words
 from nrm_plugin.engine import provenance
 from nrm_plugin.engine.checks.check import Check
 from nrm_plugin.engine.contacts_by_hand import as_json, decisions_of
@@ -33,8 +33,6 @@ from nrm_plugin.errors import InvalidInput, NrmError, OutputError
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe, as_recipe
 from nrm_plugin.store import results_file
-
-STOPPED = 130
 
 
 @click.command("process")
@@ -71,6 +69,7 @@ STOPPED = 130
 )
 @log_unit_option
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@with_spread
 @click.option("--json", "as_json", is_flag=True, help="Print what became of each file.")
 @click.pass_context
 def command(
@@ -88,6 +87,8 @@ def command(
     log_start: str | None,
     log_units: tuple[str, ...],
     overwrite: bool,
+    jobs: int | None,
+    scheduler: str | None,
     as_json: bool,
 ) -> None:
     """Find the solid contact of every curve, and the moduli of what lies above it.
@@ -106,21 +107,16 @@ def command(
     quiet = bool(ctx.obj and ctx.obj["quiet"])
     potential = PotentialOptions.read(logs, clock_offset, time_zone, log_start, log_units)
     batch = Processing(
-        files, options, overwrite, quiet, recipe=chosen, potential=potential, shown=not as_json
+        files,
+        options,
+        overwrite,
+        quiet,
+        Spread(jobs=jobs, scheduler=scheduler),
+        recipe=chosen,
+        potential=potential,
+        shown=not as_json,
     )
-    try:
-        if folder:
-            batch.each(Path(output), ".h5")
-        else:
-            batch.all(Path(output))
-    except KeyboardInterrupt:
-        click.echo("nrm: stopped; the same call goes on from here", err=True)
-        ctx.exit(STOPPED)
-    if as_json:
-        click.echo(json.dumps(batch.report(), indent=2))
-    elif not quiet:
-        click.echo(batch.summary(), err=True)
-    ctx.exit(batch.code)
+    batch.run(ctx, output, ".h5", as_json)
 
 
 class Processing(Batch):
@@ -160,25 +156,37 @@ class Processing(Batch):
         if decided is not None and not self.shown:  # the summary has it
             self.say(out, [f"{decided.path.name}: {in_words(decided.by_hand)}"])
         with self.progress(out, "curves") as progress, _unlogged():
-            results = run(
+            run(
                 curves,
                 self.recipe,
                 out,
                 progress=progress,
                 overwrite=self.overwrite,
                 decisions=decided or False,
+                threads=self.spread.threads,
+                elsewhere=self.spread.elsewhere,
             )
+        self._tell(curves, out, decided)
+
+    def made_before(self, curves: CurveSet, out: Path) -> None:
+        """See `Batch`."""
+        curves = self.potential.apply(curves)
+        self._tell(curves, out, decisions_of(curves, out))
+
+    def _tell(self, curves: CurveSet, out: Path, decided: Decisions | None) -> None:
+        """Say what was found."""
         with results_file.opened_results(out) as group:
             found = self._found[str(out)] = results_summary.summarize(group, decided)
+            names = results_file.attributes(group)["source_name"]
         checked = [Check.from_plain(values) for values in found["checks"]]
         # The summary and the JSON have what checks say; of an unknown one only the name.
         earlier = (*curves.warnings, *(c.sentence for c in checked if not c.left_out))
         self.say(out, [w for w in found["warnings"] if w not in earlier])
         if self.shown and not self.quiet:
-            files = results.attributes["source_name"]
+            files = [names] if isinstance(names, str) else names
             more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-            names = ", ".join(files[:3]) + more or "nothing with a name"
-            click.echo("\n".join([f"{out}  (from {names})", *results_summary.lines(found)]))
+            said = ", ".join(files[:3]) + more or "nothing with a name"
+            self.echo("\n".join([f"{out}  (from {said})", *results_summary.lines(found)]))
 
     def up_to_date(self, curves: CurveSet, path: Path, out: Path) -> bool:
         """Whether results say of themselves what those of `curves` would say."""
@@ -199,6 +207,17 @@ class Processing(Batch):
         wanted["source_sha256"] = provenance.hashes(planned).result()
         same = all(_same(attributes.get(name), value) for name, value in wanted.items())
         return same and (factors is None or np.array_equal(factors, shape.values, equal_nan=True))
+
+    def alone(self, path: Path, out: Path, existed: bool) -> dict[str, Any]:
+        """See `Batch`."""
+        self._found = {}
+        made = super().alone(path, out, existed)
+        return made | {"found": self._found.get(str(out))}
+
+    def _take(self, made: dict[str, Any], path: Path, out: Path) -> None:
+        super()._take(made, path, out)
+        if made["found"] is not None:
+            self._found[str(out)] = made["found"]
 
     def report(self) -> dict[str, Any]:
         """What became of each file, and what was found."""

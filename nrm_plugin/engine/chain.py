@@ -33,6 +33,7 @@ from nrm_plugin.engine.signals import (
     RawBlock,
     read_block,
     read_raw_block,
+    signals_alone,
 )
 from nrm_plugin.engine.survey import Survey
 from nrm_plugin.model import CurveSet
@@ -40,6 +41,7 @@ from nrm_plugin.recipe import Recipe
 from nrm_plugin.variables import (
     BEYOND,
     BIN_WIDTH,
+    BIT,
     COMPUTED,
     CONTACT,
     DECIDED,
@@ -142,6 +144,18 @@ class Chain:
             stderr = direction.contact_stderr(found.contacts)
             found = moved_contacts(block, found, stderr, hands, direction.drag[0])[0]
         return block, found
+
+    @property
+    def to_send(self) -> Chain:
+        """The same for other processes: with as much of the curves as blocks need."""
+        return replace(self, curves=signals_alone(self.curves, self.plan))
+
+    def hard_contacts(self, direction: SurveyedDirection, first: int, stop: int) -> FloatArray:
+        """Heights of the contacts of some curves, in m; nan without a hard contact."""
+        found = self.referenced(direction, first, stop)[1]
+        height: FloatArray = found.contacts["contact"].copy()
+        height[(found.quality & BIT["no_hard_contact"]) != 0] = np.nan
+        return height
 
     def block(
         self, direction: SurveyedDirection, cosine: FloatArray, first: int, stop: int

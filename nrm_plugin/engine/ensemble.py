@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,6 @@ from nrm_plugin.engine.surface import surface_slope
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
 from nrm_plugin.recipe import Recipe
-from nrm_plugin.variables import BIT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,9 +218,8 @@ def cosines(chain: Chain, direction: SurveyedDirection, blocks: Blocks | None = 
         return cosine
     height = np.empty(n)
     blocks = blocks or _one_after_the_other(chain)
-    for first, stop, (_, found) in blocks(lambda a, b: chain.referenced(direction, a, b)):
-        height[first:stop] = found.contacts["contact"]
-        height[first:stop][(found.quality & BIT["no_hard_contact"]) != 0] = np.nan
+    for first, stop, found in blocks(partial(chain.to_send.hard_contacts, direction)):
+        height[first:stop] = found
     angle = surface_slope(chain.curves, height)
     known = np.isfinite(angle)
     cosine[known] = np.cos(angle[known])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nrm_plugin.batch.tasks import travels
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.decisions import ContactByHand, Decisions
 from nrm_plugin.engine import checks, contacts_by_hand, provenance
@@ -35,7 +36,15 @@ if TYPE_CHECKING:
 #: Samples in work at once: all threads together, and each of them.
 _IN_WORK, _IN_BLOCK = 1 << 21, 1 << 20
 
+#: Curves are processed elsewhere if that takes less than a byte for as many of their samples.
+_TO_SEND = 8
+
 Progress = Callable[[int, int], None]
+
+#: Calls a function for pieces of curves (first, stop), and gives these and what it returned.
+Elsewhere = Callable[
+    [Callable[[int, int], Any], Iterable[tuple[int, int]]], Iterator[tuple[int, int, Any]]
+]
 
 
 def process(
@@ -131,8 +140,16 @@ def run(
     overwrite: bool = True,
     survey: xr.Dataset | str | PathLike[str] | None = None,
     decisions: Decisions | str | PathLike[str] | bool | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Results:
     """Do what `process` does, without xarray: it takes longer to import than a small file to make.
+
+    Parameters
+    ----------
+    elsewhere : callable, optional
+        Calls a function for pieces (first, stop) on other computers, and gives first, stop and
+        what it returned, in order: `nrm_plugin.batch.cluster.Cluster.blocks`. Otherwise threads
+        here do it. Results don't depend on it.
 
     Returns
     -------
@@ -162,9 +179,19 @@ def run(
         _fingerprint(attributes, directions),
         overwrite,
     ) as results:
+        # Samples that lie in files are read where they are needed; those in memory stay here.
+        light = chain.to_send
+        many = elsewhere is not None and travels(light, curves.n_samples // _TO_SEND)
 
-        def all_blocks(function: Callable[[int, int], Any]) -> Iterator[tuple[int, int, Any]]:
-            return _blocks(function, _pieces(curves, 0, block, threads), threads)
+        def all_blocks(
+            function: Callable[[int, int], Any], begin: int = 0
+        ) -> Iterator[tuple[int, int, Any]]:
+            pieces = _pieces(curves, begin, block, 1 if many else threads)
+            if many and elsewhere is not None:
+                return elsewhere(function, pieces)
+            return _blocks(function, pieces, threads)
+
+        there = light if many else chain
 
         for number, direction in enumerate(directions):
             asked = whole is not None and recipe.correct_slope
@@ -172,11 +199,8 @@ def run(
             if cosine is None:
                 cosine = cosines(chain, direction, all_blocks)
             begin = min(max(results.done - number * curves.n_curves, 0), curves.n_curves)
-            for first, stop, made in _blocks(
-                partial(chain.block, direction, cosine),
-                _pieces(curves, begin, block, threads),
-                threads,
-            ):
+            work = partial(there.block, direction, cosine)
+            for first, stop, made in all_blocks(work, begin):
                 results.write(number, first, stop, made)
                 hashes.follow(stop / curves.n_curves)
                 if progress is not None:

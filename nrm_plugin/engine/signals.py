@@ -187,13 +187,24 @@ def _lateral(curves: CurveSet, name: str, peak: float, missing: list[str]) -> Sc
     return ScaledChannel(name, peak * float(per_volt))
 
 
+def _names(how: Plan) -> list[str]:
+    """Channels that are read."""
+    sources = (how.deflection, how.in_phase, how.quadrature)
+    names = ["height", *(source.channel for source in sources if source)]
+    return list(dict.fromkeys([*names, *(["time"] if how.timed else [])]))
+
+
+def signals_alone(curves: CurveSet, how: Plan) -> CurveSet:
+    """The same curves with nothing but the channels that are read: other processes get these."""
+    channels = {name: curves.channels[name] for name in _names(how)}
+    return CurveSet(curves.rows, channels)
+
+
 def read_once(curves: CurveSet, how: Plan) -> CurveSet:
     """The same curves with the signals in memory if they are few: surveys and checks ask again."""
     if curves.n_samples > _KEPT:
         return curves
-    sources = (how.deflection, how.in_phase, how.quadrature)
-    names = ["height", *(source.channel for source in sources if source)]
-    for name in dict.fromkeys([*names, *(["time"] if how.timed else [])]):
+    for name in _names(how):
         channel = curves.channels[name]
         if not isinstance(channel.column, ArrayColumn | RepeatedColumn):
             column = ArrayColumn(curves.read_raw(name), curves.rows)
