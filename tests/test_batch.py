@@ -331,10 +331,11 @@ def test_a_scheduler_is_lost_and_the_next_call_goes_on(
         killer = threading.Thread(target=kill)
         killer.start()
         sentence = rf"scheduler at {cluster.address} was lost; 3 of 4 files were done, and the same"
+        outcomes = run_tasks(tasks, scheduler=cluster.address)
+        assert [next(outcomes).value for _ in range(3)] == [0, 1, 4]
+        three.set()
         with pytest.raises(BatchError, match=sentence):
-            for outcome in run_tasks(tasks, scheduler=cluster.address):
-                if outcome.value == 4:
-                    three.set()
+            next(outcomes)
         killer.join()
         mark.touch()
         # Of one file in blocks, what was done is kept and not done again.
