@@ -4,6 +4,7 @@
     python3 run.py test  [ARGS]   the tests                         (pytest ARGS)
     python3 run.py check          style, types and imports          (ruff, mypy, import-linter)
     python3 run.py wheels         the wheels of all platforms       (into dist)
+    python3 run.py docs           the documentation as a site       (into site)
 
 The first run makes the virtual environment .venv beside this file and installs the project and
 what it needs into it; later runs start at once. Nothing else on the computer is changed, and
@@ -79,11 +80,11 @@ def main(arguments: list[str]) -> int:
     if command in ("-h", "--help"):
         print(__doc__)
         return 0
-    alone = command in ("check", "wheels")
-    if command not in ("demo", "test", "check", "wheels") or (alone and len(arguments) > 1):
+    alone = command in ("check", "wheels", "docs")
+    if command not in ("demo", "test", "check", "wheels", "docs") or (alone and len(arguments) > 1):
         print(__doc__, file=sys.stderr)
         return 2
-    prepare("" if command == "demo" else "test")
+    prepare({"demo": "", "docs": "docs"}.get(command, "test"))
     if command == "demo":
         hand_over([NRM, "demo", *arguments[1:]])
     if command == "test":
@@ -93,6 +94,10 @@ def main(arguments: list[str]) -> int:
         hand_over([PYTHON, "-m", "pytest", *(arguments[1:] or everything)])
     if command == "wheels":
         return make_wheels()
+    if command == "docs":
+        os.chdir(ROOT)
+        # A warning (a link that leads nowhere, say) is an error.
+        hand_over([PYTHON, "-m", "sphinx", "-W", "--keep-going", "-b", "html", "docs", "site"])
     failed = False
     for name, check in CHECKS.items():
         say(name)
