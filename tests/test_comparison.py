@@ -212,7 +212,7 @@ def test_means_that_are_not_positive_are_compared_as_differences() -> None:
     assert one.ratio is None
     assert one.p == pytest.approx(known.pvalue)
     assert one.difference_low == pytest.approx(known.confidence_interval().low)
-    assert "b 2 is not positive beyond its error" in one.sentence
+    assert "b 2 is not two standard errors above 0" in one.sentence
 
 
 def test_without_a_primary_question_all_is_exploratory() -> None:

@@ -7,7 +7,7 @@ thickens and stiffens as the electrolyte is reduced; below 0.5 V a soft outer la
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -123,17 +123,19 @@ def sodiation(
         surface_height=truth.surface_height + grains,
     )
     began = np.arange(curves.n_curves, dtype=np.float64) * (duration / curves.n_curves)
-    return _as_measured(curves, grains, began), _log(sweep, duration, seed), truth
+    return as_measured(curves, grains, began), potentiostat(sweep, duration, seed), truth
 
 
-def write_log(log: dict[str, FloatArray], path: Path) -> None:
+def write_log(log: dict[str, FloatArray], path: Path, start: np.datetime64 = BEGAN) -> None:
     """Write the log as a table of text, as potentiostats export it, whatever is there.
+
+    `start` is the date at which its time is 0.
 
     Raises
     ------
     OutputError
     """
-    dates = BEGAN + (log["time"] * 1e6).round().astype("m8[us]")
+    dates = start + (log["time"] * 1e6).round().astype("m8[us]")
     lines = ["# simulated: no potentiostat recorded this", "date,potential (V),current (uA)"]
     lines += [
         f"{date},{potential:.6f},{current * 1e6:.4f}"
@@ -145,8 +147,40 @@ def write_log(log: dict[str, FloatArray], path: Path) -> None:
         raise OutputError(path, error.strerror or error) from error
 
 
-def _as_measured(curves: CurveSet, grains: FloatArray, began: FloatArray) -> CurveSet:
-    """Curves at their heights on the grains, with dates instead of potentials."""
+#: What the experiment file tells of the cell and of the errors of calibrations.
+_ABOUT: dict[str, object] = {
+    "title": "First sodiation of hard carbon (simulated)",
+    "electrode": "hard carbon",
+    "electrolyte": "1.0 M NaPF6 in EC:DEC (1:1 v/v)",
+    "reference_electrode": "Na/Na+",
+    "tip_radius": 10e-9,
+    "poisson_ratio": 0.5,
+    "dither_amplitude_stderr": 0.05e-9,
+    "lateral_stiffness_stderr": 8.0,
+}
+
+
+def as_measured(
+    curves: CurveSet,
+    grains: FloatArray,
+    began: FloatArray,
+    *,
+    start: np.datetime64 = BEGAN,
+    about: Mapping[str, object] | None = None,
+) -> CurveSet:
+    """Curves at their heights on the grains, with dates instead of potentials.
+
+    Parameters
+    ----------
+    curves : CurveSet
+    grains : (n,) array
+        Heights in m.
+    began : (n,) array
+        When each curve began, in s after `start`.
+    start : datetime64
+    about : mapping, optional
+        Metadata that are told otherwise than those of the first sodiation.
+    """
     n = curves.n_curves
     channels = {
         name: (curves.read(name).reshape(n, -1), curve.unit)
@@ -159,22 +193,13 @@ def _as_measured(curves: CurveSet, grains: FloatArray, began: FloatArray) -> Cur
         for name, values in curves.curve_table.items()
         if name in ("x", "y", "row", "column")
     }
-    table["start_time"] = BEGAN + (began * 1e6).round().astype("m8[us]")
+    table["start_time"] = start + (began * 1e6).round().astype("m8[us]")
     table["start_time_uncertainty"] = np.full(n, 0.5)
-    about = {
-        "title": "First sodiation of hard carbon (simulated)",
-        "electrode": "hard carbon",
-        "electrolyte": "1.0 M NaPF6 in EC:DEC (1:1 v/v)",
-        "reference_electrode": "Na/Na+",
-        "tip_radius": 10e-9,
-        "poisson_ratio": 0.5,
-        "dither_amplitude_stderr": 0.05e-9,
-        "lateral_stiffness_stderr": 8.0,
-    }
-    return CurveSet.from_arrays(channels, curve_table=table, metadata={**curves.metadata, **about})
+    told = {**curves.metadata, **_ABOUT, **(about or {})}
+    return CurveSet.from_arrays(channels, curve_table=table, metadata=told)
 
 
-def _log(sweep: Voltammogram, duration: float, seed: int) -> dict[str, FloatArray]:
+def potentiostat(sweep: Voltammogram, duration: float, seed: int) -> dict[str, FloatArray]:
     """What the potentiostat recorded, once a second, from 10 s before to 10 s after."""
     time = np.arange(-10.0, duration + 11.0)
     potential = np.clip(sweep.potential(np.clip(time, 0.0, duration)), sweep.turn, sweep.start)

@@ -14,7 +14,7 @@ from nrm_plugin.statistics.comparison_types import (
     ProfileContrast,
     StudySample,
 )
-from nrm_plugin.statistics.comparison_values import region_of
+from nrm_plugin.statistics.comparison_values import is_positive, region_of
 from nrm_plugin.statistics.profiles import mean_profile
 from nrm_plugin.statistics.simultaneous_bands import Band, band
 from nrm_plugin.statistics.study_levels import added_error, confounded
@@ -128,20 +128,19 @@ def _curves(sample: StudySample, label: str, samples: Sequence[StudySample]) -> 
 def _profile(
     sample: StudySample, quantity: str, label: str, depth: FloatArray, level: float
 ) -> tuple[FloatArray, FloatArray, str]:
-    """Mean profile, whether it is positive beyond its interval, and its unit."""
+    """Mean profile, whether it is positive beyond its errors, and its unit."""
     region = sample.region(label)
     found = mean_profile(
         sample.analysis, quantity, None if region is None else region.curves, level=level
     )
     own = np.asarray(found["depth"].values, np.float64)
-    mean, low = (
+    mean, stderr = (
         np.asarray(found[name].values, np.float64)
         if len(own) == len(depth) and np.array_equal(own, depth)
         else np.interp(depth, own, found[name].values)
-        for name in ("mean", "low")
+        for name in ("mean", "stderr")
     )
-    sure = (mean > 0.0) & ((low > 0.0) | ~np.isfinite(low))
-    return mean, sure, str(found.attrs["units"])
+    return mean, is_positive(mean, stderr), str(found.attrs["units"])
 
 
 def _logarithms(values: Sequence[FloatArray], positive: FloatArray) -> list[FloatArray]:

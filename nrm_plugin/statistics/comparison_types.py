@@ -107,7 +107,7 @@ class SampleValue:
         Independent places that tell as much.
     unit : str
     positive : bool
-        Whether the mean is positive beyond its interval, so that its logarithm can be used.
+        Whether the mean is more than two standard errors above 0: its logarithm can be used.
     note : str
         Why there is no value, or what it is a bound of.
     """

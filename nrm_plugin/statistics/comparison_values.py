@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.statistics.comparison_types import THICKNESS, Question, SampleValue, StudySample
 from nrm_plugin.statistics.depth_bins import bins_of, first_depth
@@ -82,7 +83,6 @@ def means_of_samples(
             note = "there is one curve: the mean has no error"
         elif inside_bin.low > low * (1.0 + 1e-9) + 1e-12:
             note = f"from {inside_bin.low * 1e9:.3g} nm on, where all samples have values"
-        known = math.isfinite(lower)
         values.append(
             SampleValue(
                 sample=one.name,
@@ -95,11 +95,20 @@ def means_of_samples(
                 n=int(result.n[0]),
                 n_effective=float(result.n_effective[0]),
                 unit=variable.unit,
-                positive=mean > 0.0 and (lower > 0.0 or not known),
+                positive=bool(is_positive(mean, stderr)),
                 note=note,
             )
         )
     return values
+
+
+def is_positive(mean: float | FloatArray, stderr: float | FloatArray) -> AnyArray:
+    """Whether means are positive beyond two standard errors, where these are known.
+
+    The interval itself is no measure: that of a sample of few lines or places reaches far.
+    """
+    error = np.nan_to_num(np.asarray(stderr, np.float64), nan=0.0)
+    return np.asarray(np.asarray(mean) > 2.0 * error)
 
 
 def common_modulus(samples: Sequence[StudySample], labels: Sequence[str]) -> float:
@@ -148,19 +157,20 @@ def thicknesses_of_samples(
                 low = min(low, last) if math.isfinite(low) else last
             elif not mean:
                 note = f"nothing is above it: at most {high * 1e9:.2g} nm"
+            stderr = (high - low) / 3.92 if math.isfinite(high - low) else math.nan
             values.append(
                 SampleValue(
                     sample=one.name,
                     condition=one.condition,
                     question=Question(quantity=THICKNESS, distance=None, region=label),
                     mean=mean,
-                    stderr=(high - low) / 3.92 if math.isfinite(high - low) else math.nan,
+                    stderr=stderr,
                     low=low,
                     high=high,
                     n=int(n),
                     n_effective=effective,
                     unit="m",
-                    positive=mean > 0.0 and low > 0.0 and math.isfinite(mean),
+                    positive=math.isfinite(mean) and bool(is_positive(mean, stderr)),
                     note=note,
                 )
             )

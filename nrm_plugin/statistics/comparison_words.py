@@ -198,8 +198,8 @@ def _why_difference(contrast: Contrast, used: Sequence[SampleValue]) -> str:
         return ""
     names = list(dict.fromkeys(one.sample for one in used if not one.positive))
     return (
-        f". There is no ratio: the mean of {', '.join(names)} is not positive beyond its error, so "
-        "that differences are compared"
+        f". There is no ratio: the mean of {', '.join(names)} is not two standard errors above "
+        "0, so that differences are compared"
     )
 
 
