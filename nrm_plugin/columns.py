@@ -17,7 +17,7 @@ from functools import cached_property
 from io import FileIO
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,12 @@ class Rows:
         """Index of a curve's first sample in the flat column; of N, the number of samples."""
         return curve * self.length if self.length is not None else int(self._starts[curve])
 
+    def holding(self, sample: int) -> int:
+        """Number of the curve that holds a sample of the flat column."""
+        if self.length is not None:
+            return sample // self.length
+        return int(np.searchsorted(self._starts, sample, side="right")) - 1
+
     @property
     def total(self) -> int:
         """Samples of all curves together."""
@@ -104,6 +110,16 @@ class Column(Protocol):
         """Copy the curves from `first` up to `stop`, scaled, into the flat array `out`."""
 
 
+@runtime_checkable
+class SampleColumn(Column, Protocol):
+    """A column that can be read from any sample on, in the middle of a curve too."""
+
+    def fill_samples(
+        self, at: int, end: int, out: AnyArray, gain: float = 1.0, offset: float = 0.0
+    ) -> None:
+        """Copy the samples from `at` up to `end` of the flat column, scaled, into `out`."""
+
+
 class ArrayColumn:
     """Numbers in memory, flat."""
 
@@ -116,8 +132,13 @@ class ArrayColumn:
         self, first: int, stop: int, out: AnyArray, gain: float = 1.0, offset: float = 0.0
     ) -> None:
         """See `Column.fill`."""
-        part = self.values[self.rows.start(first) : self.rows.start(stop)]
-        scaled_copy(out, part, gain, offset)
+        self.fill_samples(self.rows.start(first), self.rows.start(stop), out, gain, offset)
+
+    def fill_samples(
+        self, at: int, end: int, out: AnyArray, gain: float = 1.0, offset: float = 0.0
+    ) -> None:
+        """See `SampleColumn.fill_samples`."""
+        scaled_copy(out, self.values[at:end], gain, offset)
 
 
 class RepeatedColumn:

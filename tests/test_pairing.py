@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from double_recordings import DoubleRecording, double_recording
 
 import nrm_plugin as nrm
+from nrm_plugin import kernels
 from nrm_plugin.cli import main
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.pairing import Pairing, merge, pair, paired
@@ -280,3 +281,44 @@ def test_a_table_as_the_recording(tmp_path: Path) -> None:
     assert "nrm merge" in daq.warnings[0]
     found = pair(daq, recorded.microscope)
     check_pairs(recorded, found)
+
+
+def test_means_over_windows_of_a_line_and_of_samples() -> None:
+    """Of a line a window's mean is its middle; windows are cut where samples end."""
+    line = np.arange(10.0)
+    at = np.array([4.0, 4.3, 0.0, 9.0, -0.4, 9.4])
+    for half in (0.0, 0.3, 2.25):
+        inside = [(max(p - half, 0.0), min(p + half, 9.0)) for p in at]
+        expected = [0.5 * (low + high) for low, high in inside]
+        expected[4:] = expected[4:] if half > 0.4 else [0.0, 9.0]
+        np.testing.assert_allclose(kernels.window_means(line, at, half), expected, rtol=1e-14)
+    assert np.isnan(kernels.window_means(line, np.array([-0.6, 9.6]), 2.0)).all()
+    step = np.array([0.0, 0.0, 6.0, 6.0])  # its line rises between samples 1 and 2
+    assert kernels.window_means(step, np.array([1.5]), 1.0)[0] == 3.0
+    assert kernels.window_means(step, np.array([1.0]), 1.0)[0] == 1.5
+
+
+@pytest.mark.parametrize("lost", [np.nan, np.inf])
+def test_a_lost_sample_spoils_the_windows_that_hold_it(lost: float) -> None:
+    values = np.ones(20)
+    values[10] = lost
+    means = kernels.window_means(values, np.arange(20.0), 2.0)
+    assert np.flatnonzero(np.isnan(means)).tolist() == [8, 9, 10, 11, 12]
+    assert (means[[*range(8), *range(13, 20)]] == 1.0).all()
+    between = kernels.window_means(values, np.array([9.0, 9.5, 10.0, 10.5, 11.0]), 0.0)
+    assert np.isnan(between).tolist() == [False, True, True, True, False]
+
+
+def test_a_recording_that_is_read_by_rows_is_paired_the_same(tmp_path: Path) -> None:
+    """From memory and from a file any sample is read; of a part of a set, whole rows."""
+    recorded = double_recording(111, times="exact", n=40, samples=256, rate=3e3)
+    board, microscope = recorded.board, recorded.microscope
+    board.save(tmp_path / "board.h5")
+    whole_rows = board[np.arange(board.n_curves)]
+    found = pair(board, microscope)
+    values = paired(board, microscope, found).read("lockin_output_x")
+    for other in (whole_rows, nrm.open(tmp_path / "board.h5")):
+        again = pair(other, microscope)
+        np.testing.assert_array_equal(again.begin, found.begin)
+        read = paired(other, microscope, again).read("lockin_output_x")
+        np.testing.assert_array_equal(read, values)

@@ -63,6 +63,7 @@ from nrm_plugin.kernels.scanning import (
     next_edge,
     next_turn,
     tap_sums,
+    window_means,
 )
 from nrm_plugin.kernels.whole_chain import RESULTS, Job, Processed, moduli, process
 
@@ -127,4 +128,5 @@ __all__ = [
     "tail_slopes",
     "tap_sums",
     "trend_filter",
+    "window_means",
 ]

@@ -66,6 +66,7 @@ def _declare(library: ctypes.CDLL) -> None:
         "next_contact": "pnnndddpp",
         "next_edge": "pnddpp",
         "tap_sums": "pnnnpnnp",
+        "window_means": "pnpndp",
     }.items():
         function = getattr(library, f"nrm_{name}")
         function.argtypes = [kinds[kind] for kind in arguments]

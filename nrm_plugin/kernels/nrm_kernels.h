@@ -398,6 +398,12 @@ NRM_EXPORT int nrm_next_edge(const double *values, int64_t n, double high, doubl
 NRM_EXPORT int nrm_tap_sums(const double *values, int64_t n, int64_t step, int64_t count,
                             const double *taps, int64_t n_sets, int64_t length, double *out);
 
+/* Means of the line through n samples from half before each position to half behind it, both in
+ * samples, as far as there are samples; its value there where half is 0. nan where a sample is not
+ * finite, and for positions more than half a sample outside. */
+NRM_EXPORT int nrm_window_means(const double *values, int64_t n, const double *position,
+                                int64_t count, double half, double *out);
+
 /* ------------------------------------------------------------------ knots.c */
 
 /* Where the lateral force of a curve begins, in bins from the outer end inwards; nan: not seen. */

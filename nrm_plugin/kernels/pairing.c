@@ -10,7 +10,8 @@ static double of_difference(double difference, double of_same, double of_other, 
                           double least, double most) {
     double square = difference * difference;
     double value = gain - square * of_same + square * of_other;
-    return fmin(fmax(value, least), most);
+    value = value > least ? value : least; /* not fmax: it is a call */
+    return value < most ? value : most;
 }
 
 int nrm_likeness(const double *first, const double *second, int64_t n, int64_t m, int64_t parts,
@@ -33,6 +34,14 @@ int nrm_likeness(const double *first, const double *second, int64_t n, int64_t m
     return 0;
 }
 
+/* The best of a row within `width` columns left of each column. */
+static void best_within(const float *row, int64_t m, int64_t width, float *out) {
+    out[0] = -INFINITY;
+    for (int64_t j = 1; j < m; j++) out[j] = row[j - 1];
+    for (int64_t b = 2; b <= width; b++)
+        for (int64_t j = b; j < m; j++) out[j] = out[j] > row[j - b] ? out[j] : row[j - b];
+}
+
 int nrm_collect_paths(const float *likeness, int64_t n, int64_t m, const double *first,
                       const double *second, const nrm_path_settings *settings, float *score,
                       int8_t *steps) {
@@ -44,17 +53,36 @@ int nrm_collect_paths(const float *likeness, int64_t n, int64_t m, const double 
     const double of_same = 0.5 / (settings->same * settings->same);
     const double of_other = 0.5 / (settings->other * settings->other);
     const double gain = log(settings->other / settings->same);
-    /* The best of all rows before, left of each column. */
-    float *before = malloc((size_t)m * sizeof *before);
-    if (!before) return 2;
+    /* No interval gives more than `gain` (the little beside it is for rounding). */
+    const double most = fmin(settings->most, fmax(gain, settings->least_beside) + 1e-9);
+    /* The best of all rows before, left of each column; of each of the last rows within reach; and
+     * of these, what a path through them has at most: most pairs have none. */
+    float *before = malloc((size_t)m * (1 + (size_t)most_first) * sizeof *before);
+    double *bound = malloc((size_t)m * sizeof *bound);
+    if (!before || !bound) {
+        free(before);
+        free(bound);
+        return 2;
+    }
+    float *within = before + m;
     for (int64_t j = 0; j < m; j++) before[j] = -INFINITY;
     for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0; j < m; j++) bound[j] = -INFINITY;
         if (i) {
             const float *row = score + (i - 1) * m;
             float best = -INFINITY;
             for (int64_t j = 1; j < m; j++) {
-                best = fmaxf(best, row[j - 1]);
-                before[j] = fmaxf(before[j], best);
+                best = best > row[j - 1] ? best : row[j - 1];
+                before[j] = before[j] > best ? before[j] : best;
+            }
+            best_within(row, m, most_second, within + (i - 1) % most_first * m);
+        }
+        for (int64_t a = 1; a <= most_first && a <= i; a++) {
+            const float *reached = within + (i - a) % most_first * m;
+            const double cost = settings->skip * (double)(a - 1);
+            for (int64_t j = 0; j < m; j++) {
+                const double value = (double)reached[j] - cost + most;
+                bound[j] = bound[j] > value ? bound[j] : value;
             }
         }
         for (int64_t j = 0; j < m; j++) {
@@ -70,12 +98,12 @@ int nrm_collect_paths(const float *likeness, int64_t n, int64_t m, const double 
                 best = (double)before[j] - settings->jump;
                 step = 1;
             }
-            for (int64_t a = 1; a <= most_first && a <= i; a++) {
+            for (int64_t a = 1; a <= most_first && a <= i && bound[j] > best; a++) {
                 const float *row = score + (i - a) * m;
                 double gone = first[i] - first[i - a];
                 for (int64_t b = 1; b <= most_second && b <= j; b++) {
                     double was = (double)row[j - b] - settings->skip * (double)(a + b - 2);
-                    if (was + settings->most <= best) continue;
+                    if (was + most <= best) continue;
                     double least = b > 1 ? settings->least_beside : settings->least;
                     double difference = gone - (second[j] - second[j - b]);
                     double value = was + of_difference(difference, of_same, of_other, gain, least,
@@ -91,5 +119,6 @@ int nrm_collect_paths(const float *likeness, int64_t n, int64_t m, const double 
         }
     }
     free(before);
+    free(bound);
     return 0;
 }

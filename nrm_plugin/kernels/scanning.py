@@ -124,3 +124,24 @@ def tap_sums(values: FloatArray, step: int, count: int, taps: FloatArray) -> Flo
         )
     )
     return out
+
+
+def window_means(values: FloatArray, positions: FloatArray, half: float) -> FloatArray:
+    """Means of the line through samples, `half` samples to both sides of (fractional) positions.
+
+    The value there if `half` is 0. nan where a sample is no number, and for positions more than
+    half a sample outside.
+    """
+    values, positions = whole(values), whole(positions)
+    out = np.empty(len(positions))
+    check(
+        LIBRARY.nrm_window_means(
+            doubles(values, 0),
+            values.size,
+            doubles(positions, 0),
+            positions.size,
+            half,
+            doubles(out, 0),
+        )
+    )
+    return out

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nrm_plugin.columns import AnyArray, FloatArray, IntArray, Rows, scaled_copy
+from nrm_plugin.columns import (
+    AnyArray,
+    FloatArray,
+    IntArray,
+    Rows,
+    files_kept_open,
+    scaled_copy,
+)
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import Channel, CurveSet
 from nrm_plugin.pairing.matching import match
@@ -332,15 +339,14 @@ class PairedColumn:
         reader = BoardReader(self._board, self._pairing.clock)
         values = np.full(len(time), np.nan)
         origin = self.rows.start(first)
-        for number in range(first, stop):
-            which = self._pair[number]
-            if which < 0:
-                continue
-            part = slice(self.rows.start(number) - origin, self.rows.start(number + 1) - origin)
-            own = time[part] - time[part.start]
-            values[part] = reader.at(
-                self._name, self._pairing.begin[which] + own, self._pairing.sample_interval
-            )
+        with files_kept_open():
+            for number in (first + np.flatnonzero(self._pair[first:stop] >= 0)).tolist():
+                which = self._pair[number]
+                part = slice(self.rows.start(number) - origin, self.rows.start(number + 1) - origin)
+                own = time[part] - time[part.start]
+                values[part] = reader.at(
+                    self._name, self._pairing.begin[which] + own, self._pairing.sample_interval
+                )
         scaled_copy(out, values, gain, offset)
 
 

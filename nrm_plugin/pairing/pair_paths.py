@@ -100,14 +100,8 @@ def best_path(likeness: Table, intervals: Intervals) -> Path:
     backward, _ = _collected(likeness[::-1, ::-1], intervals.turned())
     through = forward + backward[::-1, ::-1] - likeness
     here = through[first, second].copy()
-    rest = np.full(len(first), -np.inf)
-    for number, (a, b) in enumerate(zip(first, second, strict=True)):
-        row, column = through[a], through[:, b]
-        keep_row, keep_column = row[b], column[a]
-        row[b] = -np.inf
-        column[a] = -np.inf
-        rest[number] = max(float(row.max()), float(column.max()))
-        row[b], column[a] = keep_row, keep_column
+    through[first, second] = -np.inf  # a row and a column have one pair of the path at most
+    rest = np.maximum(through.max(axis=1)[first], through.max(axis=0)[second])
     return Path(
         first=first,
         second=second,

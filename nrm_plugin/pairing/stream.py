@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
-from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin import kernels
+from nrm_plugin.columns import FloatArray, IntArray, SampleColumn, files_kept_open
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
 
-#: Samples that are read at once.
-_AT_ONCE = 1 << 21
+#: Samples that are read at once; they stay in the processor's cache.
+_AT_ONCE = 1 << 16
 #: A row follows the one before without a gap where its start is off by less than this many samples.
 _JOINT = 1.5
 #: Rows whose rate is looked at, samples that tell it, and by which part rates may differ.
@@ -123,36 +123,63 @@ class Stream:
         return np.asarray(self.times[piece] + (position - self.edges[piece]) * self.step)
 
 
+class SampleReader:
+    """A channel from any sample of the flat column to any other.
+
+    Of columns that give whole rows only, rows are kept while the next samples need them; a reader
+    is used by one thread, from the front to the back.
+    """
+
+    def __init__(self, recording: CurveSet, name: str) -> None:
+        self._recording, self._name = recording, name
+        channel = recording.channel(name)
+        self._gain, self._offset = channel.gain, channel.offset
+        self._column = channel.column if isinstance(channel.column, SampleColumn) else None
+        self._kept = (0, 0, np.empty(0))
+
+    def read(self, at: int, end: int) -> FloatArray:
+        """Samples from `at` up to `end` in the channel's unit."""
+        if self._column is not None:
+            out: FloatArray = np.empty(end - at)
+            self._column.fill_samples(at, end, out, self._gain, self._offset)
+            return out
+        rows = self._recording.rows
+        first, stop = rows.holding(at), rows.holding(max(end - 1, at)) + 1
+        was, until, values = self._kept
+        if not was <= first < until:
+            was, until, values = first, first, values[:0]
+        if first > was or stop > until:
+            values = values[rows.start(first) - rows.start(was) :]
+            if stop > until:
+                more = self._recording.read(self._name, slice(max(first, until), stop))
+                values = np.concatenate([values, more]) if len(values) else more
+            self._kept = was, until, values = first, max(stop, until), values
+        origin = rows.start(was)
+        return values[at - origin : end - origin]
+
+
 def stream_of(recording: CurveSet, clock: Clock, step: float) -> Stream:
     """Read the deflection of a recording once, and keep the means of steps of about `step` s."""
     width = max(1, round(step / clock.interval))
+    taps = np.full((1, width), 1.0 / width)
+    at_once = max(1, _AT_ONCE // width) * width
     parts: list[FloatArray] = []
     times: list[float] = []
     lengths: list[int] = []
-    for number in range(int(clock.piece[-1]) + 1 if len(clock.piece) else 0):
-        rows = np.flatnonzero(clock.piece == number)
-        left = np.empty(0)
-        count = 0
-        for first, stop in _reads(recording, int(rows[0]), int(rows[-1]) + 1):
-            values = np.concatenate([left, recording.read("deflection", slice(first, stop))])
-            full = len(values) // width * width
-            means = values[:full].reshape(-1, width).mean(axis=1)
-            left = values[full:]
-            parts.append(means)
-            count += len(means)
-        times.append(float(clock.starts[rows[0]]) + 0.5 * (width - 1) * clock.interval)
-        lengths.append(count)
+    reader = SampleReader(recording, "deflection")
+    with files_kept_open():
+        for number in range(int(clock.piece[-1]) + 1 if len(clock.piece) else 0):
+            rows = np.flatnonzero(clock.piece == number)
+            at, end = recording.rows.start(int(rows[0])), recording.rows.start(int(rows[-1]) + 1)
+            count = (end - at) // width
+            for first in range(at, at + count * width, at_once):
+                values = reader.read(first, min(first + at_once, at + count * width))
+                parts.append(kernels.tap_sums(values, width, len(values) // width, taps)[0])
+            times.append(float(clock.starts[rows[0]]) + 0.5 * (width - 1) * clock.interval)
+            lengths.append(count)
     return Stream(
         step=width * clock.interval,
         values=np.concatenate(parts) if parts else np.empty(0),
         times=np.array(times),
         edges=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
     )
-
-
-def _reads(recording: CurveSet, first: int, stop: int) -> list[tuple[int, int]]:
-    """Rows that are read together."""
-    sizes = recording.row_size[first:stop]
-    group = np.cumsum(sizes) // _AT_ONCE
-    edges = np.flatnonzero(np.diff(group, prepend=-1, append=group[-1] + 1))
-    return [(first + int(a), first + int(b)) for a, b in pairwise(edges)]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin import kernels
+from nrm_plugin.columns import FloatArray, IntArray, files_kept_open
 from nrm_plugin.model import CurveSet
-from nrm_plugin.pairing.stream import Clock
+from nrm_plugin.pairing.stream import Clock, SampleReader
 
 #: Steps in which a curve is shifted until it lies on the board's, the smallest part of a sample
 #: that is still a step, and the samples by which it is shifted at most.
@@ -18,57 +19,41 @@ _STEPS, _SMALL, _FARTHEST = 6, 2e-3, 20.0
 
 
 class BoardReader:
-    """Values of the board's channels at moments of its clock.
-
-    Rows are kept while the next moments need them; a reader is used by one thread.
-    """
+    """Values of the board's channels at moments of its clock; it is used by one thread."""
 
     def __init__(self, board: CurveSet, clock: Clock) -> None:
-        self._board, self._clock = board, clock
-        self._kept: dict[str, tuple[int, int, FloatArray]] = {}
+        self._rows, self._clock = board.rows, clock
+        self._readers = {name: SampleReader(board, name) for name in board.channels}
 
-    def _rows(self, begin: float, end: float) -> tuple[int, int]:
-        n = len(self._clock.starts)
-        first, last = np.searchsorted(self._clock.starts, [begin, end], side="right") - 1
-        return min(max(int(first), 0), n - 1), min(max(int(last), 0), n - 1)
+    def _row(self, moment: float) -> int:
+        """Number of the row at a moment, or of the nearest one."""
+        row = int(np.searchsorted(self._clock.starts, moment, side="right")) - 1
+        return min(max(row, 0), len(self._clock.starts) - 1)
 
     def at(self, name: str, moments: FloatArray, width: float) -> FloatArray:
         """Means of a channel over `width` s about moments; see `SampleStretch.at`."""
         return self.stretch(name, float(moments[0]), float(moments[-1]), width).at(moments)
 
     def stretch(self, name: str, begin: float, end: float, width: float) -> SampleStretch:
-        """A channel from `begin` to `end`, for means over `width` s."""
-        step = self._clock.interval
-        reach = width + 2.0 * step
-        first, values = self._values(name, begin - reach, end + reach)
-        # Of the rows only what is needed: rows may be long.
-        low = min(max(int((begin - reach - first) / step), 0), max(len(values) - 2, 0))
-        values = values[low : max(low + 2, int((end + reach - first) / step) + 2)]
-        return SampleStretch(first + low * step, step, values, width)
+        """A channel from `begin` to `end`, for means over `width` s.
 
-    def _values(self, name: str, begin: float, end: float) -> tuple[float, FloatArray]:
-        """Samples of the rows that hold a stretch, and the moment of the first of them."""
-        first, last = self._rows(begin, end)
-        piece = self._clock.piece
-        middle = piece[self._rows(0.5 * (begin + end), 0.5 * (begin + end))[0]]
+        Of rows that follow each other without a gap only.
+        """
+        step, piece, rows = self._clock.interval, self._clock.piece, self._rows
+        reach = width + 2.0 * step
+        first, last = self._row(begin - reach), self._row(end + reach)
+        middle = piece[self._row(0.5 * (begin + end))]
         while first < last and piece[first] != middle:
             first += 1
         while last > first and piece[last] != middle:
             last -= 1
-        kept = self._kept.get(name)
-        if kept is None or (kept[0], kept[1]) != (first, last):
-            if kept is not None and kept[0] <= first <= kept[1]:
-                old = int(self._board.row_size[kept[0] : first].sum())
-                parts = [kept[2][old:]]
-                if last > kept[1]:
-                    parts.append(self._board.read(name, slice(kept[1] + 1, last + 1)))
-                else:
-                    parts = [kept[2][old : old + int(self._board.row_size[first : last + 1].sum())]]
-                values = np.concatenate(parts)
-            else:
-                values = self._board.read(name, slice(first, last + 1))
-            self._kept[name] = first, last, values
-        return float(self._clock.starts[first]), self._kept[name][2]
+        start, n = float(self._clock.starts[first]), rows.start(last + 1) - rows.start(first)
+        # Of the rows only what is needed: rows may be long.
+        low = min(max(int((begin - reach - start) / step), 0), max(n - 2, 0))
+        high = min(max(low + 2, int((end + reach - start) / step) + 2), n)
+        at = rows.start(first)
+        values = self._readers[name].read(at + low, at + high)
+        return SampleStretch(start + low * step, step, values, width)
 
 
 class SampleStretch:
@@ -86,41 +71,13 @@ class SampleStretch:
     def __init__(self, first: float, step: float, values: FloatArray, width: float) -> None:
         self._first, self._step, self._values = first, step, values
         self._half = 0.5 * width / step if width > 1.5 * step else 0.0
-        # Samples without a number spoil the means that hold them, and no others.
-        lost = ~np.isfinite(values)
-        self._lost = np.concatenate([[0], np.cumsum(lost)]) if lost.any() else None
-        if self._half:
-            if self._lost is not None:
-                self._values = values = np.where(lost, 0.0, values)
-            # Integral of the line through the samples.
-            self._total = np.empty(len(values))
-            self._total[0] = 0.0
-            np.cumsum(values[1:] + values[:-1], out=self._total[1:])
-            self._total *= 0.5
 
     def at(self, moments: FloatArray) -> FloatArray:
-        """Means about moments, evenly to both sides, so that there is no delay. nan outside."""
-        position = (moments - self._first) / self._step
-        last = len(self._values) - 1
-        if not self._half:
-            out = np.interp(position, np.arange(last + 1), self._values)
-        else:
-            low = np.clip(position - self._half, 0.0, last)
-            high = np.clip(position + self._half, 0.0, last)
-            out = (self._integral(high) - self._integral(low)) / np.maximum(high - low, 1e-12)
-            if self._lost is not None:
-                first, behind = np.floor(low).astype(np.int64), np.ceil(high).astype(np.int64) + 1
-                out[self._lost[behind] > self._lost[first]] = np.nan
-        out[(position < -0.5) | (position > last + 0.5)] = np.nan
-        return np.asarray(out)
+        """Means about moments, evenly to both sides, so that there is no delay.
 
-    def _integral(self, position: FloatArray) -> FloatArray:
-        """Integral up to (fractional) positions."""
-        whole = np.minimum(position.astype(np.int64), len(self._values) - 2)
-        part = position - whole
-        value = self._values[whole]
-        slope = self._values[whole + 1] - value
-        return np.asarray(self._total[whole] + part * (value + 0.5 * part * slope))
+        nan outside, and where a sample is no number.
+        """
+        return kernels.window_means(self._values, (moments - self._first) / self._step, self._half)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,10 +125,12 @@ def timed(
     begins : (pair,) array
         Where they begin by the board's clock, to a small part of a peak's width.
     """
-    reader = BoardReader(board, clock)
-    rows = []
-    for (time, bent), begin in zip(_traces(curves, pairs), begins, strict=True):
-        rows.append(_shifted(reader, time, bent, float(begin)))
+    reader, slopes, rows = BoardReader(board, clock), _TraceSlopes(np.empty(0)), []
+    with files_kept_open():
+        for (time, bent), begin in zip(_traces(curves, pairs), begins, strict=True):
+            if not np.array_equal(time, slopes.time):  # mostly all curves have the same times
+                slopes = _TraceSlopes(time)
+            rows.append(_shifted(reader, slopes, bent, float(begin)))
     begin, stderr, gain, offset, residual = np.array(rows).reshape(-1, 5).T
     return Timing(begin=begin, stderr=stderr, gain=gain, offset=offset, residual=residual)
 
@@ -187,20 +146,39 @@ def _traces(curves: CurveSet, pairs: IntArray) -> Iterator[tuple[FloatArray, Flo
             yield time[first:stop] - time[first], bent[first:stop]
 
 
+class _TraceSlopes:
+    """Slopes of traces with the same times: as ``numpy.gradient``, whose weights are kept."""
+
+    def __init__(self, time: FloatArray) -> None:
+        self.time = time
+        step = np.diff(time)
+        self.step = float(np.median(step)) if len(step) else 0.0
+        before, behind = step[:-1], step[1:]
+        both = before + behind
+        self._ends = step[:1], step[-1:]
+        self._weights = behind / (before * both), before / (behind * both)
+
+    def of(self, values: FloatArray) -> FloatArray:
+        """Slopes at all samples."""
+        moves, (left, right), (first, last) = np.diff(values), self._weights, self._ends
+        inner = left * moves[:-1] + right * moves[1:]
+        return np.concatenate([moves[:1] / first, inner, moves[-1:] / last])
+
+
 def _shifted(
-    reader: BoardReader, time: FloatArray, bent: FloatArray, begin: float
+    reader: BoardReader, slopes: _TraceSlopes, bent: FloatArray, begin: float
 ) -> tuple[float, float, float, float, float]:
     """Gauss-Newton steps in begin, gain and offset."""
-    width = float(np.median(np.diff(time)))
+    time, width = slopes.time, slopes.step
     reach = _FARTHEST * width
     stretch = reader.stretch("deflection", begin - reach, begin + time[-1] + reach, width)
-    slope = np.gradient(bent, time)
-    columns = np.stack([bent, slope, np.ones(len(time))])
+    columns = np.stack([bent, slopes.of(bent), np.ones(len(time))])
     scale = np.abs(columns).max(axis=1)
     scale[scale == 0.0] = 1.0
     columns /= scale[:, None]
     start = begin
     nothing = start, np.inf, np.nan, np.nan, np.nan
+    design, before, inverse = columns, -1, np.empty(0)
     for _ in range(_STEPS):
         seen = stretch.at(begin + time)
         known = np.isfinite(seen)
@@ -208,21 +186,22 @@ def _shifted(
         if n < max(16, len(time) // 2):
             return nothing
         # seen(begin + t) = gain * bent(t + shift) + offset
-        design = columns if n == len(time) else columns[:, known]
-        seen = seen if n == len(time) else seen[known]
-        square = design @ design.T
-        try:
-            inverse = np.linalg.inv(square)
-        except np.linalg.LinAlgError:
-            return nothing
+        if n < len(time):
+            design, seen, before = columns[:, known], seen[known], -1
+        if n != before:
+            design, before = (columns, n) if n == len(time) else (design, -1)
+            try:
+                inverse = np.linalg.inv(design @ design.T)
+            except np.linalg.LinAlgError:
+                return nothing
         found = inverse @ (design @ seen)
         gain, offset = float(found[0] / scale[0]), float(found[2])
         if gain == 0.0:
             return nothing
-        residual = float(np.sqrt(np.mean((seen - found @ design) ** 2)))
-        stderr = residual * float(np.sqrt(max(inverse[1, 1], 0.0))) / float(scale[1]) / abs(gain)
         shift = float(found[1] / scale[1]) / gain
         begin = min(max(begin - shift, start - reach), start + reach)
         if abs(shift) < _SMALL * width:
             break
+    residual = float(np.sqrt(np.mean((seen - found @ design) ** 2)))
+    stderr = residual * float(np.sqrt(max(inverse[1, 1], 0.0))) / float(scale[1]) / abs(gain)
     return begin, stderr, gain, offset, residual

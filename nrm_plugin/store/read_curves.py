@@ -55,7 +55,12 @@ class HdfColumn:
         self, first: int, stop: int, out: AnyArray, gain: float = 1.0, offset: float = 0.0
     ) -> None:
         """See `Column.fill`."""
-        at, end = self.rows.start(first), self.rows.start(stop)
+        self.fill_samples(self.rows.start(first), self.rows.start(stop), out, gain, offset)
+
+    def fill_samples(
+        self, at: int, end: int, out: AnyArray, gain: float = 1.0, offset: float = 0.0
+    ) -> None:
+        """See `SampleColumn.fill_samples`."""
         flat = out.reshape(-1)
         if self.offset is not None:
             self._copy(self.offset + at * self.dtype.itemsize, flat, gain, offset)
