@@ -106,6 +106,7 @@ def join(sets: Sequence[CurveSet]) -> CurveSet:
         images=tuple(i for s in sets for i in s.images),
         warnings=tuple(warnings),
         origins=tuple(o for s in sets for o in s.origins),
+        logs=tuple({id(log): log for s in sets for log in s.logs}.values()),
         segments_from=lambda: _joined_segments(sets),
         table_from=lambda: _joined_table(sets, tables),
     )

@@ -51,6 +51,7 @@ from nrm_plugin.vocabulary import (
 
 if TYPE_CHECKING:
     from nrm_plugin.images import Image
+    from nrm_plugin.potential.log import Log
 
 Curves = int | slice | Sequence[int] | NDArray[Any] | None
 
@@ -147,6 +148,8 @@ class CurveSet:
         Rows and columns, where the curves lie on a complete grid.
     importer : str
         Who opened the file; empty for curves made in memory.
+    logs : tuple of Log
+        Of the potentiostat, from which the curves have their potentials; results keep them.
     """
 
     rows: Rows
@@ -159,6 +162,7 @@ class CurveSet:
     origins: tuple[Origin, ...] = ()
     grid: tuple[int, int] | None = None
     importer: str = ""
+    logs: tuple[Log, ...] = ()
     segments_from: Callable[[], AnyArray] | None = None
     table_from: Callable[[], CurveTable] | None = None
 
@@ -210,6 +214,7 @@ class CurveSet:
             origins=self.origins,
             grid=part_of_grid(self.grid, chosen),
             importer=self.importer,
+            logs=self.logs,
             segments_from=None if self.segments_from is None else lambda: self._segments_of(chosen),
             table_from=lambda: self._table_of(chosen),
         )

@@ -405,5 +405,5 @@ def test_every_kind_of_ours_is_documented():
     (listed,) = re.findall(r"^\| `--kind KIND` \| (.*) \|$", options, re.MULTILINE)
     assert set(re.findall(r"`(\w+)`", listed)) == set(kinds), "docs/command-line.md, --kind"
     for kind in kinds.values():
-        for name in set(kind.Settings.model_fields) - {"results"}:
+        for name in set(kind.Settings.model_fields) - {"results", "kept"}:
             assert f"--{name}" in page, f"docs/figures.md lacks the option --{name}"

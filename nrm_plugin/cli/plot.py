@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".svg", ".pdf")
 
 #: Settings of a kind that the command fills with what it has opened.
-_OPENED = ("curves", "potential", "results")
+_OPENED = ("curves", "potential", "results", "kept")
 
 #: Names that options of the command have.
 _TAKEN = (*_OPENED, "file", "output", "kind", "width", "no_decisions", "overwrite", "help")
@@ -208,7 +208,12 @@ def _opened(
         "results": open_results(path, decisions) if of_results else None,
         "curves": opened_together(curves or (str(path),)) if curves or not of_results else None,
         "potential": None,
+        "kept": None,
     }
+    if of_results:
+        from nrm_plugin.figures import kept_trace
+
+        opened["kept"] = kept_trace(path, opened["results"])
     if potential is not None and of_results:
         from nrm_plugin.figures.panels import has_potential
         from nrm_plugin.potential import read_log, with_potential

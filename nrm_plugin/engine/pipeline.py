@@ -26,6 +26,7 @@ from nrm_plugin.engine.whole import Whole
 from nrm_plugin.errors import OutputError
 from nrm_plugin.formats import open as open_curves
 from nrm_plugin.model import CurveSet
+from nrm_plugin.potential.from_curves import mean_over_curves
 from nrm_plugin.recipe import Recipe, as_recipe
 from nrm_plugin.store.write_results import Results
 from nrm_plugin.variables import BIT
@@ -218,6 +219,9 @@ def run(
         if shape.computed is not None:
             results.set("shape_factor_computed", shape.computed)
         results.coordinates = curves.curve_table
+        results.logs = curves.logs
+        if out is not None and not curves.logs and "current" in curves.channels:
+            results.curve_current = mean_over_curves(curves, "current")
         results.attributes["source_sha256"] = hashes.result()
         if out is not None:
             results.attributes["source_path"] = provenance.places(curves, out)

@@ -22,6 +22,7 @@ _HOME = {
     "differences": "map_changes",
     "figure4": "composed",
     "journal_style": "style",
+    "kept_trace": "potentials",
     "log_over_time": "logs",
     "log_trace": "potentials",
     "map": "map_panels",
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from nrm_plugin.figures.map_panels import map as map
     from nrm_plugin.figures.map_panels import maps as maps
     from nrm_plugin.figures.output import save as save
+    from nrm_plugin.figures.potentials import kept_trace as kept_trace
     from nrm_plugin.figures.potentials import log_trace as log_trace
     from nrm_plugin.figures.potentials import recorded_trace as recorded_trace
     from nrm_plugin.figures.potentials import voltammogram as voltammogram

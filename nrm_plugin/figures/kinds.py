@@ -59,6 +59,7 @@ class _ByRegion(MethodSettings):
         (), description="potentials in V between which the regions lie, 2,1.5,1,0.5,0.005"
     )
     potential: Any = Field(None, description="the potentiostat's log")
+    kept: Any = Field(None, description="potential and current that the results keep")
     sweep: Literal["cathodic", "anodic", "any"] | None = Field(
         None, description="pass of the voltammogram; the cathodic one where there are both"
     )
@@ -200,6 +201,7 @@ def _trace(results: xr.Dataset, settings: Any) -> Any:
     elif settings.curves is not None:
         trace = figures.recorded_trace(settings.curves, results)
     asked = settings.potential is not None or settings.curves is not None
+    trace = settings.kept if trace is None else trace
     if trace is None and asked:
         warnings.warn("there is no current: potentials are shown over time", stacklevel=2)
     return trace

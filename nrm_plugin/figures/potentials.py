@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from nrm_plugin.columns import FloatArray
+from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
 from nrm_plugin.figures.panels import (
@@ -24,11 +25,16 @@ from nrm_plugin.figures.panels import (
 from nrm_plugin.figures.quantities import readable_scale
 from nrm_plugin.model import CurveSet
 from nrm_plugin.potential import Log
+from nrm_plugin.potential.from_curves import mean_over_curves
 from nrm_plugin.statistics.regions import Region
 from nrm_plugin.statistics.selection import column
+from nrm_plugin.store.kept_logs import read_logs
 from nrm_plugin.units import parse
 
 _POTENTIAL = "potential"
+
+#: What stands between two logs, so that no line joins them.
+_GAP = (np.full(1, np.nan), np.full(1, np.nan))
 
 #: Strokes per point of width from which on they are pale, so that those that overlap are darker.
 _STROKES = 0.25
@@ -107,14 +113,44 @@ def recorded_trace(curves: CurveSet, results: xr.Dataset) -> tuple[FloatArray, F
         raise InvalidInput(
             f"the results are of {len(potential)} curves, and these are {curves.n_curves}"
         )
-    total = np.zeros(curves.n_curves)
-    for first, stop in curves.blocks():
-        size = curves.row_size[first:stop]
-        number = np.repeat(np.arange(stop - first), size)
-        values = curves.read("current", slice(first, stop))
-        total[first:stop] = np.bincount(number, values, stop - first) / np.maximum(size, 1)
-    known = np.isfinite(potential.astype(np.float64)) & (curves.row_size > 0)
-    return potential[known].astype(np.float64), total[known]
+    return _of_curves(potential, mean_over_curves(curves, "current"), curves.row_size > 0)
+
+
+def _of_curves(
+    potential: AnyArray, current: FloatArray, sampled: AnyArray
+) -> tuple[FloatArray, FloatArray]:
+    """Potential and current of the curves that have both a potential and samples."""
+    known = np.isfinite(potential.astype(np.float64)) & sampled
+    return potential[known].astype(np.float64), current[known]
+
+
+def kept_trace(
+    path: str | PathLike[str], results: xr.Dataset
+) -> tuple[FloatArray, FloatArray] | None:
+    """Potential and current that a file of results keeps: of the logs, else of the curves.
+
+    None if there is no current in it. Between logs that follow each other there is a nan.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    results : Dataset
+        What was opened from it.
+
+    Raises
+    ------
+    MissingFile, InvalidInput, CorruptFile
+    """
+    kept = read_logs(path)
+    traces = [log_trace(Log(**about), results) for about in kept.logs]
+    parts = [part for trace in traces if trace is not None for part in (trace, _GAP)][:-1]
+    if parts:
+        return np.concatenate([v for v, _ in parts]), np.concatenate([a for _, a in parts])
+    potential = column(results, _POTENTIAL)
+    if kept.curve_current is None or potential is None:
+        return None
+    return _of_curves(potential, kept.curve_current, ~np.isnan(kept.curve_current))
 
 
 def log_trace(log: Log, results: xr.Dataset) -> tuple[FloatArray, FloatArray] | None:

@@ -93,16 +93,17 @@ def with_potential(
     settings = PotentialSettings.of(
         container, {k: v for k, v in arguments.items() if v is not None}
     )
+    logs: list[Log] = []
     if source is not None:
-        potentials = from_logs(
-            container, _logs(source), settings, None if start is None else moment(start)
-        )
+        logs = _logs(source)
+        began = None if start is None else moment(start)
+        potentials = from_logs(container, logs, settings, began)
     elif isinstance(container, CurveSet) and "potential" in container.channels:
         potentials = from_channel(container, settings)
     else:
         potentials = from_column(container, settings)
     if isinstance(container, CurveSet):
-        return cast(Data, _beside_curves(container, potentials, settings))
+        return cast(Data, _beside_curves(container, potentials, settings, tuple(logs)))
     return cast(Data, _beside_results(container, potentials))
 
 
@@ -119,11 +120,14 @@ def _logs(source: LogSource | Iterable[LogSource]) -> list[Log]:
 
 
 def _beside_curves(
-    curves: CurveSet, potentials: CurvePotentials, settings: PotentialSettings
+    curves: CurveSet,
+    potentials: CurvePotentials,
+    settings: PotentialSettings,
+    logs: tuple[Log, ...],
 ) -> CurveSet:
     table = complete_table({**curves.curve_table, **potentials.columns}, curves.n_curves)
     warnings = tuple(dict.fromkeys((*curves.warnings, *potentials.warnings)))
-    changed = replace(curves, table_from=lambda: table, warnings=warnings)
+    changed = replace(curves, table_from=lambda: table, warnings=warnings, logs=logs or curves.logs)
     named = changed.with_metadata(settings.arguments, "given")
     return named.with_metadata({"potential_source": potentials.source}, "potential")
 

@@ -46,6 +46,18 @@ def from_channel(curves: CurveSet, settings: PotentialSettings) -> CurvePotentia
     return CurvePotentials(columns, f"recorded channel potential{name}; {words}", warnings)
 
 
+def mean_over_curves(curves: CurveSet, channel: str) -> FloatArray:
+    """Mean of a channel over every curve, shape (n_curves,); nan without samples."""
+    out = np.full(curves.n_curves, np.nan)
+    for first, stop in curves.blocks():
+        size = curves.row_size[first:stop]
+        number = np.repeat(np.arange(stop - first), size)
+        values = curves.read(channel, slice(first, stop))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            out[first:stop] = np.bincount(number, values, stop - first) / size
+    return out
+
+
 def _means(values: FloatArray, edges: AnyArray) -> tuple[FloatArray, FloatArray]:
     """Means of the first half, the second, and all of each curve; standard error of the last.
 

@@ -7,7 +7,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.resources import files
 from os import PathLike
@@ -24,7 +23,7 @@ from nrm_plugin.columns import FloatArray
 from nrm_plugin.engine.checks.check import Check
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures.panels import has_potential, is_simulated
-from nrm_plugin.files import replacing, sha256
+from nrm_plugin.files import replacing, sha256, time_of_writing
 from nrm_plugin.model import CurveSet
 from nrm_plugin.potential import Log, with_potential
 from nrm_plugin.report import findings, regional
@@ -93,10 +92,10 @@ def write_report(
     edges : floats
         Potentials in V between which the regions lie.
     log : Log, optional
-        Of the potentiostat: the voltammogram is drawn from it. Results without potentials get
-        theirs from it.
+        Of the potentiostat: the voltammogram is drawn from it, by default from what `file` keeps
+        of the log. Results without potentials get theirs from it.
     file : path, optional
-        File of the results; its name and hash are shown.
+        File of the results; its name and hash are shown, and the log that it keeps.
     selection : mapping, optional
         ``sweep``, ``cycle``, ``surface`` and ``run`` as for `nrm_plugin.statistics.regions`.
     overwrite : bool
@@ -204,7 +203,7 @@ def _report(
     thickness = region_thickness(analysis, regions) if lateral else None
     thicknesses = _thicknesses(regions, thickness)
     compared = compare(analysis, regions, thicknesses)
-    trace = _trace(shown, curves, log)
+    trace = _trace(shown, curves, log, file)
     by_potential = findings.potential_section(analysis, regions, thickness, rows, trace, curves)
     by_potential.parts = [*by_potential.parts, findings.normal_part(results, regions)]
     checks = checks_of(results)
@@ -226,7 +225,7 @@ def _report(
         about=_about(results, name),
         simulated=is_simulated(results),
         version=__version__,
-        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        made=f"{time_of_writing():%Y-%m-%d %H:%M} UTC",
         short=_short(shown, regions, quality, thickness, rows, common, judged, checks),
         warnings=_warnings(results, regions, shown, checks),
         refuted=[c.sentence for c in checks if c.verdict == "wrong"],
@@ -236,10 +235,15 @@ def _report(
 
 
 def _trace(
-    results: xr.Dataset, curves: CurveSet | None, log: Log | None
+    results: xr.Dataset,
+    curves: CurveSet | None,
+    log: Log | None,
+    file: str | PathLike[str] | None,
 ) -> tuple[FloatArray, FloatArray] | None:
-    """Potential and current, where either the log or the curves hold both."""
+    """Potential and current, where the log, the file of the results or the curves hold both."""
     trace = None if log is None else figures.log_trace(log, results)
+    if trace is None and file is not None:
+        trace = figures.kept_trace(file, results)
     if trace is None and curves is not None:
         return figures.recorded_trace(curves, results)
     return trace

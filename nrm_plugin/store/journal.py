@@ -13,7 +13,6 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,8 +22,16 @@ import numpy as np
 from nrm_plugin import __version__
 from nrm_plugin.columns import AnyArray
 from nrm_plugin.errors import OutputError
-from nrm_plugin.files import HEAD, check_output, close_after, open_locked, read_start
+from nrm_plugin.files import (
+    HEAD,
+    check_output,
+    close_after,
+    open_locked,
+    read_start,
+    time_of_writing,
+)
 from nrm_plugin.store import nexus
+from nrm_plugin.store.kept_logs import write_logs
 from nrm_plugin.store.nexus import RESULTS_FORMAT, RESULTS_VERSION, Disk
 from nrm_plugin.store.results_file import GROUP
 from nrm_plugin.variables import AXES
@@ -276,6 +283,7 @@ _last: tuple[_Layout, bytes, dict[str, int]] | None = None
 _AT_ONCE = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
 _AT_ONCE.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
 _AT_ONCE.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+_AT_ONCE.set_obj_track_times(False)
 
 
 def _offsets(file: h5py.File, places: Mapping[str, Place]) -> dict[str, int]:
@@ -338,6 +346,7 @@ def _complete(file: h5py.File, results: Results) -> None:
     signal = "storage_modulus" if "storage_modulus" in results.variables else "contact_height"
     group.attrs.update(signal=signal, axes=list(results.dims(signal)))
     process = nexus.group(file["entry"], "process", "NXprocess")
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    now = time_of_writing().isoformat(timespec="seconds")
     for name, text in (("program", "nrm-plugin"), ("version", __version__), ("date", now)):
         nexus.field(process, name, text, "", name)
+    write_logs(file["entry"], results.logs, results.curve_current)

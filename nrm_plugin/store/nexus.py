@@ -34,6 +34,11 @@ _STORED_TEXT = h5py.h5t.py_create(h5py.string_dtype(), logical=True)
 _TEXT = h5py.h5t.py_create(h5py.string_dtype())
 _SCALAR = h5py.h5s.create(h5py.h5s.SCALAR)
 
+#: How datasets are made: without the time at which they were, so that the same data are the same
+#: bytes.
+_TIMELESS = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+_TIMELESS.set_obj_track_times(False)
+
 _NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable.%10d"
 
 
@@ -74,7 +79,8 @@ def dataset(
     group: h5py.Group, name: str, shape: tuple[int, ...], dtype: Any, options: Any = None
 ) -> h5py.h5d.DatasetID:
     """Make a dataset of numbers; nothing is written to it."""
-    return h5py.h5d.create(group.id, name.encode(), _kind(np.dtype(dtype)), _space(shape), options)
+    kind, space = _kind(np.dtype(dtype)), _space(shape)
+    return h5py.h5d.create(group.id, name.encode(), kind, space, options or _TIMELESS)
 
 
 def describe(item: h5py.h5g.GroupID | h5py.h5d.DatasetID, about: Mapping[str, Any]) -> None:

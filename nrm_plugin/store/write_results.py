@@ -7,6 +7,7 @@ Layout of the file, version 2.0 (conventions as in the file of curves)::
                                 variable with its units; the attributes of the results; storage
                                 modulus as the plot
         process     NXprocess   program, version, date
+        potentiostat            its logs, where there are some: `nrm_plugin.store.kept_logs`
 
 Profiles are single precision, which is far finer than their noise. What follows from others
 (`nrm_plugin.store.derived_variables`) is not in the file; version 1 had it.
@@ -33,6 +34,8 @@ from nrm_plugin.vocabulary import COLUMNS
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from nrm_plugin.potential.log import Log
 
 #: Variables whose mean over the depth is kept for every curve while results are made.
 _MEANS = ("storage_modulus", "loss_modulus")
@@ -67,6 +70,10 @@ class Results:
         Curves that are already there, all directions one behind the other.
     coordinates : mapping
         Columns over the curves; set before the block ends.
+    logs : sequence of Log
+        Of the potentiostat; set before the block ends.
+    curve_current : (n_curves,) array or None
+        Mean current of every curve in A, where there is no log; set before the block ends.
     means : mapping of str to (direction, curve) array
         Mean over the depth of the moduli, as far as they were written.
     """
@@ -85,6 +92,8 @@ class Results:
         self.path, self.n_curves, self.axes = path, n_curves, axes
         self.variables, self.directions, self.attributes = variables, directions, attributes
         self.coordinates: CurveTable = {}
+        self.logs: Sequence[Log] = ()
+        self.curve_current: FloatArray | None = None
         self.means = {name: np.full((self._n_directions, n_curves), np.nan) for name in _MEANS}
         self._fingerprint, self._overwrite = fingerprint, overwrite
         self._rows: MemoryRows | FileRows
