@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,14 +62,14 @@ class SampleMade:
         Files that the curves came from, those beside the named ones included, and their SHA-256.
     failed : list of (str, str)
         Files that could not be read, and why.
-    warnings : list of str
-        Of its results.
+    wrong : list of str
+        What its self-checks find wrong.
     """
 
     n_curves: int = 0
     read: list[tuple[str, str]] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
 
 
 def process_sample(task: SampleTask) -> SampleMade:
@@ -78,6 +80,7 @@ def process_sample(task: SampleTask) -> SampleMade:
     NrmError
         If there are no curves, or something that concerns all of them is wrong.
     """
+    from nrm_plugin.engine.checks.check import from_json
     from nrm_plugin.engine.contacts_by_hand import decisions_of
     from nrm_plugin.engine.pipeline import run
     from nrm_plugin.recipe import as_recipe
@@ -87,23 +90,40 @@ def process_sample(task: SampleTask) -> SampleMade:
         raise InvalidInput("there are no curves in its files")
     out = Path(task.results)
     decided = decisions_of(curves, out)
-    results = run(
-        curves,
-        as_recipe(task.recipe or None),
-        out,
-        threads=task.threads,
-        decisions=decided or False,
-    )
-    digests = results.attributes["source_sha256"]
-    warnings = str(results.attributes.get("warnings", "")).splitlines()
+    with _unlogged():
+        results = run(
+            curves,
+            as_recipe(task.recipe or None),
+            out,
+            threads=task.threads,
+            decisions=decided or False,
+        )
+    hashes = zip(curves.origins, results.attributes["source_sha256"], strict=True)
     return SampleMade(
         n_curves=curves.n_curves,
-        read=[
-            (o.path, digest) for o, digest in zip(curves.origins, digests, strict=True) if o.path
-        ],
+        read=[(origin.path, digest) for origin, digest in hashes if origin.path],
         failed=failed,
-        warnings=[text for text in warnings if text],
+        wrong=[
+            check.sentence
+            for check in from_json(str(results.attributes.get("checks", "[]")))
+            if check.verdict == "wrong"
+        ],
     )
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep the engine from logging what the reports on the samples say."""
+    log = logging.getLogger("nrm_plugin")
+
+    def mute(record: logging.LogRecord) -> bool:
+        return False
+
+    log.addFilter(mute)
+    try:
+        yield
+    finally:
+        log.removeFilter(mute)
 
 
 def contacts_by_hand(task: SampleTask) -> str:

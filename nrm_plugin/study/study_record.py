@@ -61,7 +61,8 @@ class StepRecord:
     settings, versions : dict
     failed : list of (str, str)
         Files that could not be read, and why.
-    messages : list of str
+    wrong : list of str
+        What self-checks of the results find wrong.
     """
 
     inputs: dict[str, FileState] = field(default_factory=dict)
@@ -70,7 +71,7 @@ class StepRecord:
     settings: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     failed: list[tuple[str, str]] = field(default_factory=list)
-    messages: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> StepRecord:

@@ -64,6 +64,8 @@ class StudyRun:
         Steps whose outcome was there already.
     failed : list of (str, str)
         File or sample, and the sentence that says why.
+    wrong : list of (str, str)
+        Samples, and what a self-check finds wrong with them.
     messages : list of str
         What else is to be said.
     """
@@ -72,12 +74,13 @@ class StudyRun:
     made: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    wrong: list[tuple[str, str]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
 
     @property
     def code(self) -> int:
-        """Exit code: 1 where something failed."""
-        return 1 if self.failed else 0
+        """Exit code: 1 where something failed or is wrong."""
+        return 1 if self.failed or self.wrong else 0
 
 
 def run_study(
@@ -183,8 +186,10 @@ class _StudyRunner:
         self._do(self._to_process(), _OF_NUMBERS)
         done = [s for s in self.study.samples if self._is_done(f"process {s.name}")]
         self._do(self._to_report(done), _OF_PICTURES)
-        for step in self.record.steps.values():
+        for sample in done:
+            step = self.record.steps[f"process {sample.name}"]
             run.failed += step.failed
+            run.wrong += [(sample.name, sentence) for sentence in step.wrong]
         self._compare([s for s in done if self._is_done(f"report {s.name}")])
         self._forget()
         self.record.write()
@@ -338,13 +343,12 @@ class _StudyRunner:
         planned = list(steps)
         versions = versions_of(*packages)
         outcomes = run_tasks([p.task for p in planned], jobs=self.jobs, scheduler=self.scheduler)
-        with contextlib.closing(outcomes) as results:
-            for step, result in zip(planned, results, strict=True):
-                if result.error is not None:
-                    self._fail(step.sample.name, result.error)
-                    continue
-                self.record.done(step.name, self._written_down(step, result.value, versions))
-                self._tell(step.name, made=True)
+        for step, result in zip(planned, outcomes, strict=True):
+            if result.error is not None:
+                self._fail(step.sample.name, result.error)
+                continue
+            self.record.done(step.name, self._written_down(step, result.value, versions))
+            self._tell(step.name, made=True)
 
     def _written_down(
         self, step: _Planned, value: SampleMade | None, versions: dict[str, str]
@@ -362,6 +366,7 @@ class _StudyRunner:
         for place, before in step.before.items():
             if _stamp(self.record.base / place) != before:  # it changed meanwhile
                 made.inputs[place] = FileState(-1, 0, "")
+        made.wrong = value.wrong
         made.failed = [(self.record.place_of(Path(file)), why) for file, why in value.failed]
         return made
 
@@ -429,7 +434,8 @@ def _of_comparison(
         "samples": [[getattr(sample, key) for key in about] for sample in samples],
         "failed": list(failed),
     }
-    return _plain(found)
+    plain: dict[str, Any] = _plain(found)
+    return plain
 
 
 def _plain(value: Any) -> Any:
