@@ -373,3 +373,18 @@ def test_a_scheduler_is_lost_and_the_next_call_goes_on(
         assert done[0] == stopped + 100
         run(large, Recipe(), tmp_path / "here.h5")
         assert contents(out) == contents(tmp_path / "here.h5")
+
+
+# ---------------------------------------------------------------- finite elements
+
+
+def test_finite_elements_on_a_cluster_give_the_same_bits(
+    cluster: DaskCluster, tmp_path: Path
+) -> None:
+    layer = ["--radius", "10nm", "--thickness", "50nm", "--modulus", "1MPa"]
+    words = ["fea", "force", *layer, "--amplitude", "1nm", "--json"]
+    words += [word for depth in (5, 10, 15, 20) for word in ("--depth", f"{depth}nm")]
+    here = nrm_command(*words, "--jobs", "1", cwd=tmp_path)
+    there = nrm_command(*words, "--scheduler", cluster.address, cwd=tmp_path)
+    assert (here.returncode, there.returncode, there.stderr) == (0, 0, "")
+    assert there.stdout == here.stdout

@@ -28,7 +28,7 @@ _JOBS = click.option(
     metavar="N",
     help="Processes at most: one file in each. Of one large file N threads take blocks.",
 )
-_SCHEDULER = click.option(
+scheduler_option = click.option(
     "--scheduler",
     metavar="ADDRESS",
     help="Dask scheduler whose workers do it (tcp://host:8786, or its scheduler file); needs "
@@ -38,7 +38,7 @@ _SCHEDULER = click.option(
 
 def with_spread(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command ``--jobs`` and ``--scheduler``."""
-    return _JOBS(_SCHEDULER(command))
+    return _JOBS(scheduler_option(command))
 
 
 class Calls(Sequence[BatchTask]):

@@ -13,12 +13,16 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
+from nrm_plugin.batch import BatchTask
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.fea.arguments import whole
+
+if TYPE_CHECKING:
+    from nrm_plugin.batch.cluster import Cluster
 
 _LOG = logging.getLogger(__name__)
 _START = 2.0  # s until a process has imported what it needs
@@ -27,6 +31,19 @@ _MOST = 61  # processes that Windows can wait for
 #: Called with how many solutions are done and how many are known to be wanted.
 Progress = Callable[[int, int], None]
 _WATCHER: ContextVar[_Count | None] = ContextVar("watcher", default=None)
+
+#: Whose workers solve.
+_CLUSTER: ContextVar[Cluster | None] = ContextVar("cluster", default=None)
+
+
+@contextmanager
+def on_cluster(cluster: Cluster) -> Iterator[None]:
+    """Let the workers of a Dask cluster do all that `Workers` are asked for in the block."""
+    token = _CLUSTER.set(cluster)
+    try:
+        yield
+    finally:
+        _CLUSTER.reset(token)
 
 
 @contextmanager
@@ -104,6 +121,14 @@ class Workers:
         return done
 
     def _results(self, function: Callable[..., Any], todo: list[tuple[Any, ...]]) -> Iterator[Any]:
+        cluster = _CLUSTER.get()
+        if cluster is not None and len(todo) > 1 and _travels(function, todo[0]):
+            tasks = [BatchTask(f"solution {n}", function, job) for n, job in enumerate(todo, 1)]
+            for outcome in cluster.outcomes(tasks):
+                if outcome.error is not None:
+                    raise outcome.error
+                yield outcome.value
+            return
         if self._pool is None and todo and self.workers > 1:
             start = time.perf_counter()
             yield function(*todo[0])

@@ -14,6 +14,7 @@ import click
 
 from nrm_plugin.cli import SuggestingGroup
 from nrm_plugin.cli.options import WithUnit
+from nrm_plugin.cli.spread import scheduler_option
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.text import with_unit
 
@@ -118,19 +119,28 @@ def with_layer(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_workers(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--workers``: a number, all cores if not given."""
+    """Add ``--jobs`` (or ``--workers``): a number, all cores if not given; and ``--scheduler``."""
 
     @click.option(
+        "--jobs",
         "--workers",
+        "workers",
         type=click.IntRange(min=1),
         metavar="N",
         help="Processes at most; one for each core if not given.",
     )
+    @scheduler_option
     @functools.wraps(function)
-    def wrapped(workers: int | None, **options: Any) -> Any:
-        from nrm_plugin.fea.pool import cores
+    def wrapped(workers: int | None, scheduler: str | None, **options: Any) -> Any:
+        from nrm_plugin.fea.pool import cores, on_cluster
 
-        return function(workers=workers or cores(), **options)
+        workers = workers or cores()
+        if scheduler is None:
+            return function(workers=workers, **options)
+        from nrm_plugin.batch.cluster import Cluster
+
+        with Cluster(scheduler) as cluster, on_cluster(cluster):
+            return function(workers=workers, **options)
 
     return wrapped
 
