@@ -68,6 +68,9 @@ COLUMNS: dict[str, Quantity] = {
     "acquisition_order": Quantity(("",), "rank in time among the curves of its file, from 0"),
     "potential": Quantity(("V",), "electrode potential during the curve", 1e3),
     "potential_uncertainty": Quantity(("V",), "how far the potential may be off", 1e3),
+    "potential_blur": Quantity(("V",), "change of the potential during the curve", 1e3),
+    "current": Quantity(("A",), "current at the electrode during the curve", 1e3),
+    "charge_passed": Quantity(("C",), "charge that the potentiostat had counted", 1e9),
     "sweep": Quantity(("",), "+1 anodic (rising), -1 cathodic (falling), 0 unknown"),
     "cycle": Quantity(("",), "number of the electrochemical cycle; -1 unknown"),
     "source": Quantity(("",), "number of the source file"),
@@ -232,6 +235,11 @@ METADATA: dict[str, Key] = {
     ),
     "time_zone": Key("", "time zone of the microscope's clock, as Europe/London", text=True),
     "potential_source": Key("", "where the electrode potential comes from", text=True),
+    "sweep_rate": Key("V/s", "rate of the potential's sweep, as the log says it", 0.0, 1e6),
+    "ohmic_resistance": Key("ohm", "resistance of the electrolyte, as the log says it", 0.0, 1e12),
+    "ohmic_compensation": Key(
+        "", "part of the ohmic drop that the potentiostat compensated", 0.0, 2.0
+    ),
     "ramp_size": Key("m", "length of the commanded ramp", _POSITIVE, 1e-2),
     "ramp_rate": Key("Hz", "approach and retract cycles per second", _POSITIVE, 1e6),
     "approach_speed": Key("m/s", "speed of the approach", _POSITIVE, 1.0),

@@ -337,7 +337,10 @@ def test_gain_offset_polarity_and_reference_of_a_channel() -> None:
     np.testing.assert_allclose(column(found, "potential"), true.mean(1), rtol=1e-12)
     keys = ("potential_gain", "potential_offset", "reference_potential")
     assert [found.metadata[k] for k in keys] == [-10.0, 0.1, 2.5]
-    assert found.warnings == ()
+    blur = column(found, "potential_blur")  # of the halves' means, as far as a steady change goes
+    np.testing.assert_allclose(blur, 4.0 * 0.2 / 7.0, rtol=1e-9)
+    assert len(found.warnings) == 1
+    assert "potential changed by more than 50 mV, at most by 0.114 V" in found.warnings[0]
     again = with_potential(found)
     np.testing.assert_array_equal(column(again, "potential"), column(found, "potential"))
 

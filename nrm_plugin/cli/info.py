@@ -112,8 +112,6 @@ def describe(path: str, curves: CurveSet) -> dict[str, Any]:
 def describe_log(path: str, log: Log) -> dict[str, Any]:
     """Everything about a potentiostat's log but its points, in types that JSON has."""
     counted = log.cycle[log.cycle >= 0] if log.cycle is not None else np.empty(0, np.int64)
-    current = log.current if log.current is not None else np.empty(0)
-    current = current[np.isfinite(current)]
     return {
         "path": path,
         "kind": "log",
@@ -122,11 +120,18 @@ def describe_log(path: str, log: Log) -> dict[str, Any]:
         "time": [float(log.time[0]), float(log.time[-1])],
         "duration": log.duration,
         "potential": [float(log.potential.min()), float(log.potential.max())],
-        "current": [float(current.min()), float(current.max())] if len(current) else None,
+        **{
+            name: None if (span := log.span(name)) is None else list(span)
+            for name in ("current", "charge", "ohmic_drop")
+        },
         "cycles": [int(counted.min()), int(counted.max())] if len(counted) else None,
         "start": None if log.start is None else str(log.start),
         "start_uncertainty": log.start_uncertainty,
         "time_zone": log.time_zone or None,
+        "reference": log.reference or None,
+        "sweep_rate": log.sweep_rate,
+        "ohmic_resistance": log.ohmic_resistance,
+        "ohmic_compensation": log.ohmic_compensation,
         "sha256": log.sha256,
         "notes": list(log.notes),
     }
@@ -147,8 +152,7 @@ def log_as_text(path: str, log: Log) -> str:
         first = (log.start + np.timedelta64(round(log.time[0] * 1e6), "us")).astype("M8[ms]")
         begins = f"{first} ({zone}{rounded})"
     rows = [("first point", begins)]
-    if about["current"]:
-        rows.append(("current", "{:.4g} to {:.4g} A".format(*about["current"])))
+    rows += log.told()
     numbers = about["cycles"]
     rows.append(
         ("cycles", f"{numbers[0]} to {numbers[1]}" if numbers else "not counted in the file")

@@ -71,6 +71,8 @@ def attributes(
     }
     if "potential_source" in curves.metadata:
         found["potential_source"] = str(curves.metadata["potential_source"])
+    said_by_log = ("sweep_rate", "ohmic_resistance", "ohmic_compensation")
+    found |= {k: float(curves.metadata[k]) for k in said_by_log if k in curves.metadata}
     if how.lateral:
         found |= {
             "shape_factor_source": shape.source,

@@ -192,6 +192,9 @@ LEFT_OUT: dict[str, str] = {
     "lockin_filter": "nrm lockin says it",
     "markers": "they are made while a file is recorded",
     "potential_source": "nrm process says it, with the log's hash",
+    "sweep_rate": "the potentiostat's log says it",
+    "ohmic_resistance": "the potentiostat's log says it",
+    "ohmic_compensation": "the potentiostat's log says it",
     "simulated": "a simulator says so, and nobody takes it back",
 }
 

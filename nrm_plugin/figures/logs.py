@@ -43,7 +43,7 @@ def log_over_time(
     if recorded is None or clock is None:
         ax.plot(log.time / 3600.0, log.potential, lw=0.8)
         ax.set_xlabel("time of the log (h)")
-        ax.set_ylabel("potential (V)")
+        ax.set_ylabel(f"E vs. {log.reference} (V)" if log.reference else "potential (V)")
         return ax
     time = clock.begin + log.time * (1.0 + clock.skew)
     ax.plot(recorded.time / 3600.0, recorded.potential, lw=2.5, alpha=0.5, label="recorded")

@@ -114,6 +114,8 @@ class JoinedLogs:
         In s and V.
     cycle : (n,) array of int or None
         As the potentiostat counted, where one log did; -1 elsewhere.
+    current, charge : (n,) arrays or None
+        In A and C; nan where a log has none, and charge where one log alone counted it.
     last : (m,) array of int
         Last point of each stretch without a gap.
     start_uncertainty : float
@@ -124,6 +126,8 @@ class JoinedLogs:
     time: FloatArray
     potential: FloatArray
     cycle: IntArray | None
+    current: FloatArray | None
+    charge: FloatArray | None
     last: IntArray
     start_uncertainty: float
 
@@ -167,6 +171,8 @@ def join_logs(logs: Sequence[Log], clock: MicroscopeClock) -> JoinedLogs:
         time=np.concatenate(times),
         potential=np.concatenate([log.potential for log in ordered]),
         cycle=_cycles(ordered),
+        current=_joined(ordered, "current"),
+        charge=_joined(ordered, "charge") if sum(o.charge is not None for o in logs) == 1 else None,
         last=ends[[*(i - 1 for i in gaps), len(times) - 1]],
         start_uncertainty=max(log.start_uncertainty for log in logs),
     )
@@ -177,6 +183,19 @@ def _cycles(logs: Sequence[Log]) -> IntArray | None:
     if sum(log.cycle is not None for log in logs) != 1:
         return None
     return np.concatenate([np.full(len(o.time), -1) if o.cycle is None else o.cycle for o in logs])
+
+
+def _joined(logs: Sequence[Log], name: str) -> FloatArray | None:
+    """An array beside the potential, nan where a log has none; None if none has it."""
+    values = [getattr(log, name) for log in logs]
+    if all(v is None for v in values):
+        return None
+    return np.concatenate(
+        [
+            np.full(len(o.time), np.nan) if v is None else v
+            for o, v in zip(logs, values, strict=True)
+        ]
+    )
 
 
 def zone(name: str) -> ZoneInfo:

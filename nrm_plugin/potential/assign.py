@@ -11,6 +11,7 @@ import numpy as np
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
+from nrm_plugin.potential.blur import blur_warnings
 from nrm_plugin.potential.from_curves import from_channel, from_column
 from nrm_plugin.potential.from_logs import from_logs
 from nrm_plugin.potential.log import Log, moment
@@ -71,8 +72,11 @@ def with_potential(
         ``potential_uncertainty`` (V; how far the potential may have been from it while the curve
         was taken: uncertain start time, change during the curve, steps of the log; nan where the
         start time's uncertainty is not known), ``sweep`` (+1 anodic, -1 cathodic, 0 unknown: also
-        where a curve may lie on either side of a vertex) and ``cycle`` (-1 unknown). The
-        metadata, or attributes, have ``potential_source``.
+        where a curve may lie on either side of a vertex) and ``cycle`` (-1 unknown); of curves also
+        ``potential_blur`` (V; highest less lowest potential during the curve), and where they
+        were recorded ``current`` (A; mean during the curve) and ``charge_passed`` (C, as the log
+        counts). The metadata, or attributes, have ``potential_source`` and what the log says of
+        ``reference_electrode``, ``sweep_rate``, ``ohmic_resistance``, ``ohmic_compensation``.
 
     Raises
     ------
@@ -126,9 +130,11 @@ def _beside_curves(
     logs: tuple[Log, ...],
 ) -> CurveSet:
     table = complete_table({**curves.curve_table, **potentials.columns}, curves.n_curves)
-    warnings = tuple(dict.fromkeys((*curves.warnings, *potentials.warnings)))
+    moving = blur_warnings(table, [origin.name for origin in curves.origins])
+    warnings = tuple(dict.fromkeys((*curves.warnings, *potentials.warnings, *moving)))
     changed = replace(curves, table_from=lambda: table, warnings=warnings, logs=logs or curves.logs)
-    named = changed.with_metadata(settings.arguments, "given")
+    named = changed.with_metadata(potentials.metadata, "the potentiostat's log")
+    named = named.with_metadata(settings.arguments, "given")
     return named.with_metadata({"potential_source": potentials.source}, "potential")
 
 
@@ -140,5 +146,5 @@ def _beside_results(results: xr.Dataset, potentials: CurvePotentials) -> xr.Data
     before = [line for line in str(results.attrs.get("warnings", "")).splitlines() if line]
     warnings = "\n".join(dict.fromkeys((*before, *potentials.warnings)))
     return results.assign_coords(coordinates).assign_attrs(
-        potential_source=potentials.source, warnings=warnings
+        potential_source=potentials.source, warnings=warnings, **potentials.metadata
     )

@@ -20,6 +20,7 @@ def from_channel(curves: CurveSet, settings: PotentialSettings) -> CurvePotentia
     """Take the mean of the recorded channel over every curve; see `with_potential`."""
     n = curves.n_curves
     columns = empty_columns(n)
+    columns["potential_blur"] = np.full(n, np.nan)
     gain, shift, words = settings.scale(monitor=True)
     for first, stop in curves.blocks():
         values = curves.read("potential", slice(first, stop))
@@ -32,6 +33,7 @@ def from_channel(curves: CurveSet, settings: PotentialSettings) -> CurvePotentia
         # Where the potential changes steadily, the halves differ by half of the whole change.
         change = np.nan_to_num(np.abs(means[:, 1] - means[:, 0]))
         columns["potential_uncertainty"][first:stop] = abs(gain) * (change + error)
+        columns["potential_blur"][first:stop] = abs(gain) * 2.0 * change
     warnings = []
     if settings.number("potential_gain") is None:
         warnings.append(
@@ -41,6 +43,8 @@ def from_channel(curves: CurveSet, settings: PotentialSettings) -> CurvePotentia
     if lacking:
         warnings.append(f"{lacking} of {n} curves have no number in the channel potential")
     _by_order(curves, columns)
+    if "current" in curves.channels:
+        columns["current"] = _mean_of(curves, "current")
     channel = curves.channels["potential"]
     name = f" ({channel.original})" if channel.original not in ("", "potential") else ""
     return CurvePotentials(columns, f"recorded channel potential{name}; {words}", warnings)
@@ -77,6 +81,17 @@ def _means(values: FloatArray, edges: AnyArray) -> tuple[FloatArray, FloatArray]
     return means + centre, error
 
 
+def _mean_of(curves: CurveSet, name: str) -> FloatArray:
+    """Mean of a channel over every curve."""
+    out = np.full(curves.n_curves, np.nan)
+    for first, stop in curves.blocks():
+        sizes = curves.row_size[first:stop]
+        begins = np.cumsum(sizes) - sizes
+        halves = np.stack([begins, begins + sizes // 2, begins + sizes], axis=1)
+        out[first:stop] = _means(curves.read(name, slice(first, stop)), halves)[0][:, 2]
+    return out
+
+
 def from_column(data: CurveSet | xr.Dataset, settings: PotentialSettings) -> CurvePotentials:
     """Sweep and cycle of potentials that are known already."""
     table = data.curve_table if isinstance(data, CurveSet) else data.coords
@@ -93,7 +108,7 @@ def from_column(data: CurveSet | xr.Dataset, settings: PotentialSettings) -> Cur
         )
     n = data.n_curves if isinstance(data, CurveSet) else data.sizes["curve"]
     columns = empty_columns(n)
-    for name in ("potential", "potential_uncertainty"):
+    for name in ("potential", "potential_uncertainty", "potential_blur"):
         if name in table:
             columns[name] = np.array(table[name], np.float64)
     if {"sweep", "cycle"} <= set(table):

@@ -12,6 +12,7 @@ from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
 from nrm_plugin.potential.alignment import JoinedLogs, MicroscopeClock, join_logs, no_overlap
 from nrm_plugin.potential.log import Log
+from nrm_plugin.potential.log_facts import facts_of, stated_in, words_of
 from nrm_plugin.potential.piecewise import PiecewiseLinear
 from nrm_plugin.potential.settings import CurvePotentials, PotentialSettings, empty_columns, starts
 from nrm_plugin.potential.sweeps import find_sweeps
@@ -51,9 +52,36 @@ def from_logs(
     columns["sweep"][inside], columns["cycle"][inside] = _sweeps(
         joined, trace, np.sign(gain), early, a, late
     )
+    if isinstance(data, CurveSet):  # results do not tell how long their curves took
+        columns["potential_blur"] = np.full(len(began), np.nan)
+        columns["potential_blur"][inside] = abs(gain) * trace.span(a, b)
+    for name, values in (("current", joined.current), ("charge_passed", joined.charge)):
+        if values is not None:
+            columns[name] = np.full(len(began), np.nan)
+            columns[name][inside] = _means(joined.time, values, a, b)
     warnings = [f"{log.name}: {note}" if log.name else note for log in logs for note in log.notes]
     warnings += [*clock.warnings, *_missing(known, inside)]
-    return CurvePotentials(columns, "; ".join([*_names(logs), *clock.words(), words]), warnings)
+    stated = data.metadata if isinstance(data, CurveSet) else stated_in(data.attrs)
+    facts, doubts = facts_of(
+        logs, stated | settings.arguments, settings.number("reference_potential") or 0.0
+    )
+    source = "; ".join([*_names(logs), *clock.words(), words, *words_of(logs)])
+    return CurvePotentials(columns, source, [*warnings, *doubts], facts)
+
+
+def _means(time: FloatArray, values: FloatArray, begin: FloatArray, end: FloatArray) -> FloatArray:
+    """Mean over intervals of what was recorded beside the potential; nan where it has gaps."""
+    known = np.isfinite(values)
+    if known.sum() < 2:
+        return np.full(len(begin), np.nan)
+    mean = PiecewiseLinear(time[known], values[known]).mean(
+        np.clip(begin, time[known][0], time[known][-1]),
+        np.clip(end, time[known][0], time[known][-1]),
+    )
+    lacking = np.concatenate([[0], np.cumsum(~known)])
+    first = np.maximum(np.searchsorted(time, begin, "right") - 1, 0)
+    stop = np.minimum(np.searchsorted(time, end, "left") + 1, len(time))
+    return np.where(lacking[stop] > lacking[first], np.nan, mean)
 
 
 def _inside(joined: JoinedLogs, begin: FloatArray, end: FloatArray) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.text import as_html, listed
+from nrm_plugin.text import as_html, listed, with_unit
 from nrm_plugin.vocabulary import COLUMNS
 
 #: A log is not longer, in s.
@@ -38,6 +38,17 @@ class Log:
         the file says its zone, and `start` is in UTC.
     start_uncertainty : float
         How far `start` may be off in s, where the file rounds it.
+    charge : (n,) array, optional
+        Charge that has passed since the program began to count, in C.
+    ohmic_drop : (n,) array, optional
+        Ohmic drop as the potentiostat measured it beside the potential, in V.
+    reference : str
+        Reference electrode as the file names it; empty where it does not.
+    sweep_rate : float, optional
+        Rate of the sweep in V/s that was asked for; None where the file says none, or several.
+    ohmic_resistance, ohmic_compensation : float, optional
+        Resistance of the electrolyte in Ohm that the file says, and the part of the ohmic drop
+        that was compensated.
     notes : tuple of str
         Guesses and oddities met while reading.
     name, reader, sha256 : str
@@ -58,6 +69,12 @@ class Log:
     _: KW_ONLY
     time_zone: str = ""
     start_uncertainty: float = 0.0
+    charge: FloatArray | None = None
+    ohmic_drop: FloatArray | None = None
+    reference: str = ""
+    sweep_rate: float | None = None
+    ohmic_resistance: float | None = None
+    ohmic_compensation: float | None = None
     notes: tuple[str, ...] = ()
     name: str = ""
     reader: str = ""
@@ -91,8 +108,9 @@ class Log:
         self._set("time", time)
         self._set("potential", potential)
         self._set("start", start)
-        if self.current is not None:
-            self._set("current", self._beside("current", finite))
+        for name in ("current", "charge", "ohmic_drop"):
+            if getattr(self, name) is not None:
+                self._set(name, self._beside(name, finite))
         if self.cycle is not None:
             numbers = self._beside("cycle", finite)
             valid = np.isfinite(numbers) & (np.abs(numbers) < 1e9)
@@ -104,7 +122,9 @@ class Log:
     def _beside(self, name: str, finite: np.ndarray) -> FloatArray:
         values = _numbers(name, getattr(self, name))
         if values.shape != finite.shape:
-            raise InvalidInput(f"a log has as many values of {name} as of the potential")
+            raise InvalidInput(
+                f"a log has as many values of {name.replace('_', ' ')} as of the potential"
+            )
         return np.asarray(values[finite])
 
     @property
@@ -122,13 +142,36 @@ class Log:
             ("begins", f"{self.start}{zone}" if self.start is not None else "not in the file"),
             ("potential", f"{self.potential.min():.4g} to {self.potential.max():.4g} V"),
         ]
-        if self.current is not None:
-            low, high = np.nanmin(self.current), np.nanmax(self.current)
-            rows.append(("current", f"{low:.4g} to {high:.4g} A"))
+        rows += self.told()
         if self.cycle is not None:
             rows.append(("cycles", f"{self.cycle.min()} to {self.cycle.max()}"))
         rows += [("read by", self.reader), ("notes", listed(self.notes))]
         return as_html(self._extent, rows)
+
+    def told(self) -> list[tuple[str, str]]:
+        """What the file says beside the potential, for people: current, charge, reference, iR."""
+        rows = []
+        for name, unit in (("current", "A"), ("charge", "C"), ("ohmic_drop", "V")):
+            span = self.span(name)
+            if span is not None:
+                rows.append((name.replace("_", " "), f"{span[0]:.4g} to {span[1]:.4g} {unit}"))
+        if self.reference:
+            rows.append(("reference", self.reference))
+        if self.sweep_rate is not None:
+            rows.append(("sweep rate", with_unit(self.sweep_rate, "V/s")))
+        if self.ohmic_resistance is not None:
+            rows.append(("resistance", with_unit(self.ohmic_resistance, "Ohm")))
+        if self.ohmic_compensation is not None:
+            part = f"{100.0 * self.ohmic_compensation:.4g} % of the ohmic drop"
+            rows.append(("compensated", part if self.ohmic_compensation else "nothing"))
+        return rows
+
+    def span(self, name: str) -> tuple[float, float] | None:
+        """Lowest and highest value of an array beside the potential; None where it has none."""
+        values = getattr(self, name)
+        if values is None or not np.isfinite(values).any():
+            return None
+        return float(np.nanmin(values)), float(np.nanmax(values))
 
     @property
     def duration(self) -> float:

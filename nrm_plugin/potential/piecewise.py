@@ -57,6 +57,16 @@ class PiecewiseLinear:
         around = window_maximum(steps, np.maximum(first - 2, 0), np.minimum(stop + 1, len(steps)))
         return ends + around / 2.0
 
+    def span(self, begin: FloatArray, end: FloatArray) -> FloatArray:
+        """Highest less lowest potential in intervals within the log."""
+        high, low = (np.maximum(sign * self.at(begin), sign * self.at(end)) for sign in (1.0, -1.0))
+        first, stop = self.behind(begin), self.behind(end)
+        inside = stop > first
+        for ends, sign in ((high, 1.0), (low, -1.0)):
+            within = window_maximum(sign * self.potential, first[inside], stop[inside])
+            ends[inside] = np.maximum(ends[inside], within)
+        return np.asarray(high + low)
+
     @cached_property
     def _areas(self) -> FloatArray:
         means = (self.potential[1:] + self.potential[:-1]) / 2.0

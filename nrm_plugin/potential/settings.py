@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,11 +85,12 @@ class PotentialSettings:
 
 @dataclass
 class CurvePotentials:
-    """Potential, sweep and cycle of every curve, where they come from, and warnings."""
+    """Potential, sweep and cycle of every curve, where they come from, warnings and metadata."""
 
     columns: dict[str, AnyArray]
     source: str
     warnings: list[str]
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 def starts(data: CurveSet | xr.Dataset) -> tuple[AnyArray, FloatArray]:

@@ -101,6 +101,7 @@ def write_mpr(
     unknown: tuple[tuple[int, str], ...] = (),
     unknown_first: bool = False,
     technique: int = 6,
+    reference: str = "",
 ) -> Voltammogram:
     """Write a binary file.
 
@@ -116,6 +117,9 @@ def write_mpr(
         Numbers and types of further columns, at the end, or with `unknown_first` before the others.
     technique : int
         As EC-Lab numbers them; 6 is cyclic voltammetry.
+    reference : str
+        Reference electrode in the settings, where the real file cp.mpr has it; none are written
+        without.
     """
     cv = cv or Voltammogram()
     known = {**_COLUMNS, **_FURTHER}
@@ -138,8 +142,12 @@ def write_mpr(
     head = struct.pack("<IH" if long_headers else "<IB", len(points), len(numbers))
     head += np.array(numbers, "<u2").tobytes()
     head = head.ljust(1007 if long_headers else 405, b"\0")
+    settings = bytes([technique]) + bytes(200)
+    if reference:
+        named = bytes([len(reference)]) + reference.encode("cp1252")
+        settings = settings.ljust(0x215, b"\0") + named + bytes(200)
     modules = [
-        ("VMP Set", "VMP settings", bytes([technique]) + bytes(200), 10),
+        ("VMP Set", "VMP settings", settings, 10),
         ("VMP data", "VMP data", head + points.tobytes(), 11 if long_headers else 2),
     ]
     if log:

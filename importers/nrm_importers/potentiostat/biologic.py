@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nrm_importers.potentiostat import mpr
+from nrm_importers.potentiostat.log_settings import of_eclab
 from nrm_importers.potentiostat.log_table import find_titles, read_table
 from nrm_plugin.delimited import load
 from nrm_plugin.errors import CorruptFile, InvalidInput
@@ -27,7 +28,14 @@ def read(path: Path) -> Log:
     CorruptFile, InvalidInput
     """
     data, encoding = load(path)
-    return mpr.read(path, data) if data.startswith(b"BIO-LOGIC") else _text(path, data, encoding)
+    log = mpr.read(path, data) if data.startswith(b"BIO-LOGIC") else _text(path, data, encoding)
+    if not log.reference:
+        return log
+    doubt = (
+        f"its settings say that potentials are against {log.reference}: EC-Lab keeps what was once "
+        "set, so see that it is so"
+    )
+    return replace(log, notes=(*log.notes, doubt))
 
 
 def _text(path: Path, data: bytes, encoding: str) -> Log:
@@ -49,4 +57,6 @@ def _text(path: Path, data: bytes, encoding: str) -> Log:
         )
     log = read_table(path, data, encoding, table, month_first=True, measured=True)
     technique = lines[3].strip() if len(lines) > 3 else ""
-    return replace(log, cycle=None) if _NO_CYCLES.search(technique) else log
+    said = of_eclab([line.rstrip("\r") for line in table.above])
+    fields = {"sweep_rate": None} | said | ({"cycle": None} if _NO_CYCLES.search(technique) else {})
+    return replace(log, **fields)

@@ -37,6 +37,8 @@ class GamryCurve:
     time: FloatArray
     potential: FloatArray
     current: FloatArray
+    charge: FloatArray
+    drop: FloatArray
 
     @property
     def open_circuit(self) -> bool:
@@ -83,6 +85,14 @@ def read(path: Path) -> Log:
             f"the times of {', '.join(again)[:200]} begin again: the tables are put one behind the "
             "other; a pause between them is not told, and would make their potentials too early"
         )
+    drop = _beside([c.drop for c in curves])
+    if drop is not None and not np.nan_to_num(drop).any():
+        drop = None  # no ohmic drop was measured
+    if drop is not None:
+        notes.append(
+            f"its column Vu, the uncompensated voltage, reaches {np.nanmax(np.abs(drop)):.3g} V: "
+            "an ohmic drop was measured beside the potential, which is taken as it stands"
+        )
     cycles = [np.full(len(c.time), _number(c)) for c in curves]
     counted = len({c.name for c in curves if not c.open_circuit}) > 1
     return Log(
@@ -92,8 +102,24 @@ def read(path: Path) -> Log:
         np.concatenate(cycles) if counted else None,
         start,
         start_uncertainty=step,
+        charge=_beside([c.charge for c in curves]),
+        ohmic_drop=drop,
+        sweep_rate=_sweep_rate(settings),
         notes=(*notes, *doubt),
     )
+
+
+def _beside(values: list[FloatArray]) -> FloatArray | None:
+    """What was recorded beside the potential; None where no table has it."""
+    joined = np.concatenate(values)
+    return joined if np.isfinite(joined).any() else None
+
+
+def _sweep_rate(settings: dict[str, list[str]]) -> float | None:
+    """Scan rate in V/s, from a setting whose label says that it is in mV/s."""
+    cells = settings.get("SCANRATE", [])
+    rate = _float(cells[:1])
+    return 1e-3 * rate if rate and any("mV/s" in label for label in cells[1:]) else None
 
 
 def _curves(path: Path, lines: list[str], encoding: str) -> list[GamryCurve]:
@@ -125,8 +151,8 @@ def _curve(path: Path, match: re.Match[str], lines: list[str], encoding: str) ->
     cells = read_cells(path, body, "\t", titles, len(names), encoding)
     columns = {
         role: cells[role].numbers * titles[role].factor(role)
-        for role in ("time", "potential", "current")
-        if role in cells
+        for role in ("time", "potential", "current", "charge", "drop")
+        if role in cells and (role in ("time", "potential", "current") or titles[role].fits(role))
     }
     finite = np.isfinite(columns["time"]) & np.isfinite(columns["potential"])
     lost = int((~finite).sum())
@@ -136,13 +162,16 @@ def _curve(path: Path, match: re.Match[str], lines: list[str], encoding: str) ->
         raise CorruptFile(
             path, None, f"{len(finite)} points in {match[1]}", f"{len(finite) - lost}"
         )
-    current = columns.get("current", np.full(len(finite), np.nan))
+    beside = {
+        role: columns.get(role, np.full(len(finite), np.nan))[finite]
+        for role in ("current", "charge", "drop")
+    }
     return GamryCurve(
         name=match[1],
         announced=int(match[2]) if match[2] and len(match[2]) < 10 else None,
         time=columns["time"][finite],
         potential=columns["potential"][finite],
-        current=current[finite],
+        **beside,
     )
 
 

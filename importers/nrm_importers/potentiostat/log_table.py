@@ -11,6 +11,12 @@ import numpy as np
 
 from nrm_importers.potentiostat import dates
 from nrm_importers.potentiostat.cells import Cells, read_cells
+from nrm_importers.potentiostat.log_settings import (
+    names_a_rate,
+    reference,
+    said_of,
+    sweep_rate,
+)
 from nrm_importers.potentiostat.titles import Role, Title, complete, roles, title
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.delimited import decodable, load
@@ -28,11 +34,6 @@ _SPACE = r"\s+"
 _SEPARATORS = ("\t", ";", ",", _SPACE)
 
 _START = re.compile(r"\bstart\w*\b[^\d\n]*(\d[\d./-]*\d[T ]+\d\d?[:.]\d\d.*)", re.I)
-_RATE = re.compile(r"(?:scan|sweep)\s*rate|vorschub|vitesse de balayage", re.I)
-_RATE_VALUE = re.compile(
-    r"[^\d\n]*?(?:(?P<before>m?V/s)[^\d\n]*?)?"
-    r"(?P<value>\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)\s*(?P<after>m?V/s)?"
-)
 _QUIET = re.compile(r"quiet time \(s(?:ec)?\)\s*=\s*(\d+(?:\.\d*)?)", re.I)
 
 #: Blanks before the slash of a unit, as Ivium has them: ``t /s   E /V``.
@@ -136,7 +137,7 @@ def find_titles(data: bytes, encoding: str, line: int | None = None) -> LogTable
                         width=len(cells),
                         above=above,
                     )
-        rate = rate or (len(text) < _LONGEST and _RATE.search(text) is not None)
+        rate = rate or (len(text) < _LONGEST and names_a_rate(text))
         above.append(text)
     return None
 
@@ -192,12 +193,15 @@ def read_table(
     if time is None:
         time, more = _of_a_sweep(path, potential, table.above)
         notes += more
-    current = None
-    if "current" in titles:
-        try:
-            current = _si(columns, titles, "current")
-        except InvalidInput as error:
-            notes.append(f"the current is left out: {error}")
+    beside: dict[str, FloatArray | None] = {"current": None, "charge": None}
+    for role in ("current", "charge"):
+        if role in titles:
+            try:
+                beside[role] = _si(columns, titles, role)
+            except InvalidInput as error:
+                notes.append(f"the {role} is left out: {error}")
+    said = said_of([line for line in table.above if len(line) < _LONGEST])
+    against = reference(titles["potential"].against)
     kept = np.isfinite(time) & np.isfinite(potential)
     notes += columns["potential"].left_out(path, kept)
     notes += [note for column in columns.values() for note in column.notes]
@@ -209,12 +213,14 @@ def read_table(
     return Log(
         time,
         potential,
-        current,
+        beside["current"],
         columns["cycle"].numbers if "cycle" in columns else None,  # type: ignore[arg-type]
         start,
         time_zone=zone,
         start_uncertainty=step,
+        charge=beside["charge"],
         notes=tuple(notes),
+        **said | ({"reference": against} if against else {}),
     )
 
 
@@ -423,15 +429,9 @@ def _of_a_sweep(
         If no line says the rate.
     """
     for line in above:
-        named = _RATE.search(line)
-        match = _RATE_VALUE.match(line, named.end()) if named else None
-        if match is None:
+        rate = sweep_rate(line)
+        if rate is None:
             continue
-        unit = match["before"] or match["after"]
-        rate = float(match["value"].replace(",", "."))
-        if unit is None or not rate > 0:
-            continue
-        rate *= 1e-3 if unit == "mV/s" else 1.0
         quiet = next((float(m[1]) for a in above if (m := _QUIET.search(a))), 0.0)
         steps = np.abs(np.diff(potential, prepend=potential[:1]))
         time = quiet + np.cumsum(np.nan_to_num(steps)) / rate

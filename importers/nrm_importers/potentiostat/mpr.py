@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nrm_importers.potentiostat.log_settings import reference
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import CorruptFile, InvalidInput
 from nrm_plugin.potential import Log
@@ -47,6 +48,13 @@ _TIME = ((4, "<f8"),)
 _POTENTIAL = ((6, "<f4"), (77, "<f4"), (174, "<f4"))
 _CURRENT = ((76, "<f4"), (11, "<f8"), (8, "<f4"))
 _CYCLE = ((24, "<f8"),)
+
+#: Charge since the start, Q - Qo: in C, and in mA h.
+_CHARGE = ((434, "<f4"),)
+_CHARGE_MAH = ((13, "<f8"),)
+
+#: Where the settings name the reference electrode: a length, and so many characters of 50.
+_REFERENCE, _NAMED = 0x215, 50
 
 #: Half cycles, from 0. Where the cycle is not stored, EC-Lab counts two of them as one when it
 #: exports a file ("Cycle Definition : Charge/Discharge alternance"), from 0.
@@ -118,14 +126,27 @@ def read(path: Path, data: bytes) -> Log:
     half = records.first(_HALF_CYCLE)
     if cycle is None and half is not None:
         cycle = half // 2
-    technique = modules["VMP Set"].data[:1] if "VMP Set" in modules else b""
+    charge, mah = records.first(_CHARGE), records.first(_CHARGE_MAH)
+    if charge is None and mah is not None:
+        charge = 3.6 * mah
+    settings = modules["VMP Set"].data if "VMP Set" in modules else b""
+    technique = settings[:1]
     return Log(
         time,
         potential,
         None if current is None else current * 1e-3,
         None if cycle is None or (technique and technique[0] in _NO_CYCLES) else cycle,  # type: ignore[arg-type]
         _start(modules.get("VMP LOG")),
+        charge=charge,
+        reference=_reference(settings),
     )
+
+
+def _reference(settings: bytes) -> str:
+    """Reference electrode by the settings; empty where it is not said, or is no text."""
+    length = settings[_REFERENCE] if len(settings) > _REFERENCE + _NAMED else 0
+    text = settings[_REFERENCE + 1 : _REFERENCE + 1 + length].decode("cp1252", "replace")
+    return reference(text) if 0 < length <= _NAMED and text.isprintable() else ""
 
 
 def _modules(path: Path, data: bytes) -> dict[str, _Module]:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from nrm_plugin import units
 from nrm_plugin.errors import InvalidInput
 
 Role = Literal[
-    "time", "step time", "date", "potential", "current", "cycle", "counter", "difference"
+    "time",
+    "step time",
+    "date",
+    "potential",
+    "current",
+    "charge",
+    "cycle",
+    "counter",
+    "difference",
+    "drop",
 ]
 
 #: Titles without signs, in lower case. A date is a moment, a time may be either; a step's time
 #: begins again with each step of a method. Counter and difference (EC-Lab's Ece and Ewe-Ece)
-#: tell whether the potential beside them is one.
+#: tell whether the potential beside them is one; drop is Gamry's uncompensated voltage.
 _NAMES: dict[Role, str] = {
     "time": "time|t|elapsed time|time elapsed|corrected time|test time|total time|run time|"
     "experiment time|test|time of day|zeit|uhrzeit|testzeit|versuchszeit|prüfzeit|gesamtzeit|"
@@ -30,10 +39,12 @@ _NAMES: dict[Role, str] = {
     "working electrode potential|we potential|we 1 potential|spannung|elektrodenpotential|"
     "zellspannung|tension|potentiel|potentiel électrode|ecell|cell voltage|cell potential",
     "current": "i|i1|im|idc|cur|amps|current|cell current|we current|we 1 current|strom|courant",
+    "charge": "q|charge|q qo|ladung",
     "cycle": "cycle|cycle number|cyclenumber|cycle no|cycle index|cycle id|cyc|scan|zyklus|"
     "zyklusnummer|zyklus nr|numéro de cycle",
     "counter": "ece",
     "difference": "ewe ece",
+    "drop": "vu",
 }
 _ROLES = {name: role for role, names in _NAMES.items() for name in names.split("|")}
 
@@ -77,7 +88,16 @@ _SECONDS = {
     "days": 86400.0,
 }
 
-_BRACKETS = re.compile(r"(.*?)\s*[(\[]([^()\[\]]*)[)\]]\s*(?:vs\b.*)?")
+#: Charge in C, by the unit without dots and in letters as they are.
+_CHARGE = {
+    **{p + "C": f for p, f in (("", 1.0), ("m", 1e-3), ("u", 1e-6), ("µ", 1e-6))},
+    **{p + "Ah": 3600.0 * f for p, f in (("", 1.0), ("m", 1e-3), ("u", 1e-6), ("µ", 1e-6))},
+}
+
+#: Words behind "vs." that name no electrode.
+_AGAINST = re.compile(r"\b(?:vs|against|gegen)\b\.?\s*(\S.*)", re.I)
+
+_BRACKETS = re.compile(r"(.*?)\s*[(\[]((?:[^()\[\]]|\([^()]*\))*)[)\]]\s*(?:vs\b.*)?")
 _INSIDE = re.compile(r"<([^<>/]+)/([^<>]+)>")  # <Ewe/V>, as EC-Lab 11.50 and later write means
 _SLASH = re.compile(r"([^/]+?)\s*/\s*(.+)")
 _OTHER = re.compile(r"(.+?)(?:,\s*|_)(\S+)")
@@ -85,11 +105,12 @@ _OTHER = re.compile(r"(.+?)(?:,\s*|_)(\S+)")
 
 @dataclass(frozen=True)
 class Title:
-    """Name and unit of a column, and its place in the table."""
+    """Name and unit of a column, its place in the table, and what a potential is against."""
 
     name: str
     unit: str
     column: int = -1
+    against: str = ""
 
     def factor(self, role: Role) -> float:
         """Return the number that values are multiplied by to be in s, V or A.
@@ -105,7 +126,9 @@ class Title:
             raise InvalidInput(
                 f"{self.name} has no unit: call it '{self.name} ({usual})', or say it{option}"
             )
-        if usual == "s":
+        if usual == "C":
+            factor = _CHARGE.get(re.sub(r"[.·*\s]", "", self.unit))
+        elif usual == "s":
             factor = _SECONDS.get(self.unit.lower().rstrip("."))
         else:
             si = units.si(self.unit)
@@ -125,7 +148,7 @@ class Title:
 
 def usual_unit(role: str) -> str:
     """SI unit of a column; empty for cycles."""
-    kinds = {"cycle": "", "current": "A", "time": "s", "step time": "s", "date": "s"}
+    kinds = {"cycle": "", "current": "A", "charge": "C", "time": "s", "step time": "s", "date": "s"}
     return kinds.get(role, "V")
 
 
@@ -140,7 +163,24 @@ def title(cell: str, unit: str | None = None) -> Title:
     """
     cell = cell.strip().strip('"').strip()
     if unit is not None:
-        return Title(cell, _plain(unit))
+        return Title(cell, _plain(unit), against=_against(unit))
+    return replace(_split(cell), against=_against(cell))
+
+
+def _against(text: str) -> str:
+    """What stands behind *vs.*, without a bracket that was opened before it."""
+    match = _AGAINST.search(text)
+    if match is None:
+        return ""
+    name = match[1].strip().strip('"').strip()
+    for opened, closed in ("()", "[]"):
+        if name.endswith(closed) and name.count(closed) > name.count(opened):
+            name = name[:-1].strip()
+    return name
+
+
+def _split(cell: str) -> Title:
+    """Name and unit of a title that holds both."""
     inner = _INSIDE.fullmatch(cell)
     if inner is not None:
         return Title(inner[1], _plain(inner[2]))
@@ -149,7 +189,8 @@ def title(cell: str, unit: str | None = None) -> Title:
         if match is None or not match[1]:
             continue
         name, inside = match[1], _plain(match[2])
-        if inside.lower().rstrip(".") in _SECONDS or units.si(inside) or pattern is _BRACKETS:
+        known = inside.lower().rstrip(".") in _SECONDS or re.sub(r"[.·]", "", inside) in _CHARGE
+        if known or units.si(inside) or pattern is _BRACKETS:
             return Title(name, inside)
     return Title(cell, "")
 
@@ -174,7 +215,8 @@ def roles(titles: Sequence[Title]) -> dict[Role, Title]:
         if role is None:
             continue
         here = second if name in _SECOND else total if name in _TOTAL else columns
-        here.setdefault(role, Title(one.name, one.unit or _IMPLIED.get(name, ""), number))
+        unit = one.unit or _IMPLIED.get(name, "")
+        here.setdefault(role, replace(one, unit=unit, column=number))
     return {**second, **columns, **total}
 
 
