@@ -18,6 +18,7 @@ from nrm_plugin import simulate as sim
 from nrm_plugin.cli import main
 from nrm_plugin.figures.panels import potential_label
 from nrm_plugin.potential import read_log
+from nrm_plugin.store.kept_logs import read_logs
 
 DAY = np.datetime64("2025-03-04T09:00:00", "us")
 CV = Voltammogram(high=2.0, low=0.0, rate=1e-2, interval=5.0)
@@ -255,6 +256,8 @@ def test_the_common_file_and_results_keep_it(tmp_path: Path) -> None:
     assert results["current"].attrs["units"] == "A"
     assert (results["potential_blur"] > 0.0).all()
     assert potential_label(results) == "E vs. Na/Na+ (V)"
+    (kept,) = read_logs(tmp_path / "results.h5").logs
+    assert Log(**kept).reference == "Na/Na+"
     curves = with_potential(nrm.open(tmp_path / "curves.h5"), read_log(log), clock_offset=0)
     curves.save(tmp_path / "with.h5")
     again = nrm.open(tmp_path / "with.h5")

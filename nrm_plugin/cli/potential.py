@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from nrm_plugin.model import CurveSet
+    from nrm_plugin.potential import Log
 
 
 @click.command("potential")
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 @click.option(
     "--against",
     metavar="FILE",
-    help="A recording of the same potential by another clock: a board's file, or curves or "
-    "results with potentials.",
+    help="A recording by another clock: of the same potential (a board's file, curves or results "
+    "with potentials), or curves whose levels show its steps.",
 )
 @click.option("--picture", metavar="FIG", help="Draw it: .png, .svg or .pdf.")
 @log_unit_option
@@ -47,17 +48,17 @@ def command(
     from nrm_plugin.potential import read_log
 
     log = read_log(log_path, units=log_units_of(log_units))
-    clock = recorded = None
+    clock: Any = None
+    recorded = levels = None
     if against is not None:
-        from nrm_plugin.potential.by_shape import clock_by_shape
-        from nrm_plugin.potential.recorded_potential import recorded_potential
-
-        recorded = recorded_potential(_opened(against))
-        clock = clock_by_shape(log, recorded)
+        clock, recorded, levels = _clock(log, against)
     if picture is not None:
         from nrm_plugin import figures
 
-        ax = figures.log_over_time(log, recorded, clock)
+        if levels is not None:
+            ax = figures.log_on_levels(log, levels, clock)
+        else:
+            ax = figures.log_over_time(log, recorded, clock)
         figures.save(ax.figure, picture, title=log.name, overwrite=overwrite)
     if as_json:
         about = describe_log(log_path, log)
@@ -70,6 +71,28 @@ def command(
         return
     for sentence in clock.sentences():
         click.echo(sentence)
+
+
+def _clock(log: Log, against: str) -> tuple[Any, Any, Any]:
+    """The log's clock by the potential recorded in a file, or by steps that its curves show."""
+    from nrm_plugin.errors import InvalidInput
+    from nrm_plugin.model import CurveSet
+    from nrm_plugin.potential.recorded_potential import holds_potential, recorded_potential
+
+    data = _opened(against)
+    try:
+        if holds_potential(data) or not isinstance(data, CurveSet):
+            from nrm_plugin.potential.by_shape import clock_by_shape
+
+            recorded = recorded_potential(data)
+            return clock_by_shape(log, recorded), recorded, None
+        from nrm_plugin.potential.by_steps import clock_by_steps
+        from nrm_plugin.potential.curve_levels import curve_levels
+
+        levels = curve_levels(data)
+        return clock_by_steps(log, levels), None, levels
+    except InvalidInput as error:
+        raise InvalidInput(f"{against}: {error}") from None
 
 
 def _opened(path: str) -> CurveSet | xr.Dataset:

@@ -23,6 +23,7 @@ _HOME = {
     "figure4": "composed",
     "journal_style": "style",
     "kept_trace": "potentials",
+    "log_on_levels": "logs",
     "log_over_time": "logs",
     "log_trace": "potentials",
     "map": "map_panels",
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from nrm_plugin.figures.distributions import violin as violin
     from nrm_plugin.figures.flags import quality as quality
     from nrm_plugin.figures.heights import topography as topography
+    from nrm_plugin.figures.logs import log_on_levels as log_on_levels
     from nrm_plugin.figures.logs import log_over_time as log_over_time
     from nrm_plugin.figures.map_changes import differences as differences
     from nrm_plugin.figures.map_changes import region_maps as region_maps

@@ -11,6 +11,8 @@ from nrm_plugin.figures import style
 
 if TYPE_CHECKING:
     from nrm_plugin.potential.by_shape import LogClock
+    from nrm_plugin.potential.by_steps import SteppedClock
+    from nrm_plugin.potential.curve_levels import CurveLevels
     from nrm_plugin.potential.log import Log
     from nrm_plugin.potential.recorded_potential import RecordedPotential
 
@@ -53,5 +55,41 @@ def log_over_time(
     ax.set_xlim((low - room) / 3600.0, (high + room) / 3600.0)
     ax.set_xlabel("time of the recording (h)")
     ax.set_ylabel("recorded potential (V)")
+    style.legend_below(ax, ax.get_legend_handles_labels()[0])
+    return ax
+
+
+@style.styled
+def log_on_levels(
+    log: Log,
+    levels: CurveLevels,
+    clock: SteppedClock,
+    ax: Axes | None = None,
+    *,
+    figure: Any = None,
+    width: float = style.PAGE,
+) -> Axes:
+    """Draw the level of the curves that shows the log's steps best, and the steps as lines.
+
+    Parameters
+    ----------
+    log, levels, clock
+        What `clock_by_steps` was given and what it gave (`nrm_plugin.potential.by_steps`).
+    ax : Axes, optional
+    width : float
+        In m.
+    """
+    from nrm_plugin.potential.by_steps import steps_of
+
+    ax = style.one(ax, width, 0.45 * width, figure)
+    ax.plot(levels.time / 3600.0, levels.levels[clock.signal], ".", ms=3, label=clock.signal)
+    for number, step in enumerate(steps_of(log)):
+        moment = (clock.begin + step.time) / 3600.0
+        label = "steps of the log" if not number else None
+        ax.axvline(moment, color=style.MARK, lw=0.8, ls="--", label=label)
+    room = 0.05 * float(np.ptp(levels.time)) / 3600.0
+    ax.set_xlim(levels.time[0] / 3600.0 - room, levels.time[-1] / 3600.0 + room)
+    ax.set_xlabel("time of the recording (h)")
+    ax.set_ylabel(clock.signal.removeprefix("the "))
     style.legend_below(ax, ax.get_legend_handles_labels()[0])
     return ax

@@ -20,6 +20,34 @@ from nrm_plugin.vocabulary import nearest
 _ZONES = sorted((k * 1800.0 for k in range(-52, 53)), key=lambda s: (s % 3600.0, abs(s)))
 
 
+#: Clocks in two zones differ by multiples of this, and by less than `_BESIDE` besides (s).
+ZONE, _BESIDE = 1800.0, 300.0
+
+
+def place_by_clocks(begins: FloatArray, told: float) -> int | None:
+    """Which of several places of a log the clocks point to, but for a time zone.
+
+    Parameters
+    ----------
+    begins : (n,) array
+        When the log would have begun there, s.
+    told : float
+        When it began by its own clock, s; nan unknown.
+
+    Returns
+    -------
+    int or None
+        None if none is plainly nearer than the others.
+    """
+    if not np.isfinite(told):
+        return None
+    beside = np.abs(begins - told - ZONE * np.round((begins - told) / ZONE))
+    near = np.argsort(beside)
+    if beside[near[0]] > _BESIDE or beside[near[1]] <= 3.0 * beside[near[0]] + 10.0:
+        return None
+    return int(near[0])
+
+
 @dataclass
 class MicroscopeClock:
     """How the potentiostat's clock is related to the microscope's.

@@ -9,7 +9,7 @@ import numpy as np
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.potential.alignment import microseconds
+from nrm_plugin.potential.alignment import ZONE, microseconds, place_by_clocks
 from nrm_plugin.potential.log import Log
 from nrm_plugin.potential.recorded_potential import POINTS, RecordedPotential
 
@@ -20,8 +20,6 @@ _AT_ONCE = 1 << 21
 _PLACE, _LOOK, _OTHER = 0.05, 0.2, 3.0
 #: Part of the points, and of their variation, that a place must cover.
 _COVERED, _VARIED = 0.5, 0.3
-#: Clocks in two zones differ by multiples of this, and by less than this besides (s).
-_ZONE, _BESIDE = 1800.0, 300.0
 #: Clocks of instruments do not run apart by more than this part of time.
 _SKEW = 1e-3
 
@@ -166,7 +164,7 @@ def clock_by_shape(log: Log, recorded: RecordedPotential) -> LogClock:
     return LogClock(
         **vars(chosen),
         offset=offset,
-        zone=_ZONE * round(offset / _ZONE) if np.isfinite(offset) else 0.0,
+        zone=ZONE * round(offset / ZONE) if np.isfinite(offset) else 0.0,
         start=None if first is None else first + microseconds(chosen.begin),
         next_place=min(
             (abs(f.begin - chosen.begin) for f in alike if f is not chosen), default=np.nan
@@ -182,14 +180,9 @@ def _by_the_clocks(alike: list[LaidLog], told: float) -> LaidLog:
     InvalidInput
         If none is plainly nearer than the others.
     """
-
-    def beside(fit: LaidLog) -> float:
-        return abs(fit.begin - told - _ZONE * round((fit.begin - told) / _ZONE))
-
-    if np.isfinite(told):
-        near = sorted(alike, key=beside)
-        if beside(near[0]) <= _BESIDE and beside(near[1]) > 3.0 * beside(near[0]) + 10.0:
-            return near[0]
+    number = place_by_clocks(np.array([fit.begin for fit in alike]), told)
+    if number is not None:
+        return alike[number]
     shown = ", ".join(f"{fit.begin:.0f}" for fit in alike[:5])
     raise InvalidInput(
         f"the log fits the recording at {len(alike)} places ({shown} s after its begin), as cycles "

@@ -44,21 +44,20 @@ def from_channel(curves: CurveSet, settings: PotentialSettings) -> CurvePotentia
         warnings.append(f"{lacking} of {n} curves have no number in the channel potential")
     _by_order(curves, columns)
     if "current" in curves.channels:
-        columns["current"] = _mean_of(curves, "current")
+        columns["current"] = mean_over_curves(curves, "current")
     channel = curves.channels["potential"]
     name = f" ({channel.original})" if channel.original not in ("", "potential") else ""
     return CurvePotentials(columns, f"recorded channel potential{name}; {words}", warnings)
 
 
 def mean_over_curves(curves: CurveSet, channel: str) -> FloatArray:
-    """Mean of a channel over every curve, shape (n_curves,); nan without samples."""
+    """Mean of a channel over every curve, shape (n_curves,); nan without numbers."""
     out = np.full(curves.n_curves, np.nan)
     for first, stop in curves.blocks():
-        size = curves.row_size[first:stop]
-        number = np.repeat(np.arange(stop - first), size)
-        values = curves.read(channel, slice(first, stop))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            out[first:stop] = np.bincount(number, values, stop - first) / size
+        sizes = curves.row_size[first:stop]
+        begins = np.cumsum(sizes) - sizes
+        halves = np.stack([begins, begins + sizes // 2, begins + sizes], axis=1)
+        out[first:stop] = _means(curves.read(channel, slice(first, stop)), halves)[0][:, 2]
     return out
 
 
@@ -79,17 +78,6 @@ def _means(values: FloatArray, edges: AnyArray) -> tuple[FloatArray, FloatArray]
         variance = np.maximum(total[1] / total[2] - means**2, 0.0)
         error = np.sqrt(variance[:, 2] / total[2, :, 2])
     return means + centre, error
-
-
-def _mean_of(curves: CurveSet, name: str) -> FloatArray:
-    """Mean of a channel over every curve."""
-    out = np.full(curves.n_curves, np.nan)
-    for first, stop in curves.blocks():
-        sizes = curves.row_size[first:stop]
-        begins = np.cumsum(sizes) - sizes
-        halves = np.stack([begins, begins + sizes // 2, begins + sizes], axis=1)
-        out[first:stop] = _means(curves.read(name, slice(first, stop)), halves)[0][:, 2]
-    return out
 
 
 def from_column(data: CurveSet | xr.Dataset, settings: PotentialSettings) -> CurvePotentials:

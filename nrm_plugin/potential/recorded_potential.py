@@ -35,6 +35,14 @@ class RecordedPotential:
     potential: FloatArray
 
 
+def holds_potential(data: CurveSet | xr.Dataset) -> bool:
+    """Whether a potential was recorded, over time or one a curve."""
+    if isinstance(data, CurveSet) and "potential" in data.channels and "time" in data.channels:
+        return True
+    table = data.curve_table if isinstance(data, CurveSet) else data
+    return "potential" in table and bool(np.isfinite(np.asarray(table["potential"], float)).any())
+
+
 def recorded_potential(data: CurveSet | xr.Dataset) -> RecordedPotential:
     """Return the potential that a recording holds: of its samples, else one a curve.
 

@@ -1,9 +1,9 @@
 """The potentiostat's logs in a file of results, so that nobody has to give them twice.
 
 The group ``entry/potentiostat`` has a group ``log_1``, ``log_2`` ... for each log, as it was read:
-``time`` (s), ``potential`` (V, against the potentiostat's reference), ``current`` (A) and ``cycle``
-where it has them. Without a log, ``curve_current`` is the mean over every curve of the current that
-was recorded with it (A).
+``time`` (s), ``potential`` (V, against the potentiostat's reference), and ``current`` (A),
+``charge`` (C), ``ohmic_drop`` (V) and ``cycle`` where it has them. Without a log,
+``curve_current`` is the mean over every curve of the current that was recorded with it (A).
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ _COLUMNS = {
     "potential": ("V", "potential against the potentiostat's reference"),
     "current": ("A", "current"),
     "cycle": ("", "cycle as the potentiostat counted it"),
+    "charge": ("C", "charge that has passed"),
+    "ohmic_drop": ("V", "ohmic drop measured beside the potential"),
 }
-_TEXTS = ("name", "reader", "sha256", "time_zone")
+_TEXTS = ("name", "reader", "sha256", "time_zone", "reference")
+_NUMBERS = ("sweep_rate", "ohmic_resistance", "ohmic_compensation")
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ def write_logs(entry: h5py.Group, logs: Sequence[Log], curve_current: FloatArray
         about = {name: getattr(log, name) for name in _TEXTS}
         about |= {"start_uncertainty": float(log.start_uncertainty), "notes": "\n".join(log.notes)}
         about |= {} if log.start is None else {"start": str(log.start)}
+        about |= {k: float(v) for k in _NUMBERS if (v := getattr(log, k)) is not None}
         nexus.describe(of_log.id, about)
     if curve_current is not None and not logs:
         _write(group, "curve_current", curve_current, "A", "mean current of every curve")
@@ -98,6 +102,7 @@ def _read(group: h5py.Group) -> dict[str, Any]:
     made: dict[str, Any] = {name: np.asarray(group[name][()]) for name in _COLUMNS if name in group}
     about = {name: plain(value) for name, value in group.attrs.items()}
     made |= {name: about.get(name, "") for name in _TEXTS}
+    made |= {name: float(about[name]) for name in _NUMBERS if name in about}
     made["start_uncertainty"] = about.get("start_uncertainty", 0.0)
     made["notes"] = tuple(filter(None, str(about.get("notes", "")).split("\n")))
     made["start"] = np.datetime64(about["start"], "us") if "start" in about else None
