@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,18 +45,94 @@ class _CommonFile:
         write_results(data, path)
 
 
-class _Csv:
-    name = "csv"
-    description = "one line per sample, all channels in SI units"
-    suffix = ".csv"
+@dataclass(kw_only=True)
+class _Export:
+    """Exporter whose writers are imported when they are called.
+
+    Attributes
+    ----------
+    curves, of_results : str
+        ``module:function`` of the package that writes curves, and results; empty where neither.
+    folder : bool
+        Whether it writes a folder.
+    """
+
+    name: str
+    description: str
+    suffix: str
+    curves: str = ""
+    of_results: str = ""
+    folder: bool = False
+
+    @property
+    def results(self) -> bool:
+        """Whether results can be written."""
+        return bool(self.of_results)
 
     def write(self, data: Any, path: Path) -> None:
-        from nrm_plugin.store.write_csv import write_csv
+        """See `nrm_plugin.hookspecs.Exporter`."""
+        from importlib import import_module
 
-        write_csv(data, path)
+        from nrm_plugin.errors import InvalidInput
+        from nrm_plugin.model import CurveSet
+
+        is_curves = isinstance(data, CurveSet)
+        writer = self.curves if is_curves else self.of_results
+        if not writer:
+            what, others = ("results", "curves") if is_curves else ("curves", "results")
+            raise InvalidInput(f"{self.suffix} holds {what}; {others} are written as .h5 or .csv")
+        module, _, name = writer.partition(":")
+        getattr(import_module(f"nrm_plugin.{module}"), name)(data, path)
 
 
 _COMMON = _CommonFile()
+
+_EXPORTS: tuple[Exporter, ...] = (
+    _Export(
+        name="csv",
+        description="text: curves one line per sample, results one per curve and distance; SI",
+        suffix=".csv",
+        curves="store.write_csv:write_csv",
+        of_results="store.export_results:write_results_csv",
+    ),
+    _Export(
+        name="parquet",
+        description="results as a table, a row per curve and distance; SI (extra tables)",
+        suffix=".parquet",
+        of_results="store.export_results:write_results_parquet",
+    ),
+    _Export(
+        name="netcdf",
+        description="results as netCDF 4, for xarray and others",
+        suffix=".nc",
+        of_results="store.export_results:write_netcdf",
+    ),
+    _Export(
+        name="zarr",
+        description="results as a folder of Zarr, in pieces of curves (extra dask)",
+        suffix=".zarr",
+        of_results="store.export_results:write_zarr",
+        folder=True,
+    ),
+    _Export(
+        name="xlsx",
+        description="results as a workbook: regions, curves, what they were made of (extra excel)",
+        suffix=".xlsx",
+        of_results="statistics.workbook:write_workbook",
+    ),
+    _Export(
+        name="npz",
+        description="curves as NumPy's archive: channels in SI, segments, table, metadata",
+        suffix=".npz",
+        curves="store.export_curves:write_npz",
+    ),
+    _Export(
+        name="afmformats",
+        description="curves as the HDF5 that afmformats, nanite and PyJibe open",
+        suffix=".afm.h5",
+        curves="store.export_curves:write_afmformats",
+    ),
+)
 
 
 @hookimpl
@@ -67,7 +144,7 @@ def nrm_importers() -> list[Importer]:
 @hookimpl
 def nrm_exporters() -> list[Exporter]:
     """Return the exporters of the core."""
-    return [_COMMON, _Csv()]
+    return [_COMMON, *_EXPORTS]
 
 
 @hookimpl

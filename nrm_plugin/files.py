@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import secrets
+import shutil
 import stat
 import sys
 import time
@@ -281,6 +282,43 @@ def time_of_writing() -> datetime:
     """
     given = os.environ.get("SOURCE_DATE_EPOCH", "")
     return datetime.fromtimestamp(int(given), UTC) if given.isdecimal() else datetime.now(UTC)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give a temporary folder beside `path`, and move it there once the block has ended well.
+
+    A folder that is replaced is deleted only when the new one has its name.
+
+    Raises
+    ------
+    OutputError
+    """
+    if path.is_dir():
+        if not overwrite:
+            raise OutputError(path, "it exists, and is replaced only with --overwrite")
+        if any(path.iterdir()) and not any(path.glob("*zarr*")) and not any(path.glob(".z*")):
+            raise OutputError(path, "it is a folder with other things in it")
+    else:
+        check_output(path, overwrite=overwrite)
+    mark = secrets.token_hex(4)
+    part = path.with_name(f".{path.stem[:50]}.{mark}.part{path.suffix}")
+    old = path.with_name(f".{path.stem[:50]}.{mark}.old{path.suffix}")
+    try:
+        part.mkdir()
+        yield part
+        if path.exists():
+            path.replace(old)
+        part.replace(path)
+    except NrmError:
+        raise
+    except (OSError, RuntimeError) as error:
+        if old.exists() and not path.exists():
+            old.replace(path)
+        raise OutputError(path, getattr(error, "strerror", None) or error) from error
+    finally:
+        for left in (part, old):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def to_disk(path: Path) -> None:

@@ -19,7 +19,7 @@ from nrm_plugin.errors import (
     RecipeError,
     UnknownFormat,
 )
-from nrm_plugin.files import HEAD, decode, read_settings, read_start, replacing
+from nrm_plugin.files import HEAD, decode, read_settings, read_start, replacing, replacing_folder
 from nrm_plugin.foreign import foreign_kind
 from nrm_plugin.hookspecs import Importer, settings_model
 
@@ -164,7 +164,7 @@ def save(data: Any, path: str | PathLike[str], *, overwrite: bool = True) -> Non
         If no exporter knows the suffix.
     """
     path = Path(path)
-    exporter = plugins.installed().exporters.get(path.suffix.lower())
+    exporter = plugins.installed().exporter_of(path)
     if exporter is None:
         known = ", ".join(sorted(plugins.installed().exporters))
         raise InvalidInput(f"{path}: no exporter writes {path.suffix or 'no suffix'} ({known})")
@@ -172,7 +172,8 @@ def save(data: Any, path: str | PathLike[str], *, overwrite: bool = True) -> Non
 
     if not isinstance(data, CurveSet) and not getattr(exporter, "results", False):
         raise InvalidInput(f"{path}: {exporter.name} holds curves; results are written as .h5")
-    with replacing(path, overwrite=overwrite) as part:
+    whole = replacing_folder if getattr(exporter, "folder", False) else replacing
+    with whole(path, overwrite=overwrite) as part:
         exporter.write(data, part)
 
 

@@ -364,8 +364,8 @@ class CurveSet:
             If the place cannot be written; whatever was there before is then untouched.
         """
         path = Path(path)
-        exporters = plugins.installed().exporters
-        exporter = exporters.get(path.suffix.lower(), exporters[".h5"])
+        registry = plugins.installed()
+        exporter = registry.exporter_of(path) or registry.exporters[".h5"]
         with replacing(path, overwrite=overwrite) as part:
             exporter.write(self, part)
 

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,12 @@ class Plugins:
             hint = nearest(name, objects)
             raise error(f"there is no {KINDS[kind].noun} {name!r}; there are: {known}.{hint}")
         return objects[name]
+
+    def exporter_of(self, path: str | PathLike[str]) -> hookspecs.Exporter | None:
+        """Exporter of a file's name: that of the longest suffix with which it ends, or None."""
+        name = Path(path).name.lower()
+        suffixes = [suffix for suffix in self.exporters if name.endswith(suffix)]
+        return self.exporters[max(suffixes, key=len)] if suffixes else None
 
     def surest(
         self, kind: str, head: bytes, path: Path

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from nrm_plugin import formats
+from nrm_plugin import formats, plugins
 from nrm_plugin.batch import BatchTask
 from nrm_plugin.cli import exit_code
 from nrm_plugin.cli.options import metadata_of, pairs
@@ -180,7 +180,12 @@ def _names(given: tuple[str, ...]) -> dict[str, str]:
 
 
 def is_folder(output: str) -> bool:
-    """Whether ``-o`` means a folder: one that exists, or a name with a slash at its end."""
+    """Whether ``-o`` means a folder: one that exists, or a name with a slash at its end.
+
+    A folder that is itself a kind of file (.zarr) is none.
+    """
+    if getattr(plugins.installed().exporter_of(output), "folder", False):
+        return False
     return output.endswith(("/", os.sep)) or Path(output).is_dir()
 
 

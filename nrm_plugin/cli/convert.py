@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,6 +32,13 @@ from nrm_plugin.model import CurveSet
     help="Kind of the files in a folder.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@click.option(
+    "--per",
+    type=click.Choice(["distance", "curve"]),
+    default="distance",
+    show_default=True,
+    help="Rows of results in a table: one per curve and distance, or one per curve.",
+)
 @with_spread
 @click.option("--json", "as_json", is_flag=True, help="Print what became of each file.")
 @click.pass_context
@@ -44,11 +52,12 @@ def command(
     table_map: str | None,
     suffix: str,
     overwrite: bool,
+    per: str,
     jobs: int | None,
     scheduler: str | None,
     as_json: bool,
 ) -> None:
-    """Convert files to .h5 or other formats, or join them.
+    """Convert files to .h5 or other formats, or join them; results to tables and others.
 
     Going on after an interruption: call it again. Files in a folder that are already converted
     to .h5 from the same original with the same settings are skipped.
@@ -59,14 +68,15 @@ def command(
         options,
         overwrite,
         quiet=bool(ctx.obj and ctx.obj["quiet"]),
+        per_curve=per == "curve",
         spread=Spread(jobs=jobs, scheduler=scheduler),
     )
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
-    wanted = suffix if is_folder(output) else Path(output).suffix.lower()
-    writable = sorted(plugins.installed().exporters)
-    if wanted.lower() not in writable:
-        suffixes = ", ".join(writable)
-        raise click.UsageError(f"nothing writes {wanted or output!r}; there are {suffixes}")
+    name = suffix if is_folder(output) else Path(output).name
+    if plugins.installed().exporter_of(name) is None:
+        suffixes = ", ".join(sorted(plugins.installed().exporters))
+        wanted = Path(name).suffix or name
+        raise click.UsageError(f"nothing writes {wanted!r}; there are {suffixes}")
     batch.run(ctx, output, suffix, as_json)
 
 
@@ -77,12 +87,55 @@ _ONLY_SAMPLES = (
 
 
 class Conversion(Batch):
-    """Curves as they are, in another format."""
+    """Curves as they are, or results, in another format.
 
-    def write(self, curves: CurveSet, out: Path) -> None:
-        """Write the curves; the suffix says how."""
+    Parameters
+    ----------
+    per_curve : bool
+        Whether tables of results have a row per curve only.
+    """
+
+    def __init__(self, *args: Any, per_curve: bool = False, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.per_curve = per_curve
+
+    def _opened(self, path: Path) -> Any:
+        """Open curves, or results with what was decided about them."""
+        from nrm_plugin.store.read_curves import holds_results
+
+        if not holds_results(path):
+            return super()._opened(path)
+        from nrm_plugin.decisions import by_hand
+        from nrm_plugin.store.read_results import open_results
+
+        results = open_results(path)
+        self.say(path, by_hand(results))
+        return results.drop_dims("depth") if self.per_curve else results
+
+    def all(self, out: Path) -> None:
+        """Merge all files into one; results stay what they are, each alone."""
+        from nrm_plugin.store.read_curves import holds_results
+
+        results = [path for path in self.files if holds_results(path)]
+        if len(self.files) == 1 and results:
+            with self._failures_of(results[0]):
+                self.write(self._opened(results[0]), out)
+                self.written[str(out)] = [str(results[0])]
+            return
+        if results:
+            raise click.UsageError(
+                f"{results[0]} holds results, which are converted one by one: "
+                "-o FOLDER/ --to SUFFIX"
+            )
+        super().all(out)
+
+    def write(self, curves: Any, out: Path) -> None:
+        """Write the curves or results; the suffix says how."""
+        if not isinstance(curves, CurveSet):
+            formats.save(curves, out, overwrite=self.overwrite)
+            return
         with self.progress(out, "samples") as progress:
-            if out.suffix.lower() != ".h5":
+            if plugins.installed().exporter_of(out) is not plugins.installed().exporters[".h5"]:
                 formats.save(curves, out, overwrite=self.overwrite)
                 if out.suffix.lower() == ".csv":
                     self.say(out, [_ONLY_SAMPLES])
@@ -97,9 +150,10 @@ class Conversion(Batch):
             return super().when_stopped(output)
         return f"{output} was not written"
 
-    def up_to_date(self, curves: CurveSet, path: Path, out: Path) -> bool:
+    def up_to_date(self, curves: Any, path: Path, out: Path) -> bool:
         """Whether a common file has the same original, metadata and names."""
-        if out.suffix.lower() != ".h5":
+        own = plugins.installed().exporters[".h5"]
+        if not isinstance(curves, CurveSet) or plugins.installed().exporter_of(out) is not own:
             return False
         from nrm_plugin.store import open_curves, sha256
 
