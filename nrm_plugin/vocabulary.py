@@ -191,6 +191,7 @@ METADATA: dict[str, Key] = {
     ),
     "lockin_noise_bandwidth": Key("Hz", "equivalent noise bandwidth of the lock-in", 1e-6, 1e7),
     "lockin_filter": Key("", "filter of a digital lock-in", text=True),
+    "lockin_intermodulation": Key("", "lines that the dither's tones make together", text=True),
     "lockin_phase": Key("rad", "phase of the instrument", -2 * math.pi, 2 * math.pi),
     "spring_constant": Key("N/m", "spring constant of the cantilever", 1e-6, 1e5),
     "deflection_sensitivity": Key(

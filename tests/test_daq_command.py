@@ -25,6 +25,7 @@ from nrm_daq.device import InstantClock, SimulatedDaq
 from nrm_daq.recording import Recording, SampleBlock
 from nrm_plugin.cli import main
 from nrm_plugin.hookspecs import LockInSettings
+from nrm_plugin.markers import markers_of
 
 REAL = """
 backend = "{backend}"
@@ -187,6 +188,43 @@ def test_display(tmp_path: Path) -> None:
         assert word in shown.decode()
     assert last.strip()
     assert stdout.startswith("out.h5: 2 curves, 250000 samples, 5.0 s (simulated)")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminal")
+def test_a_line_typed_on_the_terminal_is_a_marker(tmp_path: Path) -> None:
+    """Enter alone holds the line that is renewed; the program ends with the terminal open."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = started(
+        tmp_path, "--simulate", "-o", "out.h5", stdin=theirs, stderr=theirs, stdout=subprocess.PIPE
+    )
+    os.close(theirs)
+    shown = b""
+
+    def until(word: bytes) -> None:
+        nonlocal shown
+        deadline = time.monotonic() + 60.0
+        while word not in shown:
+            assert time.monotonic() < deadline, shown[-500:]
+            shown += os.read(ours, 4096)
+
+    until(b"kS/s")
+    os.write(ours, "Argon an, Zelle gespült\n".encode())
+    until("gespült".encode())
+    until(b"marker at")
+    os.write(ours, b"\n")
+    until(b"remark: ")
+    before = len(shown)
+    os.write(ours, b"second\n")
+    while b"second" not in shown[before:].partition(b"marker at")[2]:
+        shown += os.read(ours, 4096)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60.0)
+    os.close(ours)
+    assert (process.returncode, b"Traceback" in shown) == (0, False)
+    markers = markers_of(nrm.open(tmp_path / "out.h5").metadata)
+    assert [marker.text for marker in markers] == ["Argon an, Zelle gespült", "second"]
 
 
 def test_list_devices_and_check(tmp_path: Path) -> None:

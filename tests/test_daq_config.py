@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from nrm_daq.config import AnalogInput, DaqConfig, LockInTable, Split, Trigger, scaling
+from nrm_daq.digital_config import DigitalLockInTable, LockInTone
 from nrm_daq.visa_lockin import VisaSettings
 from nrm_plugin.errors import InvalidInput, RecipeError
 
@@ -210,14 +211,27 @@ def page() -> str:
 
 
 def test_the_example_on_the_page_is_a_configuration() -> None:
-    (example,) = re.findall(r"^```toml\n(.*?)^```", page(), re.M | re.S)
+    example, software = re.findall(r"^```toml\n(.*?)^```", page(), re.M | re.S)
     config = DaqConfig.from_values(tomllib.loads(example))
     assert config.lock_in.address
     assert len(config.channels) == 5
+    digital = DaqConfig.from_values(tomllib.loads(software)).digital()
+    assert digital is not None
+    assert (digital.reference, digital.harmonics) == ("reference", (2, 3))
 
 
 @pytest.mark.parametrize(
-    "part", [DaqConfig, AnalogInput, Split, LockInTable, VisaSettings, Trigger]
+    "part",
+    [
+        DaqConfig,
+        AnalogInput,
+        Split,
+        LockInTable,
+        DigitalLockInTable,
+        LockInTone,
+        VisaSettings,
+        Trigger,
+    ],
 )
 def test_every_key_is_on_the_page(part: type[BaseModel]) -> None:
     for name in part.model_fields:

@@ -215,6 +215,8 @@ def test_skew_at_the_edges_of_curves() -> None:
     from nrm_plugin.columns import Rows
 
     class Straight:
+        dtype = np.dtype("f4")
+
         def volts(self, channel: int, start: int, stop: int) -> np.ndarray:
             return np.arange(start, stop, dtype=np.float32) ** 2
 

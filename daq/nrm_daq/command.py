@@ -13,6 +13,7 @@ import click
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.files import check_output, replacing
+from nrm_plugin.text import with_unit
 from nrm_plugin.units import parse
 
 if TYPE_CHECKING:
@@ -257,7 +258,7 @@ def _list_devices(path: str | None, simulate: bool, as_json: bool) -> None:
 
 def _check(config: DaqConfig, as_json: bool) -> None:
     """Try everything but recording."""
-    from nrm_daq.run import checked
+    from nrm_daq.trial import checked
 
     report = checked(config)
     if as_json:
@@ -278,3 +279,14 @@ def _print_report(report: dict[str, Any], as_json: bool, quiet: bool) -> None:
         f"{report['path']}: {report['curves_found']} curves, {report['n_samples']} samples, "
         f"{report['duration']:.1f} s{simulated}"
     )
+    if "lock_in" in report and not quiet:
+        about = report["lock_in"]
+        click.echo(
+            f"lock-in at {with_unit(about['dither_frequency'], 'Hz', 9)}, noise bandwidth "
+            f"{with_unit(about['lockin_noise_bandwidth'], 'Hz', 4)}"
+        )
+        for line in filter(None, about.get("lockin_intermodulation", "").split("; ")):
+            click.echo(f"intermodulation {line}, noise included")
+    if "raw" in report:
+        raw = report["raw"]
+        click.echo(f"{raw['path']}: all {raw['n_samples']} samples{simulated}")

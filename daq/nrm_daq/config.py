@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from nrm_daq.config_values import ConfigTable, Finite, Hertz, Seconds, Volts, in_unit
+from nrm_daq.digital_config import DIGITAL, REFERENCE, DigitalLockInTable
 from nrm_daq.lockin_settings import FIELDS, given
 from nrm_plugin import plugins, units
+from nrm_plugin.demodulation import DigitalLockIn
 from nrm_plugin.errors import InvalidInput, RecipeError
 from nrm_plugin.hookspecs import ConnectedLockIn, LockInModel, LockInSettings
 from nrm_plugin.vocabulary import CHANNELS, METADATA, check_name, nearest
@@ -27,6 +30,7 @@ AUXILIARY = "aux_"
 ROLES = (
     *(name for name in CHANNELS if name not in ("time", "height_sensor", "height_commanded")),
     MARKER,
+    REFERENCE,
 )
 
 
@@ -163,7 +167,7 @@ class DaqConfig(ConfigTable):
     experiment: str = Field(default="", description="experiment file that goes with the curves")
     channels: dict[str, AnalogInput] = Field(min_length=1)
     trigger: Trigger | None = None
-    lock_in: LockInTable = LockInTable()
+    lock_in: LockInTable | DigitalLockInTable = LockInTable()
     metadata: dict[str, float | str] = Field(default_factory=dict)
 
     @classmethod
@@ -203,6 +207,23 @@ class DaqConfig(ConfigTable):
                 raise RecipeError(_sentence(error, _keys)) from None
             raise RecipeError(str(error)) from None
 
+    @field_validator("lock_in", mode="before")
+    @classmethod
+    def _of_its_kind(cls, value: Any) -> Any:
+        """Tell a lock-in in software from the others, so that mistakes are those of its keys."""
+        if isinstance(value, ConfigTable):
+            return value
+        if not isinstance(value, Mapping):
+            raise InvalidInput("lock_in is a table: write [lock_in], and its keys below")
+        kind: type[ConfigTable] = (
+            DigitalLockInTable if value.get("model") == DIGITAL else LockInTable
+        )
+        try:
+            return kind.model_validate(value)
+        except ValidationError as error:
+            keys = partial(_keys, kind=kind)
+            raise InvalidInput(_sentence(error, keys, "lock_in.")) from None
+
     @classmethod
     def simulated(cls) -> DaqConfig:
         """Return a configuration for the simulated electrode."""
@@ -220,10 +241,16 @@ class DaqConfig(ConfigTable):
         RecipeError
             If the simulated electrode has none of the channels.
         """
-        from nrm_daq.device.electrode import RampingElectrode
+        from nrm_daq.device.electrode import RAW, RampingElectrode
 
-        values = RampingElectrode().settings()
-        values["channels"] = {k: v for k, v in values["channels"].items() if k in self.channels}
+        raw = isinstance(self.lock_in, DigitalLockInTable)
+        values = RampingElectrode().settings(raw=raw)
+        wanted = {*self.channels, *(RAW if raw else ())}
+        values["channels"] = {k: v for k, v in values["channels"].items() if k in wanted}
+        if raw:  # of the electrode are signal, reference and tone
+            values["lock_in"] = self.lock_in.model_dump(
+                exclude={"signal", "reference", "frequency", "tones"}, exclude_none=True
+            )
         kept = self.model_dump(include={"rate", "ring", "block", "skew", "split"})
         if self.trigger is not None:
             kept["trigger"] = {"terminal": "/Sim1/PFI0", "edge": self.trigger.edge}
@@ -243,7 +270,9 @@ class DaqConfig(ConfigTable):
             raise InvalidInput(f"two channels are wired to {twice}")
         if self.split.by not in ("auto", *self.channels):
             raise InvalidInput(f'split.by = "{self.split.by}" needs a channel of that name')
-        if self.lock_in.model_fields_set:
+        if isinstance(self.lock_in, DigitalLockInTable):
+            self.digital()
+        elif self.lock_in.model_fields_set:
             self.lock_in.connection()
             self.lock_in.given()
         self.known_metadata()
@@ -255,6 +284,29 @@ class DaqConfig(ConfigTable):
         word, _, address = self.backend.partition(" ")
         host, _, port = address.strip().rpartition(":")
         return address.strip() if word == "remote" and host and port.isdecimal() else ""
+
+    def digital(self) -> DigitalLockIn | None:
+        """Return what a lock-in in software does; None where there is another, or none.
+
+        Raises
+        ------
+        InvalidInput
+        """
+        if not isinstance(self.lock_in, DigitalLockInTable):
+            return None
+        settings = self.lock_in.settings(self.channels)
+        for key, values in (
+            ("dither_amplitude", settings.motions),
+            ("lockin_phase", settings.phases),
+        ):
+            if values and key in self.metadata:
+                raise InvalidInput(f"metadata.{key} is given, and by lock_in.tones: give one")
+        return settings
+
+    @property
+    def keeps_raw(self) -> bool:
+        """Whether all samples are kept beside what a lock-in in software makes of them."""
+        return isinstance(self.lock_in, DigitalLockInTable) and self.lock_in.keep_raw
 
     def known_metadata(self) -> dict[str, float | str | bool]:
         """Metadata in SI, checked.
@@ -338,13 +390,15 @@ def _sentence(
             sentences.append(f"there is no key {key!r}.{hint}")
         else:
             what = item["msg"].removeprefix("Value error, ")
-            sentences.append(f"{key}: {what}" if key else what)
+            key = key.removesuffix(".")
+            named = not key or what.startswith(key) or f"'{key}" in what
+            sentences.append(what if named else f"{key}: {what}")
     return "; ".join(sentences)
 
 
-def _keys(place: tuple[int | str, ...]) -> Mapping[str, Any]:
+def _keys(place: tuple[int | str, ...], kind: Any = None) -> Mapping[str, Any]:
     """Keys of the part at a place."""
-    kind: Any = DaqConfig
+    kind = kind or DaqConfig
     for name in place:
         field = kind.model_fields.get(str(name))
         if field is not None:  # else it is the name of a channel

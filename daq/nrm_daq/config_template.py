@@ -113,6 +113,12 @@ def _lock_in_lines() -> list[str]:
         '# offset_x = "0 %"  # of full scale',
         '# offset_y = "0 %"',
         '# frequency = "1 kHz"  # of the dither',
+        "",
+        "# Or a lock-in in software: record the raw lateral signal as channels.lateral and what",
+        "# drives the dither as channels.reference, instead of lockin_output_x and _y.",
+        '#   model = "digital"',
+        "#   harmonics = [3]",
+        "#   keep_raw = true  # every sample, too, in OUT.raw.h5",
     ]
 
 

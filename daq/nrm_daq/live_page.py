@@ -21,8 +21,9 @@ from typing import Any, Self
 
 from nrm_daq.acquisition import Acquisition
 from nrm_daq.hardware import Setup
-from nrm_daq.lockin_watch import LockInWatch
+from nrm_daq.lockin_watch import Faults
 from nrm_daq.recording import Recording, SampleBlock
+from nrm_daq.software_lockin import DemodulatedRecording
 from nrm_plugin.errors import NrmError, OutputError
 
 #: Messages on their way to the page's process.
@@ -80,7 +81,7 @@ class LivePage:
         self._ready, self._closed = threading.Event(), threading.Event()
         self._process: subprocess.Popen[str] | None = None
         self._threads: list[threading.Thread] = []
-        self._recording: Recording | None = None
+        self._recording: Recording | DemodulatedRecording | None = None
         self._setup: Setup | None = None
         self._largest = 0.0
         self._killed = False
@@ -109,10 +110,19 @@ class LivePage:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def start(self, recording: Recording, setup: Setup, out: Path, ending: threading.Event) -> None:
-        """Show a recording that is about to begin; return when the page can be opened.
+    def start(
+        self,
+        recording: Recording | DemodulatedRecording,
+        setup: Setup,
+        out: Path,
+        ending: threading.Event,
+        *,
+        waited_for: bool = True,
+    ) -> None:
+        """Show a recording whose first note is in the file; return when the page can be opened.
 
-        It is not waited for longer than `BEGIN`, or when `ending` is set.
+        It is not waited for longer than `BEGIN`, or when `ending` is set, or not at all where the
+        recording has begun.
         """
         self._recording, self._setup = recording, setup
         self._tell(
@@ -124,10 +134,14 @@ class LivePage:
             }
         )
         until = time.monotonic() + BEGIN
-        while not (self._ready.wait(0.05) or ending.is_set()) and time.monotonic() < until:
+        while (
+            waited_for
+            and not (self._ready.wait(0.05) or ending.is_set())
+            and time.monotonic() < until
+        ):
             continue
 
-    def show(self, block: SampleBlock, acquisition: Acquisition, watch: LockInWatch | None) -> None:
+    def show(self, block: SampleBlock, acquisition: Acquisition, watch: Faults | None) -> None:
         """Tell how the recorder does after a block."""
         if self._setup is None:
             return
@@ -143,6 +157,10 @@ class LivePage:
         }
         if self._outgoing.qsize() < QUEUED // 2:  # else the next one will do
             self._tell({"state": state})
+
+    def remarked(self, text: str, moment: int) -> None:
+        """Show a marker that was not made on the page, of a time in nanoseconds since 1970."""
+        self._tell({"remarked": {"text": text, "time": moment}})
 
     def let_go(self) -> None:
         """Have the page's process finish with the recording and close it, or end it."""

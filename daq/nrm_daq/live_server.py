@@ -2,9 +2,9 @@
 
 ``python -m nrm_daq.live_server`` is started by `nrm_daq.live_page.LivePage`. Both talk in lines of
 JSON. From the recorder: ``state`` (fill of the ring, lock-in), ``marked`` (a marker was written),
-``over`` (no more samples come), ``ended`` (the file is there). To it: ``url``, ``mark`` (write a
-marker), ``closed`` (the recording is not read any more), ``said`` (for the terminal). When the
-recorder goes, this goes too.
+``remarked`` (one was typed on the terminal), ``over`` (no more samples come), ``ended`` (the file
+is there). To it: ``url``, ``mark`` (write a marker), ``closed`` (the recording is not read any
+more), ``said`` (for the terminal). When the recorder goes, this goes too.
 """
 
 from __future__ import annotations
@@ -34,7 +34,15 @@ from nrm_plugin.viewer.page_server import Server, serve
 from nrm_plugin.vocabulary import CHANNELS
 
 #: Channels of the stream, in this order.
-SHOWN = ("deflection", "lockin_output_x", "lockin_output_y", "height", "potential")
+SHOWN = (
+    "deflection",
+    "lockin_output_x",
+    "lockin_output_y",
+    "lateral_in_phase",
+    "lateral_quadrature",
+    "height",
+    "potential",
+)
 
 #: Time in s between two looks at the file, and longest wait for a marker to be written.
 LOOK, PATIENCE = 0.02, 5.0
@@ -146,6 +154,14 @@ class LiveView:
             del self._answers[number]
         if "error" in written:
             raise InvalidInput(f"the marker was not written: {written['error']}")
+        return self._written(text, written)
+
+    def remarked(self, remark: Mapping[str, Any]) -> None:
+        """Show a marker that was made elsewhere."""
+        self.feed.marked(self._written(str(remark["text"]), remark))
+
+    def _written(self, text: str, written: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what pages are told of a marker."""
         moment = 1e-9 * written["time"]
         start = self._seeker.start
         return {
@@ -252,6 +268,8 @@ def main() -> None:
                 view.state(message["state"])
             elif "marked" in message:
                 view.marked(message["marked"])
+            elif "remarked" in message:
+                view.remarked(message["remarked"])
             elif "over" in message:
                 view.finish()
                 wire.send(closed=True)

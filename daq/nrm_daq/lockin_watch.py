@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.hookspecs import ConnectedLockIn, LockInSettings
@@ -39,6 +39,13 @@ class Stretch:
     begin: float
     end: float
     faults: tuple[str, ...]
+
+
+class Faults(Protocol):
+    """Who knows what is wrong with a lock-in."""
+
+    def faults(self, begin: float, end: float) -> tuple[str, ...]:
+        """What was wrong at any time from `begin` to `end`, in s since 1970."""
 
 
 class LockInWatch:

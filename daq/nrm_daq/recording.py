@@ -4,8 +4,9 @@
 length of what follows and its CRC-32, both as little-endian 32-bit numbers, and the contents. A
 note is JSON: the first one describes the recording, later ones what happened to it. Data are the
 block's first sample, its arrival (nanoseconds since 1970), the samples that were waiting behind it,
-its number of samples, and the volts as float32, channel by channel. Nothing is ever changed, so
-that whatever ends the recording, all that was written before is there.
+its number of samples, and the volts as float32, channel by channel; what a lock-in in software made
+as float64 (``samples`` in the first note), with ``further`` columns behind the channels. Nothing is
+ever changed, so that whatever ends the recording, all that was written before is there.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -33,6 +34,9 @@ MAGIC = b"NRM recording 1\n"
 _RECORD = struct.Struct("<4sII")
 _BLOCK = struct.Struct("<qqqq")
 
+#: Samples as they are written.
+Volts = NDArray[np.floating[Any]]
+
 _BUSY = "another nrm acquire is recording to it: end that one first, or record under another name"
 
 #: Time in s after which what was written must be on the disk.
@@ -47,8 +51,8 @@ class SampleBlock:
     ----------
     first : int
         Number of the first sample since the start.
-    values : (channel, sample) array of float32
-        In V.
+    values : (channel, sample) array of float32 or float64
+        In V, or as the header says.
     arrived : int
         Nanoseconds since 1970 by this computer's clock.
     backlog : int
@@ -56,7 +60,7 @@ class SampleBlock:
     """
 
     first: int
-    values: NDArray[np.float32]
+    values: Volts
     arrived: int
     backlog: int
 
@@ -68,8 +72,8 @@ class Recording:
     ----------
     path : Path
         There must be nothing. Nobody else can write it until it is closed.
-    header : mapping
-        What describes the recording, for JSON.
+    header : mapping, optional
+        What describes the recording, for JSON; or it is described later, before the first block.
 
     Raises
     ------
@@ -78,8 +82,9 @@ class Recording:
         the disk is full, the share is gone.
     """
 
-    def __init__(self, path: Path, header: dict[str, Any]) -> None:
+    def __init__(self, path: Path, header: dict[str, Any] | None = None) -> None:
         self.path, self.samples = path, 0
+        self._dtype = np.dtype("<f4")
         self._writing = threading.Lock()
         self._file = open_locked(path, _BUSY, FileIO)
         head = self._file.read(len(MAGIC))
@@ -95,7 +100,8 @@ class Recording:
         self._flushed = time.monotonic()
         try:
             self._write(MAGIC)
-            self.note(**header)
+            if header is not None:
+                self.describe(header)
         except OutputError:
             self.remove()
             raise
@@ -106,6 +112,15 @@ class Recording:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    @property
+    def journals(self) -> list[Recording]:
+        """The files that grow: this one."""
+        return [self]
+
+    def finish(self) -> str:
+        """Nothing is left to do when no more blocks come."""
+        return ""
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
@@ -113,6 +128,11 @@ class Recording:
     def remove(self) -> None:
         """Close and delete the file."""
         close_after(self._file, lambda: self.path.unlink(missing_ok=True))
+
+    def describe(self, header: Mapping[str, Any]) -> None:
+        """Write down what describes the recording, as its first note."""
+        self._dtype = np.dtype(header.get("samples", "<f4"))
+        self.note(**header)
 
     def note(self, **values: Any) -> None:
         """Write down something that is no block."""
@@ -128,7 +148,7 @@ class Recording:
         """Write a block; every second see to it that all is on the disk."""
         n = block.values.shape[1]
         head = _BLOCK.pack(block.first, block.arrived, block.backlog, n)
-        self._record(b"DATA", head + np.ascontiguousarray(block.values, "<f4").tobytes())
+        self._record(b"DATA", head + np.ascontiguousarray(block.values, self._dtype).tobytes())
         self.samples += n
         if time.monotonic() - self._flushed > FLUSHED:
             self.flush()
@@ -175,7 +195,10 @@ class RecordingContents:
         and the samples that were waiting.
     offsets : (n_blocks,) array of int
         Byte at which each block's volts begin.
-    n_channels : int
+    columns : int
+        Channels, and what was written down beside them.
+    dtype : numpy.dtype
+        Of the samples.
     cut : int
         Bytes at the end that are no whole record.
     """
@@ -188,7 +211,8 @@ class RecordingContents:
     arrived: NDArray[np.int64]
     backlog: NDArray[np.int64]
     offsets: NDArray[np.int64]
-    n_channels: int
+    columns: int
+    dtype: np.dtype[Any]
     cut: int
 
     @property
@@ -200,32 +224,39 @@ class RecordingContents:
         """Return what the notes say last of each thing."""
         return {key: value for note in self.notes for key, value in note.items()}
 
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
+    @property
+    def n_channels(self) -> int:
+        """How many channels there are."""
+        return len(self.header["channels"])
+
+    def blocks(self) -> Iterator[Volts]:
         """Volts of block after block, shape (channel, sample)."""
+        for values in self.all_columns():
+            yield values[: self.n_channels]
+
+    def all_columns(self) -> Iterator[Volts]:
+        """The same with what was written down beside the channels."""
         with self.stamp.opened() as file:
             for offset, n in zip(self.offsets.tolist(), self.counts.tolist(), strict=True):
                 file.seek(offset)
-                yield _volts(file.read(4 * n * self.n_channels), self.n_channels)
+                data = file.read(self.dtype.itemsize * n * self.columns)
+                yield np.frombuffer(data, self.dtype).reshape(self.columns, -1)
 
-    def volts(self, channel: int, start: int, stop: int) -> NDArray[np.float32]:
+    def volts(self, channel: int, start: int, stop: int) -> Volts:
         """Volts of one channel from sample `start` to before `stop`."""
-        out = np.empty(stop - start, np.float32)
+        out = np.empty(stop - start, self.dtype)
         block = int(np.searchsorted(self.firsts, start, "right")) - 1
-        at = start
+        at, size = start, self.dtype.itemsize
         with self.stamp.opened() as file:
             while at < stop:
                 first, n = int(self.firsts[block]), int(self.counts[block])
                 end = min(stop, first + n)
-                file.seek(int(self.offsets[block]) + 4 * (channel * n + at - first))
+                file.seek(int(self.offsets[block]) + size * (channel * n + at - first))
                 part = out[at - start : end - start]
                 if file.readinto(part.view(np.uint8).data) != part.nbytes:
                     raise CorruptFile(self.stamp.path, file.tell(), "samples", "the end")
                 at, block = end, block + 1
         return out
-
-
-def _volts(data: bytes, n_channels: int) -> NDArray[np.float32]:
-    return np.frombuffer(data, "<f4").reshape(n_channels, -1)
 
 
 def read(path: Path) -> RecordingContents:
@@ -311,14 +342,24 @@ class RecordTable:
 
     def _block(self, contents: bytes, at: int) -> None:
         first, arrived, backlog, n = _BLOCK.unpack_from(contents)
-        channels = len(self.header.get("channels", ()))
-        if not channels or len(contents) != _BLOCK.size + 4 * n * channels:
+        size = self.dtype.itemsize * n * self.columns
+        if not self.columns or len(contents) != _BLOCK.size + size:
             what = f"{len(contents)} bytes"
             raise CorruptFile(self._path, at, "a block of all channels", what)
         if first != self.samples:
             raise CorruptFile(self._path, at, f"sample {self.samples}", f"sample {first}")
         self._blocks.append((first, n, arrived, backlog, at + _BLOCK.size))
         self.samples = first + n
+
+    @property
+    def columns(self) -> int:
+        """Channels, and what is written down beside them; 0 before they are known."""
+        return len(self.header.get("channels", ())) + int(self.header.get("further", 0))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the samples."""
+        return np.dtype(str(self.header.get("samples", "<f4")))
 
     def forget(self, before: int) -> None:
         """Drop blocks that end before a sample."""
@@ -346,7 +387,8 @@ class RecordTable:
             arrived=arrivals,
             backlog=backlogs,
             offsets=offsets,
-            n_channels=len(self.header["channels"]),
+            columns=self.columns,
+            dtype=self.dtype,
             cut=stamp.size - self._end,
         )
 

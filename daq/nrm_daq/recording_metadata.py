@@ -13,6 +13,7 @@ import numpy as np
 from nrm_daq.config import DaqConfig
 from nrm_daq.lockin_settings import FREQUENCY_TOLERANCE, as_metadata, changed
 from nrm_daq.recording import RecordingContents
+from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import NrmError
 from nrm_plugin.hookspecs import LockInSettings
 from nrm_plugin.markers import KEY, Marker, as_text
@@ -31,13 +32,24 @@ class Start:
 
     @classmethod
     def of(cls, recorded: RecordingContents, notes: Mapping[str, Any], rate: float) -> Start:
-        """From the clock around the start, or from when blocks arrived after a trigger."""
+        """From the clock around the start, or from when blocks arrived after a trigger.
+
+        Of what a lock-in in software made the first value is later than the first sample.
+        """
+        lead = float(recorded.header.get("lead", 0.0))
         before, after = (1e-9 * t for t in notes.get("began", (0, 0)))
         if before and not recorded.header.get("triggered"):
-            return cls(0.5 * (before + after), 0.5 * (after - before))
+            return cls(0.5 * (before + after) + lead, 0.5 * (after - before))
+        if "arrivals" in notes:
+            time, uncertainty = notes["arrivals"]
+            return cls(time + lead, uncertainty)
         part = slice(0, FIRST_BLOCKS)
         ends = (recorded.firsts + recorded.counts + recorded.backlog)[part] / rate
-        began = 1e-9 * recorded.arrived[part] - ends
+        return cls.of_arrivals(1e-9 * recorded.arrived[part] - ends)
+
+    @classmethod
+    def of_arrivals(cls, began: FloatArray) -> Start:
+        """From times (s since 1970) that blocks say, each by its arrival less its length."""
         # A block comes late, never early.
         return cls(float(began.min()), float(np.ptp(began)))
 
@@ -88,6 +100,7 @@ def with_metadata(
         recorded["simulated"] = True
     curves = curves.with_metadata(recorded, "recorded")
     curves = curves.with_metadata(config.known_metadata(), "configuration")
+    curves = curves.with_metadata(header.get("made", {}), "nrm acquire")
     before = LockInSettings(**header["lock_in"])
     read = as_metadata(before)
     if "lock_in_after" in notes:

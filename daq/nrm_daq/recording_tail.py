@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nrm_daq.recording import RecordingContents, RecordTable
+from nrm_daq.recording import RecordingContents, RecordTable, Volts
 from nrm_plugin.columns import FileStamp
 from nrm_plugin.errors import ChangedFile, MissingFile
 
@@ -71,7 +70,7 @@ class RecordingTail:
         """Samples per channel that were read."""
         return self._table.samples
 
-    def read(self, most: int = 64) -> list[NDArray[np.float32]]:
+    def read(self, most: int = 64) -> list[Volts]:
         """Volts of the blocks that have come since, at most so many, each (channel, sample).
 
         Raises
@@ -79,8 +78,9 @@ class RecordingTail:
         CorruptFile
         """
         volts = self._table.follow(self._file, self._size, most)
-        n = len(self.header.get("channels", ()))
-        return [np.frombuffer(block, "<f4").reshape(n, -1) for block in volts]
+        n, columns = len(self.header.get("channels", ())), self._table.columns
+        dtype = self._table.dtype
+        return [np.frombuffer(block, dtype).reshape(columns, -1)[:n] for block in volts]
 
     def forget(self, before: int) -> None:
         """Drop what ends before a sample."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nrm_daq.config import DaqConfig
+from nrm_daq.demodulated_files import shifted_back, with_summary
 from nrm_daq.recording import RecordingContents, read
 from nrm_daq.recording_metadata import Start, header_text, with_markers, with_metadata
 from nrm_daq.segmentation import Segmentation, segmented
@@ -28,6 +29,13 @@ from nrm_plugin.tables import SEGMENT
 #: Samples between ramps that go with a curve; more of them are rows of their own.
 LONGEST_GAP = 1 << 22
 
+#: What is said of a lock-in in software when its recording is over.
+_OF_SOFTWARE = (
+    "dither_frequency",
+    "lockin_noise_bandwidth",
+    "lockin_filter",
+    "lockin_intermodulation",
+)
 _OUTPUTS = ("lockin_output_x", "lockin_output_y")
 
 
@@ -43,8 +51,6 @@ class VoltColumn:
         Samples (start, stop) that mean nothing and read as NaN.
     """
 
-    dtype: np.dtype[Any] = np.dtype("<f4")
-
     def __init__(
         self,
         recorded: RecordingContents,
@@ -54,7 +60,7 @@ class VoltColumn:
         spoilt: tuple[tuple[int, int], ...] = (),
     ) -> None:
         self.recorded, self.channel, self.rows = recorded, channel, rows
-        self.lag, self.spoilt = lag, spoilt
+        self.lag, self.spoilt, self.dtype = lag, spoilt, recorded.dtype
 
     def fill(
         self, first: int, stop: int, out: AnyArray, gain: float = 1.0, offset: float = 0.0
@@ -64,9 +70,7 @@ class VoltColumn:
         before = min(start, 1) if self.lag else 0
         volts = self.recorded.volts(self.channel, start - before, end)
         if self.lag and len(volts) > 1:
-            steps = np.diff(volts)
-            volts = volts[before:].copy()
-            volts[1 - before :] -= np.float32(self.lag) * steps
+            volts = shifted_back(volts, self.lag)[before:]
         for a, b in self.spoilt:
             volts[max(0, a - start) : max(0, b - start)] = np.nan
         scaled_copy(out, volts, gain, offset)
@@ -135,7 +139,8 @@ def as_curves(recorded: RecordingContents) -> CurveSet:
     spoilt = _spoilt(notes, start, rate, recorded.n_samples)
     said = (*segmentation.warnings, *_warnings(recorded, notes, segmentation, spoilt))
     curves = with_markers(replace(curves, warnings=said), recorded, start)
-    return with_metadata(curves, config, header, notes, start)
+    curves = with_metadata(curves, config, header, notes, start)
+    return with_summary(curves, recorded) if "digital" in header else curves
 
 
 def latest(
@@ -187,9 +192,10 @@ def cut(
     }
     for number, one in enumerate(described):
         name = one["name"]
-        lag = setup["delays"][number] * rate if config.skew == "correct" else 0.0
+        shifted = config.skew == "correct" and not one.get("as_sampled")
+        lag = setup["delays"][number] * rate if shifted else 0.0
         column = VoltColumn(recorded, number, rows, lag, spoilt if name in _OUTPUTS else ())
-        source = f"{one['terminal']}, {one['range']:g} V range"
+        source = one.get("source") or f"{one['terminal']}, {one['range']:g} V range"
         channels[name] = Channel(
             name, one["unit"], column, one["gain"], one["offset"], one["terminal"], source
         )
@@ -209,6 +215,7 @@ def report_of(curves: CurveSet, path: Path, stopped: str = "") -> dict[str, Any]
     """Return what became of a recording, for people and programs."""
     with_ramp = {int(s["curve"]) for s in curves.segments if s["kind"] != "other"}
     interval = curves.channels["time"].gain
+    about = {key: curves.metadata[key] for key in _OF_SOFTWARE if key in curves.metadata}
     return {
         "path": str(path),
         "n_curves": curves.n_curves,
@@ -219,6 +226,7 @@ def report_of(curves: CurveSet, path: Path, stopped: str = "") -> dict[str, Any]
         "channels": list(curves.channels),
         "simulated": bool(curves.metadata.get("simulated", False)),
         "stopped": stopped,
+        **({"lock_in": about} if "lockin_filter" in about else {}),
         "warnings": list(curves.warnings),
     }
 
@@ -304,8 +312,9 @@ def _warnings(
         yield str(notes["not_asked"])
     if recorded.cut:
         yield f"{recorded.cut} bytes at the end of the recording are no whole block"
-    for name, blocks in segmentation.clipped.items():
-        yield f"{name} reaches the end of the board's range in {blocks} blocks"
+    for name, blocks in (segmentation.clipped | notes.get("clipped", {})).items():
+        least = "at least " if name in notes.get("clipped", {}) and "ended" not in notes else ""
+        yield f"{name} reaches the end of the board's range in {least}{blocks} blocks"
     if spoilt:
         faults = dict.fromkeys(f for _, _, words in notes["spoilt"] for f in words)
         hit = [

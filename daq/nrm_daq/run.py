@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import numpy as np
 
 from nrm_daq.acquisition import Acquisition, AcquisitionStopped
 from nrm_daq.config import DaqConfig, scaling
+from nrm_daq.digital_config import DigitalLockInTable
 from nrm_daq.hardware import Setup, connected, prepared
 from nrm_daq.live_page import LivePage
 from nrm_daq.lockin_settings import (
@@ -27,10 +29,13 @@ from nrm_daq.lockin_settings import (
 )
 from nrm_daq.lockin_watch import LockInWatch
 from nrm_daq.recording import Recording
+from nrm_daq.recording_metadata import local
 from nrm_daq.recovery import recover, report_of
-from nrm_daq.segmentation import splitter_for
+from nrm_daq.software_lockin import DemodulatedRecording
 from nrm_daq.status_line import StatusLine
+from nrm_daq.typed_remarks import TypedRemarks
 from nrm_plugin import __version__
+from nrm_plugin.demodulation import DigitalLockIn
 from nrm_plugin.errors import DaqUnavailable, InvalidInput, NrmError, OutputError
 from nrm_plugin.files import check_output
 from nrm_plugin.hookspecs import ConnectedLockIn, LockInSettings
@@ -80,18 +85,25 @@ def record(
     """
     part = out.with_name(out.name + ".part")
     check_output(out, overwrite=overwrite)
+    if config.keeps_raw:
+        check_output(raw_of(out), overwrite=overwrite)
     ending = ending or threading.Event()
     with ExitStack() as stack:
-        lock_in, settings = _lock_in(config, stack)
+        lock_in, settings = asked_lock_in(config, stack)
         connection = stack.enter_context(connected(config, clock))
         task, setup = stack.enter_context(prepared(connection, config))
         total = None if duration is None else max(1, round(duration * setup.rate))
         header = described(config, setup, settings)
         display = StatusLine(config, setup, header["channels"], quiet=quiet)
-        recording = stack.enter_context(Recording(part, header))
+        recording = _recording(part, header, config)
+        stack.callback(recording.close)
         stack.callback(_forget_empty, recording)
         stack.enter_context(_ended_by_signal(ending))
-        if page is not None:
+        if page is not None and isinstance(recording, DemodulatedRecording):
+            recording.described = partial(
+                page.start, recording, setup, out, ending, waited_for=False
+            )
+        elif page is not None:
             page.start(recording, setup, out, ending)
         acquisition = stack.enter_context(
             Acquisition(
@@ -105,8 +117,13 @@ def record(
         )
         recording.note(began=acquisition.began)
         watch = LockInWatch(lock_in, settings, clock=time.time) if lock_in else None
-        with display, watch or nullcontext():
+        remarks = TypedRemarks(partial(_remarked, recording, display, page))
+        with display, watch or nullcontext(), remarks:
             ended = _write_down(acquisition, recording, [display, page], watch)
+        try:
+            ended = ended or recording.finish()
+        except OutputError as error:
+            ended = str(error)
         notes: dict[str, Any] = {"ended": ended}
         if watch is not None:
             notes["spoilt"] = _stretches(watch)
@@ -117,14 +134,40 @@ def record(
             recording.flush()
         except OutputError as error:
             ended = ended or str(error)
-    if not recording.samples:
+    made = [(one.path, out_of(one.path)) for one in recording.journals if one.samples]
+    if not made:
         raise OutputError(out, ended or "it was ended before the first sample")
-    return _finished(part, out, overwrite, ended, page)
+    return _finished(made, overwrite, ended, page)
+
+
+def out_of(part: Path) -> Path:
+    """Return the file that a recording becomes."""
+    return part.with_name(part.name.removesuffix(".part"))
+
+
+def raw_of(out: Path) -> Path:
+    """Return the file of all samples, where a lock-in in software makes another of them."""
+    return out.with_name(f"{out.stem}.raw{out.suffix}")
+
+
+def _recording(
+    part: Path, header: dict[str, Any], config: DaqConfig
+) -> Recording | DemodulatedRecording:
+    """Begin the file of the recording."""
+    digital = config.digital()
+    if digital is None:
+        return Recording(part, header)
+    raw = None
+    if config.keeps_raw:
+        raw = raw_of(out_of(part))
+        raw = raw.with_name(raw.name + ".part")
+    return DemodulatedRecording(part, header, digital, raw)
 
 
 def described(config: DaqConfig, setup: Setup, settings: LockInSettings) -> dict[str, Any]:
     """Return what a recording says of itself first."""
-    channels = []
+    digital, channels = config.digital(), []
+    raw = (digital.signal, digital.reference) if digital else ()
     for name, channel in config.channels.items():
         gain, offset, unit = scaling(name, channel)
         channels.append(
@@ -135,6 +178,7 @@ def described(config: DaqConfig, setup: Setup, settings: LockInSettings) -> dict
                 "offset": offset,
                 "terminal": channel.terminal,
                 "range": channel.range,
+                **({"as_sampled": True} if name in raw else {}),  # the lock-in knows its delay
             }
         )
     experiment = None
@@ -156,61 +200,33 @@ def described(config: DaqConfig, setup: Setup, settings: LockInSettings) -> dict
         "triggered": config.trigger is not None,
         "simulated": setup.device.simulated or config.backend == "simulated",
         "warnings": warnings,
+        "made": _said_by(config, setup, digital) if digital else {},
     }
 
 
-def checked(config: DaqConfig) -> dict[str, Any]:
-    """Try everything but recording: lock-in, board, terminals, ranges, rate, trigger.
-
-    Raises
-    ------
-    DaqUnavailable, InvalidInput
-    """
-    with ExitStack() as stack:
-        _, settings = _lock_in(config, stack)
-        connection = stack.enter_context(connected(config))
-        _, setup = stack.enter_context(prepared(connection, config))
-        header = described(config, setup, settings)
-    device = setup.device
-    lines = [
-        f"{device.name}: {device.product} at {setup.place}, {setup.driver}",
-        f"{setup.rate:.9g} samples per second of {len(header['channels'])} channels, "
-        f"ring {setup.ring / setup.rate:g} s",
-    ]
-    if any(setup.delays):
-        what = {"correct": "corrected", "keep": "not corrected"}[config.skew]
-        lines.append(
-            f"sampled one after the other, the last {1e6 * max(setup.delays):.3g} us after the "
-            f"first: {what}"
-        )
-    lines += [
-        f"{c['name']}: {c['terminal']}, {c['gain']:g} {c['unit']}/V" for c in header["channels"]
-    ]
-    splitter = splitter_for(setup.rate, config.split, config.channels)
-    lines.append(
-        f"ramps are found by {splitter.by}"
-        if splitter
-        else "no channel shows where ramps begin and end: the recording will not be cut into curves"
-    )
-    metadata = {**config.known_metadata(), **as_metadata(settings)}
-    lacking = [
-        k
-        for k in ("lockin_sensitivity", "lockin_time_constant", "dither_amplitude")
-        if k not in metadata
-    ]
-    if "lockin_output_x" in config.channels and lacking and not config.experiment:
-        lines.append(f"missing, and needed for moduli: {', '.join(lacking)}")
-    lines += header["warnings"]
-    return {"setup": setup.values(), "channels": header["channels"], "said": lines}
+def _said_by(config: DaqConfig, setup: Setup, digital: DigitalLockIn) -> dict[str, float]:
+    """Metadata of the samples that a lock-in in software works on."""
+    taken = dict(zip(config.channels, setup.delays, strict=True))
+    delay = taken[digital.signal] - taken.get(digital.reference, 0.0)
+    said = {"lateral_delay": delay} if delay else {}
+    for key, values in (("dither_amplitude", digital.motions), ("lockin_phase", digital.phases)):
+        if values:
+            said[key] = values[0]
+    return said
 
 
-def _forget_empty(recording: Recording) -> None:
-    if not recording.samples:
-        recording.remove()
+def _forget_empty(recording: Recording | DemodulatedRecording) -> None:
+    for one in recording.journals:
+        if not one.samples:
+            one.remove()
 
 
-def _lock_in(config: DaqConfig, stack: ExitStack) -> tuple[ConnectedLockIn | None, LockInSettings]:
+def asked_lock_in(
+    config: DaqConfig, stack: ExitStack
+) -> tuple[ConnectedLockIn | None, LockInSettings]:
     """Ask the lock-in what it is set to, or believe the configuration."""
+    if isinstance(config.lock_in, DigitalLockInTable):
+        return None, LockInSettings()
     given = config.lock_in.given()
     if not config.lock_in.address or config.backend == "simulated":
         return None, given
@@ -230,12 +246,13 @@ def _lock_in(config: DaqConfig, stack: ExitStack) -> tuple[ConnectedLockIn | Non
 
 def _write_down(
     acquisition: Acquisition,
-    recording: Recording,
+    recording: Recording | DemodulatedRecording,
     displays: Sequence[StatusLine | LivePage | None],
     watch: LockInWatch | None,
 ) -> str:
     """Write block after block; return why it ended, empty where it was meant to."""
     noted = 0
+    faults = recording if isinstance(recording, DemodulatedRecording) else watch
     try:
         for block in acquisition.blocks():
             recording.append(block)
@@ -244,12 +261,32 @@ def _write_down(
                 recording.note(spoilt=_stretches(watch))
             for display in displays:
                 if display is not None:
-                    display.show(block, acquisition, watch)
+                    display.show(block, acquisition, faults)
     except AcquisitionStopped as error:
         return str(error)
     except OutputError as error:
         return str(AcquisitionStopped(recording.samples, str(error)))
     return ""
+
+
+def _remarked(
+    recording: Recording | DemodulatedRecording,
+    display: StatusLine,
+    page: LivePage | None,
+    text: str,
+) -> None:
+    """Write down a remark that was typed on the terminal."""
+    if not text:
+        display.hold()
+        return
+    try:
+        moment = recording.mark(text)
+    except (NrmError, ValueError) as error:  # ValueError: the file was closed
+        display.say(f"the remark was not written: {error}")
+        return
+    if page is not None:
+        page.remarked(text, moment)
+    display.say(f"marker at {local(1e-9 * moment):%H:%M:%S}: {text}")
 
 
 def _stretches(watch: LockInWatch) -> list[tuple[float, float, tuple[str, ...]]]:
@@ -264,21 +301,29 @@ def _afterwards(lock_in: ConnectedLockIn) -> dict[str, Any]:
 
 
 def _finished(
-    part: Path, out: Path, overwrite: bool, ended: str, page: LivePage | None
+    made: list[tuple[Path, Path]], overwrite: bool, ended: str, page: LivePage | None
 ) -> dict[str, Any]:
-    """Make the file of the recording; whatever fails, the recording stays."""
+    """Make the files of the recording; whatever fails, the recording stays."""
+    reports = []
     try:
-        curves = recover(part, out, overwrite=overwrite)
-        report = report_of(curves, out, ended)
+        for part, out in made:
+            curves = recover(part, out, overwrite=overwrite)
+            reports.append(report_of(curves, out, ended))
     except NrmError as error:
         why = f"{ended}; " if ended else ""
+        left = [str(part) for part, _ in made[len(reports) :]]
+        commands = ", ".join(f"nrm acquire --recover {part}" for part in left)
         raise OutputError(
-            out, f"{why}{error}; what was recorded is in {part}: nrm acquire --recover {part}"
+            out, f"{why}{error}; what was recorded is in {' and '.join(left)}: {commands}"
         ) from None
     finally:
         if page is not None:
             page.let_go()
-    part.unlink()
+        for part, _ in made[: len(reports)]:
+            part.unlink()
+    report, *more = reports
+    if more:
+        report["raw"] = more[0]
     if page is not None:
         page.ended(report)
     return report

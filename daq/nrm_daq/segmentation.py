@@ -97,5 +97,5 @@ def segmented(recorded: RecordingContents, config: DaqConfig) -> Segmentation:
 
 
 def range_limits(described: list[dict[str, Any]]) -> FloatArray:
-    """Volts at which each channel reaches the end of its range."""
-    return np.array([one["range"] for one in described]) * (1.0 - 1e-3)
+    """Volts at which each channel reaches the end of its range, if it has one."""
+    return np.array([one["range"] or np.inf for one in described]) * (1.0 - 1e-3)

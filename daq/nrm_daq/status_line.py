@@ -12,7 +12,7 @@ import numpy as np
 from nrm_daq.acquisition import Acquisition
 from nrm_daq.config import DaqConfig
 from nrm_daq.hardware import Setup
-from nrm_daq.lockin_watch import LockInWatch
+from nrm_daq.lockin_watch import Faults
 from nrm_daq.recording import SampleBlock
 from nrm_daq.segmentation import in_units, range_limits, splitter_for
 from nrm_plugin.errors import NrmError
@@ -37,6 +37,7 @@ class StatusLine:
         self._simulated = "SIMULATED  " if setup.device.simulated else ""
         self._renewed = 0.0
         self._width = 0
+        self._held = False
         self.curves = 0
 
     def __enter__(self) -> Self:
@@ -46,14 +47,14 @@ class StatusLine:
         if self._shown:
             sys.stderr.write("\n")
 
-    def show(self, block: SampleBlock, acquisition: Acquisition, watch: LockInWatch | None) -> None:
+    def show(self, block: SampleBlock, acquisition: Acquisition, watch: Faults | None) -> None:
         """Take note of a block, and renew the line if it is time."""
         if not self._shown:
             return
         values = in_units(self._channels, block.values)
         self._count(values)
         now = time.monotonic()
-        if now - self._renewed < RENEWED:
+        if self._held or now - self._renewed < RENEWED:
             return
         self._renewed = now
         seconds = (block.first + block.values.shape[1]) / self._setup.rate
@@ -73,6 +74,20 @@ class StatusLine:
         sys.stderr.flush()
         self._width = len(line)
 
+    def hold(self) -> None:
+        """Let a person type in peace, until something is said."""
+        if self._shown:
+            self._held = True
+            sys.stderr.write("\rremark: ".ljust(self._width) + "\rremark: ")
+            sys.stderr.flush()
+
+    def say(self, sentence: str) -> None:
+        """Leave a sentence above the line."""
+        self._held = False
+        if self._shown:
+            sys.stderr.write(f"\r{sentence}".ljust(self._width) + "\n")
+            sys.stderr.flush()
+
     def _count(self, values: dict[str, Any]) -> None:
         if self._splitter is None:
             return
@@ -81,7 +96,7 @@ class StatusLine:
         except NrmError:  # reported when the file is made; the recording goes on
             self._splitter = None
 
-    def _overload(self, block: SampleBlock, watch: LockInWatch | None) -> str:
+    def _overload(self, block: SampleBlock, watch: Faults | None) -> str:
         over = np.abs(block.values).max(axis=1) > self._limits
         names = [c["name"] for c, full in zip(self._channels, over, strict=True) if full]
         now = time.time()

@@ -16,14 +16,17 @@ from nrm_plugin.demodulation.lock_in_plan import (
 )
 from nrm_plugin.demodulation.reference_tone import ENOUGH
 from nrm_plugin.demodulation.row_stream import RowStream, StreamedRows, beginning
-from nrm_plugin.demodulation.signal_doubts import doubts_of_frequency, doubts_without_reference
+from nrm_plugin.demodulation.signal_doubts import (
+    doubts_of_frequency,
+    doubts_of_reference,
+    doubts_without_reference,
+    intermodulation_text,
+)
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import Channel, CurveSet
 from nrm_plugin.tables import segment_array
 from nrm_plugin.text import with_unit
 
-#: Response at the reference's deviation below which the filter was too narrow for it.
-_TOO_FAR = 0.7
 #: Of a lock-in box that was recorded too; its lag does not hold here.
 _OF_A_BOX = ("lockin_time_constant", "lockin_poles")
 
@@ -120,7 +123,12 @@ def locked_in(
         streams=rows.streams,
     )
     out = _as_curves(curves, rows, made.same, plan, signal.unit)
-    out = out.with_metadata(plan.metadata(rows.mean_deviation), "nrm lockin")
+    known = plan.metadata(rows.mean_deviation)
+    if report.intermodulation:
+        known["lockin_intermodulation"] = intermodulation_text(
+            report.intermodulation, settings.convention
+        )
+    out = out.with_metadata(known, "nrm lockin")
     doubts = list(
         doubts_of_frequency(curves.metadata.get("dither_frequency"), plan.tones[0].frequency)
     )
@@ -188,7 +196,7 @@ def _segments(curves: CurveSet, made: StreamedRows) -> AnyArray:
 
 
 def _warnings(plan: LockInPlan, made: StreamedRows, report: LockInReport) -> Iterator[str]:
-    settings, filter_ = plan.settings, plan.filter_
+    settings = plan.settings
     if made.too_short:
         yield (
             f"{made.too_short} of {made.streams} rows are shorter than the filter, "
@@ -199,8 +207,6 @@ def _warnings(plan: LockInPlan, made: StreamedRows, report: LockInReport) -> Ite
             f"the recording is in {made.streams} pieces and has no reference: the phase counts "
             "from the first sample of each, and says nothing from one to the next"
         )
-    if made.lost:
-        yield f"the reference was lost for {made.lost} values; X and Y are nan there"
     rows = made.sizes.size
     if number := made.clipped[settings.signal]:
         yield (
@@ -212,11 +218,7 @@ def _warnings(plan: LockInPlan, made: StreamedRows, report: LockInReport) -> Ite
             f"the reference {settings.reference} is clipped in {number} of {rows} rows: it serves, "
             "but as a square wave does, with a phase that trembles by a part of a sample"
         )
-    if float(filter_.response(np.array(made.deviation))) < _TOO_FAR:
-        yield (
-            f"the reference's frequency moved by {made.deviation:.3g} Hz, too far for a filter of "
-            f"{filter_.noise_bandwidth:.3g} Hz: amplitudes are uncertain. Fewer periods help"
-        )
+    yield from doubts_of_reference(made.lost, made.deviation, plan.filter_)
 
 
 def _rate(curves: CurveSet) -> float:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.demodulation.demodulator import Tone
+from nrm_plugin.demodulation.period_filter import PeriodFilter
 from nrm_plugin.demodulation.reference_tone import ENOUGH, find_frequency
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.text import with_unit
 
 #: A signal is clipped where this part of its samples, and so many, are at one end of it ...
 _PART, _COUNT = 1e-3, 8
@@ -20,6 +22,8 @@ _TIMES, _VALUES, _INSIDE = 4, 16, 0.2
 _SAME = 1e-6
 #: What the recording says of the dither's frequency may be off by this part.
 _OFF = 0.02
+#: Response at the reference's deviation below which the filter was too narrow for it.
+_TOO_FAR = 0.7
 
 
 def is_clipped(values: FloatArray) -> bool:
@@ -68,6 +72,25 @@ def doubts_without_reference(
                 f"the signal's line is at {found:.7g} Hz, not at {frequency:.7g} Hz: the phase "
                 f"turns {abs(found - frequency):.3g} times per second, and X and Y with it"
             )
+
+
+def doubts_of_reference(lost: int, deviation: float, filter_: PeriodFilter) -> Iterator[str]:
+    """Sentences where so many values had no reference, or its frequency moved by too many Hz."""
+    if lost:
+        yield f"the reference was lost for {lost} values; X and Y are nan there"
+    if float(filter_.response(np.array(deviation))) < _TOO_FAR:
+        yield (
+            f"the reference's frequency moved by {deviation:.3g} Hz, too far for a filter of "
+            f"{filter_.noise_bandwidth:.3g} Hz: amplitudes are uncertain. Fewer periods help"
+        )
+
+
+def intermodulation_text(lines: Mapping[str, tuple[float, float]], convention: str) -> str:
+    """Words for lines of several tones: of each its frequency in Hz and its amplitude in V."""
+    return "; ".join(
+        f"{name} = {with_unit(frequency, 'Hz', 7)}: {with_unit(amplitude, 'V', 3)} {convention}"
+        for name, (frequency, amplitude) in lines.items()
+    )
 
 
 def doubts_of_frequency(told: object, found: float) -> Iterator[str]:

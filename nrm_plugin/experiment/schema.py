@@ -190,6 +190,7 @@ LEFT_OUT: dict[str, str] = {
     "lateral_delay": "nrm acquire says it",
     "lockin_noise_bandwidth": "nrm lockin says it",
     "lockin_filter": "nrm lockin says it",
+    "lockin_intermodulation": "nrm lockin says it",
     "markers": "they are made while a file is recorded",
     "potential_source": "nrm process says it, with the log's hash",
     "sweep_rate": "the potentiostat's log says it",
