@@ -479,7 +479,7 @@ def test_plugins() -> None:
     listed = json.loads(run("plugins", "--json").stdout)
     ours = {p["name"]: p for p in listed if p["distribution"] == "nrm-plugin"}
     assert ours["bruker"]["importers"] == ["bruker"]
-    assert ours["nrm"]["exporters"] [:2] == [".h5", ".csv"]
+    assert ours["nrm"]["exporters"][:2] == [".h5", ".csv"]
     assert all(
         set(p)
         == {
