@@ -23,6 +23,7 @@ _COMMANDS = {
     "check": "Say what is doubtful in curves, calibration and results.",
     "potential": "Look at a potentiostat's log, or find its clock by its shape.",
     "process": "Find contacts and moduli.",
+    "study": "Propose a study file for a folder.",
     "run": "Process, compare and report a whole study.",
     "fea": "Finite elements: forces, shape factor, layers, inversion.",
     "plot": "Draw figures: curves, profiles, densities, maps.",

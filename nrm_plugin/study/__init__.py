@@ -9,13 +9,17 @@ from typing import Any
 from nrm_plugin.study.study_file import read_study
 from nrm_plugin.study.study_plan import Study
 
-__all__ = ["Study", "StudyRun", "read_study", "run_study"]
+__all__ = ["Study", "StudyRun", "propose", "read_study", "run_study"]
 
 
 def __getattr__(name: str) -> Any:
-    # What runs it is not needed to read a file.
+    # What runs and proposes is not needed to read a file.
     if name in ("StudyRun", "run_study"):
         from nrm_plugin.study import study_run
 
         return getattr(study_run, name)
+    if name == "propose":
+        from nrm_plugin.study.proposal import propose
+
+        return propose
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
