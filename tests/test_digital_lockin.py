@@ -14,7 +14,7 @@ import nrm_plugin as nrm
 from nrm_plugin import simulate as sim
 from nrm_plugin.calibration.lockin import noise_bandwidth
 from nrm_plugin.cli import main
-from nrm_plugin.columns import FloatArray
+from nrm_plugin.columns import ArrayColumn, FloatArray
 from nrm_plugin.demodulation import (
     Demodulated,
     Demodulator,
@@ -90,6 +90,16 @@ def test_a_square_wave_as_reference(frequency: float) -> None:
     (z,) = demodulated(signal, reference, filter_, Tone(found)).signal
     assert np.abs(np.abs(z) / 2e-3 - 1.0).max() < 1e-5
     assert np.abs(np.angle(z) - 0.9).max() < np.pi * frequency / rate
+
+
+def test_a_square_wave_is_said_to_be_one() -> None:
+    raw = raw_curves([40_000])
+    square = np.where(raw.read("reference") > 0.0, 5.0, 0.0)
+    _, fine = locked_in(raw)
+    assert not any("square wave" in text for text in locked_in(raw)[0].warnings)
+    channel = replace(raw.channels["reference"], column=ArrayColumn(square, raw.rows))
+    (said,) = [t for t in locked_in(raw.with_channel(channel))[0].warnings if "square wave" in t]
+    assert f"to {180.0 * 1013.0 / fine.sample_rate:.2g} degrees" in said
 
 
 def test_sixteen_bits_to_their_quantisation() -> None:

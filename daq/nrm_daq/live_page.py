@@ -164,6 +164,9 @@ class LivePage:
 
     def let_go(self) -> None:
         """Have the page's process finish with the recording and close it, or end it."""
+        if self._recording is None:  # it was never shown
+            self.close()
+            return
         self._tell({"over": True})
         if not self._closed.wait(PATIENCE):
             self.close()

@@ -32,6 +32,7 @@ from nrm_plugin.demodulation import (
 from nrm_plugin.demodulation.signal_doubts import (
     doubts_of_frequency,
     doubts_of_reference,
+    doubts_of_square_wave,
     doubts_without_reference,
     is_clipped,
 )
@@ -222,7 +223,10 @@ class DemodulatedRecording:
         self._demodulator = plan.demodulator()
         told = {**self._header["config"]["metadata"], **self._header["made"]}
         doubts = list(doubts_of_frequency(told.get("dither_frequency"), plan.tones[0].frequency))
-        if self._reference is None and not self._header["config"].get("dither"):
+        if self._reference is not None:
+            reference = head[self._reference]
+            doubts += doubts_of_square_wave(reference, self._rate, plan.tones[0].frequency)
+        elif not self._header["config"].get("dither"):
             doubts += doubts_without_reference(head[self._signal], self._rate, plan.tones)
         self._made.describe(made_header(self._header, plan, self._others, doubts))
         with self._lock:

@@ -19,6 +19,7 @@ from nrm_plugin.demodulation.row_stream import RowStream, StreamedRows, beginnin
 from nrm_plugin.demodulation.signal_doubts import (
     doubts_of_frequency,
     doubts_of_reference,
+    doubts_of_square_wave,
     doubts_without_reference,
     intermodulation_text,
 )
@@ -132,8 +133,10 @@ def locked_in(
     doubts = list(
         doubts_of_frequency(curves.metadata.get("dither_frequency"), plan.tones[0].frequency)
     )
-    if not settings.reference:
-        head = beginning(curves, settings.signal, rate, ENOUGH)
+    head = beginning(curves, settings.reference or settings.signal, rate, ENOUGH)
+    if settings.reference:
+        doubts += doubts_of_square_wave(head, rate, plan.tones[0].frequency)
+    else:
         doubts += doubts_without_reference(head, rate, plan.tones)
     for text in [*_warnings(plan, rows, report), *doubts]:
         out = out.with_warning(text)

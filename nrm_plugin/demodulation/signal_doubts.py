@@ -22,6 +22,9 @@ _TIMES, _VALUES, _INSIDE = 4, 16, 0.2
 _SAME = 1e-6
 #: What the recording says of the dither's frequency may be off by this part.
 _OFF = 0.02
+#: A square wave is within this part of its span of either end for this part of the time; a sine is
+#: for 0.41 of it.
+_LEVEL, _FLAT = 0.1, 0.7
 #: Response at the reference's deviation below which the filter was too narrow for it.
 _TOO_FAR = 0.7
 
@@ -72,6 +75,20 @@ def doubts_without_reference(
                 f"the signal's line is at {found:.7g} Hz, not at {frequency:.7g} Hz: the phase "
                 f"turns {abs(found - frequency):.3g} times per second, and X and Y with it"
             )
+
+
+def doubts_of_square_wave(reference: FloatArray, rate: float, frequency: float) -> Iterator[str]:
+    """A sentence where a reference (its first samples do) of so many Hz has steep edges."""
+    reference = reference[:ENOUGH]
+    low, high = (float(end(reference)) if len(reference) else 0.0 for end in (np.min, np.max))
+    near = _LEVEL * (high - low)
+    flat = np.count_nonzero((reference < low + near) | (reference > high - near))
+    if high > low and flat > _FLAT * len(reference):
+        yield (
+            "the reference is a square wave, whose edges are known to a sample: the phase is right "
+            f"to {180.0 * frequency / rate:.2g} degrees, and far better only where board and "
+            "generator do not beat slowly. A sine has no such limit"
+        )
 
 
 def doubts_of_reference(lost: int, deviation: float, filter_: PeriodFilter) -> Iterator[str]:
