@@ -11,6 +11,7 @@ from nrm_plugin.cli.options import log_unit_option, log_units_of, no_decisions_o
 from nrm_plugin.cli.plot import edges_given
 from nrm_plugin.decisions import by_hand
 from nrm_plugin.files import check_output
+from nrm_plugin.formats import expanded
 from nrm_plugin.store.read_results import open_results
 
 
@@ -57,6 +58,12 @@ from nrm_plugin.store.read_results import open_results
     show_default=True,
     help="Part of the run before or after the instrument's step.",
 )
+@click.option(
+    "--crate",
+    metavar="CRATE.zip",
+    help="Also write a research object (RO-Crate) for a repository such as Zenodo: results, "
+    "recipe, report and provenance, with the originals that --curves names.",
+)
 @no_decisions_option
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.pass_context
@@ -69,6 +76,7 @@ def command(
     log: str | None,
     log_units: tuple[str, ...],
     edges: str | None,
+    crate: str | None,
     no_decisions: bool,
     overwrite: bool,
     cycle: str | None,
@@ -82,6 +90,10 @@ def command(
     if out.suffix.lower() not in (".html", ".htm"):
         raise click.UsageError(f"-o {output}: a report is written as .html")
     check_output(out, overwrite=overwrite)
+    if crate is not None:
+        if Path(crate).suffix.lower() != ".zip":
+            raise click.UsageError(f"--crate {crate}: a research object is written as .zip")
+        check_output(Path(crate), overwrite=overwrite)
     bounds = edges_given(edges)
     results = open_results(file, not no_decisions)
     curves = opened_together(originals) if originals else None
@@ -104,6 +116,19 @@ def command(
         selection={"cycle": cycle_number(cycle), **selection},
         overwrite=overwrite,
     )
+    written, lacks = [f"{out} written"], []
+    if crate is not None:
+        from nrm_plugin.report.crate import write_crate
+
+        lacks = write_crate(
+            Path(crate),
+            results=results,
+            file=Path(file),
+            report=out,
+            originals=expanded(originals),
+            overwrite=overwrite,
+        )
+        written.append(f"{crate} written")
     if not (ctx.obj and ctx.obj["quiet"]):
-        for message in (*by_hand(results), f"{out} written"):
+        for message in (*by_hand(results), *written, *(f"{crate}: {text}" for text in lacks)):
             click.echo(f"nrm: {message}", err=True)
