@@ -195,7 +195,7 @@ def expanded(paths: Iterable[str | PathLike[str]]) -> list[Path]:
     for given in every:
         try:
             if given.is_dir():
-                found = [p for p in given.iterdir() if p.is_file() and _is_ours(p)]
+                found = [p for p in given.iterdir() if p.is_file() and is_ours(p)]
                 reason = "there is no file in this folder that an importer knows"
             elif not given.exists() and any(sign in str(given) for sign in "*?["):
                 found = [Path(p) for p in glob.glob(str(given)) if Path(p).is_file()]  # noqa: PTH207
@@ -212,7 +212,7 @@ def expanded(paths: Iterable[str | PathLike[str]]) -> list[Path]:
     return list(dict.fromkeys(out))
 
 
-def _is_ours(path: Path) -> bool:
+def is_ours(path: Path) -> bool:
     """Whether an importer is sure of a file."""
     try:
         head = read_start(path, HEAD)

@@ -50,6 +50,10 @@ from nrm_plugin.vocabulary import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import xarray as xr
+
     from nrm_plugin.images import Image
     from nrm_plugin.potential.log import Log
 
@@ -516,6 +520,86 @@ class CurveSet:
             given.setdefault("height_source", "given")
         curves = curves.with_metadata(given, "given")
         return replace(curves, warnings=tuple(warnings))
+
+    @classmethod
+    def from_xarray(cls, dataset: xr.Dataset) -> CurveSet:
+        """Curves of a dataset of xarray; its numbers are read when they are asked for.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            As `to_xarray` makes it, some of its curves, or your own: variables with dimensions
+            curve and sample and ``units`` in their attributes are channels, those with the
+            dimension curve alone belong to the curve table (names of ``vocabulary.COLUMNS``;
+            ``row_size`` where curves differ in length), attributes are metadata.
+
+        Raises
+        ------
+        InvalidInput
+            If lengths, units or values do not fit together, or samples were left out.
+        """
+        from nrm_plugin.curve_datasets import DatasetParts
+
+        parts = DatasetParts(dataset)
+        channels = {}
+        for name, column, about in parts.channels():
+            check_name(name, "channel")
+            gain, unit = _canonical_unit(name, about["units"])
+            channels[name] = Channel(
+                name, unit, column, gain, original=about["original"], source=about["source"]
+            )
+        segments = parts.segments()
+        table = complete_table(parts.table(), len(parts.rows))
+        grid = parts.grid(_grid_of(table))
+        curves = cls(
+            parts.rows,
+            channels,
+            images=tuple(parts.images()),
+            warnings=tuple(parts.attribute("warnings", [])),
+            origins=tuple(Origin(**one) for one in parts.attribute("origins", [])),
+            grid=grid,
+            importer=parts.attribute("importer", ""),
+            segments_from=None if segments is None else lambda: segments,
+            table_from=lambda: table,
+        )
+        curves = curves.with_metadata(parts.metadata(), "given")
+        return replace(
+            curves, metadata_source=curves.metadata_source | parts.attribute("metadata_source", {})
+        )
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return the curves as a dataset of xarray; samples are read when they are asked for.
+
+        Dimensions are curve, sample (nan behind the end of shorter curves) and segment. Channels,
+        the curve table, segments and images are variables, metadata are attributes.
+        """
+        from nrm_plugin.curve_datasets import dataset_of
+
+        return dataset_of(self)
+
+    def to_pandas(self, curves: Curves = None) -> pd.DataFrame:
+        """Return samples as a table of pandas: columns curve, sample and the channels.
+
+        Parameters
+        ----------
+        curves : int, slice, sequence of int or of bool, optional
+            Which; all of them by default, and then all of their samples are in memory.
+        """
+        from nrm_plugin.curve_frames import pandas_frame
+
+        return pandas_frame(self, self._indices(slice(None) if curves is None else curves))
+
+    def to_polars(self, curves: Curves = None) -> pl.DataFrame:
+        """Return the same as `to_pandas` for polars.
+
+        Raises
+        ------
+        MissingPackage
+            Without the extra ``polars``.
+        """
+        from nrm_plugin.curve_frames import polars_frame
+
+        return polars_frame(self, self._indices(slice(None) if curves is None else curves))
 
     # Which curves are asked for
 

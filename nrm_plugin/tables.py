@@ -27,6 +27,28 @@ SEGMENT = np.dtype([("curve", "i8"), ("start", "i8"), ("stop", "i8"), ("kind", "
 TURN = 0.05
 
 
+#: Columns that every table has.
+USUAL = (
+    "x",
+    "y",
+    "row",
+    "column",
+    "start_time",
+    "start_time_source",
+    "start_time_uncertainty",
+    "acquisition_order",
+    "source",
+    "location",
+)
+
+
+def column_dtype(name: str) -> np.dtype[Any]:
+    """Type of a column of the curve table."""
+    if name in _WHOLE:
+        return np.dtype(np.int64)
+    return np.dtype({"start_time": "M8[us]", "start_time_source": "U20"}.get(name, "f8"))
+
+
 def complete_table(given: CurveTable, n_curves: int) -> CurveTable:
     """Return the curve table with its usual columns filled in and checked.
 

@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from xarray.backends import BackendArray
-from xarray.core import indexing
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.decisions import ContactByHand, Decisions, far_outside
+from nrm_plugin.lazy_arrays import LazyArray, lazy_variable
 from nrm_plugin.text import counted
 from nrm_plugin.variables import CURVE, DECIDED, MOVED
 
@@ -165,8 +164,8 @@ class ContactMoves:
         made = {}
         for name, array in self.results.variables.items():
             if self._changes(str(name), array):
-                lazy: Any = indexing.LazilyIndexedArray(_ChangedRows(array, str(name), rows, self))
-                made[str(name)] = xr.Variable(array.dims, lazy, array.attrs, array.encoding)
+                changed = _ChangedRows(array, str(name), rows, self)
+                made[str(name)] = lazy_variable(array.dims, changed, array.attrs, array.encoding)
         return made
 
     def _changes(self, name: str, array: xr.Variable) -> bool:
@@ -242,7 +241,7 @@ class ContactMoves:
         return np.where(there.any(1), depth[there.argmax(1)], np.nan)
 
 
-class _ChangedRows(BackendArray):
+class _ChangedRows(LazyArray):
     """A variable of which some curves' rows are changed when they are read.
 
     Parameters
@@ -258,12 +257,8 @@ class _ChangedRows(BackendArray):
         self.source, self.name, self.rows, self.moves = source, name, rows, moves
         self.shape, self.dtype = source.shape, source.dtype
 
-    def __getitem__(self, key: Any) -> Any:
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.OUTER, self._read
-        )
-
-    def _read(self, key: tuple[Any, ...]) -> AnyArray:
+    def part(self, key: tuple[Any, ...]) -> AnyArray:
+        """See `LazyArray.part`."""
         values = np.array(self.source[key].values)
         asked = dict(zip(self.source.dims, key, strict=True))
         chosen = [np.atleast_1d(np.arange(n)[k]) for k, n in zip(key, self.shape, strict=True)]

@@ -147,8 +147,8 @@ def open_curves(path: str | PathLike[str]) -> CurveSet:
             warnings=(*stored, *warnings),
             origins=_read_origins(entry),
             grid=grid,
-            segments_from=lambda: _read_segments(stamp, rows),
-            table_from=lambda: _read_table(stamp),
+            segments_from=StoredSegments(stamp, rows),
+            table_from=StoredTable(stamp, _column_names(entry["curves"])),
         )
     return curves
 
@@ -270,27 +270,58 @@ def _read_origins(entry: h5py.Group) -> tuple[Origin, ...]:
     )
 
 
-def _read_segments(stamp: FileStamp, rows: Rows) -> AnyArray:
-    stamp.check()
-    with contradictions(stamp.path), opened_hdf5(stamp.path) as file:
-        group = file["entry/segments"]
-        table = np.empty(group["curve"].shape, SEGMENT)
-        for name in ("curve", "start", "stop"):
-            table[name] = nexus.value(group[name])
-        table["kind"] = np.array(SEGMENT_KINDS)[nexus.value(group["kind"])]
-        return segment_array(table, rows)
+class StoredSegments:
+    """Segments of a common file, read when they are asked for."""
+
+    def __init__(self, stamp: FileStamp, rows: Rows) -> None:
+        self._stamp, self._rows = stamp, rows
+
+    def __call__(self) -> AnyArray:
+        """Return all segments."""
+        self._stamp.check()
+        with contradictions(self._stamp.path), opened_hdf5(self._stamp.path) as file:
+            group = file["entry/segments"]
+            table = np.empty(group["curve"].shape, SEGMENT)
+            for name in ("curve", "start", "stop"):
+                table[name] = nexus.value(group[name])
+            table["kind"] = np.array(SEGMENT_KINDS)[nexus.value(group["kind"])]
+            return segment_array(table, self._rows)
+
+    def most(self) -> int:
+        """How many segments a curve has at most."""
+        self._stamp.check()
+        with contradictions(self._stamp.path), opened_hdf5(self._stamp.path) as file:
+            curve = nexus.value(file["entry/segments/curve"])
+            return int(np.bincount(curve).max()) if len(curve) else 0
 
 
-def _read_table(stamp: FileStamp) -> CurveTable:
-    stamp.check()
-    table: dict[str, AnyArray] = {}
-    with contradictions(stamp.path), opened_hdf5(stamp.path) as file:
-        group = file["entry/curves"]
-        for name in COLUMNS:
-            stored = f"curve_{name}" if name in CHANNELS else name
-            if stored in group:
-                table[name] = nexus.column_values(name, group[stored])
-    return table
+class StoredTable:
+    """The curve table of a common file, read when it is asked for.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Its columns in the file.
+    """
+
+    def __init__(self, stamp: FileStamp, names: tuple[str, ...]) -> None:
+        self._stamp, self.names = stamp, names
+
+    def __call__(self) -> CurveTable:
+        """Return the columns."""
+        self._stamp.check()
+        with contradictions(self._stamp.path), opened_hdf5(self._stamp.path) as file:
+            group = file["entry/curves"]
+            return {name: nexus.column_values(name, group[_stored(name)]) for name in self.names}
+
+
+def _column_names(group: h5py.Group) -> tuple[str, ...]:
+    return tuple(name for name in COLUMNS if _stored(name) in group)
+
+
+def _stored(name: str) -> str:
+    """Name of a column of the curve table, where a channel may have the same."""
+    return f"curve_{name}" if name in CHANNELS else name
 
 
 def _read_images(stamp: FileStamp, entry: h5py.Group) -> Iterator[Image]:

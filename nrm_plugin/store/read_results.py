@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -10,40 +10,38 @@ from typing import Any
 import h5py
 import numpy as np
 import xarray as xr
-from xarray.backends import BackendArray, BackendEntrypoint
-from xarray.core import indexing
 
+import nrm_plugin.dataset_accessor  # noqa: F401  (results have .nrm from here on)
 from nrm_plugin.columns import AnyArray, FileStamp
 from nrm_plugin.decisions import Decisions
 from nrm_plugin.files import opened_hdf5
+from nrm_plugin.lazy_arrays import LazyArray, lazy_variable
 from nrm_plugin.store import nexus, results_file
 from nrm_plugin.store.decided_results import with_decisions
 from nrm_plugin.store.derived_variables import FORMULAS, Formula, derivable
-from nrm_plugin.store.read_curves import contradictions, holds_results
+from nrm_plugin.store.read_curves import contradictions
 from nrm_plugin.store.results_file import opened_results
 from nrm_plugin.variables import DERIVED
 
-__all__ = ["ResultsBackend", "decided", "derived", "open_results", "with_derived"]
+__all__ = ["decided", "derived", "open_results", "with_derived"]
 
 
-class _Stored(BackendArray):
+class _Stored(LazyArray):
     """A variable of a file that is open only while numbers are copied."""
+
+    one_array = True
 
     def __init__(self, stamp: FileStamp, data: h5py.Dataset) -> None:
         self.stamp, self.name, self.shape, self.dtype = stamp, data.name, data.shape, data.dtype
 
-    def __getitem__(self, key: Any) -> Any:
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.OUTER_1VECTOR, self._read
-        )
-
-    def _read(self, key: tuple[Any, ...]) -> AnyArray:
+    def part(self, key: tuple[Any, ...]) -> AnyArray:
+        """See `LazyArray.part`."""
         self.stamp.check()
         with contradictions(self.stamp.path), opened_hdf5(self.stamp.path) as file:
             return np.asarray(file[self.name][key])
 
 
-class _Derived(BackendArray):
+class _Derived(LazyArray):
     """A variable that is computed from others, as much of it as is asked for.
 
     Parameters
@@ -62,12 +60,8 @@ class _Derived(BackendArray):
         self.formula, self.variables, self.attributes = formula, variables, attributes
         self.shape = variables[0].shape
 
-    def __getitem__(self, key: Any) -> Any:
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.OUTER, self._computed
-        )
-
-    def _computed(self, key: tuple[Any, ...]) -> AnyArray:
+    def part(self, key: tuple[Any, ...]) -> AnyArray:
+        """See `LazyArray.part`."""
         where = dict(zip(self.variables[0].dims, key, strict=True))
         parts = [v.isel({dim: where[dim] for dim in v.dims}) for v in self.variables]
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -85,9 +79,8 @@ def derived(results: xr.Dataset, name: str) -> xr.Variable:
     formula = FORMULAS[name]
     variables = [results.variables[part] for part in formula.variables]
     numbers = [float(results.attrs[part]) for part in formula.attributes]
-    array: Any = indexing.LazilyIndexedArray(_Derived(formula, variables, numbers))
-    changeable = indexing.CopyOnWriteArray(array)
-    return xr.Variable(variables[0].dims, changeable, DERIVED[name].attributes)
+    array = _Derived(formula, variables, numbers)
+    return lazy_variable(variables[0].dims, array, DERIVED[name].attributes)
 
 
 def open_results(path: str | PathLike[str], decisions: bool = True) -> xr.Dataset:
@@ -154,34 +147,11 @@ def decided(results: xr.Dataset, decisions: Decisions) -> xr.Dataset:
     return with_derived(with_decisions(stored, decisions))
 
 
-class ResultsBackend(BackendEntrypoint):
-    """Opens results with ``xarray.open_dataset(path, engine="nrm")``."""
-
-    description = "Results of nrm-plugin: contacts and moduli of force curves (.h5)"
-    open_dataset_parameters = ("filename_or_obj", "drop_variables", "decisions")
-
-    def open_dataset(
-        self,
-        filename_or_obj: Any,
-        *,
-        drop_variables: str | Iterable[str] | None = None,
-        decisions: bool = True,
-    ) -> xr.Dataset:
-        """Open results; see `open_results`."""
-        dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
-        return open_results(filename_or_obj, decisions).drop_vars(dropped, errors="ignore")
-
-    def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """Whether a file is one of results."""
-        return isinstance(filename_or_obj, str | PathLike) and holds_results(filename_or_obj)
-
-
 def _opened(stamp: FileStamp, name: str, data: h5py.Dataset, eager: bool) -> xr.Variable:
     dims = results_file.dims(name, data)
     about = results_file.variable_attributes(data)
     if not eager and data.ndim > 1:
-        lazy = indexing.LazilyIndexedArray(_Stored(stamp, data))
-        return xr.Variable(dims, lazy, about)
+        return lazy_variable(dims, _Stored(stamp, data), about)
     values = nexus.column_values(name, data)
     if values.dtype.kind == "M":
         about = {"long_name": about.get("long_name", name)}
