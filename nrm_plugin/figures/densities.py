@@ -90,26 +90,27 @@ def density(
         density_of(analysis, r.curves, variable, conditional=conditional, log=log) for r in shown
     ]
     drawn = [d for d in densities if _is_there(d)]
-    norm = Normalize(0.0, max((_most(d) for d in drawn), default=1.0))
+    norm = Normalize(0.0, max((most_of(d) for d in drawn), default=1.0))
     colours: ScalarMappable | None = None
     for ax, region, one in zip(axes, shown, densities, strict=True):
         if not _is_there(one):
             style.words(ax, why_empty(results, region))
         else:
-            colours = _one(ax, one, norm)
+            colours = draw_density(ax, one, norm)
         style.title(ax, title_of(region) + (_counts(ax, one) if _is_there(one) else ""))
     with_data = [ax for ax, one in zip(axes, densities, strict=True) if _is_there(one)]
     if colours is not None:
-        _together(with_data, drawn, far(analysis) if to is None else to)
-        style.colour_bar(axes[0], colours, _bar_label(drawn[0]), axes[1:], extend="max")
-        style.legend_below(axes[-1], _explanations(drawn), fontsize=style.SMALL)
+        with_common_limits(with_data, drawn, far(analysis) if to is None else to)
+        style.colour_bar(axes[0], colours, bar_label(drawn[0]), axes[1:], extend="max")
+        style.legend_below(axes[-1], explanations(drawn), fontsize=style.SMALL)
     return list(axes)
 
 
-def _one(ax: Axes, one: Density, norm: Normalize) -> ScalarMappable:
+def draw_density(ax: Axes, one: Density, norm: Normalize) -> ScalarMappable:
+    """Draw one density, hatched where it is weak, with its noise floor."""
     unit = scale(one.unit)
     z, value = one.depth * NANO, unit(one.value)
-    seen = np.nan_to_num(one.values) > _EDGE * _most(one) * _per(one)
+    seen = np.nan_to_num(one.values) > _EDGE * most_of(one) * _per(one)
     values = np.ma.masked_array(one.values / _per(one), ~seen).T
     shown = ax.pcolormesh(
         z, value, values, norm=norm, cmap=style.DENSITIES, shading="nearest", rasterized=True
@@ -142,7 +143,7 @@ def _counts(ax: Axes, one: Density) -> str:
     return f"{text}, {noise}" if fits else f"{text}\n{noise}"
 
 
-def _together(axes: Sequence[Axes], drawn: Sequence[Density], to: float) -> None:
+def with_common_limits(axes: Sequence[Axes], drawn: Sequence[Density], to: float) -> None:
     """Common limits, and labels at the outer panels only."""
     unit = scale(drawn[0].unit)
     ends = np.array([_reach(d, to) for d in drawn])
@@ -156,7 +157,7 @@ def _together(axes: Sequence[Axes], drawn: Sequence[Density], to: float) -> None
         ax.label_outer()
 
 
-def _explanations(drawn: Sequence[Density]) -> list[Line2D | Patch]:
+def explanations(drawn: Sequence[Density]) -> list[Line2D | Patch]:
     """What dashes and hatches mean."""
     handles: list[Line2D | Patch] = []
     if any(np.isfinite(d.floor).any() for d in drawn):
@@ -184,7 +185,7 @@ def _per(one: Density) -> float:
     return unit if one.conditional else unit * NANO
 
 
-def _most(one: Density) -> float:
+def most_of(one: Density) -> float:
     """Density at which the colours end: the largest of what is not weak.
 
     Far from the electrode all curves show the same noise, which is denser than anything else.
@@ -197,13 +198,14 @@ def _most(one: Density) -> float:
 def _reach(one: Density, to: float) -> tuple[float, float]:
     """Smallest and largest value with a density worth seeing."""
     near = one.values[one.depth <= to] if (one.depth <= to).any() else one.values
-    dense = np.flatnonzero((np.nan_to_num(near) > _EDGE * _most(one) * _per(one)).any(axis=0))
+    dense = np.flatnonzero((np.nan_to_num(near) > _EDGE * most_of(one) * _per(one)).any(axis=0))
     if not len(dense):
         return float(one.value[0]), float(one.value[-1])
     return float(one.value[dense[0]]), float(one.value[dense[-1]])
 
 
-def _bar_label(one: Density) -> str:
+def bar_label(one: Density) -> str:
+    """Words beside the colours."""
     per = "decade" if one.log else scale(one.unit).unit
     if one.conditional:
         return f"density (1/{per})"
