@@ -17,6 +17,12 @@ _HOME = {
     "DEPTH": "map_panels",
     "PAGE": "style",
     "TOPOGRAPHY": "map_panels",
+    "comparison_density": "comparison_spread",
+    "comparison_profiles": "comparison_lines",
+    "comparison_ratio": "comparison_points",
+    "comparison_ratio_profiles": "comparison_lines",
+    "comparison_thickness": "comparison_points",
+    "comparison_violins": "comparison_spread",
     "curve": "single_curves",
     "density": "densities",
     "differences": "map_changes",
@@ -36,6 +42,7 @@ _HOME = {
     "referenced": "single_curves",
     "region_maps": "map_changes",
     "save": "output",
+    "study_figures": "comparison_set",
     "thickness": "thicknesses",
     "topography": "heights",
     "violin": "distributions",
@@ -46,6 +53,15 @@ __all__ = sorted(_HOME)
 
 if TYPE_CHECKING:
     from nrm_plugin.figures.averages import profiles as profiles
+    from nrm_plugin.figures.comparison_lines import comparison_profiles as comparison_profiles
+    from nrm_plugin.figures.comparison_lines import (
+        comparison_ratio_profiles as comparison_ratio_profiles,
+    )
+    from nrm_plugin.figures.comparison_points import comparison_ratio as comparison_ratio
+    from nrm_plugin.figures.comparison_points import comparison_thickness as comparison_thickness
+    from nrm_plugin.figures.comparison_set import study_figures as study_figures
+    from nrm_plugin.figures.comparison_spread import comparison_density as comparison_density
+    from nrm_plugin.figures.comparison_spread import comparison_violins as comparison_violins
     from nrm_plugin.figures.composed import figure4 as figure4
     from nrm_plugin.figures.densities import density as density
     from nrm_plugin.figures.distributions import violin as violin

@@ -269,8 +269,10 @@ def comparison_ratio_profiles(
             style.words(ax, one.sentence or "No ratio here.")
         else:
             _ratio(ax, one)
-        words = f"{short(one.first)} / {short(one.second)}"
-        words += f"\n{one.condition}" if one.kind == "regions" else f"\n{shown_region(one.region)}"
+        regions = one.kind == "regions"
+        pair = [shown_region(name) if regions else short(name) for name in (one.first, one.second)]
+        words = " / ".join(pair)
+        words += f"\n{short(one.condition)}" if regions else f"\n{shown_region(one.region)}"
         style.title(ax, f"{words}, n = {one.n_first} and {one.n_second}")
     for ax in axes:
         ax.set_yscale("log")
@@ -322,7 +324,7 @@ def _ratio_limits(shown: Sequence[ProfileContrast], to: float | None) -> tuple[f
         values = one.profile["ratio"].values[near]
         ratios += values[np.isfinite(values) & (values > 0.0)].tolist()
     least, most = max(min(ratios), 1 / _LARGEST_RATIO), min(max(ratios), _LARGEST_RATIO)
-    room = max(most / least, 1.5)
+    room = min(max(most / least, 1.5), 3.0)
     for one in shown:
         for name in ("ratio_low", "ratio_high"):
             values = one.profile[name].values

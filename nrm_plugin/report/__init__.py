@@ -6,5 +6,15 @@
 
 from nrm_plugin.report.conditions import Condition, conditions
 from nrm_plugin.report.page import render, write_report
+from nrm_plugin.report.study_checks import StudyChecks, study_checks
+from nrm_plugin.report.study_page import write_study_report
 
-__all__ = ["Condition", "conditions", "render", "write_report"]
+__all__ = [
+    "Condition",
+    "StudyChecks",
+    "conditions",
+    "render",
+    "study_checks",
+    "write_report",
+    "write_study_report",
+]

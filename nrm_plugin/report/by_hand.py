@@ -66,15 +66,15 @@ def decisions_sections(
     text = decided(results)
     if not text:
         return []
-    said = _said(results)
+    said = said_of(results)
     entries = [entry for entry in said.get("decisions", []) if isinstance(entry, dict)]
     section = Section(title="Decisions by hand", anchor="decisions")
     section.words.append(f"{text[:1].upper()}{text[1:]}{_of_file(said)}.")
     if entries:
         more = said.get("more", 0)
-        section.words.append(_in_view(entries))
-        section.tables.append(_list(entries, more if isinstance(more, int) else 0))
-    without = _as_made(results, file)
+        section.words.append(in_view(entries))
+        section.tables.append(decisions_table(entries, more if isinstance(more, int) else 0))
+    without = as_made(results, file)
     if log is not None and not has_potential(without):
         without = with_potential(without, log)
     headline = Headline.of(analysis, regions)
@@ -82,7 +82,7 @@ def decisions_sections(
     return [section]
 
 
-def _as_made(results: xr.Dataset, file: str | PathLike[str] | None) -> xr.Dataset:
+def as_made(results: xr.Dataset, file: str | PathLike[str] | None) -> xr.Dataset:
     """Results without what was decided by hand: those of the file, where it is at hand."""
     if file is not None and Path(file).is_file():
         with contextlib.suppress(NrmError):
@@ -92,7 +92,7 @@ def _as_made(results: xr.Dataset, file: str | PathLike[str] | None) -> xr.Datase
     return results.drop_vars("by_hand")
 
 
-def _said(results: xr.Dataset) -> dict[str, Any]:
+def said_of(results: xr.Dataset) -> dict[str, Any]:
     """What results say of the decisions."""
     try:
         said = json.loads(str(results.attrs.get("decisions", "{}")))
@@ -105,7 +105,7 @@ def _of_file(said: Mapping[str, Any]) -> str:
     return f" ({_text(said, 'file')})" if said.get("file") else ""
 
 
-def _in_view(entries: Sequence[Mapping[str, Any]]) -> str:
+def in_view(entries: Sequence[Mapping[str, Any]]) -> str:
     """Whether the outcome could be seen when the decisions were taken."""
     blind = sum(entry.get("visible") == [] for entry in entries)
     unknown = sum(entry.get("visible") is None for entry in entries)
@@ -122,7 +122,8 @@ def _in_view(entries: Sequence[Mapping[str, Any]]) -> str:
     return f"Of {counted(len(entries), 'decision')}: {'; '.join(parts)}."
 
 
-def _list(entries: Sequence[Mapping[str, Any]], more: int) -> HtmlTable:
+def decisions_table(entries: Sequence[Mapping[str, Any]], more: int) -> HtmlTable:
+    """Decisions with their reasons, and how many more stand in the file."""
     rows = []
     for entry in entries:
         n = entry.get("n_curves", 0)

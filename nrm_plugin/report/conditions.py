@@ -107,8 +107,8 @@ def conditions(results: xr.Dataset, curves: CurveSet | None = None) -> list[Cond
         _strain(facts.number("dither_amplitude"), facts.number("tip_radius")),
         _frequency(facts.number("dither_frequency"), facts.number("dither_response")),
         _spring(facts.number("spring_constant")),
-        _lag(facts, speed, _corrected(results), checks_of(results)),
-        _samples(density or _binned_density(results), results),
+        _lag(facts, speed, lag_is_corrected(results), checks_of(results)),
+        _samples(density or samples_per_metre(results), results),
         _phase(facts),
     ]
 
@@ -238,7 +238,7 @@ def _lag(facts: Facts, speed: float | None, corrected: bool, checks: Sequence[Ch
     return _LAG.is_(verdict, f"{effect} {done}", _nm(lag))
 
 
-def _corrected(results: xr.Dataset) -> bool:
+def lag_is_corrected(results: xr.Dataset) -> bool:
     """Whether the lock-in's lag was taken out."""
     recipe = recipe_of(results)
     warnings = str(results.attrs.get("warnings", ""))
@@ -295,7 +295,7 @@ def _ramp(facts: Facts, curves: CurveSet | None) -> tuple[float | None, float | 
     return _middle(speeds) or stated, _middle(densities)
 
 
-def _binned_density(results: xr.Dataset) -> float | None:
+def samples_per_metre(results: xr.Dataset) -> float | None:
     """Samples per m between the electrode and the end of the bins; None in older results."""
     if "binned_force_count" not in results:
         return None

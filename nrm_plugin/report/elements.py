@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from nrm_plugin.report.pictures import Picture
 from nrm_plugin.text import NOTHING, measure, significant
@@ -24,12 +25,15 @@ class Cell:
         By what a column is sorted; nan goes last.
     tone : str
         good, doubtful, bad or unknown where the cell is a verdict; code or hash for what programs
-        read; name for what stays on one line.
+        read; name for what stays on one line; differs for what is not as in the other samples.
+    link: str
+        Where the text leads to, quoted: see `linked`.
     """
 
     text: str
     key: float | str
     tone: str = ""
+    link: str = ""
 
     @property
     def classes(self) -> list[str]:
@@ -80,6 +84,11 @@ class HtmlTable:
 def words(text: str, tone: str = "") -> Cell:
     """Cell with words, by which it is sorted."""
     return Cell(text or NOTHING, text.lower(), tone)
+
+
+def linked(text: str, path: str) -> Cell:
+    """Cell with words that lead to a file beside the page, whose relative path is given."""
+    return Cell(text or NOTHING, text.lower(), link=quote(path.replace("\\", "/"), safe="/"))
 
 
 def number(value: float | None, factor: float = 1.0, digits: int = 3, unit: str = "") -> Cell:

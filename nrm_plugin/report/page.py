@@ -65,7 +65,8 @@ class Report:
     refuted: list[str]
     warnings: list[str]
     sections: list[Section]
-    download_name: str
+    download_name: str = ""
+    kind: str = "1D-NRM report"
 
 
 def write_report(
@@ -126,7 +127,11 @@ def render(
     _check(results, curves)
     if log is not None and not has_potential(results):
         results = with_potential(results, log)
-    report = _report(results, curves, list(edges), log, file, selection)
+    return as_html(_report(results, curves, list(edges), log, file, selection))
+
+
+def as_html(report: Report) -> str:
+    """Return a page as one HTML text that needs nothing else."""
     style, script = (_asset(name) for name in ("page.css", "sort.js"))
     return (
         _environment()

@@ -251,7 +251,7 @@ def _judged(key: str, every: _Samples, values: Sequence[str | None]) -> tuple[Ve
             if all(len(one) == 1 for one in given.values()):
                 return "fine", f"each {name} has its own"
     if not all(one.lever for one in every.samples):
-        return "doubtful", "which lever a sample was measured with is not told (`lever`)"
+        return "doubtful", "the study file does not tell the lever of every sample"
     return "doubtful", f"told twice for the same lever{' and session' if of_session else ''}"
 
 

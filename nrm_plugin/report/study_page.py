@@ -1,0 +1,185 @@
+"""The report of a study as one HTML file: all samples, their comparison, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+
+from nrm_plugin import __version__
+from nrm_plugin.files import replacing
+from nrm_plugin.report.by_hand import decided
+from nrm_plugin.report.elements import HtmlTable, Part, Section, headings, linked, words
+from nrm_plugin.report.methods_paragraph import methods_section
+from nrm_plugin.report.page import Report, as_html
+from nrm_plugin.report.study_checks import StudyChecks, study_checks, study_checks_section
+from nrm_plugin.report.study_contrasts import comparison_section
+from nrm_plugin.report.study_exclusions import exclusions_section
+from nrm_plugin.report.study_overview import samples_section, study_conditions_section
+from nrm_plugin.statistics.comparison_types import Comparison, StudySample
+from nrm_plugin.statistics.violins import DEFAULT_BINS
+from nrm_plugin.text import counted, printable
+
+#: What the page is called.
+KIND = "1D-NRM study"
+
+
+def write_study_report(
+    path: str | PathLike[str],
+    *,
+    title: str,
+    samples: Sequence[StudySample],
+    comparison: Comparison,
+    checks: StudyChecks | None = None,
+    links: Mapping[str, str] | None = None,
+    files: Mapping[str, str | PathLike[str]] | None = None,
+    failed: Sequence[tuple[str, str]] = (),
+    downloads: Mapping[str, str] | None = None,
+    kinds: Sequence[str] | None = None,
+    bins: Sequence[tuple[float, float]] = DEFAULT_BINS,
+    text: str = "",
+    overwrite: bool = True,
+) -> None:
+    """Write the report of a study: one HTML file that needs neither network nor other files.
+
+    Links to the samples' own reports are its only references.
+
+    Parameters
+    ----------
+    path : str or Path
+    title : str
+        Of the study; may be empty.
+    samples : sequence of StudySample
+        Those whose results are there.
+    comparison : Comparison
+    checks : StudyChecks, optional
+        From `study_checks` of the same samples, if they are at hand.
+    links : mapping of str to str, optional
+        Of each sample, the path of its report relative to this one.
+    files : mapping of str to path, optional
+        Of each sample, the file of its results, for values without decisions.
+    failed : sequence of (str, str)
+        Files and samples that could not be used, and why.
+    downloads : mapping of str to str, optional
+        Tables and figures of the comparison: what they are, and their relative paths.
+    kinds : sequence of str, optional
+        Kinds of figures, see `nrm_plugin.figures.study_figures`; all if not given.
+    bins : (low, high) in m
+        Ranges of distance of the violins.
+    text : str
+        The study file, verbatim.
+    overwrite : bool
+        Whether a file that is there may be replaced.
+
+    Raises
+    ------
+    OutputError
+    """
+    path = Path(path)
+    checks = study_checks(samples) if checks is None else checks
+    sections = [
+        samples_section(samples, links or {}, failed),
+        comparison_section(samples, comparison, kinds, bins),
+        study_checks_section(checks),
+        study_conditions_section(samples),
+        exclusions_section(samples, files or {}),
+        methods_section(samples, comparison),
+        _made(downloads or {}, text),
+    ]
+    page = Report(
+        title=printable(title) or "Study",
+        about=_about(samples, comparison),
+        simulated=any(bool(one.results.attrs.get("simulated", 0)) for one in samples),
+        version=__version__,
+        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        short=_short(samples, comparison, checks, failed),
+        warnings=_warnings(checks, failed),
+        refuted=[printable(sentence) for sentence in checks.refuted],
+        sections=sections,
+        kind=KIND,
+    )
+    with replacing(path, overwrite=overwrite) as part:
+        part.write_text(as_html(page), encoding="utf-8", newline="\n")
+
+
+def _about(samples: Sequence[StudySample], comparison: Comparison) -> str:
+    conditions = comparison.conditions or tuple(dict.fromkeys(one.condition for one in samples))
+    parts = [
+        f"{printable(name)} ({counted(sum(one.condition == name for one in samples), 'sample')})"
+        for name in conditions
+    ]
+    return f"{counted(len(samples), 'sample')}: {', '.join(parts)}." if parts else "No samples."
+
+
+def _short(
+    samples: Sequence[StudySample],
+    comparison: Comparison,
+    checks: StudyChecks,
+    failed: Sequence[tuple[str, str]],
+) -> list[str]:
+    """The whole in a few sentences."""
+    total = sum(one.results.sizes["curve"] for one in samples)
+    sentences = [f"{counted(total)} of {counted(len(samples), 'sample')} are compared."]
+    sentences[0] = sentences[0][:1].upper() + sentences[0][1:]
+    primary = comparison.primary_contrasts
+    sentences += [f"Primary question: {printable(one.sentence)}" for one in primary]
+    if not primary:
+        sentences.append("No question was named before the run: all comparisons are exploratory.")
+    others = [one for one in (*comparison.contrasts, *comparison.thickness) if not one.primary]
+    tested = [one for one in others if one.p_holm is not None]
+    found = [one for one in tested if one.p_holm is not None and one.p_holm < 1 - one.level]
+    if tested:
+        sentences.append(
+            f"Of {len(tested)} other tests {len(found)} are below p = "
+            f"{1 - comparison.level:.2g} after Holm's correction."
+        )
+    meaningless = len(others) - len(tested)
+    if meaningless:
+        sentences.append(
+            f"{counted(meaningless, 'other contrast')} cannot be tested: the table says why."
+        )
+    sentences.append(_of_checks(checks))
+    by_hand = [printable(one.name) for one in samples if decided(one.results)]
+    if by_hand:
+        sentences.append(
+            f"Decisions by hand were taken in {', '.join(by_hand[:6])}"
+            f"{f' and {len(by_hand) - 6} more' if len(by_hand) > 6 else ''}."
+        )
+    if failed:
+        sentences.append(
+            f"{counted(len(failed), 'file or sample')} could not be used.".capitalize()
+        )
+    return sentences
+
+
+def _of_checks(checks: StudyChecks) -> str:
+    doubtful = [one for one in checks.differences if one.verdict != "fine"]
+    told = f"{counted(len(doubtful), 'value')} told differently without a reason"
+    return {
+        "wrong": f"The data refute what was told of samples; {told}.",
+        "doubtful": f"Nothing is refuted by the data; some self-checks are doubtful; {told}.",
+        "unknown": f"Nothing is refuted by the data; some self-checks cannot tell; {told}.",
+        "fine": f"All self-checks of all samples are fine; {told}.",
+    }[checks.verdict]
+
+
+def _warnings(checks: StudyChecks, failed: Sequence[tuple[str, str]]) -> list[str]:
+    found = [printable(one.sentence) for one in checks.differences if one.verdict != "fine"]
+    return [*found, *(printable(f"{name}: {why}") for name, why in failed)]
+
+
+def _made(downloads: Mapping[str, str], text: str) -> Section:
+    """Files of the comparison, and the study file."""
+    section = Section(title="How the study was made", anchor="made")
+    section.words.append(
+        f"Made by nrm-plugin {__version__}. `nrm run` with the study file below makes it again; "
+        "the samples' own reports have recipes, experiments and the hashes of the originals."
+    )
+    if downloads:
+        rows = [[words(printable(what)), linked(path, path)] for what, path in downloads.items()]
+        table = HtmlTable("Tables and figures beside this page", headings("What", "File"), rows)
+        section.parts = [Part(title="Files", tables=[table])]
+    if text.strip():
+        section.texts.append(("Study file", text))
+    return section
