@@ -18,6 +18,7 @@ from nrm_plugin.figures.quantities import DISTANCE, NANO, SHORT_DISTANCE, axis_l
 from nrm_plugin.statistics.comparison_types import Comparison, ProfileContrast, StudySample
 from nrm_plugin.statistics.condition_profiles import condition_profile, region_labels
 from nrm_plugin.statistics.regions import ALL_CURVES
+from nrm_plugin.text import printable
 
 #: Dashes of conditions, which tell them apart where colours do not.
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.2, 1.2, 1.2)))
@@ -203,6 +204,7 @@ def _one_legend(
 
 def short(name: str, most: int = 28) -> str:
     """A name as long as a legend has room for, without what would be taken for a formula."""
+    name = printable(name)
     text = name if len(name) <= most else f"{name[: most - 1]}…"
     return text.replace("$", r"\$")
 

@@ -16,7 +16,7 @@ from nrm_plugin.report.told_differences import (
     told_differences,
 )
 from nrm_plugin.statistics.comparison_types import StudySample
-from nrm_plugin.text import counted
+from nrm_plugin.text import counted, printable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ def study_checks(samples: Sequence[StudySample]) -> StudyChecks:
     samples : sequence of StudySample
         Of each, the checks that its results hold.
     """
-    by_sample = {one.name: checks_of(one.results) for one in samples}
+    by_sample = {printable(one.name): checks_of(one.results) for one in samples}
     names = dict.fromkeys(check.name for checks in by_sample.values() for check in checks)
     found = [_of_samples(name, samples, by_sample) for name in names]
     known = list(TITLES)
@@ -137,7 +137,7 @@ def _of_samples(
     }
     logs, unsure = [], False
     for sample in samples:
-        check = here.get(sample.name)
+        check = here.get(printable(sample.name))
         pair = [0.0, 0.0]
         if check is not None and check.verdict != "fine":
             for part, modulus in enumerate(MODULI):

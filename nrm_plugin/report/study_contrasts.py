@@ -71,6 +71,8 @@ def comparison_section(
 
 
 def _contrasts(every: Sequence[Contrast], level: float) -> HtmlTable:
+    usual = {one.unit for one in every} <= {"Pa", "m", ""}
+    difference = "Difference (MPa; nm)" if usual else "Difference"
     rows = []
     for one in every:
         rows.append(
@@ -79,7 +81,7 @@ def _contrasts(every: Sequence[Contrast], level: float) -> HtmlTable:
                 words(_where(one)),
                 words(printable(f"{one.first} / {one.second}")),
                 _ratio(one.ratio, one.ratio_low, one.ratio_high),
-                _difference(one),
+                _difference(one, not usual),
                 _ratio(one.effect_size, one.effect_size_low, one.effect_size_high, 2),
                 _probability(one.p, one.p_holm),
                 words(f"{one.n_first}, {one.n_second}", "name"),
@@ -88,9 +90,9 @@ def _contrasts(every: Sequence[Contrast], level: float) -> HtmlTable:
     return HtmlTable(
         "All contrasts, the primary one first",
         headings(
-            *("Quantity", "Region", "First / second", "Ratio", "Difference", "Effect size"),
+            *("Quantity", "Region", "First / second", "Ratio", difference, "Effect size"),
             *("p (Holm)", "Samples"),
-            numbers=("Ratio", "Difference", "Effect size", "p (Holm)"),
+            numbers=("Ratio", difference, "Effect size", "p (Holm)"),
         ),
         rows,
         f"Ratio and difference with their {level:.0%} intervals: first over second, first minus "
@@ -136,13 +138,12 @@ def _ratio(value: float | None, low: float | None, high: float | None, digits: i
     return Cell(text, value)
 
 
-def _difference(one: Contrast) -> Cell:
+def _difference(one: Contrast, unit: bool) -> Cell:
     shown = scale(one.unit)
     ends = (one.difference, one.difference_low, one.difference_high)
-    cell = _ratio(*(None if end is None else end * shown.factor for end in ends))
-    if one.difference is None:
-        return cell
-    return Cell(f"{cell.text} {shown.unit}", cell.key)
+    value, low, high = (None if end is None else end * shown.factor for end in ends)
+    cell = _ratio(value, low, high)
+    return Cell(f"{cell.text} {shown.unit}", cell.key) if unit and cell.text != NOTHING else cell
 
 
 def _probability(p: float | None, holm: float | None) -> Cell:

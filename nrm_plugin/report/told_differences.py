@@ -12,7 +12,7 @@ from nrm_plugin.engine.checks.check import VERDICTS, Verdict
 from nrm_plugin.experiment.stated import Facts
 from nrm_plugin.report.facts import facts_of, texts
 from nrm_plugin.statistics.comparison_types import StudySample
-from nrm_plugin.text import with_unit
+from nrm_plugin.text import printable, with_unit
 from nrm_plugin.vocabulary import BESIDE, METADATA, calibrated_by
 
 #: Power with which moduli go with a value: E* is (dF/dz) / (4 r_g A), F* is k_l s_l V.
@@ -214,7 +214,7 @@ def _difference(key: str, every: _Samples) -> ToldDifference | None:
             text = "not told"
         else:
             text = one.text if value is None else with_unit(value, METADATA[key].unit, 4)
-        groups.setdefault(text[:200], []).append(sample.name)
+        groups.setdefault(printable(text)[:200], []).append(printable(sample.name))
     verdict, reason = _judged(key, every, [None if one is None else str(one.value) for one in told])
     changes = _changes(key, numbers, every, [None if one is None else one.value for one in told])
     return ToldDifference(
@@ -292,7 +292,8 @@ def ratio_changes(
             )
             for part in (0, 1)
         ]
-        found.append(RatioChange(first=first, second=second, storage=change[0], loss=change[1]))
+        names = {"first": printable(first), "second": printable(second)}
+        found.append(RatioChange(**names, storage=change[0], loss=change[1]))
     return [one for one in found if not _is_nothing(one)]
 
 
@@ -349,7 +350,7 @@ def _of_attribute(
 ) -> ToldDifference | None:
     groups: dict[str, list[str]] = {}
     for sample in samples:
-        groups.setdefault("; ".join(texts(sample.results, name)), []).append(sample.name)
+        groups.setdefault("; ".join(texts(sample.results, name)), []).append(printable(sample.name))
     if len(groups) < 2:
         return None
     if name == "recipe":
