@@ -196,7 +196,7 @@ class _Known:
         """The sentence with the value of all samples, or with each value and its samples."""
         groups: dict[str, list[str]] = {}
         for one in self.samples:
-            groups.setdefault(printable(value_of(one)), []).append(one.name)
+            groups.setdefault(printable(value_of(one)), []).append(printable(one.name))
         if not any(groups):
             return ""
         if len(groups) == 1:
