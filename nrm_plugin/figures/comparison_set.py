@@ -20,6 +20,7 @@ from nrm_plugin.figures.comparison_points import comparison_ratio, comparison_th
 from nrm_plugin.figures.comparison_spread import comparison_density, comparison_violins
 from nrm_plugin.figures.map_changes import differences, region_maps
 from nrm_plugin.statistics.comparison_types import Comparison, StudySample
+from nrm_plugin.statistics.map_differences import map_differences
 from nrm_plugin.statistics.violins import DEFAULT_BINS
 
 #: Kinds of figures of a study.
@@ -89,10 +90,13 @@ def study_figures(
         ]
     for number, one in enumerate(samples, 1):
         of: dict[str, Any] = {"depth": depth, "regions": one.regions}
-        draws += [
-            (f"maps-{number}", "maps", partial(region_maps, one.analysis, relief=True, **of)),
-            (f"differences-{number}", "maps", partial(differences, one.analysis, **of)),
-        ]
+        draws.append(
+            (f"maps-{number}", "maps", partial(region_maps, one.analysis, relief=True, **of))
+        )
+        if "maps" in wanted and lateral and _repeats(one, depth):
+            draws.append(
+                (f"differences-{number}", "maps", partial(differences, one.analysis, **of))
+            )
     for name, kind, draw in draws:
         if kind in wanted:
             try:
@@ -104,6 +108,12 @@ def study_figures(
                     failed.append((name, str(error)))
                 continue
             yield name, _whole(drawn)
+
+
+def _repeats(one: StudySample, depth: float) -> bool:
+    """Whether any place of a sample has curves in two regions."""
+    what = "shear_modulus_magnitude"
+    return bool(map_differences(one.analysis, what, depth, regions=one.regions))
 
 
 def _whole(drawn: Any) -> Figure:

@@ -36,6 +36,7 @@ def write_study_report(
     files: Mapping[str, str | PathLike[str]] | None = None,
     failed: Sequence[tuple[str, str]] = (),
     downloads: Mapping[str, str] | None = None,
+    undrawn: Sequence[tuple[str, str]] = (),
     kinds: Sequence[str] | None = None,
     bins: Sequence[tuple[float, float]] = DEFAULT_BINS,
     text: str = "",
@@ -63,6 +64,8 @@ def write_study_report(
         Files and samples that could not be used, and why.
     downloads : mapping of str to str, optional
         Tables and figures of the comparison: what they are, and their relative paths.
+    undrawn : sequence of (str, str)
+        Figures that could not be drawn, and why.
     kinds : sequence of str, optional
         Kinds of figures, see `nrm_plugin.figures.study_figures`; all if not given.
     bins : (low, high) in m
@@ -85,7 +88,7 @@ def write_study_report(
         study_conditions_section(samples),
         exclusions_section(samples, files or {}),
         methods_section(samples, comparison),
-        _made(downloads or {}, text),
+        _made(downloads or {}, undrawn, text),
     ]
     page = Report(
         title=printable(title) or "Study",
@@ -169,7 +172,7 @@ def _warnings(checks: StudyChecks, failed: Sequence[tuple[str, str]]) -> list[st
     return [*found, *(printable(f"{name}: {why}") for name, why in failed)]
 
 
-def _made(downloads: Mapping[str, str], text: str) -> Section:
+def _made(downloads: Mapping[str, str], undrawn: Sequence[tuple[str, str]], text: str) -> Section:
     """Files of the comparison, and the study file."""
     section = Section(title="How the study was made", anchor="made")
     section.words.append(
@@ -180,6 +183,7 @@ def _made(downloads: Mapping[str, str], text: str) -> Section:
         rows = [[words(printable(what)), linked(path, path)] for what, path in downloads.items()]
         table = HtmlTable("Tables and figures beside this page", headings("What", "File"), rows)
         section.parts = [Part(title="Files", tables=[table])]
+    section.words += [f"Not drawn: {printable(f'{name}: {why}')}." for name, why in undrawn]
     if text.strip():
         section.texts.append(("Study file", text))
     return section

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from html import escape
 from pathlib import Path
 
+from nrm_plugin.figures import save, study_figures
 from nrm_plugin.files import replacing
+from nrm_plugin.report import write_study_report
 from nrm_plugin.report.regional import regions_or_all
 from nrm_plugin.statistics import DEFAULT_BINS
 from nrm_plugin.statistics.comparison import Comparison, Question, StudySample, compare
@@ -56,12 +57,46 @@ def write_outputs(
     """
     samples = [_sample(study, entry, folder / place_of(entry, "results.h5")) for entry in entries]
     compared = _compared(study, samples)
-    made = _tables(compared, folder / "comparison")
+    tables = _tables(compared, folder / "comparison")
+    undrawn: list[tuple[str, str]] = []
+    pictures = _pictures(study, samples, compared, folder / "comparison" / "figures", undrawn)
+    made = [*tables, *pictures]
     index = folder / "index.html"
-    links = {entry.name: place_of(entry, "report.html") for entry in entries}
-    with replacing(index, overwrite=True) as part:
-        part.write_text(_index(study, links), encoding="utf-8", newline="\n")
+    write_study_report(
+        index,
+        title=study.title,
+        samples=samples,
+        comparison=compared,
+        links={entry.name: place_of(entry, "report.html") for entry in entries},
+        files={entry.name: folder / place_of(entry, "results.h5") for entry in entries},
+        failed=failed,
+        downloads={path.name: path.relative_to(folder).as_posix() for path in made},
+        undrawn=undrawn,
+        kinds=study.figures,
+        bins=study.bins or DEFAULT_BINS,
+        text=study.text,
+    )
     return [*made, index]
+
+
+def _pictures(
+    study: Study,
+    samples: Sequence[StudySample],
+    compared: Comparison,
+    folder: Path,
+    undrawn: list[tuple[str, str]],
+) -> list[Path]:
+    """Figures as PNG and PDF; `undrawn` gets those that could not be drawn, and why."""
+    made_folder(folder)
+    bins = study.bins or DEFAULT_BINS
+    made = []
+    drawn = study_figures(samples, compared, study.figures, bins=bins, failed=undrawn)
+    for name, figure in drawn:
+        for suffix in (".png", ".pdf"):
+            path = folder / f"{name}{suffix}"
+            save(figure, path, title=name)
+            made.append(path)
+    return made
 
 
 def _sample(study: Study, entry: SampleEntry, path: Path) -> StudySample:
@@ -130,8 +165,3 @@ def _tables(compared: Comparison, folder: Path) -> list[Path]:
         with replacing(folder / name, overwrite=True) as part:
             write_table(compared, part)
     return [folder / name for name in TABLES]
-
-
-def _index(study: Study, links: dict[str, str]) -> str:
-    items = "".join(f'<li><a href="{escape(v)}">{escape(k)}</a></li>' for k, v in links.items())
-    return f"<!DOCTYPE html><title>{escape(study.title)}</title><ul>{items}</ul>"
