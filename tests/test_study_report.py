@@ -13,7 +13,7 @@ import pytest
 from study_samples import sample, study, with_attribute
 
 from nrm_plugin.report import study_checks, write_study_report
-from nrm_plugin.report.methods_paragraph import statements
+from nrm_plugin.report.methods_paragraph import method_facts
 from nrm_plugin.report.told_differences import told_differences
 from nrm_plugin.statistics.comparison import Question, compare
 from nrm_plugin.variables import EXCLUDED
@@ -137,7 +137,7 @@ def test_samples_without_checks_are_named():
 def test_what_is_known_is_stated_and_what_is_not_says_how_to_give_it():
     samples = study(lever="A")
     samples[1] = sample("EC 2", told={"temperature": "303 K"}, lever="A")
-    made = {one.name: one for one in statements(samples, compared(samples))}
+    made = {one.name: one for one in method_facts(samples, compared(samples))}
     assert made["tip force at the electrode (F_max)"].text.endswith("F_max = 13.5 nN")
     assert made["lever"].text == "levers: A"
     assert made["normal spring constant"].text == (

@@ -31,7 +31,7 @@ CITATIONS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Statement:
+class MethodFact:
     """One of the things that a paper must state.
 
     Attributes
@@ -53,136 +53,136 @@ class Statement:
         return self.text or f"{self.name}: not stated ({self.how})"
 
 
-def statements(samples: Sequence[StudySample], comparison: Comparison) -> list[Statement]:
+def method_facts(samples: Sequence[StudySample], comparison: Comparison) -> list[MethodFact]:
     """All that a paper must state, in the order of the paragraph."""
     known = _Known(samples)
     told = _told
     return [
-        Statement(
+        MethodFact(
             name="tip force at the electrode (F_max)",
             text=known.common(_force, "distances count from where the tip stopped at F_max = {}"),
             how="`spring_constant` in the experiment file",
         ),
-        Statement(
+        MethodFact(
             name="ramp speed",
             text=known.common(told("approach_speed"), "the tip approached at {}"),
             how="`approach_speed` in the experiment file",
         ),
-        Statement(
+        MethodFact(
             name="samples per nanometre",
             text=known.common(_sampling, "curves had {} samples per nm"),
             how="processing the curves again with this version",
         ),
-        Statement(
+        MethodFact(
             name="lever",
             text=known.common(lambda one: one.lever, "levers: {}"),
             how="`lever` of each sample in the study file; name type and maker in the paper",
         ),
-        Statement(
+        MethodFact(
             name="normal spring constant",
             text=known.common(_with_method("spring_constant"), "the spring constant was {}"),
             how="`nrm calibrate thermal` or `nrm calibrate sader`",
         ),
-        Statement(
+        MethodFact(
             name="lateral stiffness",
             text=known.common(_with_method("lateral_stiffness"), "the lateral stiffness was {}"),
             how="`nrm calibrate lateral geometry`",
         ),
-        Statement(
+        MethodFact(
             name="lateral sensitivity",
             text=known.common(
                 _with_method("lateral_sensitivity"), "the lateral sensitivity was {}"
             ),
             how="`nrm calibrate lateral lock-in`; none is needed where the signal is in newtons",
         ),
-        Statement(
+        MethodFact(
             name="tip radius",
             text=known.common(told("tip_radius"), "the tip had a radius of {} (before or after)"),
             how="`tip_radius` in the experiment file",
         ),
-        Statement(
+        MethodFact(
             name="half-angle of the cone",
             text=known.common(told("tip_half_angle"), "a cone of half-angle {}"),
             how="`tip_half_angle` in the experiment file",
         ),
-        Statement(
+        MethodFact(
             name="tip radius and cone before and after",
             text="",
             how="no file holds both: write the second value into the paper by hand",
         ),
-        Statement(
+        MethodFact(
             name="stick or slip on the electrode",
             text=known.common(_stick, "on the electrode the tip {}"),
             how="`dither_amplitude`, `lateral_stiffness`, `spring_constant`: a self-check says it",
         ),
-        Statement(
+        MethodFact(
             name="detection limit X",
             text=_limit(comparison),
             how="`[thickness] modulus` in the study file",
         ),
-        Statement(
+        MethodFact(
             name="rule below the tip radius",
             text=_rule(known),
             how="`tip_radius` in the experiment file",
         ),
-        Statement(
+        MethodFact(
             name="shape factor r_g",
             text=known.common(_attribute("shape_factor_source"), "the shape factor r_g was {}"),
             how="`shape_factor` in the recipe",
         ),
-        Statement(
+        MethodFact(
             name="Poisson ratio",
             text=known.common(_poisson, "Poisson's ratio was taken as {}"),
             how="`poisson_ratio` in the experiment file",
         ),
-        Statement(
+        MethodFact(
             name="dither: amplitude and frequency",
             text=known.common(_dither, "the dither was {}"),
             how="`dither_amplitude` and `dither_frequency` in the experiment file",
         ),
-        Statement(
+        MethodFact(
             name="dither axis and crosstalk",
             text="",
             how="no file holds them: state the axis against the lever and the measured crosstalk",
         ),
-        Statement(
+        MethodFact(
             name="instrument's phase",
             text=known.common(_with_method("lockin_phase"), "the instrument's phase was {}"),
             how="`nrm calibrate phase`",
         ),
-        Statement(
+        MethodFact(
             name="lag of the lock-in",
             text=known.common(_lag, "the delay of the lock-in was {}"),
             how="`lockin_time_constant` and `lockin_poles` in the experiment file",
         ),
-        Statement(
+        MethodFact(
             name="temperature",
             text=known.common(told("temperature"), "the temperature was {}"),
             how="`temperature` in the experiment file",
         ),
-        Statement(
+        MethodFact(
             name="atmosphere (H2O, O2)",
             text="",
             how="no file holds it: state the glove box's H2O and O2 in ppm",
         ),
-        Statement(
+        MethodFact(
             name="electrode and electrolyte",
             text=known.common(_chemistry, "electrode and electrolyte: {}"),
             how="`electrode` and `electrolyte` in the experiment file",
         ),
-        Statement(
+        MethodFact(
             name="reference electrode",
             text=known.common(told("reference_electrode"), "potentials are against {}"),
             how="`reference_electrode` in the experiment file; state iR and scan rate as well",
         ),
-        Statement(name="curves excluded", text=_exclusions(samples), how="the study"),
-        Statement(
+        MethodFact(name="curves excluded", text=_exclusions(samples), how="the study"),
+        MethodFact(
             name="moduli",
             text="E* = E' + iE'' is the complex Young's modulus, G* = E*/2(1 + nu) the shear "
             "modulus, and eta' = G''/(2 pi f) the viscosity at the frequency of the dither",
             how="",
         ),
-        Statement(name="program", text=_program(samples), how=""),
+        MethodFact(name="program", text=_program(samples), how=""),
     ]
 
 
@@ -327,7 +327,7 @@ def _program(samples: Sequence[StudySample]) -> str:
 
 def methods_section(samples: Sequence[StudySample], comparison: Comparison) -> Section:
     """The paragraph, what is missing in it, and what to cite."""
-    made = statements(samples, comparison)
+    made = method_facts(samples, comparison)
     known = [one.text for one in made if one.text]
     paragraph = ". ".join(text[:1].upper() + text[1:] for text in known) + "."
     absent = [one for one in made if not one.text]
