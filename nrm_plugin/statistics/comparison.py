@@ -238,7 +238,11 @@ def _statements(
     thick: Sequence[SampleValue],
 ) -> list[str]:
     """What holds for all of the comparison, as sentences."""
+    if not groups:
+        return ["There are no samples: nothing is compared."]
     found = [words.levels(groups), words.named(primary, contrasts)]
+    if len(groups) == 1:
+        found.append(f"All samples are of one condition, {next(iter(groups))}.")
     found += [words.too_few(groups)] if pairs else []
     for first, second in pairs:
         found += [f"{one.sentence}." for one in confounded(groups[first], groups[second])]

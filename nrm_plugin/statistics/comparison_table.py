@@ -54,6 +54,39 @@ _LATEX = {
     "–": "--",
 }
 
+_COLUMNS = (
+    "quantity",
+    "distance_low",
+    "distance_high",
+    "region",
+    "kind",
+    "condition",
+    "first",
+    "second",
+    "primary",
+    "unit",
+    "level",
+    *_NUMBERS,
+    "sentence",
+)
+
+_SAMPLE_COLUMNS = (
+    "sample",
+    "condition",
+    "quantity",
+    "distance_low",
+    "distance_high",
+    "region",
+    "unit",
+    "mean",
+    "stderr",
+    "low",
+    "high",
+    "n",
+    "n_effective",
+    "note",
+)
+
 #: Characters with which a spreadsheet takes a text for a formula.
 _FORMULA = ("=", "+", "-", "@")
 
@@ -62,51 +95,29 @@ def comparison_table(comparison: Comparison) -> pd.DataFrame:
     """All contrasts, one per row, in SI; empty cells where something means nothing."""
     import pandas as pd
 
-    rows = [
-        {
-            "quantity": one.question.quantity,
-            **_distance(one.question.distance),
-            "region": one.question.region,
-            "kind": one.kind,
-            "condition": one.condition,
-            "first": one.first,
-            "second": one.second,
-            "primary": one.primary,
-            "unit": one.unit,
-            "level": one.level,
-            **{name: getattr(one, name) for name in _NUMBERS},
-            "sentence": one.sentence,
-        }
-        for one in (*comparison.contrasts, *comparison.thickness)
-    ]
-    return pd.DataFrame(rows)
+    rows = [_row(one, _COLUMNS) for one in (*comparison.contrasts, *comparison.thickness)]
+    return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
 def sample_table(comparison: Comparison) -> pd.DataFrame:
     """Return the values of samples, one per sample and question, in SI."""
     import pandas as pd
 
-    rows = [
-        {
-            "sample": one.sample,
-            "condition": one.condition,
-            "quantity": one.question.quantity,
-            **_distance(one.question.distance),
-            "region": one.question.region,
-            "unit": one.unit,
-            **{name: getattr(one, name) for name in ("mean", "stderr", "low", "high")},
-            "n": one.n,
-            "n_effective": one.n_effective,
-            "note": one.note,
-        }
-        for one in comparison.sample_values
-    ]
-    return pd.DataFrame(rows)
+    rows = [_row(one, _SAMPLE_COLUMNS) for one in comparison.sample_values]
+    return pd.DataFrame(rows, columns=list(_SAMPLE_COLUMNS))
 
 
-def _distance(distance: tuple[float, float] | None) -> dict[str, float | None]:
-    low, high = (None, None) if distance is None else distance
-    return {"distance_low": low, "distance_high": high}
+def _row(one: Contrast | SampleValue, columns: Sequence[str]) -> list[Any]:
+    """Values of a contrast or a sample; some are those of its question."""
+    question = one.question
+    low, high = question.distance or (None, None)
+    asked = {
+        "quantity": question.quantity,
+        "distance_low": low,
+        "distance_high": high,
+        "region": question.region,
+    }
+    return [asked[name] if name in asked else getattr(one, name) for name in columns]
 
 
 def write_table(comparison: Comparison, path: str | PathLike[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
@@ -158,7 +158,12 @@ def _thicknesses(
 ) -> xr.Dataset:
     known = all(name in analysis.results for name in NEEDED)
     bins = analysis.once("bin noise", lambda: noise_of_bins(analysis.results)) if known else None
-    found = [_Region.of(analysis, region, bins, level, quality) for region in inside]
+    curves = tuple((region.label, region.curves.tobytes()) for region in inside)
+    without_threshold = analysis.once(
+        ("regions before their comparison", curves, level, tuple(quality)),
+        lambda: [_Region.of(analysis, region, bins, level, quality) for region in inside],
+    )
+    found = [replace(one, values=dict(one.values)) for one in without_threshold]
     limits = np.array([one.values.get("limit", np.nan) for one in found])
     if threshold is None:
         threshold = float(np.nanmax(limits)) if np.isfinite(limits).any() else np.nan
