@@ -20,6 +20,8 @@ import xarray as xr
 from nrm_plugin.errors import InvalidInput
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nrm_plugin.model import CurveSet
 
 #: What the first argument of a function is called that takes curves, and one that takes results.
@@ -104,6 +106,26 @@ class DatasetAccessor:
     def check(self, recipe: Any = None) -> Any:
         """Hold the data against what is known of the instrument; see `nrm_plugin.check`."""
         return import_module("nrm_plugin").check(self.data, recipe)
+
+    def to_pandas(self, *, profiles: bool = False) -> pd.DataFrame:
+        """Return a table: of curves a row per sample; of results one per curve, or per distance.
+
+        Parameters
+        ----------
+        profiles : bool
+            Of results, a row per curve and distance: all of them are in memory then.
+        """
+        if self.holds_curves:
+            return self.curves.to_pandas()
+        import pandas as pd
+
+        tables = import_module("nrm_plugin.store.results_table")
+        frame: pd.DataFrame = (
+            pd.concat(tables.profile_tables(self._dataset), ignore_index=True)
+            if profiles
+            else tables.curve_table(self._dataset)
+        )
+        return frame
 
     def derived(self, name: str) -> xr.DataArray:
         """A quantity of results that follows from others: ``shear_modulus_magnitude``.

@@ -214,7 +214,10 @@ def test_the_accessor_draws_and_counts() -> None:
     xr.testing.assert_identical(
         stored.nrm.derived("shear_modulus_magnitude"), results["shear_modulus_magnitude"]
     )
+    assert len(results.nrm.to_pandas()) == 9
+    assert results.nrm.to_pandas(profiles=True).groupby("curve").ngroups == 9
     dataset = small_map.to_xarray()
+    assert len(dataset.nrm.to_pandas()) == small_map.n_samples
     assert isinstance(dataset.nrm.plot.raw(0), Axes)
     xr.testing.assert_allclose(dataset.nrm.process()["storage_modulus"], results["storage_modulus"])
 
