@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from nrm_daq.config import AnalogInput, DaqConfig, LockInTable, Split, Trigger, scaling
 from nrm_daq.digital_config import DigitalLockInTable, LockInTone
+from nrm_daq.dither_table import DitherTable
 from nrm_daq.visa_lockin import VisaSettings
 from nrm_plugin.errors import InvalidInput, RecipeError
 
@@ -211,10 +212,17 @@ def page() -> str:
 
 
 def test_the_example_on_the_page_is_a_configuration() -> None:
-    example, software = re.findall(r"^```toml\n(.*?)^```", page(), re.M | re.S)
-    config = DaqConfig.from_values(tomllib.loads(example))
+    examples = re.findall(r"^```toml\n(.*?)^```", page(), re.M | re.S)
+    values = tomllib.loads(examples[0])
+    config = DaqConfig.from_values(values)
     assert config.lock_in.address
     assert len(config.channels) == 5
+    dither = next(example for example in examples if "[dither]" in example)
+    del values["metadata"]  # the amplitude is what the dither says
+    config = DaqConfig.from_values(values | tomllib.loads(dither))
+    assert config.dither is not None
+    assert config.dither.drives({})[0].volts == pytest.approx(1.0 / 2.0 / 1.02)
+    software = next(example for example in examples if "digital" in example)
     digital = DaqConfig.from_values(tomllib.loads(software)).digital()
     assert digital is not None
     assert (digital.reference, digital.harmonics) == ("reference", (2, 3))
@@ -231,6 +239,7 @@ def test_the_example_on_the_page_is_a_configuration() -> None:
         LockInTone,
         VisaSettings,
         Trigger,
+        DitherTable,
     ],
 )
 def test_every_key_is_on_the_page(part: type[BaseModel]) -> None:

@@ -317,7 +317,7 @@ def test_the_board_is_free_again_after_a_stop() -> None:
     "call",
     [
         lambda task: task.in_stream.overloaded_chans_exist,
-        lambda task: task.ao_channels.add_ao_voltage_chan("Sim1/ao0"),
+        lambda task: task.do_channels.add_do_chan("Sim1/port0/line0"),
         lambda task: task.timing.ai_conv_timebase_src,
         lambda task: task.devices[0].ai_gains,
         lambda task: task.register_every_n_samples_acquired_into_buffer_event(100, print),

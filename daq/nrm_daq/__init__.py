@@ -23,10 +23,12 @@ class MissingDaqPackage(MissingPackage, DaqUnavailable):
 
 @hookimpl
 def nrm_commands(cli: click.Group) -> None:
-    """Add ``nrm acquire``."""
+    """Add ``nrm acquire`` and ``nrm dither``."""
     from nrm_daq.command import command
+    from nrm_daq.dither_command import command as dither
 
     cli.add_command(command)
+    cli.add_command(dither)
 
 
 @hookimpl

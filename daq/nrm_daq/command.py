@@ -252,6 +252,8 @@ def _list_devices(path: str | None, simulate: bool, as_json: bool) -> None:
             f"  up to {device.largest_rate:g} samples per second, {at_once}; ranges "
             f"{', '.join(f'{r:g}' for r in device.ranges)} V"
         )
+        if device.outputs:
+            click.echo(f"  analog outputs: {', '.join(device.outputs)}")
     if not devices:
         click.echo("no boards were found")
 

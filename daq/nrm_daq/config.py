@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from nrm_daq.config_values import ConfigTable, Finite, Hertz, Seconds, Volts, in_unit
-from nrm_daq.digital_config import DIGITAL, REFERENCE, DigitalLockInTable
+from nrm_daq.digital_config import DIGITAL, REFERENCE, DigitalLockInTable, LockInTone
+from nrm_daq.dither_table import OWN, DitherTable
 from nrm_daq.lockin_settings import FIELDS, given
 from nrm_plugin import plugins, units
 from nrm_plugin.demodulation import DigitalLockIn
@@ -168,6 +169,7 @@ class DaqConfig(ConfigTable):
     channels: dict[str, AnalogInput] = Field(min_length=1)
     trigger: Trigger | None = None
     lock_in: LockInTable | DigitalLockInTable = LockInTable()
+    dither: DitherTable | None = Field(default=None, description="the board's output as its drive")
     metadata: dict[str, float | str] = Field(default_factory=dict)
 
     @classmethod
@@ -254,6 +256,9 @@ class DaqConfig(ConfigTable):
         kept = self.model_dump(include={"rate", "ring", "block", "skew", "split"})
         if self.trigger is not None:
             kept["trigger"] = {"terminal": "/Sim1/PFI0", "edge": self.trigger.edge}
+        if self.dither is not None:
+            kept["dither"] = self.dither.model_dump() | {"terminal": "Sim1/ao0"}
+            values["metadata"] = {k: v for k, v in values["metadata"].items() if k not in OWN}
         return DaqConfig.from_values(values | kept)
 
     @model_validator(mode="after")
@@ -265,9 +270,9 @@ class DaqConfig(ConfigTable):
         for name, channel in self.channels.items():
             scaling(name, channel)
         used = [c.terminal.strip("/").lower() for c in self.channels.values()]
-        twice = next((t for t in used if used.count(t) > 1), None)
-        if twice:
-            raise InvalidInput(f"two channels are wired to {twice}")
+        doubled = next((t for t in used if used.count(t) > 1), None)
+        if doubled:
+            raise InvalidInput(f"two channels are wired to {doubled}")
         if self.split.by not in ("auto", *self.channels):
             raise InvalidInput(f'split.by = "{self.split.by}" needs a channel of that name')
         if isinstance(self.lock_in, DigitalLockInTable):
@@ -275,7 +280,15 @@ class DaqConfig(ConfigTable):
         elif self.lock_in.model_fields_set:
             self.lock_in.connection()
             self.lock_in.given()
-        self.known_metadata()
+        metadata = self.known_metadata()
+        if self.dither is not None:
+            given_here = self.dither.frequency is not None or self.dither.amplitude is not None
+            drives = self.dither.drives(metadata) if given_here else ()
+            # What a drive in volts moves may have been measured otherwise.
+            unsaid = {"dither_amplitude"} if drives and drives[0].motion is None else set()
+            twice = [key for key in OWN if key in metadata and key not in unsaid]
+            if twice:
+                raise InvalidInput(f"metadata.{twice[0]} is what [dither] says: leave it out")
         return self
 
     @property
@@ -294,7 +307,15 @@ class DaqConfig(ConfigTable):
         """
         if not isinstance(self.lock_in, DigitalLockInTable):
             return None
-        settings = self.lock_in.settings(self.channels)
+        generated: tuple[LockInTone, ...] = ()
+        if self.dither is not None and self.dither.frequency is not None:
+            drives = self.dither.drives(self.known_metadata())
+            known = all(drive.motion is not None for drive in drives)
+            generated = tuple(
+                LockInTone(frequency=d.frequency, amplitude=d.motion if known else None)
+                for d in drives
+            )
+        settings = self.lock_in.settings(self.channels, generated)
         for key, values in (
             ("dither_amplitude", settings.motions),
             ("lockin_phase", settings.phases),

@@ -94,7 +94,7 @@ def _lines(backend: str, boards: Sequence[Device], sensor: AnalogInput) -> list[
                 f"{here}polarity = {quoted(sensor.polarity)}  # ??? inverted: the voltage falls as "
                 "the tip moves away"
             )
-    return [*lines, *_lock_in_lines(), *_other_lines(board)]
+    return [*lines, *_lock_in_lines(), *_dither_lines(board), *_other_lines(board)]
 
 
 def _lock_in_lines() -> list[str]:
@@ -119,6 +119,21 @@ def _lock_in_lines() -> list[str]:
         '#   model = "digital"',
         "#   harmonics = [3]",
         "#   keep_raw = true  # every sample, too, in OUT.raw.h5",
+    ]
+
+
+def _dither_lines(board: Device) -> list[str]:
+    if not board.outputs:
+        return []
+    return [
+        "",
+        f"# An output of the board as the dither's drive: {', '.join(board.outputs)}.",
+        "# [dither]",
+        f"# terminal = {quoted(board.outputs[0])}  # ??? where the shaker is connected",
+        '# max_voltage = "1 V"  # ??? no sample is above, both ways',
+        '# frequency = "1 kHz"',
+        '# amplitude = "0.5 V"  # peak; "1 nm" needs sensitivity (nm/V at rest) and response, too',
+        '# ramp = "0.2 s"  # in which it rises and falls',
     ]
 
 

@@ -16,10 +16,23 @@ try:
     import grpc
     import nidaqmx
     from nidaqmx._stubs import nidaqmx_pb2 as messages
-    from nidaqmx.constants import AcquisitionType, Edge, TaskMode, TerminalConfiguration
+    from nidaqmx.constants import (
+        AcquisitionType,
+        Edge,
+        RegenerationMode,
+        TaskMode,
+        TerminalConfiguration,
+    )
     from nidaqmx.error_codes import DAQmxErrors
-    from nidaqmx.errors import DaqError, DaqNotFoundError, DaqNotSupportedError, RpcError
+    from nidaqmx.errors import (
+        DaqError,
+        DaqNotFoundError,
+        DaqNotSupportedError,
+        DaqWriteError,
+        RpcError,
+    )
     from nidaqmx.stream_readers import AnalogMultiChannelReader
+    from nidaqmx.stream_writers import AnalogSingleChannelWriter
     from nidaqmx.system import System
 except ModuleNotFoundError:
     raise MissingDaqPackage("nidaqmx") from None
@@ -28,9 +41,13 @@ __all__ = [
     "DRIVER_ERRORS",
     "AcquisitionType",
     "AnalogMultiChannelReader",
+    "AnalogSingleChannelWriter",
     "DAQmxErrors",
     "DaqError",
+    "DaqWriteError",
     "Edge",
+    "RegenerationMode",
+    "RpcError",
     "System",
     "TaskMode",
     "TerminalConfiguration",

@@ -18,6 +18,7 @@ from nrm_daq.driver import (
     DaqError,
     DAQmxErrors,
     Edge,
+    RpcError,
     System,
     TaskMode,
     TerminalConfiguration,
@@ -86,6 +87,11 @@ class Device:
     ranges : tuple of float
         Largest voltages that can be set.
     terminals : tuple of str
+        Analog inputs.
+    outputs : tuple of str
+        Analog outputs.
+    largest_output_rate : float
+        In Hz; 0 where it cannot generate by a clock.
     """
 
     name: str
@@ -96,6 +102,8 @@ class Device:
     largest_rate: float
     ranges: tuple[float, ...]
     terminals: tuple[str, ...]
+    outputs: tuple[str, ...] = ()
+    largest_output_rate: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +176,7 @@ def _described(device: Any) -> Device:
         # Not every board answers every question.
         try:
             return getattr(device, name)
-        except DaqError:
+        except (DaqError, RpcError):
             return otherwise
 
     inputs = tuple(str(name) for name in device.ai_physical_chans.channel_names)
@@ -182,7 +190,16 @@ def _described(device: Any) -> Device:
         largest_rate=float(asked("ai_max_multi_chan_rate", 0.0)),
         ranges=tuple(sorted(ranges)),
         terminals=inputs,
+        outputs=_outputs(device),
+        largest_output_rate=float(asked("ao_max_rate", 0.0)),
     )
+
+
+def _outputs(device: Any) -> tuple[str, ...]:
+    try:
+        return tuple(str(name) for name in device.ao_physical_chans.channel_names)
+    except (DaqError, RpcError):  # a board without outputs need not answer
+        return ()
 
 
 @contextmanager

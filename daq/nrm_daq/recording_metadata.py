@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nrm_daq.config import DaqConfig
+from nrm_daq.dither_table import dither_metadata
 from nrm_daq.lockin_settings import FREQUENCY_TOLERANCE, as_metadata, changed
 from nrm_daq.recording import RecordingContents
 from nrm_plugin.columns import FloatArray
@@ -113,7 +114,22 @@ def with_metadata(
         later = as_metadata(after)
         read = {key: value for key, value in read.items() if _same(value, later.get(key))}
     curves = curves.with_metadata(read, before.identity or "configuration")
+    curves = _with_dither(curves, header.get("dither"))
     return _with_experiment(curves, header)
+
+
+def _with_dither(curves: CurveSet, dither: Mapping[str, Any] | None) -> CurveSet:
+    """Add what the board's output drove; a lock-in whose reference is elsewhere is told of."""
+    if dither is None:
+        return curves
+    said = dither_metadata(dither)
+    seen = curves.metadata.get("dither_frequency")
+    if seen is not None and not _same(float(seen), said["dither_frequency"]):
+        curves = curves.with_warning(
+            f"the lock-in's reference was at {seen:.6g} Hz, and the board's output drove the "
+            f"dither at {said['dither_frequency']:.6g} Hz"
+        )
+    return curves.with_metadata(said, f"board output {dither['terminal']}")
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -37,6 +37,7 @@ _OF_SOFTWARE = (
     "lockin_intermodulation",
 )
 _OUTPUTS = ("lockin_output_x", "lockin_output_y")
+_DEMODULATED = ("_in_phase", "_quadrature")
 
 
 class VoltColumn:
@@ -184,7 +185,8 @@ def cut(
     setup, described = recorded.header["setup"], recorded.header["channels"]
     rate = float(setup["rate"])
     rows = Rows(np.array([stop - begin for begin, stop, _ in pieces], np.int64))
-    spoilt = _spoilt(recorded.known(), start, rate, pieces[-1][1])
+    undriven = tuple(_undriven(recorded, rate, pieces[-1][1]))
+    spoilt = (*_spoilt(recorded.known(), start, rate, pieces[-1][1]), *undriven)
     channels = {
         "time": Channel(
             "time", "s", ClockColumn(rows), 1.0 / rate, 0.0, "", "the board's sample clock"
@@ -194,7 +196,9 @@ def cut(
         name = one["name"]
         shifted = config.skew == "correct" and not one.get("as_sampled")
         lag = setup["delays"][number] * rate if shifted else 0.0
-        column = VoltColumn(recorded, number, rows, lag, spoilt if name in _OUTPUTS else ())
+        untrue = undriven if name.endswith(_DEMODULATED) else ()
+        untrue = spoilt if name in _OUTPUTS else untrue
+        column = VoltColumn(recorded, number, rows, lag, untrue)
         source = one.get("source") or f"{one['terminal']}, {one['range']:g} V range"
         channels[name] = Channel(
             name, one["unit"], column, one["gain"], one["offset"], one["terminal"], source
@@ -297,6 +301,37 @@ def _spoilt(
     return tuple(stretches)
 
 
+def _undriven(
+    recorded: RecordingContents, rate: float, n_samples: int
+) -> Iterator[tuple[int, int]]:
+    """Samples at which the dither of the board was not whole: as it rose, and after it broke."""
+    dither = recorded.header.get("dither")
+    if not dither:
+        return
+    rising = min(n_samples, round(dither["ramp"] * rate) + 1)
+    yield 0, rising
+    stopped = recorded.known().get("dither_stopped")
+    if stopped is not None and stopped * rate < n_samples:
+        yield max(rising, int(stopped * rate)), n_samples
+
+
+def _undriven_said(
+    recorded: RecordingContents, segmentation: Segmentation, rate: float
+) -> Iterator[str]:
+    for a, b in _undriven(recorded, rate, recorded.n_samples):
+        hit = [str(i) for i, c in enumerate(segmentation.curves) if a < c.stop and c.start < b]
+        what = "rose to its amplitude" if not a else "had stopped"
+        names = [one["name"] for one in recorded.header["channels"]]
+        made = any(name in _OUTPUTS or name.endswith(_DEMODULATED) for name in names)
+        nan = ": X and Y are NaN there" if made else ""
+        if a or hit:
+            where = f"curves {', '.join(hit)}" if hit else "no curve"
+            yield (
+                f"the dither {what} from {a / rate:.4g} to {b / rate:.4g} s of the recording, in "
+                f"{where}{nan}"
+            )
+
+
 def _warnings(
     recorded: RecordingContents,
     notes: Mapping[str, Any],
@@ -315,6 +350,7 @@ def _warnings(
     for name, blocks in (segmentation.clipped | notes.get("clipped", {})).items():
         least = "at least " if name in notes.get("clipped", {}) and "ended" not in notes else ""
         yield f"{name} reaches the end of the board's range in {least}{blocks} blocks"
+    yield from _undriven_said(recorded, segmentation, float(recorded.header["setup"]["rate"]))
     if spoilt:
         faults = dict.fromkeys(f for _, _, words in notes["spoilt"] for f in words)
         hit = [

@@ -18,6 +18,7 @@ import numpy as np
 from nrm_daq.acquisition import Acquisition, AcquisitionStopped
 from nrm_daq.config import DaqConfig, scaling
 from nrm_daq.digital_config import DigitalLockInTable
+from nrm_daq.dithered_recording import Dither, prepared_dither
 from nrm_daq.hardware import Setup, connected, prepared
 from nrm_daq.live_page import LivePage
 from nrm_daq.lockin_settings import (
@@ -92,19 +93,22 @@ def record(
         lock_in, settings = asked_lock_in(config, stack)
         connection = stack.enter_context(connected(config, clock))
         task, setup = stack.enter_context(prepared(connection, config))
+        dither = stack.enter_context(prepared_dither(connection, config, setup))
         total = None if duration is None else max(1, round(duration * setup.rate))
-        header = described(config, setup, settings)
+        header = described(config, setup, settings, dither)
         display = StatusLine(config, setup, header["channels"], quiet=quiet)
         recording = _recording(part, header, config)
         stack.callback(recording.close)
         stack.callback(_forget_empty, recording)
-        stack.enter_context(_ended_by_signal(ending))
+        stack.enter_context(ended_by_signal(ending))
         if page is not None and isinstance(recording, DemodulatedRecording):
             recording.described = partial(
                 page.start, recording, setup, out, ending, waited_for=False
             )
         elif page is not None:
             page.start(recording, setup, out, ending)
+        if dither is not None:
+            stack.enter_context(dither.started(ending))
         acquisition = stack.enter_context(
             Acquisition(
                 task,
@@ -124,7 +128,9 @@ def record(
             ended = ended or recording.finish()
         except OutputError as error:
             ended = str(error)
-        notes: dict[str, Any] = {"ended": ended}
+        if dither is not None:
+            ended = ended or dither.problem
+        notes: dict[str, Any] = {"ended": ended, **(dither.notes() if dither else {})}
         if watch is not None:
             notes["spoilt"] = _stretches(watch)
         if lock_in is not None:
@@ -134,6 +140,8 @@ def record(
             recording.flush()
         except OutputError as error:
             ended = ended or str(error)
+    if dither is not None and dither.left_on:
+        ended = f"{ended}; {dither.left_on}" if ended else dither.left_on
     made = [(one.path, out_of(one.path)) for one in recording.journals if one.samples]
     if not made:
         raise OutputError(out, ended or "it was ended before the first sample")
@@ -164,7 +172,9 @@ def _recording(
     return DemodulatedRecording(part, header, digital, raw)
 
 
-def described(config: DaqConfig, setup: Setup, settings: LockInSettings) -> dict[str, Any]:
+def described(
+    config: DaqConfig, setup: Setup, settings: LockInSettings, dither: Dither | None = None
+) -> dict[str, Any]:
     """Return what a recording says of itself first."""
     digital, channels = config.digital(), []
     raw = (digital.signal, digital.reference) if digital else ()
@@ -196,6 +206,7 @@ def described(config: DaqConfig, setup: Setup, settings: LockInSettings) -> dict
         "setup": setup.values(),
         "channels": channels,
         "lock_in": asdict(settings),
+        "dither": dither.header() if dither else None,
         "experiment": experiment,
         "triggered": config.trigger is not None,
         "simulated": setup.device.simulated or config.backend == "simulated",
@@ -330,7 +341,7 @@ def _finished(
 
 
 @contextmanager
-def _ended_by_signal(ending: threading.Event) -> Iterator[None]:
+def ended_by_signal(ending: threading.Event) -> Iterator[None]:
     """Let Ctrl-C and a polite kill end the recording instead of the program."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -9,6 +9,8 @@ import numpy as np
 
 from nrm_daq.acquisition import Acquisition, AcquisitionStopped
 from nrm_daq.config import DaqConfig
+from nrm_daq.dither_table import dither_metadata
+from nrm_daq.dithered_recording import prepared_dither
 from nrm_daq.hardware import Setup, connected, prepared
 from nrm_daq.lockin_settings import as_metadata
 from nrm_daq.run import asked_lock_in, described
@@ -33,7 +35,8 @@ def checked(config: DaqConfig) -> dict[str, Any]:
         _, settings = asked_lock_in(config, stack)
         connection = stack.enter_context(connected(config))
         task, setup = stack.enter_context(prepared(connection, config))
-        header = described(config, setup, settings)
+        dither = stack.enter_context(prepared_dither(connection, config, setup))
+        header = described(config, setup, settings, dither)
         digital = tried(task, setup, config)
     device = setup.device
     lines = [
@@ -50,6 +53,7 @@ def checked(config: DaqConfig) -> dict[str, Any]:
     lines += [
         f"{c['name']}: {c['terminal']}, {c['gain']:g} {c['unit']}/V" for c in header["channels"]
     ]
+    lines += dither.said() if dither else []
     splitter = splitter_for(setup.rate, config.split, config.channels)
     lines.append(
         f"ramps are found by {splitter.by}"
@@ -57,6 +61,7 @@ def checked(config: DaqConfig) -> dict[str, Any]:
         else "no channel shows where ramps begin and end: the recording will not be cut into curves"
     )
     metadata = {**config.known_metadata(), **as_metadata(settings)}
+    metadata |= dither_metadata(header["dither"] or {"tones": ()})
     lines += digital
     needed = ("lockin_sensitivity", "lockin_time_constant", "dither_amplitude")
     lacking = [k for k in (needed[2:] if digital else needed) if k not in metadata | header["made"]]

@@ -1,7 +1,8 @@
 """A simulated NI-DAQmx board that NI's own client talks to, for use and for tests without one."""
 
-from nrm_daq.device.board import Board, Signal
+from nrm_daq.device.board import Board, Signal, TimedSignal
 from nrm_daq.device.board_clocks import BoardClock, InstantClock, ManualClock, WallClock
+from nrm_daq.device.outputs import OutputWire
 from nrm_daq.device.server import SimulatedDaq
 
 __all__ = [
@@ -9,7 +10,9 @@ __all__ = [
     "BoardClock",
     "InstantClock",
     "ManualClock",
+    "OutputWire",
     "Signal",
     "SimulatedDaq",
+    "TimedSignal",
     "WallClock",
 ]

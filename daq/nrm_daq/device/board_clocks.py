@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -55,15 +56,35 @@ class ManualClock:
 
 
 class InstantClock:
-    """Time that jumps to whatever is waited for: hours of signal in seconds."""
+    """Time that jumps to whatever is waited for: hours of signal in seconds.
+
+    Attributes
+    ----------
+    waiting_for : callable
+        How many tasks run. Time jumps when so many wait, to what is next, so that an output is
+        never overtaken by an input.
+    """
 
     def __init__(self) -> None:
         self._now = 0.0
+        self._moments: list[float] = []
+        self._moved = threading.Condition()
+        self.waiting_for: Callable[[], int] = lambda: 1
 
     def now(self) -> float:
         """Time in s."""
         return self._now
 
     def wait_until(self, moment: float, wake: threading.Event) -> None:
-        """Jump there."""
-        self._now = max(self._now, moment)
+        """Jump there, or to what others wait for before."""
+        with self._moved:
+            self._moments.append(moment)
+            try:
+                while self._now < moment and not wake.is_set():
+                    if len(self._moments) >= self.waiting_for():
+                        self._now = max(self._now, min(self._moments))
+                        self._moved.notify_all()
+                    if self._now < moment:
+                        self._moved.wait(0.002)
+            finally:
+                self._moments.remove(moment)

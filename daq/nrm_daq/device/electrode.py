@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from nrm_daq.device.board import Board, Signal
+from nrm_daq.device.board import Board, Signal, TimedSignal
+from nrm_daq.device.outputs import OutputWire
+from nrm_daq.device.shaker import LoopedBack, ShakenLayer, Shaker
 from nrm_plugin import simulate as sim
 from nrm_plugin.calibration.lockin import noise_bandwidth
 from nrm_plugin.columns import FloatArray
@@ -32,6 +34,9 @@ WIRING = {
     "lateral": "ai6",
     "reference": "ai7",
 }
+#: Output of the board that drives the shaker, where it is used; else a generator does.
+DRIVEN = "ao0"
+
 #: What a lock-in in software needs, in place of the outputs of one: and the ranges in V.
 RAW = {"lateral": 0.1, "reference": 2.0}
 
@@ -103,17 +108,38 @@ class RampingElectrode:
     def board(self, **changes: Any) -> Board:
         """Return a board that this is connected to; keywords as of `Board`."""
         cycle = lru_cache(maxsize=4)(self.cycle)
-        alone = {
+        envelope = _repeated(self, cycle, "lateral")
+        shaker, frequency = self.shaker(OutputWire()), self.instrument.dither_frequency
+        alone: dict[str, Signal | TimedSignal] = {
             "potential": self._potential,
-            "lateral": self._lateral(_repeated(self, cycle, "lateral")),
-            "reference": self._reference,
+            "lateral": ShakenLayer(
+                shaker=shaker,
+                per_metre=self._per_metre(envelope),
+                frequency=frequency,
+                otherwise=self._lateral(envelope),
+                noise=self._noise,
+            ),
+            "reference": LoopedBack(shaker.wire, self._reference),
         }
         inputs = {
             terminal: alone.get(role) or _repeated(self, cycle, role)
             for role, terminal in WIRING.items()
         }
-        options = {"product": "Simulated electrode", "edges": {"PFI0": 0.25}} | changes
+        options = {
+            "product": "Simulated electrode",
+            "edges": {"PFI0": 0.25},
+            "outputs": {DRIVEN: shaker.wire},
+        } | changes
         return Board(inputs, **options)
+
+    def shaker(self, wire: OutputWire) -> Shaker:
+        """Return what moves the sample where the board's output drives it: 2 nm/V at rest."""
+        return Shaker(wire=wire, sensitivity=2e-9, resonance=30e3, quality=8.0)
+
+    def _per_metre(self, envelope: Signal) -> Signal:
+        """Complex lateral signal in V per m of motion."""
+        amplitude = self.instrument.dither_amplitude
+        return lambda numbers, rate: np.asarray(envelope(numbers, rate) / amplitude)
 
     def _potential(self, numbers: FloatArray, rate: float) -> FloatArray:
         return self.voltammogram.potential(numbers / rate)
@@ -129,21 +155,25 @@ class RampingElectrode:
         The noise is as large as makes that of the lock-in behind its filter: a density of
         2 s^2 / rate in one quadrature becomes 4 s^2 B / rate in X, peak, behind a bandwidth B.
         """
-        lock_in, instrument = self.instrument.lock_in, self.instrument
-        per_newton = 1.0 / (instrument.lateral_stiffness * instrument.lateral_sensitivity)
+        instrument = self.instrument
 
         def signal(numbers: FloatArray, rate: float) -> FloatArray:
             turns = np.remainder(numbers * (instrument.dither_frequency / rate), 1.0)
             volts = envelope(numbers, rate)
             wave = np.exp(2j * np.pi * turns)
             out = volts.real * wave.imag + volts.imag * wave.real
-            if lock_in.time_constant and instrument.detector.lateral_noise:
-                width = noise_bandwidth(lock_in.time_constant, lock_in.poles)
-                size = instrument.detector.lateral_noise * per_newton * np.sqrt(rate / width) / 2.0
-                out += size * _white(numbers, self.seed)
-            return np.asarray(out)
+            return np.asarray(out + self._noise(numbers, rate))
 
         return signal
+
+    def _noise(self, numbers: FloatArray, rate: float) -> FloatArray:
+        lock_in, instrument = self.instrument.lock_in, self.instrument
+        if not (lock_in.time_constant and instrument.detector.lateral_noise):
+            return np.zeros(len(numbers))
+        width = noise_bandwidth(lock_in.time_constant, lock_in.poles)
+        size = instrument.detector.lateral_noise * np.sqrt(rate / width) / 2.0
+        size /= instrument.lateral_stiffness * instrument.lateral_sensitivity
+        return np.asarray(size * _white(numbers, self.seed))
 
     def interphase(self, number: int) -> sim.Interphase:
         """What is on the electrode during a ramp, counted from 0."""

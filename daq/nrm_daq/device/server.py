@@ -13,8 +13,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from nrm_daq.device.board import Board, Rack, Refused, Task
+from nrm_daq.device.board import Board, Refused
 from nrm_daq.device.board_clocks import BoardClock
+from nrm_daq.device.board_tasks import Task
+from nrm_daq.device.rack import Rack
 from nrm_daq.driver import DAQmxErrors, grpc, messages
 from nrm_plugin.columns import FloatArray
 
@@ -83,6 +85,8 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
                 metadata = [("ni-error", str(error.code.value))]
                 if name.startswith("Read"):
                     metadata.append(("ni-samps-per-chan-read", "0"))
+                if name.startswith("Write"):
+                    metadata.append(("ni-samps-per-chan-written", str(error.written)))
                 context.set_trailing_metadata(metadata)
                 context.abort(grpc.StatusCode.UNKNOWN, str(error))
             except NotServed:
@@ -136,6 +140,13 @@ def _methods(rack: Rack) -> dict[str, Method]:
         "CreateAIVoltageChan": lambda r: task(r).add_input(
             r.physical_channel, r.name_to_assign_to_channel, r.min_val, r.max_val
         ),
+        "CreateAOVoltageChan": lambda r: task(r).add_output(
+            r.physical_channel, r.min_val, r.max_val
+        ),
+        "WriteAnalogScalarF64": lambda r: task(r).write(
+            np.array([r.value]), r.timeout, start=r.auto_start
+        ),
+        "SetWriteAttributeInt32": lambda r: _set_write(task(r), r),
         "CfgSampClkTiming": lambda r: task(r).set_clock(
             r.rate, r.sample_mode_raw or r.sample_mode, r.samps_per_chan
         ),
@@ -148,7 +159,14 @@ def _methods(rack: Rack) -> dict[str, Method]:
         },
         "GetSystemInfoAttributeString": lambda r: {0x193B: lambda: ", ".join(rack.boards)},
         "GetTaskAttributeString": lambda r: {0x1276: lambda: task(r).name},
-        "GetBufferAttributeUInt32": lambda r: {0x186C: lambda: task(r).ring_size},
+        "GetBufferAttributeUInt32": lambda r: {
+            0x186C: lambda: task(r).ring_size,
+            0x186D: lambda: task(r).playing.buffer,
+        },
+        "GetWriteAttributeUInt64": lambda r: {
+            0x192B: lambda: task(r).playing.generated(rack.clock.now()),
+            0x1458: lambda: task(r).playing.written,
+        },
         "GetReadAttributeUInt32": lambda r: {
             0x217B: lambda: len(task(r).channels),
             0x1223: lambda: task(r).acquired - task(r).position,
@@ -161,6 +179,7 @@ def _methods(rack: Rack) -> dict[str, Method]:
         "GetDeviceAttributeString": lambda r: {
             0x0631: lambda: rack.board(r.device_name).product,
             0x231E: lambda: ", ".join(rack.board(r.device_name).terminals),
+            0x231F: lambda: ", ".join(rack.board(r.device_name).output_terminals),
         },
         "GetDeviceAttributeUInt32": lambda r: {0x0632: lambda: rack.board(r.device_name).serial},
         "GetDeviceAttributeBool": lambda r: {
@@ -168,7 +187,7 @@ def _methods(rack: Rack) -> dict[str, Method]:
             0x298F: lambda: rack.board(r.device_name).simultaneous,
         },
         "GetDeviceAttributeDouble": lambda r: dict.fromkeys(
-            (0x298C, 0x298D), lambda: rack.board(r.device_name).largest_rate
+            (0x298C, 0x298D, 0x2997), lambda: rack.board(r.device_name).largest_rate
         ),
         "GetDeviceAttributeDoubleArray": lambda r: {
             0x2990: lambda: [v for x in rack.board(r.device_name).ranges for v in (-x, x)]
@@ -179,15 +198,27 @@ def _methods(rack: Rack) -> dict[str, Method]:
         "ReadAnalogF64": lambda r: _packed(
             task(r).read(r.num_samps_per_chan, r.timeout), by_channel=(r.fill_mode_raw == 0)
         ),
+        "WriteAnalogF64": lambda r: messages.WriteAnalogF64Response(
+            samps_per_chan_written=task(r).write(
+                np.array(r.write_array, np.float64), r.timeout, start=r.auto_start
+            )
+        ),
         **{name: done(name, action) for name, action in actions.items()},
         **{name: attribute(name, table) for name, table in attributes.items()},
     }
 
 
 def _set_buffer(task: Task, request: Any) -> None:
-    if (request.attribute_raw or request.attribute) != 0x186C:
+    number = request.attribute_raw or request.attribute
+    if number not in (0x186C, 0x186D):
         raise NotServed
-    task.set_ring(request.value)
+    (task.set_ring if number == 0x186C else task.set_buffer)(request.value)
+
+
+def _set_write(task: Task, request: Any) -> None:
+    if (request.attribute_raw or request.attribute) != 0x1453:
+        raise NotServed
+    task.set_regeneration(request.value_raw or request.value)
 
 
 def _timing(task: Task) -> dict[int, Callable[[], Any]]:
