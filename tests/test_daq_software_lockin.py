@@ -288,7 +288,7 @@ def test_killed_it_loses_no_more_than_the_last_second(tmp_path: Path) -> None:
 
     from nrm_daq import recording
 
-    for number, size in enumerate((2_000, 30_000, 90_000)):
+    for number, size in enumerate((8_000, 30_000, 90_000)):
         out = tmp_path / f"{number}.h5"
         part, raw_part = (p.with_name(p.name + ".part") for p in (out, raw_of(out)))
         process = subprocess.Popen([sys.executable, "-c", KILLED, str(out)], env=environment())
