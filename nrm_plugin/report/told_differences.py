@@ -160,7 +160,7 @@ class ToldDifference:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Samples:
+class _ToldOfSamples:
     """Samples with their facts."""
 
     samples: Sequence[StudySample]
@@ -187,7 +187,7 @@ def told_differences(samples: Sequence[StudySample]) -> list[ToldDifference]:
     for all: geometric means over the samples of a condition, with each sample's own phase between
     E' and E''.
     """
-    every = _Samples(samples=samples, facts=[facts_of(one.results) for one in samples])
+    every = _ToldOfSamples(samples=samples, facts=[facts_of(one.results) for one in samples])
     keys = dict.fromkeys(key for facts in every.facts for key in facts)
     found = [
         one
@@ -200,7 +200,7 @@ def told_differences(samples: Sequence[StudySample]) -> list[ToldDifference]:
     return sorted(found, key=lambda one: (order[one.verdict], not one.changes))
 
 
-def _difference(key: str, every: _Samples) -> ToldDifference | None:
+def _difference(key: str, every: _ToldOfSamples) -> ToldDifference | None:
     told = [facts.get(key) for facts in every.facts]
     numbers = [facts.number(key) for facts in every.facts]
     if len({None if one is None else str(one.value) for one in told}) < 2:
@@ -233,7 +233,7 @@ def _title(key: str) -> str:
     return meaning[:1].upper() + meaning[1:]
 
 
-def _judged(key: str, every: _Samples, values: Sequence[str | None]) -> tuple[Verdict, str]:
+def _judged(key: str, every: _ToldOfSamples, values: Sequence[str | None]) -> tuple[Verdict, str]:
     """Verdict and reason: another lever or session explains its own values."""
     if any(value is None for value in values):
         return "doubtful", "it was told of some samples only"
@@ -256,7 +256,7 @@ def _judged(key: str, every: _Samples, values: Sequence[str | None]) -> tuple[Ve
 
 
 def _changes(
-    key: str, numbers: Sequence[float | None], every: _Samples, values: Sequence[object]
+    key: str, numbers: Sequence[float | None], every: _ToldOfSamples, values: Sequence[object]
 ) -> list[RatioChange]:
     """What one value for all would do to the ratios of conditions."""
     if key == "lockin_phase":
@@ -281,7 +281,7 @@ def ratio_changes(
         For every sample, the logarithm of the factor by which E' and E'' would change.
     samples : sequence of StudySample
     """
-    every = _Samples(samples=samples)
+    every = _ToldOfSamples(samples=samples)
     found = []
     for first, second in every.pairs:
         change = [
@@ -301,7 +301,7 @@ def _is_nothing(change: RatioChange) -> bool:
     return abs(change.storage) < 0.05 and abs(change.loss) < 0.05
 
 
-def _of_phase(numbers: Sequence[float | None], every: _Samples) -> list[tuple[float, float]]:
+def _of_phase(numbers: Sequence[float | None], every: _ToldOfSamples) -> list[tuple[float, float]]:
     """Logarithms of what the first phase told would make of E' and E'' of every sample."""
     first = next((value for value in numbers if value is not None), 0.0)
     logs = []
