@@ -104,7 +104,7 @@ def match(curves: CurveSet, board: CurveSet) -> tuple[Match, Clock]:
             f"the recording has a sample every {1e3 * clock.interval:.3g} ms, too few for peaks of "
             f"{1e3 * usual:.3g} ms"
         )
-    times, told = _moments(curves, mine, duration)
+    times, told = _moments(curves, mine, duration, known=clock.placed)
     found = []
     for sign in (1.0, -1.0):
         theirs = peaks_of_stream(stream, sign, usual, period)
@@ -136,15 +136,18 @@ def match(curves: CurveSet, board: CurveSet) -> tuple[Match, Clock]:
     )
 
 
-def _moments(curves: CurveSet, mine: Peaks, duration: FloatArray) -> tuple[FloatArray, float]:
+def _moments(
+    curves: CurveSet, mine: Peaks, duration: FloatArray, *, known: bool
+) -> tuple[FloatArray, float]:
     """Times of the peaks by the microscope's clock, and how well they are told (s).
 
-    Without start times the curves are laid one behind the other, and nan is returned: how long the
-    microscope waited between them is learnt from the recording.
+    Without start times, or where those of the recording's rows are not known, the curves are laid
+    one behind the other, and nan is returned: how long the microscope waited between them is
+    learnt from the recording.
     """
     began = curves.curve_table["start_time"][mine.curve]
     before = np.concatenate([[0.0], np.cumsum(np.nan_to_num(duration))])[mine.curve]
-    if np.isnat(began).any():
+    if np.isnat(began).any() or not known:
         return before + mine.time, np.nan
     start = (began - began[0]) / np.timedelta64(1, "s")
     if (np.diff(start) < 0.0).any() or not start[-1]:

@@ -236,7 +236,7 @@ def _clocks(
         left=np.full(len(curve), np.nan),
     )
     began = microscope.curve_table["start_time"][curve]
-    if np.isnat(began).any() or (began == began[0]).all():
+    if np.isnat(began).any() or (began == began[0]).all() or not clock.placed:
         return nothing
     earliest = int(np.argmin(began))
     told = (began - began[earliest]) / np.timedelta64(1, "s")

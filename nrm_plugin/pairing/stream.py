@@ -33,12 +33,16 @@ class Clock:
         Time of day of the first row's first sample.
     piece : (row,) array of int
         Rows of one number follow each other without a gap.
+    placed : bool
+        Whether the times between rows are known; not where start times are too coarse for them,
+        and rows are laid one behind the other.
     """
 
     interval: float
     starts: FloatArray
     first: np.datetime64 | None
     piece: IntArray
+    placed: bool = True
 
 
 def clock_of(recording: CurveSet) -> Clock:
@@ -70,7 +74,10 @@ def clock_of(recording: CurveSet) -> Clock:
     known = not np.isnat(began).any()
     starts = (began - began[0]) / np.timedelta64(1, "s") if known else after
     gaps = np.diff(starts) - sizes[:-1] * interval
-    if (gaps < -_JOINT * interval - 1e-6).any():  # whole seconds, or a clock set back
+    apart = np.abs(gaps) > _JOINT * interval + 1e-6
+    whole = len(starts) > 2 and apart.any() and bool(np.all(starts == np.round(starts)))
+    placed = not (whole or (gaps < -_JOINT * interval - 1e-6).any())
+    if not placed:  # whole seconds tell no waits between rows; or a clock was set back
         known, starts, gaps = False, after, np.zeros(len(sizes) - 1)
     piece = np.concatenate([[0], np.cumsum(gaps > _JOINT * interval + 1e-6)])
     return Clock(
@@ -78,6 +85,7 @@ def clock_of(recording: CurveSet) -> Clock:
         starts=np.asarray(starts, float),
         first=began[0] if known else None,
         piece=piece.astype(np.int64),
+        placed=placed,
     )
 
 

@@ -70,9 +70,9 @@ def plain(titles: Iterable[tuple[str, str]]) -> bool | None:
     has_height = bool(found & set(HEIGHTS))
     if has_height and found & set(SIGNALS):
         return True
-    # A potential without a height: a potentiostat's log, which others read.
+    # A potential alone: a potentiostat's log, which others read; a board records signals with it.
     has_potential = any(_CHANNEL.get(slug(title)) == "potential" for title, _ in titles if title)
-    return None if has_potential and not has_height else False
+    return None if has_potential and not has_height and not found & set(SIGNALS) else False
 
 
 def map_of(columns: Iterable[SourceColumn]) -> TableMap:
