@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from study_samples import sample, study, with_attribute
 
 from nrm_plugin.report import study_checks, write_study_report
@@ -129,6 +130,23 @@ def test_samples_without_checks_are_named():
     found = study_checks(samples)
     assert found.without == ["EC 1"]
     assert found.verdict == "unknown"
+
+
+def test_nrm_check_of_several_results_says_what_was_told_differently(tmp_path):
+    import nrm_plugin as nrm
+    from nrm_plugin import cli
+
+    paths = []
+    for one in pair(lateral_sensitivity="110 nm/V"):
+        paths.append(str(tmp_path / f"{one.name}.h5"))
+        nrm.save(one.results, paths[-1])
+    done = CliRunner().invoke(cli.main, ["check", *paths])
+    assert done.exit_code == 0, done.output
+    text = " ".join(done.stdout.split())
+    assert "told differently of these 2 results: Lateral motion per volt" in text
+    assert "110 nm/V" in text
+    alone = CliRunner().invoke(cli.main, ["check", paths[0]])
+    assert "told differently" not in alone.stdout
 
 
 # The Methods paragraph

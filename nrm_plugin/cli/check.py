@@ -65,6 +65,8 @@ def command(
                 click.echo(f"nrm: {one.error}", err=True)
             else:
                 click.echo("\n".join(one.lines()))
+        for line in told_differently([one.paths[0] for one in found if one.is_of_results]):
+            click.echo(line)
     if codes:
         ctx.exit(codes[0] if len(files) == 1 else 1)
     if any(one.wrong for one in found):
@@ -97,6 +99,11 @@ class CheckedFiles:
     n_curves: int = 0
     error: str | None = None
     decided: str = ""
+
+    @property
+    def is_of_results(self) -> bool:
+        """Whether it is of results that could be read."""
+        return self.kind == "results" and self.error is None
 
     @property
     def wrong(self) -> bool:
@@ -173,6 +180,26 @@ def checked(
             found.append(_failed(paths[0], error))
             codes.append(exit_code(error))
     return found, codes
+
+
+def told_differently(paths: Sequence[str]) -> list[str]:
+    """Lines on what was told differently of several results; none for one file."""
+    if len(paths) < 2:
+        return []
+    from nrm_plugin.report.told_differences import told_differences
+    from nrm_plugin.statistics.comparison_types import StudySample
+    from nrm_plugin.statistics.regions import everything
+    from nrm_plugin.store.read_results import open_results
+
+    samples = []
+    for path in paths:
+        results = open_results(path)
+        samples.append(
+            StudySample(name=path, condition="", results=results, regions=everything(results))
+        )
+    found = told_differences(samples)
+    head = [f"told differently of these {len(paths)} results:"] if found else []
+    return head + [line for one in found for line in _wrapped(one.sentence, "  ")]
 
 
 def of_curves(paths: Sequence[str], curves: CurveSet, recipe: Recipe) -> CheckedFiles:

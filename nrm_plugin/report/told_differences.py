@@ -251,7 +251,7 @@ def _judged(key: str, every: _ToldOfSamples, values: Sequence[str | None]) -> tu
             if all(len(one) == 1 for one in given.values()):
                 return "fine", f"each {name} has its own"
     if not all(one.lever for one in every.samples):
-        return "doubtful", "the study file does not tell the lever of every sample"
+        return "doubtful", "with which lever each was measured is not told"
     return "doubtful", f"told twice for the same lever{' and session' if of_session else ''}"
 
 
