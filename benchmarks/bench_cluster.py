@@ -78,16 +78,16 @@ def main() -> None:
         print(f"{given.files} files of {given.curves} curves; {n_curves} curves, {size:.2f} GB")
         many = ["process", str(small), "-o", f"{folder}/o/", "--overwrite"]
         one = ["process", str(large), "-o", f"{folder}/o.h5", "--overwrite"]
-        timed(many, "small files, one process", given.files, "files", None)
-        timed([*many, "--jobs", "2"], "small files, --jobs 2", given.files, "files", None)
-        timed([*one, "--jobs", "1"], "large file, one thread", n_curves, "curves", None)
-        timed([*one, "--jobs", "2"], "large file, two threads", n_curves, "curves", None)
-        for workers in (1, 2):
+        for workers in (2, 1):
             with dask_cluster(folder, workers) as cluster:
                 there = ["--scheduler", cluster.address]
                 about = f"{workers} worker{'s' if workers > 1 else ''}"
                 timed([*many, *there], f"small files, {about}", given.files, "files", cluster)
                 timed([*one, *there], f"large file, {about}", n_curves, "curves", cluster)
+        for jobs in (2, 1):
+            words = ["--jobs", str(jobs)]
+            timed([*many, *words], f"small files, --jobs {jobs}", given.files, "files", None)
+            timed([*one, *words], f"large file, --jobs {jobs}", n_curves, "curves", None)
 
 
 if __name__ == "__main__":

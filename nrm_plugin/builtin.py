@@ -85,6 +85,16 @@ class _Export:
         getattr(import_module(f"nrm_plugin.{module}"), name)(data, path)
 
 
+class _Zarr(_Export):
+    """Zarr, also at addresses of object storage."""
+
+    def to_address(self, data: Any, address: str, overwrite: bool) -> None:
+        """Write results to an address."""
+        from nrm_plugin.store.zarr_results import save_zarr
+
+        save_zarr(data, address, overwrite=overwrite)
+
+
 _COMMON = _CommonFile()
 
 _EXPORTS: tuple[Exporter, ...] = (
@@ -107,7 +117,7 @@ _EXPORTS: tuple[Exporter, ...] = (
         suffix=".nc",
         of_results="store.export_results:write_netcdf",
     ),
-    _Export(
+    _Zarr(
         name="zarr",
         description="results as a folder of Zarr, in pieces of curves (extra dask)",
         suffix=".zarr",

@@ -21,7 +21,7 @@ class MissingFile(NrmError):
         self.path, self.reason = Path(path), reason
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
+        return f"{fspath(self.args[0])}: {self.reason}"
 
 
 class UnknownFormat(NrmError):
@@ -178,7 +178,9 @@ class OutputError(NrmError):
         self.path, self.reason = Path(fspath(path)), reason
 
     def __str__(self) -> str:
-        return f"{self.path} was not written: {self.reason}"
+        return (
+            f"{fspath(self.args[0])} was not written: {self.reason}"  # an address has two slashes
+        )
 
 
 class RecipeError(NrmError):

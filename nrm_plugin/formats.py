@@ -6,7 +6,7 @@ import glob
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,7 +152,8 @@ def save(data: Any, path: str | PathLike[str], *, overwrite: bool = True) -> Non
     ----------
     data : CurveSet or xarray.Dataset
     path : str or Path
-        Its suffix names an exporter: ``.h5``, ``.csv``, or what plugins add.
+        Its suffix names an exporter: ``.h5``, ``.csv``, or what plugins add. Results may go to an
+        address, ``s3://bucket/map.zarr``.
     overwrite : bool
         Whether a file that is there may be replaced.
 
@@ -163,7 +164,7 @@ def save(data: Any, path: str | PathLike[str], *, overwrite: bool = True) -> Non
     InvalidInput
         If no exporter knows the suffix.
     """
-    path = Path(path)
+    given, path = fspath(path), Path(path)
     exporter = plugins.installed().exporter_of(path)
     if exporter is None:
         known = ", ".join(sorted(plugins.installed().exporters))
@@ -172,6 +173,12 @@ def save(data: Any, path: str | PathLike[str], *, overwrite: bool = True) -> Non
 
     if not isinstance(data, CurveSet) and not getattr(exporter, "results", False):
         raise InvalidInput(f"{path}: {exporter.name} holds curves; results are written as .h5")
+    if "://" in given:
+        to_address = getattr(exporter, "to_address", None)
+        if to_address is None or isinstance(data, CurveSet):
+            raise InvalidInput(f"{given}: only results as .zarr go to an address")
+        to_address(data, given, overwrite)
+        return
     whole = replacing_folder if getattr(exporter, "folder", False) else replacing
     with whole(path, overwrite=overwrite) as part:
         exporter.write(data, part)

@@ -77,6 +77,11 @@ def command(
         suffixes = ", ".join(sorted(plugins.installed().exporters))
         wanted = Path(name).suffix or name
         raise click.UsageError(f"nothing writes {wanted!r}; there are {suffixes}")
+    if "://" in output:
+        if len(files) != 1:
+            raise click.UsageError(f"-o {output}: an address takes one file of results")
+        formats.save(batch.opened(Path(files[0])), output, overwrite=overwrite)
+        return
     batch.run(ctx, output, suffix, as_json)
 
 
@@ -111,6 +116,10 @@ class Conversion(Batch):
         results = open_results(path)
         self.say(path, by_hand(results))
         return results.drop_dims("depth") if self.per_curve else results
+
+    def opened(self, path: Path) -> Any:
+        """Open a file, and say what there is to say about it."""
+        return self._opened(path)
 
     def all(self, out: Path) -> None:
         """Merge all files into one; results stay what they are, each alone."""

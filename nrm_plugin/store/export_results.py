@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -59,8 +59,8 @@ def write_netcdf(results: xr.Dataset, path: Path) -> None:
     _for_others(results).to_netcdf(path, engine="h5netcdf")
 
 
-def write_zarr(results: xr.Dataset, path: Path) -> None:
-    """Write a folder of Zarr, in pieces of curves; xarray opens it as it is.
+def write_zarr(results: xr.Dataset, path: Path | str, *, overwrite: bool = True) -> None:
+    """Write a folder of Zarr, or to an address, in pieces of curves; xarray opens it as it is.
 
     Raises
     ------
@@ -79,7 +79,8 @@ def write_zarr(results: xr.Dataset, path: Path) -> None:
         if "curve" in v.dims
     }
     # Format 2: all readers know it, and texts of fixed length are part of it.
-    data.to_zarr(path, mode="w", encoding=encoding, zarr_format=2, consolidated=True)
+    mode: Literal["w", "w-"] = "w" if overwrite else "w-"
+    data.to_zarr(path, mode=mode, encoding=encoding, zarr_format=2, consolidated=True)
 
 
 def _tables(results: xr.Dataset) -> Iterator[pd.DataFrame]:

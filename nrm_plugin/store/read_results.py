@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from nrm_plugin.store.decided_results import with_decisions
 from nrm_plugin.store.derived_variables import FORMULAS, Formula, derivable
 from nrm_plugin.store.read_curves import contradictions
 from nrm_plugin.store.results_file import opened_results
+from nrm_plugin.store.zarr_results import chunked, is_zarr, open_zarr
 from nrm_plugin.variables import DERIVED
 
 __all__ = ["decided", "derived", "open_results", "with_derived"]
@@ -83,7 +84,12 @@ def derived(results: xr.Dataset, name: str) -> xr.Variable:
     return lazy_variable(variables[0].dims, array, DERIVED[name].attributes)
 
 
-def open_results(path: str | PathLike[str], decisions: bool = True) -> xr.Dataset:
+def open_results(
+    path: str | PathLike[str],
+    decisions: bool = True,
+    *,
+    chunks: Mapping[str, int] | None = None,
+) -> xr.Dataset:
     """Open results that `process` or `save` wrote; profiles are read when they are asked for.
 
     The file is never kept open. What a file does not hold because it follows from what it holds
@@ -92,11 +98,15 @@ def open_results(path: str | PathLike[str], decisions: bool = True) -> xr.Datase
     Parameters
     ----------
     path : str or Path
+        Of a file; or of results as Zarr: a folder, or an address such as ``s3://bucket/map.zarr``.
     decisions : bool
         Whether what was decided by hand counts, which lies in ``NAME.decisions.toml`` beside the
         file: then there is a variable `by_hand`, averages and figures leave out the curves that
         were excluded, and contacts lie where they were set. False gives the results as they were
-        made.
+        made. What is Zarr already has what counted when it was written.
+    chunks : mapping of str to int, optional
+        Variables are Dask arrays then, in pieces of so many curves (``{"curve": 4096}``), or of
+        about a million values (``{}``).
 
     Returns
     -------
@@ -110,7 +120,11 @@ def open_results(path: str | PathLike[str], decisions: bool = True) -> xr.Datase
         other curves.
     RecipeError
         If there is a mistake in the file of decisions.
+    MissingPackage
+        If `chunks` are asked for, or Zarr, without the extra ``dask``.
     """
+    if is_zarr(path):
+        return open_zarr(path, chunks)
     with opened_results(path) as group:
         stamp = FileStamp.of(Path(path))
         names = results_file.coordinates(group)
@@ -130,7 +144,8 @@ def open_results(path: str | PathLike[str], decisions: bool = True) -> xr.Datase
         results = with_decisions(results, by_hand)
     elif said := results_file.decisions_left_behind(path, attributes.get("source_sha256", "")):
         results.attrs["warnings"] = "\n".join(filter(None, [attributes.get("warnings"), *said]))
-    return with_derived(results)
+    results = with_derived(results)
+    return results if chunks is None else chunked(results, chunks)
 
 
 def decided(results: xr.Dataset, decisions: Decisions) -> xr.Dataset:
