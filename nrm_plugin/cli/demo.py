@@ -53,8 +53,14 @@ def samples() -> list[Path]:
     metavar="FOLDER",
     help="Where the results go.",
 )
+@click.option(
+    "--study",
+    "whole_study",
+    is_flag=True,
+    help="A study instead: two simulated electrolytes, three samples each.",
+)
 @click.pass_context
-def command(ctx: click.Context, output: str) -> None:
+def command(ctx: click.Context, output: str, whole_study: bool) -> None:
     """Show the whole of it: sample files converted, an experiment simulated and reported.
 
     The sample files are made by a script with known contents, and the experiment (hard carbon
@@ -64,6 +70,8 @@ def command(ctx: click.Context, output: str) -> None:
     begin = time.perf_counter()
     folder = Path(output)
     quiet = bool(ctx.obj and ctx.obj["quiet"])
+    if whole_study:
+        ctx.exit(study_of_electrolytes(folder, quiet))
     code = convert_samples(folder / "samples", quiet)
     simulate_and_report(folder)
     seconds = time.perf_counter() - begin
@@ -135,6 +143,34 @@ def simulate_and_report(folder: Path) -> None:
     say(f"drawn       {FIGURE}; numbers in {SUMMARY}")
     write_report(results, folder / REPORT, curves=curves, log=recorded, file=folder / RESULTS)
     say(f"reported    {REPORT}")
+
+
+def study_of_electrolytes(folder: Path, quiet: bool) -> int:
+    """Simulate a study, run it as a user would, and return the exit code."""
+    from nrm_plugin.cli.run import report_failures, tell_step
+    from nrm_plugin.simulate.electrolytes import simulated_study
+    from nrm_plugin.simulate.study_files import DATA, write_study
+    from nrm_plugin.study import read_study
+    from nrm_plugin.study.study_run import run_study
+
+    made = simulated_study(SEED)
+    first, second = made.between
+    click.echo(
+        f"A simulated study: {counted(len(made.samples), 'electrode')} in two electrolytes, which "
+        f"differ by a factor of {made.shift:g}\nin {made.changed.label} ({first} over {second}), "
+        f"and not in {made.unchanged.label};\n{made.outlier} came out otherwise."
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(folder, error.strerror or error) from None
+    path = write_study(made, folder)
+    say(f"recorded    {DATA}/, {path.name}")
+    run = run_study(read_study(path), folder / "out", progress=None if quiet else tell_step)
+    report_failures(run)
+    click.echo(f"All of it is simulated. Now open {folder / 'out' / 'index.html'} in a browser.")
+    click.echo(f"The same by hand: nrm run {path} -o {folder / 'out'}/")
+    return run.code
 
 
 def say(text: str) -> None:

@@ -51,7 +51,7 @@ def command(
     """
     study = read_study(file)
     quiet = bool(ctx.obj and ctx.obj["quiet"])
-    shown = None if quiet else _tell
+    shown = None if quiet else tell_step
     try:
         run = run_study(
             study, output, jobs=jobs, scheduler=scheduler, rehash=rehash, progress=shown
@@ -63,22 +63,25 @@ def command(
         click.echo(json.dumps(report(run), indent=2))
     for message in () if quiet else run.messages:
         click.echo(f"nrm: {message}", err=True)
-    for sample, sentence in run.wrong:
-        click.echo(f"nrm: {sample}: {sentence}", err=True)
-    for what, sentence in run.failed:
-        named = sentence.startswith(what)
-        click.echo(f"nrm: {sentence}" if named else f"nrm: {what}: {sentence}", err=True)
+    report_failures(run)
     if not quiet:
         click.echo(f"nrm: {summary(run)}", err=True)
     ctx.exit(run.code)
 
 
-def _tell(done: int, total: int, what: str) -> None:
+def tell_step(done: int, total: int, what: str) -> None:
     """Name a step that was done; on a terminal on one line."""
     if what:
         click.echo(f"nrm: {done} of {total}: {what}", err=True)
     elif sys.stderr.isatty():
         click.echo(f"\rnrm: {done} of {total}", nl=done == total, err=True)
+
+
+def report_failures(run: StudyRun) -> None:
+    """Name what is wrong, and what could not be read or done."""
+    for what, sentence in (*run.wrong, *run.failed):
+        named = sentence.startswith(what)
+        click.echo(f"nrm: {sentence}" if named else f"nrm: {what}: {sentence}", err=True)
 
 
 def report(run: StudyRun) -> dict[str, object]:
