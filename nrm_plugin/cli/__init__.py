@@ -118,4 +118,5 @@ def main(ctx: click.Context, quiet: bool, verbose: bool) -> None:
             stream.reconfigure(errors="backslashreplace")
     level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING
     logging.basicConfig(level=level, format="nrm: %(message)s")
+    logging.getLogger("fontTools").setLevel(logging.ERROR)  # dates of fonts in a PDF
     ctx.obj = {"quiet": quiet, "verbose": verbose}

@@ -32,7 +32,7 @@ _OF_CONDITIONS = ("electrolyte", "electrode", "reference_electrode")
 _OF_RECIPES = {"contact", "derivative", "depth", "lateral"}
 
 
-@dataclass
+@dataclass(kw_only=True)
 class FoundFiles:
     """What lies in a folder, by what it is."""
 
@@ -45,7 +45,7 @@ class FoundFiles:
     too_many: bool = False
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ProposedSample:
     """A sample that is proposed."""
 
@@ -150,7 +150,7 @@ def proposed_samples(folder: Path, found: FoundFiles) -> list[ProposedSample]:
     samples: list[ProposedSample] = []
     for (home, stem), files in groups.items():
         name = stem or relative(home, folder).replace("/", " ")
-        sample = ProposedSample(_unique(name, samples), files)
+        sample = ProposedSample(name=_unique(name, samples), files=files)
         stems = [other for place, other in groups if place == home]
         sample.experiment = _nearest(found.experiments, home, stem, folder)
         sample.decisions = _same_name(found.decisions, home, stem)
