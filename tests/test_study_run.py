@@ -256,7 +256,7 @@ def test_killed_and_run_again(made, tmp_path):
     call = [sys.executable, "-m", "nrm_plugin", "run", str(folder / "study.toml")]
     call += ["-o", str(folder / "out")]
     rng = random.Random(5)
-    for _ in range(3):
+    for _ in range(int(os.environ.get("NRM_STUDY_KILLS", "3"))):
         process = subprocess.Popen(call, stderr=subprocess.PIPE, text=True)
         for line in process.stderr:  # until some step is done, or all of them are
             if ": process" in line or rng.random() < 0.5:
