@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
 
 from nrm_plugin import __version__
-from nrm_plugin.files import replacing
+from nrm_plugin.files import replacing, time_of_writing
 from nrm_plugin.report.by_hand import decided
 from nrm_plugin.report.elements import HtmlTable, Part, Section, headings, linked, words
 from nrm_plugin.report.methods_paragraph import methods_section
@@ -95,7 +94,7 @@ def write_study_report(
         about=_about(samples, comparison),
         simulated=any(bool(one.results.attrs.get("simulated", 0)) for one in samples),
         version=__version__,
-        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        made=f"{time_of_writing():%Y-%m-%d %H:%M} UTC",
         short=_short(samples, comparison, checks, failed),
         warnings=_warnings(checks, failed),
         refuted=[printable(sentence) for sentence in checks.refuted],
