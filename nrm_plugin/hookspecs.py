@@ -132,6 +132,13 @@ class Exporter(Protocol):
     name, description : str
     suffix : str
         With its dot; it chooses the exporter.
+
+    One may also have:
+
+    - ``results`` (bool): it writes results, too. ``folder`` (bool): it writes a folder.
+    - ``views`` (bool): it also writes `nrm_plugin.statistics.result_views.ResultViews`, results
+      as volumes, images and graphs; ``largest`` (int), the bytes that a file of it can hold.
+    - ``show(path)``: shows the file in the program that it is for, and returns a sentence.
     """
 
     name: str

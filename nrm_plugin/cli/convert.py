@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,11 +14,18 @@ from nrm_plugin.cli.batch import (
     CurveOptions,
     files_and_output,
     is_folder,
+    opened_together,
     with_curve_options,
 )
+from nrm_plugin.cli.options import WithUnit
 from nrm_plugin.cli.spread import Spread, with_spread
-from nrm_plugin.errors import NrmError
+from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.model import CurveSet
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from nrm_plugin.statistics.result_views import ResultViews
 
 
 @click.command("convert")
@@ -39,6 +47,29 @@ from nrm_plugin.model import CurveSet
     show_default=True,
     help="Rows of results in a table: one per curve and distance, or one per curve.",
 )
+@click.option(
+    "--curves",
+    "originals",
+    metavar="ORIGINAL",
+    multiple=True,
+    help="The curves that results were made from, to lie beside them (.gwy), if they are not "
+    "found. May be repeated.",
+)
+@click.option(
+    "--distance",
+    "distances",
+    type=WithUnit("m", "nm", "distance"),
+    metavar="DISTANCE",
+    multiple=True,
+    help="Distance from the electrode of a map of results (.gwy), 5nm; by default 2.5, 5, 10 and "
+    "20 nm. May be repeated.",
+)
+@click.option(
+    "--direction",
+    type=click.Choice(["approach", "retract"]),
+    help="Way of the ramp of results with both (.gwy); by default the first.",
+)
+@click.option("--open", "shown", is_flag=True, help="Show the file in its program (.gwy).")
 @with_spread
 @click.option("--json", "as_json", is_flag=True, help="Print what became of each file.")
 @click.pass_context
@@ -53,6 +84,10 @@ def command(
     suffix: str,
     overwrite: bool,
     per: str,
+    originals: tuple[str, ...],
+    distances: tuple[float, ...],
+    direction: str | None,
+    shown: bool,
     jobs: int | None,
     scheduler: str | None,
     as_json: bool,
@@ -69,26 +104,90 @@ def command(
         overwrite,
         quiet=bool(ctx.obj and ctx.obj["quiet"]),
         per_curve=per == "curve",
+        views=ViewOptions(originals, distances, direction),
         spread=Spread(jobs=jobs, scheduler=scheduler),
     )
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     name = suffix if is_folder(output) else Path(output).name
-    if plugins.installed().exporter_of(name) is None:
+    exporter = plugins.installed().exporter_of(name)
+    if exporter is None:
         suffixes = ", ".join(sorted(plugins.installed().exporters))
         wanted = Path(name).suffix or name
         raise click.UsageError(f"nothing writes {wanted!r}; there are {suffixes}")
+    if batch.views.given and not getattr(exporter, "views", False):
+        raise click.UsageError(
+            f"--curves, --distance and --direction are not for {exporter.suffix}"
+        )
+    if shown and not hasattr(exporter, "show"):
+        raise click.UsageError(f"--open: nothing shows files of the kind {exporter.suffix}")
     if "://" in output:
         if len(files) != 1:
             raise click.UsageError(f"-o {output}: an address takes one file of results")
         formats.save(batch.opened(Path(files[0])), output, overwrite=overwrite)
         return
-    batch.run(ctx, output, suffix, as_json)
+    try:
+        batch.run(ctx, output, suffix, as_json)
+    finally:
+        for path in batch.written if shown else ():
+            click.echo(f"nrm: {exporter.show(Path(path))}", err=True)  # type: ignore[attr-defined]
 
+
+#: Bytes of a file that are no numbers of curves or results.
+_ROOM = 1 << 24
 
 _ONLY_SAMPLES = (
     "a table holds the samples alone: positions, times, calibration and images stay behind "
     "(.h5 keeps all of it)"
 )
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """What the command line says about results as volumes and images.
+
+    Attributes
+    ----------
+    originals : tuple of str
+        The curves.
+    distances : tuple of float
+        Of the maps, m.
+    direction : str or None
+    """
+
+    originals: tuple[str, ...] = ()
+    distances: tuple[float, ...] = ()
+    direction: str | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether anything was said."""
+        return self != ViewOptions()
+
+    def views(self, results: xr.Dataset, path: Path, largest: int) -> ResultViews:
+        """Results of a file as volumes and images, with their curves if these are there and fit."""
+        from nrm_plugin.statistics.result_views import result_views
+        from nrm_plugin.viewer.opening import found_by_origin, told_the_same
+
+        lacking = ""
+        if self.originals:
+            curves: CurveSet | None = opened_together(self.originals)
+        else:
+            curves, lacking = found_by_origin(results, path)
+        found = result_views(
+            results,
+            curves=None if curves is None else told_the_same(curves, results),
+            distances=self.distances or None,
+            direction=self.direction,
+        )
+        if lacking and found.images:
+            lost = lacking.partition(":")[0]
+            return found.without_curves(f"{lost}: no curve map; give them with --curves")
+        if found.size > largest - _ROOM and found.curve_maps:
+            return found.without_curves(
+                f"curves and results together need {found.size / 2**30:.1f} GiB, and the file can "
+                f"hold {largest / 2**30:.0f}: the curve map is left out"
+            )
+        return found
 
 
 class Conversion(Batch):
@@ -98,11 +197,20 @@ class Conversion(Batch):
     ----------
     per_curve : bool
         Whether tables of results have a row per curve only.
+    views : ViewOptions
+        Of results as volumes and images.
     """
 
-    def __init__(self, *args: Any, per_curve: bool = False, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        per_curve: bool = False,
+        views: ViewOptions = ViewOptions(),
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
-        self.per_curve = per_curve
+        self.per_curve, self.views = per_curve, views
+        self._source = Path()
 
     def _opened(self, path: Path) -> Any:
         """Open curves, or results with what was decided about them."""
@@ -114,6 +222,7 @@ class Conversion(Batch):
         from nrm_plugin.store.read_results import open_results
 
         results = open_results(path)
+        self._source = path
         self.say(path, by_hand(results))
         return results.drop_dims("depth") if self.per_curve else results
 
@@ -141,8 +250,15 @@ class Conversion(Batch):
     def write(self, curves: Any, out: Path) -> None:
         """Write the curves or results; the suffix says how."""
         if not isinstance(curves, CurveSet):
+            exporter = plugins.installed().exporter_of(out)
+            if getattr(exporter, "views", False):
+                largest = getattr(exporter, "largest", 1 << 62)
+                curves = self.views.views(curves, self._source, largest)
+                self.say(out, curves.warnings)
             formats.save(curves, out, overwrite=self.overwrite)
             return
+        if self.views.given:
+            raise InvalidInput("--curves, --distance and --direction are for results")
         with self.progress(out, "samples") as progress:
             if plugins.installed().exporter_of(out) is not plugins.installed().exporters[".h5"]:
                 formats.save(curves, out, overwrite=self.overwrite)

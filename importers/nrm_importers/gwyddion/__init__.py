@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from nrm_plugin.hookspecs import Exporter, Importer, hookimpl
 
 if TYPE_CHECKING:
+    import click
+
     from nrm_plugin.model import CurveSet
 
 #: Gwyddion 2, Gwyddion 3, Gwyddion 1, each with the class of its container.
@@ -40,14 +42,31 @@ class GwyddionExporter:
     """Files that Gwyddion 2.60 and later, and Gwyddion 3, open."""
 
     name = "gwyddion"
-    description = "Gwyddion file: a curve map (or graphs) and images"
+    description = "Gwyddion file: curve maps, graphs and images; of results also volume data"
     suffix = ".gwy"
+    results = True
+    views = True
+    largest = 1 << 32
 
     def write(self, data: Any, path: Path) -> None:
-        """Write curves and images."""
-        from nrm_importers.gwyddion.write import write_gwy
+        """Write curves and images, or results as `result_views` shows them."""
+        from nrm_plugin.model import CurveSet
 
-        write_gwy(data, path)
+        if isinstance(data, CurveSet):
+            from nrm_importers.gwyddion.write import write_gwy
+
+            write_gwy(data, path)
+            return
+        from nrm_importers.gwyddion.write_views import write_views
+        from nrm_plugin.statistics.result_views import ResultViews, result_views
+
+        write_views(data if isinstance(data, ResultViews) else result_views(data), path)
+
+    def show(self, path: Path) -> str:
+        """Show a file in Gwyddion, in the window that runs or a new one."""
+        from nrm_importers.gwyddion.program import show
+
+        return show(path)
 
 
 @hookimpl
@@ -60,3 +79,11 @@ def nrm_importers() -> list[Importer]:
 def nrm_exporters() -> list[Exporter]:
     """Return the exporter to Gwyddion's files."""
     return [GwyddionExporter()]
+
+
+@hookimpl
+def nrm_commands(cli: click.Group) -> None:
+    """Add ``nrm gwyddion``."""
+    from nrm_importers.gwyddion.menu_entry import command
+
+    cli.add_command(command)

@@ -16,6 +16,9 @@ from gwyfile.objects import GwyObject, GwySIUnit, serialize_component
 
 from nrm_plugin.columns import AnyArray
 
+#: Gives the pieces of an array when they are written.
+Pieces = Callable[[], Iterable[AnyArray]]
+
 #: Sizes in a file of Gwyddion 2 have 32 bits.
 LIMIT = 1 << 32
 
@@ -56,7 +59,7 @@ def dictionary(name: str, values: dict[str, str]) -> FilePart:
     return small(name, GwyObject("GwyContainer", safe, dict.fromkeys(safe, "s")), "o")
 
 
-def numbers(name: str, count: int, make: Callable[[], Iterable[AnyArray]]) -> FilePart:
+def numbers(name: str, count: int, make: Pieces) -> FilePart:
     """Return an array of doubles that is made piece by piece when it is written."""
     head = name.encode() + b"\0D" + struct.pack("<I", min(count, LIMIT - 1))
 

@@ -15,6 +15,12 @@ from nrm_plugin.vocabulary import CHANNELS, SegmentKind, own_slug, slug
 #: Key in a container of metadata by which a file that this package wrote is known.
 MARK = "nrm-plugin"
 
+#: Key in the metadata, and label of a graph, by which results are known, which are no curves.
+RESULTS = "nrm-plugin results"
+
+#: Key in the metadata of a curve map whose row with the smallest y is the lowest.
+UPWARDS = "rows upwards"
+
 #: Unit that stands for none: Gwyddion 2 writes a broken file where a curve's unit is empty.
 NO_UNIT = "one"
 

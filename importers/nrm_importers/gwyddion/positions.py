@@ -46,6 +46,22 @@ def grid_table(node: Node, rows: int, columns: int) -> Callable[[], CurveTable]:
     return table
 
 
+def upward(table: Callable[[], CurveTable] | None, rows: int) -> Callable[[], CurveTable] | None:
+    """Table of a map whose lowest row is row 0, and where y counts from there."""
+    if table is None:
+        return None
+    made = table
+
+    def turned() -> CurveTable:
+        values = made()
+        out = {**values, "row": rows - 1 - values["row"]}
+        return (
+            {**out, "y": values["y"].max() + values["y"].min() - values["y"]} if "y" in out else out
+        )
+
+    return turned
+
+
 def believable(node: Node) -> bool:
     """Whether size and offset of an object are those of a microscope's scan."""
     names = ("xreal", "yreal", "xoff", "yoff")

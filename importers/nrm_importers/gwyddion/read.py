@@ -14,8 +14,9 @@ from nrm_importers.gwyddion.curve_group import CurveGroup, channels_of, choose, 
 from nrm_importers.gwyddion.curve_maps import read_curve_map
 from nrm_importers.gwyddion.height_signal import settle
 from nrm_importers.gwyddion.images import read_image
-from nrm_importers.gwyddion.names import MARK
+from nrm_importers.gwyddion.names import MARK, RESULTS, UPWARDS
 from nrm_importers.gwyddion.own_graphs import own_curves
+from nrm_importers.gwyddion.positions import upward
 from nrm_importers.gwyddion.spectra import read_spectra
 from nrm_importers.gwyddion.tree import Node, open_tree
 from nrm_importers.gwyddion.volumes import read_volume, volume_curves
@@ -131,8 +132,12 @@ def _curve_groups(objects: list[FileObject], metadata: Metadata) -> list[CurveGr
     """Everything in the file that could be read as curves."""
     out = []
     volumes = []
+    results = 0
     for entry in objects:
         made: CurveGroup | None = None
+        if RESULTS in entry.meta or entry.node.text("top_label") == RESULTS:
+            results += entry.kind != "image"
+            continue
         if entry.kind == "curve map":
             made = read_curve_map(entry.node, entry.what)
         elif entry.kind == "spectra":
@@ -141,6 +146,8 @@ def _curve_groups(objects: list[FileObject], metadata: Metadata) -> list[CurveGr
             volumes.append(read_volume(entry.node, entry.title, entry.what))
         if made is not None:
             made.meta, made.literal = entry.meta, MARK in entry.meta
+            if UPWARDS in entry.meta and made.grid is not None:
+                made.table, made.grid = upward(made.table, made.grid[0]), None
             if any(line.startswith("file::nanoscope(") for line in entry.log):
                 made.warnings.append(
                     "Gwyddion imported these curves from a NanoScope file; some of its versions "
@@ -148,6 +155,12 @@ def _curve_groups(objects: list[FileObject], metadata: Metadata) -> list[CurveGr
                 )
             out.append(made)
     out += volume_curves(volumes)
+    if results:
+        metadata.warn(
+            f"{results} {'object holds' if results == 1 else 'objects hold'} results, which are no "
+            "curves: left out"
+        )
+        objects = [t for t in objects if t.node.text("top_label") != RESULTS]
     return out + _of_graphs(objects, metadata, others=bool(out))
 
 

@@ -11,7 +11,6 @@ Curves on a grid become a curve map, others graphs. Rules that real programs mad
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +26,7 @@ from nrm_plugin.model import Channel, CurveSet
 from nrm_plugin.vocabulary import METADATA
 
 
-def write_gwy(data: Any, path: Path) -> None:
+def write_gwy(data: CurveSet, path: Path) -> None:
     """Write a file of Gwyddion 2.
 
     Raises
@@ -37,8 +36,6 @@ def write_gwy(data: Any, path: Path) -> None:
     OutputError
         If it would have 4 GiB or more.
     """
-    if not isinstance(data, CurveSet):
-        raise InvalidInput("only curves and images can be written as .gwy")
     if not data.n_samples and not data.images:
         raise InvalidInput("there is nothing to write: neither samples nor images")
     meta = texts(data)
@@ -52,12 +49,23 @@ def write_gwy(data: Any, path: Path) -> None:
             parts += graphs(data, channels, meta)
     for number, image in enumerate(data.images):
         parts += _image(image, number, meta if not data.n_samples else {})
+    save_parts(parts, path)
+
+
+def save_parts(parts: list[FilePart], path: Path) -> None:
+    """Write a file of some components.
+
+    Raises
+    ------
+    OutputError
+        If it would have 4 GiB or more.
+    """
     whole = file_parts.body("GwyContainer", parts)
     if whole.size + 4 >= LIMIT:
         raise OutputError(
             path,
-            f"a .gwy file holds less than 4 GiB, these curves need {whole.size / 2**30:.1f} GiB: "
-            "save them as .h5, or fewer of them",
+            f"a .gwy file holds less than 4 GiB, this one needs {whole.size / 2**30:.1f} GiB: "
+            "save as .h5, or fewer curves",
         )
     with path.open("wb") as file:
         file.write(b"GWYP")

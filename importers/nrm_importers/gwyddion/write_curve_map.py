@@ -51,15 +51,24 @@ def map_pixels(curves: CurveSet) -> MapPixels | None:
 
 
 def curve_map(
-    curves: CurveSet, channels: list[Channel], where: MapPixels, meta: dict[str, str]
+    curves: CurveSet,
+    channels: list[Channel],
+    where: MapPixels,
+    meta: dict[str, str],
+    *,
+    number: int = 0,
+    extent: list[FilePart] | None = None,
+    title: str = "",
 ) -> list[FilePart]:
-    """Components of the curve map."""
+    """Components of the curve map; its size is that of the positions if not given."""
+    extent = _extent(curves, where) if extent is None else extent
+    key = f"/lawn/{number}"
     sizes = np.where(where.curve >= 0, curves.row_size[where.curve], 0)
     kinds, edges = _segments(curves, where)
     parts = [
         file_parts.small("xres", where.columns, "i"),
         file_parts.small("yres", where.rows, "i"),
-        *_extent(curves, where),
+        *extent,
         file_parts.small("ncurves", len(channels), "i"),
         file_parts.units("si_units_curves", [c.unit or NO_UNIT for c in channels]),
         file_parts.small("curve_labels", [c.name for c in channels], "S"),
@@ -74,15 +83,17 @@ def curve_map(
     count = int(sizes.sum()) * len(channels)
     parts.append(file_parts.numbers("data", count, lambda: _blocks(curves, channels, where)))
     return [
-        file_parts.item("/lawn/0", file_parts.body("GwyLawn", parts)),
-        *_preview(curves, where),
-        file_parts.text("/lawn/0/title", curves.metadata.get("title") or "Force curves"),
-        file_parts.small("/lawn/0/visible", True, "b"),
-        file_parts.dictionary("/lawn/0/meta", meta),
+        file_parts.item(key, file_parts.body("GwyLawn", parts)),
+        *_preview(curves, where, extent, key),
+        file_parts.text(f"{key}/title", title or curves.metadata.get("title") or "Force curves"),
+        file_parts.small(f"{key}/visible", number == 0, "b"),
+        file_parts.dictionary(f"{key}/meta", meta),
     ]
 
 
-def _preview(curves: CurveSet, where: MapPixels) -> list[FilePart]:
+def _preview(
+    curves: CurveSet, where: MapPixels, extent: list[FilePart], key: str
+) -> list[FilePart]:
     """What Gwyddion shows of the map: the largest force or deflection of each pixel.
 
     By itself it shows the first signal, the height, which is alike everywhere.
@@ -103,11 +114,11 @@ def _preview(curves: CurveSet, where: MapPixels) -> list[FilePart]:
     field = [
         file_parts.small("xres", where.columns, "i"),
         file_parts.small("yres", where.rows, "i"),
-        *_extent(curves, where),
+        *extent,
         file_parts.unit("si_unit_z", curves.channels[name].unit),
         file_parts.numbers("data", len(values), lambda: [values]),
     ]
-    return [file_parts.item("/lawn/0/preview", file_parts.body("GwyDataField", field))]
+    return [file_parts.item(f"{key}/preview", file_parts.body("GwyDataField", field))]
 
 
 def _blocks(curves: CurveSet, channels: list[Channel], where: MapPixels) -> Iterator[AnyArray]:
