@@ -1,5 +1,6 @@
 """``python -m nrm_plugin`` is ``nrm``."""
 
-from nrm_plugin.cli import main
+from nrm_plugin.program import run
 
-main(prog_name="nrm")
+if __name__ == "__main__":
+    run()

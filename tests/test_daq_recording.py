@@ -434,11 +434,19 @@ def test_lost_board(tmp_path: Path, seconds: float) -> None:
 def test_lost_server(tmp_path: Path) -> None:
     """The computer with the board goes, and the connection with it."""
     daq = SimulatedDaq(known_board())
+    journal = tmp_path / "out.h5.part"
+
+    def lose() -> None:
+        end = time.monotonic() + 60.0
+        while time.monotonic() < end and not (journal.exists() and journal.stat().st_size > 20_000):
+            time.sleep(0.02)
+        daq._server.stop(grace=None)
+
     with daq:
-        timer = threading.Timer(1.5, lambda: daq._server.stop(grace=None))
-        timer.start()
+        loser = threading.Thread(target=lose)
+        loser.start()
         report = record(config_for(daq), tmp_path / "out.h5", 60.0)
-        timer.join()
+        loser.join()
     assert "stopped at sample" in report["stopped"]
     assert_known(nrm.open(tmp_path / "out.h5"), report["n_samples"])
 

@@ -92,6 +92,9 @@ class Commands(SuggestingGroup):
         except NrmError as error:
             click.echo(f"nrm: {error}", err=True)
             ctx.exit(exit_code(error))
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("nrm: stopped with Ctrl-C", err=True)
+            ctx.exit(130)
 
 
 def exit_code(error: NrmError) -> int:
@@ -116,6 +119,8 @@ def main(ctx: click.Context, quiet: bool, verbose: bool) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name or a µ that the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
+    if callable(ctx.obj):  # all that the command needs to begin has been imported
+        ctx.obj()
     level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING
     logging.basicConfig(level=level, format="nrm: %(message)s")
     logging.getLogger("fontTools").setLevel(logging.ERROR)  # dates of fonts in a PDF

@@ -1,0 +1,117 @@
+"""The program itself: Ctrl-C at any moment, full outputs, names, and what terminals obey."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import nrm_plugin as nrm
+
+ONE_SENTENCE = "nrm: stopped with Ctrl-C\n"
+
+#: Presses Ctrl-C when a module is about to be imported.
+PRESSING = """
+import os, signal, sys
+from importlib.abc import MetaPathFinder
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+class Press(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+from nrm_plugin.program import run
+sys.meta_path.insert(0, Press())
+sys.argv = ["nrm", *{arguments!r}]
+run()
+"""
+
+
+def nrm_command(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "nrm_plugin", *arguments]
+    return subprocess.run(command, text=True, check=False, timeout=120, **more)
+
+
+@pytest.fixture(scope="module")
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("program") / "curves.h5"
+    height = np.linspace(0.0, 1e-7, 20).reshape(2, 10)
+    curves = nrm.CurveSet.from_arrays({"height": (height, "m")}, metadata={"spring_constant": 0.2})
+    curves.save(path)
+    return path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to oneself")
+@pytest.mark.parametrize(
+    "module",
+    ["click", "nrm_plugin.cli.info", "numpy", "h5py._hl"],
+)
+def test_interrupt_while_importing(common: Path, module: str) -> None:
+    code = PRESSING.format(module=module, arguments=["info", str(common)])
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (130, ONE_SENTENCE)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("arguments", [["--help"], ["info", "FILE"]])
+def test_full_output(common: Path, arguments: list[str]) -> None:
+    arguments = [str(common) if one == "FILE" else one for one in arguments]
+    with Path("/dev/full").open("w") as full:
+        done = nrm_command(*arguments, stdout=full, stderr=subprocess.PIPE)
+        both = nrm_command(*arguments, stdout=full, stderr=full)
+    assert done.returncode == both.returncode == 1
+    assert done.stderr == "nrm: the output cannot be written (No space left on device)\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="other bounds of names")
+def test_long_names(common: Path) -> None:
+    name = "x" * 300 + ".h5"
+    curves = str(common)
+    for arguments in (["info", name], ["convert", curves, "-o", name], ["info", name + "\n"]):
+        done = nrm_command(*arguments, capture_output=True)
+        assert done.returncode == 1
+        assert done.stderr.startswith("nrm: ")
+        assert done.stderr.count("\n") == 1
+
+
+def test_control_characters_are_shown(common: Path, tmp_path: Path) -> None:
+    path = tmp_path / "evil.h5"
+    path.write_bytes(common.read_bytes())
+    with h5py.File(path, "r+") as file:
+        metadata = file["entry/metadata"]
+        metadata["note"] = "a\x1b]0;b\x07\u202ec\x9bd"
+        metadata["note"].attrs["source"] = "e\x1b[31m"
+        metadata["odd\x1b[2J"] = "f"
+    done = nrm_command("info", str(path), capture_output=True, encoding="utf-8")
+    assert done.returncode == 0
+    assert not set(done.stdout) & set("\x1b\x07\u202e\x9b")
+    assert r"a\x1b]0;b\x07\u202ec\u009bd" in done.stdout
+    as_json = nrm_command("info", "--json", str(path), capture_output=True, encoding="utf-8")
+    assert not set(as_json.stdout) & set("\x1b\x07\u202e\x9b")
+    assert "\\u202e" in as_json.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to oneself")
+def test_interrupt_reaches_a_running_command() -> None:
+    """A library that turns the interrupt into an error of its own changes nothing."""
+    code = PRESSING.format(module="nothing", arguments=["recipe"]).replace(
+        "run()",
+        "import nrm_plugin.cli.recipe as one\n"
+        "def disguised(*a, **k):\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        for _ in range(10000): pass\n"
+        "    except KeyboardInterrupt:\n"
+        "        raise ImportError('a part of it could not be loaded') from None\n"
+        "one.command.callback = disguised\n"
+        "run()",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (130, ONE_SENTENCE)
