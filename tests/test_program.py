@@ -71,8 +71,7 @@ def test_full_output(common: Path, arguments: list[str]) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="other bounds of names")
 def test_long_names(common: Path) -> None:
     name = "x" * 300 + ".h5"
-    curves = str(common)
-    for arguments in (["info", name], ["convert", curves, "-o", name], ["info", name + "\n"]):
+    for arguments in (["info", name], ["convert", str(common), "-o", name]):
         done = nrm_command(*arguments, capture_output=True)
         assert done.returncode == 1
         assert done.stderr.startswith("nrm: ")
