@@ -48,7 +48,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "examples" / "nrm-importer-template"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: Of the core, and of plugins that come with it.
-OWN_COMMANDS = [*cli._COMMANDS, "acquire", "dither", "table"]
+OWN_COMMANDS = [*cli._COMMANDS, "acquire", "dither", "gwyddion", "table"]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 

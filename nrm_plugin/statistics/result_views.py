@@ -6,7 +6,9 @@ Nothing here knows a kind of file: an exporter writes what `result_views` gives.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -318,29 +320,47 @@ class _PartViews:
     first: bool
 
     def volumes(self) -> Iterator[ResultVolume]:
+        """Volumes of the distances at which any curve has a value, and where there are values."""
         results, curves = self.analysis.results, self.part.curves
         kept, _ = select(results, curves)
         cells = self.frame.cell[np.searchsorted(curves, kept)]
+        chosen = []
         for variable in _VOLUMES:
-            try:
-                chosen = profile_variable(results, variable)
-            except InvalidInput:
-                continue
+            with suppress(InvalidInput):
+                chosen.append(profile_variable(results, variable))
+        there = [np.isfinite(c.sizes(results, kept)) for c in chosen]
+        if not any(t.any() for t in there):
+            return
+        levels = np.flatnonzero(np.any([t.any(0) for t in there], axis=0))
+        within = slice(int(levels[0]), int(levels[-1]) + 1)
+        depth = np.asarray(results["depth"].values[within], np.float64)
 
-            def values(chosen: object = chosen) -> FloatArray:
-                frame = self.frame
-                out = np.full((results.sizes["depth"], frame.rows * frame.columns), np.nan)
-                out[:, cells] = chosen.sizes(results, kept).T  # type: ignore[attr-defined]
-                return out.reshape(-1, frame.rows, frame.columns)
+        def table(values: AnyArray) -> FloatArray:
+            frame = self.frame
+            out = np.full((len(depth), frame.rows * frame.columns), np.nan)
+            out[:, cells] = values[:, within].T
+            return out.reshape(-1, frame.rows, frame.columns)
 
+        for one in chosen:
             yield ResultVolume(
-                title=f"{_short(chosen.meaning)}{self.ending}",
-                unit=chosen.unit,
-                depth=np.asarray(results["depth"].values, np.float64),
+                title=f"{_short(one.meaning)}{self.ending}",
+                unit=one.unit,
+                depth=depth,
                 frame=self.frame,
-                values=values,
-                shown=self.first and variable == _MODULI[-1],
-                about={"quantity": variable, "z axis": "distance from the electrode"},
+                values=partial(lambda v: table(v.sizes(results, kept)), one),
+                shown=self.first and one.name == _MODULI[-1],
+                about={"quantity": one.name, "z axis": "distance from the electrode"},
+            )
+        kinds = [t for i, t in enumerate(there) if not any(np.array_equal(t, o) for o in there[:i])]
+        for kind in kinds:
+            of = [_short(v.meaning) for v, t in zip(chosen, there, strict=True) if t is kind]
+            yield ResultVolume(
+                title=f"1 where there is a value{f' of the {of[0]}' if len(kinds) > 1 else ''}"
+                f"{self.ending}",
+                unit="",
+                depth=depth,
+                frame=self.frame,
+                values=partial(table, kind.astype(np.float64)),
             )
 
     def images(self, depths: Sequence[float]) -> Iterator[ResultImage]:

@@ -12,7 +12,7 @@ from nrm_plugin.errors import InvalidInput, OutputError
 
 @click.group("gwyddion")
 def command() -> None:
-    """Let Gwyddion 2 open curves and results through its File menu, or undo it."""
+    """Put results into Gwyddion's File menu."""
 
 
 @command.command("install")

@@ -2,7 +2,8 @@
 
 All of a file stands upright: the row with the smallest y is the lowest, in the curve map too.
 Gwyddion's images have no numbers for "no value": such places are masked and hold the mean of the
-others, as Gwyddion does it. Volume data have no masks: there it is nan, which Gwyddion bears.
+others, as Gwyddion does it. Volume data have no masks, and Gwyddion 2.62 shows planes with nan all
+black: there it is 0, and a volume of 0 and 1 says where values are.
 """
 
 from __future__ import annotations
@@ -108,7 +109,8 @@ def _volume(volume: ResultVolume, number: int, about: Mapping[str, str]) -> list
     known = _known(frame)
 
     def numbers() -> list[AnyArray]:
-        return [volume.values()[:, ::-1, :]]
+        values = volume.values()[:, ::-1, :]
+        return [np.where(np.isfinite(values), values, 0.0)]
 
     brick = [
         file_parts.small("xres", frame.columns, "i"),
