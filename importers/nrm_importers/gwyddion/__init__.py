@@ -64,7 +64,7 @@ class GwyddionExporter:
 
     def show(self, path: Path) -> str:
         """Show a file in Gwyddion, in the window that runs or a new one."""
-        from nrm_importers.gwyddion.program import show
+        from nrm_importers.gwyddion.gwyddion_window import show
 
         return show(path)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nrm_importers.gwyddion.program import has_display, program
+from nrm_importers.gwyddion.gwyddion_window import has_display, program
 from nrm_importers.gwyddion.tree import Node, open_tree
 
 #: Files that Gwyddion 2 does not open by itself, or not their curves.

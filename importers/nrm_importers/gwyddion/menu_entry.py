@@ -19,7 +19,7 @@ def command() -> None:
 def install() -> None:
     """Put a small script into Gwyddion's folder of plug-ins (~/.gwyddion/plugins/file)."""
     from nrm_importers.gwyddion.file_plug_in import PATTERNS, is_ours, plug_in_path, script
-    from nrm_importers.gwyddion.program import program
+    from nrm_importers.gwyddion.gwyddion_window import program
 
     if sys.platform == "win32":
         raise InvalidInput(
