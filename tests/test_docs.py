@@ -6,7 +6,8 @@ Every fenced block in README.md and docs/ is tried, page by page in a folder wit
 - ``console`` blocks: lines ``$ nrm ...`` run, other commands are not tried;
 - a ``text`` block right behind a python block is what it prints; ``...`` stands for anything;
 - a comment before a block: ``<!-- from: FILE -->`` it stands in this file, word for word;
-  ``<!-- exit: 1 -->`` its commands end so; ``<!-- needs: PACKAGE -->`` skipped without it.
+  ``<!-- exit: 1 -->`` its commands end so; ``<!-- needs: PACKAGE -->`` skipped without it;
+  ``<!-- file: NAME -->`` it is written into this file, for the commands behind it.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def blocks_of(page: Path) -> list[Block]:
             text = "\n".join(lines[number + 1 : end]) + "\n"
             found.append(Block(page, number + 1, line[3:], text, directives, not between))
             directives, between, number = {}, False, end
-        elif match := re.fullmatch(r"<!-- (from|exit|needs): (\S+) -->", line):
+        elif match := re.fullmatch(r"<!-- (from|exit|needs|file): (\S+) -->", line):
             directives, between = {match[1]: match[2]}, True
         elif line:
             directives, between = {}, True
@@ -180,6 +181,8 @@ def test_examples_run(page, example_files, request):
         if block.language == "text" and block.follows and printed is not None:
             assert_printed(block, block.text, printed)
         printed = None
+        if "file" in block.directives:
+            Path(block.directives["file"]).write_text(block.text, encoding="utf-8")
         source = block.directives.get("from")
         needs = block.directives.get("needs")
         if source is not None:
