@@ -69,7 +69,9 @@ def run(*arguments: object) -> str:
 def test_a_row_per_curve_and_distance(results, tmp_path, suffix):
     out = tmp_path / f"r{suffix}"
     run("convert", results, "-o", out)
-    table = pd.read_csv(out) if suffix == ".csv" else pd.read_parquet(out)
+    table = (
+        pd.read_csv(out, float_precision="round_trip") if suffix == ".csv" else pd.read_parquet(out)
+    )
     truth = nrm.open_results(results)
     n_depth = truth.sizes["depth"]
     assert len(table) == 2 * N * n_depth
@@ -90,7 +92,9 @@ def test_a_row_per_curve_and_distance(results, tmp_path, suffix):
 def test_a_row_per_curve(results, tmp_path, suffix):
     out = tmp_path / f"r{suffix}"
     run("convert", results, "-o", out, "--per", "curve")
-    table = pd.read_csv(out) if suffix == ".csv" else pd.read_parquet(out)
+    table = (
+        pd.read_csv(out, float_precision="round_trip") if suffix == ".csv" else pd.read_parquet(out)
+    )
     truth = nrm.open_results(results)
     assert len(table) == 2 * N
     expected = truth["contact_height"].transpose("direction", "curve").values.ravel()
@@ -184,7 +188,7 @@ def test_decisions_go_along(results, tmp_path):
     made = Decisions.for_results(nrm.open_results(results, decisions=False), results)
     made.with_decision(Decision(decision="exclude", curves=[3], reason="a bubble")).write()
     run("convert", results, "-o", tmp_path / "r.csv", "--per", "curve")
-    table = pd.read_csv(tmp_path / "r.csv")
+    table = pd.read_csv(tmp_path / "r.csv", float_precision="round_trip")
     assert table.loc[table["by_hand"] != 0, "curve"].unique().tolist() == [3]
 
 
