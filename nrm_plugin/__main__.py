@@ -1,6 +1,6 @@
 """``python -m nrm_plugin`` is ``nrm``."""
 
-from nrm_plugin.program import run
+from nrm_plugin.entry_point import run
 
 if __name__ == "__main__":
     run()

@@ -128,8 +128,15 @@ def decode(data: bytes, name: str) -> tuple[str, str]:
         ) from None
 
 
-def opened_hdf5(path: StrPath) -> h5py.File:
+def opened_hdf5(path: StrPath, *, ours: bool = True) -> h5py.File:
     """Open an HDF5 file for reading, also on a drive that has no locks.
+
+    Parameters
+    ----------
+    path : path
+    ours : bool
+        Whether it should be one that nrm wrote; those of other programs may hold links to other
+        files, and sizes that nobody reads.
 
     Raises
     ------
@@ -137,19 +144,27 @@ def opened_hdf5(path: StrPath) -> h5py.File:
         If the drive does not give the file, or another program is writing it; for a pipe or a
         device, which would keep the program waiting.
     OSError
-        If it is no HDF5 file, or a damaged one.
+        If it is no HDF5 file, or a damaged one, or not safe to read.
     """
     import h5py
+
+    from nrm_plugin.hdf5_guard import check
 
     if Path(path).exists() and not Path(path).is_file():
         raise MissingFile(path, "this is not a file that can be read twice")
     try:
         try:
-            return h5py.File(path, "r", locking="best-effort")
+            file = h5py.File(path, "r", locking="best-effort")
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
-        return h5py.File(path, "r", locking=False)
+            file = h5py.File(path, "r", locking=False)
+        try:
+            check(file, Path(path), ours=ours)
+        except BaseException:
+            file.close()
+            raise
+        return file
     except OSError as error:
         raise drive_error(path, error) or error from None
 

@@ -23,7 +23,7 @@ class Press(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name == {module!r}:
             os.kill(os.getpid(), signal.SIGINT)
-from nrm_plugin.program import run
+from nrm_plugin.entry_point import run
 sys.meta_path.insert(0, Press())
 sys.argv = ["nrm", *{arguments!r}]
 run()

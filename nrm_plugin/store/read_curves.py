@@ -99,7 +99,7 @@ class HdfColumn:
 def is_common_file(path: Path) -> bool:
     """Whether an HDF5 file is one of ours; a damaged one that may be ours counts."""
     try:
-        with opened_hdf5(path) as file:
+        with opened_hdf5(path, ours=False) as file:
             return text(file.attrs.get("format", "")) in (FORMAT, RESULTS_FORMAT)
     except (OSError, MissingFile):
         return path.suffix.lower() == ".h5"
@@ -108,7 +108,7 @@ def is_common_file(path: Path) -> bool:
 def holds_results(path: str | PathLike[str]) -> bool:
     """Whether a file is one of results."""
     try:
-        with opened_hdf5(path) as file:
+        with opened_hdf5(path, ours=False) as file:
             return text(file.attrs.get("format", "")) == RESULTS_FORMAT
     except (OSError, ValueError, MissingFile):
         return False

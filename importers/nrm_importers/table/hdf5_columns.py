@@ -67,7 +67,7 @@ def open_hdf5(path: Path) -> SourceTable:
     """
     arrays: list[StoredArray] = []
     try:
-        with opened_hdf5(path) as file:
+        with opened_hdf5(path, ours=False) as file:
             file.visititems(partial(_collect, arrays))
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise drive_error(path, error) or CorruptFile(
@@ -107,7 +107,7 @@ def open_hdf5(path: Path) -> SourceTable:
 def _collect(arrays: list[StoredArray], name: str, node: Any) -> bool | None:
     """Note an array of numbers with one dimension; what `visititems` calls."""
     shape = getattr(node, "shape", None)
-    if shape is None or len(shape) != 1 or not shape[0] or node.external:
+    if shape is None or len(shape) != 1 or not shape[0] or node.external or node.is_virtual:
         return None
     if len(arrays) >= _MOST_ARRAYS:
         return True
@@ -158,7 +158,7 @@ def _by_number(name: str) -> list[tuple[int, str]]:
 def _read(path: Path, parts: list[StoredArray]) -> AnyArray:
 
     try:
-        with opened_hdf5(path) as file:
+        with opened_hdf5(path, ours=False) as file:
             pieces = [
                 np.asarray(file[p.name][p.field] if p.field else file[p.name][:]) for p in parts
             ]

@@ -1,0 +1,197 @@
+"""What is looked at in an HDF5 file before anything of it is read.
+
+A damaged or hostile file can ask for any amount of memory, point to other files, and let libhdf5
+run for ever. Sizes are compared with what the file can hold; texts lie in heaps, and those that
+libhdf5 might not get through are tried by a process of their own, which is given up after a while.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+#: Bytes that one byte of compressed data can stand for at most (deflate: 1032).
+_RATIO = 1032
+
+#: Less than this needs no check of how far it was compressed.
+_SMALL = 1 << 20
+
+#: Dimensions without coordinates, whose values nobody reads.
+_DIMENSIONS = {b"file", b"segment", b"curve", b"sample"}
+
+#: Heaps are looked for in parts of so many bytes; in shorter files not only between the data.
+_PART = 1 << 24
+_WHOLE = 1 << 17
+
+#: How long a process may need for the texts of a doubtful file, s.
+PATIENCE = 30.0
+
+_HEAP = b"GCOL\x01\0\0\0"
+
+#: Files that were looked at and are as they were.
+_passed: dict[tuple[Any, ...], None] = {}
+_KEPT = 256
+
+
+def check(file: h5py.File, path: Path, *, ours: bool) -> None:
+    """Refuse a file that is not safe to read; once for each state of it.
+
+    Parameters
+    ----------
+    file : File
+        Just opened; nothing of it has been read.
+    path : Path
+    ours : bool
+        Whether nrm wrote it, if all is well: then nothing of it lies in other files, and sizes are
+        those that the file can hold.
+
+    Raises
+    ------
+    OSError
+        Its message says why.
+    """
+    status = path.stat()
+    key = (os.fspath(path.absolute()), status.st_ino, status.st_size, status.st_mtime_ns, ours)
+    if key in _passed:
+        return
+    used = _check_objects(file, status.st_size, ours)
+    if _doubtful_heaps(path, status.st_size, used):
+        _try_texts(path)
+    _passed[key] = None
+    while len(_passed) > _KEPT:
+        del _passed[next(iter(_passed))]
+
+
+def _check_objects(file: h5py.File, size: int, ours: bool) -> list[tuple[int, int]]:
+    """Check links and shapes; return the bytes (begin, end) at which data lie."""
+    root = h5py.h5g.open(file.id, b"/")
+    links: list[tuple[bytes, int]] = []
+    root.links.visit(lambda name, info: links.append((name, info.type)), info=True)
+    used: list[tuple[int, int]] = []
+    stored = 0
+    for name, kind in links:
+        if kind != h5py.h5l.TYPE_HARD:
+            if ours:
+                _check_link(root, name, kind)
+            continue
+        item = h5py.h5o.open(root, name)
+        if not isinstance(item, h5py.h5d.DatasetID):
+            continue
+        room, offset = item.get_storage_size(), item.get_offset()
+        about = item.get_create_plist() if offset is None else None  # in one piece: a common case
+        if about is None:
+            places = [(offset, offset + room)]
+        elif about.get_layout() == h5py.h5d.CHUNKED:
+            places = _chunks(item)
+        elif about.get_layout() == h5py.h5d.COMPACT:
+            continue
+        else:
+            places = []
+        used += places
+        if ours and about is not None:  # libhdf5 itself compares shapes with data in one piece
+            _check_shape(name, item, about, room if places else 0, size)
+        stored += room if places else 0
+    if ours and stored > size:
+        raise OSError(f"its data take {stored} bytes, more than the file has")
+    return used
+
+
+def _check_link(root: h5py.h5g.GroupID, name: bytes, kind: int) -> None:
+    shown = name.decode("utf-8", "replace")
+    if kind == h5py.h5l.TYPE_EXTERNAL:
+        raise OSError(f"{shown} lies in another file, which is not read")
+    try:
+        h5py.h5o.open(root, name)
+    except (KeyError, OSError, RuntimeError):
+        raise OSError(f"{shown} is a link that leads nowhere") from None
+
+
+def _check_shape(
+    name: bytes, item: h5py.h5d.DatasetID, about: h5py.h5p.PropDCID, room: int, size: int
+) -> None:
+    shown = name.decode("utf-8", "replace")
+    if about.get_external_count() or about.get_layout() == h5py.h5d.VIRTUAL:
+        raise OSError(f"the numbers of {shown} lie in another file, which is not read")
+    each = item.get_type().get_size()
+    wanted = item.get_space().get_simple_extent_npoints() * each
+    if not room:
+        if wanted and name.rpartition(b"/")[2] not in _DIMENSIONS:
+            raise OSError(f"there are no numbers of {shown}")
+        return
+    wanted = max(wanted, math.prod(about.get_chunk()) * each)
+    packed = [about.get_filter(i)[0] for i in range(about.get_nfilters())]
+    if packed.count(h5py.h5z.FILTER_DEFLATE) > 1:
+        raise OSError(f"{shown} is compressed twice")
+    if wanted > max(min(room, size) * _RATIO, _SMALL):
+        raise OSError(f"{shown} is larger than what the file holds of it")
+
+
+def _chunks(item: h5py.h5d.DatasetID) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    item.chunk_iter(lambda one: found.append((one.byte_offset, one.byte_offset + one.size)))
+    return found
+
+
+def _doubtful_heaps(path: Path, size: int, used: list[tuple[int, int]]) -> bool:
+    """Whether libhdf5 might run for ever in one of the heaps, which lie between the data."""
+    at = 0
+    used = sorted(used) if size > _WHOLE else []
+    with path.open("rb", buffering=0) as file:
+        for begin, end in [*used, (size, size)]:
+            while at < min(begin, size):
+                length = min(begin - at, _PART)
+                file.seek(at)
+                if _loops(file.read(length)):
+                    return True
+                at += length
+            at = max(at, end)
+    return False
+
+
+def _loops(data: bytes) -> bool:
+    """Whether a heap has a piece of free space without a length, behind which nothing comes."""
+    start = data.find(_HEAP)
+    while start >= 0:
+        end = start + int.from_bytes(data[start + 8 : start + 16], "little")
+        at = start + 16
+        while at + 16 <= min(end, len(data)):
+            number = int.from_bytes(data[at : at + 2], "little")
+            length = int.from_bytes(data[at + 8 : at + 16], "little")
+            if number == 0 and length == 0:
+                return True
+            at += length if number == 0 else 16 + -(-length // 8) * 8
+        start = data.find(_HEAP, start + 16)
+    return False
+
+
+def _try_texts(path: Path) -> None:
+    """Let another process read all texts; refuse the file if it does not get through."""
+    command = [sys.executable, "-c", _TRIAL, os.fspath(path)]
+    try:
+        done = subprocess.run(
+            command, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL, capture_output=True
+        )
+    except subprocess.TimeoutExpired:
+        raise OSError("it is damaged: reading its texts does not end") from None
+    if done.returncode:
+        raise OSError("it is damaged: its texts cannot be read")
+
+
+_TRIAL = """
+import sys, h5py
+def read(name, item):
+    for key in item.attrs:
+        item.attrs[key]
+    if isinstance(item, h5py.Dataset) and item.dtype.kind == "O":
+        for i in range(len(item)) if item.ndim else [()]:
+            item[i]
+with h5py.File(sys.argv[1], "r", locking=False) as file:
+    read("/", file)
+    file.visititems(read)
+"""

@@ -1,0 +1,173 @@
+"""Files in HDF5 that ask for memory, for other files, or for ever."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import nrm_plugin as nrm
+from nrm_plugin import hdf5_guard
+from nrm_plugin.errors import CorruptFile
+
+N = 20
+
+
+@pytest.fixture
+def common(tmp_path: Path) -> Path:
+    height = np.linspace(0.0, 1e-7, 2 * N).reshape(2, N)
+    curves = nrm.CurveSet.from_arrays(
+        {"height": (height, "m"), "deflection": (height**2, "m")}, metadata={"operator": "A. B."}
+    )
+    path = tmp_path / "curves.h5"
+    curves.save(path)
+    return path
+
+
+def refused(path: Path, why: str) -> None:
+    with pytest.raises(CorruptFile, match=why):
+        nrm.open(path)
+
+
+def replaced(path: Path, name: str, **how: object) -> None:
+    """Put another dataset in the place of one, with its attributes."""
+    with h5py.File(path, "r+") as file:
+        about = {
+            key: value
+            for key, value in file[name].attrs.items()
+            if key not in ("DIMENSION_LIST", "CLASS", "NAME", "REFERENCE_LIST")
+        }
+        del file[name]
+        file.create_dataset(name, **how).attrs.update(about)
+
+
+def test_good_files_pass(common: Path) -> None:
+    assert nrm.open(common).read("height").shape == (2 * N,)
+
+
+@pytest.mark.parametrize(
+    "name", ["entry/curves/height", "entry/curves/row_size", "entry/source/header"]
+)
+def test_shapes_without_data(common: Path, name: str) -> None:
+    """A few bytes of a header stand for terabytes."""
+    dtype = h5py.string_dtype() if name.endswith("header") else "f8"
+    replaced(common, name, shape=(1 << 40,), dtype=dtype)
+    assert common.stat().st_size < 100_000
+    refused(common, f"there are no numbers of {name}")
+
+
+def test_chunks_without_data(common: Path) -> None:
+    replaced(common, "entry/curves/row_size", shape=(1 << 33,), dtype="i8", chunks=(1 << 20,))
+    with h5py.File(common, "r+") as file:
+        file["entry/curves/row_size"][:2] = N
+    refused(common, "row_size is larger than what the file holds")
+
+
+def test_compressed_twice(common: Path) -> None:
+    with h5py.File(common, "r+") as file:
+        how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        how.set_chunk((1 << 20,))
+        how.set_deflate(9)
+        how.set_deflate(9)
+        space = h5py.h5s.create_simple((1 << 20,))
+        entry = file["entry"].id
+        data = h5py.h5d.create(entry, b"bomb", h5py.h5t.NATIVE_INT64, space, how)
+        data.write(h5py.h5s.ALL, h5py.h5s.ALL, np.zeros(1 << 20, np.int64))
+    refused(common, "entry/bomb is compressed twice")
+
+
+def test_data_of_other_files(common: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(16 * N))
+    replaced(
+        common,
+        "entry/curves/height",
+        shape=(2 * N,),
+        dtype="f4",
+        external=[(str(secret), 0, 8 * N)],
+    )
+    refused(common, "height lie in another file")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO")
+def test_data_in_a_fifo(common: Path, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    replaced(
+        common, "entry/curves/height", shape=(2 * N,), dtype="f4", external=[(str(fifo), 0, 8 * N)]
+    )
+    refused(common, "height lie in another file")
+
+
+def test_virtual_data(common: Path, tmp_path: Path) -> None:
+    with h5py.File(common, "r+") as file:
+        layout = h5py.VirtualLayout((2 * N,), "f4")
+        layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "x", (2 * N,))
+        file.create_virtual_dataset("entry/curves/virtual", layout)
+    refused(common, "entry/curves/virtual lie in another file")
+
+
+@pytest.mark.parametrize(
+    ("link", "why"),
+    [
+        (h5py.ExternalLink("other.h5", "/x"), "height lies in another file"),
+        (h5py.SoftLink("/nowhere"), "height is a link that leads nowhere"),
+    ],
+)
+def test_links(common: Path, link: object, why: str) -> None:
+    with h5py.File(common, "r+") as file:
+        del file["entry/curves/height"]
+        file["entry/curves/height"] = link
+    refused(common, why)
+
+
+def test_links_inside_the_file(common: Path) -> None:
+    with h5py.File(common, "r+") as file:
+        file["again"] = h5py.SoftLink("/entry")
+    assert nrm.open(common).n_curves == 2
+
+
+def test_texts_that_never_end(common: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Free space of no length in a heap lets libhdf5 2.0 run for ever."""
+    data = bytearray(common.read_bytes())
+    heap = re.search(rb"GCOL\x01\0\0\0", data)
+    assert heap is not None
+    at = heap.start() + 16
+    data[at : at + 2] = bytes(2)
+    data[at + 8 : at + 16] = bytes(8)
+    common.write_bytes(data)
+    monkeypatch.setattr(hdf5_guard, "PATIENCE", 5.0)
+    refused(common, "it is damaged: reading its texts does not end|its texts cannot be read")
+
+
+def test_a_doubtful_file_that_is_good(common: Path) -> None:
+    """What looks like such a heap in the middle of numbers costs a process, not the file."""
+    with h5py.File(common, "r+") as file:
+        heap = b"GCOL\x01\0\0\0" + (64).to_bytes(8, "little") + bytes(48)
+        file["entry/curves/other"] = np.frombuffer(heap, np.uint8)
+    assert nrm.open(common).read("height").shape == (2 * N,)
+
+
+def test_a_shape_factor_without_data(tmp_path: Path) -> None:
+    from nrm_plugin.fea.shape_file import read_shape_factor
+
+    path = tmp_path / "rg.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("distance", (1 << 40,), "f8")
+        file.create_dataset("shape_factor", (1 << 40,), "f8")
+    with pytest.raises(CorruptFile, match="there are no numbers of distance"):
+        read_shape_factor(path)
+
+
+def test_another_programs_file_may_hold_links(tmp_path: Path) -> None:
+    path = tmp_path / "other.h5"
+    with h5py.File(path, "w") as file:
+        file["height (m)"] = np.linspace(0.0, 1e-7, N)
+        file["deflection (m)"] = np.linspace(0.0, 1e-9, N)
+        file["missing"] = h5py.ExternalLink("other.h5", "/x")
+        file["unused"] = h5py.SoftLink("/nowhere")
+    assert nrm.open(path).n_samples == N
