@@ -11,6 +11,7 @@ from nrm_plugin.demodulation.lock_in_plan import (
 from nrm_plugin.demodulation.period_filter import PeriodFilter
 from nrm_plugin.demodulation.raw_recording import LockInReport, locked_in
 from nrm_plugin.demodulation.reference_tone import find_frequency
+from nrm_plugin.demodulation.tone_choice import tones, with_tone
 
 __all__ = [
     "Demodulated",
@@ -25,4 +26,6 @@ __all__ = [
     "locked_in",
     "looks",
     "plain_rate",
+    "tones",
+    "with_tone",
 ]

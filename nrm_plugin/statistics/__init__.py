@@ -18,6 +18,7 @@ from nrm_plugin.statistics.comparison_table import comparison_table, sample_tabl
 from nrm_plugin.statistics.density import Density, density
 from nrm_plugin.statistics.map_differences import MapDifference, map_differences
 from nrm_plugin.statistics.maps import Map, map_of
+from nrm_plugin.statistics.modulus_spectrum import modulus_spectrum
 from nrm_plugin.statistics.profiles import mean_profile
 from nrm_plugin.statistics.region_thickness import region_thickness
 from nrm_plugin.statistics.regions import DEFAULT_EDGES, Region, Regions, regions
@@ -54,6 +55,7 @@ __all__ = [
     "map_of",
     "map_parts",
     "mean_profile",
+    "modulus_spectrum",
     "region_thickness",
     "regions",
     "sample_table",
