@@ -259,6 +259,27 @@ def test_without_a_grid_there_are_graphs_alone(tmp_path: Path) -> None:
     assert found.n_curves == 0
 
 
+def test_results_without_a_lateral_signal_have_maps_of_the_contact(tmp_path: Path) -> None:
+    curves = nrm.open(made_curves(tmp_path).parent / "curves.h5")
+    normal = {n: (curves.read(n), curves.channels[n].unit) for n in ("height", "deflection")}
+    table = {n: curves.curve_table[n] for n in ("x", "y", "row", "column")}
+    metadata = {n: curves.metadata[n] for n in curves.metadata if "dither" not in n}
+    normal_only = nrm.CurveSet.from_arrays(
+        normal,
+        row_size=curves.row_size,
+        segments=curves.segments,
+        curve_table=table,
+        metadata=metadata,
+    )
+    views = result_views(nrm.process(normal_only))
+    assert not views.volumes
+    assert not views.graphs
+    titles = [image.title for image in views.images]
+    assert "height of the solid contact" in titles
+    assert any(title.startswith("flag missing_lateral") for title in titles)
+    nrm.save(views, tmp_path / "n.gwy")
+
+
 def test_saved_in_python(results: Path, tmp_path: Path) -> None:
     nrm.save(nrm.open_results(results), tmp_path / "r.gwy")
     assert "/brick/4" in gwyfile.load(str(tmp_path / "r.gwy"))
@@ -267,6 +288,8 @@ def test_saved_in_python(results: Path, tmp_path: Path) -> None:
 def test_options_are_for_results_and_gwyddion(results: Path, tmp_path: Path) -> None:
     said = run("convert", results, "-o", tmp_path / "r.csv", "--distance", "5nm", code=2)
     assert "are not for .csv" in said
+    said = run("convert", results, "-o", tmp_path / "r.gwy", "--per", "curve", code=2)
+    assert "--per is for tables" in said
     said = run("convert", results, "-o", tmp_path / "r.csv", "--open", code=2)
     assert "nothing shows" in said
     curves = tmp_path / "curves.h5"

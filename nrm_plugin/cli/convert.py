@@ -118,6 +118,8 @@ def command(
         raise click.UsageError(
             f"--curves, --distance and --direction are not for {exporter.suffix}"
         )
+    if per == "curve" and getattr(exporter, "views", False):
+        raise click.UsageError(f"--per is for tables, which {exporter.suffix} files are not")
     if shown and not hasattr(exporter, "show"):
         raise click.UsageError(f"--open: nothing shows files of the kind {exporter.suffix}")
     if "://" in output:
