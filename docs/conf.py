@@ -47,6 +47,8 @@ intersphinx_disabled_reftypes = ["*"]
 
 html_theme = "furo"
 html_title = f"nrm-plugin {release}"
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_show_copyright = False
 copybutton_prompt_text = "$ "
