@@ -23,6 +23,10 @@ _TITLE = re.compile(
 )
 
 
+#: A longer title has no unit: brackets that are not closed take a time that grows with its square.
+_LONGEST = 500
+
+
 @dataclass(frozen=True, eq=False)
 class TextColumn:
     """A column: its title without the unit, the unit, and its numbers, shape (n,)."""
@@ -208,6 +212,8 @@ def _titles(above: list[str], width: int, separator: str | None) -> list[tuple[s
 
 def title(cell: str) -> tuple[str, str]:
     """Return title and unit of a heading: ``deflection (V)``, ``[V]``, or ``deflection, V``."""
-    match = _TITLE.match(cell.strip().strip('"').strip())
-    assert match is not None
+    plain = cell.strip().strip('"').strip()
+    match = _TITLE.match(plain) if len(plain) <= _LONGEST else None
+    if match is None:
+        return plain, ""
     return match[1], (match[2] or match[3] or match[4] or "").strip()

@@ -8,6 +8,7 @@ import errno
 import hashlib
 import logging
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -274,6 +275,7 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
     OutputError
     """
     check_output(path, overwrite=overwrite)
+    _tidy(path.parent)
     part = path.with_name(f".{path.stem[:50]}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         part.touch(exist_ok=False)
@@ -287,6 +289,31 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+#: Names of temporary files of `replacing`, and how old they are when nobody can be writing them, s.
+_PART = re.compile(r"\..{1,50}\.[0-9a-f]{8}\.part(?:\.[^.]*)?")
+_ABANDONED = 86400.0
+
+#: Folders that have been looked through.
+_tidied: set[str] = set()
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what killed programs left behind in a folder more than a day ago; once for each."""
+    place = os.path.abspath(folder)  # noqa: PTH100 (no look at the drive)
+    if place in _tidied:
+        return
+    _tidied.add(place)
+    with contextlib.suppress(OSError), os.scandir(place) as entries:
+        for entry in entries:
+            if not entry.name.startswith(".") or not _PART.fullmatch(entry.name):
+                continue
+            with contextlib.suppress(OSError):
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > _ABANDONED:
+                    Path(entry.path).unlink()
+                    log.info("removed %s, which a killed program had left", entry.path)
 
 
 def time_of_writing() -> datetime:

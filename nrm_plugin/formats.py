@@ -131,8 +131,10 @@ def settings_of(model: Any, given: Any, name: str) -> Any:
 
     from pydantic import ValidationError
 
+    from nrm_plugin.statements import parsed
+
     try:
-        values = tomllib.loads(given) if isinstance(given, str) else given
+        values = parsed(given) if isinstance(given, str) else given
         return model.model_validate(values)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{name}: {error}") from None

@@ -41,7 +41,10 @@ def number(value: Any, unit: str) -> float:
         return units.parse(value, unit)
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(f"it is a number, not {shown(value)}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        raise ValueError("it is larger than any number that can be computed with") from None
 
 
 def _length(value: Any) -> float:

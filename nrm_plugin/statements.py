@@ -115,6 +115,16 @@ def _path(code: str, header: bool) -> tuple[str, ...] | None:
     return tuple(path)
 
 
+def parsed(text: str) -> dict[str, Any]:
+    """Values of a TOML text; whatever it is, a fault is a `tomllib.TOMLDecodeError`."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("it is nested too deeply") from None
+    except ValueError as error:  # a number of thousands of digits, too
+        raise tomllib.TOMLDecodeError(str(error)) from None
+
+
 def fault(text: str, message: str) -> str:
     """Where a text is not TOML, and what to do about it.
 

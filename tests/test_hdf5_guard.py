@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from figure_results import made_results
 
 import nrm_plugin as nrm
 from nrm_plugin import hdf5_guard
@@ -171,3 +172,13 @@ def test_another_programs_file_may_hold_links(tmp_path: Path) -> None:
         file["missing"] = h5py.ExternalLink("other.h5", "/x")
         file["unused"] = h5py.SoftLink("/nowhere")
     assert nrm.open(path).n_samples == N
+
+
+def test_damaged_results_are_named(tmp_path: Path) -> None:
+    """A coordinate of another name: the fault shows only when the variables are put together."""
+    path = tmp_path / "r.h5"
+    nrm.save(made_results(1, 2), path)
+    with h5py.File(path, "r+") as file:
+        file["entry/results"].attrs["coordinates"] = "acquisition_orde`"
+    with pytest.raises(CorruptFile):
+        nrm.open_results(path)

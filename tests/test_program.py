@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 import nrm_plugin as nrm
+from nrm_plugin import delimited
 
 ONE_SENTENCE = "nrm: stopped with Ctrl-C\n"
 
@@ -114,3 +117,45 @@ def test_interrupt_reaches_a_running_command() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
     )
     assert (done.returncode, done.stderr) == (130, ONE_SENTENCE)
+
+
+def test_what_killed_programs_left_is_removed(common: Path, tmp_path: Path) -> None:
+    """Only temporary files of ours, and only when nobody can be writing them any more."""
+    old, young = tmp_path / ".a.0123abcd.part.h5", tmp_path / ".b.0123abcd.part.h5"
+    others = [
+        tmp_path / name for name in (".a.part.h5", "a.0123abcd.part.h5", ".a.0123abcd.old.h5")
+    ]
+    for path in (old, young, *others):
+        path.write_bytes(b"x")
+    long_ago = time.time() - 2 * 86400
+    for path in (old, *others):
+        os.utime(path, (long_ago, long_ago))
+    nrm.open(common).save(tmp_path / "new.h5")
+    assert not old.exists()
+    assert young.exists()
+    assert all(path.exists() for path in others)
+
+
+def test_titles_of_tables_take_no_time() -> None:
+    began = time.process_time()
+    for title in ("[" * 20_000, "a (" * 20_000, " " * 20_000 + "x", ", a " * 20_000):
+        assert delimited.title(title)[1] == ""
+    assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 5000, "a = " + "1" * 5000, 'a = "\0"', "a" + ".a" * 5000 + " = 1"]
+)
+def test_no_toml_is_a_traceback(tmp_path: Path, text: str) -> None:
+    config = pytest.importorskip("nrm_daq.config")
+    path = tmp_path / "odd.toml"
+    path.write_text(text)
+    for read in (config.DaqConfig.from_toml, nrm.Recipe.from_toml):
+        with pytest.raises(nrm.RecipeError):
+            read(path)
+
+
+def test_numbers_of_hundreds_of_digits() -> None:
+    for key in nrm.Recipe.model_fields:
+        with pytest.raises(nrm.RecipeError):
+            nrm.Recipe.from_text(f"{key} = {'1' * 400}")

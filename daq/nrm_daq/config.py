@@ -19,6 +19,7 @@ from nrm_plugin import plugins, units
 from nrm_plugin.demodulation import DigitalLockIn
 from nrm_plugin.errors import InvalidInput, RecipeError
 from nrm_plugin.hookspecs import ConnectedLockIn, LockInModel, LockInSettings
+from nrm_plugin.statements import parsed
 from nrm_plugin.vocabulary import CHANNELS, METADATA, check_name, nearest
 
 #: A channel that only marks the ramps, in V.
@@ -183,7 +184,7 @@ class DaqConfig(ConfigTable):
         """
         path = Path(path)
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+            values = parsed(path.read_text(encoding="utf-8-sig"))
             config = cls.from_values(values)
         except OSError as error:
             raise RecipeError(f"{path}: {error.strerror or error}") from None

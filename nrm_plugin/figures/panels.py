@@ -10,6 +10,7 @@ import xarray as xr
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
+from nrm_plugin.statements import parsed
 from nrm_plugin.statistics.regions import ALL_CURVES, Region, everything, regions
 from nrm_plugin.statistics.selection import LEFT_OUT, Analysis, analysis_of, column, select
 from nrm_plugin.statistics.thickness import thickness
@@ -74,9 +75,7 @@ def potential_label(results: xr.Dataset) -> str:
     given = results.attrs.get("reference_electrode")
     if given is None:
         try:
-            given = tomllib.loads(str(results.attrs.get("experiment", ""))).get(
-                "reference_electrode"
-            )
+            given = parsed(str(results.attrs.get("experiment", ""))).get("reference_electrode")
         except tomllib.TOMLDecodeError:
             given = None
     return f"E vs. {given} (V)" if given else "potential (V)"

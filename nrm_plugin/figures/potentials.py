@@ -26,6 +26,7 @@ from nrm_plugin.figures.quantities import readable_scale
 from nrm_plugin.model import CurveSet
 from nrm_plugin.potential import Log
 from nrm_plugin.potential.from_curves import mean_over_curves
+from nrm_plugin.statements import parsed
 from nrm_plugin.statistics.regions import Region
 from nrm_plugin.statistics.selection import column
 from nrm_plugin.store.kept_logs import read_logs
@@ -162,7 +163,7 @@ def log_trace(log: Log, results: xr.Dataset) -> tuple[FloatArray, FloatArray] | 
     if log.current is None:
         return None
     try:
-        given = tomllib.loads(str(results.attrs.get("experiment", ""))).get("reference_potential")
+        given = parsed(str(results.attrs.get("experiment", ""))).get("reference_potential")
     except tomllib.TOMLDecodeError:
         given = None
     shift = parse(given, "V") if isinstance(given, str) else float(given or 0.0)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nrm_plugin.potential.log import Log
+from nrm_plugin.statements import parsed
 
 #: Metadata that logs say, by the names of `Log`.
 KEYS = {
@@ -56,7 +57,7 @@ def facts_of(
 def stated_in(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Metadata of curves as their results keep them."""
     try:
-        stated = tomllib.loads(str(attributes.get("experiment", "")))
+        stated = parsed(str(attributes.get("experiment", "")))
     except tomllib.TOMLDecodeError:
         stated = {}
     return {**stated, **{k: attributes[k] for k in KEYS.values() if k in attributes}}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.statements import parsed
 from nrm_plugin.text import counted
 from nrm_plugin.variables import ACCEPTED, BIT, DERIVED, EXCLUDED, LATERAL, SURFACES, Variable
 from nrm_plugin.vocabulary import nearest
@@ -318,7 +319,7 @@ def half_width(results: xr.Dataset) -> float:
     import tomllib
 
     try:
-        recipe = tomllib.loads(str(results.attrs.get("recipe", "")))
+        recipe = parsed(str(results.attrs.get("recipe", "")))
         return float(recipe["derivative"]["half_width"])
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError):
         return 4.0 * step(results)

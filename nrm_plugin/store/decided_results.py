@@ -17,6 +17,7 @@ import xarray as xr
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.decisions import ContactByHand, Decisions, far_outside
 from nrm_plugin.lazy_arrays import LazyArray, lazy_variable
+from nrm_plugin.statements import parsed
 from nrm_plugin.text import counted
 from nrm_plugin.variables import CURVE, DECIDED, MOVED
 
@@ -309,7 +310,7 @@ def _corrected_for_slope(results: xr.Dataset) -> bool:
 
 def _recipe(results: xr.Dataset) -> dict[str, Any]:
     try:
-        return tomllib.loads(str(results.attrs.get("recipe", "")))
+        return parsed(str(results.attrs.get("recipe", "")))
     except tomllib.TOMLDecodeError:
         return {}
 

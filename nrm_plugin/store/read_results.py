@@ -125,6 +125,12 @@ def open_results(
     """
     if is_zarr(path):
         return open_zarr(path, chunks)
+    with contradictions(Path(path)):  # what is damaged may show only when parts are put together
+        results = _open(path, decisions)
+    return results if chunks is None else chunked(results, chunks)
+
+
+def _open(path: str | PathLike[str], decisions: bool) -> xr.Dataset:
     with opened_results(path) as group:
         stamp = FileStamp.of(Path(path))
         names = results_file.coordinates(group)
@@ -144,8 +150,7 @@ def open_results(
         results = with_decisions(results, by_hand)
     elif said := results_file.decisions_left_behind(path, attributes.get("source_sha256", "")):
         results.attrs["warnings"] = "\n".join(filter(None, [attributes.get("warnings"), *said]))
-    results = with_derived(results)
-    return results if chunks is None else chunked(results, chunks)
+    return with_derived(results)
 
 
 def decided(results: xr.Dataset, decisions: Decisions) -> xr.Dataset:

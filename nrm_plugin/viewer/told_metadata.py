@@ -10,6 +10,7 @@ import xarray as xr
 
 from nrm_plugin.errors import NrmError
 from nrm_plugin.model import CurveSet
+from nrm_plugin.statements import parsed
 from nrm_plugin.units import parse
 
 
@@ -30,7 +31,7 @@ class ToldMetadata:
         """Metadata that the results were made with, as they are written there."""
         text = "" if self._results is None else str(self._results.attrs.get("experiment", ""))
         try:
-            return tomllib.loads(text)
+            return parsed(text)
         except tomllib.TOMLDecodeError:
             return {}
 
