@@ -84,19 +84,21 @@ def _check_objects(file: h5py.File, size: int, ours: bool) -> list[tuple[int, in
         if not isinstance(item, h5py.h5d.DatasetID):
             continue
         room, offset = item.get_storage_size(), item.get_offset()
+        if not room and name.rpartition(b"/")[2] in _DIMENSIONS:
+            continue
         about = item.get_create_plist() if offset is None else None  # in one piece: a common case
         if about is None:
             places = [(offset, offset + room)]
         elif about.get_layout() == h5py.h5d.CHUNKED:
-            places = _chunks(item)
+            places = _chunks(item) if room > _SMALL else []
         elif about.get_layout() == h5py.h5d.COMPACT:
             continue
         else:
             places = []
         used += places
         if ours and about is not None:  # libhdf5 itself compares shapes with data in one piece
-            _check_shape(name, item, about, room if places else 0, size)
-        stored += room if places else 0
+            _check_shape(name, item, about, room, size)
+        stored += room
     if ours and stored > size:
         raise OSError(f"its data take {stored} bytes, more than the file has")
     return used
@@ -121,7 +123,7 @@ def _check_shape(
     each = item.get_type().get_size()
     wanted = item.get_space().get_simple_extent_npoints() * each
     if not room:
-        if wanted and name.rpartition(b"/")[2] not in _DIMENSIONS:
+        if wanted:
             raise OSError(f"there are no numbers of {shown}")
         return
     wanted = max(wanted, math.prod(about.get_chunk()) * each)
