@@ -1,6 +1,6 @@
 """The common file: curves of any origin in one HDF5 file that other programs can read.
 
-Layout, version 1.0 (``/entry`` is an NXentry; every field has ``units`` and ``long_name``)::
+Layout, version 1.1 (``/entry`` is an NXentry; every field has ``units`` and ``long_name``)::
 
     /entry
         curves      NXcollection   row_size(curve) and the columns of the curve table;
@@ -10,6 +10,7 @@ Layout, version 1.0 (``/entry`` is an NXentry; every field has ``units`` and ``l
         metadata    NXcollection   one scalar per key, with its unit and where it came from
         images      NXcollection   image_000 ... (y, x), scaled like the channels
         source      NXcollection   name, sha256, importer, version, header (file)
+        instrument, sample         as NXafm has them: `nrm_plugin.store.nxafm`
         preview     NXdata         the first approach (or image) in physical units: the default plot
 
 Curves lie one behind the other along ``sample`` and ``row_size`` counts them: the contiguous

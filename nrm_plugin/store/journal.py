@@ -31,8 +31,10 @@ from nrm_plugin.files import (
     time_of_writing,
 )
 from nrm_plugin.store import nexus
+from nrm_plugin.store.default_plots import describe_profiles, write_map
 from nrm_plugin.store.kept_logs import write_logs
 from nrm_plugin.store.nexus import RESULTS_FORMAT, RESULTS_VERSION, Disk
+from nrm_plugin.store.nxafm import metadata_of, write_nxafm
 from nrm_plugin.store.results_file import GROUP
 from nrm_plugin.variables import AXES
 from nrm_plugin.vocabulary import COLUMNS
@@ -301,16 +303,15 @@ def _offsets(file: h5py.File, places: Mapping[str, Place]) -> dict[str, int]:
 def _lay_out(file: h5py.File, results: Results, places: Mapping[str, Place]) -> dict[str, int]:
     nexus.root(file, RESULTS_FORMAT, RESULTS_VERSION)
     entry = nexus.group(file, "entry", "NXentry")
-    entry.attrs["default"] = "results"
+    nexus.describe(entry.id, {"default": "results"})
     group = nexus.group(entry, "results", "NXdata")
-    scales = {"curve": nexus.dimension(group, "curve", results.n_curves)}
+    numbers = np.arange(results.n_curves, dtype="<i4")
+    scales = {"curve": nexus.coordinate(group, "curve", numbers, "", "number of the curve")}
     for dim, values in results.axes.items():
-        scales[dim] = nexus.field(group, dim, values, AXES[dim].unit, AXES[dim].meaning)
-        scales[dim].make_scale(dim)
+        scales[dim] = nexus.coordinate(group, dim, values, AXES[dim].unit, AXES[dim].meaning)
     if results.directions:
         words = np.array(results.directions, h5py.string_dtype())
-        scales["direction"] = nexus.field(group, "direction", words, "", "way of the ramp")
-        scales["direction"].make_scale("direction")
+        scales["direction"] = nexus.coordinate(group, "direction", words, "", "way of the ramp")
     offsets = {}
     for name, variable in results.variables.items():
         data = _allocated(group, name, places[name])
@@ -318,6 +319,7 @@ def _lay_out(file: h5py.File, results: Results, places: Mapping[str, Place]) -> 
         nexus.describe(data, variable.attributes)
         for axis, dim in enumerate(results.dims(name)):
             nexus.along(data, axis, scales[dim])
+    describe_profiles(group, results)
     for name, place in _OWN.items():
         offsets[name] = _allocated(group, name, place).get_offset()
     return offsets
@@ -336,17 +338,21 @@ def _complete(file: h5py.File, results: Results) -> None:
     for name, values in results.coordinates.items():
         about = COLUMNS[name]
         nexus.column(group, name, values, curve, about.units[0], about.meaning)
-    group.attrs["coordinates"] = " ".join(results.coordinates)
-    for name, value in results.attributes.items():
-        if isinstance(value, (list, tuple)):
-            texts = [nexus.safe(str(v)) for v in value]
-            group.attrs.create(name, texts, (len(texts),), h5py.string_dtype())
-        else:
-            nexus.describe(group.id, {name: value})
-    signal = "storage_modulus" if "storage_modulus" in results.variables else "contact_height"
-    group.attrs.update(signal=signal, axes=list(results.dims(signal)))
-    process = nexus.group(file["entry"], "process", "NXprocess")
+    attributes = {"coordinates": " ".join(results.coordinates), **results.attributes}
+    for name, value in attributes.items():
+        texts = [str(v) for v in value] if isinstance(value, (list, tuple)) else value
+        nexus.describe(group.id, {name: texts})
+    entry = file["entry"]
+    write_map(entry, results)
+    metadata = metadata_of(str(results.attributes.get("experiment", "")))
+    if title := results.attributes.get("title"):
+        metadata = {**metadata, "title": title}
+    importers = [str(name).split(" ")[0] for name in results.attributes.get("source_importer", [])]
+    write_nxafm(entry, metadata, importers, results.coordinates)
+    process = nexus.group(entry, "process", "NXprocess")
     now = time_of_writing().isoformat(timespec="seconds")
-    for name, text in (("program", "nrm-plugin"), ("version", __version__), ("date", now)):
-        nexus.field(process, name, text, "", name)
-    write_logs(file["entry"], results.logs, results.curve_current)
+    program = nexus.bare_field(process, "program", "nrm-plugin")
+    nexus.describe(program.id, {"version": __version__})
+    nexus.bare_field(process, "version", __version__)
+    nexus.bare_field(process, "date", now)
+    write_logs(entry, results.logs, results.curve_current)

@@ -15,10 +15,10 @@ from nrm_plugin.columns import AnyArray
 from nrm_plugin.vocabulary import SEGMENT_KINDS, START_TIME_SOURCES
 
 FORMAT = "nrm-curves"
-VERSION = (1, 0)
+VERSION = (1, 1)
 
 RESULTS_FORMAT = "nrm-results"
-RESULTS_VERSION = (2, 0)
+RESULTS_VERSION = (2, 1)
 
 #: Unit of stored times, which are whole numbers.
 EPOCH = "microseconds since 1970-01-01T00:00:00"
@@ -39,26 +39,33 @@ _SCALAR = h5py.h5s.create(h5py.h5s.SCALAR)
 _TIMELESS = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
 _TIMELESS.set_obj_track_times(False)
 
+#: Groups that list what they hold in the order in which it was written.
+_ORDERED = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
+_ORDERED.set_link_creation_order(h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED)
+_ORDERED.set_attr_creation_order(h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED)
+_ORDERED.set_obj_track_times(False)
+
 _NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable.%10d"
 
 
 def root(file: h5py.File, kind: str, version: tuple[int, int]) -> None:
     """Say what kind of file it is."""
-    file.attrs.update(
-        NX_class="NXroot",
-        default="entry",
-        format=kind,
-        format_version=f"{version[0]}.{version[1]}",
-        creator="nrm-plugin",
-        creator_version=__version__,
-    )
+    about = {
+        "NX_class": "NXroot",
+        "default": "entry",
+        "format": kind,
+        "format_version": f"{version[0]}.{version[1]}",
+        "creator": "nrm-plugin",
+        "creator_version": __version__,
+    }
+    describe(file["/"].id, about)
 
 
 def group(parent: h5py.Group, name: str, kind: str) -> h5py.Group:
     """Make a group of a NeXus class."""
-    group = parent.create_group(name, track_order=True)
-    describe(group.id, {"NX_class": kind})
-    return group
+    made = h5py.h5g.create(parent.id, name.encode(), gcpl=_ORDERED)
+    describe(made, {"NX_class": kind})
+    return h5py.Group(made)
 
 
 # A file has some fifty datasets with some hundred attributes. They are made and read by HDF5's own
@@ -84,15 +91,29 @@ def dataset(
 
 
 def describe(item: h5py.h5g.GroupID | h5py.h5d.DatasetID, about: Mapping[str, Any]) -> None:
-    """Give attributes to something new: texts, numbers and arrays of numbers."""
+    """Give attributes to something new: texts, lists of them, numbers and arrays of numbers."""
     for name, value in about.items():
-        if isinstance(value, str):
+        if isinstance(value, list) and all(isinstance(one, str) for one in value):
+            texts = h5py.h5a.create(item, name.encode(), _STORED_TEXT, _space((len(value),)))
+            texts.write(np.array([safe(one) for one in value], object), _TEXT)
+        elif isinstance(value, str):
             text = h5py.h5a.create(item, name.encode(), _STORED_TEXT, _SCALAR)
             text.write(np.array(safe(value), object), _TEXT)
         else:
             values = np.asarray(value)
             kind, space = _kind(values.dtype), _space(values.shape)
             h5py.h5a.create(item, name.encode(), kind, space).write(values)
+
+
+def coordinate(
+    group: h5py.Group, name: str, values: AnyArray, unit: str, meaning: str = ""
+) -> h5py.Dataset:
+    """Write the coordinate of a dimension, with its meaning if there is more to say."""
+    made = bare_field(group, name, values, unit)
+    if meaning:
+        describe(made.id, {"long_name": meaning})
+    h5py.h5ds.set_scale(made.id, name.encode())
+    return made
 
 
 def along(data: h5py.h5d.DatasetID, axis: int, scale: h5py.Dataset) -> None:
@@ -127,9 +148,27 @@ def attribute(item: h5py.HLObject, name: str, default: Any = None) -> Any:
 
 def field(group: h5py.Group, name: str, value: Any, unit: str, meaning: str) -> h5py.Dataset:
     """Write one value or array with its unit and meaning."""
-    data = group.create_dataset(name, data=safe(value) if isinstance(value, str) else value)
+    data = bare_field(group, name, value)
     describe(data.id, {"units": unit, "long_name": meaning})
     return data
+
+
+def bare_field(group: h5py.Group, name: str, value: Any, unit: str | None = None) -> h5py.Dataset:
+    """Write one value or array with a unit at most, as NeXus's definitions describe it."""
+    if isinstance(value, str):
+        data = h5py.h5d.create(group.id, name.encode(), _STORED_TEXT, _SCALAR, _TIMELESS)
+        data.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array(safe(value), object), _TEXT)
+    else:
+        values = np.ascontiguousarray(value).reshape(np.shape(value))
+        if values.dtype.kind not in "biuf":
+            data = group.create_dataset(name, data=values).id
+        else:
+            data = dataset(group, name, values.shape, values.dtype)
+            if values.size:
+                data.write(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    if unit is not None:
+        describe(data, {"units": unit})
+    return h5py.Dataset(data)
 
 
 def safe(text: str) -> str:
@@ -139,10 +178,10 @@ def safe(text: str) -> str:
 
 def dimension(group: h5py.Group, name: str, length: int) -> h5py.Dataset:
     """Make a dimension that has a name and no coordinates: a scale that takes no room."""
-    scale = group.create_dataset(name, shape=(length,), dtype="f4")
-    scale.make_scale(_NO_VARIABLE % length)
-    describe(scale.id, {"units": "", "long_name": f"number of the {name}"})
-    return scale
+    scale = dataset(group, name, (length,), "<f4")
+    h5py.h5ds.set_scale(scale, (_NO_VARIABLE % length).encode())
+    describe(scale, {"units": "", "long_name": f"number of the {name}"})
+    return h5py.Dataset(scale)
 
 
 def column(

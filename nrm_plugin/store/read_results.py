@@ -19,7 +19,7 @@ from nrm_plugin.lazy_arrays import LazyArray, lazy_variable
 from nrm_plugin.store import nexus, results_file
 from nrm_plugin.store.decided_results import with_decisions
 from nrm_plugin.store.derived_variables import FORMULAS, Formula, derivable
-from nrm_plugin.store.read_curves import contradictions
+from nrm_plugin.store.read_curves import check_version, contradictions
 from nrm_plugin.store.results_file import opened_results
 from nrm_plugin.store.zarr_results import chunked, is_zarr, open_zarr
 from nrm_plugin.variables import DERIVED
@@ -134,13 +134,13 @@ def _open(path: str | PathLike[str], decisions: bool) -> xr.Dataset:
     with opened_results(path) as group:
         stamp = FileStamp.of(Path(path))
         names = results_file.coordinates(group)
+        stored = {name: group[name] for name in names} | results_file.variables(group)
         variables = {
-            name: _opened(stamp, name, data, name in names)
-            for name, data in group.items()
-            if name != "curve"
+            name: _opened(stamp, name, data, name in names) for name, data in stored.items()
         }
         attributes = results_file.attributes(group)
         by_hand = results_file.decisions_of(group, path) if decisions else None
+        newer = check_version(Path(path), group.file, nexus.RESULTS_VERSION)
     coordinates = {name: variables.pop(name) for name in names}
     results = xr.Dataset(variables, coordinates, attributes)
     if not decisions:
@@ -150,6 +150,9 @@ def _open(path: str | PathLike[str], decisions: bool) -> xr.Dataset:
         results = with_decisions(results, by_hand)
     elif said := results_file.decisions_left_behind(path, attributes.get("source_sha256", "")):
         results.attrs["warnings"] = "\n".join(filter(None, [attributes.get("warnings"), *said]))
+    if newer:
+        earlier = results.attrs.get("warnings")
+        results.attrs["warnings"] = "\n".join(filter(None, [earlier, *newer]))
     return with_derived(results)
 
 

@@ -28,8 +28,9 @@ GROUP = "entry/results"
 _LOOKED_INTO = 20
 
 #: Attributes of the group that say how the file is built.
-_OF_THE_FILE = {"NX_class", "signal", "axes", "coordinates"}
+_OF_THE_FILE = {"NX_class", "signal", "axes", "auxiliary_signals", "coordinates"}
 _OF_HDF5 = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_Netcdf4Dimid", "calendar"}
+_OF_HDF5 |= {"interpretation", "target"}  # what viewers of NeXus files need
 
 
 @contextmanager
@@ -121,7 +122,13 @@ def coordinates(group: h5py.Group) -> list[str]:
 def variables(group: h5py.Group) -> dict[str, h5py.Dataset]:
     """What was found, by name."""
     others = {"curve", *coordinates(group)}
-    return {name: data for name, data in group.items() if name not in others}
+    return {name: group[name] for name in group if name not in others and not _link(name, group)}
+
+
+def _link(name: str, group: h5py.Group) -> bool:
+    """Whether a name is the second one, for viewers, of a standard error."""
+    stem = name.removesuffix("_errors")
+    return stem != name and f"{stem}_stderr" in group
 
 
 def dims(name: str, data: h5py.Dataset) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from nrm_plugin.images import Image
 from nrm_plugin.model import CurveSet
 from nrm_plugin.store import nexus
 from nrm_plugin.store.nexus import BLOCK, FORMAT, VERSION, Disk
+from nrm_plugin.store.nxafm import write_nxafm
 from nrm_plugin.vocabulary import CHANNELS, COLUMNS, METADATA
 
 _OF_A_CHANNEL = ("gain", "offset", "unit", "original", "source")
@@ -61,10 +62,9 @@ def write_curves(curves: CurveSet, path: Path, progress: Progress | None = None)
     ):
         nexus.root(file, FORMAT, VERSION)
         entry = nexus.group(file, "entry", "NXentry")
-        if "title" in curves.metadata:
-            nexus.field(entry, "title", curves.metadata["title"], "", "title")
-        if "start_time" in curves.metadata:
-            nexus.field(entry, "start_time", curves.metadata["start_time"], "", "start of the file")
+        write_nxafm(
+            entry, curves.metadata, [o.importer for o in curves.origins], curves.curve_table
+        )
         _write_metadata(entry, curves)
         _write_segments(entry, curves)
         _write_table(entry, curves)
@@ -80,7 +80,7 @@ def _write_metadata(entry: h5py.Group, curves: CurveSet) -> None:
         key = METADATA.get(name)
         unit, meaning = (key.unit, key.meaning) if key else ("", name)
         data = nexus.field(group, name, value, unit, meaning)
-        data.attrs["source"] = nexus.safe(curves.metadata_source.get(name, ""))
+        nexus.describe(data.id, {"source": curves.metadata_source.get(name, "")})
     if curves.warnings:
         warnings = [nexus.safe(w) for w in curves.warnings]
         group.attrs.create("warnings", warnings, dtype=h5py.string_dtype())
@@ -102,8 +102,8 @@ def _write_source(entry: h5py.Group, curves: CurveSet, hashes: list[str]) -> Non
     ):
         safe = np.array([nexus.safe(t) for t in texts], object)
         data = group.create_dataset(name, (len(texts),), h5py.string_dtype(), data=safe)
-        data.attrs["units"], data.attrs["long_name"] = "", meaning
-        data.dims[0].attach_scale(dim)
+        nexus.describe(data.id, {"units": "", "long_name": meaning})
+        nexus.along(data.id, 0, dim)
 
 
 def _write_segments(entry: h5py.Group, curves: CurveSet) -> None:
@@ -121,12 +121,12 @@ def _write_segments(entry: h5py.Group, curves: CurveSet) -> None:
 
 def _write_table(entry: h5py.Group, curves: CurveSet) -> None:
     group = nexus.group(entry, "curves", "NXcollection")
-    group.attrs["featureType"] = "profile"
+    nexus.describe(group.id, {"featureType": "profile"})
     dim = nexus.dimension(group, "curve", curves.n_curves)
     sizes = nexus.column(group, "row_size", curves.row_size, dim, "", "samples of the curve")
     nexus.describe(sizes, {"sample_dimension": "sample"})
     if curves.grid is not None:
-        group.attrs["grid"] = curves.grid
+        nexus.describe(group.id, {"grid": curves.grid})
     for name, values in curves.curve_table.items():
         nexus.column(
             group,
@@ -144,18 +144,12 @@ def _write_images(entry: h5py.Group, curves: CurveSet) -> None:
     parent = nexus.group(entry, "images", "NXcollection")
     for number, image in enumerate(curves.images):
         group = nexus.group(parent, f"image_{number:03d}", "NXcollection")
-        group.attrs.update(
-            title=nexus.safe(image.name),
-            direction=image.direction,
-            original=nexus.safe(image.original),
-        )
+        of_group = {"title": image.name, "direction": image.direction, "original": image.original}
+        nexus.describe(group.id, of_group)
         data = group.create_dataset("data", data=image.raw)
-        data.attrs.update(
-            units=nexus.safe(image.unit),
-            long_name=nexus.safe(image.name),
-            scale_factor=image.gain,
-            add_offset=image.offset,
-        )
+        about = {"units": image.unit, "long_name": image.name}
+        scaling = {"scale_factor": image.gain, "add_offset": image.offset}
+        nexus.describe(data.id, about | scaling)
         _write_axes(group, data, image)
 
 
@@ -163,10 +157,10 @@ def _write_axes(group: h5py.Group, data: h5py.Dataset, image: Image) -> None:
     """Write y and x of an image, as coordinates of its two dimensions."""
     for axis, name in enumerate("yx"):
         extent = image.size[1 - axis]
-        scale = nexus.field(group, name, _centres(image.shape[axis], extent), "m", name)
-        scale.make_scale(name)
-        scale.attrs["extent"] = extent
-        data.dims[axis].attach_scale(scale)
+        centres = _centres(image.shape[axis], extent)
+        scale = nexus.coordinate(group, name, centres, "m", name)
+        nexus.describe(scale.id, {"extent": extent})
+        nexus.along(data.id, axis, scale)
 
 
 def _centres(length: int, extent: float) -> AnyArray:
@@ -202,15 +196,16 @@ def _write_channels(entry: h5py.Group, curves: CurveSet, progress: Progress) -> 
                 progress(done + end, total)
         done += curves.n_samples
         known = CHANNELS.get(name)
-        data.attrs.update(
-            units=nexus.safe(channel.unit),
-            long_name=known.meaning if known else nexus.safe(channel.original or name),
-            scale_factor=channel.gain,
-            add_offset=channel.offset,
-            original=nexus.safe(channel.original),
-            source=nexus.safe(channel.source),
-        )
-        data.dims[0].attach_scale(dim)
+        about = {
+            "units": channel.unit,
+            "long_name": known.meaning if known else channel.original or name,
+            "scale_factor": channel.gain,
+            "add_offset": channel.offset,
+            "original": channel.original,
+            "source": channel.source,
+        }
+        nexus.describe(data.id, about)
+        nexus.along(data.id, 0, dim)
         written[key] = data
 
 
@@ -245,10 +240,10 @@ def _write_preview(entry: h5py.Group, curves: CurveSet) -> None:
     if curves.images and not curves.n_samples:
         image = curves.images[0]
         group = nexus.group(entry, "preview", "NXdata")
-        group.attrs.update(signal="image", axes=["y", "x"])
+        nexus.describe(group.id, {"signal": "image", "axes": ["y", "x"]})
         data = nexus.field(group, "image", image.data, image.unit, image.name)
         _write_axes(group, data, image)
-        entry.attrs["default"] = "preview"
+        nexus.describe(entry.id, {"default": "preview"})
         return
     signals = [n for n in ("force_normal", "deflection") if n in curves.channels]
     signals += [n for n in curves.channels if n not in (*signals, "height", "time")]
@@ -266,14 +261,18 @@ def _write_preview(entry: h5py.Group, curves: CurveSet) -> None:
     name = signals[0]
     meaning = CHANNELS[name].meaning if name in CHANNELS else name
     values = curves.read(name, curve)[part]
-    data = nexus.field(group, name, values, curves.channels[name].unit, f"{meaning}, curve {curve}")
+    unit = curves.channels[name].unit
+    words = f"{meaning}, curve {curve}" + (f" ({unit})" if unit else "")
+    data = nexus.field(group, name, values, unit, words)
     if axis:
         along = curves.read(axis, curve)[part]
-        scale = nexus.field(group, axis, along, curves.channels[axis].unit, CHANNELS[axis].meaning)
+        unit = curves.channels[axis].unit
+        words = f"{CHANNELS[axis].meaning} ({unit})"
+        scale = nexus.coordinate(group, axis, along, unit, words)
     else:
         axis = "sample"
-        scale = nexus.field(group, axis, np.arange(len(values)), "", "number of the sample")
-    scale.make_scale(axis)
-    data.dims[0].attach_scale(scale)
-    group.attrs.update(signal=name, axes=[axis])
-    entry.attrs["default"] = "preview"
+        numbers = np.arange(len(values))
+        scale = nexus.coordinate(group, axis, numbers, "", "number of the sample")
+    nexus.along(data.id, 0, scale)
+    nexus.describe(group.id, {"signal": name, "axes": [axis]})
+    nexus.describe(entry.id, {"default": "preview"})

@@ -1,11 +1,13 @@
 """Results while they are made, in memory or in a file.
 
-Layout of the file, version 2.0 (conventions as in the file of curves)::
+Layout of the file, version 2.1 (conventions as in the file of curves)::
 
-    /entry
+    /entry                      NXafm, as far as it goes: `nrm_plugin.store.nxafm`
         results     NXdata      curve, depth, distance_bin (and direction): coordinates; every
-                                variable with its units; the attributes of the results; storage
-                                modulus as the plot
+                                variable with its units; the attributes of the results; profiles
+                                of the storage modulus as the plot
+        map         NXdata      moduli at 5 nm where the curves lie on a grid: the default plot
+        instrument, sample      as NXafm has them
         process     NXprocess   program, version, date
         potentiostat            its logs, where there are some: `nrm_plugin.store.kept_logs`
 
@@ -145,6 +147,16 @@ class Results:
     def get(self, name: str, direction: int = 0) -> AnyArray:
         """Copy of what there is of a variable of curves."""
         return self._rows.take(name, direction * self.n_curves, self.n_curves)
+
+    def of_first_direction(self, name: str, column: int | None = None) -> FloatArray:
+        """Values of a variable of curves in the first direction, at one place of its axis."""
+        found = np.empty(self.n_curves)
+        length = 1 if column is None else len(self.axes[self.variables[name].dims[-1]])
+        step = max(1, BLOCK // length)
+        for first in range(0, self.n_curves, step):
+            rows = self._rows.take(name, first, min(step, self.n_curves - first))
+            found[first : first + len(rows)] = rows if column is None else rows[:, column]
+        return found
 
     def set(self, name: str, values: AnyArray, direction: int = 0) -> None:
         """Write a whole variable, if results have it."""
