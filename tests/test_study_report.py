@@ -89,6 +89,8 @@ def test_what_is_told_of_some_samples_only_and_other_quantities():
     assert found["temperature"].reason == "it was told of some samples only"
     assert found["temperature"].in_words == "298 K: EC 1; not told: ether 1"
     assert found["electrolyte"].effect.startswith("what is compared")
+    assert found["electrolyte"].verdict == "fine"
+    assert found["electrolyte"].reason == "each condition has its own"
     assert told_differences(pair()) == []
 
 

@@ -21,10 +21,11 @@ from nrm_plugin.decisions import Decision, Decisions
 from nrm_plugin.files import open_locked
 from nrm_plugin.simulate.sodiation import sodiation, write_log
 from nrm_plugin.study import read_study, run_study
-from nrm_plugin.study.study_record import NAME
+from nrm_plugin.study.study_record import NAME, StudyRecord
 
 STUDY = """
 title = "Two of a kind"
+figures = []
 [regions]
 edges = [2.0, 0.005]
 [[sample]]
@@ -141,10 +142,16 @@ def test_a_second_run_needs_no_numpy(folder):
 
 
 def test_one_experiment_file_redoes_its_sample(folder):
-    (folder / "a1" / "cell.toml").write_text('[notes]\ncomment = "second"\n', encoding="utf-8")
-    run = again(folder)
-    assert run.made == ["process A 1", "report A 1", "comparison"]
-    assert run.kept == ["process B 1", "report B 1"]
+    told = '[dither]\namplitude = "0.2 nm"\n'  # it was 1 nm
+    (folder / "a1" / "cell.toml").write_text(told, encoding="utf-8")
+    for made in (["process A 1", "report A 1", "comparison"], []):
+        run = again(folder)
+        assert run.made == made
+        assert len(run.made) + len(run.kept) == len(STEPS)
+        # What its data refute, and what was told differently, is said each time.
+        assert (run.code, [name for name, _ in run.wrong]) == (1, ["A 1"])
+        assert run.wrong[0][1].startswith("lateral_scale (wrong): ")
+        assert any("differs (200 pm: A 1; 1 nm: B 1)" in message for message in run.messages)
 
 
 def test_touched_and_rewritten_files_are_the_same(folder):
@@ -160,20 +167,17 @@ def test_a_change_that_keeps_size_and_time(folder):
     path.write_text('[notes]\ncomment = "fIrst"\n', encoding="utf-8")
     os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
     assert again(folder).made == []
-    assert again(folder, rehash=True).made == ["process A 1", "report A 1", "comparison"]
+    record = StudyRecord(folder / "out", folder, rehash=True)
+    for name, same in (("process A 1", False), ("process B 1", True)):
+        step = record.steps[name]
+        inputs = list(step.inputs)
+        assert record.up_to_date(name, inputs, (), step.settings, step.versions) is same
 
 
 def test_what_was_made_and_lost_is_made_again(folder):
     (folder / "out" / "samples" / "B 1" / "report.html").unlink()
     (folder / "out" / "comparison" / "table.md").write_text("", encoding="utf-8")
     assert again(folder).made == ["report B 1", "comparison"]
-
-
-def test_other_regions_need_no_processing(folder):
-    path = folder / "study.toml"
-    text = path.read_text(encoding="utf-8").replace("[2.0, 0.005]", "[2.0, 1.0, 0.005]")
-    path.write_text(text, encoding="utf-8")
-    assert again(folder).made == ["report A 1", "report B 1", "comparison"]
 
 
 def test_decisions_beside_the_results_count(folder):
@@ -209,7 +213,8 @@ def test_a_bad_file_is_named_and_the_rest_goes_on(folder):
         told = json.loads(done.stdout)
         assert (done.exit_code, told["made"]) == (1, steps)
         assert [failed["path"] for failed in told["failed"]] == ["b1/other.h5"]
-        assert "b1/other.h5" in done.stderr.splitlines()[-2]
+        assert done.stderr.splitlines()[-2].startswith("nrm: b1/other.h5: ")
+        assert done.stderr.splitlines()[-2].count("other.h5") == 1
     bad.unlink()
     done = CliRunner().invoke(main, call)
     assert (done.exit_code, json.loads(done.stdout)["failed"]) == (0, [])
@@ -241,11 +246,12 @@ def test_two_runs_in_one_folder(folder):
     assert not (folder / "out" / ".nrm-run.lock").exists()
 
 
-def test_a_sample_that_left_the_study(folder):
+def test_a_sample_that_left_the_study_and_other_regions(folder):
     text = (folder / "study.toml").read_text(encoding="utf-8")
-    (folder / "study.toml").write_text(text[: text.rindex("[[sample]]")], encoding="utf-8")
+    text = text[: text.rindex("[[sample]]")].replace("[2.0, 0.005]", "[2.0, 1.0, 0.005]")
+    (folder / "study.toml").write_text(text, encoding="utf-8")
     run = again(folder)
-    assert run.made == ["comparison"]
+    assert (run.made, run.kept) == (["report A 1", "comparison"], ["process A 1"])
     assert run.messages == ["samples/B 1 is of no sample of the study any more"]
 
 
@@ -256,7 +262,7 @@ def test_killed_and_run_again(made, tmp_path):
     call = [sys.executable, "-m", "nrm_plugin", "run", str(folder / "study.toml")]
     call += ["-o", str(folder / "out")]
     rng = random.Random(5)
-    for _ in range(int(os.environ.get("NRM_STUDY_KILLS", "3"))):
+    for _ in range(int(os.environ.get("NRM_STUDY_KILLS", "1"))):
         process = subprocess.Popen(call, stderr=subprocess.PIPE, text=True)
         for line in process.stderr:  # until some step is done, or all of them are
             if ": process" in line or rng.random() < 0.5:

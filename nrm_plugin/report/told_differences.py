@@ -240,19 +240,27 @@ def _judged(key: str, every: _ToldOfSamples, values: Sequence[str | None]) -> tu
     if key not in _OF_LEVER:
         if key in POWERS or key.startswith(("lockin", "dither")):
             return "doubtful", "a setting that is not the same for all: is each what was set?"
+        if key in ("electrolyte", "electrode") and _one_each(
+            [one.condition for one in every.samples], values
+        ):
+            return "fine", "each condition has its own"
         return "doubtful", "a second difference beside the one that is compared"
     of_session = key in ("deflection_sensitivity", "lateral_sensitivity")
     for name in ("lever", "session") if of_session else ("lever",):
         labels = [getattr(one, name) for one in every.samples]
-        if all(labels):
-            given: dict[str, set[str | None]] = {}
-            for label, value in zip(labels, values, strict=True):
-                given.setdefault(label, set()).add(value)
-            if all(len(one) == 1 for one in given.values()):
-                return "fine", f"each {name} has its own"
+        if all(labels) and _one_each(labels, values):
+            return "fine", f"each {name} has its own"
     if not all(one.lever for one in every.samples):
         return "doubtful", "with which lever each was measured is not told"
     return "doubtful", f"told twice for the same lever{' and session' if of_session else ''}"
+
+
+def _one_each(labels: Sequence[str], values: Sequence[str | None]) -> bool:
+    """Whether all samples with a label have the same value."""
+    given: dict[str, set[str | None]] = {}
+    for label, value in zip(labels, values, strict=True):
+        given.setdefault(label, set()).add(value)
+    return all(len(one) == 1 for one in given.values())
 
 
 def _changes(

@@ -9,6 +9,7 @@ from nrm_plugin.figures import save, study_figures
 from nrm_plugin.files import replacing
 from nrm_plugin.report import write_study_report
 from nrm_plugin.report.regional import regions_or_all
+from nrm_plugin.report.study_checks import StudyChecks, study_checks
 from nrm_plugin.statistics import DEFAULT_BINS
 from nrm_plugin.statistics.comparison import Comparison, Question, StudySample, compare
 from nrm_plugin.statistics.comparison_table import write_table
@@ -32,7 +33,7 @@ def write_outputs(
     folder: Path,
     failed: Sequence[tuple[str, str]],
     place_of: PlaceOf,
-) -> list[Path]:
+) -> tuple[list[Path], StudyChecks]:
     """Compare samples, and write the tables, the figures and the report of the study.
 
     Parameters
@@ -48,8 +49,9 @@ def write_outputs(
 
     Returns
     -------
-    list of Path
-        What was written.
+    written : list of Path
+    checks : StudyChecks
+        Self-checks of all samples, and what was told differently of them.
 
     Raises
     ------
@@ -62,11 +64,13 @@ def write_outputs(
     pictures = _pictures(study, samples, compared, folder / "comparison" / "figures", undrawn)
     made = [*tables, *pictures]
     index = folder / "index.html"
+    checks = study_checks(samples)
     write_study_report(
         index,
         title=study.title,
         samples=samples,
         comparison=compared,
+        checks=checks,
         links={entry.name: place_of(entry, "report.html") for entry in entries},
         files={entry.name: folder / place_of(entry, "results.h5") for entry in entries},
         failed=failed,
@@ -76,7 +80,7 @@ def write_outputs(
         bins=study.bins or DEFAULT_BINS,
         text=study.text,
     )
-    return [*made, index]
+    return [*made, index], checks
 
 
 def _pictures(

@@ -63,6 +63,8 @@ class StepRecord:
         Files that could not be read, and why.
     wrong : list of str
         What self-checks of the results find wrong.
+    doubtful : list of str
+        What was told differently of samples without a reason.
     """
 
     inputs: dict[str, FileState] = field(default_factory=dict)
@@ -72,6 +74,7 @@ class StepRecord:
     versions: dict[str, str] = field(default_factory=dict)
     failed: list[tuple[str, str]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    doubtful: list[str] = field(default_factory=list)
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> StepRecord:

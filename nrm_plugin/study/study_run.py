@@ -367,7 +367,10 @@ class _StudyRunner:
             if _stamp(self.record.base / place) != before:  # it changed meanwhile
                 made.inputs[place] = FileState(-1, 0, "")
         made.wrong = value.wrong
-        made.failed = [(self.record.place_of(Path(file)), why) for file, why in value.failed]
+        made.failed = [
+            (self.record.place_of(Path(file)), why.removeprefix(f"{file}: "))
+            for file, why in value.failed
+        ]
         return made
 
     # The study
@@ -380,6 +383,7 @@ class _StudyRunner:
         parts = [place for sample in samples for place in self._with_decisions(sample)]
         settings = _of_comparison(self.study, samples, self.outcome.failed)
         if self.record.up_to_date(name, (), parts, settings, versions):
+            self._say(self.record.steps[name])
             self._tell(name, made=False)
             return
         from nrm_plugin.study.study_outputs import write_outputs
@@ -387,7 +391,7 @@ class _StudyRunner:
         self.record.steps.pop(name, None)
         states = self.record.states(parts)
         try:
-            outputs = write_outputs(
+            outputs, checks = write_outputs(
                 self.study, samples, self.record.folder, self.outcome.failed, self._place
             )
         except NrmError as error:
@@ -398,9 +402,17 @@ class _StudyRunner:
             outputs=self.record.states(relative(path, self.record.folder) for path in outputs),
             settings=settings,
             versions=versions,
+            wrong=[one.sentence for one in checks.differences if one.verdict == "wrong"],
+            doubtful=[one.sentence for one in checks.differences if one.verdict == "doubtful"],
         )
         self.record.done(name, made)
+        self._say(made)
         self._tell(name, made=True)
+
+    def _say(self, compared: StepRecord) -> None:
+        """Say what differs between samples without a reason."""
+        self.outcome.wrong += [("the samples", sentence) for sentence in compared.wrong]
+        self.outcome.messages += compared.doubtful
 
     def _forget(self) -> None:
         """Leave steps of samples out of the record that the study has no more."""
