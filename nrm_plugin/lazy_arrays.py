@@ -47,5 +47,6 @@ def lazy_variable(
     attributes: Mapping[Any, Any],
     encoding: Mapping[Any, Any] | None = None,
 ) -> xr.Variable:
-    """Return a variable of an array that is read when it is asked for."""
-    return xr.Variable(dims, indexing.LazilyIndexedArray(array), attributes, encoding)
+    """Return a variable of an array that is read when it is asked for, and may be changed."""
+    lazy: Any = indexing.LazilyIndexedArray(array)
+    return xr.Variable(dims, indexing.CopyOnWriteArray(lazy), attributes, encoding)
