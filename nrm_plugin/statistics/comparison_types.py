@@ -82,12 +82,17 @@ class Question:
 
     @property
     def label(self) -> str:
-        """In words, as ``storage_modulus at 2-5 nm, 0.005-0.5 V``."""
+        """In words, as ``storage modulus at 2-5 nm, 0.005-0.5 V``."""
         where = ""
         if self.distance is not None:
             low, high = (1e9 * end for end in self.distance)
             where = f" at {low:.4g}-{high:.4g} nm"
-        return f"{self.quantity}{where}, {self.region or ALL_CURVES}"
+        return f"{self.quantity_words}{where}, {self.region or ALL_CURVES}"
+
+    @property
+    def quantity_words(self) -> str:
+        """Name of the quantity as people write it."""
+        return self.quantity.replace("_", " ")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,7 +49,7 @@ def of_conditions(contrast: Contrast, used: Sequence[SampleValue], meaningless: 
 
 def of_regions(contrast: Contrast, used: Sequence[SampleValue]) -> str:
     """What a contrast of two regions within samples says."""
-    about = f"{contrast.question.quantity}{_distance(contrast)}, {contrast.condition}: " + _amount(
+    about = f"{contrast.question.quantity_words}{_distance(contrast)}, {contrast.condition}: " + _amount(
         contrast
     )
     n = contrast.n_first
