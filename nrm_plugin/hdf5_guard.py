@@ -71,15 +71,19 @@ def check(file: h5py.File, path: Path, *, ours: bool) -> None:
 def _check_objects(file: h5py.File, size: int, ours: bool) -> list[tuple[int, int]]:
     """Check links and shapes; return the bytes (begin, end) at which data lie."""
     root = h5py.h5g.open(file.id, b"/")
-    links: list[tuple[bytes, int]] = []
-    root.links.visit(lambda name, info: links.append((name, info.type)), info=True)
+    links: list[tuple[bytes, int, int]] = []
+    root.links.visit(lambda name, info: links.append((name, info.type, info.u)), info=True)
+    seen: set[int] = set()
     used: list[tuple[int, int]] = []
     stored = 0
-    for name, kind in links:
+    for name, kind, address in links:
         if kind != h5py.h5l.TYPE_HARD:
             if ours:
                 _check_link(root, name, kind)
             continue
+        if address in seen:  # one thing may have two names
+            continue
+        seen.add(address)
         item = h5py.h5o.open(root, name)
         if not isinstance(item, h5py.h5d.DatasetID):
             continue

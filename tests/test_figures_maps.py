@@ -99,7 +99,8 @@ def test_four_volumes_at_four_potentials_are_four_maps(one_file, shuffled):
     norms = {(c.norm.vmin, c.norm.vmax) for ax in axes for c in ax.collections if c.norm.vmax}
     assert len(norms) == 1
     assert len(whole(axes[0]).axes) == 5  # one colour bar
-    assert whole(axes[0]).axes[-1].get_ylabel() == "storage modulus $E'$ at 5 nm (MPa)"
+    label = whole(axes[0]).axes[-1].get_ylabel()
+    assert " ".join(label.split()) == "storage modulus $E'$ at 5 nm (MPa)"
     bars = [next(line for line in ax.get_lines() if line.get_gid() == "scale bar") for ax in axes]
     assert {float(np.ptp(bar.get_xdata())) for bar in bars} == {100.0}
     assert {ax.texts[-1].get_text() for ax in axes} == {"100 nm"}

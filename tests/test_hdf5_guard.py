@@ -182,3 +182,12 @@ def test_damaged_results_are_named(tmp_path: Path) -> None:
         file["entry/results"].attrs["coordinates"] = "acquisition_orde`"
     with pytest.raises(CorruptFile):
         nrm.open_results(path)
+
+
+def test_two_names_of_the_same_numbers_count_once(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["a"] = np.zeros(1 << 17)
+        file["b"] = file["a"]
+    with h5py.File(path) as file:
+        hdf5_guard.check(file, path, ours=True)

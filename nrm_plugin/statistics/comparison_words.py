@@ -49,8 +49,9 @@ def of_conditions(contrast: Contrast, used: Sequence[SampleValue], meaningless: 
 
 def of_regions(contrast: Contrast, used: Sequence[SampleValue]) -> str:
     """What a contrast of two regions within samples says."""
-    about = f"{contrast.question.quantity_words}{_distance(contrast)}, {contrast.condition}: " + _amount(
-        contrast
+    about = (
+        f"{contrast.question.quantity_words}{_distance(contrast)}, {contrast.condition}: "
+        + _amount(contrast)
     )
     n = contrast.n_first
     if n < 2:
