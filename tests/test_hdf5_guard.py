@@ -15,6 +15,8 @@ import nrm_plugin as nrm
 from nrm_plugin import hdf5_guard
 from nrm_plugin.errors import CorruptFile
 
+pytestmark = pytest.mark.skipif(not hdf5_guard.LOOKS, reason="HDF5 is older than 2.0")
+
 N = 20
 
 

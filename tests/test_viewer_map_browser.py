@@ -607,7 +607,7 @@ def test_an_image_zooms_and_is_read_out(browser, others):
     with served(others["images"]) as url:
         watched = Watched(browser, url)
         page = watched.page
-        assert page.locator("#status").inner_text() == "1 image."
+        page.wait_for_function("document.querySelector('#status').innerText === '1 image.'")
         box = page.locator("[aria-roledescription=map]").bounding_box()
         middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
