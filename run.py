@@ -291,6 +291,8 @@ def environment() -> dict[str, str]:
     variables = dict(os.environ)
     for name in ("PYTHONHOME", "PYTHONPATH", "PIP_PREFIX", "PIP_TARGET", "__PYVENV_LAUNCHER__"):
         variables.pop(name, None)
+    # The tests start hundreds of processes; without byte code each would compile the project.
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
     variables["PIP_USER"] = "0"
     variables["VIRTUAL_ENV"] = str(VENV)
     variables["PATH"] = f"{BIN}{os.pathsep}{variables.get('PATH', os.defpath)}"
