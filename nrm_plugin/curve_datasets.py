@@ -150,7 +150,8 @@ def _attributes(curves: CurveSet) -> dict[str, Any]:
 def _column_names(curves: CurveSet) -> list[str]:
     """Columns of the curve table; without reading it, where its source knows them."""
     names = getattr(curves.table_from, "names", None)
-    return list(curves.curve_table) if names is None else list(dict.fromkeys((*USUAL, *names)))
+    given = curves.given_table if names is None else names
+    return list(dict.fromkeys((*USUAL, *(name for name in given if name in COLUMNS))))
 
 
 def _segment_variables(curves: CurveSet) -> dict[str, xr.Variable]:

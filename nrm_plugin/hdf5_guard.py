@@ -11,10 +11,12 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 #: Bytes that one byte of compressed data can stand for at most (deflate: 1032).
 _RATIO = 1032
@@ -37,8 +39,8 @@ _HEAP = b"GCOL\x01\0\0\0"
 #: Whether files can be looked at: going through the names of a damaged one crashes HDF5 1.14.
 LOOKS = h5py.version.hdf5_version_tuple >= (2, 0, 0)
 
-#: Files that were looked at and are as they were.
-_passed: dict[tuple[Any, ...], None] = {}
+#: Files that were looked at and are as they were, with what speaks against files of ours.
+_passed: dict[tuple[Any, ...], str] = {}
 _KEPT = 256
 
 
@@ -62,29 +64,33 @@ def check(file: h5py.File, path: Path, *, ours: bool) -> None:
     if not LOOKS:
         return
     status = path.stat()
-    key = (os.fspath(path.absolute()), status.st_ino, status.st_size, status.st_mtime_ns, ours)
-    if key in _passed:
-        return
-    used = _check_objects(file, status.st_size, ours)
-    if _doubtful_heaps(path, status.st_size, used):
-        _try_texts(path)
-    _passed[key] = None
-    while len(_passed) > _KEPT:
-        del _passed[next(iter(_passed))]
+    key = (os.fspath(path.absolute()), status.st_ino, status.st_size, status.st_mtime_ns)
+    if key not in _passed:
+        used, complaint = _check_objects(file, status.st_size)
+        if ours and complaint:
+            raise OSError(complaint)
+        if _doubtful_heaps(path, status.st_size, used):
+            _try_texts(path)
+        _passed[key] = complaint
+        while len(_passed) > _KEPT:
+            del _passed[next(iter(_passed))]
+    elif ours and _passed[key]:
+        raise OSError(_passed[key])
 
 
-def _check_objects(file: h5py.File, size: int, ours: bool) -> list[tuple[int, int]]:
-    """Check links and shapes; return the bytes (begin, end) at which data lie."""
+def _check_objects(file: h5py.File, size: int) -> tuple[list[tuple[int, int]], str]:
+    """Return the bytes (begin, end) at which data lie, and what speaks against a file of ours."""
     root = h5py.h5g.open(file.id, b"/")
     links: list[tuple[bytes, int, int]] = []
     root.links.visit(lambda name, info: links.append((name, info.type, info.u)), info=True)
+    links.sort(key=lambda link: link[1] != h5py.h5l.TYPE_EXTERNAL)  # no other file is opened
     seen: set[int] = set()
     used: list[tuple[int, int]] = []
+    complaint = ""
     stored = 0
     for name, kind, address in links:
         if kind != h5py.h5l.TYPE_HARD:
-            if ours:
-                _check_link(root, name, kind)
+            complaint = complaint or _fault(_check_link, root, name, kind)
             continue
         if address in seen:  # one thing may have two names
             continue
@@ -105,12 +111,21 @@ def _check_objects(file: h5py.File, size: int, ours: bool) -> list[tuple[int, in
         else:
             places = []
         used += places
-        if ours and about is not None:  # libhdf5 itself compares shapes with data in one piece
-            _check_shape(name, item, about, room, size)
+        if about is not None:  # libhdf5 itself compares shapes with data in one piece
+            complaint = complaint or _fault(_check_shape, name, item, about, room, size)
         stored += room
-    if ours and stored > size:
-        raise OSError(f"its data take {stored} bytes, more than the file has")
-    return used
+    if stored > size:
+        complaint = complaint or f"its data take {stored} bytes, more than the file has"
+    return used, complaint
+
+
+def _fault(check: Callable[..., None], *arguments: Any) -> str:
+    """Return what a check says; nothing if all is well."""
+    try:
+        check(*arguments)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        return str(error)
+    return ""
 
 
 def _check_link(root: h5py.h5g.GroupID, name: bytes, kind: int) -> None:
@@ -144,24 +159,29 @@ def _check_shape(
 
 
 def _chunks(item: h5py.h5d.DatasetID) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
-    item.chunk_iter(lambda one: found.append((one.byte_offset, one.byte_offset + one.size)))
-    return found
+    found: list[Any] = []
+    item.chunk_iter(found.append)
+    return [(chunk.byte_offset, chunk.byte_offset + chunk.size) for chunk in found]
+
+
+def _gaps(used: list[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
+    """Bytes (begin, end) of a file that no data take."""
+    ends = np.array([(0, 0), *used, (size, size)], np.float64)  # of a damaged file: any numbers
+    places = np.clip(ends, 0, size).astype(np.int64)
+    places = places[places[:, 0].argsort(kind="stable")]
+    before = np.maximum.accumulate(places[:-1, 1])
+    gaps = np.flatnonzero(before < places[1:, 0])
+    yield from zip(before[gaps].tolist(), places[gaps + 1, 0].tolist(), strict=True)
 
 
 def _doubtful_heaps(path: Path, size: int, used: list[tuple[int, int]]) -> bool:
     """Whether libhdf5 might run for ever in one of the heaps, which lie between the data."""
-    at = 0
-    used = sorted(used) if size > _WHOLE else []
     with path.open("rb", buffering=0) as file:
-        for begin, end in [*used, (size, size)]:
-            while at < min(begin, size):
-                length = min(begin - at, _PART)
+        for begin, end in _gaps(used if size > _WHOLE else [], size):
+            for at in range(begin, end, _PART):
                 file.seek(at)
-                if _loops(file.read(length)):
+                if _loops(file.read(min(end - at, _PART))):
                     return True
-                at += length
-            at = max(at, end)
     return False
 
 

@@ -264,7 +264,12 @@ class CurveSet:
     @cached_property
     def curve_table(self) -> CurveTable:
         """Per curve, shape (n_curves,): x, y (m), row, column, location, start_time and so on."""
-        return complete_table(self.table_from() if self.table_from else {}, self.n_curves)
+        return complete_table(self.given_table, self.n_curves)
+
+    @cached_property
+    def given_table(self) -> CurveTable:
+        """Those columns of the curve table that the file has, as they are there."""
+        return self.table_from() if self.table_from else {}
 
     @cached_property
     def header(self) -> str:

@@ -193,3 +193,25 @@ def test_two_names_of_the_same_numbers_count_once(tmp_path):
         file["b"] = file["a"]
     with h5py.File(path) as file:
         hdf5_guard.check(file, path, ours=True)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_files_of_ours_may_not_have_is_remembered(common: Path, first: bool) -> None:
+    """Looking at a file as one of any program tells nothing for one of ours, nor the other way."""
+    with h5py.File(common, "r+") as file:
+        file["entry/a"] = h5py.SoftLink("/entry/z/x")  # through the other file, which is not opened
+        file["entry/z"] = h5py.ExternalLink("missing.h5", "/")
+    with h5py.File(common) as file:
+        for ours in (first, not first, first):
+            if ours:
+                with pytest.raises(OSError, match="entry/z lies in another file"):
+                    hdf5_guard.check(file, common, ours=True)
+            else:
+                hdf5_guard.check(file, common, ours=False)
+
+
+def test_data_that_lie_over_each_other_leave_the_gaps_between_them() -> None:
+    places = [(50, 60), (10, 30), (15, 20), (55, 1 << 70)]
+    assert list(hdf5_guard._gaps(places, 100)) == [(0, 10), (30, 50)]
+    assert list(hdf5_guard._gaps([], 100)) == [(0, 100)]
+    assert list(hdf5_guard._gaps([(20, 30)], 100)) == [(0, 20), (30, 100)]

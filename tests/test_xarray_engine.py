@@ -74,6 +74,16 @@ def test_curves_of_a_vendor_are_the_same_after_the_way_there_and_back(
     assert dataset["deflection"].attrs["units"] == curves.channels["deflection"].unit
 
 
+def test_opening_computes_no_column_of_the_curve_table() -> None:
+    """Numbering the places of a large map would take longer than all the rest."""
+    curves = nrm.open(VOLUME)
+    dataset = curves.to_xarray()
+    assert "curve_table" not in vars(curves)
+    columns = {str(name) for name in dataset.coords} - {"sample"}
+    assert columns == set(curves.curve_table)
+    np.testing.assert_array_equal(dataset["location"], curves.curve_table["location"])
+
+
 def test_curves_of_different_lengths_through_our_file_and_netcdf(tmp_path: Path) -> None:
     curves = ragged()
     curves.save(tmp_path / "curves.h5")
