@@ -14,6 +14,12 @@ from pathlib import Path
 #: Seconds in which busy cores start a process that imports much.
 PATIENCE = 120.0
 
+#: Workers look neither at their own stacks (100 times a second) nor at the machine.
+QUIET = {
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "10s",
+}
+
 
 def free_port() -> int:
     with socket.socket() as one:
@@ -51,7 +57,7 @@ class DaskCluster:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env=os.environ | environment,
+                env=os.environ | QUIET | environment,
             )
 
     def start_scheduler(self) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,17 @@ POSITIONAL = {"Channel", "Origin", "Log"}
 def modules() -> Iterator[Path]:
     for package in PACKAGES:
         yield from sorted((ROOT / package).rglob("*.py"))
+
+
+@cache
+def classes() -> list[tuple[str, ast.ClassDef]]:
+    """Every class, and the module that it stands in."""
+    return [
+        (path.relative_to(ROOT).as_posix(), node)
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -121,10 +133,8 @@ def test_no_module_name_stands_for_two_things() -> None:
 
 def test_no_class_name_stands_for_two_things() -> None:
     homes = defaultdict(list)
-    for path in modules():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ClassDef):
-                homes[node.name].append(path.relative_to(ROOT).as_posix())
+    for module, node in classes():
+        homes[node.name].append(module)
     doubled = {name: where for name, where in homes.items() if len(where) > 1}
     assert {name: where for name, where in doubled.items() if name not in SAME_CLASS} == {}
     assert set(SAME_CLASS) <= set(doubled), "an exception that is not needed any more"
@@ -154,11 +164,9 @@ def positional_fields(node: ast.ClassDef) -> int:
 
 def test_dataclasses_of_many_fields_name_them() -> None:
     unnamed = [
-        f"{path.relative_to(ROOT).as_posix()}: {node.name}"
-        for path in modules()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ClassDef)
-        and is_positional_dataclass(node)
+        f"{module}: {node.name}"
+        for module, node in classes()
+        if is_positional_dataclass(node)
         and positional_fields(node) > 4
         and node.name not in POSITIONAL
     ]

@@ -97,9 +97,11 @@ def imported(path: Path) -> set[str]:
 def test_the_core_knows_no_vendor_and_no_hardware() -> None:
     sources = list(PACKAGE.rglob("*.py"))
     assert len(sources) > 15
+    others = {"nrm_importers", "nrm_daq"}
     offenders = {
-        str(path.relative_to(PACKAGE)): imported(path) & {"nrm_importers", "nrm_daq"}
+        str(path.relative_to(PACKAGE)): imported(path) & others
         for path in sources
+        if any(name in path.read_text(encoding="utf-8") for name in others)  # quicker to see
     }
     assert not {path: names for path, names in offenders.items() if names}
     importer = importlib.util.find_spec("nrm_importers.bruker")

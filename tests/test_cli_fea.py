@@ -447,58 +447,30 @@ def test_table_is_inverted(two_layers: Any, tmp_path: Path) -> None:
 
 
 def test_results_are_inverted_by_region(two_layers: Any, tmp_path: Path) -> None:
-    """Means over two regions; in the first the force has the wrong sign, the second goes on."""
+    """Means over regions: of wrong sign in one, without forces in one; the third goes on."""
     distance, force = two_layers
-    results = figure_results.made_results(2, 4, potential=[1.2] * 4 + [0.6] * 4)
+    results = figure_results.made_results(3, 4, potential=[1.2] * 4 + [0.8] * 4 + [0.6] * 4)
     depth = results["depth"].values
-    sign = np.where(results["potential"] > 1.0, -1.0, 1.0)[:, None]
+    sign = np.repeat([-1.0, np.nan, 1.0], 4)[:, None]
     rng = np.random.default_rng(2)
     for name, part in (("in_phase", force.real), ("quadrature", force.imag)):
         values = np.interp(depth, distance, part, left=np.nan, right=np.nan)
-        noise = 0.002 * np.nanmedian(part) * rng.normal(size=(8, depth.size))
-        results[f"lateral_force_{name}"].values[:] = sign * values + noise
-    results["contact_height_stderr"] = "curve", np.full(8, 0.2 * NM)
-    results["contact_height_systematic"] = "curve", np.full(8, 0.1 * NM)
+        noise = 0.002 * np.nanmedian(part) * rng.normal(size=(12, depth.size))
+        results[f"lateral_force_{name}"].values[:] = sign * (values + sign * noise)
+    results["contact_height_stderr"] = "curve", np.full(12, 0.2 * NM)
+    results["contact_height_systematic"] = "curve", np.full(12, 0.1 * NM)
     nrm.save(results, tmp_path / "results.h5")
-    words = (
-        "invert",
-        tmp_path / "results.h5",
-        *BLUNT,
-        "--edges",
-        "1.5,1,0.5",
-        "--step",
-        "4nm",
-        "--from",
-        "3.5nm",
-        *ONE,
-    )
-    result = run(*words, "--json")
+    words = ("invert", tmp_path / "results.h5", *BLUNT, "--step", "4nm", "--from", "3.5nm", *ONE)
+    result = run(*words, "--edges", "1.5,1,0.7,0.5", "--json")
     assert result.exit_code == 1
-    wrong, right = json.loads(result.stdout)
+    wrong, without, right = json.loads(result.stdout)
     assert "wrong way" in wrong["failed"]
     assert "wrong way" in result.stderr
+    assert "no force lies between" in without["failed"]
     assert right["failed"] is None
     # of a mean of four, and what all have in common
     assert right["contact_stderr"] == pytest.approx(np.hypot(0.1, 0.1) * NM)
     close_to_the_truth(right)
-
-
-def test_regions_go_on_where_one_has_no_forces(two_layers: Any, tmp_path: Path) -> None:
-    distance, force = two_layers
-    results = figure_results.made_results(2, 4, potential=[1.2] * 4 + [0.6] * 4)
-    depth = results["depth"].values
-    gone = np.where(results["potential"] > 1.0, np.nan, 1.0)[:, None]
-    for name, part in (("in_phase", force.real), ("quadrature", force.imag)):
-        values = np.interp(depth, distance, part, left=np.nan, right=np.nan)
-        noise = 0.002 * np.nanmedian(part) * np.random.default_rng(2).normal(size=(8, depth.size))
-        results[f"lateral_force_{name}"].values[:] = gone * (values + noise)
-    nrm.save(results, tmp_path / "results.h5")
-    words = ("invert", tmp_path / "results.h5", *BLUNT, "--step", "4nm", "--from", "3.5nm", *ONE)
-    result = run(*words, "--edges", "1.5,1,0.5", "--json")
-    assert result.exit_code == 1
-    without, right = json.loads(result.stdout)
-    assert "no force lies between" in without["failed"]
-    assert right["failed"] is None
     outside = run(*words, "--edges", "3,2", "--json")
     assert (outside.exit_code, outside.stdout) == (1, "")
     assert "no curve lies in a region" in outside.stderr
