@@ -57,7 +57,11 @@ class Whole:
             results = open_results(results)
         survey, why = KeptSurvey.of(results.attrs)
         if survey and not survey.fits(plan(curves)[1]):
-            survey, why = None, "calibrations or channels are others than those of the results"
+            survey = None
+            why = (
+                "calibrations or channels are others than those of the results (was an experiment "
+                "file left out that they were made with?)"
+            )
         rows = rows_of(results, curves)
         return cls(results=results, curves=curves, survey=survey, rows=rows, why=why)
 
