@@ -16,6 +16,7 @@ import xarray as xr
 import nrm_plugin as nrm
 from nrm_plugin import simulate as sim
 from nrm_plugin.store.default_plots import GridOfCurves
+from nrm_plugin.store.nxafm import write_nxafm
 
 NM = 1e-9
 FROZEN = Path(__file__).parent / "frozen"
@@ -121,6 +122,21 @@ def test_a_turned_scan_has_distances_along_its_axes() -> None:
     assert unit == "m"
 
 
+@pytest.mark.parametrize("degrees", [0, 30])
+def test_missing_places_move_no_axis(degrees: float) -> None:
+    row, column = (axis.ravel() for axis in np.indices((4, 4)))
+    u, v, turn = 3e-6 + column * 1e-6, 1e-6 + row * 2e-6, np.radians(degrees)
+    x, y = u * np.cos(turn) - v * np.sin(turn), u * np.sin(turn) + v * np.cos(turn)
+    kept = ~np.isin(np.arange(16), [2, 3, 7])
+    grid = GridOfCurves.of({"row": row[kept], "column": column[kept], "x": x[kept], "y": y[kept]})
+    assert grid is not None
+    (along_y, unit_y), (along_x, unit_x) = grid.axes
+    first = (0.0, 0.0) if degrees else (1e-6, 3e-6)
+    np.testing.assert_allclose(along_y, first[0] + 2e-6 * np.arange(4), rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(along_x, first[1] + 1e-6 * np.arange(4), rtol=1e-9, atol=1e-15)
+    assert unit_y == unit_x == "m"
+
+
 def test_grids_with_gaps_without_places_and_none() -> None:
     row, column = (axis.ravel() for axis in np.indices((3, 4)))
     grid = GridOfCurves.of({"row": row[1:], "column": column[1:]})
@@ -163,6 +179,20 @@ def test_the_instrument_as_nxafm_has_it(files: tuple[Path, Path]) -> None:
     assert told[0]["reference_amplitude"] == (1e-9, "m")
     assert told[0]["reference_phase"] == (pytest.approx(0.1), "rad")
     assert told[0]["sensitivity_factor"] == (1000.0, None)
+
+
+def test_a_scan_goes_from_its_least_to_its_largest_places(tmp_path: Path) -> None:
+    table = {"x": np.array([2e-6, 3e-6, 1e-6]), "y": np.array([6e-6, 4e-6, 5e-6])}
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        write_nxafm(file.create_group("entry"), {}, [], table)
+        region = file["entry/instrument/scan_environment/scan_control/scan_region"]
+        told = {name: (value[()], value.attrs["units"]) for name, value in region.items()}
+    assert told == {
+        "scan_start_x": (1e-6, "m"),
+        "scan_end_x": (3e-6, "m"),
+        "scan_start_y": (4e-6, "m"),
+        "scan_end_y": (6e-6, "m"),
+    }
 
 
 def test_the_vendor_is_known_of_its_own_files(samples: Any, tmp_path: Path) -> None:

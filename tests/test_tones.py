@@ -12,6 +12,7 @@ from nrm_plugin import simulate as sim
 from nrm_plugin import statistics
 from nrm_plugin.demodulation import tones, with_tone
 from nrm_plugin.errors import InvalidInput, MissingCalibration
+from nrm_plugin.variables import BIT
 
 FIRST, SECOND = (1000.0, 4e6 + 1e6j), (1600.0, 6e6 + 3e6j)
 
@@ -84,3 +85,18 @@ def test_moduli_by_frequency_in_the_columns_of_rheojax(both):
         statistics.modulus_spectrum([results[0], results[0]], 5e-9, 15e-9)
     with pytest.raises(InvalidInput, match="no curve that counts has E' \\(Pa\\) from 70 to 80 nm"):
         statistics.modulus_spectrum(results, 70e-9, 80e-9)
+
+
+def test_curves_without_moduli_or_with_flags_are_not_counted(both):
+    results = nrm.process(both[0])
+    where = {"depth": slice(5e-9, 15e-9)}
+    values = results["storage_modulus"].sel(where).mean("depth").values[2:]
+    results["quality"][0] = BIT["no_hard_contact"]
+    results["loss_modulus"][1] = np.nan
+    table = statistics.modulus_spectrum([results], 5e-9, 15e-9)
+    assert table["curves"].tolist() == [6]
+    np.testing.assert_allclose(table["E' (Pa)"], values.mean(), rtol=1e-6)
+    error = values.std(ddof=1) / np.sqrt(6)
+    np.testing.assert_allclose(table["E' stderr (Pa)"], error, rtol=1e-6)
+    with pytest.raises(InvalidInput, match="no moduli in these results"):
+        statistics.modulus_spectrum([results.drop_vars("loss_modulus")], 5e-9, 15e-9)

@@ -36,8 +36,9 @@ def modulus_spectrum(
     -------
     DataFrame
         ``omega (rad/s)``, ``E' (Pa)``, ``E'' (Pa)``, ascending in frequency; standard errors of
-        the means over curves behind them. Curves count by decisions and flags, as for
-        `mean_profile`; each with its own mean.
+        the means over curves behind them, and the number of these curves. Curves count by
+        decisions and flags, as for `mean_profile`, if they have both moduli there; each with its
+        own mean.
 
     Raises
     ------
@@ -50,15 +51,18 @@ def modulus_spectrum(
     for one in results:
         if "dither_frequency" not in one.attrs:
             raise InvalidInput("the dither's frequency is not known of all results")
+        if not _PARTS.keys() <= set(one.data_vars):
+            raise InvalidInput("there are no moduli in these results: they need lateral signals")
         row = {"omega (rad/s)": 2.0 * np.pi * float(one.attrs["dither_frequency"])}
         errors = {}
         first = one_direction(one)
         counted, _ = select(first)
-        chosen = first.sel(depth=slice(near, far)).isel(curve=counted)
+        chosen = first[list(_PARTS)].sel(depth=slice(near, far)).isel(curve=counted)
+        means = chosen.mean("depth").dropna("curve")
         factor = 2.0 * (1.0 + float(one.attrs.get("poisson_ratio", 0.5))) if shear else 1.0
         for name, part in _PARTS.items():
             title = f"{'G' if shear else 'E'}{part} (Pa)"
-            values = chosen[name].mean("depth").dropna("curve").values / factor
+            values = means[name].values / factor
             if not len(values):
                 raise InvalidInput(
                     f"no curve that counts has {title} from {near * 1e9:g} to {far * 1e9:g} nm"
@@ -67,7 +71,7 @@ def modulus_spectrum(
             several = len(values) > 1
             error = values.std(ddof=1) / np.sqrt(len(values)) if several else np.nan
             errors[title.replace(" (", " stderr (")] = error
-        rows.append(row | errors | {"curves": chosen.sizes["curve"]})
+        rows.append(row | errors | {"curves": means.sizes["curve"]})
     table = pd.DataFrame(rows).sort_values("omega (rad/s)", ignore_index=True)
     if table["omega (rad/s)"].duplicated().any():
         raise InvalidInput("two results are of the same frequency: choose one, or join them")

@@ -107,7 +107,7 @@ class GridOfCurves(NamedTuple):
         if np.bincount(row * columns + column).max() > 1:
             return None
         places = [np.asarray(table.get(name, np.full(len(row), np.nan))) for name in "yx"]
-        axes = (_axis(row, rows, places), _axis(column, columns, places[::-1]))
+        axes = (_axis(row, column, places), _axis(column, row, places[::-1]))
         return cls(row, column, axes)
 
     def image(self, values: AnyArray) -> AnyArray:
@@ -118,15 +118,33 @@ class GridOfCurves(NamedTuple):
         return image
 
 
-def _axis(number: AnyArray, length: int, places: list[FloatArray]) -> tuple[FloatArray, str]:
-    """Positions of rows along y, or of columns along x; distances where the scan was turned."""
-    count = np.bincount(number, minlength=length)
+def _axis(number: AnyArray, other: AnyArray, places: list[FloatArray]) -> tuple[FloatArray, str]:
+    """Positions of rows along y, or of columns along x; distances where the scan was turned.
+
+    Parameters
+    ----------
+    number, other : arrays of int
+        Each curve's number on this axis, and on the other one.
+    places : [array, array]
+        Positions along this axis and along the other one, m.
+    """
+    count = np.bincount(number)
     if count.min() == 0 or not all(np.isfinite(place).all() for place in places):
-        return np.arange(length, dtype=np.float64), ""
-    along, across = (np.bincount(number, place, length) / count for place in places)
+        return np.arange(len(count), dtype=np.float64), ""
+    if len(number) < len(count) * (int(other.max()) + 1):
+        places = [_without_trend(place, number, other) for place in places]
+    along, across = (np.bincount(number, place) / count for place in places)
     steps, aside = np.abs(np.diff(along)), np.abs(across - across[0]).max()
     if not (steps.min() > 0 and np.ptp(np.sign(np.diff(along))) == 0 and aside < 0.1 * steps.min()):
         along = np.hypot(along - along[0], across - across[0])
         if not (np.diff(along) > 0).all():
-            return np.arange(length, dtype=np.float64), ""
+            return np.arange(len(count), dtype=np.float64), ""
     return along, "m"
+
+
+def _without_trend(place: FloatArray, number: AnyArray, other: AnyArray) -> FloatArray:
+    """Positions without what they change along the other axis: cells may be missing in a row."""
+    centred = [values - values.mean() for values in (number, other)]
+    terms = np.stack([np.ones(len(place)), *centred], axis=1)
+    trend = np.linalg.lstsq(terms, place, rcond=None)[0][2]
+    return np.asarray(place - trend * (other - 0.5 * other.max()))
