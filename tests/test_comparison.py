@@ -398,7 +398,7 @@ def test_thickness_beyond_the_profiles_is_a_bound_and_no_test() -> None:
 
 
 def test_samples_without_a_layer_widen_the_interval() -> None:
-    """Nothing above the modulus is a distance between 0 and 2 nm, and p the larger one."""
+    """Nothing above the modulus is a distance between 0 and 2 nm, and p the largest one."""
     first, second = np.array([10e-9, 12e-9, 11e-9]), np.array([0.0, 4e-9, 5e-9])
     one = thickness_contrast(first, second)
     ends = [
@@ -410,6 +410,37 @@ def test_samples_without_a_layer_widen_the_interval() -> None:
     assert one.difference_low == pytest.approx(min(x.low for x in intervals))
     assert one.difference_high == pytest.approx(max(x.high for x in intervals))
     assert "b 0" in one.sentence
+    assert f"p at most {one.p:.2g}" in one.sentence
+
+
+def test_layers_of_samples_end_at_different_places() -> None:
+    """Each of three samples without a layer may be at 0 or at 2 nm: p is the largest of eight."""
+    first = np.array([5.0e-9, 5.2e-9, 5.1e-9])
+    one = thickness_contrast(first, np.zeros(3))
+    ends = [
+        welch(first, 2e-9 * np.array(upper)) for upper in itertools.product((0.0, 1.0), repeat=3)
+    ]
+    assert one.p == pytest.approx(max(end.p for end in ends))
+    assert one.p > 80.0 * max(ends[0].p, ends[-1].p)
+    assert one.difference_low == pytest.approx(min(end.low for end in ends))
+    assert one.difference_high == pytest.approx(max(end.high for end in ends))
+
+
+@pytest.mark.parametrize("second", [(0.0, 0.0), (0.0, 1e-9), (1.9e-9, 1.8e-9)])
+def test_layers_that_may_be_equal_do_not_differ(second) -> None:
+    one = thickness_contrast((0.0, 0.0), second)
+    assert one.p == 1.0
+    assert one.difference_low < 0.0 < one.difference_high
+
+
+def test_where_the_end_of_layers_is_not_known_there_is_no_test() -> None:
+    many = thickness_contrast((0.0,) * 4, (0.0,) * 4)
+    assert many.p is many.difference_low is many.effect_size is None
+    assert "is not known" in many.sentence
+    one = thickness_contrast((0.0,), (10e-9, 12e-9))
+    assert one.p is one.difference_low is None
+    assert "-11 nm and -9 nm" in one.sentence
+    assert "no test" in one.sentence
 
 
 # ---------------------------------------------------------------- tables

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
+from nrm_plugin.statistics import comparison_words as words
 from nrm_plugin.statistics.comparison_contrasts import (
     Values,
     contrast_of_conditions,
@@ -21,6 +23,9 @@ from nrm_plugin.statistics.comparison_types import (
     StudySample,
 )
 
+#: Samples without a layer of which all combinations of ends are tried.
+_MOST_ENDS = 6
+
 
 def thickness_of_conditions(
     question: Question,
@@ -32,8 +37,9 @@ def thickness_of_conditions(
     """Hold distances at the common modulus of two conditions against each other.
 
     A sample in which nothing is above the modulus has a distance between 0 and where its mean is
-    first seen: the interval covers both ends, and p is the larger one. Where a layer goes on
-    beyond the profiles there is a lower bound and no test.
+    first seen, each on its own: the interval covers all combinations, and p is the largest one, 1
+    where the means may be equal. Where a layer goes on beyond the profiles there is a lower bound
+    and no test.
     """
     names = [[one.name for one in group] for group in (first, second)]
     open_ended = [values[name] for group in names for name in group if _endless(values[name])]
@@ -52,15 +58,11 @@ def thickness_of_conditions(
             open_ended,
         )
 
-    def made(upper: Sequence[bool]) -> Contrast:
-        used = {
-            name: _end(values[name], high)
-            for group, high in zip(names, upper, strict=True)
-            for name in group
-        }
+    def made(upper: Collection[SampleValue]) -> Contrast:
+        used = {name: _end(values[name], upper) for group in names for name in group}
         return contrast_of_conditions(question, first, second, used, level)
 
-    return _of_both_ends(made, [values[name] for group in names for name in group])
+    return _of_all_ends(made, [values[name] for group in names for name in group])
 
 
 def thickness_of_regions(
@@ -90,25 +92,22 @@ def thickness_of_regions(
             open_ended,
         )
 
-    def made(upper: Sequence[bool]) -> Contrast:
-        ends = [
-            {name: _end(value[name], high) for name in names}
-            for value, high in zip(values, upper, strict=True)
-        ]
+    def made(upper: Collection[SampleValue]) -> Contrast:
+        ends = [{name: _end(value[name], upper) for name in names} for value in values]
         return contrast_of_regions(question, pair, samples, ends, level)
 
-    return _of_both_ends(made, used)
+    return _of_all_ends(made, used)
 
 
 def _endless(value: SampleValue) -> bool:
     return math.isinf(value.mean)
 
 
-def _end(value: SampleValue, upper: bool) -> SampleValue:
+def _end(value: SampleValue, upper: Collection[SampleValue]) -> SampleValue:
     """Value of a sample, at one end of what it may be where nothing is above the modulus."""
-    if value.mean != 0.0 or not math.isfinite(value.high):
+    if value.mean != 0.0:
         return value
-    return replace(value, mean=value.high if upper else 0.0, positive=False)
+    return replace(value, mean=value.high if value in upper else 0.0, positive=False)
 
 
 def _bounds(contrast: Contrast, open_ended: Sequence[SampleValue]) -> Contrast:
@@ -122,31 +121,43 @@ def _bounds(contrast: Contrast, open_ended: Sequence[SampleValue]) -> Contrast:
     )
 
 
-def _of_both_ends(
-    made: Callable[[Sequence[bool]], Contrast], values: Sequence[SampleValue]
+def _of_all_ends(
+    made: Callable[[Collection[SampleValue]], Contrast], values: Sequence[SampleValue]
 ) -> Contrast:
-    """Contrast that holds whichever end samples without a layer are at."""
+    """Contrast that holds whichever end each sample without a layer is at."""
     empty = [one for one in values if one.mean == 0.0]
+    nearest = replace(made(()), calibration=None)
     if not empty:
-        return replace(made((False, False)), calibration=None)
-    ends = [made(upper) for upper in ((False, True), (True, False))]
-    middle = made((False, False))
-    tests = [one.p for one in ends]
-    names = ", ".join(dict.fromkeys(one.sample for one in empty))
-
-    def end(name: str, of: Callable[[list[float]], float]) -> float | None:
-        known = [getattr(one, name) for one in ends]
-        return of(known) if None not in known else None
-
-    return replace(
-        middle,
-        difference_low=end("difference_low", min),
-        difference_high=end("difference_high", max),
+        return nearest
+    names = list(dict.fromkeys(one.sample for one in empty))
+    untested = replace(
+        nearest,
         effect_size=None,
         effect_size_low=None,
         effect_size_high=None,
-        p=None if None in tests else max(p for p in tests if p is not None),
-        calibration=None,
-        sentence=f"{middle.sentence} In {names} nothing is above the modulus: the interval "
-        "and p of the table hold wherever between 0 and where it is seen the layer ends.",
+        p=None,
+        freedom=None,
+        difference_low=None,
+        difference_high=None,
     )
+    if len(empty) > _MOST_ENDS or not all(math.isfinite(one.high) for one in empty):
+        return replace(untested, sentence=words.of_ends(untested, None, names))
+    ends = [
+        made(upper)
+        for count in range(len(empty) + 1)
+        for upper in itertools.combinations(empty, count)
+    ]
+    shifts = [one.difference for one in ends if one.difference is not None]
+    span = (min(shifts), max(shifts)) if shifts else None
+    tests = [one.p for one in ends if one.p is not None]
+    if span is None or not tests:
+        return replace(untested, sentence=words.of_ends(untested, span, names))
+    equal = span[0] <= 0.0 <= span[1]
+    found = replace(
+        untested,
+        p=1.0 if equal else max(tests) if len(tests) == len(ends) else None,
+        freedom=nearest.freedom,
+        difference_low=min(one.difference_low for one in ends if one.difference_low is not None),
+        difference_high=max(one.difference_high for one in ends if one.difference_high is not None),
+    )
+    return replace(found, sentence=words.of_ends(found, span, names))

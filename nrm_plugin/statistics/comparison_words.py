@@ -67,6 +67,36 @@ def of_regions(contrast: Contrast, used: Sequence[SampleValue]) -> str:
     )
 
 
+def of_ends(contrast: Contrast, span: tuple[float, float] | None, names: Sequence[str]) -> str:
+    """What a contrast of thickness says where in some samples nothing is above the modulus.
+
+    Parameters
+    ----------
+    contrast : Contrast
+        With the interval and p that hold wherever the layers of these samples end.
+    span : (float, float) or None
+        Smallest and largest difference of the means that they leave; None where it is not known.
+    names : sequence of str
+        Those samples.
+    """
+    of = f", {contrast.condition}" if contrast.kind == REGIONS else ""
+    why = f"In {', '.join(names)} nothing is above the modulus"
+    about = f"{contrast.question.label}{of}: {contrast.first} minus {contrast.second}"
+    if span is None:
+        return f"{about} is not known. {why}: the layer ends between 0 and where the mean is seen."
+    low, high = (with_unit(end, contrast.unit, 3) for end in span)
+    where = f"{why}: a layer may end anywhere between 0 and where the mean is first seen"
+    if contrast.difference_low is None:
+        few = min(contrast.n_first, contrast.n_second) < 2
+        return f"{about} is between {low} and {high}. {where}" + (
+            f". There is {_counts(contrast)}: no interval and no test." if few else "."
+        )
+    return (
+        f"{about} is between {low} and {high} ({_interval(contrast)}; p at most "
+        f"{_probability(contrast.p)}). {where}; the interval and p hold for all of this."
+    )
+
+
 def nothing(contrast: Contrast, values: Sequence[SampleValue]) -> str:
     """Why there is nothing to compare."""
     reasons = dict.fromkeys(one.note for one in values if not math.isfinite(one.mean) and one.note)
