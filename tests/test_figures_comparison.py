@@ -107,7 +107,7 @@ def test_ratio_of_profiles_with_both_bands(comparison):
     assert np.ptp(bands["simultaneous"][:, 1]) > np.ptp(bands["pointwise"][:, 1])
     assert_legible(axes)
     (empty,) = figures.comparison_ratio_profiles(replace(comparison, profiles=()))
-    assert "two samples" in empty.texts[0].get_text().replace("\n", " ")
+    assert "No profiles of storage modulus" in empty.texts[0].get_text().replace("\n", " ")
 
 
 def test_contrasts_are_drawn_at_their_ratios_and_the_primary_one_first(comparison):
@@ -183,11 +183,27 @@ def test_thickness_of_samples_and_their_geometric_mean(comparison):
     assert_legible(ax)
     none = figures.comparison_thickness(replace(comparison, sample_values=()))
     assert "No thickness to compare" in none.texts[0].get_text().replace("\n", " ")
+    beyond = replace(values[0], mean=np.inf, low=60e-9, high=np.inf, note="a lower bound")
+    unseen = replace(values[2], mean=0.0, low=0.0, high=3e-9, note="nothing is above it")
+    ax = figures.comparison_thickness(replace(comparison, sample_values=(beyond, unseen)))
+    (least,), (most,) = lines(ax, "at least"), lines(ax, "at most")
+    assert (least.get_marker(), least.get_ydata()[0]) == ("^", pytest.approx(60.0))
+    assert (most.get_marker(), most.get_ydata()[0]) == ("v", pytest.approx(3.0))
+    assert not lines(ax, "not known") + lines(ax, "sample")
+    assert ax.get_ylim()[1] > 60.0
 
 
 def test_all_figures_of_a_study_by_their_kinds(samples, comparison):
     drawn = dict(figures.study_figures(samples[:1], comparison, ["maps"]))
     assert list(drawn) == ["contrasts", "maps-1"]  # no place repeats: no differences
+    # A ratio of each quantity whose profiles were compared, and of no other.
+    (first,) = {one.quantity for one in comparison.profiles}
+    other = [replace(one, quantity="loss_modulus") for one in comparison.profiles]
+    for compared, wanted in ((comparison.profiles, first), (other, "loss_modulus")):
+        found = replace(comparison, profiles=tuple(compared))
+        names = [name for name, _ in figures.study_figures(samples, found, ["profiles"])]
+        assert [name for name in names if name.startswith("ratio")] == [f"ratio-{wanted}"]
+        assert {"profiles-storage_modulus", "profiles-loss_modulus"} < set(names)
     with pytest.raises(InvalidInput, match="there is no 'pies'"):
         list(figures.study_figures(samples, comparison, ["pies"]))
 

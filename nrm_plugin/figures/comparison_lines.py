@@ -263,7 +263,7 @@ def comparison_ratio_profiles(
     there = [one for one in shown if np.isfinite(one.profile["ratio"].values).any()]
     if not there:
         why = next((one.sentence for one in shown if one.sentence), "")
-        text = why or "No ratio of profiles: that takes two samples in each of two conditions."
+        text = why or f"No profiles of {quantity.replace('_', ' ')} were compared: no ratio."
         return [style.words(ax, text) for ax in axes]
     low, high = _ratio_limits(there, to)
     for ax, one in zip(axes, shown, strict=True):

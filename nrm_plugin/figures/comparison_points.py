@@ -48,7 +48,8 @@ def comparison_thickness(
     """Thickness of every sample at the common modulus, by region and condition.
 
     Dots: samples with their own interval; dash: geometric mean of the samples of a condition,
-    where all of them have a value; arrow: a value that is only a bound.
+    where all of them have a value; triangles: up at what a layer is at least, where it goes on
+    beyond the profiles, down at what it is at most, where none is seen.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def comparison_thickness(
     """
     ax = style.one(ax, width, 0.75 * style.width_of(figure, width), figure=figure)
     values = [v for v in comparison.sample_values if v.question.quantity == THICKNESS]
-    known = [v for v in values if np.isfinite(v.mean)]
+    known = [v for v in values if not np.isnan(v.mean)]
     if not known:
         why = next((v.note for v in values if v.note), "no sample has a value at a common modulus")
         return style.words(ax, f"No thickness to compare: {why}.")
@@ -113,14 +114,20 @@ def _samples(
     offsets = np.linspace(-0.5, 0.5, len(here)) if len(here) > 1 else np.zeros(len(here))
     for one, offset in zip(here, offsets, strict=True):
         at = middle + 0.8 * wide * float(offset)
+        if np.isinf(one.mean) and np.isfinite(one.low):
+            ax.plot(at, one.low * NANO, "^", color=colour, ms=3.0, gid="at least")
+            top = max(top, one.low)
+            continue
         if not np.isfinite(one.mean):
             ax.plot(at, 0.0, "x", color=style.MUTED, ms=3.0, clip_on=False, gid="not known")
             continue
         mean = one.mean * NANO
         low, high = (v * NANO if np.isfinite(v) else mean for v in (one.low, one.high))
         ax.vlines(at, low, high, color=colour, lw=0.8, gid="interval")
-        marker = "^" if one.note else "o"
-        ax.plot(at, mean, marker, color=colour, ms=3.0, gid="sample")
+        if one.mean == 0.0:
+            ax.plot(at, high, "v", color=colour, ms=3.0, gid="at most")
+        else:
+            ax.plot(at, mean, "o", color=colour, ms=3.0, gid="sample")
         top = max(top, one.mean, one.high if np.isfinite(one.high) else 0.0)
     means = np.array([one.mean for one in here])
     if len(here) > 1 and np.isfinite(means).all() and (means > 0.0).all():

@@ -73,15 +73,11 @@ def study_figures(
     ]
     if lateral and samples:
         for quantity in ("storage_modulus", "loss_modulus"):
+            profiles = partial(comparison_profiles, samples, quantity)
+            draws.append((f"profiles-{quantity}", "profiles", profiles))
+        for quantity in dict.fromkeys(one.quantity for one in comparison.profiles):
             ratio = partial(comparison_ratio_profiles, comparison, quantity, simulated=marked)
-            draws += [
-                (
-                    f"profiles-{quantity}",
-                    "profiles",
-                    partial(comparison_profiles, samples, quantity),
-                ),
-                (f"ratio-{quantity}", "profiles", ratio),
-            ]
+            draws.append((f"ratio-{quantity}", "profiles", ratio))
         thick = partial(comparison_thickness, comparison, simulated=marked)
         draws += [
             ("density", "density", partial(comparison_density, samples)),
