@@ -14,6 +14,8 @@ import nrm_plugin as nrm
 from nrm_plugin import simulate as sim
 from nrm_plugin.cli import main
 from nrm_plugin.decisions import Decision, Decisions
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.report.crate import write_crate
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +87,31 @@ def test_nothing_is_replaced_unasked(folder):
     assert done.exit_code == 1
     assert (folder / "c.zip").read_bytes() == b"mine"
     assert not (folder / "r.html").exists()
+
+
+def test_a_file_that_is_not_the_original_is_named(folder):
+    other = folder / "other"
+    other.mkdir()
+    shutil.copy(folder / "r.h5", other / "my curves.h5")
+    (folder / "notes.txt").write_text("none")
+    _, _, said = crate_of(folder, "--curves", str(folder / "my curves.h5"))
+    assert "another file" not in said
+    results = nrm.open_results(folder / "r.h5")
+    lacks = write_crate(
+        folder / "d.zip",
+        results=results,
+        file=folder / "r.h5",
+        report=folder / "r.html",
+        originals=[other / "my curves.h5", folder / "notes.txt"],
+    )
+    assert "my curves.h5 is another file than the one that the results were made from" in lacks
+    assert "notes.txt is not named by the results as their original" in lacks
+    with pytest.raises(InvalidInput, match="two files of one name"):
+        write_crate(
+            folder / "e.zip",
+            results=results,
+            file=folder / "r.h5",
+            report=folder / "r.html",
+            originals=[folder / "my curves.h5", other / "my curves.h5"],
+        )
+    assert not (folder / "e.zip").exists()

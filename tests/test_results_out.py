@@ -269,3 +269,32 @@ def test_afmformats_opens_curves(made, tmp_path):
         assert int(np.sum(found["segment"] == 0)) == segments["stop"][0] - segments["start"][0]
         assert found.metadata["spring constant"] == curves.metadata["spring_constant"]
         assert found.metadata["grid index x"] == number % 4
+
+
+def test_curves_that_afmformats_cannot_hold_are_told(tmp_path, caplog):
+    """A dead sensor is not the height; curves without a retract are left out, with a word."""
+    n = 40
+    height = np.tile(np.r_[np.linspace(1e-7, 0, n), np.linspace(0, 1e-7, n)], (3, 1))
+    channels = {
+        "height": (height, "m"),
+        "height_sensor": (np.zeros_like(height), "m"),
+        "force_normal": (np.maximum(0, 2e-8 - height), "N"),
+    }
+    segments = [(0, 0, n, "approach"), (0, n, 2 * n, "retract"), (1, 0, 2 * n, "approach")]
+    segments += [(2, 0, n, "approach"), (2, n, n + 5, "hold"), (2, n + 5, 2 * n, "retract")]
+    kind = [("curve", "i8"), ("start", "i8"), ("stop", "i8"), ("kind", "U10")]
+    curves = nrm.CurveSet.from_arrays(channels, segments=np.array(segments, kind))
+    curves.save(tmp_path / "c.h5")
+    done = CliRunner().invoke(
+        main, ["convert", str(tmp_path / "c.h5"), "-o", str(tmp_path / "c.afm.h5")]
+    )
+    assert done.exit_code == 0
+    assert "1 of 3 curves have no approach or no retract" in caplog.text
+    with h5py.File(tmp_path / "c.afm.h5") as file:
+        assert sorted(file) == ["0", "1"]
+        np.testing.assert_array_equal(file["0/height (measured)"], height[0])
+        np.testing.assert_array_equal(
+            file["1/force"], np.delete(channels["force_normal"][0][2], np.s_[n : n + 5])
+        )
+        assert file["1/segment"][()].tolist() == [0] * n + [1] * (n - 5)
+        assert file["1"].attrs["curve id"].endswith(":2")

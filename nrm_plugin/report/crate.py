@@ -7,6 +7,7 @@ what is in it in JSON-LD that repositories and other programs read.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import mimetypes
 import zipfile
@@ -61,7 +62,7 @@ def write_crate(
     Returns
     -------
     list of str
-        What the crate lacks, and how to give it.
+        What the crate lacks, and how to give it; originals that have changed since.
 
     Raises
     ------
@@ -69,14 +70,15 @@ def write_crate(
         If two files of one name would be put in.
     OutputError
     """
-    given = {original.name: original for original in originals}
-    wanted = [file, report, *given.values()]
+    given = list(originals)
+    wanted = [file, report, *given]
     decisions = file.with_name(f"{file.stem}.decisions.toml")
     if decisions.is_file() and "decisions" in results.attrs:
         wanted.append(decisions)
-    names = [f"data/{p.name}" if p.name in given else p.name for p in wanted]
+    names = [f"data/{p.name}" if p in given else p.name for p in wanted]
     if len(set(names)) < len(names):
         raise InvalidInput("two files of one name cannot lie in one crate")
+    sources = _originals(results)
     texts = {
         "recipe.toml": str(results.attrs.get("recipe", "")),
         "experiment.toml": str(results.attrs.get("experiment", "")),
@@ -91,7 +93,14 @@ def write_crate(
         about = json.dumps({"@context": _CONTEXT, "@graph": graph}, indent=2, ensure_ascii=False)
         archive.writestr("ro-crate-metadata.json", about, zipfile.ZIP_DEFLATED)
     lacks = ["no licence and no author are stated: the repository asks for them when you upload"]
-    missing = sorted({str(n) for n in _list(results, "source_name")} - set(given))
+    copied = {part["name"]: part["sha256"] for part in parts if part["@id"].startswith("data/")}
+    for name, digest in copied.items():
+        hashes = [sha256 for one, sha256 in sources if one == name]
+        if not hashes:
+            lacks.append(f"{name} is not named by the results as their original")
+        elif digest not in hashes and all(hashes):
+            lacks.append(f"{name} is another file than the one that the results were made from")
+    missing = sorted({name for name, _ in sources} - set(copied))
     if missing:
         some = f"{', '.join(missing[:3])}{', ...' if missing[3:] else ''}"
         lacks.append(f"the originals are not in it ({some}): give them with --curves")
@@ -136,14 +145,14 @@ def _graph(
     by_id = {part["@id"]: part for part in parts}
     own = file.name.replace(" ", "%20")
     sources = []
-    hashes = _list(results, "source_sha256")
-    for number, name in enumerate(map(str, _list(results, "source_name"))):
+    for number, (name, sha256) in enumerate(_originals(results)):
         at = f"data/{name}".replace(" ", "%20")
         if at not in by_id:
-            by_id[at] = {"@id": f"#original-{number}", "@type": "CreativeWork", "name": name}
-            if number < len(hashes) and hashes[number]:
-                by_id[at]["sha256"] = str(hashes[number])
-        sources.append({"@id": by_id[at]["@id"]})
+            at = f"#original-{number}"
+            by_id[at] = {"@id": at, "@type": "CreativeWork", "name": name}
+            if sha256:
+                by_id[at]["sha256"] = sha256
+        sources.append({"@id": at})
     inputs = sources + [
         {"@id": name} for name in ("recipe.toml", "experiment.toml") if name in by_id
     ]
@@ -194,8 +203,11 @@ def _graph(
     ]
 
 
-def _list(results: xr.Dataset, name: str) -> list[Any]:
-    return list(np.atleast_1d(results.attrs.get(name, [])))
+def _originals(results: xr.Dataset) -> list[tuple[str, str]]:
+    """Names and hashes of the files that results were made from; a hash is empty where unknown."""
+    names = [str(name) for name in np.atleast_1d(results.attrs.get("source_name", []))]
+    hashes = [str(one) for one in np.atleast_1d(results.attrs.get("source_sha256", []))]
+    return list(itertools.zip_longest(names, hashes[: len(names)], fillvalue=""))
 
 
 def _hash(content: bytes) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +13,12 @@ import h5py
 import numpy as np
 
 from nrm_plugin import __version__
-from nrm_plugin.columns import AnyArray
+from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.errors import InvalidInput, MissingCalibration
 from nrm_plugin.model import CurveSet
 
-#: Our channels and the columns of afmformats, in its units: the first that is there counts.
-_COLUMNS = {
-    "force": ("force_normal",),
-    "height (measured)": ("height_sensor", "height"),
-    "height (piezo)": ("height_commanded",),
-    "time": ("time",),
-}
+log = logging.getLogger("nrm")
+
 #: The version of afmformats whose HDF5 is written.
 _AFMFORMATS = "0.18.0"
 
@@ -55,7 +52,9 @@ def write_afmformats(curves: CurveSet, path: Path) -> None:
     """Write the HDF5 that afmformats reads, and so nanite and PyJibe.
 
     A group per curve, ``0`` and on: force (N), height (m), time (s) and ``segment`` (0 approach, 1
-    retract). A curve needs an approach and a retract; what lies between them is left out.
+    retract). Their ``height (measured)`` is our ``height``, which nanite asks for, also where that
+    is the commanded ramp. A curve needs an approach and a retract; what lies between them is left
+    out, and so are curves without one of them, which is told.
 
     Raises
     ------
@@ -64,19 +63,21 @@ def write_afmformats(curves: CurveSet, path: Path) -> None:
     MissingCalibration
         If the deflection cannot become a force.
     """
-    force, height = _needed(curves)
+    force = _force(curves)
+    segments = curves.segments
+    firsts = np.searchsorted(segments["curve"], np.arange(curves.n_curves + 1))
     table = curves.curve_table
     with h5py.File(path, "w") as file:
         file.attrs["software"] = "afmformats"
         file.attrs["software version"] = _AFMFORMATS
         number = 0
         for curve in range(curves.n_curves):
-            both = _approach_and_retract(curves, curve)
-            if both is None:
+            parts = _parts(segments[firsts[curve] : firsts[curve + 1]])
+            if not {"approach", "retract"} <= set(parts):
                 continue
-            (a, b), (c, d) = both
+            (a, b), (c, d) = parts["approach"], parts["retract"]
             group = file.create_group(str(number))
-            columns = {"force": force(curve), "height (measured)": curves.read(height, curve)}
+            columns = {"force": force(curve), "height (measured)": curves.read("height", curve)}
             if "height_commanded" in curves.channels:
                 columns["height (piezo)"] = curves.read("height_commanded", curve)
             if "time" in curves.channels:
@@ -93,17 +94,22 @@ def write_afmformats(curves: CurveSet, path: Path) -> None:
             if "time" in columns:
                 group.attrs["duration"] = float(np.ptp(columns["time"]))
             number += 1
+    if 0 < number < curves.n_curves:
+        log.warning(
+            "afmformats: %d of %d curves have no approach or no retract and are not in it",
+            curves.n_curves - number,
+            curves.n_curves,
+        )
     if not number:
         raise InvalidInput("no curve has both an approach and a retract, which afmformats asks for")
 
 
-def _needed(curves: CurveSet) -> tuple[Any, str]:
-    """How the force of a curve is read, in N, and the channel of the height."""
-    height = next((n for n in _COLUMNS["height (measured)"] if n in curves.channels), None)
-    if height is None:
+def _force(curves: CurveSet) -> Callable[[int], FloatArray]:
+    """How the force of a curve is read, in N."""
+    if "height" not in curves.channels:
         raise InvalidInput("there is no height: say which channel is it with --map NAME=height")
     if "force_normal" in curves.channels and curves.channels["force_normal"].unit == "N":
-        return (lambda curve: curves.read("force_normal", curve)), height
+        return lambda curve: curves.read("force_normal", curve)
     if "deflection" not in curves.channels:
         raise InvalidInput("there is neither force nor deflection: --map NAME=deflection")
     needed = ["spring_constant"]
@@ -113,18 +119,15 @@ def _needed(curves: CurveSet) -> tuple[Any, str]:
     if missing:
         raise MissingCalibration(missing)
     factor = float(np.prod([float(curves.metadata[name]) for name in needed]))
-    return (lambda curve: curves.read("deflection", curve) * factor), height
+    return lambda curve: curves.read("deflection", curve) * factor
 
 
-def _approach_and_retract(curves: CurveSet, curve: int) -> tuple[Any, Any] | None:
+def _parts(segments: AnyArray) -> dict[str, tuple[int, int]]:
+    """Start and stop of the first segment of each kind of one curve."""
     found: dict[str, tuple[int, int]] = {}
-    for start, stop, kind in curves.segments[curves.segments["curve"] == curve][
-        ["start", "stop", "kind"]
-    ].tolist():
+    for _, start, stop, kind in segments.tolist():
         found.setdefault(str(kind), (start, stop))
-    if "approach" not in found or "retract" not in found:
-        return None
-    return found["approach"], found["retract"]
+    return found
 
 
 def _metadata(curves: CurveSet, table: Any, curve: int, number: int, n: int) -> dict[str, Any]:
