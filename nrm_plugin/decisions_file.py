@@ -7,7 +7,6 @@ of curves; comments, order and everything else stay as they are.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,7 +18,7 @@ from nrm_plugin.columns import IntArray
 from nrm_plugin.curve_origins import NamedOrigin
 from nrm_plugin.curve_runs import runs_of, runs_text
 from nrm_plugin.errors import InvalidInput, RecipeError
-from nrm_plugin.statements import comments, deep_key, fault, statements
+from nrm_plugin.statements import comments, read_toml, statements
 from nrm_plugin.text import commented, quoted
 from nrm_plugin.units import quantity
 from nrm_plugin.vocabulary import nearest
@@ -88,7 +87,7 @@ def parse(text: str, name: str) -> tuple[list[NamedOrigin], list[DecisionEntry]]
     RecipeError
         It names each mistake with its line.
     """
-    tree = _tree(text, name)
+    tree = read_toml(text, name, "these are no decisions", RecipeError)
     reader = _TableReader(text)
     for key in tree:
         if key not in _TOP:
@@ -104,17 +103,6 @@ def parse(text: str, name: str) -> tuple[list[NamedOrigin], list[DecisionEntry]]
             named[_NAMED:] = [f"{name}: {len(named) - _NAMED} more mistakes"]
         raise RecipeError("\n".join(named))
     return origins, entries
-
-
-def _tree(text: str, name: str) -> dict[str, Any]:
-    if deep_key(text) is not None:
-        raise RecipeError(f"{name}: these are no decisions: there is a name of many parts")
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise RecipeError(f"{name}: these are no decisions: nested too deeply") from None
-    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
-        raise RecipeError(f"{name}, {fault(text, str(error))}") from None
 
 
 class _TableReader:

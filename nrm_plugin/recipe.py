@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
@@ -30,7 +29,7 @@ from nrm_plugin.parameters import Fraction as Fraction
 from nrm_plugin.parameters import Length as Length
 from nrm_plugin.parameters import MethodSettings, number, shown, written
 from nrm_plugin.plugins import KINDS
-from nrm_plugin.statements import fault
+from nrm_plugin.statements import read_toml
 from nrm_plugin.text import as_html
 from nrm_plugin.vocabulary import METADATA, nearest
 
@@ -339,12 +338,7 @@ class Recipe(MethodSettings):
         ------
         RecipeError
         """
-        try:
-            values = tomllib.loads(text)
-        except RecursionError:
-            raise RecipeError("this is no recipe: it is nested too deeply") from None
-        except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
-            raise RecipeError(fault(text, str(error))) from None
+        values = read_toml(text, "", "this is no recipe", RecipeError)
         if values.keys() & ({*EXPERIMENT, *METADATA} - set(cls.model_fields)):
             raise RecipeError(
                 "this is an experiment file, not a recipe: give it with --experiment. A recipe "

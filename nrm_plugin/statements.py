@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from nrm_plugin.errors import NrmError
+
 #: Names in a dotted key. Our files need two; tomllib's time grows with the square.
 DEEPEST = 10
 
@@ -123,6 +125,37 @@ def parsed(text: str) -> dict[str, Any]:
         raise tomllib.TOMLDecodeError("it is nested too deeply") from None
     except ValueError as error:  # a number of thousands of digits, too
         raise tomllib.TOMLDecodeError(str(error)) from None
+
+
+def read_toml(text: str, name: str, what: str, error: type[NrmError]) -> dict[str, Any]:
+    """Values of a TOML text that a person wrote.
+
+    Parameters
+    ----------
+    text, name : str
+        The text; what its file is called in errors, empty where the caller says it.
+    what : str
+        What it is not where it cannot be one: "this is no recipe".
+    error : type
+        Class of the error.
+
+    Raises
+    ------
+    NrmError
+        Of that class; it names the line, and what to do about it.
+    """
+    deep = deep_key(text)
+    if deep is not None:
+        place = f"{name}, " if name else ""
+        raise error(f"{place}line {deep}: {what}: it has a name of many parts")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        place = f"{name}: " if name else ""
+        raise error(f"{place}{what}: it is nested too deeply") from None
+    except ValueError as wrong:  # TOMLDecodeError, or a number of thousands of digits
+        place = f"{name}, " if name else ""
+        raise error(f"{place}{fault(text, str(wrong))}") from None
 
 
 def fault(text: str, message: str) -> str:

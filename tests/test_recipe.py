@@ -349,3 +349,8 @@ def test_the_recipe_of_results(tmp_path: Path, samples: Any) -> None:
     assert refused.exit_code == 1
     assert "holds no results" in refused.stderr
     assert run("recipe", tmp_path / "none.h5").exit_code == 1
+
+
+def test_a_name_of_many_parts_is_no_recipe():
+    with pytest.raises(RecipeError, match=r"^line 2: this is no recipe: .*a name of many parts"):
+        Recipe.from_text("# mine\na" + ".a" * 100_000 + " = 1\n")

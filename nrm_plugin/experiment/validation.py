@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 from nrm_plugin.errors import InvalidInput, RecipeError
 from nrm_plugin.experiment.experiment_file import Experiment
 from nrm_plugin.experiment.schema import BY_KEY, BY_PLACE, SECTIONS, Entry, names_in
 from nrm_plugin.files import decode, read_settings
-from nrm_plugin.statements import LONGEST_NAME, deep_key, dotted, fault, statements
+from nrm_plugin.statements import LONGEST_NAME, dotted, read_toml, statements
 from nrm_plugin.units import parse as number_of
 from nrm_plugin.vocabulary import CHANNELS, METADATA, nearest
 
@@ -70,7 +68,7 @@ def check(text: str, name: str = "experiment file") -> Experiment:
         It names each mistake with its line.
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
-    tree = _tree(text, name)
+    tree = read_toml(text, name, "this is no experiment file", RecipeError)
     lines: dict[tuple[str, ...], int] = {}
     for statement in statements(text):
         for path in _upwards(statement.path):
@@ -82,18 +80,6 @@ def check(text: str, name: str = "experiment file") -> Experiment:
     return Experiment(
         name=name, metadata=reader.metadata, channels=reader.channels, text=text, lines=lines
     )
-
-
-def _tree(text: str, name: str) -> dict[str, Any]:
-    line = deep_key(text)
-    if line is not None:
-        raise RecipeError(f"{name}, line {line}: this is no experiment file: a name of many parts")
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise RecipeError(f"{name}: this is no experiment file: it is nested too deeply") from None
-    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
-        raise RecipeError(f"{name}, {fault(text, str(error))}") from None
 
 
 def _dotted(path: tuple[str, ...]) -> str:

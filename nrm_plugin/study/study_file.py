@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import tomllib
 from itertools import pairwise
 from os import PathLike
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from nrm_plugin.errors import InvalidInput, NrmError
 from nrm_plugin.files import decode, read_settings
-from nrm_plugin.statements import deep_key, fault
+from nrm_plugin.statements import read_toml
 from nrm_plugin.study.study_plan import (
     EDGES,
     Pair,
@@ -93,25 +92,13 @@ def read_study(path: str | PathLike[str]) -> Study:
     text, _ = decode(read_settings(path, LIMIT, "a study file"), path.name)
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     reader = _StudyReader(path, text)
-    study = reader.study(_tree(text, path.name))
+    study = reader.study(read_toml(text, path.name, "this is no study file", InvalidInput))
     if reader.mistakes:
         named = [f"{path.name}, line {line}: {what}" for line, what in sorted(reader.mistakes)]
         if len(named) > _NAMED:
             named[_NAMED:] = [f"{path.name}: {len(named) - _NAMED} more mistakes"]
         raise InvalidInput("\n".join(named))
     return study
-
-
-def _tree(text: str, name: str) -> dict[str, Any]:
-    line = deep_key(text)
-    if line is not None:
-        raise InvalidInput(f"{name}, line {line}: this is no study file: a name of many parts")
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise InvalidInput(f"{name}: this is no study file: it is nested too deeply") from None
-    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
-        raise InvalidInput(f"{name}, {fault(text, str(error))}") from None
 
 
 class _StudyReader(StudyValues):
