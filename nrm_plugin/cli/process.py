@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +22,7 @@ from nrm_plugin.cli.spread import Spread, with_spread
 from nrm_plugin.decisions import Decisions, in_words
 from nrm_plugin.engine import provenance
 from nrm_plugin.engine.checks.check import Check
+from nrm_plugin.engine.checks.doubts import unlogged
 from nrm_plugin.engine.contacts_by_hand import as_json, decisions_of
 from nrm_plugin.engine.pipeline import run
 from nrm_plugin.engine.shape_factor import shape_factor
@@ -155,7 +153,7 @@ class Processing(Batch):
         decided = decisions_of(curves, out)
         if decided is not None and not self.shown:  # the summary has it
             self.say(out, [f"{decided.path.name}: {in_words(decided.by_hand)}"])
-        with self.progress(out, "curves") as progress, _unlogged():
+        with self.progress(out, "curves") as progress, unlogged():
             run(
                 curves,
                 self.recipe,
@@ -228,18 +226,3 @@ class Processing(Batch):
 
 def _same(a: Any, b: Any) -> bool:
     return bool(a == b) or (a != a and b != b)  # both nan
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    """Keep the engine from logging what is said here with the file's name."""
-    log = logging.getLogger("nrm_plugin")
-
-    def mute(record: logging.LogRecord) -> bool:
-        return False
-
-    log.addFilter(mute)
-    try:
-        yield
-    finally:
-        log.removeFilter(mute)

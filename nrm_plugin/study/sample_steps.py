@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,6 +79,7 @@ def process_sample(task: SampleTask) -> SampleMade:
         If there are no curves, or something that concerns all of them is wrong.
     """
     from nrm_plugin.engine.checks.check import from_json
+    from nrm_plugin.engine.checks.doubts import unlogged
     from nrm_plugin.engine.contacts_by_hand import decisions_of
     from nrm_plugin.engine.pipeline import run
     from nrm_plugin.recipe import as_recipe
@@ -90,7 +89,7 @@ def process_sample(task: SampleTask) -> SampleMade:
         raise InvalidInput("there are no curves in its files")
     out = Path(task.results)
     decided = decisions_of(curves, out)
-    with _unlogged():
+    with unlogged():
         results = run(
             curves,
             as_recipe(task.recipe or None),
@@ -109,21 +108,6 @@ def process_sample(task: SampleTask) -> SampleMade:
             if check.verdict == "wrong"
         ],
     )
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    """Keep the engine from logging what the reports on the samples say."""
-    log = logging.getLogger("nrm_plugin")
-
-    def mute(record: logging.LogRecord) -> bool:
-        return False
-
-    log.addFilter(mute)
-    try:
-        yield
-    finally:
-        log.removeFilter(mute)
 
 
 def contacts_by_hand(task: SampleTask) -> str:

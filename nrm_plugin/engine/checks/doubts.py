@@ -6,6 +6,7 @@ import logging
 import math
 import shlex
 from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from nrm_plugin.recipe import Recipe
 from nrm_plugin.requirements import unknown_channels
 from nrm_plugin.store.write_results import Results
 from nrm_plugin.vocabulary import LATERAL_PAIRS
+
+_LOG = logging.getLogger("nrm_plugin")
 
 
 def warnings(
@@ -145,4 +148,18 @@ def _below(values: FloatArray) -> bool:
 def log(warnings: str) -> None:
     """Say the warnings where logs go; on a terminal or in a notebook they are shown."""
     for line in warnings.splitlines():
-        logging.getLogger("nrm_plugin").warning(line)
+        _LOG.warning(line)
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Keep the warnings out of the logs: the caller says them, with the name of the file."""
+
+    def mute(record: logging.LogRecord) -> bool:
+        return False
+
+    _LOG.addFilter(mute)
+    try:
+        yield
+    finally:
+        _LOG.removeFilter(mute)
