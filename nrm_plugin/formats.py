@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -24,6 +24,7 @@ from nrm_plugin.foreign import foreign_kind
 from nrm_plugin.hookspecs import Importer, settings_model
 
 if TYPE_CHECKING:
+    from nrm_plugin.experiment import Experiment
     from nrm_plugin.model import CurveSet
 
 #: Score from which on a file in a folder is taken.
@@ -98,6 +99,39 @@ def open(
     return replace(
         curves, origins=origins, warnings=(*curves.warnings, *doubts), importer=chosen.name
     )
+
+
+def open_with(path: str | PathLike[str], table_map: str | PathLike[str] | None) -> CurveSet:
+    """Open a file; a table map, where there is one, says what the columns of a table mean."""
+    return open(path, "table", settings=table_map) if table_map else open(path)
+
+
+def as_told(
+    curves: CurveSet,
+    experiment: Experiment | None,
+    names: Mapping[str, str],
+    settings: Mapping[str, Any],
+    source: str,
+) -> CurveSet:
+    """Return curves with what a person tells of them; single settings outrank the experiment file.
+
+    Parameters
+    ----------
+    curves : CurveSet
+    experiment : Experiment or None
+        Applied first.
+    names : mapping
+        Channels by the vendor's names.
+    settings : mapping
+        Metadata in SI.
+    source : str
+        What is remembered as the source of the settings.
+    """
+    if experiment is not None:
+        curves = experiment.apply(curves)
+    if names and curves.n_curves:
+        curves = curves.with_names(dict(names))
+    return curves.with_metadata(settings, source) if settings else curves
 
 
 def settings_for(offer: Any, given: Any) -> Any:

@@ -143,24 +143,11 @@ class CurveOptions:
 
     def opened(self, path: str | Path) -> CurveSet:
         """Open a file, a table by its map, and apply all this."""
-        return self.about(open_with(path, self.table_map))
+        return self.about(formats.open_with(path, self.table_map))
 
     def about(self, curves: CurveSet) -> CurveSet:
-        """Return curves with all this; the experiment file first, so that it does not win."""
-        if self.experiment is not None:
-            curves = self.experiment.apply(curves)
-        if self.names and curves.n_curves:
-            curves = curves.with_names(self.names)
-        if self.settings:
-            curves = curves.with_metadata(self.settings, "--set")
-        return curves
-
-
-def open_with(path: str | Path, table_map: str | None) -> CurveSet:
-    """Open a file; a table map says what the columns of tables mean."""
-    if table_map is None:
-        return formats.open(path)
-    return formats.open(path, "table", settings=table_map)
+        """Return curves with all this."""
+        return formats.as_told(curves, self.experiment, self.names, self.settings, "--set")
 
 
 def _experiment(path: str | None) -> Experiment | None:

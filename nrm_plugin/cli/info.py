@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from nrm_plugin import formats
 from nrm_plugin.cli import exit_code
-from nrm_plugin.cli.batch import open_with, with_files
+from nrm_plugin.cli.batch import with_files
 from nrm_plugin.cli.options import log_unit_option, log_units_of
 from nrm_plugin.errors import NrmError
 from nrm_plugin.experiment.stated import Facts
@@ -79,7 +80,7 @@ def _described(
     if table_map is None and is_log(path):
         log = read_log(path, units=units)
         return describe_log(path, log), lambda: log_as_text(path, log)
-    curves = open_with(path, table_map)
+    curves = formats.open_with(path, table_map)
     return describe(path, curves), lambda: as_text(path, curves)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from nrm_plugin import formats
-from nrm_plugin.cli.batch import CurveOptions, open_with, opened_together, with_curve_options
+from nrm_plugin.cli.batch import CurveOptions, opened_together, with_curve_options
 from nrm_plugin.files import check_output
 
 
@@ -53,7 +53,7 @@ def command(
     for path in (out, drawn):
         check_output(path, overwrite=overwrite)
     known = CurveOptions.given(experiment, settings, names)
-    recording = formats.open(board) if table_map is None else open_with(board, table_map)
+    recording = formats.open_with(board, table_map)
     curves = opened_together(microscope)
     from nrm_plugin.pairing import pair, paired
     from nrm_plugin.store import save_curves

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from nrm_plugin.errors import InvalidInput, NrmError
 
 if TYPE_CHECKING:
-    from nrm_plugin.experiment import Experiment
     from nrm_plugin.model import CurveSet
 
 
@@ -153,10 +152,11 @@ def sample_curves(task: SampleTask) -> tuple[CurveSet, list[tuple[str, str]]]:
     NrmError
         If none can be read, or what concerns all of them is wrong.
     """
+    from nrm_plugin import experiment, formats
     from nrm_plugin.joining import join
     from nrm_plugin.potential import read_log, with_potential
 
-    experiment = _experiment(task)
+    told = experiment.read(task.experiment) if task.experiment else None
     sets: list[CurveSet] = []
     failed: list[tuple[str, str]] = []
     read: set[Path] = set()
@@ -166,7 +166,8 @@ def sample_curves(task: SampleTask) -> tuple[CurveSet, list[tuple[str, str]]]:
         if path.absolute() in read:  # a map of many files is opened by any of them, and once
             continue
         try:
-            curves = _opened(path, task, experiment)
+            curves = formats.open_with(path, task.table)
+            curves = formats.as_told(curves, told, task.names, task.settings, "study file")
         except NrmError as error:
             first = first or error
             failed.append((file, str(error)))
@@ -183,24 +184,3 @@ def sample_curves(task: SampleTask) -> tuple[CurveSet, list[tuple[str, str]]]:
     table = made.curve_table.get("potential")
     known = table is not None and bool((table == table).any())
     return with_potential(made) if known or "potential" in made.channels else made, failed
-
-
-def _experiment(task: SampleTask) -> Experiment | None:
-    if not task.experiment:
-        return None
-    from nrm_plugin.experiment import read
-
-    return read(task.experiment)
-
-
-def _opened(path: Path, task: SampleTask, experiment: Experiment | None) -> CurveSet:
-    from nrm_plugin import formats
-
-    curves = formats.open(path, "table", settings=task.table) if task.table else formats.open(path)
-    if experiment is not None:
-        curves = experiment.apply(curves)
-    if task.names and curves.n_curves:
-        curves = curves.with_names(dict(task.names))
-    if task.settings:
-        curves = curves.with_metadata(dict(task.settings), "study file")
-    return curves
