@@ -108,6 +108,8 @@ def test_scales(name: str, scale: float | str, gain: float, unit: str) -> None:
         ({"trigger": {"terminal": "a", "egde": "rising"}}, "Did you mean edge?"),
         ({"lock_in": {"sensitivty": 1}}, "Did you mean sensitivity?"),
         ({"split": {"thershold": 1}}, "Did you mean threshold?"),
+        ({"split": {"threshold": "0.2 V"}}, "split.threshold: a plain number in the unit of the"),
+        ({"split": {"threshold": "-0.2"}}, "split.threshold: Input should be greater than 0"),
         ({"metadata": {"spring_konstant": 1}}, "Did you mean spring_constant?"),
         ({"channels": {}}, "channels"),
         ({"channels": 5}, "channels"),

@@ -190,6 +190,26 @@ def test_what_is_no_recording(tmp_path: Path, contents: bytes) -> None:
     assert not (tmp_path / "out.h5").exists()
 
 
+def test_what_broke_off_at_once_is_said_to_be_empty(tmp_path: Path) -> None:
+    """Nothing is said to be worth nothing behind which samples may follow."""
+    path, out = tmp_path / "a.part", tmp_path / "out.h5"
+    data = small(tmp_path / "b.part").read_bytes()
+    with recording.Recording(tmp_path / "c.part", {"channels": [{}, {}]}):
+        pass
+    described = (tmp_path / "c.part").read_bytes()
+    for contents in (b"", data[:5], recording.MAGIC, described):
+        path.write_bytes(contents)
+        with pytest.raises(nrm.CorruptFile, match="nothing was recorded, and the file can be del"):
+            recover(path, out)
+    header = len(recording.MAGIC)
+    damaged = data[: header + 4] + bytes(4) + data[header + 8 :]
+    for contents in (damaged, data[: header + 20], described + data[len(described) :][:30]):
+        path.write_bytes(contents)
+        with pytest.raises(nrm.CorruptFile, match=r"whole.*computer that recorded it"):
+            recover(path, out)
+    assert not out.exists()
+
+
 def test_missing_blocks_are_noticed(tmp_path: Path) -> None:
     path = tmp_path / "a.part"
     with recording.Recording(path, {"channels": [{}, {}]}) as made:

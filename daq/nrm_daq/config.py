@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from nrm_daq.config_values import ConfigTable, Finite, Hertz, Seconds, Volts, in_unit
+from nrm_daq.config_values import ConfigTable, Finite, Hertz, Level, Seconds, Volts, in_unit
 from nrm_daq.digital_config import DIGITAL, REFERENCE, DigitalLockInTable, LockInTone
 from nrm_daq.dither_table import OWN, DitherTable
 from nrm_daq.lockin_settings import FIELDS, given
@@ -67,7 +67,7 @@ class Split(ConfigTable):
     travel: Annotated[float, in_unit("m"), Field(gt=0.0, allow_inf_nan=False)] = Field(
         default=50e-9, description="height: a ramp moves at least so far"
     )
-    threshold: Annotated[float | None, Field(gt=0.0, allow_inf_nan=False)] = Field(
+    threshold: Level | None = Field(
         default=None, description="deflection, marker: the level that counts, in the channel's unit"
     )
     pre: Seconds | None = Field(default=None, description="deflection: time before contact")

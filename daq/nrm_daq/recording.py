@@ -37,6 +37,9 @@ _BLOCK = struct.Struct("<qqqq")
 #: Samples as they are written.
 Volts = NDArray[np.floating[Any]]
 
+#: Where the whole of a damaged recording may be.
+ORIGIN = "the computer that recorded it"
+
 _BUSY = "another nrm acquire is recording to it: end that one first, or record under another name"
 
 #: Time in s after which what was written must be on the disk.
@@ -178,6 +181,20 @@ class Recording:
             raise OutputError(self.path, error.strerror or error) from error
 
 
+class EmptyRecording(CorruptFile):
+    """The recording broke off before there was anything in it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, None, "samples", "none", ORIGIN)
+        self.args = (path,)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: the recording broke off before its first samples were written: nothing "
+            "was recorded, and the file can be deleted"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecordingContents:
     """What a recording holds.
@@ -254,7 +271,7 @@ class RecordingContents:
                 file.seek(int(self.offsets[block]) + size * (channel * n + at - first))
                 part = out[at - start : end - start]
                 if file.readinto(part.view(np.uint8).data) != part.nbytes:
-                    raise CorruptFile(self.stamp.path, file.tell(), "samples", "the end")
+                    raise CorruptFile(self.stamp.path, file.tell(), "samples", "the end", ORIGIN)
                 at, block = end, block + 1
         return out
 
@@ -316,8 +333,12 @@ class RecordTable:
         volts: list[bytes] = []
         file.seek(self._end)
         if not self._end:
-            if file.read(len(MAGIC)) != MAGIC:
-                raise CorruptFile(self._path, 0, "a recording of nrm acquire", "something else")
+            begin = file.read(len(MAGIC))
+            if begin != MAGIC and MAGIC.startswith(begin):
+                raise EmptyRecording(self._path)
+            if begin != MAGIC:
+                expected = "a recording of nrm acquire"
+                raise CorruptFile(self._path, 0, expected, "something else", ORIGIN)
             self._end = len(MAGIC)
         for kind, contents in _records(file, size):
             if kind == b"DATA" and len(volts) == most:
@@ -338,16 +359,18 @@ class RecordTable:
         elif "channels" in note:
             self.header = note
         else:
-            raise CorruptFile(self._path, len(MAGIC), "what describes the recording", "a note")
+            expected = "what describes the recording"
+            raise CorruptFile(self._path, len(MAGIC), expected, "a note", ORIGIN)
 
     def _block(self, contents: bytes, at: int) -> None:
         first, arrived, backlog, n = _BLOCK.unpack_from(contents)
         size = self.dtype.itemsize * n * self.columns
         if not self.columns or len(contents) != _BLOCK.size + size:
             what = f"{len(contents)} bytes"
-            raise CorruptFile(self._path, at, "a block of all channels", what)
+            raise CorruptFile(self._path, at, "a block of all channels", what, ORIGIN)
         if first != self.samples:
-            raise CorruptFile(self._path, at, f"sample {self.samples}", f"sample {first}")
+            wanted = f"sample {self.samples}"
+            raise CorruptFile(self._path, at, wanted, f"sample {first}", ORIGIN)
         self._blocks.append((first, n, arrived, backlog, at + _BLOCK.size))
         self.samples = first + n
 
@@ -372,10 +395,13 @@ class RecordTable:
         Raises
         ------
         CorruptFile
-            If nothing describes the recording.
+            If nothing describes the recording; EmptyRecording if there is nothing at all.
         """
+        if not self.header and stamp.size == len(MAGIC):
+            raise EmptyRecording(self._path)
         if not self.header:
-            raise CorruptFile(self._path, len(MAGIC), "what describes the recording", "nothing")
+            expected = "what describes the recording"
+            raise CorruptFile(self._path, len(MAGIC), expected, "nothing that is whole", ORIGIN)
         table = np.array(self._blocks, np.int64).reshape(-1, 5)
         firsts, counts, arrivals, backlogs, offsets = table.T
         return RecordingContents(

@@ -15,7 +15,7 @@ import numpy as np
 
 from nrm_daq.config import DaqConfig
 from nrm_daq.demodulated_files import shifted_back, with_summary
-from nrm_daq.recording import RecordingContents, read
+from nrm_daq.recording import ORIGIN, EmptyRecording, RecordingContents, read
 from nrm_daq.recording_metadata import Start, header_text, with_markers, with_metadata
 from nrm_daq.segmentation import Segmentation, segmented
 from nrm_plugin import __version__
@@ -114,7 +114,8 @@ def recover(part: Path, out: Path, *, overwrite: bool = False) -> CurveSet:
     except NrmError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise CorruptFile(part, None, "what describes the recording", repr(error)) from error
+        expected = "what describes the recording"
+        raise CorruptFile(part, None, expected, repr(error), ORIGIN) from error
     save_curves(curves, out, overwrite=overwrite)
     return curves
 
@@ -125,11 +126,13 @@ def as_curves(recorded: RecordingContents) -> CurveSet:
     Raises
     ------
     CorruptFile
-        If there are no samples.
+        If there are no samples; EmptyRecording if there is nothing at all.
     """
     path, header = recorded.stamp.path, recorded.header
+    if not recorded.n_samples and recorded.cut:
+        raise CorruptFile(path, None, "samples", "none that are whole", ORIGIN)
     if not recorded.n_samples:
-        raise CorruptFile(path, None, "samples", "none: nothing was recorded")
+        raise EmptyRecording(path)
     config = config_of(header)
     notes = recorded.known()
     rate = float(header["setup"]["rate"])
