@@ -124,6 +124,35 @@ def test_the_generated_tone_is_a_reference_without_a_cable(tmp_path: Path) -> No
     assert np.abs(value[-20:] / truth - 1.0).max() < 2e-4
 
 
+MOVED = {"sensitivity": "2 nm/V", "response": 1.0}
+TWO = {"tones": [{"frequency": "3 kHz", "amplitude": "0.1 V"}]}
+
+
+@pytest.mark.parametrize(
+    ("dither", "lock_in", "words"),
+    [
+        ({}, {"frequency": "1000.9 Hz"}, "demodulates 1000.9 Hz, and .dither. puts out 1000 Hz"),
+        (TWO, {"frequency": "3 kHz"}, "demodulates 3000 Hz, and .dither. puts out 1000 Hz and 3"),
+        (TWO, {"tones": [{"frequency": 3e3}, {"frequency": 1e3}]}, "3000 Hz and 1000 Hz, and"),
+        (MOVED, {"tones": [{"frequency": 1e3, "amplitude": "1.5 nm"}]}, "amplitude is what .dith"),
+        (TWO, {"frequency": "1 kHz"}, ""),
+        (TWO, {"tones": [{"frequency": 1e3}, {"frequency": 3e3}]}, ""),
+        ({}, {"tones": [{"frequency": 1e3, "amplitude": "1.5 nm"}]}, ""),
+        (MOVED, {"tones": [{"frequency": 1e3, "phase": "20 deg"}]}, ""),
+    ],
+)
+def test_a_lock_in_in_software_has_the_tones_of_the_board(
+    dither: dict[str, Any], lock_in: dict[str, Any], words: str
+) -> None:
+    """Where there is no reference: a tone beside it would turn, another one have its amplitude."""
+    values = values_for(**dither) | {"lock_in": {"model": "digital", **lock_in}}
+    if not words:
+        assert DaqConfig.from_values(values).digital() is not None
+        return
+    with pytest.raises(RecipeError, match=words):
+        DaqConfig.from_values(values)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -236,12 +265,16 @@ def test_a_lost_sampling_task_lets_the_dither_fade(tmp_path: Path) -> None:
     assert wire.runs[0].ended >= wire.runs[0].first + silent / wire.runs[0].rate
 
 
-def test_an_output_that_runs_dry_ends_the_recording_and_is_set_to_zero(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lock_in", [{}, {"model": "digital"}])
+def test_an_output_that_runs_dry_ends_the_recording_and_is_set_to_zero(
+    tmp_path: Path, lock_in: dict[str, Any]
+) -> None:
     """Time leaps by more than was written ahead, as when this computer does nothing for long."""
-    board, wire, _ = shaken_board()
+    board, wire, _ = shaken_board(noise=0.0)
     clock = ManualClock()
     with SimulatedDaq(board, clock) as daq:
-        config = DaqConfig.from_values(values_for(daq.address, ahead="0.5 s"))
+        values = values_for(daq.address, ahead="0.5 s") | {"lock_in": lock_in}
+        config = DaqConfig.from_values(values)
         stop = threading.Event()
 
         def go_on() -> None:
@@ -264,6 +297,28 @@ def test_an_output_that_runs_dry_ends_the_recording_and_is_set_to_zero(tmp_path:
         "the dither stopped: this computer did not write its samples in time" in (report["stopped"])
     )
     assert any("the dither had stopped" in w or "dither stopped" in w for w in report["warnings"])
+    if lock_in:  # each value is of a dither that was whole, or none
+        curves = nrm.open(tmp_path / "a.h5")
+        size = np.hypot(curves.read("lateral_in_phase"), curves.read("lateral_quadrature"))
+        known = size[np.isfinite(size)]
+        assert len(known) > 50
+        assert known == pytest.approx(np.full(len(known), known[0]), rel=2e-3)
+
+
+def test_a_lock_in_box_settles_behind_the_dither(tmp_path: Path) -> None:
+    """Its outputs come to what the dither has risen to only as its filter does."""
+    board, *_ = shaken_board()
+    with SimulatedDaq(board, InstantClock()) as daq:
+        values = values_for(daq.address, ramp="0.1 s")
+        values["channels"]["lockin_output_x"] = values["channels"].pop("aux_drive")
+        values["lock_in"] = {"sensitivity": "10 mV", "time_constant": "30 ms", "poles": 1}
+        record(DaqConfig.from_values(values), tmp_path / "a.h5", 1.0, quiet=True)
+    curves = nrm.open(tmp_path / "a.h5")
+    unknown = np.flatnonzero(np.isnan(curves.read("lockin_output_x")))
+    # 1 - exp(-t / tau) within 1e-3 of its end
+    assert len(unknown) == pytest.approx(50e3 * (0.1 + 0.03 * np.log(1e3)), abs=2)
+    assert unknown[-1] == len(unknown) - 1
+    assert np.isfinite(curves.read("lateral")).all()
 
 
 KILLED = """
@@ -313,6 +368,13 @@ def test_killed_in_the_middle_it_runs_dry_and_stays_within_its_bound(tmp_path: P
             assert table is not None
             assert set_to_zero(Connection(options, "here"), table) == ""
         assert wire.volts(np.array([clock.now()]))[0] == 0.0
+
+
+def test_what_is_no_number_is_never_put_out() -> None:
+    wave = Waveform(1e4, 100, 1.0)
+    with pytest.raises(InvalidInput, match="above max_voltage"):
+        wave.add(0, [Drive(frequency=100.0, volts=float("nan"))])
+    assert not wave.samples(0, 10).any()
 
 
 def test_a_waveform_never_jumps() -> None:

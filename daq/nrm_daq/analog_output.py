@@ -225,7 +225,7 @@ class RunningOutput:
     def _write(self, count: int) -> None:
         """Write the next samples, waiting for room as long as it takes."""
         values = self._waveform.samples(self._position, count)
-        if float(np.abs(values).max(initial=0.0)) > self._waveform.max_voltage * (1.0 + 1e-12):
+        if not float(np.abs(values).max(initial=0.0)) <= self._waveform.max_voltage * (1.0 + 1e-12):
             raise InvalidInput("a sample above max_voltage was not written")
         while len(values):
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -323,7 +323,22 @@ class DaqConfig(ConfigTable):
         ):
             if values and key in self.metadata:
                 raise InvalidInput(f"metadata.{key} is given, and by lock_in.tones: give one")
+        self._check_generated(settings, generated)
         return settings
+
+    def _check_generated(self, settings: DigitalLockIn, generated: Sequence[LockInTone]) -> None:
+        """Refuse a lock-in in software that is told other tones than the board puts out."""
+        put_out = tuple(tone.frequency for tone in generated)
+        told = settings.frequencies
+        if put_out and not settings.reference and told != put_out[: len(told)]:
+            raise InvalidInput(
+                f"lock_in demodulates {' and '.join(f'{f:.9g} Hz' for f in told)}, and [dither] "
+                f"puts out {' and '.join(f'{f:.9g} Hz' for f in put_out)}: leave lock_in.frequency "
+                "and lock_in.tones out, and those of the dither are taken, in their order"
+            )
+        known = any(tone.amplitude is not None for tone in generated)
+        if known and isinstance(self.lock_in, DigitalLockInTable) and self.lock_in.own_motions:
+            raise InvalidInput("lock_in.tones.amplitude is what [dither] says: leave it out")
 
     @property
     def keeps_raw(self) -> bool:

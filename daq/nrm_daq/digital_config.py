@@ -58,6 +58,11 @@ class DigitalLockInTable(ConfigTable):
                 raise InvalidInput(f"lock_in.tones: give the {key} of each tone, or of none")
         return self
 
+    @property
+    def own_motions(self) -> tuple[float, ...]:
+        """Amplitudes in m that are given here."""
+        return tuple(tone.amplitude for tone in self.tones if tone.amplitude is not None)
+
     def reference_of(self, channels: Collection[str]) -> str:
         """Name of the reference's channel; empty where there is none."""
         return self.reference or (REFERENCE if REFERENCE in channels else "")

@@ -19,8 +19,10 @@ from nrm_daq.recording import ORIGIN, EmptyRecording, RecordingContents, read
 from nrm_daq.recording_metadata import Start, header_text, with_markers, with_metadata
 from nrm_daq.segmentation import Segmentation, segmented
 from nrm_plugin import __version__
+from nrm_plugin.calibration.lockin import settling
 from nrm_plugin.columns import AnyArray, Rows, scaled_copy
 from nrm_plugin.errors import CorruptFile, NrmError
+from nrm_plugin.hookspecs import LockInSettings
 from nrm_plugin.model import Channel, CurveSet, Origin
 from nrm_plugin.splitting import Curve
 from nrm_plugin.store import save_curves
@@ -307,15 +309,26 @@ def _spoilt(
 def _undriven(
     recorded: RecordingContents, rate: float, n_samples: int
 ) -> Iterator[tuple[int, int]]:
-    """Samples at which the dither of the board was not whole: as it rose, and after it broke."""
+    """Samples at which the dither of the board was not whole: as it rose, and after it broke.
+
+    A lock-in box comes to what the dither has risen to as its filter settles.
+    """
     dither = recorded.header.get("dither")
     if not dither:
         return
-    rising = min(n_samples, round(dither["ramp"] * rate) + 1)
+    lead = float(recorded.header.get("lead", 0.0))
+    box = LockInSettings(**recorded.header["lock_in"])
+    whole = float(dither["ramp"])
+    if box.time_constant and box.poles:
+        whole += settling(box.time_constant, box.poles)
+    rising = min(n_samples, round(whole * rate) + 1)
     yield 0, rising
     stopped = recorded.known().get("dither_stopped")
-    if stopped is not None and stopped * rate < n_samples:
-        yield max(rising, int(stopped * rate)), n_samples
+    if stopped is not None:
+        # Of what a lock-in in software made, samples from before and behind the break are in one.
+        broken = max(rising, (stopped - 2.0 * lead) * rate)
+        if broken < n_samples:
+            yield int(broken), n_samples
 
 
 def _undriven_said(
@@ -323,7 +336,7 @@ def _undriven_said(
 ) -> Iterator[str]:
     for a, b in _undriven(recorded, rate, recorded.n_samples):
         hit = [str(i) for i, c in enumerate(segmentation.curves) if a < c.stop and c.start < b]
-        what = "rose to its amplitude" if not a else "had stopped"
+        what = "rose to its amplitude, and X and Y with it," if not a else "had stopped"
         names = [one["name"] for one in recorded.header["channels"]]
         made = any(name in _OUTPUTS or name.endswith(_DEMODULATED) for name in names)
         nan = ": X and Y are NaN there" if made else ""

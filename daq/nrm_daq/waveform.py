@@ -96,7 +96,7 @@ class Waveform:
                     f"output, and there are {with_unit(self.rate, 'Hz')}"
                 )
         amplitudes = np.array([d.volts / _held(d.frequency, self.rate) for d in drives])
-        if float(amplitudes.sum()) > self.max_voltage * (1.0 + 1e-12):
+        if not float(amplitudes.sum()) <= self.max_voltage * (1.0 + 1e-12):  # nan, too
             raise InvalidInput(
                 f"the dither's samples would reach {with_unit(float(amplitudes.sum()), 'V', 4)}, "
                 f"above max_voltage = {with_unit(self.max_voltage, 'V')}: the peaks of all tones "
