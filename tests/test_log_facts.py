@@ -198,6 +198,8 @@ def test_a_map_during_a_sweep_is_named() -> None:
     assert not any("from curve to curve" in w for w in quiet.warnings)
     single = with_potential(curves_at(*began, source=range(10)), ramp(), clock_offset=0)
     assert not any("from curve to curve" in w for w in single.warnings)  # one curve a file
+    few = with_potential(curves_at(*began, source=np.arange(10) // 3), ramp(), clock_offset=0)
+    assert not any("from curve to curve" in w for w in few.warnings)  # three are no map
 
 
 def test_gaps_of_the_current_are_gaps() -> None:

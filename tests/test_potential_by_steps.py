@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from nrm_plugin import simulate as sim
 from nrm_plugin.cli import main
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.potential import Log, with_potential
-from nrm_plugin.potential.by_steps import clock_by_steps, moved_by_steps, steps_of
+from nrm_plugin.potential.by_steps import Jumps, clock_by_steps, moved_by_steps, steps_of
 from nrm_plugin.potential.curve_levels import CurveLevels, curve_levels
 
 BEGAN = np.datetime64("2026-03-02T09:00:00", "us")
@@ -71,6 +72,10 @@ def test_steps_of_a_log() -> None:
     np.testing.assert_allclose([s.size for s in found], np.diff(VOLTS), atol=2e-3)
     time = np.arange(0.0, 400.0)
     assert not steps_of(Log(time, 2.0 - 0.005 * time))
+    near = np.searchsorted([100.0, 110.0], time, side="right") + 0.5 * (time == 300.0)
+    found = steps_of(Log(time, near))  # two steps 10 s apart, and a peak of one point
+    np.testing.assert_allclose([s.time for s in found], [99.5, 109.5, 300.0])
+    np.testing.assert_allclose([s.size for s in found], [1.0, 1.0, 0.0])
 
 
 @pytest.mark.parametrize(("offset", "begin"), [(12.3, -40.0), (3605.0, 25.0), (-7.0, 60.0)])
@@ -116,6 +121,23 @@ def test_jolts_are_no_steps() -> None:
         levels = CurveLevels(first=BEGAN, time=time, unsure=0.0, levels={"level": level})
         with pytest.raises(InvalidInput):
             clock_by_steps(log_of(), levels)
+
+
+def test_times_that_are_known_less_well_leave_more_open() -> None:
+    levels = curve_levels(experiment(12.3, 25.0))
+    sure = clock_by_steps(log_of(), replace(levels, unsure=0.0))
+    unsure = clock_by_steps(log_of(), replace(levels, unsure=3.0))
+    assert unsure.within == pytest.approx(sure.within + 3.0)
+
+
+def test_a_pause_tells_of_no_step() -> None:
+    """Levels drift while no curves are taken: that is no step at a moment."""
+    time = np.arange(120) * 5.0 + 120.0 * (np.arange(120) >= 60)
+    noise = np.random.default_rng(4).standard_normal(120)
+    levels = {"level": noise + 50.0 * (np.arange(120) >= 60)}
+    jumps = Jumps.of(CurveLevels(first=BEGAN, time=time, unsure=0.0, levels=levels))
+    assert jumps.told[59] == 0.0
+    assert jumps.seen(np.array([350.0]))[0].size == 0
 
 
 def test_holds_that_are_alike_need_the_clocks() -> None:

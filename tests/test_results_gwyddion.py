@@ -12,56 +12,19 @@ import gwyfile
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from processed_maps import COLUMNS, ROWS, N, processed_map
 
 import nrm_plugin as nrm
-from nrm_plugin import simulate as sim
 from nrm_plugin.cli import main
 from nrm_plugin.decisions import Decision, Decisions
 from nrm_plugin.statistics.result_views import result_views
 
 PROGRAM = shutil.which("gwyddion")
-ROWS, COLUMNS = 3, 4
-N = ROWS * COLUMNS
-
-
-def made_curves(folder: Path, *, grid: bool = True, visits: int = 1, upwards: bool = True) -> Path:
-    """Results, and beside them the curves, of places that are ramped some times."""
-    layers = sim.Layer(8e-9, 10e6 + 3e6j), sim.Layer(12e-9, 2e6 + 1e6j)
-    total = N * visits
-    curves, _ = sim.simulate(
-        sim.Sample(sim.Interphase(layers, force=3e-9)),
-        sim.Instrument(),
-        sim.Ramp(),
-        n_curves=total,
-        seed=11,
-    )
-    number = np.arange(total) % N
-    row, column = number // COLUMNS, number % COLUMNS
-    table = {name: curves.curve_table[name] for name in curves.curve_table}
-    table |= {
-        "x": column * 1e-7,
-        "y": (row if upwards else -row) * 2e-7,
-        "row": row if grid else np.full(total, -1),
-        "column": column if grid else np.full(total, -1),
-        "start_time": np.arange(total, dtype=np.float64),
-        "potential": np.where(number < 6, 1.2, 0.3),
-    }
-    channels = {n: (curves.read(n), c.unit) for n, c in curves.channels.items()}
-    made = nrm.CurveSet.from_arrays(
-        channels,
-        row_size=curves.row_size,
-        segments=curves.segments,
-        curve_table=table,
-        metadata=dict(curves.metadata),
-    )
-    made.save(folder / "curves.h5")
-    nrm.process(nrm.open(folder / "curves.h5"), {"direction": "both"}, out=folder / "r.h5")
-    return folder / "r.h5"
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: Any) -> Path:
-    return made_curves(tmp_path_factory.mktemp("made"))
+    return processed_map(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture
@@ -222,7 +185,7 @@ def test_excluded_curves_have_no_values(results: Path, tmp_path: Path) -> None:
 
 
 def test_rows_downwards_are_turned(tmp_path: Path) -> None:
-    made_curves(tmp_path, upwards=False)
+    processed_map(tmp_path, upwards=False)
     truth = nrm.open_results(tmp_path / "r.h5").isel(direction=0)
     out = tmp_path / "r.gwy"
     run("convert", tmp_path / "r.h5", "-o", out)
@@ -236,7 +199,7 @@ def test_rows_downwards_are_turned(tmp_path: Path) -> None:
 
 
 def test_visits_are_apart(tmp_path: Path) -> None:
-    made_curves(tmp_path, visits=2)
+    processed_map(tmp_path, visits=2)
     views = result_views(
         nrm.open_results(tmp_path / "r.h5"), curves=nrm.open(tmp_path / "curves.h5")
     )
@@ -249,7 +212,7 @@ def test_visits_are_apart(tmp_path: Path) -> None:
 
 
 def test_without_a_grid_there_are_graphs_alone(tmp_path: Path) -> None:
-    made_curves(tmp_path, grid=False)
+    processed_map(tmp_path, grid=False)
     said = run("convert", tmp_path / "r.h5", "-o", tmp_path / "r.gwy")
     assert "on no grid: in the graphs only" in said
     root = gwyfile.load(str(tmp_path / "r.gwy"))
@@ -260,7 +223,7 @@ def test_without_a_grid_there_are_graphs_alone(tmp_path: Path) -> None:
 
 
 def test_results_without_a_lateral_signal_have_maps_of_the_contact(tmp_path: Path) -> None:
-    curves = nrm.open(made_curves(tmp_path).parent / "curves.h5")
+    curves = nrm.open(processed_map(tmp_path).parent / "curves.h5")
     normal = {n: (curves.read(n), curves.channels[n].unit) for n in ("height", "deflection")}
     table = {n: curves.curve_table[n] for n in ("x", "y", "row", "column")}
     metadata = {n: curves.metadata[n] for n in curves.metadata if "dither" not in n}
@@ -302,7 +265,7 @@ def test_options_are_for_results_and_gwyddion(results: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", ["map", "visits", "points", "excluded"])
 def test_the_real_program_keeps_every_number(kind: str, results: Path, tmp_path: Path) -> None:
     if kind in ("visits", "points"):
-        made_curves(tmp_path, grid=kind != "points", visits=1 + (kind == "visits"))
+        processed_map(tmp_path, grid=kind != "points", visits=1 + (kind == "visits"))
     if kind == "excluded":
         decisions = Decisions.for_results(nrm.open_results(results, decisions=False), results)
         decisions.with_decision(Decision(decision="exclude", curves=[3, 7], reason="x")).write()

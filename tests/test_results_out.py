@@ -11,48 +11,18 @@ import pandas as pd
 import pytest
 import xarray as xr
 from click.testing import CliRunner
+from processed_maps import N, processed_map
 
 import nrm_plugin as nrm
-from nrm_plugin import simulate as sim
 from nrm_plugin.cli import main
 from nrm_plugin.decisions import Decision, Decisions
 from nrm_plugin.store.results_table import curve_table, profile_tables
 
-N = 12
-
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
-    """Results of a map of 3 x 4 curves, both ways of the ramp."""
-    folder = tmp_path_factory.mktemp("made")
-    layers = sim.Layer(8e-9, 10e6 + 3e6j), sim.Layer(12e-9, 2e6 + 1e6j)
-    curves, _ = sim.simulate(
-        sim.Sample(sim.Interphase(layers, force=3e-9)),
-        sim.Instrument(),
-        sim.Ramp(),
-        n_curves=N,
-        seed=11,
-    )
-    table = {name: curves.curve_table[name] for name in curves.curve_table}
-    number = np.arange(N)
-    table |= {
-        "row": number // 4,
-        "column": number % 4,
-        "x": (number % 4) * 1e-7,
-        "y": (number // 4) * 1e-7,
-        "potential": np.where(number < 6, 1.2, 0.3),
-    }
-    channels = {n: (curves.read(n), c.unit) for n, c in curves.channels.items()}
-    curves = nrm.CurveSet.from_arrays(
-        channels,
-        row_size=curves.row_size,
-        segments=curves.segments,
-        curve_table=table,
-        metadata=dict(curves.metadata),
-    )
-    curves.save(folder / "curves.h5")
-    nrm.process(nrm.open(folder / "curves.h5"), {"direction": "both"}, out=folder / "r.h5")
-    return folder
+    """Folder with results of a map of 3 x 4 curves, both ways of the ramp."""
+    return processed_map(tmp_path_factory.mktemp("made")).parent
 
 
 @pytest.fixture

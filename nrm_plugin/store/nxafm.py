@@ -20,6 +20,7 @@ import numpy as np
 from nrm_plugin import units
 from nrm_plugin.columns import AnyArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.statements import parsed
 from nrm_plugin.store import nexus
 from nrm_plugin.vocabulary import METADATA
 
@@ -162,7 +163,7 @@ def _write_scan(
 def metadata_of(experiment: str) -> Mapping[str, Any]:
     """Return what the attribute `experiment` of results says, in SI; nothing that is unreadable."""
     try:
-        stated = tomllib.loads(experiment)
+        stated = parsed(experiment)
     except tomllib.TOMLDecodeError:
         return {}
     found: dict[str, Any] = {}
