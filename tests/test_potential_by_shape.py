@@ -131,6 +131,21 @@ def test_nothing_to_lay_a_log_on() -> None:
         recorded_potential(nrm.CurveSet.from_arrays({"height": (np.arange(9.0), "nm")}))
 
 
+def test_rows_without_start_times_follow_each_other() -> None:
+    time, potential = 0.1 * np.arange(400), np.sin(0.02 * np.arange(400))
+    whole, rows = (
+        recorded_potential(
+            nrm.CurveSet.from_arrays(
+                {"potential": (potential.reshape(n, -1), "V"), "time": (time.reshape(n, -1), "s")}
+            )
+        )
+        for n in (1, 8)
+    )
+    assert rows.first is None
+    np.testing.assert_allclose(rows.time, whole.time, atol=1e-9)
+    np.testing.assert_array_equal(rows.potential, whole.potential)
+
+
 def test_the_moved_log_gives_the_curves_their_potentials() -> None:
     """The whole way: a board's stream with the potential, and the log by its clock."""
     log, recorded = both(75, 3600.0, skew=0.0)

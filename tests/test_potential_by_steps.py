@@ -18,6 +18,7 @@ from nrm_plugin.errors import InvalidInput
 from nrm_plugin.potential import Log, with_potential
 from nrm_plugin.potential.by_steps import Jumps, clock_by_steps, moved_by_steps, steps_of
 from nrm_plugin.potential.curve_levels import CurveLevels, curve_levels
+from nrm_plugin.tables import SEGMENT
 
 BEGAN = np.datetime64("2026-03-02T09:00:00", "us")
 HOLDS = np.array([70.0, 130.0, 90.0, 160.0, 60.0, 110.0, 140.0])
@@ -121,6 +122,26 @@ def test_jolts_are_no_steps() -> None:
         levels = CurveLevels(first=BEGAN, time=time, unsure=0.0, levels={"level": level})
         with pytest.raises(InvalidInput):
             clock_by_steps(log_of(), levels)
+
+
+def test_levels_are_those_of_the_begin_of_the_first_approach() -> None:
+    number = np.arange(12.0)
+    bent = np.full((12, 100), 99.0)
+    bent[:, 10:15] = number[:, None]
+    parts = [("approach", 10, 60), ("retract", 60, 80), ("approach", 80, 100)]
+    segments = np.zeros(36, SEGMENT)
+    segments["curve"] = np.repeat(np.arange(12), 3)
+    for name, values in zip(("kind", "start", "stop"), zip(*parts, strict=True), strict=True):
+        segments[name] = np.tile(values, 12)
+    began = BEGAN + (10 * np.arange(12)).astype("m8[s]")
+    curves = nrm.CurveSet.from_arrays(
+        {"deflection": (bent, "V"), "time": (np.tile(0.1 * np.arange(100), (12, 1)), "s")},
+        segments=segments,
+        curve_table={"start_time": began},
+    )
+    levels = curve_levels(curves)
+    np.testing.assert_array_equal(levels.levels["the deflection's offset"], number)
+    np.testing.assert_allclose(levels.time, 10.0 * number + 1.2)
 
 
 def test_times_that_are_known_less_well_leave_more_open() -> None:
