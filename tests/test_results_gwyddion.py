@@ -89,6 +89,10 @@ def test_volumes_have_the_profiles_over_the_distance(results: Path, tmp_path: Pa
         (axis,) = brick["calibration"]
         np.testing.assert_array_equal(axis["data"], truth["depth"].values[levels])
         assert axis["si_unit_y"]["unitstr"] == "m"
+        depth = axis["data"]
+        for part, offset, length in ((brick, "zoff", "zreal"), (axis, "off", "real")):
+            assert part[offset] == depth[0]
+            np.testing.assert_allclose(part[length] / len(depth), np.diff(depth).mean())
         np.testing.assert_allclose((brick["xreal"], brick["yreal"]), (4e-7, 6e-7))
     _, magnitude = volume(root, "shear modulus |G*|")
     _, storage = volume(root, "storage modulus E'")
