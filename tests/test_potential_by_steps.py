@@ -16,8 +16,9 @@ from nrm_plugin import simulate as sim
 from nrm_plugin.cli import main
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.potential import Log, with_potential
-from nrm_plugin.potential.by_steps import Jumps, clock_by_steps, moved_by_steps, steps_of
+from nrm_plugin.potential.by_steps import clock_by_steps, moved_by_steps, steps_of
 from nrm_plugin.potential.curve_levels import CurveLevels, curve_levels
+from nrm_plugin.potential.level_jumps import Jumps
 from nrm_plugin.tables import SEGMENT
 
 BEGAN = np.datetime64("2026-03-02T09:00:00", "us")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +22,12 @@ _ZONES = sorted((k * 1800.0 for k in range(-52, 53)), key=lambda s: (s % 3600.0,
 
 #: Clocks in two zones differ by multiples of this, and by less than `_BESIDE` besides (s).
 ZONE, _BESIDE = 1800.0, 300.0
+
+
+def zone_words(offset: float, zone: float) -> Iterator[str]:
+    """How much of a clock offset, in s, two time zones would make: nothing, or a sentence."""
+    if zone:
+        yield f"that is {zone / 3600.0:+g} h, as between two time zones, and {offset - zone:+.3g} s"
 
 
 def place_by_clocks(begins: FloatArray, told: float) -> int | None:

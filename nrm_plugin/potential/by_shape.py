@@ -9,7 +9,7 @@ import numpy as np
 
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.potential.alignment import ZONE, microseconds, place_by_clocks
+from nrm_plugin.potential.alignment import ZONE, microseconds, place_by_clocks, zone_words
 from nrm_plugin.potential.log import Log
 from nrm_plugin.potential.recorded_potential import POINTS, RecordedPotential
 
@@ -86,11 +86,7 @@ class LogClock(LaidLog):
                 f"clock offset {self.offset:.2f} s +- {self.stderr:.2g} s, added to the log's "
                 "times (--clock-offset)"
             )
-            if self.zone:
-                yield (
-                    f"that is {self.zone / 3600.0:+g} h, as between two time zones, and "
-                    f"{self.offset - self.zone:+.3g} s"
-                )
+            yield from zone_words(self.offset, self.zone)
         else:
             yield (
                 f"the log's time 0 lies {self.begin:.2f} s +- {self.stderr:.2g} s after the "

@@ -10,31 +10,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-import scipy
 
-from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput
-from nrm_plugin.potential.alignment import ZONE, microseconds, place_by_clocks
+from nrm_plugin.potential.alignment import ZONE, microseconds, place_by_clocks, zone_words
 from nrm_plugin.potential.curve_levels import CurveLevels
+from nrm_plugin.potential.level_jumps import SEEN, WIDE, Jumps, nothing_steps, spread_of
 from nrm_plugin.potential.log import Log
 
 #: A step of a log: at least so many volts between two points, and so many times the usual change.
 _STEP, _USUAL = 0.02, 20.0
-#: A jump of a level that is one: tails of the others (degrees of freedom of Student's t), part of
-#: the steps that are seen, least scale of those in standard deviations of the others.
-_TAILS, _SHOWN, _LARGE = 3.0, 0.7, 10.0
 #: A place counts if it is so many times likelier than any other (logarithm), and if so many steps
-#: are seen there, each likelier by the second number.
-_SURE, _FEWEST, _SEEN = float(np.log(1e3)), 3, 2.0
+#: are seen there.
+_SURE, _FEWEST = float(np.log(1e3)), 3
 #: Shifts less likely than the best by this logarithm are left out of what remains uncertain.
 _REMAINING = 5.0
-#: Levels on either side whose medians are compared.
-_WIDE = 5
 #: Around a step so many neighbours are tried, and levels further off than so many standard
 #: deviations count as if they were not.
 _NEAR, _OFF = 4, 4.0
-#: Pauses between curves, longer than so many of the usual distances, tell of no step.
-_PAUSE = 5.0
 #: Places are others if they lie so many of the usual distances between curves apart.
 _APART = 6.0
 #: Logs with steps at moments drawn by lot, which tell what chance makes of the curves, and the
@@ -95,11 +88,7 @@ class SteppedClock:
                 f"clock offset {self.offset:.2f} s, within {self.within:.2g} s, added to the log's "
                 "times (--clock-offset)"
             )
-            if self.zone:
-                yield (
-                    f"that is {self.zone / 3600.0:+g} h, as between two time zones, and "
-                    f"{self.offset - self.zone:+.3g} s"
-                )
+            yield from zone_words(self.offset, self.zone)
         else:
             yield f"the log's time 0 was at {self.start} (--log-start), within {self.within:.2g} s"
         yield (
@@ -173,12 +162,12 @@ def clock_by_steps(log: Log, curves: CurveLevels) -> SteppedClock:
     edges, evidence = _tried(jumps.told, curves.time, moments)
     places = _places(edges, evidence, _APART * float(np.median(np.diff(curves.time))))
     if not places:
-        raise _nothing(curves)
+        raise nothing_steps(curves)
     begins = (edges[places] + edges[[p + 1 for p in places]]) / 2.0
     best = float(evidence[places[0]])
     seen, passed = jumps.seen(moments + begins[0])
     if len(seen) < max(_FEWEST, passed / 2.0) or best < _MORE + _by_chance(jumps, moments):
-        raise _nothing(curves)
+        raise nothing_steps(curves)
     at = _by_log(log, curves)
     alike = [n for n, p in enumerate(places) if best - evidence[p] < _SURE]
     chosen = alike[0] if len(alike) == 1 else _of_several(begins[alike], at)
@@ -206,85 +195,6 @@ def clock_by_steps(log: Log, curves: CurveLevels) -> SteppedClock:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Jumps:
-    """What levels say of a step between each curve and the next.
-
-    Attributes
-    ----------
-    time : (n,) array
-        Of the levels.
-    told : (n - 1,) array
-        Logarithm of how much likelier the change is with a step there than without.
-    each : dict of str to (n - 1,) array
-        The same for each signal.
-    """
-
-    time: FloatArray
-    told: FloatArray
-    each: dict[str, FloatArray]
-
-    @classmethod
-    def of(cls, curves: CurveLevels) -> Jumps:
-        """Compare the changes between neighbours with those that levels usually have."""
-        each = {name: _steps_told(level) for name, level in curves.levels.items()}
-        if not each:
-            raise _nothing(curves)
-        told = np.logaddexp.reduce(np.stack(list(each.values()))) - np.log(len(each))
-        gaps = np.diff(curves.time)
-        told[gaps > _PAUSE * np.median(gaps)] = 0.0
-        return cls(time=curves.time, told=told, each=each)
-
-    def seen(self, moments: FloatArray) -> tuple[IntArray, int]:
-        """Gaps between curves where a step is seen, and how many steps fall between curves."""
-        gap = np.unique(np.searchsorted(self.time, moments) - 1)
-        gap = gap[(gap >= 0) & (gap < len(self.told))]
-        return gap[self.told[gap] > _SEEN], len(gap)
-
-    def clearest(self, gaps: IntArray) -> str:
-        """Signal that shows these steps most clearly."""
-        return max(self.each, key=lambda name: float(self.each[name][gaps].sum()))
-
-
-def _steps_told(level: FloatArray) -> FloatArray:
-    """Logarithm of how much likelier each change of a level is as a step.
-
-    Of a change from one curve to the next that lasts, which tells the moment best, or of one
-    between medians before and after, which noise hides less.
-    """
-    change = np.diff(level)
-    change = change - np.median(change)
-    few, many = _across(level, 3), _across(level, _WIDE)
-    # A single level that is off makes two jumps; a step lasts on both sides.
-    lasts = np.where(np.sign(few) == np.sign(change), np.minimum(np.abs(few), np.abs(change)), 0.0)
-    at_once = _told(lasts, _spread(change))
-    on_average = _told(np.abs(many - np.median(many)), _spread(many))
-    return np.asarray(np.logaddexp(at_once, on_average) - np.log(2.0))
-
-
-def _across(level: FloatArray, size: int) -> FloatArray:
-    """Median of so many levels after each change, less that of those before it."""
-    padded = np.pad(level, size - 1, mode="edge")
-    medians: FloatArray = np.median(np.lib.stride_tricks.sliding_window_view(padded, size), axis=1)
-    return np.asarray(medians[size:] - medians[:-size])[: len(level) - 1]
-
-
-def _spread(values: FloatArray) -> float:
-    """Standard deviation of the bulk; of values that are nearly all alike, the least other one."""
-    away = np.abs(values - np.median(values))
-    spread = 1.4826 * float(np.median(away))
-    return float(spread or np.min(away[away > 0.0], initial=np.inf))
-
-
-def _told(size: FloatArray, spread: float) -> FloatArray:
-    z = size / spread
-    large = z[z > _LARGE]
-    scale = max(_LARGE, float(large.mean()) if len(large) else 0.0)
-    usual = scipy.stats.t.logpdf(z, _TAILS)
-    step = np.log(_SHOWN) - z / scale - np.log(2.0 * scale)
-    return np.asarray(np.logaddexp(np.log(1.0 - _SHOWN), step - usual))
-
-
 def _tried(
     told: FloatArray, time: FloatArray, moments: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
@@ -299,7 +209,7 @@ def _tried(
     for a in range(0, len(middle), rows):
         gap = np.searchsorted(time, moments[None, :] + middle[a : a + rows, None]) - 1
         inside = (gap >= 0) & (gap < len(told))
-        inside[:, 1:] &= gap[:, 1:] - gap[:, :-1] >= _WIDE  # one jump is counted once
+        inside[:, 1:] &= gap[:, 1:] - gap[:, :-1] >= WIDE  # one jump is counted once
         added = np.where(inside, told[np.clip(gap, 0, len(told) - 1)], 0.0).sum(axis=1)
         evidence[a : a + rows] = np.where(inside.sum(axis=1) >= least, added, -np.inf)
     return edges, evidence
@@ -336,9 +246,9 @@ def _left_by_splits(curves: CurveLevels, jumps: Jumps, at: int) -> FloatArray:
     """
     total = np.zeros(2 * _NEAR + 1)
     for name, level in curves.levels.items():
-        if jumps.each[name][at] < _SEEN:
+        if jumps.each[name][at] < SEEN:
             continue
-        spread = _spread(np.diff(level)) / np.sqrt(2.0)
+        spread = spread_of(np.diff(level)) / np.sqrt(2.0)
         begin, end = max(at - 3 * _NEAR, 0), min(at + 3 * _NEAR + 2, len(level))
         for n in range(len(total)):
             split = at - _NEAR + n + 1
@@ -395,15 +305,6 @@ def _of_several(begins: FloatArray, told: float) -> int:
             "offset (--clock-offset)"
         )
     return number
-
-
-def _nothing(curves: CurveLevels) -> InvalidInput:
-    looked = ", ".join(curves.levels) or "there is no signal that varies"
-    return InvalidInput(
-        "no potential is recorded in it, and nothing in the curves steps as the log's potential "
-        f"does, so that nothing in them can tell the clocks apart (looked at: {looked}). Give the "
-        "clock offset by hand (--clock-offset), from both clocks seen side by side"
-    )
 
 
 def moved_by_steps(log: Log, clock: SteppedClock) -> Log:
