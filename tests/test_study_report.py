@@ -168,6 +168,14 @@ def test_what_is_known_is_stated_and_what_is_not_says_how_to_give_it():
     )
     assert made["stick or slip on the electrode"].text == "on the electrode the tip sticks"
     assert made["curves excluded"].text.startswith("of 288 curves 0 were left out by rule")
+    assert made["curves excluded"].text.endswith("0 by hand")
+    found = replace(compared(samples), thickness_modulus=0.3e6, thickness=())
+    for thickness, limit in (
+        (found.contrasts, "thickness was compared at |G*| = 0.300 MPa in all samples"),
+        ((), ""),  # a modulus, and nothing that is compared
+    ):
+        again = method_facts(samples, replace(found, thickness=thickness))
+        assert {one.name: one.text for one in again}["detection limit X"] == limit
     assert "E*/2(1 + nu)" in made["moduli"].text
     for name in ("half-angle of the cone", "atmosphere (H2O, O2)", "dither axis and crosstalk"):
         assert made[name].in_words.startswith(f"{name}: not stated (")

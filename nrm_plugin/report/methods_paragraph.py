@@ -255,12 +255,12 @@ def _stick(one: StudySample) -> str:
     said = [check for check in checks_of(one.results) if check.name == "stick"]
     if not said or said[0].verdict == "unknown":
         return ""
-    return f"{said[0].found_in_words or said[0].advice}"
+    return said[0].found_in_words
 
 
 def _limit(comparison: Comparison) -> str:
     modulus = comparison.thickness_modulus
-    if not np.isfinite(modulus):
+    if not comparison.thickness or not np.isfinite(modulus):
         return ""
     return f"thickness was compared at |G*| = {significant(modulus * 1e-6)} MPa in all samples"
 
@@ -313,9 +313,10 @@ def _exclusions(samples: Sequence[StudySample]) -> str:
         by_hand += int(excluded(results).sum())
         by_rule += select(results)[1]
     rules = " or ".join(name.replace("_", " ") for name in LEFT_OUT)
+    reasons = ", with reasons that are listed" if by_hand else ""
     return (
-        f"of {counted(total)} {by_rule} were left out by rule ({rules}) and {by_hand} by hand, "
-        "with reasons that are listed"
+        f"of {counted(total)} {by_rule} were left out by rule ({rules}) and {by_hand} by hand"
+        f"{reasons}"
     )
 
 
