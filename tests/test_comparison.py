@@ -88,6 +88,9 @@ def test_no_test_of_one_sample_or_of_samples_without_spread() -> None:
     assert welch(A, B[:1]) is None
     assert welch(np.ones(3), np.full(3, 0.1 + 0.2)) is None
     assert paired(A[:1]) is None
+    rounded = np.array([0.3, 0.1 + 0.2, 0.3])
+    assert welch(rounded, rounded + 1.0) is None
+    assert paired(rounded) is None
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -101,6 +104,18 @@ def test_effect_size_is_that_of_hedges(sign: float) -> None:
     assert g / d == pytest.approx(0.8407, abs=1e-4)
     per_t = math.sqrt(1 / 4 + 1 / 3)
     tails = [stats.nct.cdf(d / per_t, 5, end / per_t) for end in (low, high)]
+    assert tails == pytest.approx([0.975, 0.025], abs=1e-6)
+
+
+def test_effect_size_of_pairs_is_in_units_of_their_own_spread() -> None:
+    found = paired(A)
+    assert found is not None
+    d = A.mean() / A.std(ddof=1)
+    assert found.effect_size == pytest.approx(
+        d * math.gamma(1.5) / (math.sqrt(1.5) * math.gamma(1.0))
+    )
+    ends = (found.effect_size_low, found.effect_size_high)
+    tails = [stats.nct.cdf(2.0 * d, 3, 2.0 * end) for end in ends]
     assert tails == pytest.approx([0.975, 0.025], abs=1e-6)
 
 
@@ -152,6 +167,14 @@ def test_bands_hold_whole_profiles() -> None:
     # 95 % of 150 are 142 +- 2.7; single intervals miss far more.
     assert held >= 134
     assert here < held - 8
+
+
+def test_rounding_is_no_spread_of_profiles() -> None:
+    """Two copies of a sample and one that is computed otherwise: no band of no width."""
+    first = np.array([[0.3, 2.0], [0.1 + 0.2, 2.1], [0.3, 1.9]])
+    found = band([first, first + 1.0])
+    for end in (found.low, found.high, found.low_here, found.high_here):
+        assert np.isfinite(end).tolist() == [False, True]
 
 
 def test_no_band_of_one_sample_and_none_where_a_value_is_missing() -> None:

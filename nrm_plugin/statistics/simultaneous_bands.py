@@ -10,6 +10,7 @@ import numpy as np
 import scipy
 
 from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.statistics.welch import ROUNDING
 
 #: Studies without a difference that are simulated, and distances in each of them.
 _STUDIES, _DISTANCES = 2000, 20
@@ -61,7 +62,7 @@ def band(
     Returns
     -------
     Band
-        Without ends where a group has fewer than two samples.
+        Without ends where a group has fewer than two samples, or samples do not differ.
     """
     m = groups[0].shape[1]
     means = [_mean(one) for one in groups]
@@ -72,7 +73,7 @@ def band(
         return Band(difference=difference, low=none, high=none, low_here=none, high_here=none)
     inside = [one[:, there] for one in groups]
     stderr, freedom = _error(inside, np.broadcast_to(added, m)[there])
-    spread = stderr > 0.0
+    spread = stderr > ROUNDING * max(float(np.abs(one).max()) for one in inside)
     least = (
         smallest_p([one[:, spread] for one in inside], there[spread], 1.0 - level)
         if spread.any()

@@ -12,7 +12,7 @@ import scipy
 from nrm_plugin.columns import FloatArray
 
 #: Spread, as a part of the values, that is rounding and no spread.
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ def paired(
 def _spread(*groups: FloatArray) -> bool:
     """Whether values of a group differ by more than rounding."""
     largest = max(float(np.abs(group).max()) for group in groups)
-    return any(float(np.ptp(group)) > _ROUNDING * largest for group in groups)
+    return any(float(np.ptp(group)) > ROUNDING * largest for group in groups)
 
 
 def _difference(
