@@ -66,6 +66,16 @@ def test_a_condition_counts_samples(samples):
     assert made["low"].values[at] == pytest.approx(mean - half, rel=1e-5)
     assert made["high"].values[at] == pytest.approx(mean + half, rel=1e-5)
     assert made["n"].values[at] == 3
+    # Where the first sample has no values there is no mean of the other two.
+    short = samples[0].results.copy()
+    short["storage_modulus"] = short["storage_modulus"].where(short["depth"] > 2.1e-9)
+    fewer = [replace(samples[0], results=short), *samples[1:3]]
+    cut = condition_profile(fewer, "storage_modulus", REGION)
+    begun = cut["n"].values == 3
+    assert 0 < begun.sum() < len(begun)
+    assert cut["n"].values[~begun].max() == 2
+    np.testing.assert_array_equal(np.isfinite(cut["mean"].values), begun)
+    np.testing.assert_allclose(cut["high"].values[begun], made["high"].values[begun])
     alone = condition_profile(samples[:1], "storage_modulus", REGION)
     assert np.isnan(alone["low"].values).all()
     assert np.isfinite(alone["mean"].values[at])

@@ -40,6 +40,8 @@ def condition_profile(
     Dataset
         Over ``depth``: ``mean``, ``low``, ``high`` (nan below two samples), ``n`` (samples); over
         ``sample`` and ``depth``: ``sample_mean``. Attributes ``units``, ``long_name``, ``names``.
+        There is a mean where all samples that have values have one: one of whichever samples have
+        values jumps where another begins or ends.
 
     Raises
     ------
@@ -61,20 +63,21 @@ def condition_profile(
         row[:] = np.interp(
             depth, profile["depth"].values, profile["mean"].values, left=np.nan, right=np.nan
         )
-    n = np.isfinite(means).sum(0)
-    total = np.where(np.isfinite(means), means, 0.0).sum(0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(n > 0, total / n, np.nan)
-        spread = np.nansum((means - mean) ** 2, axis=0) / (n - 1)
-        half = stdtrit(np.maximum(n - 1, 1), 0.5 + level / 2.0) * np.sqrt(spread / n)
-    half = np.where(n > 1, half, np.nan)
+    known = np.isfinite(means)
+    used = means[known.any(1)]
+    mean, half = (np.full(len(depth), np.nan) for _ in range(2))
+    if len(used):
+        mean = used.mean(0)
+    if len(used) > 1:
+        reach = stdtrit(len(used) - 1, 0.5 + level / 2.0)
+        half = reach * used.std(0, ddof=1) / np.sqrt(len(used))
     about = profiles[0].attrs if profiles else {}
     return xr.Dataset(
         {
             "mean": ("depth", mean),
             "low": ("depth", mean - half),
             "high": ("depth", mean + half),
-            "n": ("depth", n),
+            "n": ("depth", known.sum(0)),
             "sample_mean": (("sample", "depth"), means),
         },
         {"depth": depth, "sample": names},
