@@ -18,9 +18,10 @@ from click.testing import CliRunner
 import nrm_plugin as nrm
 from nrm_plugin.cli import main
 from nrm_plugin.decisions import Decision, Decisions
-from nrm_plugin.files import open_locked
+from nrm_plugin.files import open_locked, sha256
 from nrm_plugin.simulate.sodiation import sodiation, write_log
 from nrm_plugin.study import read_study, run_study
+from nrm_plugin.study.sample_steps import SampleTask, process_sample
 from nrm_plugin.study.study_record import NAME, StudyRecord
 
 STUDY = """
@@ -172,6 +173,23 @@ def test_a_change_that_keeps_size_and_time(folder):
         step = record.steps[name]
         inputs = list(step.inputs)
         assert record.up_to_date(name, inputs, (), step.settings, step.versions) is same
+
+
+def test_a_shape_factor_that_the_recipe_names_is_an_input(folder):
+    """The recipe stays the same when the file with the curve of its shape factor changes."""
+    tip, recipe = folder / "b1" / "tip.txt", folder / "b1" / "recipe.toml"
+    tip.write_text("distance (nm)\tr_g\n0\t1.25\n60\t1.25\n", encoding="utf-8")
+    recipe.write_text('shape_factor = "tip.txt"\n', encoding="utf-8")
+    made = process_sample(
+        SampleTask(
+            name="B 1",
+            files=(str(folder / "b1" / "map.h5"),),
+            results=str(folder / "made.h5"),
+            recipe=str(recipe),
+        )
+    )
+    assert dict(made.read)[str(tip)] == sha256(tip)
+    assert len(made.read) == 2
 
 
 def test_what_was_made_and_lost_is_made_again(folder):

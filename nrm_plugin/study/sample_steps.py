@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nrm_plugin.errors import InvalidInput, NrmError
+from nrm_plugin.files import sha256
 
 if TYPE_CHECKING:
     from nrm_plugin.model import CurveSet
+    from nrm_plugin.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,8 @@ class SampleMade:
     ----------
     n_curves : int
     read : list of (str, str)
-        Files that the curves came from, those beside the named ones included, and their SHA-256.
+        Files that the curves came from, those beside the named ones included, and the file of the
+        shape factor that the recipe names; each with its SHA-256.
     failed : list of (str, str)
         Files that could not be read, and why.
     wrong : list of str
@@ -87,11 +90,13 @@ def process_sample(task: SampleTask) -> SampleMade:
     if not curves.n_curves:
         raise InvalidInput("there are no curves in its files")
     out = Path(task.results)
+    recipe = as_recipe(task.recipe or None)
+    beside = _shape_factor_file(recipe)
     decided = decisions_of(curves, out)
     with unlogged():
         results = run(
             curves,
-            as_recipe(task.recipe or None),
+            recipe,
             out,
             threads=task.threads,
             decisions=decided or False,
@@ -99,7 +104,7 @@ def process_sample(task: SampleTask) -> SampleMade:
     hashes = zip(curves.origins, results.attributes["source_sha256"], strict=True)
     return SampleMade(
         n_curves=curves.n_curves,
-        read=[(origin.path, digest) for origin, digest in hashes if origin.path],
+        read=[*beside, *((origin.path, digest) for origin, digest in hashes if origin.path)],
         failed=failed,
         wrong=[
             check.sentence
@@ -107,6 +112,13 @@ def process_sample(task: SampleTask) -> SampleMade:
             if check.verdict == "wrong"
         ],
     )
+
+
+def _shape_factor_file(recipe: Recipe) -> list[tuple[str, str]]:
+    """File with a curve of the shape factor that a recipe names, and its SHA-256, if it does."""
+    path = recipe.shape_factor
+    digest = sha256(path) if isinstance(path, str) and path != "paper" else ""
+    return [(str(path), digest)] if digest else []
 
 
 def contacts_by_hand(task: SampleTask) -> str:
