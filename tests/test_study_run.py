@@ -238,6 +238,22 @@ def test_a_bad_file_is_named_and_the_rest_goes_on(folder):
     assert (done.exit_code, json.loads(done.stdout)["failed"]) == (0, [])
 
 
+def test_a_file_of_curves_in_two_samples_counts_once(folder):
+    """A copy under another name, too; here it was already processed."""
+    shutil.copy2(folder / "a1" / "map.h5", folder / "b1" / "map.h5")
+    record = json.loads((folder / "out" / NAME).read_text(encoding="utf-8"))
+    inputs = {name: record["steps"][f"process {name}"]["inputs"] for name in ("A 1", "B 1")}
+    inputs["B 1"]["b1/map.h5"] = inputs["A 1"]["a1/map.h5"]
+    (folder / "out" / NAME).write_text(json.dumps(record), encoding="utf-8")
+    for made in (["comparison"], []):
+        run = again(folder)
+        assert (run.made, run.code) == (made, 1)
+        ((name, sentence),) = run.failed
+        assert name == "B 1"
+        assert sentence.startswith("b1/map.h5 holds the same curves as a1/map.h5 of sample 'A 1'")
+    assert "B 1" not in (folder / "out" / "comparison" / "table.csv").read_text(encoding="utf-8")
+
+
 def test_a_sample_that_cannot_be_processed(folder):
     (folder / "b1" / "map.h5").write_bytes(b"nothing")
     text = (folder / "study.toml").read_text(encoding="utf-8").replace('"b1"]', '"b1/map.h5"]')

@@ -190,7 +190,7 @@ class _StudyRunner:
             step = self.record.steps[f"process {sample.name}"]
             run.failed += step.failed
             run.wrong += [(sample.name, sentence) for sentence in step.wrong]
-        self._compare([s for s in done if self._is_done(f"report {s.name}")])
+        self._compare(self._counted_once([s for s in done if self._is_done(f"report {s.name}")]))
         self._forget()
         self.record.write()
         return run
@@ -374,6 +374,27 @@ class _StudyRunner:
         return made
 
     # The study
+
+    def _counted_once(self, samples: Sequence[SampleEntry]) -> list[SampleEntry]:
+        """Samples, without those that have a file of curves of an earlier one: it is one sample."""
+        owners: dict[str, str] = {}
+        different = []
+        for sample in samples:
+            step = self.record.steps[f"process {sample.name}"]
+            unread = {file for file, _ in step.failed}
+            places = {self.record.place_of(Path(file)) for file in self.tasks[sample.name].files}
+            hashes = {step.inputs[p].sha256: p for p in sorted(places - unread)}
+            twice = next((digest for digest in hashes if digest in owners), "")
+            if twice:
+                self._fail(
+                    sample.name,
+                    f"{hashes[twice]} holds the same curves as {owners[twice]}: they count once, "
+                    "and this sample is left out of the comparison",
+                )
+                continue
+            different.append(sample)
+            owners |= {d: f"{p} of sample {sample.name!r}" for d, p in hashes.items() if d}
+        return different
 
     def _compare(self, samples: Sequence[SampleEntry]) -> None:
         """Compare the samples, draw, and write the report of the study."""
