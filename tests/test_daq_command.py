@@ -20,7 +20,8 @@ from click.testing import CliRunner, Result
 from daq_boards import NAMES, converted, known_board
 
 import nrm_plugin as nrm
-from nrm_daq.config import DaqConfig, scaling
+from nrm_daq.analog_input import scaling
+from nrm_daq.config import DaqConfig
 from nrm_daq.device import InstantClock, SimulatedDaq
 from nrm_daq.recording import Recording, SampleBlock
 from nrm_plugin.cli import main

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from nrm_daq.config import AnalogInput, DaqConfig, LockInTable, Split, Trigger, scaling
+from nrm_daq.analog_input import AnalogInput, scaling
+from nrm_daq.config import DaqConfig, LockInTable, Split, Trigger
 from nrm_daq.digital_config import DigitalLockInTable, LockInTone
 from nrm_daq.dither_table import DitherTable
 from nrm_daq.visa_lockin import VisaSettings

@@ -18,6 +18,8 @@ import nrm_plugin as nrm
 from nrm_daq.config import DaqConfig
 from nrm_daq.device import Board, InstantClock, ManualClock, OutputWire, SimulatedDaq
 from nrm_daq.device.shaker import LoopedBack, Shaker, StickingTip
+from nrm_daq.recording import Recording, read
+from nrm_daq.recovery import _undriven
 from nrm_daq.run import record
 from nrm_daq.trial import checked
 from nrm_daq.waveform import Drive, Waveform
@@ -166,6 +168,15 @@ def test_a_lock_in_in_software_has_the_tones_of_the_board(
         (
             {"amplitude": "3 nm", "sensitivity": "10 nm/V", "response": 1.0},
             "3 nm, peak, above dither.max_motion = 2 nm",
+        ),
+        (
+            {
+                "amplitude": "1.5 nm",
+                "sensitivity": "10 nm/V",
+                "response": 1.0,
+                "tones": [{"frequency": "2 kHz", "amplitude": "1 nm", "response": 1.0}],
+            },
+            "2.5 nm, peak, above dither.max_motion = 2 nm",
         ),
         ({"amplitude": "-1 V"}, "is no amplitude"),
         ({"tones": [{"frequency": "1 kHz", "amplitude": "0.1 V"}]}, "the same frequency"),
@@ -375,6 +386,29 @@ def test_what_is_no_number_is_never_put_out() -> None:
     with pytest.raises(InvalidInput, match="above max_voltage"):
         wave.add(0, [Drive(frequency=100.0, volts=float("nan"))])
     assert not wave.samples(0, 10).any()
+
+
+def test_the_peaks_of_all_tones_add_up() -> None:
+    wave = Waveform(1e4, 100, 1.0)
+    tones = [Drive(frequency=f, volts=0.5) for f in (100.0, 230.0)]
+    with pytest.raises(InvalidInput, match=r"samples would reach 1\.00"):
+        wave.add(0, tones)
+    wave = Waveform(1e4, 100, 1.002)
+    wave.add(0, tones)
+    assert 0.99 < np.abs(wave.samples(0, 10_000)).max() <= 1.002
+
+
+@pytest.mark.parametrize("lead", [0.0, 0.0125])
+def test_values_about_a_break_of_the_dither_are_not_kept(tmp_path: Path, lead: float) -> None:
+    """A value of a lock-in in software is made of the samples up to twice `lead` behind its own."""
+    path, rate = tmp_path / "a.part", 1000.0
+    header = {"channels": [{}], "dither": {"ramp": 0.1}, "lock_in": {}, "lead": lead}
+    with Recording(path, header) as made:
+        made.note(dither_stopped=1.2504)
+    rising, broken = _undriven(read(path), rate, 2000)
+    assert rising == (0, 101)
+    ends = np.arange(2000) / rate + 2.0 * lead  # of the samples that each value is made of
+    assert broken == (np.flatnonzero(ends < 1.2504)[-1], 2000)
 
 
 def test_a_waveform_never_jumps() -> None:

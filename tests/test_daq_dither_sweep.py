@@ -157,6 +157,22 @@ def run(*args: str) -> Any:
     return CliRunner().invoke(main, ["dither", *args], catch_exceptions=False)
 
 
+def test_what_a_volt_moves_may_stand_with_the_metadata() -> None:
+    """The largest motion is kept to, as while it is recorded."""
+    from nrm_daq.dither_command import _drive, _volts
+
+    values = values_for(amplitude="1 nm")
+    values["metadata"] = {"dither_sensitivity": "4 nm/V", "dither_response": 1.25}
+    config = DaqConfig.from_values(values)
+    one = Sweeper(Connection(None, "here"), config, "lateral", QUICK)
+    assert _volts(None, one) == pytest.approx(0.2)
+    drive = _drive(one, "0.5 V", None)
+    assert drive.motion == pytest.approx(2.5e-9)
+    with pytest.raises(InvalidInput, match=r"above dither\.max_motion = 2 nm"):
+        one.points([drive])
+    assert _drive(one, "0.5 V", "2 kHz").motion is None  # the response is that at 1 kHz
+
+
 def test_the_command_sweeps_and_switches_off(tmp_path: Path) -> None:
     board, wire, tip = shaken_board()
     with SimulatedDaq(board, InstantClock()) as daq:

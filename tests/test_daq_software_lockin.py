@@ -28,6 +28,11 @@ from nrm_plugin.demodulation import DigitalLockIn, locked_in
 
 HERE = Path(__file__).resolve().parent
 TURN = 2.0 * np.pi
+CHANNELS = {
+    "height": {"terminal": "Sim1/ai0", "scale": "200 nm/V"},
+    "lateral": {"terminal": "Sim1/ai1", "range": 0.05},
+    "reference": {"terminal": "Sim1/ai2", "range": 2.0},
+}
 
 
 def wave(frequency: float, amplitude: float, phase: float = 0.0, offset: float = 0.0) -> Signal:
@@ -52,11 +57,7 @@ def config_for(
 ) -> DaqConfig:
     values = {
         "backend": f"remote {daq.address}",
-        "channels": {
-            "height": {"terminal": "Sim1/ai0", "scale": "200 nm/V"},
-            "lateral": {"terminal": "Sim1/ai1", "range": 0.05},
-            "reference": {"terminal": "Sim1/ai2", "range": 2.0},
-        },
+        "channels": CHANNELS,
         "lock_in": {"model": "digital", **(lock_in or {})},
     }
     return DaqConfig.from_values(values | more)
@@ -88,7 +89,10 @@ def test_it_has_the_bits_of_nrm_lockin(tmp_path: Path, block: str, simultaneous:
     """Of all samples, whatever the blocks; one converter for all channels, too."""
     out = tmp_path / "out.h5"
     settings = {"keep_raw": True, "harmonics": [3], "poles": 3, "bandwidth": "50 Hz"}
-    report = recorded(out, 6.0, settings, block=block, board=board(simultaneous=simultaneous))
+    inputs: dict[str, Signal] = {"ai3": wave(317.0, 0.5)}  # later than the first channel
+    more = {"channels": CHANNELS | {"aux_late": {"terminal": "Sim1/ai3"}}}
+    made = board(simultaneous=simultaneous, inputs=inputs)
+    report = recorded(out, 6.0, settings, block=block, board=made, **more)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.h5", "out.raw.h5"]
     assert report["raw"]["n_samples"] == 300_000
     online, raw = nrm.open(out), nrm.open(raw_of(out))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from nrm_daq.config import AnalogInput, DaqConfig
+from nrm_daq.analog_input import AnalogInput
+from nrm_daq.config import DaqConfig
 from nrm_daq.hardware import Device, connected, devices
 from nrm_plugin import plugins
 from nrm_plugin.errors import DaqUnavailable

@@ -81,7 +81,7 @@ def sweep(
 
     low, high = _range(frequencies, "Hz")
     with _sweeper(output, as_json, **options) as sweeper:
-        volts = _volts(amplitude, sweeper.table)
+        volts = _volts(amplitude, sweeper)
         found = frequency_sweep(sweeper, low, high, volts, points=points)
         simulated = sweeper.simulated
     if len(found) < _FEWEST:
@@ -148,7 +148,7 @@ def linearity(
         check_output(Path(plot), overwrite=options["overwrite"])
     bound = _number("--within", within, "")
     with _sweeper(output, as_json, **options) as sweeper:
-        first, last = (_drive(sweeper.table, text, at) for text in (low, high))
+        first, last = (_drive(sweeper, text, at) for text in (low, high))
         if not first.volts < last.volts or points < 4:
             raise click.UsageError("give amplitudes from small to large, and at least 4 points")
         volts = [*np.geomspace(first.volts, last.volts, points).tolist(), first.volts]
@@ -358,25 +358,28 @@ def _number(name: str, text: str, unit: str) -> float:
     return value
 
 
-def _volts(amplitude: str | None, table: DitherTable) -> float:
+def _volts(amplitude: str | None, sweeper: Sweeper) -> float:
+    table = sweeper.table
     if amplitude is not None:
         return _number("--amplitude", amplitude, "V")
     if table.amplitude is None or table.frequency is None:
         raise click.UsageError("say how large with --amplitude, in V")
-    return table.drives({})[0].volts
+    return table.drives(sweeper.metadata)[0].volts
 
 
-def _drive(table: DitherTable, amplitude: str, at: str | None) -> Any:
+def _drive(sweeper: Sweeper, amplitude: str, at: str | None) -> Any:
     """Return a drive at the frequency that is asked for."""
     from nrm_daq.dither_table import DitherTone
 
+    table, metadata = sweeper.table, sweeper.metadata
     frequency = table.frequency if at is None else _number("--at", at, "Hz")
     if frequency is None:
         raise click.UsageError("say at which frequency with --at")
-    response = table.response if frequency == table.frequency else None
+    known = table.response or metadata.get("dither_response")
+    response = known if frequency == table.frequency else None
     try:
         tone = DitherTone(frequency=frequency, amplitude=amplitude, response=response)
-        return table.drive(tone, {})
+        return table.drive(tone, metadata)
     except NrmError as error:
         raise click.UsageError(str(error)) from None
 

@@ -123,6 +123,7 @@ class Sweeper:
                 f"{', '.join(config.channels)}. Name the raw lateral signal with --signal"
             )
         self.table: DitherTable = config.dither.model_copy(update={"ramp": _TURN})
+        self.metadata = config.known_metadata()
         changes = {"channels": {signal: config.channels[signal]}, "trigger": None}
         self._config = config.model_copy(update=changes)
         self._connection, self._settings = connection, settings

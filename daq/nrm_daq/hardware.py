@@ -11,7 +11,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from nrm_daq.config import AnalogInput, DaqConfig
+from nrm_daq.analog_input import AnalogInput
+from nrm_daq.config import DaqConfig
 from nrm_daq.driver import (
     DRIVER_ERRORS,
     AcquisitionType,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nrm_daq.acquisition import Acquisition, AcquisitionStopped
-from nrm_daq.config import DaqConfig, scaling
+from nrm_daq.analog_input import scaling
+from nrm_daq.config import DaqConfig
 from nrm_daq.digital_config import DigitalLockInTable
 from nrm_daq.dithered_recording import Dither, prepared_dither
 from nrm_daq.hardware import Setup, connected, prepared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -55,14 +55,7 @@ class Task:
     def add_input(self, terminal: str, name: str, low: float, high: float) -> None:
         """Add a voltage channel."""
         self._not_running()
-        device, _, pin = terminal.strip("/").partition("/")
-        board = self.rack.board(device)
-        if pin not in board.inputs:
-            raise Refused(
-                DAQmxErrors.PHYSICAL_CHAN_DOES_NOT_EXIST,
-                "Physical channel specified does not exist on this device.\n"
-                f"Physical Channel Name: {pin}\nDevice: {device}",
-            )
+        board, pin = self._found(terminal, "inputs")
         name = name or terminal
         if any(c.name == name for c in self.channels):
             raise Refused(
@@ -79,18 +72,22 @@ class Task:
     def add_output(self, terminal: str, low: float, high: float) -> None:
         """Add a voltage channel that puts out; one in a task."""
         self._not_running()
+        board, pin = self._found(terminal, "outputs")
+        self.board = board
+        self.output = OutputTask(
+            wire=board.outputs[pin], limit=range_for(board, low, high, "AO.Max")
+        )
+
+    def _found(self, terminal: str, side: Literal["inputs", "outputs"]) -> tuple[Board, str]:
         device, _, pin = terminal.strip("/").partition("/")
         board = self.rack.board(device)
-        if pin not in board.outputs:
+        if pin not in getattr(board, side):
             raise Refused(
                 DAQmxErrors.PHYSICAL_CHAN_DOES_NOT_EXIST,
                 "Physical channel specified does not exist on this device.\n"
                 f"Physical Channel Name: {pin}\nDevice: {device}",
             )
-        self.board = board
-        self.output = OutputTask(
-            wire=board.outputs[pin], limit=range_for(board, low, high, "AO.Max")
-        )
+        return board, pin
 
     def set_clock(self, rate: float, mode: int, hint: int) -> None:
         """Sample continuously by the board's own clock, as near to `rate` as its divisors allow."""
