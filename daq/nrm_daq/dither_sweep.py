@@ -7,9 +7,10 @@ then demodulated against the tone that was generated, whose phase at every sampl
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import pi
+from typing import Any
 
 import numpy as np
 
@@ -123,7 +124,7 @@ class Sweeper:
                 f"{', '.join(config.channels)}. Name the raw lateral signal with --signal"
             )
         self.table: DitherTable = config.dither.model_copy(update={"ramp": _TURN})
-        self.metadata = config.known_metadata()
+        self.metadata: Mapping[str, Any] = config.known_metadata()
         changes = {"channels": {signal: config.channels[signal]}, "trigger": None}
         self._config = config.model_copy(update=changes)
         self._connection, self._settings = connection, settings
