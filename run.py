@@ -89,8 +89,9 @@ def main(arguments: list[str]) -> int:
         hand_over([NRM, "demo", *arguments[1:]])
     if command == "test":
         os.chdir(ROOT)
-        # One process per core and one more: recordings wait for their clock.
-        everything = ["-n", str((os.cpu_count() or 1) + 1)]
+        # One process per core and one more: recordings wait for their clock. Each takes a run of
+        # tests (what a module shares is made once), and later some of those that others have left.
+        everything = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal"]
         hand_over([PYTHON, "-m", "pytest", *(arguments[1:] or everything)])
     if command == "wheels":
         return make_wheels()
