@@ -149,19 +149,20 @@ def opened_hdf5(path: StrPath, *, ours: bool = True) -> h5py.File:
     """
     import h5py
 
-    from nrm_plugin.hdf5_guard import check
+    from nrm_plugin.hdf5_guard import GuardedFile, check_texts
 
     if Path(path).exists() and not Path(path).is_file():
         raise MissingFile(path, "this is not a file that can be read twice")
+    kind = GuardedFile if ours else h5py.File
     try:
         try:
-            file = h5py.File(path, "r", locking="best-effort")
+            file = kind(path, "r", locking="best-effort")
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
-            file = h5py.File(path, "r", locking=False)
+            file = kind(path, "r", locking=False)
         try:
-            check(file, Path(path), ours=ours)
+            check_texts(file, Path(path))
         except BaseException:
             file.close()
             raise

@@ -1,17 +1,20 @@
-"""What is looked at in an HDF5 file before anything of it is read.
+"""What is looked at in an HDF5 file before it is read.
 
 A damaged or hostile file can ask for any amount of memory, point to other files, and let libhdf5
-run for ever. Sizes are compared with what the file can hold; texts lie in heaps, and those that
-libhdf5 might not get through are tried by a process of their own, which is given up after a while.
+run for ever. Links and sizes are looked at where a thing is opened, and compared with what the
+file can hold; texts lie in heaps, and those that libhdf5 might not get through are tried by a
+process of their own, which is given up after a while.
 """
 
 from __future__ import annotations
 
+import io
 import math
 import os
+import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,34 +30,142 @@ _SMALL = 1 << 20
 #: Dimensions without coordinates, whose values nobody reads.
 _DIMENSIONS = {b"file", b"segment", b"curve", b"sample"}
 
-#: Heaps are looked for in parts of so many bytes; in shorter files not only between the data.
+#: Heaps are looked for in parts of so many bytes.
 _PART = 1 << 24
-_WHOLE = 1 << 17
+
+#: So many bytes are looked through rather than asking which of them are data.
+_LITTLE = 1 << 17
 
 #: How long a process may need for the texts of a doubtful file, s.
 PATIENCE = 30.0
 
-_HEAP = b"GCOL\x01\0\0\0"
+#: Groups in which most data are, in our files; then the rest.
+_MOST_IN = (b"entry/curves", b"entry/results", b"/")
 
-#: Whether files can be looked at: going through the names of a damaged one crashes HDF5 1.14.
+_HEAP = b"GCOL\x01"
+
+#: Number and length of a piece of a heap.
+_PIECE = struct.Struct("<H6xQ")
+
+#: Whether heaps are looked for: going through the names of a damaged file crashes HDF5 1.14.
 LOOKS = h5py.version.hdf5_version_tuple >= (2, 0, 0)
 
-#: Files that were looked at and are as they were, with what speaks against files of ours.
-_passed: dict[tuple[Any, ...], str] = {}
+#: Files whose heaps were looked at and are as they were.
+_passed: dict[tuple[Any, ...], None] = {}
 _KEPT = 256
 
 
-def check(file: h5py.File, path: Path, *, ours: bool) -> None:
-    """Refuse a file that is not safe to read; once for each state of it.
+def _no_other_files() -> h5py.h5p.PropLAID:
+    """Make HDF5 find nothing where a link leads into another file, whatever is there."""
+    how = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    how.set_fileobj_driver(h5py.h5fd.fileobj_driver, _NOTHING)
+    links = h5py.h5p.create(h5py.h5p.LINK_ACCESS)
+    links.set_elink_fapl(how)
+    return links
+
+
+_NOTHING = io.BytesIO()
+_THIS_FILE = _no_other_files()
+
+
+class _Guarded(h5py.Group):  # type: ignore[misc]
+    """Looks at its members where they are opened.
+
+    Raises OSError, with a message that says why, for what is not safe to read.
+    """
+
+    @property
+    def _lapl(self) -> h5py.h5p.PropLAID:
+        return _THIS_FILE
+
+    @property
+    def file(self) -> GuardedFile:
+        """The file that it lies in."""
+        return GuardedFile(self.id)
+
+    def __getitem__(self, name: str) -> Any:
+        """Open a member."""
+        path = name.encode()
+        try:
+            item = h5py.h5o.open(self.id, path, lapl=_THIS_FILE)
+        except (KeyError, RuntimeError, ValueError):
+            raise self._refusal(name, path) from None
+        if isinstance(item, h5py.h5g.GroupID):
+            return GuardedGroup(item)
+        if not isinstance(item, h5py.h5d.DatasetID):
+            raise OSError(f"{self._full(name)} is neither a group nor numbers")
+        if item.get_offset() is None:  # libhdf5 itself compares shapes with data in one piece
+            _check_shape(self._full(name), item)
+        return h5py.Dataset(item, readonly=True)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Open a member, if there is one."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def _full(self, name: str) -> str:
+        return f"{self.name}/{name}".lstrip("/")
+
+    def _refusal(self, name: str, path: bytes) -> Exception:
+        """Why a member cannot be opened; a KeyError where there is none."""
+        at, parts = b".", path.strip(b"/").split(b"/")
+        for part in parts:
+            at += b"/" + part
+            try:
+                if not self.id.links.exists(at, lapl=_THIS_FILE):
+                    return KeyError(f"there is no {self._full(name)}")
+                kind = self.id.links.get_info(at, lapl=_THIS_FILE).type
+            except (KeyError, OSError, RuntimeError, ValueError):
+                break
+            if kind == h5py.h5l.TYPE_EXTERNAL:
+                return OSError(f"{self._full(name)} lies in another file, which is not read")
+            if kind == h5py.h5l.TYPE_SOFT and part == parts[-1]:
+                return OSError(f"{self._full(name)} is a link that leads nowhere in this file")
+        return OSError(f"{self._full(name)} is damaged")
+
+
+class GuardedGroup(_Guarded):
+    """A group of a file that nrm should have written."""
+
+
+class GuardedFile(_Guarded, h5py.File):  # type: ignore[misc]
+    """A file that nrm should have written: nothing of it lies in other files."""
+
+
+def _check_shape(name: str, item: h5py.h5d.DatasetID) -> None:
+    """Refuse numbers that lie in other files, are not there, or are more than fit into the file."""
+    about = item.get_create_plist()
+    how = about.get_layout()
+    if how == h5py.h5d.COMPACT:
+        return
+    if how == h5py.h5d.VIRTUAL or about.get_external_count():
+        raise OSError(f"the numbers of {name} lie in another file, which is not read")
+    each = item.get_type().get_size()
+    wanted, room = math.prod(item.shape) * each, item.get_storage_size()
+    if not room:
+        if wanted and name.rpartition("/")[2].encode() not in _DIMENSIONS:
+            raise OSError(f"there are no numbers of {name}")
+        return
+    largest = max(wanted, math.prod(about.get_chunk()) * each)
+    if largest <= _SMALL:
+        return
+    packed = [about.get_filter(i)[0] for i in range(about.get_nfilters())]
+    if packed.count(h5py.h5z.FILTER_DEFLATE) > 1:
+        raise OSError(f"{name} is compressed twice")
+    if largest > min(room, h5py.h5i.get_file_id(item).get_filesize()) * _RATIO:
+        raise OSError(f"{name} is larger than what the file holds of it")
+
+
+def check_texts(file: h5py.File, path: Path) -> None:
+    """Refuse a file in whose texts libhdf5 would run for ever; once for each state of it.
 
     Parameters
     ----------
     file : File
         Just opened; nothing of it has been read.
     path : Path
-    ours : bool
-        Whether nrm wrote it, if all is well: then nothing of it lies in other files, and sizes are
-        those that the file can hold.
 
     Raises
     ------
@@ -65,103 +176,64 @@ def check(file: h5py.File, path: Path, *, ours: bool) -> None:
         return
     status = path.stat()
     key = (os.fspath(path.absolute()), status.st_ino, status.st_size, status.st_mtime_ns)
-    if key not in _passed:
-        used, complaint = _check_objects(file, status.st_size)
-        if ours and complaint:
-            raise OSError(complaint)
-        if _doubtful_heaps(path, status.st_size, used):
-            _try_texts(path)
-        _passed[key] = complaint
-        while len(_passed) > _KEPT:
-            del _passed[next(iter(_passed))]
-    elif ours and _passed[key]:
-        raise OSError(_passed[key])
-
-
-def _check_objects(file: h5py.File, size: int) -> tuple[list[tuple[int, int]], str]:
-    """Return the bytes (begin, end) at which data lie, and what speaks against a file of ours."""
-    root = h5py.h5g.open(file.id, b"/")
-    links: list[tuple[bytes, int, int]] = []
-    root.links.visit(lambda name, info: links.append((name, info.type, info.u)), info=True)
-    links.sort(key=lambda link: link[1] != h5py.h5l.TYPE_EXTERNAL)  # no other file is opened
-    seen: set[int] = set()
-    used: list[tuple[int, int]] = []
-    complaint = ""
-    stored = 0
-    for name, kind, address in links:
-        if kind != h5py.h5l.TYPE_HARD:
-            complaint = complaint or _fault(_check_link, root, name, kind)
-            continue
-        if address in seen:  # one thing may have two names
-            continue
-        seen.add(address)
-        item = h5py.h5o.open(root, name)
-        if not isinstance(item, h5py.h5d.DatasetID):
-            continue
-        room, offset = item.get_storage_size(), item.get_offset()
-        if not room and name.rpartition(b"/")[2] in _DIMENSIONS:
-            continue
-        about = item.get_create_plist() if offset is None else None  # in one piece: a common case
-        if about is None:
-            places = [(offset, offset + room)]
-        elif about.get_layout() == h5py.h5d.CHUNKED:
-            places = _chunks(item) if room > _SMALL else []
-        elif about.get_layout() == h5py.h5d.COMPACT:
-            continue
-        else:
-            places = []
-        used += places
-        if about is not None:  # libhdf5 itself compares shapes with data in one piece
-            complaint = complaint or _fault(_check_shape, name, item, about, room, size)
-        stored += room
-    if stored > size:
-        complaint = complaint or f"its data take {stored} bytes, more than the file has"
-    return used, complaint
-
-
-def _fault(check: Callable[..., None], *arguments: Any) -> str:
-    """Return what a check says; nothing if all is well."""
-    try:
-        check(*arguments)
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        return str(error)
-    return ""
-
-
-def _check_link(root: h5py.h5g.GroupID, name: bytes, kind: int) -> None:
-    shown = name.decode("utf-8", "replace")
-    if kind == h5py.h5l.TYPE_EXTERNAL:
-        raise OSError(f"{shown} lies in another file, which is not read")
-    try:
-        h5py.h5o.open(root, name)
-    except (KeyError, OSError, RuntimeError):
-        raise OSError(f"{shown} is a link that leads nowhere") from None
-
-
-def _check_shape(
-    name: bytes, item: h5py.h5d.DatasetID, about: h5py.h5p.PropDCID, room: int, size: int
-) -> None:
-    shown = name.decode("utf-8", "replace")
-    if about.get_external_count() or about.get_layout() == h5py.h5d.VIRTUAL:
-        raise OSError(f"the numbers of {shown} lie in another file, which is not read")
-    each = item.get_type().get_size()
-    wanted = item.get_space().get_simple_extent_npoints() * each
-    if not room:
-        if wanted:
-            raise OSError(f"there are no numbers of {shown}")
+    if key in _passed:
         return
-    wanted = max(wanted, math.prod(about.get_chunk()) * each)
-    packed = [about.get_filter(i)[0] for i in range(about.get_nfilters())]
-    if packed.count(h5py.h5z.FILTER_DEFLATE) > 1:
-        raise OSError(f"{shown} is compressed twice")
-    if wanted > max(min(room, size) * _RATIO, _SMALL):
-        raise OSError(f"{shown} is larger than what the file holds of it")
+    if _doubtful_heaps(path, status.st_size, _data(file, status.st_size)):
+        _try_texts(path)
+    _passed[key] = None
+    while len(_passed) > _KEPT:
+        del _passed[next(iter(_passed))]
 
 
-def _chunks(item: h5py.h5d.DatasetID) -> list[tuple[int, int]]:
-    found: list[Any] = []
-    item.chunk_iter(found.append)
-    return [(chunk.byte_offset, chunk.byte_offset + chunk.size) for chunk in found]
+def _data(file: h5py.File, size: int) -> list[tuple[int, int]]:
+    """Bytes (begin, end) at which most of the data lie."""
+    found: list[tuple[int, int]] = []
+    asked: set[int] = set()
+    left = size - _LITTLE
+    for name in _MOST_IN:
+        if left > 0 and name in file.id:
+            for item in _by_room_behind(h5py.h5g.open(file.id, name), size, asked):
+                places = _places(item)
+                found += places
+                left -= sum(end - begin for begin, end in places)
+                if left <= 0:
+                    break
+    return found
+
+
+def _by_room_behind(
+    group: h5py.h5g.GroupID, size: int, asked: set[int]
+) -> Iterator[h5py.h5d.DatasetID]:
+    """Open what was not asked for yet: those first behind whose description most room is.
+
+    Data are mostly written behind what describes them.
+    """
+    named: dict[int, bytes] = {}
+
+    def note(name: bytes, link: h5py.h5l.LinkInfo) -> None:
+        if link.type == h5py.h5l.TYPE_HARD and link.u not in asked:
+            named[link.u] = name
+
+    group.links.visit(note, info=True)
+    asked |= set(named)
+    begins = sorted(named)
+    behind = zip(begins, [*begins[1:], size], strict=True) if begins else ()
+    for begin, _ in sorted(behind, key=lambda both: both[0] - both[1]):
+        item = h5py.h5o.open(group, named[begin], lapl=_THIS_FILE)
+        if isinstance(item, h5py.h5d.DatasetID):
+            yield item
+
+
+def _places(item: h5py.h5d.DatasetID) -> list[tuple[int, int]]:
+    """Bytes (begin, end) at which the data of one thing lie."""
+    offset, room = item.get_offset(), item.get_storage_size()
+    if offset is not None:
+        return [(offset, offset + room)]
+    if room < _LITTLE or item.get_create_plist().get_layout() != h5py.h5d.CHUNKED:
+        return []
+    chunks: list[Any] = []
+    item.chunk_iter(chunks.append)
+    return [(chunk.byte_offset, chunk.byte_offset + chunk.size) for chunk in chunks]
 
 
 def _gaps(used: list[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
@@ -174,10 +246,10 @@ def _gaps(used: list[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
     yield from zip(before[gaps].tolist(), places[gaps + 1, 0].tolist(), strict=True)
 
 
-def _doubtful_heaps(path: Path, size: int, used: list[tuple[int, int]]) -> bool:
+def _doubtful_heaps(path: Path, size: int, data: list[tuple[int, int]]) -> bool:
     """Whether libhdf5 might run for ever in one of the heaps, which lie between the data."""
     with path.open("rb", buffering=0) as file:
-        for begin, end in _gaps(used if size > _WHOLE else [], size):
+        for begin, end in _gaps(data, size):
             for at in range(begin, end, _PART):
                 file.seek(at)
                 if _loops(file.read(min(end - at, _PART))):
@@ -192,8 +264,7 @@ def _loops(data: bytes) -> bool:
         end = start + int.from_bytes(data[start + 8 : start + 16], "little")
         at = start + 16
         while at + 16 <= min(end, len(data)):
-            number = int.from_bytes(data[at : at + 2], "little")
-            length = int.from_bytes(data[at + 8 : at + 16], "little")
+            number, length = _PIECE.unpack_from(data, at)
             if number == 0 and length == 0:
                 return True
             at += length if number == 0 else 16 + -(-length // 8) * 8

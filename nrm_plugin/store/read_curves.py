@@ -28,13 +28,15 @@ from nrm_plugin.errors import (
     NewerFile,
     NrmError,
 )
-from nrm_plugin.files import drive_error, opened_hdf5
+from nrm_plugin.files import HEAD, drive_error, opened_hdf5, read_start
 from nrm_plugin.images import Image
 from nrm_plugin.model import Channel, CurveSet, Origin
 from nrm_plugin.store import nexus
 from nrm_plugin.store.nexus import BLOCK, FORMAT, RESULTS_FORMAT, VERSION
 from nrm_plugin.tables import SEGMENT, CurveTable, segment_array
 from nrm_plugin.vocabulary import CHANNELS, COLUMNS, METADATA, SEGMENT_KINDS
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 #: Samples that are read at once; they stay in the processor's cache.
 _PIECE = 1 << 16
@@ -99,8 +101,7 @@ class HdfColumn:
 def is_common_file(path: Path) -> bool:
     """Whether an HDF5 file is one of ours; a damaged one that may be ours counts."""
     try:
-        with opened_hdf5(path, ours=False) as file:
-            return text(file.attrs.get("format", "")) in (FORMAT, RESULTS_FORMAT)
+        return _format(path) in (FORMAT, RESULTS_FORMAT)
     except (OSError, MissingFile):
         return path.suffix.lower() == ".h5"
 
@@ -108,10 +109,19 @@ def is_common_file(path: Path) -> bool:
 def holds_results(path: str | PathLike[str]) -> bool:
     """Whether a file is one of results."""
     try:
-        with opened_hdf5(path, ours=False) as file:
-            return text(file.attrs.get("format", "")) == RESULTS_FORMAT
+        return _format(path) == RESULTS_FORMAT
     except (OSError, ValueError, MissingFile):
         return False
+
+
+def _format(path: str | PathLike[str]) -> str:
+    """What kind of file an HDF5 file says that it is; at its beginning, where we wrote it."""
+    head = read_start(path, HEAD)
+    for kind in (FORMAT, RESULTS_FORMAT):
+        if head.startswith(_HDF5) and kind.encode() in head:
+            return kind
+    with opened_hdf5(path, ours=False) as file:
+        return text(file.attrs.get("format", ""))
 
 
 def open_curves(path: str | PathLike[str]) -> CurveSet:
