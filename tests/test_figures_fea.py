@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from matplotlib import colormaps
 from matplotlib.image import imread
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
-from pictures import MADE_BY, SAME_TYPE, assert_readable, difference, words_of
+from pictures import assert_readable, difference, words_of
 
 from nrm_plugin import cli, figures
 from nrm_plugin.errors import InvalidInput
@@ -453,19 +453,14 @@ def test_sections_of_other_tips_are_readable(shown, tip, layer, depths):
     assert len({ax.get_xlim() for ax in panels[1:]}) == 1  # all sections to one scale
 
 
-same_type = pytest.mark.skipif(
-    not SAME_TYPE, reason=f"the reference pictures were made by matplotlib {MADE_BY}"
-)
-
-
-@same_type
+@pytest.mark.pictures
 @pytest.mark.parametrize("name", PICTURES)
 def test_as_the_reference(shown, name, tmp_path):
     """A change of looks is seen: look at the picture, then make the reference anew."""
     assert difference(PICTURES[name](shown, figures.COLUMN), name, tmp_path) is None
 
 
-@same_type
+@pytest.mark.pictures
 def test_figure_as_the_reference(shown, tmp_path):
     assert difference(whole(shown), "fea-figure2", tmp_path) is None
 

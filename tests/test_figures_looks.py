@@ -7,8 +7,6 @@ import pytest
 from figure_results import made_results
 from matplotlib.figure import Figure
 from pictures import (
-    MADE_BY,
-    SAME_TYPE,
     assert_readable,
     clipped,
     covered,
@@ -140,12 +138,7 @@ def test_readable_for_a_simulated_experiment():
 # Pictures against references
 
 
-same_type = pytest.mark.skipif(
-    not SAME_TYPE, reason=f"the reference pictures were made by matplotlib {MADE_BY}"
-)
-
-
-@same_type
+@pytest.mark.pictures
 @pytest.mark.parametrize("name", PICTURES)
 def test_as_the_reference(name, tmp_path):
     """A change of looks is seen: look at the picture, then make the reference anew."""
@@ -153,7 +146,7 @@ def test_as_the_reference(name, tmp_path):
     assert difference(PICTURES[name](width), name, tmp_path) is None
 
 
-@same_type
+@pytest.mark.pictures
 def test_a_picture_that_lacks_something_differs(tmp_path):
     ax = PICTURES["profiles"](figures.COLUMN)
     ax.get_legend().remove()
