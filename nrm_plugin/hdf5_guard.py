@@ -178,7 +178,11 @@ def check_texts(file: h5py.File, path: Path) -> None:
     key = (os.fspath(path.absolute()), status.st_ino, status.st_size, status.st_mtime_ns)
     if key in _passed:
         return
-    if _doubtful_heaps(path, status.st_size, _data(file, status.st_size)):
+    try:
+        data = _data(file, status.st_size)
+    except (RuntimeError, ValueError, KeyError) as error:  # h5py's, where libhdf5 gave up
+        raise OSError(f"it is damaged: {error}") from None
+    if _doubtful_heaps(path, status.st_size, data):
         _try_texts(path)
     _passed[key] = None
     while len(_passed) > _KEPT:

@@ -110,7 +110,7 @@ def read_shape_factor(path: str | PathLike[str]) -> ShapeFactor:
         )
     except FileNotFoundError:
         raise MissingFile(path, "there is no such file") from None
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise drive_error(path, error) or CorruptFile(
             path, None, "a shape factor in HDF5", error
         ) from None

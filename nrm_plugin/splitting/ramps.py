@@ -202,13 +202,14 @@ class RampsByHeight:
         begin = self._begin
         turn = self._corner(-1.0, self._at, before=self._rises)
         curves = []
+        stop = begin - 0.5
         if self._bottom is not None:
             stop = self._begin if turn.stop is None else turn.stop
             curves.append(self._curve(stop))
         elif self._rises:
             self._warn(begin, "is a retract without an approach, and was dropped")
         self._fall_seen = turn.start is not None
-        self._fall = begin - 0.5 if turn.start is None else turn.start
+        self._fall = stop if turn.start is None else turn.start  # no sample is in two curves
         self._bottom, self._rises = None, False
         self._begin = self._keep = max(begin, floor(self._fall))
         return curves

@@ -70,7 +70,8 @@ def corner(y: FloatArray, extreme: int, *, before: bool = True, after: bool = Tr
     wanted = (sqrt(12.0) * noise / (_PRECISION * min(speeds))) ** (2.0 / 3.0)
     window = max(3, min(ceil(wanted) | 1, min(lengths), len(y)))
     window -= 1 - window % 2
-    v = np.asarray(savgol_filter(y, window, 1, deriv=1), np.float64)
+    with np.errstate(over="ignore"):  # what damaged files hold in place of heights
+        v = np.asarray(savgol_filter(y, window, 1, deriv=1), np.float64)
     stop = start = None
     if fall is not None:
         stop = _end(-v, extreme - (fall.near + fall.far) // 2, fall.speed)

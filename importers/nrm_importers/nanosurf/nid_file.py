@@ -22,6 +22,9 @@ _PIECE = 1 << 20
 
 _MOST_GROUPS, _MOST_CHANNELS = 4096, 64
 
+#: No range or count of an instrument is as large.
+_LARGEST = 1e30
+
 Section = dict[str, str]
 
 
@@ -99,11 +102,12 @@ class NidFile:
 
 
 def number(section: Mapping[str, str], key: str) -> float:
-    """Value as a number, nan where there is none."""
+    """Value as a number, nan where there is none that can be meant."""
     try:
-        return float(section[key])
+        value = float(section[key])
     except (KeyError, ValueError):
         return math.nan
+    return value if abs(value) < _LARGEST else math.nan
 
 
 def read_nid(path: Path) -> NidFile:

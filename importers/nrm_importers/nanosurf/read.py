@@ -73,6 +73,8 @@ def open_nid(path: Path) -> CurveSet:
     metadata = Metadata()
     lengths = _lengths(path, parts)
     signals = [s for s in parts["Spec forward"] if all(s in of_part for of_part in parts.values())]
+    if not signals:
+        raise InvalidInput(f"{path}: no signal was recorded in every part of the curves")
     for name in sorted({s for of_part in parts.values() for s in of_part} - set(signals)):
         metadata.warn(f"{name} was not recorded in every part of the curves: left out")
     _metadata(file, metadata)

@@ -1,0 +1,53 @@
+"""Changed files for every reader: a short campaign, always the same, and all that failed once."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+if sys.platform == "win32":
+    pytest.skip("limits of time and memory need signals", allow_module_level=True)
+
+from fuzzing import FAILURES, ceilings  # noqa: E402
+from fuzzing.campaigns import run_plain  # noqa: E402
+from fuzzing.seeds import write_seeds  # noqa: E402
+from fuzzing.targets import TARGETS, prepare  # noqa: E402
+
+KEPT = sorted(path for path in FAILURES.rglob("*") if path.is_file())
+
+#: Inputs of the short campaign; files of ours take ten times as long as others.
+FEWER = {"curves": 10, "results": 4, "journal": 2, "recognised": 10}
+EXECUTIONS = dict.fromkeys(TARGETS, 30) | FEWER
+    "curves": 10,
+    "results": 4,
+    "journal": 2,
+    "recognised": 10,
+}
+
+
+@pytest.fixture(autouse=True)
+def prepared() -> Iterator[None]:
+    with warnings.catch_warnings():
+        prepare()
+        yield
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_short_campaign(name: str, tmp_path: Path) -> None:
+    seeds = [path.read_bytes() for path in write_seeds(name, tmp_path / "seeds")]
+    done, found = run_plain(name, seeds, seed=1, most=len(seeds) + EXECUTIONS[name])
+    assert done == len(seeds) + EXECUTIONS[name]
+    assert not found, found[0].failure.report
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_what_failed_once(path: Path) -> None:
+    failure = ceilings.failure_of(TARGETS[path.parent.name].run, path.read_bytes())
+    assert failure is None, failure.report
