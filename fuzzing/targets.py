@@ -280,5 +280,7 @@ TARGETS: dict[str, Target] = {
 def prepare() -> None:
     """What every process does once before the first input."""
     warnings.simplefilter("error")
-    logging.getLogger("nrm").addHandler(logging.NullHandler())
+    logger = logging.getLogger("nrm")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
     plugins.installed()

@@ -7,6 +7,8 @@ import atexit
 import logging
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,27 @@ class ServerFault(Exception):
     """The server answered with a fault of ours."""
 
 
+@contextmanager
+def _faults() -> Iterator[list[BaseException]]:
+    """Collect the exceptions that the server turns into answers, which it tells its log."""
+    found: list[BaseException] = []
+
+    class Catcher(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.exc_info and record.exc_info[1]:
+                found.append(record.exc_info[1])
+
+    logger, catcher = logging.getLogger("nrm"), Catcher()
+    level = logger.level
+    logger.addHandler(catcher)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield found
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(catcher)
+
+
 class _Served:
     """A session on results and curves in a folder of its own, made anew when files changed."""
 
@@ -27,22 +50,9 @@ class _Served:
         self._home = Path(tempfile.mkdtemp(prefix="nrm-viewer-"))
         atexit.register(shutil.rmtree, self._home, ignore_errors=True)
         self.folder = self._home / "shown"
-        self._faults: list[BaseException] = []
         self.loop = asyncio.new_event_loop()
-        self._catch_faults()
         self._make_originals()
         self.begin()
-
-    def _catch_faults(self) -> None:
-        class Catcher(logging.Handler):
-            def emit(handler, record: logging.LogRecord) -> None:
-                if record.exc_info and record.exc_info[1]:
-                    self._faults.append(record.exc_info[1])
-
-        logger = logging.getLogger("nrm")
-        logger.setLevel(logging.DEBUG)
-        logger.addHandler(Catcher())
-        logger.propagate = False
 
     def _make_originals(self) -> None:
         import nrm_plugin as nrm
@@ -71,10 +81,10 @@ class _Served:
 
     def answer(self, scope: dict[str, Any], body: bytes) -> None:
         """Answer a request, and look at what it did."""
-        status = self.loop.run_until_complete(self._asked(scope, body))
+        with _faults() as faults:
+            status = self.loop.run_until_complete(self._asked(scope, body))
         if status >= 500:
-            fault = ServerFault(f"status {status}")
-            raise fault from (self._faults.pop() if self._faults else None)
+            raise ServerFault(f"status {status}") from (faults[-1] if faults else None)
         now = self._listed()
         if now != self._names:
             self.begin()

@@ -25,11 +25,6 @@ KEPT = sorted(path for path in FAILURES.rglob("*") if path.is_file())
 #: Inputs of the short campaign; files of ours take ten times as long as others.
 FEWER = {"curves": 10, "results": 4, "journal": 2, "recognised": 10}
 EXECUTIONS = dict.fromkeys(TARGETS, 30) | FEWER
-    "curves": 10,
-    "results": 4,
-    "journal": 2,
-    "recognised": 10,
-}
 
 
 @pytest.fixture(autouse=True)
