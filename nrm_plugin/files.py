@@ -244,6 +244,35 @@ class FileHashes:
         return self._digests
 
 
+#: Names that Windows keeps for devices, whatever their suffix.
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", "conin$", "conout$"}
+    | {f"{port}{number}" for port in ("com", "lpt") for number in "0123456789\xb9\xb2\xb3"}
+)
+_NOT_IN_WINDOWS = frozenset('<>:"/\\|?*') | frozenset(map(chr, range(32)))
+
+#: Names about which something has been said.
+_told: set[str] = set()
+
+
+def refused_by_windows(name: str) -> str:
+    """Why Windows has no file or folder of this name; empty where it can have one.
+
+    Examples
+    --------
+    >>> refused_by_windows("aux.toml"), refused_by_windows("out.h5")
+    ('AUX is a device there', '')
+    """
+    device = name.split(".")[0].rstrip(" ").upper()
+    if device.lower() in _DEVICES:
+        return f"{device} is a device there"
+    if wrong := next((c for c in name if c in _NOT_IN_WINDOWS), ""):
+        return f"{wrong!r} is not allowed in names there"
+    if name.endswith((" ", ".")) and name.strip("."):
+        return "names do not end with a dot or a blank there"
+    return ""
+
+
 def check_output(path: Path, *, overwrite: bool) -> None:
     """Refuse a place where nothing can or may be written.
 
@@ -253,6 +282,12 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     """
     if "\0" in str(path):
         raise OutputError(path, "there is a NUL in its name")
+    if why := refused_by_windows(path.name):
+        if sys.platform == "win32":
+            raise OutputError(path, f"Windows has no file of this name: {why}")
+        if path.name not in _told:
+            _told.add(path.name)
+            log.warning("%s: Windows has no file of this name: %s", path, why)
     try:
         exists, is_file, is_dir = path.exists(), path.is_file(), path.is_dir()
         if not path.parent.exists():
@@ -292,6 +327,8 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+_MARK = re.compile("[0-9a-f]{8}")
+
 #: Names of temporary files of `replacing`, and how old they are when nobody can be writing them, s.
 _PART = re.compile(r"\..{1,50}\.[0-9a-f]{8}\.part(?:\.[^.]*)?")
 _ABANDONED = 86400.0
@@ -312,9 +349,25 @@ def _tidy(folder: Path) -> None:
                 continue
             with contextlib.suppress(OSError):
                 status = entry.stat(follow_symlinks=False)
-                if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > _ABANDONED:
-                    Path(entry.path).unlink()
+                if time.time() - status.st_mtime > _ABANDONED:
+                    if stat.S_ISDIR(status.st_mode):
+                        shutil.rmtree(entry.path)
+                    elif stat.S_ISREG(status.st_mode):
+                        Path(entry.path).unlink()
+                    else:
+                        continue
                     log.info("removed %s, which a killed program had left", entry.path)
+
+
+def write_text(path: StrPath, text: str) -> None:
+    """Write a text as UTF-8 and with the ends of lines that it has, whatever is there.
+
+    Raises
+    ------
+    OutputError
+    """
+    with replacing(Path(path), overwrite=True) as part:
+        part.write_text(text, encoding="utf-8", newline="")
 
 
 def time_of_writing() -> datetime:
@@ -331,12 +384,14 @@ def time_of_writing() -> datetime:
 def replacing_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """Give a temporary folder beside `path`, and move it there once the block has ended well.
 
-    A folder that is replaced is deleted only when the new one has its name.
+    A folder that is replaced is deleted only when the new one has its name. A program that is
+    killed between the two leaves it under a hidden name, from which the next call brings it back.
 
     Raises
     ------
     OutputError
     """
+    _bring_back(path)
     if path.is_dir():
         if not overwrite:
             raise OutputError(path, "it exists, and is replaced only with --overwrite")
@@ -344,6 +399,7 @@ def replacing_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
             raise OutputError(path, "it is a folder with other things in it")
     else:
         check_output(path, overwrite=overwrite)
+    _tidy(path.parent)
     mark = secrets.token_hex(4)
     part = path.with_name(f".{path.stem[:50]}.{mark}.part{path.suffix}")
     old = path.with_name(f".{path.stem[:50]}.{mark}.old{path.suffix}")
@@ -362,6 +418,20 @@ def replacing_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
     finally:
         for left in (part, old):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _bring_back(path: Path) -> None:
+    """Give a folder its name again that a killed program had moved away to replace it."""
+    name = f".{path.stem[:50]}."
+    with contextlib.suppress(OSError):
+        for old in path.parent.iterdir():
+            mark = old.name.removeprefix(name).removesuffix(f".old{path.suffix}")
+            if old.name != f"{name}{mark}.old{path.suffix}" or not _MARK.fullmatch(mark):
+                continue
+            if path.exists():
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                old.replace(path)
 
 
 def to_disk(path: Path) -> None:

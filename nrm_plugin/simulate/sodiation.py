@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from nrm_plugin.columns import FloatArray
-from nrm_plugin.errors import OutputError
+from nrm_plugin.files import write_text
 from nrm_plugin.model import CurveSet
 from nrm_plugin.simulate.instrument import Detector, Instrument, LockIn
 from nrm_plugin.simulate.measurement import Ramp, Truth, simulate
@@ -141,10 +141,7 @@ def write_log(log: dict[str, FloatArray], path: Path, start: np.datetime64 = BEG
         f"{date},{potential:.6f},{current * 1e6:.4f}"
         for date, potential, current in zip(dates, log["potential"], log["current"], strict=True)
     ]
-    try:
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise OutputError(path, error.strerror or error) from error
+    write_text(path, "\n".join(lines) + "\n")
 
 
 #: What the experiment file tells of the cell and of the errors of calibrations.

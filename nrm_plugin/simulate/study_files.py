@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nrm_plugin.errors import OutputError
+from nrm_plugin.files import write_text
 from nrm_plugin.simulate.electrolytes import SimulatedSample, SimulatedStudy
 from nrm_plugin.simulate.sodiation import write_log
 from nrm_plugin.text import quoted
@@ -61,10 +62,7 @@ def write_study(made: SimulatedStudy, folder: Path) -> Path:
             f"day = {quoted(sample.day)}",
         ]
     path = folder / STUDY
-    try:
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise OutputError(path, error.strerror or error) from None
+    write_text(path, "\n".join(lines) + "\n")
     return path
 
 

@@ -8,7 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nrm_plugin.errors import InvalidInput, OutputError
+from nrm_plugin.errors import InvalidInput
+from nrm_plugin.files import write_text
 from nrm_plugin.statistics.comparison_types import Comparison, Contrast, SampleValue
 from nrm_plugin.text import NOTHING, printable, with_unit
 
@@ -136,10 +137,7 @@ def write_table(comparison: Comparison, path: str | PathLike[str]) -> None:
     made = {".csv": _csv, ".tex": _latex, ".md": _markdown}.get(path.suffix.lower())
     if made is None:
         raise InvalidInput(f"a table is written as .csv, .tex or .md, not {path.suffix or path}")
-    try:
-        path.write_text(made(comparison), encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise OutputError(path, error.strerror or error) from error
+    write_text(path, made(comparison))
 
 
 def _csv(comparison: Comparison) -> str:

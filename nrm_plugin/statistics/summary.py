@@ -7,12 +7,11 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from nrm_plugin.errors import OutputError
+from nrm_plugin.files import write_text
 from nrm_plugin.statistics.intervals import FEW, approximate
 from nrm_plugin.statistics.regions import Region
 from nrm_plugin.statistics.selection import LEFT_OUT, Analysis, analysis_of
@@ -174,7 +173,4 @@ def write_summary(rows: Iterable[Mapping[str, Any]], path: str | PathLike[str]) 
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    try:
-        Path(path).write_text(text.getvalue(), encoding="utf-8", newline="")
-    except OSError as error:
-        raise OutputError(path, error.strerror or error) from error
+    write_text(path, text.getvalue())

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nrm_plugin.files import refused_by_windows
+
 #: Potentials in V between which the paper's regions lie: those of `nrm_plugin.statistics`.
 EDGES = (2.0, 1.5, 1.0, 0.5, 0.005)
 
@@ -78,9 +80,7 @@ def folder_name(name: str) -> str:
     """
     plain = "".join(c if c.isprintable() and c not in '<>:"/\\|?*' else "_" for c in name)
     plain = plain.strip(" .")[:80] or "_"
-    reserved = plain.split(".")[0].lower()
-    taken = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(10))}
-    return f"_{plain}" if reserved in taken else plain
+    return f"_{plain}" if refused_by_windows(plain) else plain
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from nrm_plugin.errors import InvalidInput, OutputError
+from nrm_plugin.files import replacing
 
 
 @click.group("gwyddion")
@@ -31,10 +32,11 @@ def install() -> None:
         raise OutputError(path, "it is there and not ours: it stays as it is")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(script(sys.executable), encoding="utf-8")
-        path.chmod(0o755)
     except OSError as error:
         raise OutputError(path, error.strerror or error) from None
+    with replacing(path, overwrite=True) as part:
+        part.write_text(script(sys.executable), encoding="utf-8")
+        part.chmod(0o755)
     click.echo(
         f"nrm: {path} written: start Gwyddion anew, and File > Open takes its files", err=True
     )

@@ -1,0 +1,132 @@
+"""What is left where something around a program fails; the campaign is `benchmarks/faults.py`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import nrm_plugin as nrm
+from nrm_plugin import files, statistics
+from nrm_plugin.cli import main
+from nrm_plugin.simulate.sodiation import write_log
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="a limit on the size of files")
+
+
+@pytest.fixture
+def full_disk():
+    """No file can have more than ten bytes."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def _log(path: Path) -> None:
+    write_log({name: np.zeros(3) for name in ("time", "potential", "current")}, path)
+
+
+WRITERS = {
+    "write_summary": lambda path: statistics.write_summary([{"region": "a"}], path),
+    "write_log": _log,
+    "write_text": lambda path: files.write_text(path, "a text of more than ten bytes"),
+}
+
+
+@POSIX
+@pytest.mark.parametrize("name", WRITERS)
+def test_texts_are_whole_or_as_they_were(full_disk: None, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"precious")
+    with pytest.raises(nrm.OutputError, match="File too large"):
+        WRITERS[name](path)
+    assert path.read_bytes() == b"precious"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@POSIX
+def test_the_script_for_gwyddion_is_whole_or_not_there(
+    full_disk: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    done = CliRunner().invoke(main, ["gwyddion", "install"])
+    assert done.exit_code == 1
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_a_folder_that_was_being_replaced_comes_back(tmp_path: Path) -> None:
+    """As it lies after a kill between the two renames."""
+    out = tmp_path / "out.zarr"
+    old = tmp_path / ".out.0123abcd.old.zarr"
+    old.mkdir()
+    (old / ".zgroup").write_text("old")
+    refused = pytest.raises(nrm.OutputError, match="only with --overwrite")
+    with refused, files.replacing_folder(out, overwrite=False):
+        pytest.fail("there is one")
+    assert (out / ".zgroup").read_text() == "old"
+    old.mkdir()
+    with files.replacing_folder(out, overwrite=True) as part:
+        (part / ".zgroup").write_text("new")
+    assert (out / ".zgroup").read_text() == "new"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_folders_of_killed_programs_are_removed_after_a_day(tmp_path: Path) -> None:
+    names = (".out.0123abcd.part.zarr", ".out.89abcdef.part.zarr", ".mine.part.zarr")
+    for name in names:
+        (tmp_path / name / "x").mkdir(parents=True)
+    for name in (names[0], names[2]):
+        long_ago = time.time() - 100_000.0
+        os.utime(tmp_path / name, (long_ago, long_ago))
+    files.write_text(tmp_path / "a.txt", "")
+    assert {p.name for p in tmp_path.iterdir()} == {*names[1:], "a.txt"}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("CON.h5", "CON is a device"),
+        ("aux.toml", "AUX is a device"),
+        ("com\xb9.csv", "COM\xb9 is a device"),
+        ("a:b.h5", "':' is not allowed"),
+        ("what?.png", "'?' is not allowed"),
+        ("out.", "dot or a blank"),
+        ("out.h5 ", "dot or a blank"),
+        ("console.h5", ""),
+        ("Grün µ.h5", ""),
+        ("..", ""),
+    ],
+)
+def test_names_that_windows_refuses(name: str, why: str) -> None:
+    refused = files.refused_by_windows(name)
+    assert why in refused
+    assert bool(why) == bool(refused)
+
+
+@POSIX
+def test_such_names_are_warned_of_elsewhere(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            files.write_text(tmp_path / "prn.csv", "a")
+    assert (tmp_path / "prn.csv").read_text() == "a"
+    assert caplog.messages == [
+        f"{tmp_path / 'prn.csv'}: Windows has no file of this name: PRN is a device there"
+    ]
+
+
+def test_such_names_are_refused_on_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files.sys, "platform", "win32")
+    with pytest.raises(nrm.OutputError, match="NUL is a device there"):
+        files.check_output(tmp_path / "nul.h5", overwrite=True)
+    assert list(tmp_path.iterdir()) == []
