@@ -16,7 +16,8 @@ class NrmError(Exception):
 class MissingFile(NrmError):
     """There is no file at the path: nothing at all, a folder, or something that cannot be read."""
 
-    def __init__(self, path: StrPath, reason: str) -> None:
+    def __init__(self, path: StrPath, reason: str | Exception) -> None:
+        reason = getattr(reason, "strerror", None) or str(reason)
         super().__init__(path, reason)
         self.path, self.reason = Path(path), reason
 

@@ -46,6 +46,9 @@ _OF_THE_DRIVE = _NO_LOCKS - {errno.EINVAL} | {
     )
     if hasattr(errno, name)
 }
+#: How HDF5 quotes an error of the system.
+_HDF5_ERRNO = re.compile(r"errno = (\d+), error message = '([^']+)'")
+
 _BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK})
 
 #: The byte that Windows locks, far behind the end of any file: what it locks nobody can read.
@@ -58,6 +61,13 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+
+
+def system_reason(error: BaseException) -> str:
+    """What the system said, in its words: without number and name, and from inside of HDF5."""
+    if found := _HDF5_ERRNO.search(str(error)):
+        return found[2]
+    return getattr(error, "strerror", None) or str(error)
 
 
 def read_start(path: StrPath, size: int, wanted: str = "a file") -> bytes:
@@ -86,7 +96,7 @@ def read_start(path: StrPath, size: int, wanted: str = "a file") -> bytes:
         with path.open("rb") as file:
             return file.read(size)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise MissingFile(path, f"it cannot be read ({error})") from error
+        raise MissingFile(path, f"it cannot be read ({system_reason(error)})") from error
 
 
 def read_settings(path: StrPath, limit: int, wanted: str) -> bytes:
@@ -163,6 +173,10 @@ def opened_hdf5(path: StrPath, *, ours: bool = True) -> h5py.File:
             file = kind(path, "r", locking=False)
         try:
             check_texts(file, Path(path))
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:  # h5py's, of damage
+            file.close()
+            number = _HDF5_ERRNO.search(str(error))
+            raise OSError(int(number[1]) if number else errno.EINVAL, str(error)) from None
         except BaseException:
             file.close()
             raise
@@ -321,7 +335,7 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
     except NrmError:
         raise
     except (OSError, RuntimeError) as error:  # h5py turns a full disk into a RuntimeError
-        raise OutputError(path, getattr(error, "strerror", None) or error) from error
+        raise OutputError(path, system_reason(error)) from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
@@ -414,7 +428,7 @@ def replacing_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
     except (OSError, RuntimeError) as error:
         if old.exists() and not path.exists():
             old.replace(path)
-        raise OutputError(path, getattr(error, "strerror", None) or error) from error
+        raise OutputError(path, system_reason(error)) from error
     finally:
         for left in (part, old):
             shutil.rmtree(left, ignore_errors=True)
@@ -462,7 +476,7 @@ def open_locked(path: Path, busy: str, kind: type[OpenedFile]) -> OpenedFile:
         try:
             file = kind(path, "r+", opener=lambda name, how: os.open(name, how | os.O_CREAT, 0o666))
         except (OSError, ValueError) as error:
-            raise OutputError(path, getattr(error, "strerror", None) or error) from error
+            raise OutputError(path, system_reason(error)) from error
         try:
             if not _lock(file):
                 raise OutputError(path, busy)

@@ -19,7 +19,15 @@ from nrm_plugin.errors import (
     RecipeError,
     UnknownFormat,
 )
-from nrm_plugin.files import HEAD, decode, read_settings, read_start, replacing, replacing_folder
+from nrm_plugin.files import (
+    HEAD,
+    decode,
+    read_settings,
+    read_start,
+    replacing,
+    replacing_folder,
+    system_reason,
+)
 from nrm_plugin.foreign import foreign_kind
 from nrm_plugin.hookspecs import Importer, settings_model
 
@@ -247,7 +255,7 @@ def expanded(paths: Iterable[str | PathLike[str]]) -> list[Path]:
                 out.append(given)
                 continue
         except (OSError, ValueError) as error:
-            raise MissingFile(given, f"it cannot be read ({error})") from None
+            raise MissingFile(given, f"it cannot be read ({system_reason(error)})") from None
         if not found and len(every) == 1:
             raise MissingFile(given, reason)
         out += [] if found else [given]

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -16,6 +17,7 @@ import nrm_plugin as nrm
 from nrm_plugin import files, statistics
 from nrm_plugin.cli import main
 from nrm_plugin.simulate.sodiation import write_log
+from nrm_plugin.study import propose
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="a limit on the size of files")
 
@@ -129,4 +131,53 @@ def test_such_names_are_refused_on_windows(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(files.sys, "platform", "win32")
     with pytest.raises(nrm.OutputError, match="NUL is a device there"):
         files.check_output(tmp_path / "nul.h5", overwrite=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["earliest", "v110"])
+def test_a_damaged_hdf5_file_is_an_error_of_reading(tmp_path: Path, kind: str) -> None:
+    """Whatever piece of it is gone; HDF5 says so in several ways."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", libver=(kind, "v110"), track_order=True) as file:
+        for number in range(40):
+            file.create_group(f"group with a long name {number}")["x"] = number
+    whole, refused = path.read_bytes(), 0
+    for begin in range(0, len(whole), 256):
+        path.write_bytes(whole[:begin] + bytes(256) + whole[begin + 256 :])
+        try:
+            files.opened_hdf5(path).close()
+        except (OSError, nrm.MissingFile):
+            refused += 1
+    assert refused > 4
+
+
+def test_what_hdf5_quotes_of_the_system() -> None:
+    said = (
+        "Can't close file (file write failed: time = Sun Nov 29 18:02:07 2026\n, filename = 'a', "
+        "file descriptor = 5, errno = 28, error message = 'No space left on device', buf = 0x55)"
+    )
+    assert files.system_reason(RuntimeError(said)) == "No space left on device"
+    assert files.system_reason(OSError(2, "No such file", "a.h5")) == "No such file"
+    assert files.system_reason(RuntimeError("closed")) == "closed"
+    gone = FileNotFoundError(2, "No such file", "a.h5")
+    assert str(nrm.MissingFile("b.h5", gone)) == "b.h5: No such file"
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file that cannot be read")
+def test_files_that_a_proposed_study_could_not_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "bad.h5").symlink_to("/proc/self/mem")
+    with pytest.raises(nrm.NrmError, match=r"no curves in it .*; 1 file could not be read"):
+        propose(tmp_path)
+    curves = nrm.CurveSet.from_arrays({"deflection": (np.zeros(8), "m")}, [8])
+    curves.save(tmp_path / "a.h5")
+    text = propose(tmp_path)
+    assert f"# Not looked at: {tmp_path / 'bad.h5'}: it cannot be read (Input/output error)" in text
+
+
+@POSIX
+def test_a_shape_factor_on_a_full_disk_is_one_sentence(full_disk: None, tmp_path: Path) -> None:
+    words = ["fea", "shape-factor", "--radius", "10nm", "--thickness", "20nm", "--table", "-o"]
+    done = CliRunner().invoke(main, [*words, str(tmp_path / "rg.h5")])
+    assert done.exit_code == 1
+    assert done.stderr == f"nrm: {tmp_path / 'rg.h5'} was not written: File too large\n"
     assert list(tmp_path.iterdir()) == []

@@ -219,6 +219,47 @@ def test_a_log_in_utc(date: str, zone: str, ahead: float) -> None:
         with_potential(curves, log)
 
 
+BACK = np.datetime64("2026-10-25T01:00", "us")  # UTC: in Berlin 03:00 becomes 02:00
+FORWARD = np.datetime64("2026-03-29T01:00", "us")  # 02:00 becomes 03:00
+
+
+@pytest.mark.parametrize(("change", "before", "after"), [(BACK, 2, 1), (FORWARD, 1, 2)])
+@pytest.mark.parametrize("utc", [True, False])
+def test_clocks_are_put_back_while_a_log_runs(
+    change: np.datetime64, before: int, after: int, utc: bool
+) -> None:
+    """Curves by a clock that follows the law; the potential falls by 0.1 V in an hour."""
+    hour = np.timedelta64(1, "h")
+    seconds = np.arange(-5400.0, 5401.0, 900.0)
+    begin = change - 2 * hour
+    time = np.arange(0.0, 4 * 3600.0 + 1)
+    log = Log(
+        time,
+        2.0 - time / 36e3,
+        start=begin if utc else begin + before * hour,
+        time_zone="UTC" if utc else "",
+    )
+    moments = change + (seconds * 1e6).astype("m8[us]")
+    shown = np.where(seconds < 0, moments + before * hour, moments + after * hour)
+    curves = curves_at(*((shown - DAY) / np.timedelta64(1, "s")))
+    found = with_potential(curves, log, time_zone="Europe/Berlin")
+    np.testing.assert_allclose(column(found, "potential"), 1.8 - seconds / 36e3, atol=1e-5)
+    word = "back" if before > after else "forward"
+    assert next(w for w in found.warnings if "clocks were" in w).startswith(
+        f"clocks were put {word} by 1 h in Europe/Berlin"
+    )
+
+
+def test_which_of_two_hours_it_was_cannot_always_be_told() -> None:
+    hour = np.timedelta64(1, "h")
+    log = sweep_log(until=4 * 3600.0, start=BACK - 2 * hour, time_zone="UTC")
+    shown = BACK + np.timedelta64(90, "m") + np.arange(3) * np.timedelta64(60, "s")
+    curves = curves_at(*((np.append(shown, BACK) - DAY) / np.timedelta64(1, "s")))
+    found = with_potential(curves, log, time_zone="Europe/Berlin")
+    assert np.isnan(column(found, "potential")[:3]).all()
+    assert any("3 of 4 curves were taken in an hour" in w for w in found.warnings)
+
+
 def test_a_log_with_an_offset_from_utc() -> None:
     log = sweep_log(start=DAY - np.timedelta64(2, "h"), time_zone="+02:00")
     found = with_potential(curves_at(10), log)

@@ -289,7 +289,7 @@ def read(path: Path) -> RecordingContents:
         stamp = FileStamp.of(path)
         file = FileIO(path)
     except (OSError, ValueError) as error:
-        raise MissingFile(path, getattr(error, "strerror", None) or str(error)) from None
+        raise MissingFile(path, error) from None
     table = RecordTable(path)
     with file:
         table.follow(file, stamp.size)

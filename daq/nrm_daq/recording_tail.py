@@ -50,7 +50,7 @@ class RecordingTail:
         try:
             self._file = FileIO(path)
         except (OSError, ValueError) as error:
-            raise MissingFile(path, getattr(error, "strerror", None) or str(error)) from None
+            raise MissingFile(path, error) from None
         self._path = path
         self._table = RecordTable(path)
 

@@ -8,6 +8,7 @@ Lines between the points are within 0.1 % of the curve.
 from __future__ import annotations
 
 from importlib.metadata import version
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import h5py
 import numpy as np
 
 from nrm_plugin import __version__
+from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import CorruptFile, InvalidInput, MissingFile
 from nrm_plugin.fea.arguments import ascending, numbers
 from nrm_plugin.fea.geometry import Layer, Tip
@@ -39,35 +41,39 @@ def write_shape_factor(
     thickness = factor.layer.thickness
     distance = crowded(MARGIN * factor.tip.radius, thickness, _POINTS)[1:-1]
     distance = np.concatenate([factor.distance[:1], distance, factor.distance[-1:]])
-    with (
-        replacing(Path(path), overwrite=overwrite) as part,
-        h5py.File(part, "w", locking=False) as file,
+    made = BytesIO()  # HDF5 complains at length where a disk is full
+    with replacing(Path(path), overwrite=overwrite) as part:
+        with h5py.File(made, "w") as file:
+            _write(file, factor, distance)
+        part.write_bytes(made.getvalue())
+
+
+def _write(file: h5py.File, factor: ShapeFactor, distance: FloatArray) -> None:
+    for name, values, unit, meaning in (
+        ("distance", distance, "m", "distance of the apex from the electrode"),
+        ("shape_factor", factor.at(distance), "1", "local shape factor r_g"),
     ):
-        for name, values, unit, meaning in (
-            ("distance", distance, "m", "distance of the apex from the electrode"),
-            ("shape_factor", factor.at(distance), "1", "local shape factor r_g"),
-        ):
-            file[name] = values
-            file[name].attrs.update(units=unit, long_name=meaning)
-        file.attrs.update(
-            format=FORMAT,
-            format_version=FORMAT_VERSION,
-            creator="nrm-plugin",
-            creator_version=__version__,
-            solver=f"scikit-fem {version('scikit-fem')}",
-            source=factor.source,
-            tip_radius=factor.tip.radius,
-            tip_half_angle=factor.tip.half_angle,
-            tip_surface=_WORDS[factor.tip.bonded],
-            layer_thickness=thickness,
-            poisson_ratio=factor.layer.poisson_ratio,
-            domain_radius=factor.layer.radius(factor.tip),
-            constant=factor.constant,
-            constant_from=factor.window[0],
-            constant_to=factor.window[1],
-            constant_r_squared=factor.r_squared,
-            radius_sensitivity=factor.radius_sensitivity,
-        )
+        file[name] = values
+        file[name].attrs.update(units=unit, long_name=meaning)
+    file.attrs.update(
+        format=FORMAT,
+        format_version=FORMAT_VERSION,
+        creator="nrm-plugin",
+        creator_version=__version__,
+        solver=f"scikit-fem {version('scikit-fem')}",
+        source=factor.source,
+        tip_radius=factor.tip.radius,
+        tip_half_angle=factor.tip.half_angle,
+        tip_surface=_WORDS[factor.tip.bonded],
+        layer_thickness=factor.layer.thickness,
+        poisson_ratio=factor.layer.poisson_ratio,
+        domain_radius=factor.layer.radius(factor.tip),
+        constant=factor.constant,
+        constant_from=factor.window[0],
+        constant_to=factor.window[1],
+        constant_r_squared=factor.r_squared,
+        radius_sensitivity=factor.radius_sensitivity,
+    )
 
 
 def read_shape_factor(path: str | PathLike[str]) -> ShapeFactor:

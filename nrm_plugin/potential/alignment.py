@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 
-from nrm_plugin.columns import FloatArray, IntArray
+from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.potential.log import Log
 from nrm_plugin.vocabulary import nearest
@@ -114,10 +114,7 @@ class MicroscopeClock:
     def _from_utc(self, log: Log) -> np.datetime64:
         assert log.start is not None
         if self.zone:
-            known = zone(self.zone)
-            moment: datetime = log.start.astype("M8[us]").item()
-            ahead = known.utcoffset(moment.replace(tzinfo=UTC).astimezone(known)) or timedelta()
-            return log.start + microseconds(ahead.total_seconds())
+            return log.start + _ahead(zone(self.zone), log.start)
         match = re.fullmatch(r"([+-])(\d\d):?(\d\d)", log.time_zone)
         if match is None:
             raise InvalidInput(
@@ -131,9 +128,70 @@ class MicroscopeClock:
         )
         return log.start + microseconds(ahead_s)
 
+    def steady(self, began: AnyArray, logs: Sequence[Log], joined: JoinedLogs) -> AnyArray:
+        """When curves began, by a clock that nobody puts forward or back while the logs run.
+
+        Parameters
+        ----------
+        began : (n,) array of datetime64
+            By the microscope's clock, which follows its time zone where that is known.
+
+        Returns
+        -------
+        (n,) array of datetime64
+            NaT for curves of an hour that comes twice, where their order does not tell which of
+            the two it was, and of one that does not exist.
+        """
+        first = min(logs, key=self.begin)
+        if not self.zone or first.start is None or self.start is not None:
+            return began
+        known, local = zone(self.zone), self._local(first)
+        ahead = local - first.start if first.time_zone else _ahead_at_local(known, local)
+        low, high = local - ahead, local - ahead + microseconds(float(joined.time[-1]))
+        shift = _ahead(known, high) - ahead
+        if not shift:
+            return began
+        while high - low > np.timedelta64(1, "s"):
+            middle = low + (high - low) // 2
+            low, high = (middle, high) if _ahead(known, middle) == ahead else (low, middle)
+        change = high.astype("M8[s]").astype("M8[us]") + ahead + microseconds(self.offset or 0.0)
+        none = np.timedelta64(0, "us")
+        old, new = began < change + min(shift, none), began >= change + max(shift, none)
+        unclear = np.flatnonzero(~old & ~new & ~np.isnat(began))
+        back = np.flatnonzero(np.diff(began[unclear]) < none)
+        if len(back) == 1 and shift < none:  # in the order of the file the clock was put back once
+            old[unclear[: back[0] + 1]], new[unclear[back[0] + 1 :]] = True, True
+            unclear = unclear[:0]
+        hours = shift / np.timedelta64(1, "h")
+        self._warn(
+            f"clocks were put {'back' if hours < 0 else 'forward'} by {abs(hours):g} h in "
+            f"{self.zone} while the log ran ({_shown(change)}): the microscope's is taken to have "
+            "been, too"
+        )
+        if len(unclear):
+            self._warn(
+                f"{len(unclear)} of {len(began)} curves were taken in an hour that the clock "
+                "showed twice: which potential they have cannot be told"
+            )
+        return np.where(new, began - shift, np.where(old, began, np.datetime64("NaT", "us")))
+
     def _warn(self, text: str) -> None:
         if text not in self.warnings:
             self.warnings.append(text)
+
+
+def _ahead(known: ZoneInfo, utc: np.datetime64) -> np.timedelta64:
+    """By how much the clocks of a zone are ahead of UTC at a moment of UTC."""
+    moment: datetime = utc.astype("M8[us]").item()
+    ahead = known.utcoffset(moment.replace(tzinfo=UTC).astimezone(known)) or timedelta()
+    return microseconds(ahead.total_seconds())
+
+
+def _ahead_at_local(known: ZoneInfo, local: np.datetime64) -> np.timedelta64:
+    """The same at a time that these clocks show; the first one of an hour that comes twice."""
+    moment: datetime = local.astype("M8[us]").item()
+    ahead = known.utcoffset(moment.replace(tzinfo=known)) or timedelta()
+    return microseconds(ahead.total_seconds())
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

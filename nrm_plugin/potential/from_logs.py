@@ -31,6 +31,7 @@ def from_logs(
     clock = MicroscopeClock(settings.number("clock_offset"), settings.text("time_zone"), start)
     joined = join_logs(logs, clock)
     began, unsure = starts(data)
+    began = clock.steady(began, logs, joined)
     known = ~np.isnat(began)
     if not known.any():
         raise InvalidInput("the curves have no start times: no log can be matched to them")

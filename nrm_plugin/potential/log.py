@@ -92,9 +92,12 @@ class Log:
         time, potential = time[finite], potential[finite]
         back = np.flatnonzero(np.diff(time) < 0)
         if len(back):
+            step = time[back[0]] - time[back[0] + 1]
+            clock = ", or times in s or in UTC if clocks were put back" if step <= 3600.0 else ""
             raise InvalidInput(
                 f"its times go back from {time[back[0]]:g} s to {time[back[0] + 1]:g} s: "
                 "give measurements that were taken one after the other as files of their own"
+                f"{clock}"
             )
         if np.abs(time).max() > _LONGEST:
             raise InvalidInput(

@@ -136,7 +136,7 @@ def open_curves(path: str | PathLike[str]) -> CurveSet:
     try:
         stamp = FileStamp.of(path)
     except OSError as error:
-        raise MissingFile(path, str(error)) from None
+        raise MissingFile(path, error) from None
     with contradictions(path), opened_hdf5(path) as file:
         if text(file.attrs.get("format", "")) == RESULTS_FORMAT:
             raise InvalidInput(

@@ -49,7 +49,7 @@ def opened_results(path: str | PathLike[str]) -> Iterator[h5py.Group]:
         if not h5py.is_hdf5(path):
             raise InvalidInput(none)
     except OSError as error:
-        raise MissingFile(path, str(error)) from None
+        raise MissingFile(path, error) from None
     with contradictions(path), opened_hdf5(path) as file:
         if text(file.attrs.get("format", "")) != RESULTS_FORMAT:
             raise InvalidInput(none)

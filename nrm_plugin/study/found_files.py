@@ -43,6 +43,7 @@ class FoundFiles:
     decisions: list[Path] = field(default_factory=list)
     results: list[Path] = field(default_factory=list)
     too_many: bool = False
+    unread: list[str] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -71,7 +72,11 @@ def found_files(folder: Path) -> FoundFiles:
         if number >= MOST:
             found.too_many = True
             break
-        kind = _kind(path)
+        try:
+            kind = _kind(path)
+        except NrmError as error:
+            found.unread.append(str(error))
+            continue
         if kind:
             getattr(found, kind).append(path)
     return found
@@ -101,10 +106,7 @@ def _kind(path: Path) -> str:
         return "decisions"
     if path.suffix.lower() == ".toml":
         return _kind_of_toml(path)
-    try:
-        head = read_start(path, HEAD)
-    except NrmError:
-        return ""
+    head = read_start(path, HEAD)
     if not head:
         return ""
     registry = plugins.installed()

@@ -52,7 +52,8 @@ def propose(folder: str | PathLike[str], base: str | PathLike[str] | None = None
         raise MissingFile(folder, "there is no such folder")
     found = found_files(folder)
     if not found.curves:
-        raise InvalidInput(f"{folder}: there are no curves in it that an importer knows")
+        unread = f"; {counted(len(found.unread), 'file')} could not be read" if found.unread else ""
+        raise InvalidInput(f"{folder}: there are no curves in it that an importer knows{unread}")
     samples = proposed_samples(folder, found)
     return _text(folder, Path(base) if base is not None else folder, found, samples)
 
@@ -160,6 +161,10 @@ def _left(found: FoundFiles, samples: Sequence[ProposedSample], base: Path) -> l
         if left:
             more = f" and {len(left) - 10} more" if len(left) > 10 else ""
             lines += ["", f"# {what} that no sample has: {commented(', '.join(left[:10]))}{more}"]
+    for trouble in found.unread[:10]:
+        lines += ["", f"# Not looked at: {commented(trouble)}"]
+    if len(found.unread) > 10:
+        lines += [f"# ... and {counted(len(found.unread) - 10, 'file')} more"]
     if found.too_many:
         lines += ["", f"# There are more than {MOST} files: the rest was not looked at."]
     return lines

@@ -96,7 +96,7 @@ def open_ardf(path: Path) -> CurveSet:
     try:
         stamp = FileStamp.of(path)
     except OSError as error:
-        raise MissingFile(path, str(error)) from None
+        raise MissingFile(path, error) from None
     metadata = Metadata()
     with stamp.opened() as opened:
         file = ArdfFile(stamp, opened)

@@ -109,7 +109,7 @@ def read_wave(path: Path) -> IgorWave:
     try:
         stamp = FileStamp.of(path)
     except OSError as error:
-        raise MissingFile(path, str(error)) from None
+        raise MissingFile(path, error) from None
     raw = np.zeros(_BEGIN, np.uint8)
     with stamp.opened() as file:
         read_into(file, 0, raw[:2])

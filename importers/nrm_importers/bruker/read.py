@@ -30,7 +30,7 @@ def open_binary(path: Path) -> CurveSet:
     try:
         stamp = FileStamp.of(path)
     except OSError as error:
-        raise MissingFile(path, str(error)) from None
+        raise MissingFile(path, error) from None
     header = read_header(path)
     if 0 < header.version < _OLDEST:
         raise UnknownFormat(

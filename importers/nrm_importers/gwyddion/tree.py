@@ -350,7 +350,7 @@ def open_tree(path: Path) -> Iterator[tuple[Node, str]]:
         stamp = FileStamp.of(path)
         file = FileIO(path)
     except (OSError, ValueError) as error:
-        raise MissingFile(path, str(error)) from None
+        raise MissingFile(path, error) from None
     with file:
         source = GwyFile(file, stamp)
         magic = source.take(0, 4) if stamp.size >= 4 else b""

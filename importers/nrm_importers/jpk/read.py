@@ -72,7 +72,7 @@ def open_archive(path: Path) -> CurveSet:
     try:
         stamp = FileStamp.of(path)
     except OSError as error:
-        raise MissingFile(path, str(error)) from None
+        raise MissingFile(path, error) from None
     archive = JpkArchive(stamp)
     if not archive.numbers or not archive.rows.total:
         raise CorruptFile(path, None, "force curves in the archive", "none")

@@ -121,7 +121,7 @@ def read_nid(path: Path) -> NidFile:
     try:
         stamp = FileStamp.of(path)
     except OSError as error:
-        raise MissingFile(path, str(error)) from None
+        raise MissingFile(path, error) from None
     data = b""
     with stamp.opened() as file:
         while _MARK not in data[-_PIECE - 1 :]:

@@ -42,7 +42,7 @@ class ParkImporter:
             with path.open("rb") as file:
                 head = file.read(len(_PINPOINT))
         except OSError as error:
-            raise MissingFile(path, str(error)) from None
+            raise MissingFile(path, error) from None
         return pinpoint.open_pinpoint(path) if head == _PINPOINT else read.open_tiff(path)
 
 

@@ -58,7 +58,7 @@ def open_pinpoint(path: Path) -> CurveSet:
             parameters = [table.load(file, i) for i in table.numbers(PARAMETERS)[:_MOST_PARAMETERS]]
             index = build_index(table, file)
     except OSError as error:
-        raise MissingFile(path, str(error)) from None
+        raise MissingFile(path, error) from None
     if start is None:
         raise CorruptFile(path, None, "a frame scan.start", "none")
     metadata = Metadata()

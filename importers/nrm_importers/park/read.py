@@ -33,7 +33,7 @@ def open_tiff(path: Path) -> CurveSet:
         file = read_tiff(path)
         file.check()
     except OSError as error:
-        raise MissingFile(path, str(error)) from None
+        raise MissingFile(path, error) from None
     metadata = Metadata()
     version = _version(file, metadata)
     parts: dict[str, ParkHeader] = {}

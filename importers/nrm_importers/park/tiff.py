@@ -146,7 +146,7 @@ def read_tiff(path: Path) -> Tiff:
                 if found.integer(MAGIC) == _PARK:
                     return found
     except OSError as error:
-        raise MissingFile(path, str(error)) from None
+        raise MissingFile(path, error) from None
     raise CorruptFile(path, None, "a directory with Park's private tags", "none")
 
 
