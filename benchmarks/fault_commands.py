@@ -75,12 +75,15 @@ def _decide(data: Path) -> None:
     from nrm_plugin.decisions import Decision, Decisions
 
     results = Path("results.h5")
-    with nrm.open_results(results) as found:
-        for curve in range(5):
-            decisions = Decisions.for_results(found, results)
-            if curve not in decisions.excluded:
-                decision = Decision(decision="exclude", curves=[curve], time=_WHEN)
-                decisions.with_decision(decision).write()
+    try:
+        with nrm.open_results(results) as found:
+            for curve in range(5):
+                decisions = Decisions.for_results(found, results)
+                if curve not in decisions.excluded:
+                    decision = Decision(decision="exclude", curves=[curve], time=_WHEN)
+                    decisions.with_decision(decision).write()
+    except nrm.NrmError as error:
+        sys.exit(f"nrm: {error}")
 
 
 _WHEN = datetime(2026, 3, 2, 9, tzinfo=UTC)

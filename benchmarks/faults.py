@@ -26,6 +26,9 @@ from fault_table import FAULTS, Fault, disk, make_locales
 
 HERE = Path(__file__).resolve().parent
 
+#: Name of the folder in which commands run.
+FOLDER = "Grün µ"
+
 #: Commands of a smaller weight take seconds: they meet only the faults that are cheap to play.
 DEAR = 20
 
@@ -71,7 +74,7 @@ def try_fault(
 ) -> tuple[fault_kills.Ended, str]:
     """Try one fault on one command; return how it ended, and what is wrong with that."""
     place = work / "disk"
-    folder = place / "Grün µ"
+    folder = place / FOLDER
     if fault.own_data:
         copy = work / "copy"
         shutil.rmtree(copy, ignore_errors=True)
@@ -211,7 +214,7 @@ def _all_faults(
     straight = {}
     for command in commands:
         print(f"undisturbed: {command.name}", flush=True)
-        folder = work / "straight"
+        folder = work / "disk" / FOLDER
         wanted, _ = fault_kills.straight(command, folder, data)
         straight[command.name] = (
             wanted,
