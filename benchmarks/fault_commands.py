@@ -83,7 +83,8 @@ def _decide(data: Path) -> None:
                     decision = Decision(decision="exclude", curves=[curve], time=_WHEN)
                     decisions.with_decision(decision).write()
     except nrm.NrmError as error:
-        sys.exit(f"nrm: {error}")
+        print(f"nrm: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 _WHEN = datetime(2026, 3, 2, 9, tzinfo=UTC)
