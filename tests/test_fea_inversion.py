@@ -25,8 +25,9 @@ def forces(
 ) -> tuple[np.ndarray, complex]:
     """Forces in a layer of 100 nm, and their noise: a part of the median of each."""
     layer = Layer(100 * NM, modulus, 0.49)
+    resolution = 6 * NM if callable(modulus) else None  # only what varies needs more elements
     force = lateral_force(
-        TIP, layer, depths, AMPLITUDE, fineness=1.1, resolution=3 * NM, workers=1
+        TIP, layer, depths, AMPLITUDE, fineness=1.1, resolution=resolution, workers=1
     ).force
     sigma = noise * complex(np.median(force.real), np.median(force.imag))
     random = np.random.default_rng(7).standard_normal((2, depths.size))

@@ -39,6 +39,10 @@ _BELOW, _ABOVE = 0.006, 0.003  # nearer to the apex an interface is followed at 
 _NEAR = 0.35  # part of the width of the gap between apex and interface
 _JUMP = 0.02  # where an interface with a jump of the modulus meets the tip
 
+# Parts of a length at which sizes are asked for, densest at both ends.
+_TO_MIDDLE = np.geomspace(1e-6, 0.5, 100)
+_DENSE = np.concatenate([[0.0], _TO_MIDDLE, 1.0 - _TO_MIDDLE[-2::-1], [1.0]])
+
 _Size = Callable[[FloatArray], FloatArray]
 
 
@@ -224,10 +228,14 @@ def _divided(breaks: Sequence[float], size: _Size) -> FloatArray:
     return np.concatenate([breaks[:1], *pieces])
 
 
-def _points(start: float, stop: float, size: _Size, count: int | None = None) -> FloatArray:
-    """Points from start to stop: `count` steps, or as many as the size asks for."""
+def _points(start: float, stop: float, size: _Size) -> FloatArray:
+    """Points from start to stop, in as many steps as the size asks for."""
     at, number = _steps(start, stop, size)
-    count = count or max(1, math.ceil(number[-1] - 1e-6))
+    return _spread(at, number, stop, max(1, math.ceil(number[-1] - 1e-6)))
+
+
+def _spread(at: FloatArray, number: FloatArray, stop: float, count: int) -> FloatArray:
+    """Points of `count` steps to the stop, from the places and numbers of `_steps`."""
     points = np.interp(np.linspace(0.0, number[-1], count + 1), number, at)
     points[-1] = stop
     return np.asarray(points)
@@ -235,9 +243,7 @@ def _points(start: float, stop: float, size: _Size, count: int | None = None) ->
 
 def _steps(start: float, stop: float, size: _Size) -> tuple[FloatArray, FloatArray]:
     """Places, and how many steps of the size lie before each."""
-    near = np.geomspace(1e-6, 0.5, 100)
-    parts = np.concatenate([[0.0], near, 1.0 - near[-2::-1], [1.0]])
-    at = start + (stop - start) * parts
+    at = start + (stop - start) * _DENSE
     density = 1.0 / size(at)
     number = np.concatenate([[0.0], np.cumsum(np.diff(at) * 0.5 * (density[1:] + density[:-1]))])
     return at, number
@@ -256,10 +262,10 @@ def _parts(span: FloatArray, first: FloatArray, fineness: float, largest: float)
 
     lengths = np.hypot(*span)
     caps = largest * lengths / np.maximum(np.abs(span[1]), 1e-12)
-    sizes = [size(a, cap) for a, cap in zip(first.tolist(), caps.tolist(), strict=True)]
-    rays = list(zip(lengths.tolist(), sizes, strict=True))
-    count = max(math.ceil(_steps(0.0, length, size_of)[1][-1] - 1e-6) for length, size_of in rays)
-    return np.array([_points(0.0, length, size_of, count) / length for length, size_of in rays])
+    given = zip(lengths.tolist(), first.tolist(), caps.tolist(), strict=True)
+    rays = [(length, *_steps(0.0, length, size(a, cap))) for length, a, cap in given]
+    count = max(1, max(math.ceil(number[-1] - 1e-6) for _, _, number in rays))
+    return np.array([_spread(at, number, length, count) / length for length, at, number in rays])
 
 
 def _connected(
