@@ -223,7 +223,8 @@ def _all_faults(
     for fault in faults:
         print(fault.name, flush=True)
         for command in commands:
-            if command.weight < DEAR and (fault.fresh or fault.own_data):
+            dear = command.weight < DEAR and (fault.fresh or fault.own_data)
+            if dear or command.name in fault.but:
                 continue
             ended, wrong = try_fault(fault, command, *straight[command.name], work, data)
             sentences.add(fault, command, ended)

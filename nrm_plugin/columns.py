@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nrm_plugin.errors import ChangedFile, CorruptFile
+from nrm_plugin.files import PatientFile
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -321,7 +322,7 @@ class FileStamp:
             yield kept[self.path]
             return
         try:
-            file = FileIO(self.path)
+            file = PatientFile(self.path)
         except OSError:
             raise ChangedFile(self.path) from None
         with ExitStack() as closing:

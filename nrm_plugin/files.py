@@ -454,6 +454,27 @@ def to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+class PatientFile(FileIO):
+    """A file that gives all bytes that it has, though its drive may give fewer at a time."""
+
+    def readinto(self, room: Any) -> int:
+        """Fill the room as far as the file goes; returns the number of bytes."""
+        left = memoryview(room).cast("B")
+        size = len(left)
+        while left and (count := super().readinto(left)):
+            left = left[count:]
+        return size - len(left)
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read so many bytes, or to the end of the file."""
+        data = super().read(-1 if size is None else size) or b""
+        if size is None or size < 0:
+            return data
+        while len(data) < size and (more := super().read(size - len(data))):
+            data += more
+        return data
+
+
 def open_locked(path: Path, busy: str, kind: type[OpenedFile]) -> OpenedFile:
     """Open a file for reading and writing that no other program writes until it is closed.
 

@@ -252,7 +252,7 @@ def _gaps(used: list[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
 
 def _doubtful_heaps(path: Path, size: int, data: list[tuple[int, int]]) -> bool:
     """Whether libhdf5 might run for ever in one of the heaps, which lie between the data."""
-    with path.open("rb", buffering=0) as file:
+    with path.open("rb") as file:
         for begin, end in _gaps(data, size):
             for at in range(begin, end, _PART):
                 file.seek(at)

@@ -423,7 +423,7 @@ class SlowDisk(recording.FileIO):
 
 def test_slow_disk_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through the whole of it: the file is complete up to the sample that is named."""
-    monkeypatch.setattr(recording, "FileIO", SlowDisk)
+    monkeypatch.setattr(recording, "PatientFile", SlowDisk)
     monkeypatch.setattr("nrm_daq.acquisition.QUEUED", 2)
     with SimulatedDaq(known_board(), InstantClock()) as daq:
         config = config_for(daq, block=2.0)

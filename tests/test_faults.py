@@ -6,7 +6,9 @@ import logging
 import os
 import sys
 import time
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -178,3 +180,31 @@ def test_a_shape_factor_on_a_full_disk_is_one_sentence(full_disk: None, tmp_path
     assert done.exit_code == 1
     assert done.stderr == f"nrm: {tmp_path / 'rg.h5'} was not written: File too large\n"
     assert list(tmp_path.iterdir()) == []
+
+
+class OneByteAtATime(FileIO):
+    """A drive that gives and takes less than it is asked for."""
+
+    def readinto(self, room: Any) -> int | None:
+        return super().readinto(memoryview(room)[:1])
+
+    def read(self, size: int | None = -1) -> bytes | None:
+        return super().read(1 if size and size > 0 else size)
+
+
+class Patient(files.PatientFile, OneByteAtATime):
+    """What our files make of it."""
+
+
+def test_drives_that_give_fewer_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"0123456789")
+    room = np.zeros(4, "<u2")
+    with Patient(path) as file:
+        assert (file.read(3), file.read(0), file.readinto(room[:3]), file.read(5)) == (
+            *(b"012", b"", 6, b"9"),
+        )
+        assert room.tobytes()[:6] == b"345678"
+        file.seek(1)
+        assert file.read() == b"123456789"
+        assert file.read(1) == b""

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from nrm_plugin.columns import FileStamp
 from nrm_plugin.errors import CorruptFile, MissingFile, OutputError
-from nrm_plugin.files import close_after, open_locked
+from nrm_plugin.files import PatientFile, close_after, open_locked
 
 MAGIC = b"NRM recording 1\n"
 _RECORD = struct.Struct("<4sII")
@@ -89,7 +89,7 @@ class Recording:
         self.path, self.samples = path, 0
         self._dtype = np.dtype("<f4")
         self._writing = threading.Lock()
-        self._file = open_locked(path, _BUSY, FileIO)
+        self._file = open_locked(path, _BUSY, PatientFile)
         head = self._file.read(len(MAGIC))
         if head:
             self.close()
@@ -287,7 +287,7 @@ def read(path: Path) -> RecordingContents:
     """
     try:
         stamp = FileStamp.of(path)
-        file = FileIO(path)
+        file = PatientFile(path)
     except (OSError, ValueError) as error:
         raise MissingFile(path, error) from None
     table = RecordTable(path)

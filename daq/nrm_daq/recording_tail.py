@@ -18,6 +18,7 @@ import numpy as np
 from nrm_daq.recording import RecordingContents, RecordTable, Volts
 from nrm_plugin.columns import FileStamp
 from nrm_plugin.errors import ChangedFile, MissingFile
+from nrm_plugin.files import PatientFile
 
 
 class GrowingStamp(FileStamp):
@@ -27,7 +28,7 @@ class GrowingStamp(FileStamp):
     def opened(self) -> Iterator[FileIO]:
         """See `FileStamp.opened`."""
         try:
-            file = FileIO(self.path)
+            file = PatientFile(self.path)
         except OSError:
             raise ChangedFile(self.path) from None
         with file:
@@ -48,7 +49,7 @@ class RecordingTail:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._file = FileIO(path)
+            self._file = PatientFile(path)
         except (OSError, ValueError) as error:
             raise MissingFile(path, error) from None
         self._path = path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from io import FileIO
 from typing import Any
 
 import h5py
@@ -12,6 +11,7 @@ import numpy as np
 
 from nrm_plugin import __version__
 from nrm_plugin.columns import AnyArray
+from nrm_plugin.files import PatientFile
 from nrm_plugin.vocabulary import SEGMENT_KINDS, START_TIME_SOURCES
 
 FORMAT = "nrm-curves"
@@ -229,7 +229,7 @@ def packed(n: int) -> dict[str, Any]:
     return {"compression": "gzip", "compression_opts": 1, "shuffle": True} if n > 256 else {}
 
 
-class Disk(FileIO):
+class Disk(PatientFile):
     """A file that hides a full disk from HDF5, which would crash, and reports it when it closes."""
 
     error: OSError | None = None
