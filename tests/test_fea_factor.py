@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from scipy.integrate import trapezoid
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from nrm_plugin.cli import main
@@ -129,7 +130,7 @@ def test_curve_integrates_to_the_force(solved: ShapeFactor) -> None:
     depths = [100 * NM - far, 100 * NM - near]
     force = lateral_force(Tip(10 * NM), layer(), depths, NM, workers=1).force.real
     z = np.linspace(near, far, 2001)
-    area = np.trapezoid(solved.at(z), z) * 4.0 * NM * 1e6
+    area = trapezoid(solved.at(z), z) * 4.0 * NM * 1e6
     assert area == pytest.approx(force[1] - force[0], rel=5e-3)
 
 

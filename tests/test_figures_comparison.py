@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from pictures import clipped, covered, overlapping, smallest, texts, whole
+from scipy.integrate import trapezoid
 from study_samples import FACTORS, sample, study
 
 from nrm_plugin import figures
@@ -154,7 +155,7 @@ def test_violins_of_every_sample_and_a_line_at_the_mean_of_their_means(samples):
 
 def test_densities_weigh_samples_alike(samples):
     one = condition_density(samples[:3], REGION)
-    area = np.trapezoid(np.trapezoid(one.values, one.value, axis=1), one.depth)
+    area = trapezoid(trapezoid(one.values, one.value, axis=1), one.depth)
     assert area == pytest.approx(1.0, abs=0.02)
     assert one.n == 72
     assert condition_density(samples[:3], "nowhere") is None

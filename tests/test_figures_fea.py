@@ -13,6 +13,7 @@ from matplotlib import colormaps
 from matplotlib.image import imread
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from pictures import assert_readable, difference, words_of
+from scipy.integrate import trapezoid
 
 from nrm_plugin import cli, figures
 from nrm_plugin.errors import InvalidInput
@@ -168,7 +169,7 @@ def test_traction_on_the_tip_is_the_force(tip):
     n_r, n_z = tip.normal(at)
     stress = {name: values[nodes].real for name, values in found.stress.items()}
     pull = n_r * (stress["rr"] - stress["rt"]) + n_z * (stress["rz"] - stress["tz"])
-    total = -np.pi * np.trapezoid(pull * found.r[nodes], at)
+    total = -np.pi * trapezoid(pull * found.r[nodes], at)
     assert total == pytest.approx(force, rel=0.03)
 
 
@@ -519,7 +520,7 @@ def test_command_replaces_nothing_unasked(tmp_path):
         (["-o", "figure.png", "--radius", "10nm", "--modulus", "0Pa"], 1, "modulus"),
         (["-o", "figure.png", "--radius", "10nm", "--amplitude", "0nm"], 1, "amplitude"),
         (["-o", "figure.png", "--radius", "10nm", "--domain", "5nm"], 1, "domain"),
-        (["-o", "figure.png", "--radius", "500nm"], 1, "radius"),
+        (["-o", "figure.png", "--radius", "500nm"], 1, "radii"),
     ],
 )
 def test_command_names_what_is_wrong(tmp_path, monkeypatch, words, code, said):

@@ -282,6 +282,7 @@ def check(tip: Tip, layer: Layer, depths: ArrayLike) -> FloatArray:
             "table of a smooth modulus"
         )
     shallow, close = SMALLEST * tip.radius, layer.thickness - SMALLEST * tip.radius
+    rounding = 1e-9 * tip.radius  # depths at the very limit are computed, too
     for depth in checked:
         if not np.isfinite(depth) or depth <= 0.0:
             raise InvalidInput(
@@ -292,7 +293,7 @@ def check(tip: Tip, layer: Layer, depths: ArrayLike) -> FloatArray:
                 f"at a depth of {with_unit(depth, 'm')} the tip would go through the electrode: "
                 f"the layer is {thickness} thick"
             )
-        if not shallow <= depth <= close:
+        if not shallow - rounding <= depth <= close + rounding:
             raise InvalidInput(
                 f"a depth of {with_unit(depth, 'm')} is too close to the surface or the electrode: "
                 f"both must be {SMALLEST:.0%} of the tip's radius away, {with_unit(shallow, 'm')}"
