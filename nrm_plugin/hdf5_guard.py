@@ -8,9 +8,9 @@ process of their own, which is given up after a while.
 
 from __future__ import annotations
 
-import io
 import math
 import os
+import secrets
 import struct
 import subprocess
 import sys
@@ -20,6 +20,26 @@ from typing import Any
 
 import h5py
 import numpy as np
+
+from nrm_plugin.errors import NrmError
+
+
+class UnreadablePart(OSError):
+    """A part of a file that cannot or may not be read; the message says which, and why."""
+
+
+class MissingPart(KeyError):
+    """A part of a file that is not there."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def reason(error: BaseException) -> str:
+    """What speaks against a file, in words that do not quote HDF5's own."""
+    said = isinstance(error, UnreadablePart | MissingPart | NrmError)
+    return str(error) if said else "a part that cannot be read"
+
 
 #: Bytes that one byte of compressed data can stand for at most (deflate: 1032).
 _RATIO = 1032
@@ -56,22 +76,22 @@ _KEPT = 256
 
 
 def _no_other_files() -> h5py.h5p.PropLAID:
-    """Make HDF5 find nothing where a link leads into another file, whatever is there."""
+    """Make HDF5 look for files that cannot be there where a link leads into another file."""
+    ending = f".{secrets.token_hex(16)}".encode()
     how = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
-    how.set_fileobj_driver(h5py.h5fd.fileobj_driver, _NOTHING)
+    how.set_fapl_split(ending, None, ending, None)
     links = h5py.h5p.create(h5py.h5p.LINK_ACCESS)
     links.set_elink_fapl(how)
     return links
 
 
-_NOTHING = io.BytesIO()
 _THIS_FILE = _no_other_files()
 
 
 class _Guarded(h5py.Group):  # type: ignore[misc]
     """Looks at its members where they are opened.
 
-    Raises OSError, with a message that says why, for what is not safe to read.
+    Raises UnreadablePart, with a message that says why, for what is not safe to read.
     """
 
     @property
@@ -93,7 +113,7 @@ class _Guarded(h5py.Group):  # type: ignore[misc]
         if isinstance(item, h5py.h5g.GroupID):
             return GuardedGroup(item)
         if not isinstance(item, h5py.h5d.DatasetID):
-            raise OSError(f"{self._full(name)} is neither a group nor numbers")
+            raise UnreadablePart(f"{self._full(name)} is neither a group nor numbers")
         if item.get_offset() is None:  # libhdf5 itself compares shapes with data in one piece
             _check_shape(self._full(name), item)
         return h5py.Dataset(item, readonly=True)
@@ -110,20 +130,20 @@ class _Guarded(h5py.Group):  # type: ignore[misc]
 
     def _refusal(self, name: str, path: bytes) -> Exception:
         """Why a member cannot be opened; a KeyError where there is none."""
-        at, parts = b".", path.strip(b"/").split(b"/")
+        full, at, parts = self._full(name), b".", path.strip(b"/").split(b"/")
         for part in parts:
             at += b"/" + part
             try:
                 if not self.id.links.exists(at, lapl=_THIS_FILE):
-                    return KeyError(f"there is no {self._full(name)}")
+                    return MissingPart(f"there is no {full}")
                 kind = self.id.links.get_info(at, lapl=_THIS_FILE).type
             except (KeyError, OSError, RuntimeError, ValueError):
                 break
             if kind == h5py.h5l.TYPE_EXTERNAL:
-                return OSError(f"{self._full(name)} lies in another file, which is not read")
+                return UnreadablePart(f"{full} lies in another file, which is not read")
             if kind == h5py.h5l.TYPE_SOFT and part == parts[-1]:
-                return OSError(f"{self._full(name)} is a link that leads nowhere in this file")
-        return OSError(f"{self._full(name)} is damaged")
+                return UnreadablePart(f"{full} is a link that leads nowhere in this file")
+        return UnreadablePart(f"{full} is damaged")
 
 
 class GuardedGroup(_Guarded):
@@ -141,21 +161,21 @@ def _check_shape(name: str, item: h5py.h5d.DatasetID) -> None:
     if how == h5py.h5d.COMPACT:
         return
     if how == h5py.h5d.VIRTUAL or about.get_external_count():
-        raise OSError(f"the numbers of {name} lie in another file, which is not read")
+        raise UnreadablePart(f"the numbers of {name} lie in another file, which is not read")
     each = item.get_type().get_size()
     wanted, room = math.prod(item.shape) * each, item.get_storage_size()
     if not room:
         if wanted and name.rpartition("/")[2].encode() not in _DIMENSIONS:
-            raise OSError(f"there are no numbers of {name}")
+            raise UnreadablePart(f"there are no numbers of {name}")
         return
     largest = max(wanted, math.prod(about.get_chunk()) * each)
     if largest <= _SMALL:
         return
     packed = [about.get_filter(i)[0] for i in range(about.get_nfilters())]
     if packed.count(h5py.h5z.FILTER_DEFLATE) > 1:
-        raise OSError(f"{name} is compressed twice")
+        raise UnreadablePart(f"{name} is compressed twice")
     if largest > min(room, h5py.h5i.get_file_id(item).get_filesize()) * _RATIO:
-        raise OSError(f"{name} is larger than what the file holds of it")
+        raise UnreadablePart(f"{name} is larger than what the file holds of it")
 
 
 def check_texts(file: h5py.File, path: Path) -> None:
@@ -169,8 +189,7 @@ def check_texts(file: h5py.File, path: Path) -> None:
 
     Raises
     ------
-    OSError
-        Its message says why.
+    UnreadablePart
     """
     if not LOOKS:
         return
@@ -284,9 +303,9 @@ def _try_texts(path: Path) -> None:
             command, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL, capture_output=True
         )
     except subprocess.TimeoutExpired:
-        raise OSError("it is damaged: reading its texts does not end") from None
+        raise UnreadablePart("it is damaged: reading its texts does not end") from None
     if done.returncode:
-        raise OSError("it is damaged: its texts cannot be read")
+        raise UnreadablePart("it is damaged: its texts cannot be read")
 
 
 _TRIAL = """

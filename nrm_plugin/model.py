@@ -501,7 +501,7 @@ class CurveSet:
                     f"channel {name!r}: expected {rows.total} numbers of {len(rows)} curves, "
                     f"got an array of shape {values.shape}"
                 )
-            gain, target = _canonical_unit(name, unit)
+            gain, target = canonical_unit(name, unit)
             column = ArrayColumn(values.copy(), rows)
             made[name] = Channel(name, target, column, gain, original=name, source="given")
         if segments is not None:
@@ -549,7 +549,7 @@ class CurveSet:
         channels = {}
         for name, column, about in parts.channels():
             check_name(name, "channel")
-            gain, unit = _canonical_unit(name, about["units"])
+            gain, unit = canonical_unit(name, about["units"])
             channels[name] = Channel(
                 name, unit, column, gain, original=about["original"], source=about["source"]
             )
@@ -693,8 +693,13 @@ def _rows_of(arrays: Mapping[str, tuple[AnyArray, str]], row_size: ArrayLike | N
     return Rows.uniform(*first.shape) if first.ndim == 2 else Rows.uniform(1, len(first))
 
 
-def _canonical_unit(name: str, unit: str) -> tuple[float, str]:
-    """Gain and SI unit for a channel that was given in `unit`."""
+def canonical_unit(name: str, unit: str) -> tuple[float, str]:
+    """Gain and SI unit for a channel that was given in `unit`.
+
+    Raises
+    ------
+    InvalidInput
+    """
     known = units.si(unit)
     if name not in CHANNELS:
         return known if known is not None else (1.0, unit)

@@ -17,7 +17,7 @@ from nrm_plugin.engine.checks.check import Check, from_json
 from nrm_plugin.experiment.stated import Facts
 from nrm_plugin.store import results_file
 from nrm_plugin.store.derived_variables import derivable
-from nrm_plugin.store.read_curves import text
+from nrm_plugin.store.nexus import text
 from nrm_plugin.text import table, with_unit
 from nrm_plugin.variables import BIT, DERIVED, EXCLUDED, NORMAL, NORMAL_BIT
 

@@ -13,7 +13,7 @@ import numpy as np
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.delimited import load
 from nrm_plugin.errors import InvalidInput, MissingFile, NrmError, RecipeError
-from nrm_plugin.files import opened_hdf5
+from nrm_plugin.files import drive_error, opened_hdf5
 from nrm_plugin.model import CurveSet
 from nrm_plugin.units import factor
 from nrm_plugin.vocabulary import where_from
@@ -182,7 +182,7 @@ def _about(path: Path) -> tuple[str, float | None]:
         angle, ratio = float(said["tip_half_angle"]), float(said["poisson_ratio"])
         shape = "cylindrical" if angle == 0.0 else f"{np.degrees(angle):.3g}° conical"
         surface = said["tip_surface"]
-    except (KeyError, TypeError, ValueError):
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError):
         return "", None
     return (
         f", for a {surface} {shape} tip of {radius * 1e9:.3g} nm radius in a layer of "
@@ -192,8 +192,16 @@ def _about(path: Path) -> tuple[str, float | None]:
 
 
 def _from_hdf5(path: Path) -> tuple[Any, Any]:
-    with opened_hdf5(path) as file:
-        return file["distance"][()], file["shape_factor"][()]
+    from nrm_plugin.fea.shape_file import read_curve
+    from nrm_plugin.hdf5_guard import reason
+
+    try:
+        with opened_hdf5(path) as file:
+            return read_curve(file)
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        raise drive_error(path, error) or RecipeError(
+            f"{path}: no curve of a shape factor can be read from it: {reason(error)}"
+        ) from error
 
 
 def _from_json(path: Path) -> tuple[Any, Any]:

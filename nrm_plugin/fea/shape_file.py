@@ -11,6 +11,7 @@ from importlib.metadata import version
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -22,6 +23,8 @@ from nrm_plugin.fea.arguments import ascending, numbers
 from nrm_plugin.fea.geometry import Layer, Tip
 from nrm_plugin.fea.shape import MARGIN, ShapeFactor, crowded
 from nrm_plugin.files import drive_error, opened_hdf5, replacing
+from nrm_plugin.hdf5_guard import reason
+from nrm_plugin.store import nexus
 
 FORMAT, FORMAT_VERSION = "nrm-shape-factor", "1.0"
 _POINTS = 401
@@ -76,6 +79,22 @@ def _write(file: h5py.File, factor: ShapeFactor, distance: FloatArray) -> None:
     )
 
 
+def read_curve(file: h5py.File) -> tuple[Any, Any]:
+    """Distances in m, and the shape factor at them; without units they are in m.
+
+    Raises
+    ------
+    UnreadablePart
+        If a unit does not fit.
+    """
+    values = []
+    for name, unit in (("distance", "m"), ("shape_factor", "")):
+        data = file[name]
+        gain = nexus.gain_to(unit, name, data) if "units" in data.attrs else 1.0
+        values.append(data[()] if gain == 1.0 else data[()] * gain)
+    return values[0], values[1]
+
+
 def read_shape_factor(path: str | PathLike[str]) -> ShapeFactor:
     """Read what `write_shape_factor` wrote.
 
@@ -86,7 +105,7 @@ def read_shape_factor(path: str | PathLike[str]) -> ShapeFactor:
     try:
         with opened_hdf5(path) as file:
             about = dict(file.attrs)
-            distance, curve = (file[name][()] for name in ("distance", "shape_factor"))
+            distance, curve = read_curve(file)
         if about["format"] != FORMAT:
             raise CorruptFile(path, None, f"a file of format {FORMAT}", about["format"])
         distance, curve = ascending("distances", distance), numbers("shape factors", curve)
@@ -118,5 +137,5 @@ def read_shape_factor(path: str | PathLike[str]) -> ShapeFactor:
         raise MissingFile(path, "there is no such file") from None
     except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise drive_error(path, error) or CorruptFile(
-            path, None, "a shape factor in HDF5", error
+            path, None, "a shape factor in HDF5", reason(error), "where it was written"
         ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -11,7 +12,10 @@ import numpy as np
 
 from nrm_plugin import __version__
 from nrm_plugin.columns import AnyArray
+from nrm_plugin.errors import InvalidInput
 from nrm_plugin.files import PatientFile
+from nrm_plugin.hdf5_guard import UnreadablePart
+from nrm_plugin.units import factor
 from nrm_plugin.vocabulary import SEGMENT_KINDS, START_TIME_SOURCES
 
 FORMAT = "nrm-curves"
@@ -146,6 +150,11 @@ def attribute(item: h5py.HLObject, name: str, default: Any = None) -> Any:
     return text[()]
 
 
+def text(value: Any) -> str:
+    """Text of an attribute, however HDF5 has it."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
 def field(group: h5py.Group, name: str, value: Any, unit: str, meaning: str) -> h5py.Dataset:
     """Write one value or array with its unit and meaning."""
     data = bare_field(group, name, value)
@@ -212,16 +221,81 @@ def column(
     return data
 
 
-def column_values(name: str, data: h5py.Dataset) -> AnyArray:
-    """Read what `column` wrote."""
+def column_values(name: str, data: h5py.Dataset, unit: str | None = None) -> AnyArray:
+    """Read what `column` wrote, in an SI unit where one is given.
+
+    Raises
+    ------
+    UnreadablePart
+        For words, times or units that mean nothing here.
+    """
     values = value(data)
     if name in WORDS:
-        return np.asarray(np.array(WORDS[name])[values])
-    if values.dtype.kind == "i" and "calendar" in data.attrs:
-        return np.asarray(values.view("M8[us]"))
+        return _words(name, data, values)
+    of_table = name == "start_time" and unit is not None
+    if values.dtype.kind in "iuf" and (of_table or "calendar" in data.attrs):
+        return _times(name, values, text(attribute(data, "units", "")))
     if values.dtype.kind == "O":
         return np.asarray(data.asstr()[()])
-    return np.asarray(values)
+    gain = 1.0 if unit is None else gain_to(unit, name, data)
+    return np.asarray(values if gain == 1.0 else values * gain)
+
+
+def gain_to(unit: str, name: str, data: h5py.Dataset) -> float:
+    """Factor from the unit that is written beside values to an SI unit.
+
+    Raises
+    ------
+    UnreadablePart
+        If there is none, or of another kind.
+    """
+    stored = text(attribute(data, "units", ""))
+    if stored == unit:
+        return 1.0
+    try:
+        return factor(stored, unit)
+    except InvalidInput:
+        raise UnreadablePart(
+            f"{name} in {stored[:60] or 'no unit'} instead of {unit or 'a pure number'}"
+        ) from None
+
+
+def _words(name: str, data: h5py.Dataset, values: AnyArray) -> AnyArray:
+    words = text(attribute(data, "flag_meanings", " ".join(WORDS[name]))).split()
+    if values.dtype.kind not in "iu":
+        raise UnreadablePart(f"{name} in {values.dtype} instead of whole numbers")
+    wrong = values[(values < 0) | (values >= len(words))]
+    if wrong.size:
+        raise UnreadablePart(f"{name} of {wrong.flat[0]}, which stands for no word")
+    return np.asarray(np.array(words)[values])
+
+
+#: Units that times may have, and what numpy calls them.
+_SINCE_1970 = re.compile(
+    r"(seconds|milliseconds|microseconds|nanoseconds) since "
+    r"1970-0?1-0?1(?:[T ]0?0:00(?::00(?:\.0{1,9})?)?)?(?: ?(?:Z|UTC|\+00:?00))?"
+)
+_STEPS = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1.0, "nanoseconds": 1e-3}
+
+#: Largest magnitude of a time, microseconds: the years 1678 to 2261.
+_FARTHEST = 9.2e15
+
+
+def _times(name: str, values: AnyArray, unit: str) -> AnyArray:
+    since = _SINCE_1970.fullmatch(unit)
+    if since is None:
+        raise UnreadablePart(f"{name} in {unit[:60] or 'no unit'} instead of {EPOCH}")
+    known = np.isfinite(values) if values.dtype.kind == "f" else values != np.iinfo("i8").min
+    step = _STEPS[since[1]]
+    with np.errstate(over="ignore"):
+        if (np.abs(values[known].astype(float)) * step > _FARTHEST).any():
+            raise UnreadablePart(f"{name} outside the years 1678 to 2261")
+    micro = np.full(values.shape, np.iinfo("i8").min)
+    if step == 1.0 and values.dtype.kind != "f":
+        micro[known] = values[known]
+    else:
+        micro[known] = np.round(values[known] * step)
+    return micro.view("M8[us]")
 
 
 def packed(n: int) -> dict[str, Any]:

@@ -29,12 +29,16 @@ from nrm_plugin.errors import (
     NrmError,
 )
 from nrm_plugin.files import HEAD, drive_error, opened_hdf5, read_start
+from nrm_plugin.hdf5_guard import UnreadablePart, reason
 from nrm_plugin.images import Image
-from nrm_plugin.model import Channel, CurveSet, Origin
+from nrm_plugin.model import Channel, CurveSet, Origin, canonical_unit
 from nrm_plugin.store import nexus
-from nrm_plugin.store.nexus import BLOCK, FORMAT, RESULTS_FORMAT, VERSION
+from nrm_plugin.store.nexus import BLOCK, FORMAT, RESULTS_FORMAT, VERSION, text
 from nrm_plugin.tables import SEGMENT, CurveTable, segment_array
-from nrm_plugin.vocabulary import CHANNELS, COLUMNS, METADATA, SEGMENT_KINDS
+from nrm_plugin.vocabulary import CHANNELS, COLUMNS, METADATA
+
+#: More samples than this are in no file; their sum still is a whole number.
+_MOST_SAMPLES = 2.0**53
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
@@ -81,8 +85,8 @@ class HdfColumn:
         except FileNotFoundError:
             raise ChangedFile(self.stamp.path) from None
         except (OSError, RuntimeError, KeyError) as error:
-            raise drive_error(self.stamp.path, error) or CorruptFile(
-                self.stamp.path, None, f"readable {self.name}", error
+            raise drive_error(self.stamp.path, error) or damaged(
+                self.stamp.path, error, f"readable {self.name}"
             ) from None
 
     def _copy(self, place: int, out: AnyArray, gain: float, offset: float) -> None:
@@ -168,6 +172,8 @@ def contradictions(path: Path) -> Iterator[None]:
     """Turn what h5py and numpy say of a damaged file into one named error."""
     try:
         yield
+    except InvalidInput as error:
+        raise error if str(path) in str(error) else InvalidInput(f"{path}: {error}") from None
     except NrmError:
         raise
     except FileNotFoundError:
@@ -183,14 +189,14 @@ def contradictions(path: Path) -> Iterator[None]:
         MemoryError,
         OverflowError,
     ) as error:
-        raise drive_error(path, error) or CorruptFile(
-            path, None, "a complete common file", error
-        ) from error
+        raise drive_error(path, error) or damaged(path, error) from error
 
 
-def text(value: Any) -> str:
-    """Text of an attribute, however HDF5 has it."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+def damaged(
+    path: Path, error: BaseException, expected: str = "a complete file of nrm"
+) -> CorruptFile:
+    """Return the error for a file of ours, with what speaks against it."""
+    return CorruptFile(path, None, expected, reason(error), "where it was written")
 
 
 def check_version(path: Path, file: h5py.File, known: tuple[int, int] = VERSION) -> list[str]:
@@ -211,15 +217,31 @@ def check_version(path: Path, file: h5py.File, known: tuple[int, int] = VERSION)
 
 def _read_rows(path: Path, entry: h5py.Group) -> tuple[Rows, tuple[int, int] | None]:
     group = entry["curves"]
-    sizes = group["row_size"][()].astype(np.int64)
-    if sizes.ndim != 1 or (sizes < 0).any():
-        raise CorruptFile(path, None, "sample counts of zero or more", "negative ones")
+    sizes = whole_numbers("row_size", group)
+    if sizes.ndim != 1 or (sizes < 0).any() or sizes.sum(dtype=float) > _MOST_SAMPLES:
+        raise CorruptFile(path, None, "sample counts of zero or more", "other ones")
     grid = group.attrs.get("grid")
     if grid is not None:
         grid = (int(grid[0]), int(grid[1]))
-        if grid[0] * grid[1] != len(sizes):
+        if min(grid) < 0 or grid[0] * grid[1] != len(sizes):
             raise CorruptFile(path, None, f"{grid[0]} x {grid[1]} curves", f"{len(sizes)}")
     return Rows(sizes), grid
+
+
+def whole_numbers(name: str, group: h5py.Group) -> AnyArray:
+    """All of a dataset of whole numbers."""
+    values = nexus.value(group[name])
+    if np.asarray(values).dtype.kind not in "iu":
+        raise UnreadablePart(f"{name} in {values.dtype} instead of whole numbers")
+    return np.asarray(values).astype(np.int64)
+
+
+def _scaling(name: str, data: h5py.Dataset, *, constant: bool = False) -> tuple[float, float]:
+    """Scale and offset of numbers; the scale may be 0 only where they are `constant`."""
+    gain, offset = (float(nexus.attribute(data, key)) for key in ("scale_factor", "add_offset"))
+    if not (np.isfinite(gain) and np.isfinite(offset)) or (gain == 0.0 and not constant):
+        raise UnreadablePart(f"{name} with the scale {gain:g} and the offset {offset:g}")
+    return gain, offset
 
 
 def _read_channels(stamp: FileStamp, entry: h5py.Group, rows: Rows) -> dict[str, Channel]:
@@ -230,7 +252,12 @@ def _read_channels(stamp: FileStamp, entry: h5py.Group, rows: Rows) -> dict[str,
         if name == "row_size" or (name in COLUMNS and name not in CHANNELS):
             continue
         data = group[name]
-        if not isinstance(data, h5py.Dataset) or "scale_factor" not in data.attrs:
+        if not isinstance(data, h5py.Dataset):
+            continue
+        if "scale_factor" not in data.attrs:
+            unscaled = data.shape == (rows.total,) != (len(rows),) and name != "sample"
+            if name in CHANNELS or unscaled:  # else the table, a dimension, or of a newer version
+                raise UnreadablePart(f"{name} without its scale")
             continue
         if data.shape != (rows.total,) or data.dtype.kind not in "iuf":
             raise CorruptFile(
@@ -242,12 +269,14 @@ def _read_channels(stamp: FileStamp, entry: h5py.Group, rows: Rows) -> dict[str,
                 columns[place] = RepeatedColumn(data[: rows.length], rows)
             else:
                 columns[place] = HdfColumn(stamp, data, rows)
+        gain, offset = _scaling(name, data)
+        to_si, unit = canonical_unit(name, text(nexus.attribute(data, "units")))
         channels[name] = Channel(
             name,
-            text(nexus.attribute(data, "units")),
+            unit,
             columns[place],
-            float(nexus.attribute(data, "scale_factor")),
-            float(nexus.attribute(data, "add_offset")),
+            gain * to_si,
+            offset * to_si,
             text(nexus.attribute(data, "original", "")),
             text(nexus.attribute(data, "source", "")),
         )
@@ -264,7 +293,8 @@ def _read_metadata(entry: h5py.Group) -> tuple[dict[str, Any], dict[str, str]]:
         elif isinstance(value, np.bool_):
             value = bool(value)
         else:
-            value = float(value)
+            to_si = nexus.gain_to(METADATA[name].unit, name, data) if name in METADATA else 1.0
+            value = float(value) * to_si
         values[name] = METADATA[name].check(name, value) if name in METADATA else value
         sources[name] = text(nexus.attribute(data, "source", ""))
     return values, sources
@@ -293,15 +323,15 @@ class StoredSegments:
             group = file["entry/segments"]
             table = np.empty(group["curve"].shape, SEGMENT)
             for name in ("curve", "start", "stop"):
-                table[name] = nexus.value(group[name])
-            table["kind"] = np.array(SEGMENT_KINDS)[nexus.value(group["kind"])]
+                table[name] = whole_numbers(name, group)
+            table["kind"] = nexus.column_values("kind", group["kind"])
             return segment_array(table, self._rows)
 
     def most(self) -> int:
         """How many segments a curve has at most."""
         self._stamp.check()
         with contradictions(self._stamp.path), opened_hdf5(self._stamp.path) as file:
-            curve = nexus.value(file["entry/segments/curve"])
+            curve = whole_numbers("curve", file["entry/segments"])
             return int(np.bincount(curve).max()) if len(curve) else 0
 
 
@@ -322,7 +352,10 @@ class StoredTable:
         self._stamp.check()
         with contradictions(self._stamp.path), opened_hdf5(self._stamp.path) as file:
             group = file["entry/curves"]
-            return {name: nexus.column_values(name, group[_stored(name)]) for name in self.names}
+            return {
+                name: nexus.column_values(name, group[_stored(name)], COLUMNS[name].units[0])
+                for name in self.names
+            }
 
 
 def _column_names(group: h5py.Group) -> tuple[str, ...]:
@@ -339,6 +372,7 @@ def _read_images(stamp: FileStamp, entry: h5py.Group) -> Iterator[Image]:
         data = group["data"]
         extents = [float(group[name].attrs["extent"]) for name in "xy"]
         column = HdfColumn(stamp, data, Rows.uniform(1, data.size))
+        gain, offset = _scaling(data.name, data, constant=True)
         yield Image(
             text(group.attrs["title"]),
             column,
@@ -346,7 +380,7 @@ def _read_images(stamp: FileStamp, entry: h5py.Group) -> Iterator[Image]:
             (extents[0], extents[1]),
             text(group.attrs["direction"]),
             shape=(int(data.shape[0]), int(data.shape[1])),
-            gain=float(data.attrs["scale_factor"]),
-            offset=float(data.attrs["add_offset"]),
+            gain=gain,
+            offset=offset,
             original=text(group.attrs["original"]),
         )

@@ -173,6 +173,7 @@ def decided(results: xr.Dataset, decisions: Decisions) -> xr.Dataset:
 def _opened(stamp: FileStamp, name: str, data: h5py.Dataset, eager: bool) -> xr.Variable:
     dims = results_file.dims(name, data)
     about = results_file.variable_attributes(data)
+    results_file.check_unit(name, data, about)
     if not eager and data.ndim > 1:
         return lazy_variable(dims, _Stored(stamp, data), about)
     values = nexus.column_values(name, data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -18,9 +18,13 @@ from nrm_plugin.decisions import SUFFIX, Decisions, decisions_path
 from nrm_plugin.decisions_file import LIMIT
 from nrm_plugin.errors import InvalidInput, MissingFile, NrmError
 from nrm_plugin.files import opened_hdf5, read_start
-from nrm_plugin.store.nexus import RESULTS_FORMAT, RESULTS_VERSION
-from nrm_plugin.store.read_curves import check_version, contradictions, text
+from nrm_plugin.hdf5_guard import UnreadablePart
+from nrm_plugin.store import nexus
+from nrm_plugin.store.nexus import RESULTS_FORMAT, RESULTS_VERSION, text
+from nrm_plugin.store.read_curves import check_version, contradictions
 from nrm_plugin.text import listed
+from nrm_plugin.variables import AXES, COMPUTED, CONTACT, DERIVED, LATERAL, OF_SLOPES
+from nrm_plugin.vocabulary import COLUMNS
 
 GROUP = "entry/results"
 
@@ -139,6 +143,27 @@ def dims(name: str, data: h5py.Dataset) -> tuple[str, ...]:
 def variable_attributes(data: h5py.Dataset) -> dict[str, Any]:
     """Unit, meaning and what else is said of a variable."""
     return {k: plain(v) for k, v in data.attrs.items() if k not in _OF_HDF5}
+
+
+#: SI units of what results hold.
+_UNITS = {name: column.units[0] for name, column in COLUMNS.items() if name != "start_time"} | {
+    name: variable.unit
+    for name, variable in (AXES | CONTACT | LATERAL | COMPUTED | OF_SLOPES | DERIVED).items()
+}
+
+
+def check_unit(name: str, data: h5py.Dataset, about: Mapping[str, Any]) -> None:
+    """Refuse numbers that are in another unit than the one in which results are written.
+
+    Raises
+    ------
+    UnreadablePart
+    """
+    wanted, stored = _UNITS.get(name), str(about.get("units", ""))
+    if wanted is None or stored in (wanted, wanted or "1"):
+        return
+    if nexus.gain_to(wanted, name, data) != 1.0:
+        raise UnreadablePart(f"{name} in {stored[:60]} instead of {wanted or 'a pure number'}")
 
 
 def plain(value: Any) -> Any:

@@ -13,8 +13,8 @@ from xarray.backends import BackendEntrypoint
 from nrm_plugin import formats
 from nrm_plugin.errors import NrmError
 from nrm_plugin.files import HEAD, opened_hdf5, read_start
-from nrm_plugin.store.nexus import FORMAT, RESULTS_FORMAT
-from nrm_plugin.store.read_curves import holds_results, text
+from nrm_plugin.store.nexus import FORMAT, RESULTS_FORMAT, text
+from nrm_plugin.store.read_curves import holds_results
 from nrm_plugin.store.read_results import open_results
 
 #: How HDF5 files begin.

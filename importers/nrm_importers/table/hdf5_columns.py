@@ -19,6 +19,7 @@ from nrm_importers.table.source_table import SourceColumn, SourceTable, titled
 from nrm_plugin.columns import AnyArray, IntArray
 from nrm_plugin.errors import CorruptFile, UnknownFormat
 from nrm_plugin.files import drive_error, opened_hdf5
+from nrm_plugin.hdf5_guard import reason
 
 #: No filter makes numbers so many times smaller; a larger array was never written.
 _MOST = 1100
@@ -71,7 +72,7 @@ def open_hdf5(path: Path) -> SourceTable:
             file.visititems(partial(_collect, arrays))
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise drive_error(path, error) or CorruptFile(
-            path, None, "an HDF5 file", str(error)[:200]
+            path, None, "an HDF5 file", reason(error)
         ) from None
     groups = _alike(arrays)
     if not groups:
@@ -164,7 +165,7 @@ def _read(path: Path, parts: list[StoredArray]) -> AnyArray:
             ]
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise drive_error(path, error) or CorruptFile(
-            path, None, f"the numbers of {parts[0].title}", str(error)[:200]
+            path, None, f"the numbers of {parts[0].title}", reason(error)
         ) from None
     return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
