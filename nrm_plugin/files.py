@@ -176,7 +176,8 @@ def opened_hdf5(path: StrPath, *, ours: bool = True) -> h5py.File:
         except (RuntimeError, ValueError, KeyError, TypeError) as error:  # h5py's, of damage
             file.close()
             number = _HDF5_ERRNO.search(str(error))
-            raise OSError(int(number[1]) if number else errno.EINVAL, str(error)) from None
+            told = (int(number[1]), number[2]) if number else (str(error),)
+            raise OSError(*told) from None
         except BaseException:
             file.close()
             raise

@@ -135,21 +135,6 @@ def test_such_names_are_refused_on_windows(tmp_path: Path, monkeypatch: pytest.M
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_common_file_is_opened_or_refused(tmp_path: Path) -> None:
-    """Whatever piece of it is gone; HDF5 says so in several ways."""
-    path = tmp_path / "a.h5"
-    channels = {"deflection": (np.arange(64.0), "m"), "height": (np.arange(64.0), "m")}
-    nrm.CurveSet.from_arrays(channels, [16] * 4).save(path)
-    whole, refused = path.read_bytes(), 0
-    for begin in range(0, len(whole), 509):
-        path.write_bytes(whole[:begin] + bytes(509) + whole[begin + 509 :])
-        try:
-            nrm.open(path).read("height")
-        except nrm.NrmError:
-            refused += 1
-    assert refused > 4
-
-
 def test_what_hdf5_quotes_of_the_system() -> None:
     said = (
         "Can't close file (file write failed: time = Sun Nov 29 18:02:07 2026\n, filename = 'a', "
