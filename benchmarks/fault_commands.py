@@ -241,7 +241,7 @@ def unfinished(path: Path) -> bool:
 def leftovers(folder: Path) -> list[str]:
     """Names of what is unfinished in a folder."""
     found = (path.relative_to(folder) for path in folder.rglob("*"))
-    return sorted(path.as_posix() for path in found if unfinished(path))
+    return sorted(p.as_posix() for p in found if unfinished(p) and not unfinished(p.parent))
 
 
 def environment(home: Path) -> dict[str, str]:
