@@ -224,6 +224,8 @@ def test_hash_of_the_original(samples: Any, path: Path) -> None:
 
 @pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
 def test_xarray(curves: CurveSet, path: Path, engine: str) -> None:
+    if engine == "netcdf4":
+        pytest.importorskip("netCDF4")
     curves.save(path)
     with xr.open_datatree(path, engine=engine) as tree:
         names = {str(d) for node in tree.subtree for d in node.dims}
