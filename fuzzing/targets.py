@@ -225,7 +225,8 @@ def _table_map(path: Path) -> None:
     from nrm_plugin.formats import settings_for
 
     read: TableMap = settings_for(plugins.installed().importers["table"], path)
-    assert parse_map(as_toml(read), "again") == read
+    text = as_toml(read)  # not the maps themselves: a scale may be nan
+    assert as_toml(parse_map(text, "again")) == text
 
 
 def _columns(path: Path) -> None:

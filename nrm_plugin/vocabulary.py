@@ -140,7 +140,7 @@ class Key:
             return value
         try:
             number = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InvalidInput(f"{name} is a number in {self.unit or '1'}, not {value!r}") from None
         if self.choices and number not in self.choices:
             *first, last = (f"{choice:g}" for choice in self.choices)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ if sys.platform == "win32":
 from fuzzing import FAILURES, ceilings  # noqa: E402
 from fuzzing.campaigns import run_plain  # noqa: E402
 from fuzzing.seeds import write_seeds  # noqa: E402
+from fuzzing.sizes import CASES, UNKNOWABLE, silent_differences  # noqa: E402
 from fuzzing.targets import TARGETS, prepare  # noqa: E402
 
 KEPT = sorted(path for path in FAILURES.rglob("*") if path.is_file())
@@ -46,3 +49,14 @@ def test_a_short_campaign(name: str, tmp_path: Path) -> None:
 def test_what_failed_once(path: Path) -> None:
     failure = ceilings.failure_of(TARGETS[path.parent.name].run, path.read_bytes())
     assert failure is None, failure.report
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{case[1]}{case[2]}")
+def test_a_wrong_size_is_noticed(case: Any, tmp_path: Path) -> None:
+    """What is silently another is what the list of the unknowable names, and nothing else."""
+    name, seed, form, repaired = case
+    write_seeds(name, tmp_path)
+    tried, found = silent_differences(name, tmp_path / seed, form, repaired)
+    assert tried > 50
+    unknowable = UNKNOWABLE.get(name, "$^")
+    assert not [str(one) for one in found if not re.search(unknowable, one.field.name)]

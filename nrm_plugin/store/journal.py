@@ -236,13 +236,26 @@ class FileRows:
     def finish(self, results: Results) -> None:
         """Write what is known at the end, and give the file its name."""
         try:
-            with h5py.File(self._disk, "r+") as file:
-                _complete(file, results)
+            self._completed(results)
             self._disk.check()
             os.fsync(self._disk.fileno())
             close_after(self._disk, lambda: self.journal.replace(self.path))
         finally:
             self._disk.close()
+
+    def _completed(self, results: Results) -> None:
+        """Write what is known at the end; refuse an earlier journal that is damaged."""
+        try:
+            with h5py.File(self._disk, "r+") as file:
+                _complete(file, results)
+        except (KeyError, ValueError, RuntimeError, OSError):
+            self._disk.check()
+            if self._new:
+                raise
+            raise OutputError(
+                self.path,
+                f"{self.journal}, which an earlier run left, is damaged: remove it and begin again",
+            ) from None
 
     def abandon(self) -> None:
         """Close the journal; what was written stays."""

@@ -125,7 +125,10 @@ def _format(path: str | PathLike[str]) -> str:
         if head.startswith(_HDF5) and kind.encode() in head:
             return kind
     with opened_hdf5(path, ours=False) as file:
-        return text(file.attrs.get("format", ""))
+        try:
+            return text(file.attrs.get("format", ""))
+        except (KeyError, RuntimeError, ValueError) as error:  # h5py's, of a damaged file
+            raise OSError(f"its attributes are damaged: {error}") from None
 
 
 def open_curves(path: str | PathLike[str]) -> CurveSet:

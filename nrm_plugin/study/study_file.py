@@ -145,7 +145,7 @@ class _StudyReader(StudyValues):
                 type(e) in (int, float) and abs(e) < 100 for e in edges
             )
             bounds = tuple(sorted({float(e) for e in edges}, reverse=True))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             wrong, bounds = True, ()
         if wrong or len(bounds) < 2:
             self.wrong(
@@ -335,7 +335,7 @@ class _StudyReader(StudyValues):
             if isinstance(value, bool) or not isinstance(value, str | int | float):
                 raise InvalidInput('it is a time such as "30 s"')
             key = METADATA["clock_offset"]
-            found = parse(value, key.unit) if isinstance(value, str) else float(value)
+            found = parse(value, key.unit) if isinstance(value, str) else value
             return float(key.check("clock_offset", found))
         except InvalidInput as error:
             self.wrong(f"clock_offset: {error}", "sample", number, "clock_offset")

@@ -356,6 +356,8 @@ def curves_of_line(file: ArdfFile, at: int, line: int, points: int) -> Iterator[
         one = read_curve(file, at)
         if one.line != line or (kind is not None and one.kind != kind):
             return
+        if one.point >= points:
+            raise CorruptFile(file.path, at, f"one of {points} points of a line", one.point)
         yield one
         kind = one.kind
         if one.next <= at:

@@ -149,7 +149,10 @@ def read_wave(path: Path) -> IgorWave:
         # Columns of a table are labelled in its second dimension, layers of an image in the third.
         last = max(1, len(shape) - 1)
         at += sum(sizes[7 : 7 + last])
-        width = min(sizes[7 + last], _LABEL * (_LABEL + 1)) if last < 4 else 0
+        width = sizes[7 + last] if last < len(shape) else 0
+        if width and width != _LABEL * (shape[last] + 1):
+            raise CorruptFile(path, None, f"labels of {shape[last]} columns", f"{width} bytes")
+        width = min(width, _LABEL * (_LABEL + 1))
         labels = _text(file, at, width)
         lead = _lead(file, dtype, shape) if len(shape) in (1, 2) else 0
     found = [labels[i : i + _LABEL].split(b"\0")[0] for i in range(_LABEL, len(labels), _LABEL)]

@@ -29,9 +29,12 @@ def read_curve_map(node: Node, what: str) -> CurveGroup | None:
     """
     source = node.source
     columns, rows, count = (node.integer(k) for k in ("xres", "yres", "ncurves"))
+    data = node.numbers("data")
+    if count < 1 and data is not None and data.count:
+        raise source.corrupt(node.start, f"signals of {data.count} numbers", count)
     if count < 1:
         return None
-    lengths, data = node.array("curvelengths", "I"), node.numbers("data")
+    lengths = node.array("curvelengths", "I")
     if columns < 1 or rows < 1 or count > MOST_SIGNALS:
         raise source.corrupt(node.start, "a map of curves", f"{columns} x {rows} x {count}")
     if lengths is None or len(lengths) != rows * columns:

@@ -93,8 +93,10 @@ def read_graph(node: Node, what: str) -> Graph | None:
     traces = []
     for curve in node.children("curves"):
         x, y = curve.numbers("xdata"), curve.numbers("ydata")
-        if x is None or y is None:
+        if x is None and y is None:
             continue
+        if x is None or y is None:
+            raise node.source.corrupt(curve.start, "abscissae and ordinates", "one of the two")
         if x.count != y.count:
             raise node.source.corrupt(curve.start, f"{x.count} ordinates", y.count)
         traces.append(GraphCurve(curve.text("description").strip(), x, y))

@@ -33,6 +33,9 @@ def read_spectra(node: Node, title: str, what: str) -> CurveGroup | None:
     """
     source = node.source
     lines = node.children("data")
+    places = node.numbers("coords")
+    if not lines and places is not None and places.count:
+        raise source.corrupt(node.start, f"spectra at {places.count} coordinates", "none")
     if not lines:
         return None
     coords = node.array("coords")

@@ -83,7 +83,7 @@ def open_nid(path: Path) -> CurveSet:
     for signal in signals:
         _add(channels, file, [of_part[signal] for of_part in parts.values()], lengths, metadata)
     _add_ramp(channels, [of_part[signals[0]] for of_part in parts.values()], lengths, rows)
-    _add_clock(channels, file, list(parts), lengths, rows)
+    _add_clock(channels, file, list(parts), lengths, rows, metadata)
     choose_height(channels, metadata)
     kinds = [PARTS[name] for name in parts]
     if len(rows) > 1:
@@ -255,16 +255,24 @@ def _add_ramp(
 
 
 def _add_clock(
-    channels: dict[str, Channel], file: NidFile, parts: list[str], lengths: IntArray, rows: Rows
+    channels: dict[str, Channel],
+    file: NidFile,
+    parts: list[str],
+    lengths: IntArray,
+    rows: Rows,
+    metadata: Metadata,
 ) -> None:
     """Add times, from the durations and planned samples of the parts."""
     settings = file.sections.get("DataSet\\Parameters\\Spectroscopy", {})
     steps = []
-    for name in parts:
+    for name, measured in zip(parts, lengths.T, strict=True):
         which = "Fw" if "forward" in name else "Bw"
         what = ("PauseTime", "PauseDatapoints") if "pause" in name else ("ModTime", "ModDatapoints")
         seconds, points = (_value(settings, f"{which}{key}") for key in what)
         if not (0.0 < seconds < 1e7 and points >= 1.0):
+            return
+        if measured.max(initial=0) > points:
+            metadata.warn(f"{name} has more than the {points:g} samples planned: no times")
             return
         steps.append(seconds / points)
     source = "derived from the modulation times"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +28,9 @@ _PARK = 0x0E031301
 _MOST_DIRECTORIES = 64
 _MOST_FIELDS = 4096
 _LONGEST_TEXT = 1 << 16
+
+#: Values of one number may lie in one place, bytes.
+_SHORT = 16
 
 _ENTRY = struct.Struct("<HHII")
 _WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -84,7 +88,15 @@ class Tiff:
                     self.path, self.size, f"tag {tag} up to byte {field.end}", "the end of the file"
                 )
         offsets, lengths = self.integers(STRIP_OFFSETS), self.integers(STRIP_LENGTHS)
-        end = max((a + n for a, n in zip(offsets, lengths, strict=False)), default=0)
+        strips = [(a, a + n) for a, n in zip(offsets, lengths, strict=False)]
+        places = [(f.offset, f.end, tag) for tag, f in self.fields.items() if f.length > 4]
+        places = sorted([*places, *((*strip, STRIP_OFFSETS) for strip in strips)])
+        for (_, end, tag), (offset, other_end, other) in pairwise(places):
+            # Short values may be shared.
+            if offset < end and max(end, other_end) - offset > _SHORT:
+                what = f"tag {other} behind tag {tag}, which ends at byte {end}"
+                raise CorruptFile(self.path, offset, what, "both in one place")
+        end = max((end for _, end in strips), default=0)
         if end > self.size:
             raise CorruptFile(
                 self.path, self.size, f"the thumbnail up to byte {end}", "the end of the file"
