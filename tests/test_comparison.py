@@ -19,6 +19,7 @@ from nrm_plugin.statistics.comparison_contrasts import corrected
 from nrm_plugin.statistics.comparison_table import escaped
 from nrm_plugin.statistics.comparison_thickness import thickness_of_conditions
 from nrm_plugin.statistics.comparison_types import Contrast, Question, SampleValue, StudySample
+from nrm_plugin.statistics.comparison_words import conclusion, of_other_tests
 from nrm_plugin.statistics.regions import everything, regions
 from nrm_plugin.statistics.simultaneous_bands import band
 from nrm_plugin.statistics.study_levels import added_error, confounded
@@ -221,7 +222,7 @@ def test_one_sample_per_condition_is_no_test() -> None:
     assert one.ratio == pytest.approx(2.0 / math.sqrt(1.1))
     assert one.p is one.ratio_low is one.p_holm is one.effect_size is None
     assert "no test" in one.sentence
-    assert "no electrodes" in one.sentence
+    assert "it is one electrode" in one.sentence
     assert any("one sample of a condition shows nothing" in text for text in found.statements)
     assert np.isnan(found.profiles[0].profile["ratio_low"]).all()
     assert found.profiles[0].profile["ratio"].values == pytest.approx(2.0 / math.sqrt(1.1))
@@ -252,6 +253,65 @@ def test_an_outlier_is_named_and_is_no_effect() -> None:
     assert one.ratio_low < 1.0 < one.ratio_high
     assert "b 2 lies far from the other samples of b" in one.sentence
     assert "Without it the ratio would be 1" in one.sentence
+    assert one.far_sample == "b 2"
+    assert one.far_by == pytest.approx(6.0 / math.sqrt(1.02 * 0.97))
+    (said,) = [text for text in found.statements if "lies far" in text]
+    assert said.startswith("b 2 lies far from the other samples of its condition in 1 of 1 ")
+    assert "6.03 times their mean" in said
+
+
+def test_a_sample_within_its_own_errors_is_no_outlier() -> None:
+    """Distances of 8, 8, 8 and 10, 10, 9.5 nm, each known to 1 nm: 0.5 nm is not far."""
+    names = [sample(f"{c} {n}", c, 1.0) for c in "ab" for n in range(3)]
+    question = Question(quantity="thickness", distance=None)
+
+    def values(error: float):
+        return {
+            one.name: SampleValue(
+                sample=one.name,
+                condition=one.condition,
+                question=question,
+                mean=nm * 1e-9,
+                stderr=error,
+                low=(nm - 2) * 1e-9,
+                high=(nm + 2) * 1e-9,
+                n=16,
+                n_effective=16.0,
+                unit="m",
+                positive=True,
+            )
+            for one, nm in zip(names, (8, 8, 8, 10, 10, 9.5), strict=True)
+        }
+
+    far = thickness_of_conditions(question, names[:3], names[3:], values(1e-11))
+    assert far.far_sample == "b 2"
+    near = thickness_of_conditions(question, names[:3], names[3:], values(1e-9))
+    assert near.far_sample == ""
+    assert "lies far" not in near.sentence
+
+
+def test_what_a_reader_may_conclude() -> None:
+    found = st.compare(study((2.0, 2.1, 1.9), (1.0, 1.05, 0.95)), primary=Question())
+    assert conclusion(found.contrasts[0]).startswith(
+        "The value of a is larger than that of b, by more than samples of one condition differ"
+    )
+    alike = st.compare(study((1.0, 1.3, 0.8), (1.1, 0.9, 1.0)), primary=Question())
+    said = conclusion(alike.contrasts[0])
+    assert said.startswith("The interval holds 1: these samples show neither that a and b differ")
+    single = st.compare(study((2.0,), (1.0, 1.1)), primary=Question())
+    assert "Nothing follows for other samples" in conclusion(single.contrasts[0])
+
+
+def test_other_tests_are_told_from_findings() -> None:
+    questions = [Question(distance=(k * 1e-9, (k + 1) * 1e-9)) for k in range(1, 5)]
+    found = st.compare(study((2.0, 2.4, 1.7), (1.0, 1.3, 0.8)), others=questions)
+    said = " ".join(of_other_tests(found.contrasts, False, 0.95))
+    assert "no finding" in said
+    assert "Of all 4 tests 4 have p < 0.05; where nothing differs about 0.2 would." in said
+    assert found.contrasts[0].p_holm == pytest.approx(4 * found.contrasts[0].p)
+    assert "none has: they are questions for new samples" in said
+    far = st.compare(study((2.0, 2.01, 1.99), (1.0, 1.01, 0.99)), others=questions)
+    assert "(Holm), 4 have: a / b" in " ".join(of_other_tests(far.contrasts, True, 0.95))
 
 
 def test_unknown_names_are_refused() -> None:

@@ -13,6 +13,7 @@ from study_samples import FACTORS, sample, study
 
 from nrm_plugin import figures
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.figures.comparison_lines import shown_region
 from nrm_plugin.statistics.comparison import Question, SampleValue, compare
 from nrm_plugin.statistics.condition_profiles import condition_density, condition_profile
 from nrm_plugin.statistics.profiles import mean_profile
@@ -95,7 +96,12 @@ def test_profiles_have_a_mean_a_band_and_a_line_per_sample(samples):
     assert ratio == pytest.approx(wanted, rel=0.03)
     assert len([ln for ln in second.get_lines() if str(ln.get_gid()).startswith("sample")]) == 6
     words = [t.get_text() for t in whole(first).legends[0].get_texts()]
-    assert words == ["EC (3 samples)", "ether (3 samples)", "one sample", "95% of the mean"]
+    assert words == [
+        "EC (3 samples)",
+        "ether (3 samples)",
+        "one sample",
+        "95% interval of the mean",
+    ]
     assert means[0].get_linestyle() != means[1].get_linestyle()
     assert_legible(first)
     assert_legible(figures.comparison_profiles(samples, width=figures.COLUMN))
@@ -109,7 +115,10 @@ def test_one_sample_has_no_band(samples):
 
 def test_ratio_of_profiles_with_both_bands(comparison):
     axes = figures.comparison_ratio_profiles(comparison)
-    ax = next(a for a in axes if "EC / ether" in a.get_title(loc="left"))
+    titles = [a.get_title(loc="left").splitlines() for a in axes]
+    of_conditions = [words[1].split(",")[0] for words in titles if words[0] == "EC / ether"]
+    assert of_conditions == [shown_region(label) for label in LABELS]
+    ax = axes[of_conditions.index(shown_region(REGION))]
     (ratio,) = lines(ax, "ratio")
     near = ratio.get_xdata() < 10
     values = ratio.get_ydata()[near & np.isfinite(ratio.get_ydata())]
@@ -117,6 +126,8 @@ def test_ratio_of_profiles_with_both_bands(comparison):
     bands = {c.get_gid(): c.get_paths()[0].vertices for c in ax.collections if c.get_gid()}
     assert np.ptp(bands["simultaneous"][:, 1]) > np.ptp(bands["pointwise"][:, 1])
     assert_legible(axes)
+    (other, *_) = figures.comparison_ratio_profiles(comparison, "loss_modulus")
+    assert lines(other, "ratio")
     (empty,) = figures.comparison_ratio_profiles(replace(comparison, profiles=()))
     assert "No profiles of storage modulus" in empty.texts[0].get_text().replace("\n", " ")
 

@@ -13,10 +13,13 @@ import pytest
 from click.testing import CliRunner
 from study_samples import sample, study, with_attribute
 
+import nrm_plugin as nrm
 from nrm_plugin.report import study_checks, write_study_report
 from nrm_plugin.report.methods_paragraph import method_facts
 from nrm_plugin.report.told_differences import told_differences
-from nrm_plugin.statistics.comparison import Question, compare
+from nrm_plugin.statistics.comparison import Question, StudySample, compare
+from nrm_plugin.study import read_study
+from nrm_plugin.study.study_outputs import write_outputs
 from nrm_plugin.variables import EXCLUDED
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -135,7 +138,6 @@ def test_samples_without_checks_are_named():
 
 
 def test_nrm_check_of_several_results_says_what_was_told_differently(tmp_path):
-    import nrm_plugin as nrm
     from nrm_plugin import cli
 
     paths = []
@@ -325,7 +327,7 @@ def test_the_page_in_a_browser(tmp_path):
         page.goto((folder / "index.html").as_uri(), wait_until="load")
         assert page.locator("[role=alert]").is_visible()
         pictures = page.locator("figure img")
-        assert pictures.count() == 6
+        assert pictures.count() == 7
         for i in range(pictures.count()):
             assert pictures.nth(i).evaluate("p => p.complete && p.naturalWidth > 100")
         wide = page.locator("div.table").evaluate_all(
@@ -342,3 +344,52 @@ def test_the_page_in_a_browser(tmp_path):
         page.wait_for_load_state("load")
         assert page.title() == "sample"
         browser.close()
+
+
+# Without a lateral signal
+
+
+def bare(one: StudySample) -> StudySample:
+    """The same sample, measured without a lateral signal."""
+    moduli = [n for n in one.results.data_vars if "modulus" in str(n) or "lateral" in str(n)]
+    return replace(one, results=one.results.drop_vars(moduli))
+
+
+def outputs_of(folder, samples, figures="[]"):
+    """What a run makes of results that are there, and the words of its page."""
+    text = f"figures = {figures}\n[regions]\nedges = [2.0, 1.0, 0.005]\n"
+    text += '[primary]\nquantity = "storage_modulus"\nregion = "0.005-1.0 V"\n'
+    for number, one in enumerate(samples):
+        (folder / f"{number}.h5").write_bytes(b"")
+        (folder / "samples" / one.name).mkdir(parents=True)
+        nrm.save(one.results, folder / "samples" / one.name / "results.h5")
+        text += f'[[sample]]\nname = "{one.name}"\ncondition = "{one.condition}"\n'
+        text += f'files = ["{number}.h5"]\n'
+    (folder / "study.toml").write_text(text, encoding="utf-8")
+    plan = read_study(folder / "study.toml")
+    made, _, without = write_outputs(
+        plan, plan.samples, folder, [], lambda entry, name: f"samples/{entry.folder}/{name}"
+    )
+    return made, without, plain((folder / "index.html").read_text(encoding="utf-8"))
+
+
+def test_samples_without_a_lateral_signal_have_a_page(tmp_path):
+    made, without, text = outputs_of(
+        tmp_path, [bare(sample("EC 1")), bare(sample("ether 1"))], '["maps"]'
+    )
+    assert without.startswith("No sample has a lateral signal: there are no moduli")
+    assert without in text
+    assert "96 curves of 2 samples were processed." in text
+    assert "Heights of the solid contact and flags of EC 1." in text
+    assert {path.name for path in made} >= {"maps-1.png", "maps-2.pdf", "table.md", "index.html"}
+
+
+def test_one_sample_without_a_lateral_signal_is_left_out_of_the_comparison(tmp_path):
+    samples = study()
+    _, without, text = outputs_of(tmp_path, [bare(samples[0]), *samples[1:]])
+    assert without == (
+        "EC 1: there is no lateral signal, so there are no moduli and no thickness; the comparison "
+        "is of the other samples."
+    )
+    assert without in text
+    assert "Welch's test of 2 samples of EC and 3 samples of ether" in text

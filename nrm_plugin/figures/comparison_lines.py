@@ -198,7 +198,9 @@ def _one_legend(
         label = f"{short(name)} ({text})"
         handles.append(Line2D([], [], color=colour, lw=1.6, ls=dashes, label=label))
     thin = Line2D([], [], color=style.MUTED, lw=0.5, label="one sample")
-    band = Patch(facecolor=style.MUTED, alpha=0.3, lw=0.0, label=f"{level:.0%} of the mean")
+    band = Patch(
+        facecolor=style.MUTED, alpha=0.3, lw=0.0, label=f"{level:.0%} interval of the mean"
+    )
     style.legend_below(ax, [*handles, thin, band])
 
 
@@ -341,7 +343,7 @@ def _plain(value: float, _: Any = None) -> str:
 
 def _plain_where_few(low: float, high: float) -> Any:
     """Labels of small ticks, where there are hardly any large ones."""
-    wanted = (2, 5) if high / low < 30.0 else ()
+    wanted = (2, 5) if high / low < 300.0 else ()
     more = (1.5, 3, 7) if high / low < 4.0 else ()
 
     def words(value: float, _: Any = None) -> str:

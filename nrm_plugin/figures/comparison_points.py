@@ -250,12 +250,15 @@ def _numbers(ax: Axes, shown: Sequence[Contrast]) -> None:
 def _numbers_of(one: Contrast) -> str:
     n = f"n = {one.n_first}" if one.paired else f"n = {one.n_first}, {one.n_second}"
     if one.ratio is None:
-        return f"no ratio; {n}"
+        return f"no ratio{_holm(one)}; {n}"
     text = significant(one.ratio)
     if one.ratio_low is not None and one.ratio_high is not None:
         text += f" ({significant(one.ratio_low)} to {significant(one.ratio_high)})"
-    p = "" if one.p_holm is None else f"; p {_probability(one.p_holm)}"
-    return f"{text}{p}; {n}"
+    return f"{text}{_holm(one)}; {n}"
+
+
+def _holm(one: Contrast) -> str:
+    return "" if one.p_holm is None else f"; p {_probability(one.p_holm)}"
 
 
 def _probability(p: float) -> str:

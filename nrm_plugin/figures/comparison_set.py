@@ -15,10 +15,12 @@ from nrm_plugin.figures.comparison_lines import (
     any_simulated,
     comparison_profiles,
     comparison_ratio_profiles,
+    short,
 )
 from nrm_plugin.figures.comparison_points import comparison_ratio, comparison_thickness
 from nrm_plugin.figures.comparison_spread import comparison_density, comparison_violins
 from nrm_plugin.figures.map_changes import differences, region_maps
+from nrm_plugin.figures.map_panels import common_limits
 from nrm_plugin.statistics.comparison_types import Comparison, StudySample
 from nrm_plugin.statistics.map_differences import map_differences
 from nrm_plugin.statistics.violins import DEFAULT_BINS
@@ -67,32 +69,25 @@ def study_figures(
     if unknown:
         raise InvalidInput(f"there is no {unknown[0]!r}: figures are {', '.join(STUDY_KINDS)}")
     marked = any_simulated(samples)
-    lateral = all("storage_modulus" in one.results for one in samples)
-    draws: list[tuple[str, str, Callable[[], Any]]] = [
-        ("contrasts", "contrasts", partial(comparison_ratio, comparison, simulated=marked))
-    ]
-    if lateral and samples:
+    lateral = [one for one in samples if "storage_modulus" in one.results]
+    draws: list[tuple[str, str, Callable[[], Any]]] = []
+    if lateral:
+        contrasts = partial(comparison_ratio, comparison, simulated=marked)
+        draws.append(("contrasts", "contrasts", contrasts))
         for quantity in ("storage_modulus", "loss_modulus"):
-            profiles = partial(comparison_profiles, samples, quantity)
+            profiles = partial(comparison_profiles, lateral, quantity)
             draws.append((f"profiles-{quantity}", "profiles", profiles))
         for quantity in dict.fromkeys(one.quantity for one in comparison.profiles):
             ratio = partial(comparison_ratio_profiles, comparison, quantity, simulated=marked)
             draws.append((f"ratio-{quantity}", "profiles", ratio))
         thick = partial(comparison_thickness, comparison, simulated=marked)
         draws += [
-            ("density", "density", partial(comparison_density, samples)),
-            ("violin", "violin", partial(comparison_violins, samples, bins)),
+            ("density", "density", partial(comparison_density, lateral)),
+            ("violin", "violin", partial(comparison_violins, lateral, bins)),
             ("thickness", "thickness", thick),
         ]
-    for number, one in enumerate(samples, 1):
-        of: dict[str, Any] = {"depth": depth, "regions": one.regions}
-        draws.append(
-            (f"maps-{number}", "maps", partial(region_maps, one.analysis, relief=True, **of))
-        )
-        if "maps" in wanted and lateral and _repeats(one, depth):
-            draws.append(
-                (f"differences-{number}", "maps", partial(differences, one.analysis, **of))
-            )
+    if "maps" in wanted:
+        draws += _map_draws(samples, depth)
     for name, kind, draw in draws:
         if kind in wanted:
             try:
@@ -104,6 +99,25 @@ def study_figures(
                     failed.append((name, str(error)))
                 continue
             yield name, _whole(drawn)
+
+
+def _map_draws(
+    samples: Sequence[StudySample], depth: float
+) -> Iterator[tuple[str, str, Callable[[], Any]]]:
+    """Maps of each sample, on colours that all samples have in common."""
+    parts = {one.name: (one.analysis, one.regions) for one in samples}
+    limits = {
+        what: found
+        for what in ("shear_modulus_magnitude", "thickness")
+        if (found := common_limits(parts.values(), what, depth)) is not None
+    }
+    for number, one in enumerate(samples, 1):
+        of: dict[str, Any] = {"depth": depth, "regions": one.regions}
+        title = f"{short(one.name)}, {short(one.condition)}"
+        draw = partial(region_maps, one.analysis, relief=True, limits=limits, title=title, **of)
+        yield f"maps-{number}", "maps", draw
+        if "storage_modulus" in one.results and _repeats(one, depth):
+            yield f"differences-{number}", "maps", partial(differences, one.analysis, **of)
 
 
 def _repeats(one: StudySample, depth: float) -> bool:

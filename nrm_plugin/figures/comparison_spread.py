@@ -282,6 +282,15 @@ def _legend(
         label = f"{short(name)} ({n} sample{'s' if n != 1 else ''})"
         handles.append(Patch(facecolor=colour_of_condition(number), alpha=0.5, lw=0.0, label=label))
     handles.append(Line2D([], [], color=style.MUTED, lw=1.3, label="mean of the samples"))
+    median: dict[str, Any] = {
+        "marker": "o",
+        "mfc": "white",
+        "mew": 0.5,
+        "ms": 2.2,
+        "color": style.MARK,
+        "lw": 1.2,
+    }
+    handles.append(Line2D([], [], **median, label="median, middle half"))
     if any(np.isfinite(one.floor) for one in every):
         handles.append(Line2D([], [], color=style.MARK, lw=0.6, ls="--", label="noise floor"))
     style.legend_below(ax, handles)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -176,6 +176,8 @@ def region_maps(
     regions: Iterable[Region] | None = None,
     visits: Iterable[int] | None = None,
     relief: bool = False,
+    limits: Mapping[str, tuple[float, float]] | None = None,
+    title: str = "",
     direction: str | None = None,
     figure: Any = None,
     width: float = style.PAGE,
@@ -190,6 +192,10 @@ def region_maps(
         not have are left out.
     depth, by, regions, visits, relief, direction
         As for `maps`.
+    limits : mapping, optional
+        Of the colours of some quantities, as `limits` of `maps`.
+    title : str
+        Above all maps, as the name of the sample.
     figure : Figure, optional
         An empty one to fill.
     width : float
@@ -227,7 +233,7 @@ def region_maps(
             "some of the visits or fewer quantities make fewer, a wider figure holds more"
         )
     figure = style.filled(figure, width, height * len(shown))
-    style.mark_whole(figure, is_simulated(analysis.results))
+    style.mark_whole(figure, is_simulated(analysis.results), title)
     split: dict[str, Any] = {"by": by, "regions": regions, "visits": visits}
     pieces = np.atleast_1d(figure.subfigures(len(shown), 1))
     for name, piece in zip(shown, pieces, strict=True):
@@ -236,7 +242,9 @@ def region_maps(
             spare.remove()
         own_relief = relief and name not in ("contact_height", "topography")
         given = panels[: max(len(parts), 1)]
-        maps(analysis, name, depth, **split, relief=own_relief, axes=given, width=width)
+        own_limits = (limits or {}).get(name)
+        more: dict[str, Any] = {"relief": own_relief, "limits": own_limits, "axes": given}
+        maps(analysis, name, depth, **split, **more, width=width)
     laid_out_once_more(list(style.root(figure.axes[0]).axes))
     whole: Figure = figure
     return whole

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
@@ -90,6 +91,7 @@ def maps(
     regions: Iterable[Region] | None = None,
     visits: Iterable[int] | None = None,
     relief: bool = False,
+    limits: tuple[float, float] | None = None,
     direction: str | None = None,
     axes: Sequence[Axes] | None = None,
     figure: Any = None,
@@ -118,6 +120,8 @@ def maps(
         Only these visits to the same places, from 1.
     relief : bool
         Draw contour lines of the topography over the maps.
+    limits : (low, high), optional
+        Of the colours, in SI; see `common_limits` for those of several samples.
     direction : str, optional
         The first one if the results hold both.
     axes, figure : Axes, Figure, optional
@@ -150,7 +154,7 @@ def maps(
     note = note.removeprefix(", ")
     if what == QUALITY:
         return flag_panels(analysis, parts.parts, note, axes, figure, width)
-    shown = _Wanted(what=what, depth=depth, mean=by == REGION, relief=relief)
+    shown = _Wanted(what=what, depth=depth, mean=by == REGION, relief=relief, limits=limits)
     return _panels(analysis, shown, parts.parts, note, axes, figure, width)
 
 
@@ -208,6 +212,7 @@ class _Wanted:
     depth: float | None
     mean: bool = False
     relief: bool = False
+    limits: tuple[float, float] | None = None
 
 
 def _panels(
@@ -252,7 +257,11 @@ def _panels(
         return [style.words(ax, said) for ax in axes]
     heights = what == TOPOGRAPHY
     unit = readable_scale(every, "m") if heights else scale(found[0].unit)
-    norm = style.limits(unit(strong if len(strong) else every))
+    if wanted.limits is not None:
+        low, high = (float(unit(end)) for end in wanted.limits)
+        norm = Normalize(low, high)
+    else:
+        norm = style.limits(unit(strong if len(strong) else every))
     single = len(found) == 1
     shown: Any = None
     reliefs = reliefs_of(analysis, parts) if wanted.relief else [None] * len(found)
@@ -277,6 +286,36 @@ def _panels(
     if own:
         laid_out_once_more(axes)
     return list(axes)
+
+
+def common_limits(
+    samples: Iterable[tuple[Analysis, Iterable[Region] | None]],
+    what: str,
+    depth: float | None = DEPTH,
+) -> tuple[float, float] | None:
+    """Colours that maps of several samples have in common, for `limits` of `maps`.
+
+    Parameters
+    ----------
+    samples : iterable of (Analysis, Regions)
+    what, depth
+        As for `maps`.
+
+    Returns
+    -------
+    (low, high) or None
+        In SI: the 1st and the 99th percentile of what is above the noise; None where nothing is.
+    """
+    strong = []
+    for analysis, regions in samples:
+        if "storage_modulus" in analysis.results:
+            parts = map_parts(analysis, REGION_AND_VISIT, regions=regions).parts
+            strong += [strong_values(map_of(analysis, what, depth, curves=p.curves)) for p in parts]
+    values = np.concatenate(strong) if strong else np.empty(0)
+    if not len(values):
+        return None
+    norm = style.limits(values)
+    return float(norm.vmin or 0.0), float(norm.vmax or 0.0)
 
 
 def frame_of(parts: Iterable[MapPart], grid: int) -> NDArray[np.int64]:

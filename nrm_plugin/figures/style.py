@@ -225,7 +225,7 @@ def words(ax: Axes, text: str) -> Axes:
 
 def mark(ax: Axes, simulated: bool) -> None:
     """Say on the axes that their data are simulated, unless the figure as a whole says so."""
-    if simulated and root(ax).get_suptitle() != _SIMULATED:
+    if simulated and _SIMULATED not in root(ax).get_suptitle():
         ax.set_title(_SIMULATED, loc="right", fontsize=SMALL, color=MUTED, style="italic")
         title(ax, ax.get_title(loc="left"))
 
@@ -238,9 +238,11 @@ def title(ax: Axes, text: str) -> None:
     ax.set_title(text + "\n" if above else text, loc="left")
 
 
-def mark_whole(figure: Any, simulated: bool) -> None:
-    """Say once on the figure that its data are simulated."""
-    if simulated:
+def mark_whole(figure: Any, simulated: bool, title: str = "") -> None:
+    """Say once on the figure that its data are simulated; a title stands at the left."""
+    if title:
+        figure.suptitle(f"{title} ({_SIMULATED})" if simulated else title, x=0.01, ha="left")
+    elif simulated:
         look = {"fontsize": SMALL, "color": MUTED, "style": "italic"}
         figure.suptitle(_SIMULATED, x=0.99, ha="right", **look)
 

@@ -70,7 +70,7 @@ def method_facts(samples: Sequence[StudySample], comparison: Comparison) -> list
         ),
         MethodFact(
             name="samples per nanometre",
-            text=known.common(_sampling, "curves had {} samples per nm"),
+            text=known.common(_sampling, "curves had {} points per nm"),
             how="processing the curves again with this version",
         ),
         MethodFact(

@@ -25,12 +25,16 @@ from nrm_plugin.statistics.comparison_types import (
     Contrast,
     StudySample,
 )
+from nrm_plugin.statistics.comparison_words import conclusion
 from nrm_plugin.statistics.regions import ALL_CURVES
 from nrm_plugin.statistics.violins import DEFAULT_BINS
-from nrm_plugin.text import NOTHING, printable, significant
+from nrm_plugin.text import NOTHING, counted, printable, significant
 
 #: More values than these are left to the table in a file.
 _MOST_VALUES = 80
+
+#: Maps of more samples are left to their files.
+_MOST_MAPS = 6
 
 _MEANINGS = {
     "storage_modulus": "E'",
@@ -49,12 +53,10 @@ def comparison_section(
     """The comparison: the primary question first, statements, tables and figures."""
     section = Section(title="Comparison", anchor="comparison")
     primary = comparison.primary_contrasts
-    section.words = [f"Named before the run: {printable(one.sentence)}" for one in primary]
-    if not primary:
-        section.words = [
-            "No question was named before the run (`[primary]` in the study file): all that "
-            "follows is exploratory, and no p value stands for a test of a hypothesis."
-        ]
+    section.words = [
+        f"Named before the run: {printable(one.sentence)} {printable(conclusion(one))}"
+        for one in primary
+    ]
     section.words += [printable(text) for text in comparison.statements]
     every = [*comparison.contrasts, *comparison.thickness]
     every.sort(key=lambda one: not one.primary)
@@ -64,7 +66,9 @@ def comparison_section(
         if untested:
             section.tables.append(_untested(untested))
         section.pictures.append(_forest(comparison, samples))
-    parts = [Part(title="Values of the samples", tables=[_values(comparison)])]
+    parts = []
+    if comparison.sample_values:
+        parts.append(Part(title="Values of the samples", tables=[_values(comparison)]))
     parts += _pictures(samples, comparison, kinds, bins)
     section.parts = [part for part in parts if part.pictures or part.tables]
     return section
@@ -218,9 +222,11 @@ def _pictures(
     bins: Sequence[tuple[float, float]],
 ) -> list[Part]:
     """Figures of the kinds that were asked for."""
-    if not samples or any("storage_modulus" not in one.results for one in samples):
-        return []
-    simulated = _marked(samples)
+    every = samples
+    samples = [one for one in every if "storage_modulus" in one.results]
+    if not samples:
+        return _maps(every) if kinds is None or "maps" in kinds else []
+    marked = {"simulated": _marked(samples)}
     thick = any(
         math.isfinite(one.mean)
         for one in comparison.sample_values
@@ -244,11 +250,15 @@ def _pictures(
                     "The same of the loss modulus.",
                     "A panel per region, as before.",
                 ),
-                (
-                    partial(figures.comparison_ratio_profiles, comparison, simulated=simulated),
-                    "Ratio of the profiles of the storage modulus. Where the pale band, which "
-                    "holds at all distances at once, does not hold 1, the profiles differ.",
-                    "A panel per contrast: a line for the ratio in two bands, on a log axis.",
+                *(
+                    (
+                        partial(figures.comparison_ratio_profiles, comparison, quantity, **marked),
+                        f"Ratio of the profiles of the {quantity.replace('_', ' ')}. Where the "
+                        "pale band, which holds at all distances at once, does not hold 1, the "
+                        "profiles differ.",
+                        "A panel per contrast: a line for the ratio in two bands, on a log axis.",
+                    )
+                    for quantity in dict.fromkeys(one.quantity for one in comparison.profiles)
                 ),
             ],
         ),
@@ -258,8 +268,9 @@ def _pictures(
             [
                 (
                     partial(figures.comparison_violins, samples, bins),
-                    "|G*| of single curves, a violin per sample; line: mean of the means of the "
-                    "samples of a condition.",
+                    "|G*| of single curves, a violin per sample, cut at the frame; dot: median, "
+                    "black bar: middle half of the curves, short line: mean of the sample; long "
+                    "line: mean of the means of the samples of a condition.",
                     "A panel per range of distance: violins in the colours of the conditions.",
                 )
             ],
@@ -280,8 +291,9 @@ def _pictures(
             "thickness",
             [
                 (
-                    partial(figures.comparison_thickness, comparison, simulated=simulated),
-                    f"Thickness of the samples at {_modulus(comparison)}.",
+                    partial(figures.comparison_thickness, comparison, **marked),
+                    f"Thickness of the samples at {_modulus(comparison)}: a dot per sample with "
+                    "the interval that its own curves leave; line: mean of the samples.",
                     "A dot per sample in the colour of its condition, by region.",
                 )
             ],
@@ -290,6 +302,21 @@ def _pictures(
         if (kinds is None or kind in kinds) and (thick or kind != THICKNESS):
             parts.append(Part(title=title, pictures=[picture(*draw) for draw in draws]))
     return parts
+
+
+def _maps(samples: Sequence[StudySample]) -> list[Part]:
+    """Maps of heights and flags, of samples that have nothing else to show."""
+    pictures = [
+        picture(
+            partial(figures.region_maps, one.analysis, regions=one.regions),
+            f"Heights of the solid contact and flags of {printable(one.name)}.",
+            "A column per region and visit: heights above, flagged curves below.",
+        )
+        for one in samples[:_MOST_MAPS]
+    ]
+    left = len(samples) - len(pictures)
+    words = [f"Maps of {counted(left, 'further sample')} are files beside this page."]
+    return [Part(title="Maps", pictures=pictures, words=words if left else [])]
 
 
 def _modulus(comparison: Comparison) -> str:

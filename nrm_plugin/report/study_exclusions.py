@@ -30,6 +30,14 @@ from nrm_plugin.statistics.selection import LEFT_OUT, Analysis, excluded, flags_
 from nrm_plugin.text import printable
 from nrm_plugin.variables import BIT
 
+_OF_HEADLINES = (
+    "|G*| next to the electrode, in the first range of distances. Thickness: mean over curves, "
+    "each at its own detection limit; the comparison has that of the mean profile at one common "
+    "modulus, which is another number. Intervals are those within a sample. Where values with and "
+    "without decisions differ by more than their intervals, the result stands or falls with the "
+    "decisions."
+)
+
 
 def exclusions_section(
     samples: Sequence[StudySample], files: Mapping[str, str | PathLike[str]]
@@ -131,9 +139,7 @@ def _headlines(samples: Sequence[StudySample], files: Mapping[str, str | PathLik
                 "Headline values of the samples",
                 headings("Sample", "Region", "Decisions", *numbers, numbers=numbers),
                 rows,
-                "|G*| next to the electrode, in the first range of distances. Intervals are those "
-                "within a sample. Where values with and without decisions differ by more than "
-                "their intervals, the result stands or falls with the decisions.",
+                _OF_HEADLINES if lateral else "",
             )
         ],
     )

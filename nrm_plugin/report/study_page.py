@@ -16,6 +16,7 @@ from nrm_plugin.report.study_checks import StudyChecks, study_checks, study_chec
 from nrm_plugin.report.study_contrasts import comparison_section
 from nrm_plugin.report.study_exclusions import exclusions_section
 from nrm_plugin.report.study_overview import samples_section, study_conditions_section
+from nrm_plugin.statistics import comparison_words as words_of
 from nrm_plugin.statistics.comparison_types import Comparison, StudySample
 from nrm_plugin.statistics.violins import DEFAULT_BINS
 from nrm_plugin.text import counted, printable
@@ -87,7 +88,7 @@ def write_study_report(
         study_conditions_section(samples),
         exclusions_section(samples, files or {}),
         methods_section(samples, comparison),
-        _made(downloads or {}, undrawn, text),
+        _made(samples, downloads or {}, undrawn, text),
     ]
     page = Report(
         title=printable(title) or "Study",
@@ -121,27 +122,7 @@ def _short(
     failed: Sequence[tuple[str, str]],
 ) -> list[str]:
     """The whole in a few sentences."""
-    total = sum(one.results.sizes["curve"] for one in samples)
-    sentences = [f"{counted(total)} of {counted(len(samples), 'sample')} are compared."]
-    sentences[0] = sentences[0][:1].upper() + sentences[0][1:]
-    primary = comparison.primary_contrasts
-    sentences += [f"Primary question: {printable(one.sentence)}" for one in primary]
-    if not primary:
-        sentences.append("No question was named before the run: all comparisons are exploratory.")
-    others = [one for one in (*comparison.contrasts, *comparison.thickness) if not one.primary]
-    tested = [one for one in others if one.p_holm is not None]
-    found = [one for one in tested if one.p_holm is not None and one.p_holm < 1 - one.level]
-    if tested:
-        sentences.append(
-            f"Of {len(tested)} other tests {len(found)} are below p = "
-            f"{1 - comparison.level:.2g} after Holm's correction."
-        )
-    meaningless = len(others) - len(tested)
-    if meaningless:
-        sentences.append(
-            f"{counted(meaningless, 'other contrast')} cannot be tested: the table says why."
-        )
-    sentences.append(_of_checks(checks))
+    sentences = [*_compared(samples, comparison), _of_checks(checks)]
     by_hand = [printable(one.name) for one in samples if decided(one.results)]
     if by_hand:
         sentences.append(
@@ -153,6 +134,25 @@ def _short(
             f"{counted(len(failed), 'file or sample')} could not be used.".capitalize()
         )
     return sentences
+
+
+def _compared(samples: Sequence[StudySample], comparison: Comparison) -> list[str]:
+    """What was compared, and what may be concluded of it."""
+    total = sum(one.results.sizes["curve"] for one in samples)
+    n = len(comparison.samples)
+    if not n:
+        read = f"{counted(total)} of {counted(len(samples), 'sample')} were processed."
+        return [read, *map(printable, comparison.statements)]
+    of = f"{n} of {counted(len(samples), 'sample')}" if n < len(samples) else counted(n, "sample")
+    sentences = [f"{of} with {counted(total)} {'is' if n == 1 else 'are'} compared."]
+    primary = comparison.primary_contrasts
+    sentences += [
+        f"Primary question: {printable(one.sentence)} {printable(words_of.conclusion(one))}"
+        for one in primary
+    ]
+    every = [*comparison.contrasts, *comparison.thickness]
+    sentences += words_of.of_other_tests(every, bool(primary), comparison.level)
+    return sentences + [printable(text) for text in words_of.of_far_samples(every)]
 
 
 def _of_checks(checks: StudyChecks) -> str:
@@ -171,7 +171,12 @@ def _warnings(checks: StudyChecks, failed: Sequence[tuple[str, str]]) -> list[st
     return [*found, *(printable(f"{name}: {why}") for name, why in failed)]
 
 
-def _made(downloads: Mapping[str, str], undrawn: Sequence[tuple[str, str]], text: str) -> Section:
+def _made(
+    samples: Sequence[StudySample],
+    downloads: Mapping[str, str],
+    undrawn: Sequence[tuple[str, str]],
+    text: str,
+) -> Section:
     """Files of the comparison, and the study file."""
     section = Section(title="How the study was made", anchor="made")
     section.words.append(
@@ -179,10 +184,30 @@ def _made(downloads: Mapping[str, str], undrawn: Sequence[tuple[str, str]], text
         "the samples' own reports have recipes, experiments and the hashes of the originals."
     )
     if downloads:
-        rows = [[words(printable(what)), linked(path, path)] for what, path in downloads.items()]
-        table = HtmlTable("Tables and figures beside this page", headings("What", "File"), rows)
-        section.parts = [Part(title="Files", tables=[table])]
+        section.parts = [Part(title="Files", tables=[_files(samples, downloads)])]
     section.words += [f"Not drawn: {printable(f'{name}: {why}')}." for name, why in undrawn]
     if text.strip():
         section.texts.append(("Study file", text))
     return section
+
+
+def _files(samples: Sequence[StudySample], downloads: Mapping[str, str]) -> HtmlTable:
+    """Tables and figures with links, each in all its formats."""
+    formats: dict[str, list[str]] = {}
+    for name, path in downloads.items():
+        formats.setdefault(Path(name).stem, []).append(path)
+    most = max(map(len, formats.values()))
+    rows = []
+    for stem, paths in formats.items():
+        links = [linked(Path(path).suffix.lstrip(".").upper(), path) for path in paths]
+        rows.append([words(_in_words(stem, samples)), *links, *([words("")] * (most - len(links)))])
+    columns = headings("What", "Files", *([""] * (most - 1)))
+    return HtmlTable("Tables and figures beside this page, in folder comparison", columns, rows)
+
+
+def _in_words(stem: str, samples: Sequence[StudySample]) -> str:
+    """What a file holds: ``maps-3`` are the maps of the third sample."""
+    kind, _, of = stem.partition("-")
+    if of.isdigit() and 0 < int(of) <= len(samples):
+        return f"{kind} of {printable(samples[int(of) - 1].name)} ({stem})"
+    return f"{kind} of the {of.replace('_', ' ')}" if of else kind

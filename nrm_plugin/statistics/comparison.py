@@ -136,7 +136,7 @@ def compare(
     return Comparison(
         contrasts=tuple(contrasts),
         sample_values=(*(one for values in asked.values() for one in values.values()), *thick),
-        profiles=tuple(_profiles(groups, pairs, within, questions, level)),
+        profiles=tuple(_profiles(groups, pairs, within, questions, labels, level)),
         thickness=tuple(thickness),
         thickness_modulus=modulus,
         statements=tuple(_statements(groups, pairs, primary, together, modulus, thick)),
@@ -211,21 +211,27 @@ def _profiles(
     pairs: Sequence[Pair],
     within: Sequence[Pair],
     questions: Sequence[Question],
+    labels: Sequence[str],
     level: float,
 ) -> list[ProfileContrast]:
-    """Profiles of the first question's quantity, in all regions that are asked for."""
-    quantity = questions[0].quantity if questions else Question().quantity
+    """Profiles of all quantities, in all regions that are asked for, in the regions' order."""
     everyone = [one for group in groups.values() for one in group]
-    found = [
-        profile_of_conditions(quantity, region, groups[first], groups[second], level)
-        for region in dict.fromkeys(one.region for one in questions or [Question()])
-        for first, second in pairs
-    ]
-    found += [
-        profile_of_regions(quantity, pair, group, level, everyone=everyone)
-        for pair in within
-        for group in groups.values()
-    ]
+    if not questions and all("storage_modulus" in one.results for one in everyone):
+        questions = [Question()]
+    regions = {one.region for one in questions}
+    found = []
+    for quantity in dict.fromkeys(one.quantity for one in questions):
+        found += [
+            profile_of_conditions(quantity, region, groups[first], groups[second], level)
+            for region in ("", *labels)
+            if region in regions
+            for first, second in pairs
+        ]
+        found += [
+            profile_of_regions(quantity, pair, group, level, everyone=everyone)
+            for pair in within
+            for group in groups.values()
+        ]
     return [one for one in found if one is not None]
 
 
@@ -247,5 +253,6 @@ def _statements(
     for first, second in pairs:
         found += [f"{one.sentence}." for one in confounded(groups[first], groups[second])]
     found += [f"{one}." for one in not_told([one for group in groups.values() for one in group])]
+    found += words.of_far_samples(contrasts)
     found.append(words.at_modulus(modulus, thick))
     return [one for one in dict.fromkeys(found) if one]

@@ -83,8 +83,14 @@ def contrast_of_conditions(
     sentences = [
         words.of_conditions(contrast, used, bool(meaningless)),
         *words.of_added(contrast, added, tied),
-        *_far_away(groups, means, logs, level, added),
     ]
+    far = _far_away(groups, means, values, logs)
+    if far is not None:
+        which, number, away = far
+        name = groups[which][number].name
+        contrast = replace(contrast, far_sample=name, far_by=math.exp(away) if logs else away)
+        without = _without(means, which, number, logs, level, added)
+        sentences.append(words.of_far_sample(groups[which][number], away, without, logs))
     if primary:
         sentences += words.of_own_errors(means, groups, values, logs)
     return replace(contrast, sentence=" ".join(f"{one}." for one in sentences if one))
@@ -178,21 +184,21 @@ def _of_differences(added: AddedError, means: Sequence[FloatArray]) -> float:
 def _far_away(
     groups: Sequence[Sequence[StudySample]],
     means: Sequence[FloatArray],
+    values: Values,
     logs: bool,
-    level: float,
-    added: AddedError,
-) -> list[str]:
-    """Say which sample lies far from the others of its condition, and what it does.
+) -> tuple[int, int, float] | None:
+    """Find the sample that lies far from the others of its condition: group, number, by how much.
 
     By externally studentized residuals of both conditions together, with Bonferroni's correction
-    for the number of samples (Cook and Weisberg 1982). It stays in.
+    for the number of samples (Cook and Weisberg 1982), unless it is within two standard errors of
+    the others, which their own curves leave. It stays in.
     """
-    values = [np.log(one) if logs else one for one in means]
-    total = sum(len(one) for one in values)
+    scaled = [np.log(one) if logs else one for one in means]
+    total = sum(len(one) for one in scaled)
     freedom = total - 3
-    if freedom < 1 or min(len(one) for one in values) < 2:
-        return []
-    left = [one - one.mean() for one in values]
+    if freedom < 1 or min(len(one) for one in scaled) < 2:
+        return None
+    left = [one - one.mean() for one in scaled]
     square = sum(float(np.sum(one**2)) for one in left)
     found: tuple[float, int, int] | None = None
     for which, group in enumerate(left):
@@ -207,12 +213,28 @@ def _far_away(
             if p < _FAR and (found is None or p < found[0]):
                 found = (p, which, number)
     if found is None:
-        return []
+        return None
     _, which, number = found
-    others = [np.delete(one, number) if k == which else one for k, one in enumerate(values)]
-    without = welch(others[0], others[1], level, added=added.variance if logs else 0.0)
-    away = float(values[which][number] - others[which].mean())
-    return [words.of_far_sample(groups[which][number], away, without, logs)]
+    away = float(scaled[which][number] - np.delete(scaled[which], number).mean())
+    used = [values[one.name] for one in groups[which]]
+    errors = np.array([one.stderr / (one.mean if logs else 1.0) for one in used])
+    others = np.delete(errors, number)
+    reach = 2.0 * math.hypot(errors[number], *(others / len(others)))
+    return None if abs(away) <= reach else (which, number, away)
+
+
+def _without(
+    means: Sequence[FloatArray],
+    which: int,
+    number: int,
+    logs: bool,
+    level: float,
+    added: AddedError,
+) -> MeanDifference | None:
+    """The test without one sample."""
+    scaled = [np.log(one) if logs else one for one in means]
+    scaled[which] = np.delete(scaled[which], number)
+    return welch(scaled[0], scaled[1], level, added=added.variance if logs else 0.0)
 
 
 def corrected(contrasts: Sequence[Contrast]) -> list[Contrast]:

@@ -174,6 +174,10 @@ class Contrast:
         samples does not show; 0 where they cancel, None where it is not known.
     level : float
         Of the intervals.
+    far_sample : str
+        Sample that lies far from the others of its condition; empty where none does.
+    far_by : float
+        By which factor, where there is a ratio; else by how much, in `unit`.
     sentence : str
         What this says, or why it says nothing.
     """
@@ -203,6 +207,8 @@ class Contrast:
     freedom: float | None = None
     calibration: float | None = None
     level: float = 0.95
+    far_sample: str = ""
+    far_by: float = float("nan")
     sentence: str = ""
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from nrm_plugin.figures import save, study_figures
@@ -13,6 +14,7 @@ from nrm_plugin.report.study_checks import StudyChecks, study_checks
 from nrm_plugin.statistics import DEFAULT_BINS
 from nrm_plugin.statistics.comparison import Comparison, Question, StudySample, compare
 from nrm_plugin.statistics.comparison_table import write_table
+from nrm_plugin.statistics.comparison_words import without_lateral
 from nrm_plugin.statistics.regions import label
 from nrm_plugin.store.read_results import open_results
 from nrm_plugin.study.study_plan import SampleEntry, Study
@@ -33,7 +35,7 @@ def write_outputs(
     folder: Path,
     failed: Sequence[tuple[str, str]],
     place_of: PlaceOf,
-) -> tuple[list[Path], StudyChecks]:
+) -> tuple[list[Path], StudyChecks, str]:
     """Compare samples, and write the tables, the figures and the report of the study.
 
     Parameters
@@ -52,13 +54,15 @@ def write_outputs(
     written : list of Path
     checks : StudyChecks
         Self-checks of all samples, and what was told differently of them.
+    without : str
+        Which samples are not compared since they have no lateral signal; empty where all have one.
 
     Raises
     ------
     NrmError
     """
     samples = [_sample(study, entry, folder / place_of(entry, "results.h5")) for entry in entries]
-    compared = _compared(study, samples)
+    compared, without = _compared(study, samples)
     tables = _tables(compared, folder / "comparison")
     undrawn: list[tuple[str, str]] = []
     pictures = _pictures(study, samples, compared, folder / "comparison" / "figures", undrawn)
@@ -80,7 +84,7 @@ def write_outputs(
         bins=study.bins or DEFAULT_BINS,
         text=study.text,
     )
-    return [*made, index], checks
+    return [*made, index], checks, without
 
 
 def _pictures(
@@ -123,7 +127,14 @@ def _sample(study: Study, entry: SampleEntry, path: Path) -> StudySample:
     )
 
 
-def _compared(study: Study, samples: Sequence[StudySample]) -> Comparison:
+def _compared(study: Study, every: Sequence[StudySample]) -> tuple[Comparison, str]:
+    """The comparison of the samples that have moduli, and which have none."""
+    samples = [one for one in every if "storage_modulus" in one.results]
+    names = [one.name for one in every if one not in samples]
+    without = without_lateral(names, not samples) if names else ""
+    if not samples:
+        conditions = tuple(dict.fromkeys(one.condition for one in every))
+        return Comparison(statements=(without,), conditions=conditions), without
     there = list(dict.fromkeys(sample.condition for sample in samples))
     between = [
         (pair.first, pair.second)
@@ -140,7 +151,7 @@ def _compared(study: Study, samples: Sequence[StudySample]) -> Comparison:
     if primary is not None:
         region = label(*primary.region) if primary.region else ""
         asked = Question(quantity=primary.quantity, distance=primary.distance, region=region)
-    return compare(
+    compared = compare(
         samples,
         primary=asked,
         others=[one for one in _others(study, samples) if one != asked],
@@ -148,6 +159,8 @@ def _compared(study: Study, samples: Sequence[StudySample]) -> Comparison:
         paired_regions=regions or None,
         thickness_modulus=study.thickness_modulus,
     )
+    said = (without, *compared.statements) if without else compared.statements
+    return replace(compared, statements=said), without
 
 
 def _others(study: Study, samples: Sequence[StudySample]) -> list[Question]:

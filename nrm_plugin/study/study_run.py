@@ -412,7 +412,7 @@ class _StudyRunner:
         self.record.steps.pop(name, None)
         states = self.record.states(parts)
         try:
-            outputs, checks = write_outputs(
+            outputs, checks, without = write_outputs(
                 self.study, samples, self.record.folder, self.outcome.failed, self._place
             )
         except NrmError as error:
@@ -424,14 +424,17 @@ class _StudyRunner:
             settings=settings,
             versions=versions,
             wrong=[one.sentence for one in checks.differences if one.verdict == "wrong"],
-            doubtful=[one.sentence for one in checks.differences if one.verdict == "doubtful"],
+            doubtful=[
+                *([without] if without else []),
+                *(one.sentence for one in checks.differences if one.verdict == "doubtful"),
+            ],
         )
         self.record.done(name, made)
         self._say(made)
         self._tell(name, made=True)
 
     def _say(self, compared: StepRecord) -> None:
-        """Say what differs between samples without a reason."""
+        """Say what differs between samples without a reason, and which are not compared."""
         self.outcome.wrong += [("the samples", sentence) for sentence in compared.wrong]
         self.outcome.messages += compared.doubtful
 
