@@ -15,11 +15,11 @@ from scipy import stats
 
 from nrm_plugin import statistics as st
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.statistics.comparison_conclusions import conclusion, of_other_tests
 from nrm_plugin.statistics.comparison_contrasts import corrected
 from nrm_plugin.statistics.comparison_table import escaped
 from nrm_plugin.statistics.comparison_thickness import thickness_of_conditions
 from nrm_plugin.statistics.comparison_types import Contrast, Question, SampleValue, StudySample
-from nrm_plugin.statistics.comparison_words import conclusion, of_other_tests
 from nrm_plugin.statistics.regions import everything, regions
 from nrm_plugin.statistics.simultaneous_bands import band
 from nrm_plugin.statistics.study_levels import added_error, confounded

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from nrm_plugin.cli import main
 from nrm_plugin.errors import InvalidInput, MissingFile
 from nrm_plugin.study import propose, read_study
+from nrm_plugin.study.found_files import name_stem
 from nrm_plugin.study.study_plan import Pair, folder_name
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -215,6 +216,36 @@ def test_a_proposal_by_names(tmp_path):
     again = CliRunner().invoke(main, ["study", str(tmp_path), "-o", str(tmp_path / "study.toml")])
     assert again.exit_code == 1
     assert "--overwrite" in again.stderr
+
+
+def test_days_in_names_are_no_conditions(tmp_path):
+    for name in ("2024-03-04 EC_001", "2024-03-04 EC_002", "20240305 EC_001", "DME_2024-03-06"):
+        shutil.copy(BRUKER / "volume-3x5.spm", tmp_path / f"{name}.spm")
+    (tmp_path / "DME.toml").write_text('[notes]\nelectrolyte = "DME"\n', encoding="utf-8")
+    text = propose(tmp_path)
+    study = read_study(written(tmp_path, text))
+    assert {s.name: (s.condition, len(s.files)) for s in study.samples} == {
+        "2024-03-04 EC": ("EC", 2),
+        "20240305 EC": ("EC", 1),
+        "DME_2024-03-06": ("DME", 1),
+    }
+    assert "# guessed: its name without day and number" in text
+    assert "# Its experiment file cannot be read: DME.toml, line 2: " in text
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("glass 2024-03-04.tiff", "glass 2024-03-04"),
+        ("map_2024-03-04_16.29.jpk-force", "map_2024-03-04"),
+        ("20240305_diglyme_00023.spm", "20240305_diglyme"),
+        ("spot3-0192.jpk-force", "spot3"),
+        ("series.021", "series"),
+        ("00012.spm", "00012"),
+    ],
+)
+def test_numbers_at_the_end_of_names_count_curves(name, stem):
+    assert name_stem(Path(name)) == stem
 
 
 def test_paths_of_a_proposal_count_from_its_file(tmp_path):

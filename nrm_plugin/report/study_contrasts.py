@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from nrm_plugin import figures
 from nrm_plugin.figures.quantities import scale
@@ -19,13 +20,13 @@ from nrm_plugin.report.elements import (
     words,
 )
 from nrm_plugin.report.pictures import Picture, picture
+from nrm_plugin.statistics.comparison_conclusions import conclusion
 from nrm_plugin.statistics.comparison_types import (
     THICKNESS,
     Comparison,
     Contrast,
     StudySample,
 )
-from nrm_plugin.statistics.comparison_words import conclusion
 from nrm_plugin.statistics.regions import ALL_CURVES
 from nrm_plugin.statistics.violins import DEFAULT_BINS
 from nrm_plugin.text import NOTHING, counted, printable, significant
@@ -226,7 +227,7 @@ def _pictures(
     samples = [one for one in every if "storage_modulus" in one.results]
     if not samples:
         return _maps(every) if kinds is None or "maps" in kinds else []
-    marked = {"simulated": _marked(samples)}
+    marked: dict[str, Any] = {"simulated": _marked(samples)}
     thick = any(
         math.isfinite(one.mean)
         for one in comparison.sample_values

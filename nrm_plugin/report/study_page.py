@@ -16,7 +16,11 @@ from nrm_plugin.report.study_checks import StudyChecks, study_checks, study_chec
 from nrm_plugin.report.study_contrasts import comparison_section
 from nrm_plugin.report.study_exclusions import exclusions_section
 from nrm_plugin.report.study_overview import samples_section, study_conditions_section
-from nrm_plugin.statistics import comparison_words as words_of
+from nrm_plugin.statistics.comparison_conclusions import (
+    conclusion,
+    of_far_samples,
+    of_other_tests,
+)
 from nrm_plugin.statistics.comparison_types import Comparison, StudySample
 from nrm_plugin.statistics.violins import DEFAULT_BINS
 from nrm_plugin.text import counted, printable
@@ -147,12 +151,12 @@ def _compared(samples: Sequence[StudySample], comparison: Comparison) -> list[st
     sentences = [f"{of} with {counted(total)} {'is' if n == 1 else 'are'} compared."]
     primary = comparison.primary_contrasts
     sentences += [
-        f"Primary question: {printable(one.sentence)} {printable(words_of.conclusion(one))}"
+        f"Primary question: {printable(one.sentence)} {printable(conclusion(one))}"
         for one in primary
     ]
     every = [*comparison.contrasts, *comparison.thickness]
-    sentences += words_of.of_other_tests(every, bool(primary), comparison.level)
-    return sentences + [printable(text) for text in words_of.of_far_samples(every)]
+    sentences += of_other_tests(every, bool(primary), comparison.level)
+    return sentences + [printable(text) for text in of_far_samples(every)]
 
 
 def _of_checks(checks: StudyChecks) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.statistics import comparison_words as words
+from nrm_plugin.statistics.comparison_conclusions import of_far_samples
 from nrm_plugin.statistics.comparison_contrasts import (
     Values,
     contrast_of_conditions,
@@ -253,6 +254,6 @@ def _statements(
     for first, second in pairs:
         found += [f"{one.sentence}." for one in confounded(groups[first], groups[second])]
     found += [f"{one}." for one in not_told([one for group in groups.values() for one in group])]
-    found += words.of_far_samples(contrasts)
+    found += of_far_samples(contrasts)
     found.append(words.at_modulus(modulus, thick))
     return [one for one in dict.fromkeys(found) if one]

@@ -28,6 +28,9 @@ _SURE = 50
 #: Metadata that make a condition where samples differ in them.
 _OF_CONDITIONS = ("electrolyte", "electrode", "reference_electrode")
 
+#: A day in a name: 2024-03-04, 20240304, 2024_03_04.
+_DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
+
 #: Sections by which a TOML file is a recipe.
 _OF_RECIPES = {"contact", "derivative", "depth", "lateral"}
 
@@ -58,6 +61,7 @@ class ProposedSample:
     logs: list[Path] = field(default_factory=list)
     decisions: Path | None = None
     facts: dict[str, str] = field(default_factory=dict)
+    day_from: str = ""
     spring_constant: float = 0.0
     trouble: str = ""
 
@@ -166,9 +170,12 @@ def proposed_samples(folder: Path, found: FoundFiles) -> list[ProposedSample]:
 
 
 def name_stem(path: Path) -> str:
-    """Name without its suffix and the number at its end."""
+    """Name without its suffix and the number at its end; a day in it stays whole."""
     name = path.name if re.fullmatch(r"\.\d+", path.suffix) else path.stem
-    plain = re.sub(r"[\s._-]*\d+$", "", name)
+    days = list(_DAY.finditer(name))
+    end = days[-1].end() if days else 0
+    time_of_day = r"(?:[\s._T-]*\d+)*" if end else r"[\s._-]*\d+"
+    plain = name[:end] + re.sub(rf"{time_of_day}$", "", name[end:])
     return plain.strip(" ._-") or path.stem
 
 
@@ -225,19 +232,23 @@ def _look(sample: ProposedSample) -> None:
     from nrm_plugin import formats
     from nrm_plugin.experiment import read
 
+    told = _DAY.search(sample.name)
+    if told:
+        sample.facts["day"] = "-".join(told.group(1, 3, 4))
+        sample.day_from = "its name"
+    what, metadata = "Its first file", {}
     try:
         curves: CurveSet = formats.open(sample.files[0])
+        metadata = dict(curves.metadata)
         if sample.experiment is not None:
-            metadata = {**curves.metadata, **read(sample.experiment).metadata}
-        else:
-            metadata = dict(curves.metadata)
+            what = "Its experiment file"
+            metadata |= read(sample.experiment).metadata
     except NrmError as error:
-        sample.trouble = str(error).splitlines()[0]
-        return
-    sample.facts = {key: str(metadata[key]) for key in _OF_CONDITIONS if key in metadata}
+        sample.trouble = f"{what} cannot be read: {str(error).splitlines()[0]}"
+    sample.facts |= {key: str(metadata[key]) for key in _OF_CONDITIONS if key in metadata}
     started = str(metadata.get("start_time", ""))
     if re.match(r"\d{4}-\d\d-\d\d", started):
-        sample.facts["day"] = started[:10]
+        sample.facts["day"], sample.day_from = started[:10], "its first file"
     sample.spring_constant = float(metadata.get("spring_constant", 0.0))
 
 
@@ -254,8 +265,10 @@ def _name_conditions(folder: Path, samples: Sequence[ProposedSample]) -> None:
             sample.condition, sample.why = path.name, "the folder above its own"
         return
     for sample in samples:
-        plain = re.sub(r"[\s._-]*(?:\d+|[A-Ha-h](?<=[\s._-].))$", "", sample.name).strip(" ._-")
-        sample.condition, sample.why = plain or "all", "its name without the number"
+        dated = _DAY.sub("", sample.name).strip(" ._-")
+        plain = re.sub(r"[\s._-]*(?:\d+|[A-Ha-h](?<=[\s._-].))$", "", dated).strip(" ._-")
+        without = "day and number" if dated != sample.name else "the number"
+        sample.condition, sample.why = plain or "all", f"its name without {without}"
 
 
 def _name_levers(samples: Sequence[ProposedSample]) -> None:

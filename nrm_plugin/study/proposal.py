@@ -61,7 +61,7 @@ def propose(folder: str | PathLike[str], base: str | PathLike[str] | None = None
 def _text(folder: Path, base: Path, found: FoundFiles, samples: Sequence[ProposedSample]) -> str:
     conditions = list(dict.fromkeys(sample.condition for sample in samples))
     lines = [
-        f"# Proposed by nrm study for what lies in {commented(folder.name or str(folder))}: "
+        f"# Proposed by nrm study for what lies in {commented(folder.resolve().name)}: "
         f"{counted(len(samples), 'sample')}, {counted(len(conditions), 'condition')}.",
         "# Behind a # stands what was guessed. Mend it, then: nrm run THIS.toml -o FOLDER/",
         f"title = {quoted(commented(folder.resolve().name))}",
@@ -94,7 +94,7 @@ def _sample_lines(sample: ProposedSample, base: Path) -> list[str]:
     if _CALIBRATION.search(sample.name):
         lines.append("# Its name sounds like a calibration: take it out if it is no sample.")
     if sample.trouble:
-        lines.append(f"# Its first file cannot be read: {commented(sample.trouble)}")
+        lines.append(f"# {commented(sample.trouble)}")
     lines.append(f"condition = {quoted(commented(sample.condition))}  # guessed: {sample.why}")
     lines.append(f"files = [{_listed(_patterns(sample.files, base))}]  # {len(sample.files)}")
     if sample.experiment is not None:
@@ -115,7 +115,7 @@ def _sample_lines(sample: ProposedSample, base: Path) -> list[str]:
         constant = f"spring constant {sample.spring_constant:.4g} N/m"
         lines.append(f"lever = {quoted(sample.facts['lever'])}  # guessed: {constant}")
     if "day" in sample.facts:
-        lines.append(f"day = {quoted(sample.facts['day'])}  # of its first file")
+        lines.append(f"day = {quoted(sample.facts['day'])}  # of {sample.day_from}")
     return lines
 
 

@@ -13,8 +13,8 @@ from nrm_plugin.report.regional import regions_or_all
 from nrm_plugin.report.study_checks import StudyChecks, study_checks
 from nrm_plugin.statistics import DEFAULT_BINS
 from nrm_plugin.statistics.comparison import Comparison, Question, StudySample, compare
+from nrm_plugin.statistics.comparison_conclusions import without_lateral
 from nrm_plugin.statistics.comparison_table import write_table
-from nrm_plugin.statistics.comparison_words import without_lateral
 from nrm_plugin.statistics.regions import label
 from nrm_plugin.store.read_results import open_results
 from nrm_plugin.study.study_plan import SampleEntry, Study
