@@ -219,12 +219,14 @@ def test_all_figures_of_a_study_by_their_kinds(samples, comparison):
     drawn = dict(figures.study_figures(samples[:1], comparison, ["maps"]))
     assert list(drawn) == ["contrasts", "maps-1"]  # no place repeats: no differences
     # A ratio of each quantity whose profiles were compared, and of no other.
-    (first,) = {one.quantity for one in comparison.profiles}
-    other = [replace(one, quantity="loss_modulus") for one in comparison.profiles]
-    for compared, wanted in ((comparison.profiles, first), (other, "loss_modulus")):
+    both = ["storage_modulus", "loss_modulus"]
+    assert list(dict.fromkeys(one.quantity for one in comparison.profiles)) == both
+    other = [one for one in comparison.profiles if one.quantity == "loss_modulus"]
+    for compared, wanted in ((comparison.profiles, both), (other, ["loss_modulus"])):
         found = replace(comparison, profiles=tuple(compared))
         names = [name for name, _ in figures.study_figures(samples, found, ["profiles"])]
-        assert [name for name in names if name.startswith("ratio")] == [f"ratio-{wanted}"]
+        ratios = [f"ratio-{quantity}" for quantity in wanted]
+        assert [name for name in names if name.startswith("ratio")] == ratios
         assert {"profiles-storage_modulus", "profiles-loss_modulus"} < set(names)
     with pytest.raises(InvalidInput, match="there is no 'pies'"):
         list(figures.study_figures(samples, comparison, ["pies"]))
