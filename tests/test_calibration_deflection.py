@@ -15,6 +15,7 @@ from nrm_plugin import simulate as sim
 from nrm_plugin.calibration import CalibrationFailed
 from nrm_plugin.calibration.deflection import deflection_sensitivity
 from nrm_plugin.calibration.pooling import pool
+from nrm_plugin.calibration.wall import WallContact, split_slopes
 from nrm_plugin.cli import main
 from nrm_plugin.errors import UnknownChannel
 
@@ -52,6 +53,23 @@ def of(height: Any, volts: Any) -> CurveSet:
 def as_arrays(curves: CurveSet) -> tuple[np.ndarray, np.ndarray]:
     shape = (curves.n_curves, -1)
     return curves.read("height").reshape(shape), curves.read("deflection").reshape(shape)
+
+
+def test_slopes_of_a_walls_parts_hold_the_noise_of_both_signals() -> None:
+    """3 mV and 0.1 nm times 40 mV/nm make 5 mV; the five samples of a part, 10 nm^2."""
+    height = 1e-9 * np.arange(10)
+    contact = WallContact(
+        height=height,
+        volts=0.4 - 40e6 * height,
+        noise=3e-3,
+        height_noise=0.1e-9,
+        base_slope=0.0,
+        base_variance=0.0,
+        saturated=0,
+    )
+    for line in split_slopes(contact, 10, 0.5):
+        assert line.slope == pytest.approx(-40e6)
+        assert line.variance == pytest.approx(5e-3**2 / 10e-18)
 
 
 def test_straight_wall_by_hand() -> None:

@@ -66,6 +66,19 @@ def test_resonance_is_found() -> None:
     assert found.gain == pytest.approx(QUALITY, rel=0.02)
 
 
+def test_rest_lies_below_the_first_of_two_resonances() -> None:
+    """At rest both add up to 1.25: the second, at 8 times the frequency, has a quarter."""
+    f = np.linspace(50.0, 20e3, 2000)
+    both = sum(
+        part / (1.0 - (f / at) ** 2 + 1j * f / at / QUALITY)
+        for part, at in ((1.0, 2e3), (0.25, 16e3))
+    )
+    found = response(f, 4.0 * np.abs(both)).at(200.0)
+    u = 200.0 / np.array([2e3, 16e3])
+    by_hand = np.abs([1.0, 0.25] @ (1.0 / (1.0 - u**2 + 1j * u / QUALITY))) / 1.25
+    assert found.gain == pytest.approx(by_hand, rel=1e-3)
+
+
 def test_safe_band_ends_where_the_gain_leaves_it() -> None:
     """Gain 1.05 at f0 sqrt(1 - 1/1.05) = 0.218 f0; phase 2 degrees at 0.407 f0."""
     f = np.linspace(50.0, 20e3, 2000)

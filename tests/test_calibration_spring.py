@@ -357,7 +357,7 @@ def test_units_and_values_that_make_no_sense() -> None:
     with pytest.raises(CalibrationFailed, match="0 samples"):
         spectrum.from_traces([], 1e5, "V")
     with pytest.raises(CalibrationFailed, match="nan"):
-        spectrum.from_traces([np.full(1000, np.nan)], 1e5, "V")
+        spectrum.from_traces([np.append(np.ones(999), np.nan)], 1e5, "V")
     with pytest.raises(InvalidInput, match="V or m"):
         spectrum.from_traces([np.ones(1000)], 1e5, "")
     with pytest.raises(CalibrationFailed, match="empty"):
