@@ -49,6 +49,15 @@ def real_files() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def ixdat(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The package, which makes a folder in the home directory when it is imported: another one."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("HOME", "USERPROFILE"):
+            patch.setenv(name, str(tmp_path_factory.mktemp("home")))
+        return pytest.importorskip("ixdat")
+
+
 class Samples:
     """Makes synthetic Bruker files with a known truth in a folder of the test's own.
 

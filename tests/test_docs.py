@@ -191,6 +191,8 @@ def test_examples_run(page, example_files, request):
         elif needs is not None and importlib.util.find_spec(needs) is None:
             continue
         elif block.language == "python":
+            if needs == "ixdat":
+                request.getfixturevalue("ixdat")
             with contextlib.redirect_stdout(io.StringIO()) as out:
                 exec(
                     compile("\n" * block.line + block.text, block.where, "exec", dont_inherit=True),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from figure_results import made_results
 
+import nrm_plugin as nrm
 from nrm_plugin import Image, InvalidInput
+from nrm_plugin.statistics import result_views
 
 RAW = np.array([[-3, 0, 7], [100, 200, 301]], "i2")
 
@@ -81,3 +85,25 @@ def test_from_pyspm_turns_units_into_si() -> None:
     bad = pyspm.SPM_image(RAW, real={"unit": "V", "x": 1.0, "y": 1.0})
     with pytest.raises(InvalidInput):
         Image.from_pyspm(bad)
+
+
+def test_maps_of_results_to_pyspm_and_back_onto_curves(tmp_path: Path) -> None:
+    """Rows by y, in SI, with the extent of all pixels."""
+    pytest.importorskip("pySPM")
+    results = made_results(3, 4)
+    views = result_views(results, distances=[5e-9])
+    theirs = {view.title: view.image().to_pyspm() for view in views.images}
+    stiff = theirs["storage modulus E' at 5 nm"]
+    wanted = results["storage_modulus"].sel(depth=5e-9, method="nearest").values.reshape(3, 4)
+    np.testing.assert_array_equal(stiff.pixels, wanted)
+    steps = [float(np.ptp(results[axis].values)) / (n - 1) for axis, n in (("x", 4), ("y", 3))]
+    real = stiff.size["real"]
+    assert (real["x"], real["y"]) == pytest.approx((4 * steps[0], 3 * steps[1]), rel=1e-12)
+    assert (stiff.zscale, real["unit"]) == ("Pa", "m")
+
+    image = Image.from_pyspm(stiff)
+    curves = nrm.CurveSet.from_arrays({"height": (np.zeros((12, 5)), "m")}, images=[image])
+    curves.save(tmp_path / "with-map.h5")
+    (again,) = nrm.open(tmp_path / "with-map.h5").images
+    np.testing.assert_array_equal(again.data, wanted)
+    assert (again.name, again.unit) == ("storage modulus E' at 5 nm", "Pa")

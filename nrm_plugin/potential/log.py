@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +12,10 @@ from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.text import as_html, listed, with_unit
 from nrm_plugin.vocabulary import COLUMNS
+
+if TYPE_CHECKING:
+    from ixdat import Measurement
+    from ixdat.techniques import ECMeasurement
 
 #: A log is not longer, in s.
 _LONGEST = 1e9
@@ -150,6 +154,43 @@ class Log:
             rows.append(("cycles", f"{self.cycle.min()} to {self.cycle.max()}"))
         rows += [("read by", self.reader), ("notes", listed(self.notes))]
         return as_html(self._extent, rows)
+
+    def to_ixdat(self, time_zone: str = "") -> ECMeasurement:
+        """Return the log as a measurement of ixdat, which plots, calibrates and exports it.
+
+        The current is in mA there; `reference`, `sweep_rate`, `ohmic_resistance` and
+        `ohmic_compensation` are among its metadata, and change no potential.
+
+        Parameters
+        ----------
+        time_zone : str
+            Zone of the potentiostat's clock, as ``Europe/London``, where the log does not say it.
+
+        Raises
+        ------
+        InvalidInput
+            If it is not known when the log began, or by which zone.
+        MissingPackage
+            Without the extra ``ixdat``.
+        """
+        from nrm_plugin.potential.ixdat_measurements import measurement_of
+
+        return measurement_of(self, time_zone)
+
+    @classmethod
+    def from_ixdat(cls, measurement: Measurement) -> Log:
+        """Take over what ixdat read: the recorded potential and current, not calibrated ones.
+
+        Raises
+        ------
+        InvalidInput
+            If it has no potential, in a unit of that; or what a log must not have.
+        MissingPackage
+            Without the extra ``ixdat``.
+        """
+        from nrm_plugin.potential.ixdat_measurements import log_of
+
+        return log_of(measurement)
 
     def told(self) -> list[tuple[str, str]]:
         """What the file says beside the potential, for people: current, charge, reference, iR."""

@@ -22,6 +22,7 @@ from nrm_plugin.statistics.modulus_spectrum import modulus_spectrum
 from nrm_plugin.statistics.profiles import mean_profile
 from nrm_plugin.statistics.region_thickness import region_thickness
 from nrm_plugin.statistics.regions import DEFAULT_EDGES, Region, Regions, regions
+from nrm_plugin.statistics.result_views import ResultViews, result_views
 from nrm_plugin.statistics.selection import Analysis
 from nrm_plugin.statistics.summary import summary, write_summary
 from nrm_plugin.statistics.thickness import thickness
@@ -44,6 +45,7 @@ __all__ = [
     "Question",
     "Region",
     "Regions",
+    "ResultViews",
     "SampleValue",
     "StudySample",
     "Trend",
@@ -58,6 +60,7 @@ __all__ = [
     "modulus_spectrum",
     "region_thickness",
     "regions",
+    "result_views",
     "sample_table",
     "summary",
     "thickness",

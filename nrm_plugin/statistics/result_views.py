@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.images import Image
 from nrm_plugin.model import CurveSet
 from nrm_plugin.statistics.map_frames import MapFrame, map_frame
 from nrm_plugin.statistics.maps import AT_LEAST, map_of
@@ -94,6 +95,10 @@ class ResultImage:
     marked: NDArray[np.bool_]
     shown: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
+
+    def image(self) -> Image:
+        """Return it as an image that curves may carry, and that pySPM takes (`to_pyspm`)."""
+        return Image(self.title, self.values, self.unit, self.frame.size)
 
 
 @dataclass(frozen=True, kw_only=True)
