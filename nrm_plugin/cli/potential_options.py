@@ -12,8 +12,7 @@ from nrm_plugin.cli.options import log_units_of
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.model import CurveSet
 from nrm_plugin.potential import Log, read_log, with_potential
-from nrm_plugin.potential.alignment import zone
-from nrm_plugin.potential.log import moment
+from nrm_plugin.potential.moments import moment, zone
 from nrm_plugin.units import parse
 from nrm_plugin.vocabulary import METADATA
 

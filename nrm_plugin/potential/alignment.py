@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 
 from nrm_plugin.columns import AnyArray, FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.potential.log import Log
-from nrm_plugin.vocabulary import nearest
+from nrm_plugin.potential.moments import zone
 
 #: Differences between time zones in s: whole hours first, then half ones, the smallest first.
 _ZONES = sorted((k * 1800.0 for k in range(-52, 53)), key=lambda s: (s % 3600.0, abs(s)))
@@ -288,22 +287,6 @@ def _joined(logs: Sequence[Log], name: str) -> FloatArray | None:
             for o, v in zip(logs, values, strict=True)
         ]
     )
-
-
-def zone(name: str) -> ZoneInfo:
-    """Return a time zone by its name.
-
-    Raises
-    ------
-    InvalidInput
-    """
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        near = nearest(name, available_timezones())
-        raise InvalidInput(
-            f"there is no time zone {name[:60]!r}; names are as Europe/London or UTC.{near}"
-        ) from None
 
 
 def no_overlap(began: Any, joined: JoinedLogs, clock: MicroscopeClock) -> InvalidInput:

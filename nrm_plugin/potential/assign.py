@@ -14,7 +14,8 @@ from nrm_plugin.model import CurveSet
 from nrm_plugin.potential.blur import blur_warnings
 from nrm_plugin.potential.from_curves import from_channel, from_column
 from nrm_plugin.potential.from_logs import from_logs
-from nrm_plugin.potential.log import Log, moment
+from nrm_plugin.potential.log import Log
+from nrm_plugin.potential.moments import moment
 from nrm_plugin.potential.reading import read_log
 from nrm_plugin.potential.settings import CurvePotentials, PotentialSettings
 from nrm_plugin.tables import complete_table

@@ -13,11 +13,12 @@ import numpy as np
 from nrm_plugin import units
 from nrm_plugin.columns import FloatArray
 from nrm_plugin.errors import InvalidInput, MissingPackage
-from nrm_plugin.potential.alignment import zone
-from nrm_plugin.potential.log import Log
+from nrm_plugin.potential.moments import zone
 
 if TYPE_CHECKING:
     from ixdat.techniques import ECMeasurement
+
+    from nrm_plugin.potential.log import Log
 
 #: Arrays of a log: ixdat's name for it, that of the series here, its unit, and its unit here.
 _SERIES = {
@@ -54,8 +55,8 @@ def measurement_of(log: Log, time_zone: str) -> ECMeasurement:
     return measurement
 
 
-def log_of(measurement: Any) -> Log:
-    """Return a measurement of ixdat as a log; see `Log.from_ixdat`."""
+def log_arguments(measurement: Any) -> dict[str, Any]:
+    """Return the arguments of a log for a measurement of ixdat; see `Log.from_ixdat`."""
     ixdat = _ixdat()
     found = {name: _series(ixdat, measurement, name) for name in _SERIES}
     potential = found.pop("potential")
@@ -63,22 +64,22 @@ def log_of(measurement: Any) -> Log:
         raise InvalidInput(f"{measurement} of ixdat has no potential over time (raw_potential)")
     time = np.asarray(potential.t, np.float64)
     begin = float(potential.tseries.tstamp)
-    arrays: dict[str, Any] = {
+    arrays = {
         name: _values(name, series, time + begin - float(series.tseries.tstamp))
         for name, series in found.items()
         if series is not None
     }
     told = measurement.metadata or {}
-    return Log(
-        time,
-        _values("potential", potential, time),
+    return {
+        "time": time,
+        "potential": _values("potential", potential, time),
         **arrays,
-        start=np.datetime64(round(begin * 1e6), "us"),
-        time_zone="UTC",
-        name=str(measurement.name),
-        reader="ixdat",
+        "start": np.datetime64(round(begin * 1e6), "us"),
+        "time_zone": "UTC",
+        "name": str(measurement.name),
+        "reader": "ixdat",
         **{name: told[name] for name in _METADATA if name in told},
-    )
+    }
 
 
 def _series(ixdat: Any, measurement: Any, name: str) -> Any:

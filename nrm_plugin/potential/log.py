@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from nrm_plugin.columns import FloatArray, IntArray
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.potential.moments import moment
 from nrm_plugin.text import as_html, listed, with_unit
 from nrm_plugin.vocabulary import COLUMNS
 
@@ -188,9 +189,9 @@ class Log:
         MissingPackage
             Without the extra ``ixdat``.
         """
-        from nrm_plugin.potential.ixdat_measurements import log_of
+        from nrm_plugin.potential.ixdat_measurements import log_arguments
 
-        return log_of(measurement)
+        return cls(**log_arguments(measurement))
 
     def told(self) -> list[tuple[str, str]]:
         """What the file says beside the potential, for people: current, charge, reference, iR."""
@@ -228,22 +229,6 @@ def _numbers(name: str, values: ArrayLike) -> FloatArray:
         return np.array(values, np.float64)
     except (TypeError, ValueError):
         raise InvalidInput(f"the {name} of a log is an array of numbers") from None
-
-
-def moment(date: Any) -> np.datetime64:
-    """Return a date, given as text or otherwise, as datetime64 in microseconds.
-
-    Raises
-    ------
-    InvalidInput
-    """
-    try:
-        date_time: Any = np.array(date, "M8[us]")
-    except (TypeError, ValueError):
-        date_time = np.array("NaT", "M8[us]")
-    if date_time.shape != () or np.isnat(date_time):
-        raise InvalidInput(f"{str(date)[:60]!r} is no date: write it as 2025-03-04T09:41:07")
-    return np.datetime64(date_time[()], "us")
 
 
 def _seconds(

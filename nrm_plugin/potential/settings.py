@@ -11,7 +11,7 @@ import numpy as np
 
 from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.model import CurveSet
-from nrm_plugin.potential.alignment import zone
+from nrm_plugin.potential.moments import zone
 from nrm_plugin.vocabulary import METADATA
 
 if TYPE_CHECKING:
