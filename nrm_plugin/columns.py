@@ -268,16 +268,24 @@ def in_steps(values: FloatArray) -> tuple[AnyArray, float]:
 
 
 #: Files that stay open from read to read; None where each read opens its own.
-_OPEN: ContextVar[dict[Path, FileIO] | None] = ContextVar("_OPEN", default=None)
+_OPEN: ContextVar[dict[FileStamp, FileIO] | None] = ContextVar("_OPEN", default=None)
 
 
 @contextmanager
 def files_kept_open() -> Iterator[None]:
-    """Let reads of this thread share open files: single curves are read in many small pieces."""
-    kept: dict[Path, FileIO] = {}
+    """Let reads of this thread share open files: single curves are read in many small pieces.
+
+    Raises
+    ------
+    ChangedFile
+        At the end, if one of the files was written to meanwhile.
+    """
+    kept: dict[FileStamp, FileIO] = {}
     token = _OPEN.set(kept)
     try:
         yield
+        for stamp, file in kept.items():
+            stamp.check_open(file)
     finally:
         _OPEN.reset(token)
         for file in kept.values():
@@ -305,6 +313,10 @@ class FileStamp:
         except OSError:
             raise ChangedFile(self.path) from None
 
+    def check_open(self, file: FileIO) -> None:
+        """Raise `ChangedFile` if an open file is no longer as it was."""
+        self._compare(os.fstat(file.fileno()))
+
     def _compare(self, now: os.stat_result) -> None:
         if (now.st_size, now.st_mtime_ns) != (self.size, self.mtime_ns):
             raise ChangedFile(self.path)
@@ -316,10 +328,11 @@ class FileStamp:
         Raises
         ------
         ChangedFile
+            Before the read, or behind it if the file was written to meanwhile.
         """
         kept = _OPEN.get()
-        if kept is not None and self.path in kept:
-            yield kept[self.path]
+        if kept is not None and self in kept:
+            yield kept[self]
             return
         try:
             file = PatientFile(self.path)
@@ -327,11 +340,12 @@ class FileStamp:
             raise ChangedFile(self.path) from None
         with ExitStack() as closing:
             closing.enter_context(file)
-            self._compare(os.fstat(file.fileno()))
+            self.check_open(file)
             if kept is not None:
-                kept[self.path] = file
+                kept[self] = file
                 closing.pop_all()
             yield file
+            self.check_open(file)
 
     def read(self, offset: int, dtype: np.dtype[Any], count: int) -> AnyArray:
         """Read `count` numbers from byte `offset` on."""

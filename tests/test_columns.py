@@ -20,6 +20,7 @@ from nrm_plugin.columns import (
     RepeatedColumn,
     Rows,
     Strip,
+    files_kept_open,
     read_into,
 )
 from nrm_plugin.errors import ChangedFile, CorruptFile
@@ -151,6 +152,25 @@ def test_changed_file(tmp_path: Path, change: Any) -> None:
     change(path)
     with pytest.raises(ChangedFile, match="open it again"):
         column.fill(3, 4, out)
+
+
+def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
+    """What was read may be half of the old and half of the new."""
+    path = tmp_path / "a.bin"
+    file_column(path)
+    stamp = FileStamp.of(path)
+
+    def read_while_it_changes(at: int) -> None:
+        with stamp.opened() as file:
+            file.read(10)
+            path.write_bytes(BYTES[at:])
+            os.utime(path, ns=(1, stamp.mtime_ns + at))
+
+    with pytest.raises(ChangedFile):
+        read_while_it_changes(1)
+    stamp = FileStamp.of(path)
+    with pytest.raises(ChangedFile), files_kept_open():
+        read_while_it_changes(2)
 
 
 def test_a_relative_path_survives_chdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

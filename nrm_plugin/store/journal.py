@@ -186,7 +186,7 @@ class FileRows:
             self._disk.write(_last[1])
             self._disk.check()
             return _last[2]
-        with h5py.File(self._disk, "w", libver=("earliest", "v110"), track_order=True) as file:
+        with nexus.new_file(self._disk) as file:
             self._disk.seek(0)
             self._disk.write(_MARK)  # HDF5 writes its own first bytes last
             self._disk.check()

@@ -43,13 +43,27 @@ _SCALAR = h5py.h5s.create(h5py.h5s.SCALAR)
 _TIMELESS = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
 _TIMELESS.set_obj_track_times(False)
 
+_ORDER = h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED
+
 #: Groups that list what they hold in the order in which it was written.
 _ORDERED = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
-_ORDERED.set_link_creation_order(h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED)
-_ORDERED.set_attr_creation_order(h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED)
-_ORDERED.set_obj_track_times(False)
+
+#: Files whose first group does so; older h5py would keep its times.
+_FILE = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+for _made in (_ORDERED, _FILE):
+    _made.set_link_creation_order(_ORDER)
+    _made.set_attr_creation_order(_ORDER)
+    _made.set_obj_track_times(False)
 
 _NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable.%10d"
+
+
+def new_file(disk: Disk) -> h5py.File:
+    """Begin an HDF5 file that programs of the year 2018 can read."""
+    how = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    how.set_libver_bounds(h5py.h5f.LIBVER_EARLIEST, h5py.h5f.LIBVER_V110)
+    how.set_fileobj_driver(h5py.h5fd.fileobj_driver, disk)
+    return h5py.File(h5py.h5f.create(b"new", h5py.h5f.ACC_TRUNC, _FILE, how))
 
 
 def root(file: h5py.File, kind: str, version: tuple[int, int]) -> None:

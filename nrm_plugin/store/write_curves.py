@@ -58,7 +58,7 @@ def write_curves(curves: CurveSet, path: Path, progress: Progress | None = None)
 
     with (
         Disk(path, "w+") as disk,
-        h5py.File(disk, "w", libver=("earliest", "v110"), track_order=True) as file,
+        nexus.new_file(disk) as file,
     ):
         nexus.root(file, FORMAT, VERSION)
         entry = nexus.group(file, "entry", "NXentry")
