@@ -28,6 +28,9 @@ By = Literal["height", "deflection", "marker"]
 #: TTL levels in V between which a marker keeps its state.
 TTL_LOW, TTL_HIGH = 0.8, 2.0
 
+#: Bins of the longest curve, whatever the rate: no recording has as many.
+_MOST_BINS = 2**53
+
 
 class Splitter:
     """Find the force curves of a stream.
@@ -86,7 +89,7 @@ class Splitter:
         self.rate, self.by, self.warnings = float(rate), by, list[str]()
         self._finished = False
         width = max(1, round(rate * resolution))
-        most = round(longest * rate / width)
+        most = round(min(longest * rate / width, _MOST_BINS))
         if most < 100:
             raise InvalidInput(f"a curve of {longest:g} s cannot be found with bins this long")
         self._bins = Bins(width, most)
