@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,14 @@ KEPT = sorted(path for path in FAILURES.rglob("*") if path.is_file())
 #: Inputs of the short campaign; files of ours take ten times as long as others.
 FEWER = {"curves": 10, "results": 4, "journal": 2, "recognised": 10}
 EXECUTIONS = dict.fromkeys(TARGETS, 30) | FEWER
+
+
+@pytest.fixture(autouse=True, scope="module")
+def scratch_of_pytest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is left in the system's folder where a worker of pytest is ended at once."""
+    before, tempfile.tempdir = tempfile.tempdir, str(tmp_path_factory.mktemp("fuzzing"))
+    yield
+    tempfile.tempdir = before
 
 
 @pytest.fixture(autouse=True)
