@@ -29,6 +29,7 @@ import nrm_plugin as nrm
 from nrm_importers.bruker import BrukerImporter
 from nrm_importers.bruker.header import HeaderSection
 from nrm_plugin.cli import main
+from nrm_plugin.errors import CorruptFile
 
 EXAMPLES = int(os.environ.get("NRM_FUZZ_EXAMPLES", "0"))  # 0: few, and always the same
 
@@ -623,3 +624,39 @@ def test_mutated_files(
     path = place / f"mutant{suffix}"
     rewrite(path, head + rest)
     survives(path)
+
+
+def with_blocks(path: Path, first: Callable[[int, int, int], tuple[int, int]]) -> Path:
+    """Change where the second block begins and how long the first is.
+
+    `first` gets begin and length of the first block and begin of the second.
+    """
+    text, rest = header_of(path)
+    pair = r"(Data offset: )(\d+)(\r?\n.Data length: )(\d+)"
+    one, two = sorted(re.finditer(pair, text), key=lambda m: int(m[2]))[:2]
+    begin, length = first(int(one[2]), int(one[4]), int(two[2]))
+    edits = [(one.start(4), one.end(4), length), (two.start(2), two.end(2), begin)]
+    for start, end, value in sorted(edits, reverse=True):
+        text = text[:start] + str(value) + text[end:]
+    return with_header(path, text, rest)
+
+
+@pytest.mark.parametrize("make", [curve, images], ids=lambda make: make.__name__)
+def test_blocks_that_share_bytes_are_refused(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    """A doubled length, or the offset of the block before: numbers of another channel."""
+    nrm.open(with_blocks(make(tmp_path / "a.spm"), lambda begin, length, second: (second, length)))
+    doubled = with_blocks(
+        make(tmp_path / "b.spm"), lambda begin, length, second: (second, 2 * length)
+    )
+    shifted = with_blocks(make(tmp_path / "c.spm"), lambda begin, length, second: (begin, length))
+    for path in (doubled, shifted):
+        with pytest.raises(CorruptFile, match="bytes that belong to both"):
+            nrm.open(path)
+
+
+def test_bytes_between_blocks_are_told(tmp_path: Path) -> None:
+    """Half a length leaves bytes that belong to no channel."""
+    path = images(tmp_path / "a.spm")
+    assert not any("belong to no channel" in one for one in nrm.open(path).warnings)
+    with_blocks(path, lambda begin, length, second: (second, length // 2))
+    assert any("belong to no channel" in one for one in nrm.open(path).warnings)

@@ -8,6 +8,7 @@ of the block and the number of samples in it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -118,6 +119,38 @@ def blocks(stamp: FileStamp, header: BrukerHeader, title: str) -> list[DataBlock
             )
         blocks.append(DataBlock(section, offset, length, section.integer("bytes/pixel") or 2))
     return blocks
+
+
+def check_neighbours(stamp: FileStamp, blocks: list[DataBlock]) -> str:
+    """Check that blocks do not share bytes; NanoScope writes one right behind the other.
+
+    Returns
+    -------
+    str
+        A warning where bytes between two blocks belong to neither.
+
+    Raises
+    ------
+    CorruptFile
+        If two blocks overlap: one of them has a wrong offset or length.
+    """
+    ordered = sorted(blocks, key=lambda block: block.offset)
+    warning = ""
+    for before, after in pairwise(ordered):
+        if after.offset < before.end:
+            raise CorruptFile(
+                stamp.path,
+                after.offset,
+                "the end of the data block before (Data offset, Data length)",
+                f"{before.end - after.offset} bytes that belong to both",
+            )
+        if after.offset > before.end:
+            warning = (
+                f"{after.offset - before.end} bytes from byte {before.end} on belong to no "
+                "channel: a Data offset or a Data length in the header may be wrong, and so may "
+                "the numbers of the channels beside them"
+            )
+    return warning
 
 
 def aligned(

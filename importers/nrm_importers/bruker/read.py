@@ -42,6 +42,7 @@ def open_binary(path: Path) -> CurveSet:
     maps = data.blocks(stamp, header, "Ciao image list")
     metadata = Metadata()
     if force or maps:
+        metadata.warn(data.check_neighbours(stamp, force + maps))
         blocks, mended = data.aligned(stamp, header, force, maps)
         force, maps = blocks[: len(force)], blocks[len(force) :]
         metadata.warn(mended)
