@@ -22,6 +22,7 @@ from writers.gwyddion import CONTAINERS, Obj, data_field, graph, write
 
 import nrm_plugin as nrm
 from nrm_importers.gwyddion import GwyddionImporter
+from nrm_importers.gwyddion.names import split_title
 from nrm_plugin import formats
 from nrm_plugin.errors import CorruptFile
 
@@ -363,3 +364,26 @@ def sparse_map(path: Path, container: str = "GWYP", side: int = 64, samples: int
         file.write(container.encode() + root + struct.pack(size, len(lawn) + 8 * count) + lawn)
         file.truncate(file.tell() + 8 * count)
     return path
+
+
+@pytest.mark.parametrize(
+    ("title", "parts"),
+    [
+        ("Height [nm]", ("Height", "nm")),
+        (" Force (retract) [nN] ", ("Force (retract)", "nN")),
+        ("[V]", ("", "V")),
+        ("a [b) ", ("a", "b")),
+        ("a (b]c)", ("a (b]c)", "")),
+        ("a [b", ("a [b", "")),
+        ("", ("", "")),
+    ],
+)
+def test_titles_end_with_what_stands_in_brackets(title: str, parts: tuple[str, str]) -> None:
+    assert split_title(title) == parts
+
+
+@pytest.mark.parametrize("title", [" " * 20_000 + "x", "(" * 20_000, "[ " * 10_000])
+def test_titles_take_time_in_proportion_to_their_length(title: str) -> None:
+    start = time.process_time()
+    assert split_title(title) == (title.strip(), "")
+    assert time.process_time() - start < 1.0

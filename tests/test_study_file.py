@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from nrm_plugin.errors import InvalidInput, MissingFile
 from nrm_plugin.study import propose, read_study
 from nrm_plugin.study.found_files import name_stem
 from nrm_plugin.study.study_plan import Pair, folder_name
+from nrm_plugin.study.study_values import between
 
 ROOT = Path(__file__).resolve().parent.parent
 BRUKER, LOGS = ROOT / "sample_data" / "bruker", ROOT / "sample_data" / "potentiostat"
@@ -263,3 +265,10 @@ def test_nothing_to_propose(tmp_path):
         propose(tmp_path)
     with pytest.raises(MissingFile):
         propose(tmp_path / "none")
+
+
+def test_a_range_of_many_characters_is_refused_at_once():
+    start = time.process_time()
+    with pytest.raises(InvalidInput, match="is no range"):
+        between("1" + " " * 20_000, "m")
+    assert time.process_time() - start < 1.0

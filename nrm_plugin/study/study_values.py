@@ -15,6 +15,9 @@ from nrm_plugin.vocabulary import nearest
 
 _LONGEST = 500
 
+#: A range has no more characters: the search for its parts takes the third power of their number.
+_LONGEST_RANGE = 100
+
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _RANGE = re.compile(rf"\s*({_NUMBER})\s*(\D*?)\s*(?:-|–|to)\s*({_NUMBER})\s*(\D*?)\s*")
 
@@ -134,7 +137,7 @@ def between(text: str, unit: str, usual: str = "") -> tuple[float, float]:
     ------
     InvalidInput
     """
-    match = _RANGE.fullmatch(text)
+    match = _RANGE.fullmatch(text) if len(text) <= _LONGEST_RANGE else None
     example = f"0-5 {usual or unit}"
     if match is None:
         raise InvalidInput(f"{text[:80]!r} is no range; write it as {example!r}")

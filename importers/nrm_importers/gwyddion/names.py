@@ -154,5 +154,9 @@ def segment_kind(label: str) -> SegmentKind | None:
 
 def split_title(title: str) -> tuple[str, str]:
     """Return a title without what stands in brackets behind it, and that."""
-    match = re.fullmatch(r"\s*(.*?)\s*[\[(]([^\[\]()]*)[\])]\s*", title)
-    return (match[1], match[2]) if match else (title.strip(), "")
+    title = title.strip()
+    at = max(title.rfind("["), title.rfind("("))
+    inside = title[at + 1 : -1]
+    if at < 0 or title[-1] not in "])" or "]" in inside or ")" in inside:
+        return title, ""
+    return title[:at].strip(), inside
