@@ -183,6 +183,15 @@ def test_results_in_other_units(tmp_path: Path, name: str, unit: str) -> None:
         nrm.open_results(path)
 
 
+def test_results_that_lost_a_unit_are_in_that_of_all_results(tmp_path: Path) -> None:
+    """What a user computes has no attributes; such results are written and read."""
+    results = made_results(1, 2)
+    results["contact_height"] = "curve", results["contact_height"].values * 2.0
+    nrm.save(results, tmp_path / "results.h5")
+    read = nrm.open_results(tmp_path / "results.h5")["contact_height"]
+    np.testing.assert_array_equal(read, results["contact_height"])
+
+
 def test_a_shape_factor_in_other_units(tmp_path: Path) -> None:
     path = tmp_path / "rg.h5"
     with h5py.File(path, "w") as file:

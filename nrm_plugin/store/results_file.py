@@ -155,12 +155,14 @@ _UNITS = {name: column.units[0] for name, column in COLUMNS.items() if name != "
 def check_unit(name: str, data: h5py.Dataset, about: Mapping[str, Any]) -> None:
     """Refuse numbers that are in another unit than the one in which results are written.
 
+    Without a unit they are in that one: what users compute has no attributes.
+
     Raises
     ------
     UnreadablePart
     """
     wanted, stored = _UNITS.get(name), str(about.get("units", ""))
-    if wanted is None or stored in (wanted, wanted or "1"):
+    if wanted is None or stored in ("", wanted, wanted or "1"):
         return
     if nexus.gain_to(wanted, name, data) != 1.0:
         raise UnreadablePart(f"{name} in {stored[:60]} instead of {wanted or 'a pure number'}")
