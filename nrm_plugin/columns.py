@@ -94,7 +94,8 @@ def scaled_copy(target: AnyArray, source: AnyArray, gain: float, offset: float) 
     if gain == 1.0 and offset == 0.0:
         target[...] = source
         return
-    np.multiply(source, gain, out=target, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # a file may hold nan of another kind
+        np.multiply(source, gain, out=target, dtype=np.float64)
     if offset:
         target += offset
 

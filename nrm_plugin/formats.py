@@ -259,7 +259,7 @@ def expanded(paths: Iterable[str | PathLike[str]]) -> list[Path]:
         if not found and len(every) == 1:
             raise MissingFile(given, reason)
         out += [] if found else [given]
-        out += sorted(found, key=_by_number)
+        out += sorted(found, key=by_number)
     return list(dict.fromkeys(out))
 
 
@@ -273,10 +273,10 @@ def is_ours(path: Path) -> bool:
     return bool(head) and max(scores.values(), default=0) >= _SURE
 
 
-def _by_number(path: Path) -> tuple[str, list[tuple[int, str]]]:
+def by_number(path: Path) -> tuple[str, list[tuple[int, str]]]:
     """Key of a name by which fv.2 comes before fv.10."""
     pieces = re.split(r"(\d+)", path.name.lower())
-    return str(path.parent), [(int(p), "") if p.isdigit() else (-1, p) for p in pieces]
+    return str(path.parent), [(int(p), "") if p.isdecimal() else (-1, p) for p in pieces]
 
 
 def _hint(path: Path, head: bytes, found: plugins.Plugins) -> str:

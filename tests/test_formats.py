@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 import nrm_plugin as nrm
-from nrm_plugin import CurveSet, InvalidInput, MissingFile, NrmError, OutputError, UnknownFormat
+from nrm_plugin import (
+    CurveSet,
+    InvalidInput,
+    MissingFile,
+    NrmError,
+    OutputError,
+    UnknownFormat,
+    formats,
+)
 
 
 def test_open_chooses_by_content(samples: Any, tmp_path: Path) -> None:
@@ -129,3 +137,17 @@ def test_save_refuses_to_overwrite(samples: Any, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="it exists"):
         nrm.save(samples.curves(), tmp_path / "a.csv", overwrite=False)
     assert (tmp_path / "a.csv").read_text() == "old"
+
+
+def test_files_are_in_the_order_of_their_numbers() -> None:
+    """A raised number is no number of a series."""
+    names = ["fv.2", "fv.10", "map 10.h5", "map 2.h5", "map 2\u00b9.h5", "x\u00b2"]
+    found = sorted((Path(name) for name in names), key=formats.by_number)
+    assert [path.name for path in found] == [
+        "fv.2",
+        "fv.10",
+        "map 2.h5",
+        "map 2\u00b9.h5",
+        "map 10.h5",
+        "x\u00b2",
+    ]

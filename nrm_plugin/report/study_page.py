@@ -212,6 +212,6 @@ def _files(samples: Sequence[StudySample], downloads: Mapping[str, str]) -> Html
 def _in_words(stem: str, samples: Sequence[StudySample]) -> str:
     """What a file holds: ``maps-3`` are the maps of the third sample."""
     kind, _, of = stem.partition("-")
-    if of.isdigit() and 0 < int(of) <= len(samples):
+    if of.isdecimal() and 0 < int(of) <= len(samples):
         return f"{kind} of {printable(samples[int(of) - 1].name)} ({stem})"
     return f"{kind} of the {of.replace('_', ' ')}" if of else kind

@@ -14,6 +14,7 @@ from nrm_plugin import plugins
 from nrm_plugin.decisions import SUFFIX as DECISIONS
 from nrm_plugin.errors import NrmError
 from nrm_plugin.files import HEAD, read_start
+from nrm_plugin.formats import by_number
 from nrm_plugin.study.study_record import NAME, relative
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def found_files(folder: Path) -> FoundFiles:
 
 def _walk(folder: Path, depth: int = 0) -> Iterator[Path]:
     try:
-        entries = sorted(folder.iterdir(), key=_by_number)
+        entries = sorted(folder.iterdir(), key=by_number)
     except OSError:
         return
     for path in entries:
@@ -278,8 +279,3 @@ def _name_levers(samples: Sequence[ProposedSample]) -> None:
     for sample in samples:
         if sample.spring_constant > 0:
             sample.facts["lever"] = chr(ord("A") + constants.index(sample.spring_constant))
-
-
-def _by_number(path: Path) -> list[tuple[int, str]]:
-    pieces = re.split(r"(\d+)", path.name.lower())
-    return [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in pieces]

@@ -72,7 +72,7 @@ class NidSet:
         out = np.full(self.lines, self.points, np.int64)
         for line in range(self.lines):
             text = self.section.get(f"LineDim{line}Points")
-            if text is not None and text.strip().isdigit():
+            if text is not None and text.strip().isdecimal():
                 out[line] = min(int(text), self.points)
         return out
 

@@ -45,7 +45,7 @@ def read(path: Path) -> Log:
     lines = data.decode(encoding, "replace").split("\n", _LINES)[:_LINES]
     header = dict(re.findall(r"^(\w[\w ]*?) = (.*?)\r?$", "\n".join(lines), re.M))
     count = header.get("N_header_lines", "")
-    if not count.isdigit() or not 2 < int(count) <= len(lines):
+    if not count.isdecimal() or not 2 < int(count) <= len(lines):
         raise CorruptFile(path, None, "a number of header lines", count[:20] or "none")
     names = lines[int(count) - 1].strip("\r").split(",")
     table = LogTable(

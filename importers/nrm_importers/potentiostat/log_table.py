@@ -42,6 +42,9 @@ _BEFORE_SLASH = re.compile(r"\s+/(?=\S)")
 #: No electrode has a potential beyond this, V.
 _BEYOND = 100.0
 
+#: Times in s that no log reaches.
+_FARTHEST = 1e12
+
 #: Further zeros than these, at potentials that are never near 0 V, are no measured values.
 _ZEROS = 2
 
@@ -189,7 +192,8 @@ def read_table(
         else:  # both: the moment of the first line gives the start
             both = np.flatnonzero(np.isfinite(time) & np.isfinite(moments.seconds))
             shift = moments.seconds[both[0]] - time[both[0]] if len(both) else np.nan
-            start = start + np.timedelta64(round(shift * 1e6), "us") if len(both) else None
+            known = abs(shift) < _FARTHEST
+            start = start + np.timedelta64(round(shift * 1e6), "us") if known else None
     if time is None:
         time, more = _of_a_sweep(path, potential, table.above)
         notes += more
@@ -434,7 +438,8 @@ def _of_a_sweep(
             continue
         quiet = next((float(m[1]) for a in above if (m := _QUIET.search(a))), 0.0)
         steps = np.abs(np.diff(potential, prepend=potential[:1]))
-        time = quiet + np.cumsum(np.nan_to_num(steps)) / rate
+        with np.errstate(over="ignore"):  # a rate that no potentiostat has
+            time = quiet + np.cumsum(np.nan_to_num(steps)) / rate
         words = f"it has no times: they follow from the scan rate, {rate:g} V/s"
         return time, [f"{words}, after a quiet time of {quiet:g} s" if quiet else words]
     raise InvalidInput(f"{path}: there is no time, and no line says the scan rate with its unit")

@@ -80,7 +80,7 @@ class SourceTable:
             for c in self.columns
             if wanted in (c.title, f"{c.title} ({c.unit})", f"{c.title} [{c.unit}]")
         ]
-        if not found and wanted.isdigit() and 0 < int(wanted) <= len(self.columns):
+        if not found and wanted.isdecimal() and 0 < int(wanted) <= len(self.columns):
             found = [self.columns[int(wanted) - 1]]
         if len(found) == 1:
             return found[0]
