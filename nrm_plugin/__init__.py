@@ -12,7 +12,7 @@ Examples
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "open": "nrm_plugin.formats",

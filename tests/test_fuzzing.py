@@ -23,12 +23,22 @@ from fuzzing.campaigns import run_plain  # noqa: E402
 from fuzzing.seeds import write_seeds  # noqa: E402
 from fuzzing.sizes import CASES, UNKNOWABLE, silent_differences  # noqa: E402
 from fuzzing.targets import TARGETS, prepare  # noqa: E402
+from nrm_plugin.hdf5_guard import LOOKS  # noqa: E402
 
 KEPT = sorted(path for path in FAILURES.rglob("*") if path.is_file())
 
 #: Inputs of the short campaign; files of ours take ten times as long as others.
 FEWER = {"curves": 10, "results": 4, "journal": 2, "recognised": 10}
 EXECUTIONS = dict.fromkeys(TARGETS, 30) | FEWER
+
+#: Readers of HDF5: HDF5 1.14 itself ends the program on some damaged files.
+HDF5 = ("curves", "results", "journal", "shape-factor", "recognised", "table")
+
+
+def without_crashes(name: str) -> Any:
+    """Mark a target that needs a library that survives damaged files."""
+    old = name in HDF5 and not LOOKS
+    return pytest.param(name, marks=pytest.mark.skipif(old, reason="HDF5 1.14 may crash on it"))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -46,7 +56,7 @@ def prepared() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", [without_crashes(name) for name in TARGETS])
 def test_a_short_campaign(name: str, tmp_path: Path) -> None:
     seeds = [path.read_bytes() for path in write_seeds(name, tmp_path / "seeds")]
     done, found = run_plain(name, seeds, seed=1, most=len(seeds) + EXECUTIONS[name])

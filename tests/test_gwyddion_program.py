@@ -26,7 +26,7 @@ SAMPLES = Path(__file__).resolve().parent.parent / "sample_data"
 FILES = sorted(
     p
     for p in SAMPLES.rglob("*")
-    if p.is_file() and p.parent.name not in ("sample_data", "potentiostat")
+    if p.is_file() and p.parent.name not in ("sample_data", "potentiostat", "__pycache__")
 )
 
 pytestmark = [

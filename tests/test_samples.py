@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
@@ -13,18 +13,17 @@ from nrm_plugin.cli.demo import convert_samples
 from nrm_plugin.testing import CUTS, check_importer
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_data"
-ALL = sorted(p for p in SAMPLES.rglob("*") if p.is_file() and p.parent != SAMPLES)
+ALL = sorted(
+    p
+    for p in SAMPLES.rglob("*")
+    if p.is_file() and p.parent.name not in ("sample_data", "__pycache__")
+)
 LOGS = [p for p in ALL if p.parent.name == "potentiostat"]
 FILES = [p for p in ALL if p not in LOGS]
 
 
 def test_the_script_makes_the_same_bytes(tmp_path: Path) -> None:
-    spec = spec_from_file_location("make_samples", SAMPLES / "make_samples.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.main(tmp_path)
+    run_path(str(SAMPLES / "make_samples.py"))["main"](tmp_path)
     made = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     assert made == {p.relative_to(SAMPLES): p.read_bytes() for p in ALL}
 
