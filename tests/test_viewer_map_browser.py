@@ -226,6 +226,8 @@ def test_distances_by_slider_and_keys(watched, page, results):
     assert watched.state("depth") == 5e-9
     press(page, "]", "PageUp", "[", "PageUp")
     assert watched.state("depth") == pytest.approx(6e-9)
+    watched.until("window.nrmTimes['nrm:depth-drawn']?.length >= 1")
+    drawn = page.evaluate("window.nrmTimes['nrm:depth-drawn'].length")
     page.locator("#distance").focus()
     press(page, "ArrowRight")
     assert watched.state("depth") == pytest.approx(6.5e-9)
@@ -239,7 +241,7 @@ def test_distances_by_slider_and_keys(watched, page, results):
     )
     stored = nrm.open_results(results)["storage_modulus"].sel(depth=6.5e-9, direction="approach")
     assert np.allclose(np.array(found, float), stored.values, rtol=1e-6, equal_nan=True)
-    assert len(page.evaluate("window.nrmTimes['nrm:depth-drawn']")) >= 2
+    watched.until(f"window.nrmTimes['nrm:depth-drawn'].length > {drawn}")
 
 
 def test_layers_and_images_by_menu_and_key(watched, page):
