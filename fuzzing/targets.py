@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from whole_reading import read_whole
+
 from fuzzing import checksums, text_seeds
 from fuzzing.viewer_requests import answer_request
 from nrm_plugin import plugins
@@ -72,20 +74,6 @@ def of_file(read: Callable[[Path], Any], suffix: str = "") -> Run:
 # ------------------------------------------------------------------ curves
 
 
-def use_curves(curves: Any, path: Path) -> None:
-    """Look at everything that is in curves."""
-    from nrm_plugin.cli.info import describe
-
-    for name in curves.channels:
-        assert curves.read(name).shape == (curves.n_samples,)
-    for image in curves.images:
-        assert image.data.shape == image.raw.shape == image.shape
-    segments = curves.segments
-    assert (segments["stop"] <= curves.row_size[segments["curve"]]).all()
-    assert all(len(column) == curves.n_curves for column in curves.curve_table.values())
-    json.dumps(describe(str(path), curves), allow_nan=False)
-
-
 def importer(name: str) -> Run:
     """Return the target of an importer: `nrm_plugin.open` would turn its faults into ours."""
 
@@ -94,7 +82,7 @@ def importer(name: str) -> Run:
         path = _file(data, suffix if name == "table" else "")
         chosen = plugins.installed().importers[name]
         if 0 < chosen.sniff(data[:HEAD], path) <= 100:
-            use_curves(chosen.open(path), path)
+            read_whole(chosen.open(path), path)
 
     return run
 
@@ -154,7 +142,7 @@ def _recording(path: Path) -> None:
     from nrm_daq.recovery import recover
 
     out = path.with_name("recovered.h5")
-    use_curves(recover(path, out, overwrite=True), path)
+    read_whole(recover(path, out, overwrite=True), path)
 
 
 def _shape_factor(path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from writers.study import WHOLE
+
 _EXPERIMENT = """dither_amplitude = "1 nm"
 title = "Third day"
 [channels]
@@ -49,41 +51,6 @@ half_width = "2 nm"
 [lateral]
 lag = true
 phase = "told"
-"""
-
-_STUDY = """title = "Carbonate against ether"
-recipe = "recipe.toml"
-figures = ["profiles", "violin"]
-[regions]
-edges = [0.5, 2, 1.0]
-sweep = "cathodic"
-cycle = 1
-[depth]
-bins = ["0-5 nm", "5 nm to 0.01 um"]
-[primary]
-quantity = "loss_modulus"
-distance = "2-5nm"
-region = "0.5-1.0 V"
-[thickness]
-modulus = "0.5 MPa"
-[[comparison]]
-between = ["carbonate", "ether"]
-[[comparison]]
-regions = ["0.5-1 V", "1-2 V"]
-[[sample]]
-name = "EC 1"
-condition = "carbonate"
-files = ["ec1/*.spm"]
-experiment = "ec1.toml"
-log = "cv.csv"
-clock_offset = "1 min"
-set = { spring_constant = "0.2 N/m" }
-day = 2025-03-04
-lever = "A"
-[[sample]]
-name = "DME 1"
-condition = "ether"
-files = "dme1"
 """
 
 #: Hash of the file that the decisions of the seeds are about.
@@ -211,7 +178,7 @@ _QUANTITIES = (
 TEXTS: dict[str, tuple[str, ...]] = {
     "experiment": (_EXPERIMENT,),
     "recipe": (_RECIPE,),
-    "study": (_STUDY,),
+    "study": (WHOLE,),
     "decisions": (_DECISIONS,),
     "daq": (_DAQ, _DIGITAL),
     "table-map": (_TABLE_MAP,),

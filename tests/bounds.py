@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -11,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from whole_reading import read_whole
 
 import nrm_plugin as nrm
-from nrm_plugin.cli.info import describe
 from nrm_plugin.hookspecs import Importer
 
 
@@ -69,14 +68,7 @@ class Bounds:
         score = self.importer.sniff(head, path)
         assert 0 <= score <= 100
         curves = nrm.open(path) if self.asks and not score else self.importer.open(path)
-        for name in curves.channels:
-            assert curves.read(name).shape == (curves.n_samples,)
-        for image in curves.images:
-            assert image.data.shape == image.raw.shape == image.shape
-        segments = curves.segments
-        assert (segments["stop"] <= curves.row_size[segments["curve"]]).all()
-        assert all(len(column) == curves.n_curves for column in curves.curve_table.values())
-        json.dumps(describe(str(path), curves), allow_nan=False)
+        read_whole(curves, path)
         return curves
 
     def survives(self, path: Path, *, memory: bool = True) -> nrm.CurveSet | None:

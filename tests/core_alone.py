@@ -15,6 +15,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
@@ -45,7 +46,9 @@ def main(arguments: list[str]) -> int:
     files = [str(TESTS / f"test_{name}.py") for name in FILES.split()]
     # Not `python -m pytest`, which would find the packages of the checkout first.
     command = [str(bin_folder / "pytest"), "-q", "-p", "no:cacheprovider", *arguments, *files]
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": str(bin_folder)}).returncode
+    environment = {**os.environ, "PATH": str(bin_folder)}
+    with tempfile.TemporaryDirectory() as folder:  # processes of tests find no checkout there
+        return subprocess.run(command, cwd=folder, env=environment).returncode
 
 
 def raise_loopback() -> None:
