@@ -160,17 +160,27 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
     file_column(path)
     stamp = FileStamp.of(path)
 
-    def read_while_it_changes(at: int) -> None:
+    def change() -> None:
+        path.write_bytes(BYTES[1:])
+        os.utime(path, ns=(1, stamp.mtime_ns + 1))
+
+    def read_while_it_changes() -> None:
         with stamp.opened() as file:
             file.read(10)
-            path.write_bytes(BYTES[at:])
-            os.utime(path, ns=(1, stamp.mtime_ns + at))
+            change()
+
+    def change_between_reads() -> None:
+        with files_kept_open():
+            for _ in range(2):
+                with stamp.opened() as file:
+                    file.read(10)
+            change()
 
     with pytest.raises(ChangedFile):
-        read_while_it_changes(1)
+        read_while_it_changes()
     stamp = FileStamp.of(path)
-    with pytest.raises(ChangedFile), files_kept_open():
-        read_while_it_changes(2)
+    with pytest.raises(ChangedFile):
+        change_between_reads()
 
 
 def test_a_relative_path_survives_chdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -283,11 +283,13 @@ def test_a_sample_within_its_own_errors_is_no_outlier() -> None:
             for one, nm in zip(names, (8, 8, 8, 10, 10, 9.5), strict=True)
         }
 
-    far = thickness_of_conditions(question, names[:3], names[3:], values(1e-11))
+    # Beyond 2 sqrt(1 + 2/4) of an error it is.
+    far = thickness_of_conditions(question, names[:3], names[3:], values(0.2e-9))
     assert far.far_sample == "b 2"
-    near = thickness_of_conditions(question, names[:3], names[3:], values(1e-9))
-    assert near.far_sample == ""
-    assert "lies far" not in near.sentence
+    for error in (0.21e-9, 1e-9):
+        near = thickness_of_conditions(question, names[:3], names[3:], values(error))
+        assert near.far_sample == ""
+        assert "lies far" not in near.sentence
 
 
 def test_what_a_reader_may_conclude() -> None:

@@ -11,6 +11,7 @@ from test_figures_maps import joined, legend, marked, meshes, steps, titles, vol
 from nrm_plugin import figures
 from nrm_plugin import statistics as st
 from nrm_plugin.errors import InvalidInput
+from nrm_plugin.figures.map_panels import common_limits
 from nrm_plugin.variables import BIT
 
 
@@ -177,6 +178,22 @@ def test_all_quantities_in_one_figure(width):
     labels = {ax.get_ylabel().replace("\n", " ") for ax in figure.axes}
     assert {"|$G$*| at 3 nm (MPa)", "height of the solid contact (nm)"} <= labels
     assert_readable(figure)
+
+
+def test_maps_of_several_samples_have_colours_in_common():
+    soft, stiff = (volume(level, potential=1.75) for level in (1.0, 7.0))
+    samples = [(st.Analysis(one), None) for one in (soft, stiff)]
+    low, high = common_limits(samples, "storage_modulus", 5e-9)
+    assert (low, high) == pytest.approx((1e6, 7.019e6), rel=1e-3)
+    assert common_limits([], "storage_modulus") is None
+    limits = {"storage_modulus": (low, high)}
+    for one in (soft, stiff):
+        figure = figures.region_maps(
+            one, ("storage_modulus",), 5e-9, limits=limits, title="ether 3, ether"
+        )
+        assert figure.get_suptitle().startswith("ether 3, ether")
+        norms = [(c.norm.vmin, c.norm.vmax) for ax in figure.axes for c in ax.collections]
+        assert (low * 1e-6, high * 1e-6) in norms
 
 
 def test_more_than_a_page_is_refused_with_the_way_out():

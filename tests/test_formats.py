@@ -141,10 +141,11 @@ def test_save_refuses_to_overwrite(samples: Any, tmp_path: Path) -> None:
 
 def test_files_are_in_the_order_of_their_numbers() -> None:
     """A raised number is no number of a series."""
-    names = ["fv.2", "fv.10", "map 10.h5", "map 2.h5", "map 2\u00b9.h5", "x\u00b2"]
+    names = ["fv.2", "fv.10", "fv.2\u00b93", "map 10.h5", "map 2.h5", "map 2\u00b9.h5", "x\u00b2"]
     found = sorted((Path(name) for name in names), key=formats.by_number)
     assert [path.name for path in found] == [
         "fv.2",
+        "fv.2\u00b93",
         "fv.10",
         "map 2.h5",
         "map 2\u00b9.h5",

@@ -374,6 +374,7 @@ def sparse_map(path: Path, container: str = "GWYP", side: int = 64, samples: int
         ("[V]", ("", "V")),
         ("a [b) ", ("a", "b")),
         ("a (b]c)", ("a (b]c)", "")),
+        ("a (b)c)", ("a (b)c)", "")),
         ("a [b", ("a [b", "")),
         ("", ("", "")),
     ],
