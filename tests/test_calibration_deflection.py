@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from intervals import REPETITIONS, assert_covered
+from scipy.special import stdtrit
 
 from nrm_plugin import CurveSet
 from nrm_plugin import simulate as sim
@@ -18,6 +19,7 @@ from nrm_plugin.calibration.pooling import pool
 from nrm_plugin.calibration.wall import WallContact, split_slopes
 from nrm_plugin.cli import main
 from nrm_plugin.errors import UnknownChannel
+from nrm_plugin.joining import join
 
 TRUTH = 30e-9
 
@@ -183,6 +185,19 @@ def test_a_detector_that_is_not_linear_is_refused() -> None:
         deflection_sensitivity(of(height, 3.0 * np.tanh(volts / 3.0)))
 
 
+def test_a_short_wall_that_flattens_is_refused() -> None:
+    """40 nm in steps of 1 nm against a detector that follows tanh with 2 V."""
+    height = np.tile(np.linspace(250e-9, -40e-9, 291), (4, 1))
+    volts = 2.0 * np.tanh(np.maximum(-height, 0.0) / 25e-9 / 2.0)
+    volts += 1e-4 * np.random.default_rng(0).standard_normal(volts.shape)
+    with pytest.raises(
+        CalibrationFailed,
+        match=r"the wall is curved: its slope changes by 24\.8% \(\+- 0\.0%\) between its halves; "
+        "it flattens towards large signals: the detector is not linear there",
+    ):
+        deflection_sensitivity(of(height, volts))
+
+
 def test_turned_signs_are_named() -> None:
     height, volts = as_arrays(recorded(3))
     for h, v in ((height, -volts), (-height, volts), (-height, -volts)):
@@ -239,6 +254,31 @@ def test_bad_curves_among_good_ones_are_counted() -> None:
     assert "1 fewer than 108 samples" in text
 
 
+def test_curves_of_one_direction_among_those_of_both_are_counted() -> None:
+    both, approach = recorded(3), recorded(2, ramp={"retract": False})
+    found = deflection_sensitivity(join([both, approach]))
+    assert "curves left out: 2 without retract" in found.notes
+    assert found.value == pytest.approx(deflection_sensitivity(both).value)
+
+
+def test_a_commanded_height_is_told() -> None:
+    curves = recorded(3).with_metadata({"height_source": "commanded"}, "test")
+    told = "the height is the commanded one: the scanner's own error goes into the value"
+    assert told in deflection_sensitivity(curves).notes
+    sensor = curves.with_metadata({"height_source": "sensor"}, "test")
+    assert told not in deflection_sensitivity(sensor).notes
+
+
+def test_a_wall_of_glitches_is_too_short() -> None:
+    """22 samples in contact, every fourth 0.2 V off: 9 are left between foot and turn."""
+    height = np.linspace(250e-9, -22e-9, 273)
+    volts = np.maximum(-height, 0.0) / 25e-9
+    volts += 1e-3 * np.random.default_rng(0).standard_normal(len(height))
+    volts[-22::4] += 0.2
+    with pytest.raises(CalibrationFailed, match=r"\(1 no contact of 12 samples or more\)"):
+        deflection_sensitivity(of(height, volts))
+
+
 def test_known_sensitivity_is_compared() -> None:
     found = deflection_sensitivity(recorded(3))
     assert any("the file says 30 nm/V: this is 1.000 times" in note for note in found.notes)
@@ -262,6 +302,16 @@ def test_pool_of_equal_values_and_one() -> None:
     many = pool(np.full(9, 3.0), np.full(9, 0.09))
     assert many.mean == pytest.approx(3.0)
     assert many.least == pytest.approx(0.1)
+
+
+def test_pool_of_two_that_differ_by_more_than_their_errors() -> None:
+    """1 and 4 with variances of 1: 4.5 / (1 + b) = 1, so b = 3.5, and (1 + b) / 2 of the mean."""
+    found = pool(np.array([1.0, 4.0]), np.array([1.0, 1.0]))
+    assert (found.mean, found.within) == (2.5, 1.0)
+    assert found.between == pytest.approx(np.sqrt(3.5))
+    assert found.least == pytest.approx(np.sqrt(0.5))
+    # (4.5 / 3.5)^2 degrees of freedom, of a spread of which 3.5 parts in 4.5 come from two values
+    assert found.stderr == pytest.approx(1.5 * stdtrit(81.0 / 49.0, 0.975) / 1.959964)
 
 
 @pytest.mark.parametrize(("n", "between"), [(3, 1.0), (5, 0.0), (12, 3.0), (40, 0.5)])

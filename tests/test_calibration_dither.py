@@ -303,6 +303,21 @@ def _exponent(contact) -> float:
     return float(np.polyfit(x, y, 1)[0])
 
 
+def test_a_normal_force_stands_for_the_deflection():
+    curves = hard()
+    arrays = {n: (curves.read(n), c.unit) for n, c in curves.channels.items()}
+    volts, _ = arrays.pop("deflection")
+    per_volt = curves.metadata["deflection_sensitivity"] * curves.metadata["spring_constant"]
+    forces = CurveSet.from_arrays(
+        arrays | {"force_normal": (per_volt * volts, "N")},
+        row_size=curves.row_size,
+        metadata=curves.metadata,
+    )
+    found, same = (stick.plateau(c, alternative="") for c in (forces, curves))
+    assert (found.load_unit, found.rigid) == ("N", pytest.approx(same.rigid, rel=1e-12))
+    assert found.loads == pytest.approx(same.loads, rel=1e-12)
+
+
 def test_a_slow_lock_in_without_a_clock_is_refused():
     curves = hard(instrument=lockin_of(time_constant=2e-3, poles=4))
     channels = {n: c for n, c in curves.channels.items() if n != "time"}
@@ -401,6 +416,19 @@ def test_phase_from_an_elastomer(loss, modulus):
         assert "not corrected for, without dither_amplitude" in raw.notes[1]
         if modulus == 20e6 and loss == 0.3:
             assert PHASE - raw.value > np.radians(1.5)
+
+
+def test_phase_from_an_elastomer_in_newtons():
+    """The lever's compliance is corrected without a sensitivity: |F| over A k_lat."""
+    layer = sim.Layer(200e-9, 20e6 * (1 + 0.3j))
+    sample = sim.Sample(sim.Interphase((layer,), force=100e-9))
+    ramp = replace(RAMP, trigger=30e-9)
+    curves = without(
+        sim.simulate(sample, QUIET, ramp, n_curves=6, seed=0)[0], "lateral_sensitivity"
+    )
+    found = phase.from_elastomer(curves, 0.3)
+    assert found.value == pytest.approx(PHASE, abs=max(1e-3, 4 * found.stderr))
+    assert "not corrected for" not in " ".join(found.notes)
 
 
 @pytest.mark.slow

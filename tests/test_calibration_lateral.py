@@ -136,6 +136,16 @@ def test_setback():
         lateral.torsional_stiffness(k_end, length, ratio, spring_at="base")
 
 
+@pytest.mark.parametrize(("spring_at", "factor"), [("tip", (205 / 225) ** 2), ("end", 225 / 205)])
+def test_stiffness_at_a_tip_that_stands_back(spring_at, factor):
+    back = BEAM | {"tip_setback": 20e-6}
+    found = lateral.stiffness_from_geometry(back, spring_at=spring_at, draws=0)
+    whole = lateral.stiffness_from_geometry(BEAM, spring_at=spring_at, draws=0)
+    assert found.value / whole.value == pytest.approx(factor, rel=1e-12)
+    told = f"the spring constant is taken to hold at the {spring_at}"
+    assert (told in found.notes, told in whole.notes) == (True, False)
+
+
 def test_all_missing_dimensions_are_named():
     with pytest.raises(MissingCalibration) as caught:
         lateral.stiffness_from_geometry({"spring_constant": 0.2, "tip_height": 12e-6})
@@ -345,6 +355,12 @@ def test_a_saturated_loop_is_refused(limit):
     curves, _ = loops(limit=0.305)
     with pytest.raises(CalibrationFailed, match="saturated"):
         friction.shape_of(friction.loops_from_images(curves.images), limit)
+
+
+def test_a_loop_within_a_known_limit_is_not_saturated():
+    found = friction.loops_from_images(loops()[0].images)
+    assert friction.shape_of(found, 10.0) == friction.shape_of(found)
+    assert np.abs(found.trace).max() < 10.0
 
 
 def test_loops_of_few_bits_are_not_taken_for_saturated():

@@ -95,6 +95,17 @@ def test_two_kinds_of_volts_under_one_name_are_refused():
         lockin.at_input(other)
 
 
+def test_one_output_needs_its_own_settings_only():
+    curves = CurveSet.from_arrays({"lockin_output_y": ([[0.0, 10.9]], "V")})
+    assert lockin.needed(curves) == (
+        "lockin_sensitivity",
+        "lockin_expand_y",
+        "lockin_offset_y",
+    )
+    (limit,) = lockin.with_overloads_reported(curves).warnings
+    assert "lockin_output_y is at its limit of 10.9 V" in limit
+
+
 def test_output_volts_called_input_volts_are_found_out():
     curves = CurveSet.from_arrays({}, metadata={"lockin_sensitivity": 1e-3})
     lockin.refuse_output_volts(curves, np.array([1e-3, -2.1e-3, np.nan]))

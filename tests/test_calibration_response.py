@@ -154,6 +154,11 @@ def test_a_scanner_that_never_follows_has_no_safe_band() -> None:
         found.safe_band()
 
 
+def test_a_scanner_that_always_follows_is_safe_everywhere() -> None:
+    f = np.linspace(10.0, 1000.0, 100)
+    assert response(f, np.full(100, 3.3e-3)).safe_band() == (10.0, 1000.0)
+
+
 def test_curves_are_sweeps() -> None:
     f, a, p = swept(np.random.default_rng(7))
     signal = a * np.exp(1j * p)

@@ -124,6 +124,12 @@ def test_error_of_sader_covers_what_its_inputs_do() -> None:
     assert_covered(z)
 
 
+def test_sader_outside_of_what_was_tested() -> None:
+    told = "the quality factor is below 10, where the method was not tested: use air"
+    assert told in spring.sader(**(LEVER | AIR | {"quality_factor": 9.9})).notes
+    assert told not in spring.sader(**(LEVER | AIR | {"quality_factor": 10.0})).notes
+
+
 @pytest.mark.parametrize(
     ("change", "error", "text"),
     [
@@ -442,6 +448,14 @@ def test_thermal_command(tmp_path) -> None:
     assert quality["value"] == pytest.approx(3.0, rel=0.05)
     assert "temperature" in run("thermal", str(path)).output
     assert run("thermal", str(path), "--set", "temperature=298").exit_code == 2
+    for words, window in (
+        (("--from", "5kHz", "--to", "60kHz"), "fitted from 5100 to 5.97e+04 Hz, 183 points"),
+        (("--to", "60kHz"), "fitted from 150 to 5.995e+04 Hz, 300 points"),
+        (("--from", "5kHz"), "fitted from 5100 to 1.497e+05 Hz, 483 points"),
+    ):
+        banded = json.loads(run("thermal", str(path), *known, *words, "--json").output)[0]
+        assert banded["value"] == pytest.approx(STIFFNESS, abs=4 * banded["stderr"])
+        assert window in banded["notes"], banded["notes"]
 
 
 def test_thermal_trace_of_text(tmp_path) -> None:

@@ -95,9 +95,8 @@ def _between(x: FloatArray, v: FloatArray) -> float:
 
     if n < 2 or excess(0.0) <= 0.0:
         return 0.0
+    # A variance of n times that of the values is too large: it makes less than 1 of the squares.
     low, high = 0.0, max(float(np.var(x)) * n, float(v.max()))
-    while excess(high) > 0.0:
-        high *= 2.0
     for _ in range(60):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if excess(middle) > 0.0 else (low, middle)

@@ -158,7 +158,7 @@ def _baseline(
     h, v = height[free][::-1], volts[free][::-1]
     n = len(h) // _BLOCK
     if n < _BLOCKS + 2:
-        raise Unusable("saturated" if not free.all() else "no baseline of 64 samples or more")
+        raise Unusable("saturated")  # all of 108 samples or more would make six blocks
     h = h[: n * _BLOCK].reshape(n, _BLOCK).mean(axis=1)
     v = np.median(v[: n * _BLOCK].reshape(n, _BLOCK), axis=1)
     least = 1.25 * noise / np.sqrt(_BLOCK)
