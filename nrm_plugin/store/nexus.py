@@ -111,7 +111,7 @@ def dataset(
 def describe(item: h5py.h5g.GroupID | h5py.h5d.DatasetID, about: Mapping[str, Any]) -> None:
     """Give attributes to something new: texts, lists of them, numbers and arrays of numbers."""
     for name, value in about.items():
-        if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
             texts = h5py.h5a.create(item, name.encode(), _STORED_TEXT, _space((len(value),)))
             texts.write(np.array([safe(one) for one in value], object), _TEXT)
         elif isinstance(value, str):
@@ -221,10 +221,8 @@ def column(
         attributes["flag_values"] = np.arange(len(words), dtype="u1")
         attributes["flag_meanings"] = " ".join(WORDS[name])
         values = np.argmax(values[:, None] == words, axis=1).astype("u1")
-    elif values.dtype.kind == "U":
-        values = values.astype(h5py.string_dtype())
     options = packed(len(values))
-    if options or values.dtype.kind == "O":
+    if options:
         data = group.create_dataset(name, data=values, **options).id
     else:
         data = dataset(group, name, values.shape, values.dtype)

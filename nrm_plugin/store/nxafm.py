@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -171,9 +172,7 @@ def metadata_of(experiment: str) -> Mapping[str, Any]:
         key = METADATA.get(name)
         if key is None:
             continue
-        try:
+        with suppress(InvalidInput):
             plain = key.text or key.words or not isinstance(value, str)
             found[name] = key.check(name, value if plain else units.parse(value, key.unit))
-        except InvalidInput:
-            continue
     return found

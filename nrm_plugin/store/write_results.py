@@ -236,8 +236,7 @@ class Results:
         except NrmError:
             raise
         except (OSError, RuntimeError) as error:
-            if self.path is None:
-                raise
+            assert self.path is not None  # what is kept in memory meets neither
             raise OutputError(self.path, getattr(error, "strerror", None) or error) from error
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
@@ -270,13 +269,20 @@ def write_results(dataset: xr.Dataset, path: Path) -> None:
         str(name): array for name, array in dataset.data_vars.items() if not _follows(dataset, name)
     }
     variables = {name: _variable(array) for name, array in arrays.items()}
+    _check_attributes("the results", {n: v for n, v in dataset.attrs.items() if not _listed(v)})
     n_curves = dataset.sizes["curve"]
+    columns = {str(n): c.values for n, c in dataset.coords.items() if c.dims == ("curve",)}
+    if np.array_equal(columns.get("curve", ()), np.arange(n_curves)):
+        del columns["curve"]  # the numbers that curves have anyhow
+    for name in columns.keys() - COLUMNS.keys():
+        raise InvalidInput(
+            f"the coordinate {name!r} is no column of the curve table: "
+            "leave it out with drop_vars, or make it a variable of numbers with reset_coords"
+        )
     with Results(path, n_curves, axes, variables, ways, dict(dataset.attrs)) as results:
         for name, array in arrays.items():
             results.copy(name, array)
-        results.coordinates = {
-            str(n): c.values for n, c in dataset.coords.items() if c.dims == ("curve",)
-        }
+        results.coordinates = columns
 
 
 def _follows(dataset: xr.Dataset, name: Any) -> bool:
@@ -297,8 +303,26 @@ def _follows(dataset: xr.Dataset, name: Any) -> bool:
     )
 
 
+def _check_attributes(owner: str, about: Mapping[Any, Any]) -> None:
+    """Refuse what the file cannot hold, before it is begun."""
+    for name, value in about.items():
+        texts = isinstance(value, str) or (
+            _listed(value) and all(isinstance(one, str) for one in value)
+        )
+        if not texts and np.asarray(value).dtype.kind not in "biufcS":
+            raise InvalidInput(
+                f"the attribute {name!r} of {owner} is a {type(value).__name__}: make it a text, a "
+                "number or a list of them"
+            )
+
+
+def _listed(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
 def _variable(array: xr.DataArray) -> Variable:
     about = dict(array.attrs)
+    _check_attributes(str(array.name), about)
     unit, meaning = str(about.pop("units", "")), str(about.pop("long_name", array.name))
     dims = tuple(str(d) for d in array.dims if d != "direction")
     order = tuple(d for d in ("direction", "curve", *AXES) if d in array.dims)

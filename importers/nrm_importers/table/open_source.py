@@ -56,6 +56,8 @@ def _table(
             f"{path}: its columns have different lengths ({named}): keep those that were recorded "
             "together in one file"
         )
+    if not lengths[0]:
+        raise InvalidInput(f"{path}: its columns are empty: nothing was recorded in it")
     return SourceTable(path=path, columns=tuple(columns), length=lengths[0], **more)
 
 

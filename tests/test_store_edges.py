@@ -1,0 +1,264 @@
+"""The store at its edges: what it refuses, by its sentence, and files that others changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+from test_store import SETS, everything, rewrite
+
+import nrm_plugin as nrm
+from nrm_plugin.store.default_plots import GridOfCurves
+from nrm_plugin.store.nxafm import metadata_of, write_nxafm
+from nrm_plugin.store.write_results import write_results
+from nrm_plugin.testing import assert_same
+
+APPROACH = np.array([(0, 0, 4, "approach")], nrm.CurveSet.from_arrays({}).segments.dtype)
+
+
+def one(**channels: str) -> nrm.CurveSet:
+    """A curve of four samples, each channel in this unit."""
+    made = {name: (np.arange(4.0)[None], unit) for name, unit in channels.items()}
+    return nrm.CurveSet.from_arrays(made, segments=APPROACH)
+
+
+PICTURES = SETS["images"]
+
+NOT_WRITTEN: dict[str, tuple[str, Callable[[], nrm.CurveSet], str]] = {
+    "text": (".csv", PICTURES, "there are no curves to write as text; images go to .h5"),
+    "numpy": (".npz", PICTURES, "there are no curves to write; images go to .h5"),
+    "no height": (
+        ".afm.h5",
+        lambda: one(force_normal="N"),
+        "there is no height: say which channel is it with --map NAME=height",
+    ),
+    "no force": (
+        ".afm.h5",
+        lambda: one(height="m"),
+        "there is neither force nor deflection: --map NAME=deflection",
+    ),
+    "no retract": (
+        ".afm.h5",
+        lambda: one(height="m", force_normal="N"),
+        "no curve has both an approach and a retract, which afmformats asks for",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NOT_WRITTEN)
+def test_what_another_format_cannot_hold(tmp_path: Path, case: str) -> None:
+    suffix, made, sentence = NOT_WRITTEN[case]
+    with pytest.raises(nrm.InvalidInput) as caught:
+        made().save(tmp_path / f"c{suffix}")
+    assert str(caught.value) == sentence
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("unit", "missing"),
+    [("V", ["spring_constant", "deflection_sensitivity"]), ("m", ["spring_constant"])],
+)
+def test_a_force_needs_its_calibrations(tmp_path: Path, unit: str, missing: list[str]) -> None:
+    with pytest.raises(nrm.MissingCalibration, match=f"^missing: {'; '.join(missing)}\\. Give it"):
+        one(height="m", deflection=unit).save(tmp_path / "c.afm.h5")
+
+
+def test_heights_of_both_kinds_go_to_afmformats(tmp_path: Path) -> None:
+    """The commanded height has the name that afmformats gives the piezo's."""
+    n = 3
+    segments = np.array([(0, 0, n, "approach"), (0, n, 2 * n, "retract")], APPROACH.dtype)
+    channels = {
+        "height": (np.arange(6.0)[None], "m"),
+        "height_commanded": (10 + np.arange(6.0)[None], "m"),
+        "force_normal": (np.zeros((1, 6)), "N"),
+        "time": (0.5 * np.arange(6.0)[None], "s"),
+    }
+    nrm.CurveSet.from_arrays(channels, segments=segments).save(tmp_path / "c.afm.h5")
+    with h5py.File(tmp_path / "c.afm.h5") as file:
+        np.testing.assert_array_equal(file["0/height (piezo)"], 10 + np.arange(6.0))
+        np.testing.assert_array_equal(file["0/height (measured)"], np.arange(6.0))
+        assert file["0"].attrs["duration"] == 2.5
+
+
+def test_images_are_not_in_text(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    everything().save(tmp_path / "c.csv")
+    assert [r.getMessage() for r in caplog.records] == [".csv: the 3 images are not in it"]
+
+
+# Common files that others changed
+
+
+def test_a_file_that_was_packed_by_another_program(tmp_path: Path) -> None:
+    """As h5repack does it: every array in compressed pieces, the same numbers, whole or in part."""
+    first = everything()
+    first.save(tmp_path / "c.h5")
+
+    def pack(file: h5py.File) -> None:
+        arrays: list[str] = []
+        file.visititems(lambda name, node: arrays.append(name) if is_array(node) else None)
+        for name in arrays:
+            about, values = dict(file[name].attrs), file[name][()]
+            if {"CLASS", "REFERENCE_LIST"} & set(about):
+                continue  # a dimension
+            about.pop("DIMENSION_LIST", None)
+            del file[name]
+            made = file.create_dataset(name, data=values, chunks=True, compression="gzip")
+            made.attrs.update(about)
+
+    def is_array(node: h5py.Group | h5py.Dataset) -> bool:
+        return isinstance(node, h5py.Dataset) and node.dtype.kind in "iuf" and node.size > 1
+
+    rewrite(tmp_path / "c.h5", pack)
+    again = nrm.open(tmp_path / "c.h5")
+    assert_same(again, first)
+    for name in first.channels:
+        np.testing.assert_array_equal(again.read(name, 2), first.read(name, 2))
+
+
+def test_a_group_beside_the_channels_is_left_alone(tmp_path: Path) -> None:
+    everything().save(tmp_path / "c.h5")
+    rewrite(tmp_path / "c.h5", lambda file: file.create_group("entry/curves/notes"))
+    assert_same(nrm.open(tmp_path / "c.h5"), everything())
+
+
+def test_words_that_are_no_numbers_of_words(tmp_path: Path) -> None:
+    everything().save(tmp_path / "c.h5")
+
+    def as_floats(file: h5py.File) -> None:
+        values = file["entry/segments/kind"][()]
+        del file["entry/segments/kind"]
+        file["entry/segments/kind"] = values.astype("f8")
+
+    rewrite(tmp_path / "c.h5", as_floats)
+    with pytest.raises(nrm.CorruptFile, match="kind in float64 instead of whole numbers"):
+        _ = nrm.open(tmp_path / "c.h5").segments
+
+
+# Results
+
+
+def results(**arrays: tuple[object, ...]) -> xr.Dataset:
+    return xr.Dataset(arrays, {"depth": np.arange(3) * 1e-9, "curve": np.arange(2)})
+
+
+PAIR = ("curve", "depth")
+
+NO_RESULTS = {
+    "no depth": (
+        xr.Dataset({"a": ("curve", np.zeros(2))}),
+        "results have the dimensions curve and depth, not curve",
+    ),
+    "another dimension": (
+        results(a=((*PAIR, "colour"), np.zeros((2, 3, 4)))),
+        "results have the dimensions curve and depth, not curve, depth, colour",
+    ),
+    "another order": (
+        results(a=(PAIR[::-1], np.zeros((3, 2)))),
+        "a has dimensions ('depth', 'curve') of float64; results are numbers over direction, curve "
+        "and distances",
+    ),
+    "a coordinate of the user": (
+        results(a=(PAIR, np.zeros((2, 3)))).assign_coords(cycl=("curve", [1, 2])),
+        "the coordinate 'cycl' is no column of the curve table: leave it out "
+        "with drop_vars, or make it a variable of numbers with reset_coords",
+    ),
+    "curves of other numbers": (
+        results(a=(PAIR, np.zeros((2, 3)))).assign_coords(curve=[3, 5]),
+        "the coordinate 'curve' is no column of the curve table: leave it out with drop_vars, or "
+        "make it a variable of numbers with reset_coords",
+    ),
+    "an attribute": (
+        results(a=(PAIR, np.zeros((2, 3)))).assign_attrs(day=np.datetime64("2026-01-02")),
+        "the attribute 'day' of the results is a datetime64: make it a text, a number or a list of "
+        "them",
+    ),
+    "an attribute of a variable": (
+        results(a=(PAIR, np.zeros((2, 3)), {"note": {"b": 1}})),
+        "the attribute 'note' of a is a dict: make it a text, a number or a list of them",
+    ),
+    "words": (
+        results(a=(PAIR, np.full((2, 3), "x"))),
+        "a has dimensions ('curve', 'depth') of <U1; results are numbers over direction, curve and "
+        "distances",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NO_RESULTS)
+def test_what_is_no_dataset_of_results(tmp_path: Path, case: str) -> None:
+    dataset, sentence = NO_RESULTS[case]
+    with pytest.raises(nrm.InvalidInput) as caught:
+        write_results(dataset, tmp_path / "r.h5")
+    assert str(caught.value) == sentence
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_of_a_users_own(tmp_path: Path) -> None:
+    """Numbers that are not ours: kept with their attributes, and texts however they are stored."""
+    values = np.arange(6.0).reshape(2, 3)
+    write_results(results(colour=(PAIR, values)), tmp_path / "r.h5")
+    with h5py.File(tmp_path / "r.h5", "r+") as file:
+        assert "signal" not in file["entry/results"].attrs
+        file["entry/results/colour"].attrs["paint"] = np.bytes_("grün".encode())
+    again = nrm.open_results(tmp_path / "r.h5")
+    np.testing.assert_array_equal(again["colour"], values)
+    assert again["colour"].attrs["paint"] == "grün"
+    groups = xr.open_datatree(tmp_path / "r.h5", engine="nrm")
+    np.testing.assert_array_equal(groups["results/colour"], values)
+
+
+def test_units_that_are_spelt_another_way(tmp_path: Path) -> None:
+    """Of the same size: read; of another: refused, not read a thousand times too large."""
+    write_results(results(force_normal=(PAIR, np.ones((2, 3)))), tmp_path / "r.h5")
+
+    def opened(unit: str) -> np.ndarray:
+        with h5py.File(tmp_path / "r.h5", "r+") as file:
+            file["entry/results/force_normal"].attrs["units"] = unit
+        return nrm.open_results(tmp_path / "r.h5")["force_normal"].values
+
+    np.testing.assert_array_equal(opened("kg m/s^2"), np.ones((2, 3)))
+    with pytest.raises(nrm.CorruptFile, match="force_normal in nN instead of N"):
+        opened("nN")
+
+
+def test_places_that_turn_back_are_no_axis() -> None:
+    """Columns at 0, 2 and 1 um, turned: neither places nor distances rise, so they are counted."""
+    row, column = (axis.ravel() for axis in np.indices((2, 3)))
+    x = np.array([0.0, 2e-6, 1e-6])[column]
+    grid = GridOfCurves.of({"row": row, "column": column, "x": x, "y": row * 1e-6})
+    assert grid is not None
+    (along_y, _), (along_x, unit) = grid.axes
+    np.testing.assert_array_equal(along_x, [0.0, 1.0, 2.0])
+    assert unit == ""
+    np.testing.assert_allclose(along_y, [0.0, 1e-6])
+
+
+# NXafm
+
+
+@pytest.mark.parametrize(
+    ("metadata", "told"),
+    [
+        ({"electrode": "HC"}, {"name": "HC"}),
+        ({"electrode": "HC", "electrolyte": "EC"}, {"name": "HC", "description": "HC in EC"}),
+        ({"electrode": "HC", "simulated": True}, {"name": "HC", "type": "simulated data"}),
+        ({"electrolyte": "EC"}, {}),
+    ],
+)
+def test_the_sample_as_far_as_it_is_told(
+    tmp_path: Path, metadata: dict[str, object], told: dict[str, str]
+) -> None:
+    with h5py.File(tmp_path / "n.h5", "w") as file:
+        write_nxafm(file.create_group("entry"), metadata, [], {})
+        sample = file["entry"].get("sample", {})
+        assert {name: field.asstr()[()] for name, field in sample.items()} == told
+
+
+def test_statements_that_nobody_reads_hide_no_others() -> None:
+    stated = 'colour = "red"\nspring_constant = "5 apples"\nelectrode = "HC"\ntip_radius = "9 nm"\n'
+    assert metadata_of(stated) == {"electrode": "HC", "tip_radius": pytest.approx(9e-9)}
+    assert metadata_of("electrode = \n") == {}
