@@ -163,8 +163,6 @@ class Places:
         """Begin of each curve, NaT where it is unknown."""
         archive = self._archive
         out = np.full(archive.n_curves, np.datetime64("NaT", "us"))
-        if not len(archive.numbers):
-            return out
         durations = clock.durations(0, archive.n_curves)
         firsts = (archive.segments >= 0).argmax(axis=1)
         with archive.stamp.opened() as file:
