@@ -25,7 +25,7 @@ PACKAGES = ("nrm_plugin", "importers/nrm_importers", "daq/nrm_daq")
 
 #: Processor time of this process, and time by the clock, that a test may take while lines are
 #: recorded, s; slower ones are left out.
-LIMIT, PATIENCE = 2.0, 60.0
+LIMIT, PATIENCE = 4.0, 60.0
 
 _DUMP = """
 void __gcov_dump(void);
@@ -68,7 +68,7 @@ class Recorder:
         self._context = ""
         self._failed = False
         self._spent = 0.0
-        self._counters = _Counters(tree, tree.parent / f"{tree.name}-gcov")
+        self._counters = _Counters(tree, folder / "gcov")
         self.coverage = coverage.Coverage(
             data_file=str(folder / "lines.coverage"),
             branch=True,
@@ -178,36 +178,17 @@ class _Limited:
 
 
 class _Counters:
-    """Counters of the lines of C, in a library that is built for it in the tree."""
+    """Counters of the lines of C, of the library that `build_counting` made."""
 
     def __init__(self, tree: Path, folder: Path) -> None:
-        self._kernels = tree / "nrm_plugin" / "kernels"
         self._folder = folder
         self._empty: dict[str, int] = {}
-        build = load_build(tree)
-        if not Path(folder, build.sources_hash()).exists():
-            self._build(build)
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(counting_folder(tree), folder)
         os.environ.update(GCOV_PREFIX=str(folder), GCOV_PREFIX_STRIP="99")
-        self._library = ctypes.CDLL(str(build.library_path()))
+        self._library = ctypes.CDLL(str(load_build(tree).library_path()))
         self.taken()
         self._empty = {path.name: path.stat().st_size for path in self._dump()}
-
-    def _build(self, build: Any) -> None:
-        folder = self._folder
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        Path(folder, "dump.c").write_text(_DUMP, encoding="utf-8")
-        sources = sorted(self._kernels.glob("*.c"))
-        options = [o for o in build.OPTIONS if o not in ("-O3", "-g0")]
-        options += ["-O1", "-fPIC", "--coverage", f'-DNRM_SOURCES="{build.sources_hash()}"']
-        subprocess.run(["gcc", *options, "-c", *sources, "dump.c"], cwd=folder, check=True)
-        made = self._kernels / "_kernels.part"
-        objects = [f"{path.stem}.o" for path in sources] + ["dump.o"]
-        subprocess.run(
-            ["gcc", "--coverage", "-shared", *objects, "-o", made, "-lm"], cwd=folder, check=True
-        )
-        made.replace(build.library_path())
-        Path(folder, build.sources_hash()).touch()
 
     def _dump(self) -> list[Path]:
         for path in self._folder.glob("*.gcda"):
@@ -236,6 +217,30 @@ class _Counters:
         return found
 
 
+def counting_folder(tree: Path) -> Path:
+    """Where the notes of the compiler about the lines are."""
+    return tree.parent / f"{tree.name}-gcov"
+
+
+def build_counting(tree: Path) -> None:
+    """Build the tree's library so that it counts its lines."""
+    build, folder = load_build(tree), counting_folder(tree)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    Path(folder, "dump.c").write_text(_DUMP, encoding="utf-8")
+    kernels = tree / "nrm_plugin" / "kernels"
+    options = [o for o in build.OPTIONS if o not in ("-O3", "-g0")]
+    options += ["-O1", "-fPIC", "--coverage", f'-DNRM_SOURCES="{build.sources_hash()}"']
+    sources = sorted(kernels.glob("*.c"))
+    subprocess.run(["gcc", *options, "-c", *sources, "dump.c"], cwd=folder, check=True)
+    made = kernels / "_kernels.part"
+    objects = [f"{path.stem}.o" for path in sources] + ["dump.o"]
+    subprocess.run(
+        ["gcc", "--coverage", "-shared", *objects, "-o", made, "-lm"], cwd=folder, check=True
+    )
+    made.replace(build.library_path())
+
+
 def load_build(tree: Path) -> Any:
     """The module that builds the library of a tree, without the project."""
     import importlib.util
@@ -249,10 +254,18 @@ def load_build(tree: Path) -> Any:
     return module
 
 
+def enter(tree: Path) -> None:
+    """Work in a tree: its packages come before those that are installed."""
+    paths = [str(tree / part) for part in ("", "daq", "importers")]
+    sys.path[:0] = paths
+    os.environ.update(PYTHONPATH=os.pathsep.join(paths), OMP_NUM_THREADS="1")
+    os.chdir(tree)
+
+
 def record(tree: Path, folder: Path, files: list[str]) -> int:
     """Run test files and record who runs which line."""
     folder.mkdir(parents=True, exist_ok=True)
-    os.chdir(tree)
+    enter(tree)
     recorder = Recorder(tree, folder)
     recorder.coverage.erase()
     recorder.coverage.start()

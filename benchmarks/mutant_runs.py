@@ -1,16 +1,12 @@
-"""Runs mutants in a copy of the tree: tests are collected once, and every mutant is a fork of that.
+"""Runs mutants in copies of the tree: each in a fork that has imported nothing of the project yet.
 
-A mutant inside a function of Python is put into the fork's functions, one of the library in C is
-compiled and loaded there; what is computed while modules are imported (constants, defaults) is
-tested by a fork that has imported nothing of the project yet. The file is changed on the disk too,
-for the processes that tests start.
+A mutant is a changed file on the disk, and for C a library built from it, so that functions, what
+runs at import and the processes that tests start all have it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import gc
 import importlib
 import os
 import resource
@@ -22,8 +18,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import CodeType, FunctionType
-from typing import Any
 
 import pytest
 from mutant_map import load_build
@@ -31,16 +25,19 @@ from mutant_map import load_build
 #: Address space of a fork, bytes.
 MEMORY = 8 << 30
 
-#: What forks that import the project themselves find imported.
+#: What forks find imported.
 LIBRARIES = ("numpy", "h5py", "scipy.stats", "scipy.optimize", "scipy.signal", "pydantic", "click")
-LIBRARIES += ("xarray", "matplotlib.figure", "pandas")
+LIBRARIES += ("xarray", "matplotlib.figure", "pandas", "scipy.ndimage")
 
 Outcome = tuple[str, str]  # killed, survived, or invalid (no mutant, or not tested); by what
-Work = Callable[[], str]  # in the fork: the test that failed, or nothing
+
+
+class CompileError(Exception):
+    """A mutant of C that is none."""
 
 
 class Tree:
-    """The copy: its files are changed and put back.
+    """A copy of the tree: its files are changed and put back.
 
     Raises
     ------
@@ -51,22 +48,25 @@ class Tree:
     def __init__(self, root: Path, scratch: Path) -> None:
         self.root = root
         self.scratch = scratch
+        scratch.mkdir(parents=True, exist_ok=True)
         self._build = load_build(root)
         self._kernels = root / "nrm_plugin" / "kernels"
-        self._objects: list[Path] = []
+        self._objects: dict[str, Path] = {}
 
     @contextlib.contextmanager
-    def changed(self, name: str, text: str, made: Path | None = None) -> Iterator[None]:
-        """Have another text in a file, and another library if one is given."""
-        path = self.root / name
+    def changed(self, name: str, text: str) -> Iterator[None]:
+        """Have another text in a file, and for C the library that it makes."""
+        path, library = self.root / name, self._build.library_path()
         before, stat = path.read_bytes(), path.stat()
-        library = self._build.library_path()
         kept = library.with_suffix(".kept")
+        if path.suffix == ".c" and not self._objects:
+            self._objects = {c.stem: self._compiled(c) for c in self._kernels.glob("*.c")}
         try:
-            if made is not None:
+            path.write_text(text, encoding="utf-8")
+            if path.suffix == ".c":
+                made = self._library_with(path)
                 library.replace(kept)
                 shutil.copyfile(made, library)
-            path.write_text(text, encoding="utf-8")
             yield
         finally:
             path.write_bytes(before)
@@ -74,37 +74,21 @@ class Tree:
             if kept.exists():
                 kept.replace(library)
 
-    def library_with(self, name: str, text: str, *, on_disk: bool) -> Path:
-        """A library in which one file of C is another, with the hash that it has to have."""
-        if not self._objects:
-            self._objects = [self._compiled(c, c.stem) for c in sorted(self._kernels.glob("*.c"))]
-        path = self.root / name
-        other = self.scratch / "changed" / "kernels"
-        shutil.rmtree(other, ignore_errors=True)
-        shutil.copytree(self._kernels, other, ignore=shutil.ignore_patterns("*.py", "_*"))
-        Path(other, path.name).write_text(text, encoding="utf-8")
-        stamp = self._build.sources_hash(other if on_disk else self._kernels)
-        stems = {path.stem, "library"}  # the latter holds the hash
-        objects = [o for o in self._objects if o.stem not in stems]
-        objects += [self._compiled(other / f"{s}.c", f"new-{s}", stamp) for s in sorted(stems)]
+    def _library_with(self, path: Path) -> Path:
+        """A library in which one file of C is new, and "library.c", which holds the hash of all."""
+        new = sorted({path.stem, "library"})
+        objects = [made for stem, made in self._objects.items() if stem not in new]
+        objects += [self._compiled(self._kernels / f"{stem}.c", "new-") for stem in new]
         made = self.scratch / "changed.so"
-        self._link(made, objects)
+        _compile(["-shared", *map(str, objects), "-o", str(made), "-lm"])
         return made
 
-    def _compiled(self, source: Path, name: str, stamp: str = "") -> Path:
-        made = self.scratch / f"{name}.o"
-        options = [*self._build.OPTIONS, f'-DNRM_SOURCES="{stamp}"', "-fPIC"]
+    def _compiled(self, source: Path, prefix: str = "") -> Path:
+        made = self.scratch / f"{prefix}{source.stem}.o"
+        stamp = f'-DNRM_SOURCES="{self._build.sources_hash()}"'
+        options = [*self._build.OPTIONS, stamp, "-fPIC"]
         _compile([*options, "-c", str(source), "-o", str(made)])
         return made
-
-    def _link(self, library: Path, objects: list[Path]) -> None:
-        made = library.with_suffix(".part")
-        _compile(["-shared", *map(str, objects), "-o", str(made), "-lm"])
-        made.replace(library)
-
-
-class CompileError(Exception):
-    """A mutant of C that is none."""
 
 
 def _compile(options: list[str]) -> None:
@@ -113,81 +97,24 @@ def _compile(options: list[str]) -> None:
         raise CompileError(done.stderr[:300])
 
 
-# ---------------------------------------------------------------- Python
-
-
-def functions(code: CodeType) -> dict[tuple[str, int], CodeType]:
-    """All functions of a module's code, also those inside others, by name and line."""
-    found = {}
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            if inner.co_flags & 1:  # optimized: a function, not the body of a class
-                found[inner.co_qualname, inner.co_firstlineno] = inner
-            found |= functions(inner)
-    return found
-
-
-def changed_functions(path: Path, text: str) -> dict[tuple[str, int], CodeType] | None:
-    """Functions that differ; None if what runs at import does.
-
-    Raises
-    ------
-    SyntaxError
-    """
-    old = compile(path.read_text(encoding="utf-8"), str(path), "exec", dont_inherit=True)
-    new = compile(text, str(path), "exec", dont_inherit=True)
-    if _imported(old) != _imported(new):
-        return None
-    before, after = functions(old), functions(new)
-    return {key: code for key, code in after.items() if before.get(key) != code}
-
-
-def _imported(code: CodeType) -> list[Any]:
-    """What of a code runs at import."""
-    shown: list[Any] = [code.co_code, code.co_names]
-    for inner in code.co_consts:
-        if not isinstance(inner, CodeType):
-            shown.append((type(inner), repr(inner)))
-        elif not inner.co_flags & 1:
-            shown.append(_imported(inner))
-        elif inner.co_name.startswith("<") and inner.co_name != "<lambda>":
-            shown.append(inner)  # a comprehension
-    return shown
-
-
-def put_in(tree: Path, path: Path, changed: dict[tuple[str, int], CodeType]) -> None:
-    """Give the functions of this process other code."""
-    parts = path.relative_to(tree).with_suffix("").parts
-    name = ".".join(parts[parts[0] in ("daq", "importers") :])
-    importlib.import_module(name.removesuffix(".__init__"))
-    for function in gc.get_objects():
-        if isinstance(function, FunctionType) and function.__code__.co_filename == str(path):
-            code = function.__code__
-            new = changed.get((code.co_qualname, code.co_firstlineno))
-            if new is not None:
-                function.__code__ = new.replace(co_freevars=code.co_freevars)
-
-
-def load_library(path: Path) -> None:
-    """Let this process use another library."""
-    module = importlib.import_module("nrm_plugin.kernels.library")
-    new = ctypes.CDLL(str(path))
-    module.LIBRARY.__dict__.clear()
-    module.LIBRARY.__dict__.update(new.__dict__)
-    module._declare(module.LIBRARY)
+def import_libraries() -> None:
+    """Import what is not the project's, before forks are made."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
 
 
 # ---------------------------------------------------------------- forks
 
 
-def forked(work: Work, seconds: float, folder: Path) -> Outcome:
+def forked(work: Callable[[], str], seconds: float, folder: Path) -> Outcome:
     """Do something in a fork with limits; whether it was killed, and by what.
 
     Parameters
     ----------
     work : callable
+        Returns the test that failed, or nothing.
     seconds : float
-        What it takes if all is well.
+        Processor time that it takes if all is well.
     folder : Path
         Where the fork's temporary files go.
     """
@@ -227,13 +154,13 @@ def _gone(child: int) -> bool:
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _in_fork(work: Work, seconds: float, folder: Path, write: int) -> None:
+def _in_fork(work: Callable[[], str], seconds: float, folder: Path, write: int) -> None:
     os.setpgrp()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nothing, number)
-    limit = int(15 + 4 * seconds)
+    limit = int(30 + 4 * seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -249,73 +176,43 @@ def _in_fork(work: Work, seconds: float, folder: Path, write: int) -> None:
     os._exit(0)
 
 
-class FirstFailure:
-    """A plugin of pytest: the first test that failed."""
+class _Failures:
+    """A plugin of pytest: the tests that failed."""
 
     def __init__(self) -> None:
-        self.test = ""
+        self.tests: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed and not self.test:
-            self.test = report.nodeid
+        if report.failed:
+            self.tests.append(report.nodeid)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed and not self.test:
-            self.test = report.nodeid or "collection"
+        if report.failed:
+            self.tests.append(report.nodeid or "collection")
 
 
-OPTIONS = [
-    "-q",
-    "-x",
-    "-n",
-    "0",
-    "-s",
-    "--tb=no",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:faulthandler",
-]
+_OPTIONS = ["-q", "-n", "0", "-s", "--tb=no", "-p", "no:cacheprovider", "-p", "no:faulthandler"]
 
 
-def imported_anew(tests: list[str]) -> str:
-    """Run tests in this process, which has imported nothing of the project."""
-    first = FirstFailure()
-    code = pytest.main([*OPTIONS, *tests], plugins=[first])
-    return first.test or ("" if code == 0 else f"pytest ended with {int(code)}")
+def first_failure(tests: list[str]) -> str:
+    """Run tests in this process until one fails; its name, or nothing.
 
-
-def import_libraries() -> None:
-    """Import what is not the project's."""
-    for name in LIBRARIES:
-        importlib.import_module(name)
-
-
-class Collected:
-    """A plugin of pytest: it collects, and then does something else than to run all.
-
-    Parameters
-    ----------
-    then : callable
-        Gets this object.
+    Raises
+    ------
+    RuntimeError
+        If pytest does not know such tests.
     """
+    failures = _Failures()
+    code = pytest.main([*_OPTIONS, "-x", *tests], plugins=[failures])
+    if failures.tests:
+        return failures.tests[0]
+    if code != 0:
+        raise RuntimeError(f"pytest ended with {int(code)}")
+    return ""
 
-    def __init__(self, then: Callable[[Collected], None]) -> None:
-        self._then = then
-        self._items: dict[str, pytest.Item] = {}
-        self._first = FirstFailure()
 
-    def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        session.config.pluginmanager.register(self._first)
-        self._items = {item.nodeid: item for item in session.items}
-        self._then(self)
-        return True
-
-    def run(self, tests: list[str]) -> str:
-        """Run tests until one fails; its name, or nothing."""
-        items = [self._items[test] for test in tests if test in self._items]
-        for item, following in zip(items, [*items[1:], None], strict=True):
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            if self._first.test:
-                break
-        return self._first.test
+def all_failures(tests: list[str]) -> list[str]:
+    """Run tests in this process; those that failed."""
+    failures = _Failures()
+    pytest.main([*_OPTIONS, *tests], plugins=[failures])
+    return failures.tests

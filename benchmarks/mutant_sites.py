@@ -387,9 +387,10 @@ def _c_mutant(source: str, operator: str, begin: int, end: int, new: str) -> Mut
     first = source.count("\n", 0, begin) + 1
     last = first + source.count("\n", begin, end)
     text = source[source.rfind("\n", 0, begin) + 1 : begin]
-    define = re.match(r"\s*#define\s+(\w+)", text)
+    at_top = re.match(r"#define\s|static const\s|enum\s", text)
+    name = re.search(r"#define\s+(\w+)|(\w+)(?:\[\w*\])*\s*=[^=]*$", text)
     missing = source.count("\n", begin, end) - new.count("\n")
-    names = (define[1],) if define else ()
+    names = (name[1] or name[2],) if at_top and name else ()
     return Mutant(operator, first, last, begin, end, new + missing * "\n", names)
 
 

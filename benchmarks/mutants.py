@@ -1,32 +1,34 @@
 """Mutation testing of the core: is the code made wrong, does a test fail?
 
-    python benchmarks/mutants.py FOLDER [--count 600] [--seed 22] [--lanes 1] [--show]
+    python benchmarks/mutants.py FOLDER [--count 600] [--seed 22] [--lanes 2] [--show]
 
-FOLDER is to be outside of the checkout. It gets a copy of the tree (what git knows, without the
-installed one being touched), the map of who runs which line, the sample and the results; stopped
-and called again the command goes on. A runner of our own, since mutmut and cosmic-ray do not reach
-the library in C. Needs coverage, gcc with gcov, and a system that forks.
+FOLDER is to be outside of the checkout. It gets copies of the tree (what git knows), the map of
+who runs which line, the sample and the results; stopped and called again the command goes on. A
+runner of our own, since mutmut and cosmic-ray do not reach the library in C. Needs coverage, gcc
+with gcov, and a system that forks.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
-import contextlib
 import dataclasses
 import functools
+import gc
 import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mutant_runs
-import pytest
+from mutant_map import build_counting, enter, load_build
 from mutant_sites import Mutant, c_mutants, python_mutants
 
 ROOMS = {
@@ -40,33 +42,29 @@ ROOMS = {
 }
 
 #: What the tests of one mutant may take, s of processor time, and a single one of them.
-BUDGET, LONGEST = 25.0, 3.0
+BUDGET, LONGEST = 60.0, 10.0
 
-#: Files of tests that are tried, by processes that record one after another who runs which line.
-TESTS = [
-    "kernels kernels_frozen engine_contact engine_derivative engine_profiles normal_channel "
-    "lateral_baseline wall_slopes fringes contact_errors sparse_ramps process_methods "
-    "process_derived",
-    "statistics_profiles statistics_density statistics_places statistics_regions "
-    "statistics_revisits statistics_thickness statistics_violins region_thickness comparison "
-    "results_out decided_results",
-    "calibration_lateral calibration_dither calibration_lockin calibration_registry "
-    "calibration_scale calibration_deflection calibration_response calibration_spring "
-    "daq_segmentation pairing",
-    "store nexus_views kept_logs zarr_results xarray_engine results_gwyddion table tables columns "
-    "model formats",
-    "bruker_files bruker_header jpk_files nanosurf asylum ardf park_files gwyddion_files "
-    "potentiostat",
-    "signal_checks wall_checks workbench contacts_by_hand laboratory_contact laboratory_moduli "
-    "merge_recorders daq_curves",
-    "process_files process_traps process_distances images joining inputs",
-    "bruker_real jpk_real park_real gwyddion_real potentiostat_real hdf5_guard",
-    "bruker_hostile park_hostile gwyddion_hostile jpk_hostile",
-]
-LANES = (
-    "mutants at once; the files on the disk then stay as they are, so that what tests start in "
-    "processes of their own has no mutant, and mutants of what runs at import wait for one lane"
+#: Beginnings of the names of test files that are not tried: looks of pictures and pages, finite
+#: elements, recording in real time, campaigns, and files about the project itself.
+NOT_TRIED = (
+    *("architecture", "batch", "cli_fea", "crate", "daq_command", "daq_dither", "daq_end"),
+    *("daq_hardware", "daq_live", "daq_recording", "daq_shim", "demo", "docs", "electrolytes"),
+    *("faults", "fea", "figures_command", "figures_drawn", "figures_fea", "figures_looks"),
+    *(
+        "fuzzing",
+        "gwyddion_program",
+        "program",
+        "release",
+        "report",
+        "statistics_coverage",
+        "truth",
+        "viewer",
+    ),
+    "vocabulary",
 )
+
+#: Processes one after the other that record who runs which line.
+RECORDERS = 9
 
 #: Tests in them that compile, or are too slow to be tried.
 LEFT_OUT = "not another_platform and not sanitizers and not wheel"
@@ -155,7 +153,20 @@ class KnownTests:
                 tests = tests or self.of_lines(drawn.file, [line])
         if mutant.names:
             tests |= self._of_names(drawn, tree)
+        elif not tests and self._at_import(drawn):
+            tests = self._of_file(drawn, tree)
         return tests & self.seconds.keys()
+
+    def _at_import(self, drawn: Drawn) -> bool:
+        """Whether a line runs when its module is imported."""
+        lines = range(drawn.mutant.first, drawn.mutant.last + 1)
+        return any(
+            line in lines for context, ran in self._ran[drawn.file] for line in ran if not context
+        )
+
+    def _of_file(self, drawn: Drawn, tree: Path) -> set[str]:
+        whole = len((tree / drawn.file).read_text(encoding="utf-8").splitlines())
+        return self.of_lines(drawn.file, range(1, whole + 1))
 
     def _of_names(self, drawn: Drawn, tree: Path) -> set[str]:
         """Tests that run a line which names what is changed; else those of the file."""
@@ -166,8 +177,7 @@ class KnownTests:
                 text = path.read_text(encoding="utf-8").splitlines()
                 lines = [i for i, line in enumerate(text, 1) if pattern.search(line)]
                 tests |= self.of_lines(path.relative_to(tree).as_posix(), lines)
-        whole = len((tree / drawn.file).read_text(encoding="utf-8").splitlines())
-        return tests or self.of_lines(drawn.file, range(1, whole + 1))
+        return tests or self._of_file(drawn, tree)
 
     def chosen(self, tests: set[str], budget: float) -> tuple[list[str], float]:
         """The quickest tests of every file in turn, up to some seconds, sorted by file."""
@@ -207,7 +217,7 @@ class Campaign:
         self._file = folder / "results.jsonl"
         self._unsteady = folder / "unsteady.txt"  # tests that fail without a mutant too
         maps = sorted(path.parent for path in folder.glob("map/*/tests.json"))
-        self._complete = len(maps) == len(TESTS)
+        self._complete = len(maps) == RECORDERS
         self.known = KnownTests(maps)
         self._load()
 
@@ -227,13 +237,6 @@ class Campaign:
     def _outcome(self, drawn: Drawn) -> object:
         return self.results.get(drawn.number, {}).get("outcome")
 
-    def again(self, files: list[str]) -> Iterator[tuple[Drawn, list[str], float]]:
-        """Those that survived, with whole files of tests."""
-        tests = [test for file in files for test in collected_tests(self.tree, file)]
-        for drawn in self.wanted():
-            if self._outcome(drawn) == "survived":
-                yield drawn, tests, 60.0
-
     def open(self, first: int) -> Iterator[tuple[Drawn, list[str], float]]:
         """Mutants without a result among the first ones, with their tests."""
         for drawn in self.wanted()[:first]:
@@ -242,112 +245,62 @@ class Campaign:
                 if tests:
                     yield drawn, tests, seconds
                 elif self._complete:
-                    self.note(drawn, "survived", "no test runs it", 0)
+                    self.note(drawn, ("survived", "no test runs it"), 0)
 
-    def note(self, drawn: Drawn, outcome: str, by: str, tests: int) -> None:
+    def note(self, drawn: Drawn, outcome: mutant_runs.Outcome, tests: int) -> None:
         """Append a result to the file."""
-        result = {"number": drawn.number, "room": drawn.room, "outcome": outcome, "by": by}
-        self.results[drawn.number] = result | {"tests": tests}
+        result = {"number": drawn.number, "room": drawn.room, "tests": tests}
+        self.results[drawn.number] = result | {"outcome": outcome[0], "by": outcome[1]}
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(self.results[drawn.number]) + "\n")
 
     # ------------------------------------------------------------ runs
 
     def run(self, chosen: Iterable[tuple[Drawn, list[str], float]], lanes: int = 1) -> None:
-        """Run mutants: those of imports in forks of this process, then those in functions."""
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the tree is put back
+        """Run mutants in as many lanes, each with a copy of the tree."""
+        work = list(chosen)
         mutant_runs.import_libraries()
-        os.chdir(self.tree)
-        scratch = self.folder / "scratch"
-        scratch.mkdir(exist_ok=True)
-        tree = mutant_runs.Tree(self.tree, scratch)
-        later = []
-        for drawn, tests, seconds in chosen:
-            text = drawn.text(self.tree)
-            if drawn.file.endswith(".c"):
-                later.append((drawn, tests, seconds))
-                continue
-            changed = mutant_runs.changed_functions(self.tree / drawn.file, text)
-            if changed:
-                later.append((drawn, tests, seconds))
-            elif changed is None and lanes == 1:
-                with tree.changed(drawn.file, text):
-                    outcome = mutant_runs.forked(
-                        lambda tests=tests: mutant_runs.imported_anew(tests),  # type: ignore[misc]
-                        seconds + 20.0,
-                        scratch / "tmp",
-                    )
-                self.note(drawn, *outcome, len(tests))
+        for lane in range(lanes):
+            if not os.fork():
+                self._run_lane(work[lane::lanes], lane)
+                os._exit(0)
+        for _ in range(lanes):
+            os.wait()
+        self._load()
+        self._doubt()
 
-        def run_later(collected: mutant_runs.Collected) -> None:
-            if lanes == 1:
-                for one in later:
-                    self._run_function(tree, collected, one, on_disk=True)
-                self._doubt(collected)
-                return
-            for lane in range(lanes):
-                if not os.fork():
-                    tree.scratch = scratch / str(lane)
-                    tree.scratch.mkdir(exist_ok=True)
-                    for one in later[lane::lanes]:
-                        self._run_function(tree, collected, one, on_disk=False)
-                    os._exit(0)
-            for _ in range(lanes):
-                os.wait()
-            self._load()
-            self._doubt(collected)
+    def _run_lane(self, work: list[tuple[Drawn, list[str], float]], lane: int) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the tree is put back
+        scratch = self.folder / f"lane-{lane}"
+        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.copytree(self.tree, scratch / "tree", symlinks=True)
+        tree = mutant_runs.Tree(scratch / "tree", scratch / "objects")
+        enter(tree.root)
+        gc.freeze()  # forks share the memory
+        for drawn, tests, seconds in work:
+            run = functools.partial(mutant_runs.first_failure, tests)
+            try:
+                with tree.changed(drawn.file, drawn.text(self.tree)):
+                    outcome = mutant_runs.forked(run, seconds, scratch / "tmp")
+            except mutant_runs.CompileError as error:
+                outcome = ("invalid", str(error))
+            self.note(drawn, outcome, len(tests))
 
-        if later:
-            files = sorted({test.partition("::")[0] for _, tests, _ in later for test in tests})
-            plugins = [mutant_runs.Collected(run_later)]
-            pytest.main([*mutant_runs.OPTIONS, "-k", LEFT_OUT, *files], plugins=plugins)
-
-    def _run_function(
-        self,
-        tree: mutant_runs.Tree,
-        collected: mutant_runs.Collected,
-        one: tuple[Drawn, list[str], float],
-        *,
-        on_disk: bool,
-    ) -> None:
-        drawn, tests, seconds = one
-        path, text = self.tree / drawn.file, drawn.text(self.tree)
-        compiled = drawn.file.endswith(".c")
-        try:
-            library, changed = None, {}
-            if compiled:
-                library = tree.library_with(drawn.file, text, on_disk=on_disk)
-            else:
-                changed = mutant_runs.changed_functions(path, text) or {}
-
-            def work() -> str:
-                if library is not None:
-                    mutant_runs.load_library(library)
-                else:
-                    mutant_runs.put_in(self.tree, path, changed)
-                return collected.run(tests)
-
-            none = contextlib.nullcontext()
-            here = tree.changed(drawn.file, text, library) if on_disk else none
-            with here:
-                outcome = mutant_runs.forked(work, seconds, tree.scratch / "tmp")
-        except mutant_runs.CompileError as error:
-            outcome = ("invalid", str(error))
-        self.note(drawn, *outcome, len(tests))
-
-    def _doubt(self, collected: mutant_runs.Collected) -> None:
+    def _doubt(self) -> None:
         """Run the tests that killed without a mutant; those that fail do not count."""
         killers = {str(result["by"]) for result in self.results.values()}
         tests = sorted(test for test in killers if test in self.known.seconds)
-        while tests:
-            run = functools.partial(collected.run, tests)
-            outcome, by = mutant_runs.forked(run, 600.0, self.folder / "scratch" / "tmp")
-            if outcome != "killed" or by not in tests:
-                break
+
+        def run() -> str:
+            enter(self.tree)
+            failed = [f"{test}\n" for test in mutant_runs.all_failures(tests)]
             with self._unsteady.open("a", encoding="utf-8") as file:
-                file.write(f"{by}\n")
-            tests = tests[tests.index(by) + 1 :]
-        self._load()
+                file.writelines(failed)
+            return ""
+
+        if tests:
+            mutant_runs.forked(run, 1000.0, self.folder / "tmp")
+            self._load()
 
     # ------------------------------------------------------------ what came out
 
@@ -391,31 +344,43 @@ class Campaign:
                 )
 
 
-def collected_tests(tree: Path, file: str) -> list[str]:
-    """Names of the tests in a file."""
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "--collect-only", file]
-    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=True)
-    return [line for line in done.stdout.splitlines() if "::" in line]
-
-
 def copy_tree(tree: Path) -> None:
     """Copy what git knows of the checkout, and build the library there."""
     root = Path(__file__).resolve().parent.parent
     tree.mkdir(parents=True)
     with subprocess.Popen(["git", "archive", "HEAD"], cwd=root, stdout=subprocess.PIPE) as archive:
         subprocess.run(["tar", "x", "-C", tree], stdin=archive.stdout, check=True)
+    _build(tree)
+
+
+def _build(tree: Path) -> None:
     subprocess.run([sys.executable, tree / "nrm_plugin" / "kernels" / "build.py"], check=True)
 
 
-def record_tests(folder: Path) -> None:
-    """Record who runs which line where that is not done yet."""
+def record_tests(folder: Path, lanes: int) -> None:
+    """Record who runs which line where that is not done yet, some processes at a time."""
+    tree = folder / "tree"
+    names = sorted(path.relative_to(tree) for path in tree.glob("tests/test_*.py"))
+    files = [n for n in names if not n.stem.removeprefix("test_").startswith(NOT_TRIED)]
     recorder = Path(__file__).with_name("mutant_map.py")
-    for i, names in enumerate(TESTS):
-        out = folder / "map" / str(i)
-        if not Path(out, "tests.json").exists():
-            files = [f"tests/test_{name}.py" for name in names.split()]
-            command = [sys.executable, recorder, folder / "tree", out, *files, "-k", LEFT_OUT]
-            subprocess.run(command, check=False)  # a test that fails is not tried
+
+    def record(i: int) -> None:
+        command: list[str | Path] = [sys.executable, recorder, tree, folder / "map" / str(i)]
+        with Path(folder, f"map-{i}.log").open("w") as log:  # a test that fails is not tried
+            subprocess.run(
+                [*command, *files[i::RECORDERS], "-k", LEFT_OUT],
+                stdout=log,
+                stderr=log,
+                check=False,
+            )
+
+    waiting = [i for i in range(RECORDERS) if not Path(folder, f"map/{i}/tests.json").exists()]
+    if waiting:
+        build_counting(tree)
+        with ThreadPoolExecutor(lanes) as pool:
+            list(pool.map(record, waiting))
+        load_build(tree).library_path().unlink()  # the one that counts
+        _build(tree)
 
 
 def main(arguments: list[str]) -> None:
@@ -424,28 +389,22 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=600)
     parser.add_argument("--seed", type=int, default=22)
-    parser.add_argument("--lanes", type=int, default=1, help=LANES)
+    parser.add_argument("--lanes", type=int, default=2, help="mutants at once")
     parser.add_argument(
         "--budget", type=float, default=BUDGET, help="processor time of a mutant, s"
     )
     parser.add_argument("--first", type=int, default=10_000, help="run these of the sample alone")
-    parser.add_argument("--again", nargs="+", metavar="FILE", help="survivors, with these tests")
     parser.add_argument("--show", action="store_true", help="run nothing; table and survivors")
     given = parser.parse_args(arguments)
     folder = given.folder.resolve()
     tree = folder / "tree"
     if not tree.exists():
         copy_tree(tree)
-    paths = os.pathsep.join(str(tree / part) for part in ("", "daq", "importers"))
-    if os.environ.get("PYTHONPATH") != paths:  # the copy comes before the installed checkout
-        os.environ.update(PYTHONPATH=paths, OMP_NUM_THREADS="1")
-        os.execv(sys.executable, [sys.executable, __file__, *arguments])
     if not given.show:
-        record_tests(folder)
+        record_tests(folder, given.lanes)
     campaign = Campaign(folder, given.count, given.seed, given.budget)
     if not given.show:
-        again = campaign.again(given.again) if given.again else campaign.open(given.first)
-        campaign.run(again, given.lanes)
+        campaign.run(campaign.open(given.first), given.lanes)
     print("\n".join(campaign.survivors()) if given.show else "")
     print(campaign.table())
 
