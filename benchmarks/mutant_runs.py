@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import os
 import resource
 import select
@@ -27,7 +28,7 @@ MEMORY = 8 << 30
 
 #: What forks find imported.
 LIBRARIES = ("numpy", "h5py", "scipy.stats", "scipy.optimize", "scipy.signal", "pydantic", "click")
-LIBRARIES += ("xarray", "matplotlib.figure", "pandas", "scipy.ndimage")
+LIBRARIES += ("xarray", "matplotlib.figure", "pandas", "scipy.ndimage", "zarr")
 
 Outcome = tuple[str, str]  # killed, survived, or invalid (no mutant, or not tested); by what
 
@@ -192,22 +193,32 @@ class _Failures:
 
 
 _OPTIONS = ["-q", "-n", "0", "-s", "--tb=no", "-p", "no:cacheprovider", "-p", "no:faulthandler"]
+_OPTIONS += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # pytest runs more than once
+
+#: Files of tests that are collected at once.
+_AT_ONCE = 3
 
 
 def first_failure(tests: list[str]) -> str:
     """Run tests in this process until one fails; its name, or nothing.
+
+    A few files at a time, since to collect the tests of a file may take longer than to run some.
 
     Raises
     ------
     RuntimeError
         If pytest does not know such tests.
     """
+    groups = itertools.groupby(tests, lambda test: test.partition("::")[0])
+    files = [list(group) for _, group in groups]
     failures = _Failures()
-    code = pytest.main([*_OPTIONS, "-x", *tests], plugins=[failures])
-    if failures.tests:
-        return failures.tests[0]
-    if code != 0:
-        raise RuntimeError(f"pytest ended with {int(code)}")
+    for begin in range(0, len(files), _AT_ONCE):
+        some = itertools.chain(*files[begin : begin + _AT_ONCE])
+        code = pytest.main([*_OPTIONS, "-x", *some], plugins=[failures])
+        if failures.tests:
+            return failures.tests[0]
+        if code != 0:
+            raise RuntimeError(f"pytest ended with {int(code)}")
     return ""
 
 

@@ -42,7 +42,7 @@ ROOMS = {
 }
 
 #: What the tests of one mutant may take, s of processor time, and a single one of them.
-BUDGET, LONGEST = 60.0, 10.0
+BUDGET, LONGEST = 30.0, 10.0
 
 #: Beginnings of the names of test files that are not tried: looks of pictures and pages, finite
 #: elements, recording in real time, campaigns, and files about the project itself.
@@ -180,7 +180,10 @@ class KnownTests:
         return tests or self._of_file(drawn, tree)
 
     def chosen(self, tests: set[str], budget: float) -> tuple[list[str], float]:
-        """The quickest tests of every file in turn, up to some seconds, sorted by file."""
+        """The quickest tests of every file in turn, up to some seconds, sorted by file.
+
+        Files most of whose tests run it come first: they are about it.
+        """
         files: dict[str, list[str]] = collections.defaultdict(list)
         for test in sorted(tests, key=lambda test: (self._cost(test), test)):
             files[test.partition("::")[0]].append(test)
@@ -197,7 +200,9 @@ class KnownTests:
                     spent += cost
                 if not waiting:
                     del files[file]
-        order = sorted(taken, key=lambda file: sum(self._cost(test) for test in taken[file]))
+        sizes = collections.Counter(test.partition("::")[0] for test in self.seconds)
+        candidates = collections.Counter(test.partition("::")[0] for test in tests)
+        order = sorted(taken, key=lambda file: -candidates[file] / sizes[file])
         return [test for file in order for test in taken[file]], spent
 
     def _cost(self, test: str) -> float:
