@@ -83,6 +83,9 @@ class Rows:
 
 def runs(chosen: IntArray) -> Iterator[tuple[int, int]]:
     """Runs of consecutive numbers, each as its first and the one behind its last."""
+    if len(chosen) == 1:  # quicker
+        yield int(chosen[0]), int(chosen[0]) + 1
+        return
     edges = [0, *(np.flatnonzero(np.diff(chosen) != 1) + 1).tolist(), len(chosen)]
     for begin, end in pairwise(edges):
         if end > begin:

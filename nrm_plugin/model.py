@@ -610,6 +610,8 @@ class CurveSet:
 
     def _indices(self, curves: Curves) -> IntArray:
         n = self.n_curves
+        if type(curves) is int and 0 <= curves < n:  # quicker: files are written curve by curve
+            return np.array([curves], np.int64)
         if isinstance(curves, slice):
             return np.arange(*curves.indices(n), dtype=np.int64)
         try:
