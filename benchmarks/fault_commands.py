@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,6 +35,8 @@ class Command:
         A file that is there already and replaced; empty where none is.
     weight : int
         Its part of the kills.
+    dear : bool
+        It takes seconds, and meets only the faults that are cheap to play.
     call : callable, optional
         What is done instead of a command line.
     """
@@ -43,6 +46,7 @@ class Command:
     before: Mapping[str, str] = field(default_factory=dict)
     old: str = ""
     weight: int = 3
+    dear: bool = False
     call: Callable[[Path], None] | None = None
 
     def prepare(self, folder: Path, data: Path) -> None:
@@ -92,26 +96,26 @@ _RESULTS = "{data}/results.h5"
 
 #: What a table of results, an image and a workbook are converted to.
 _OF_CURVES = (".csv", ".npz", ".gwy")
-_OF_RESULTS = {".csv": 30, ".parquet": 30, ".xlsx": 12, ".nc": 12, ".zarr": 16, ".gwy": 20}
+_OF_RESULTS = (".csv", ".parquet", ".xlsx", ".nc", ".zarr", ".gwy")
 
 COMMANDS: tuple[Command, ...] = (
     Command(
         name="convert a file",
         words=("convert", "{data}/a.h5", "-o", "out.h5", "--overwrite"),
         old="out.h5",
-        weight=90,
+        weight=60,
     ),
     Command(
         name="convert a folder",
         words=("convert", "{data}/series.000", "{data}/series.001", "{data}/a.h5", "-o", "out/"),
-        weight=60,
+        weight=50,
     ),
     *(
         Command(
             name=f"convert curves to {suffix}",
             words=("convert", "{data}/few.h5", "-o", f"out{suffix}", "--overwrite"),
             old=f"out{suffix}",
-            weight=50,
+            weight=40,
         )
         for suffix in _OF_CURVES
     ),
@@ -120,26 +124,33 @@ COMMANDS: tuple[Command, ...] = (
             name=f"convert results to {suffix}",
             words=("convert", _RESULTS, "-o", f"out{suffix}", "--overwrite"),
             old="" if suffix == ".zarr" else f"out{suffix}",
-            weight=weight,
+            weight=25,
         )
-        for suffix, weight in _OF_RESULTS.items()
+        for suffix in _OF_RESULTS
     ),
     Command(
         name="process a file",
         words=("process", "{data}/a.h5", "-o", "out.h5", "--overwrite"),
         old="out.h5",
-        weight=120,
+        weight=90,
     ),
     Command(
         name="process a folder",
         words=("process", "{data}/a.h5", "{data}/b.h5", "-o", "out/"),
-        weight=50,
+        weight=40,
     ),
     Command(
         name="merge",
         words=("merge", "{data}/daq.h5", "{data}/afm.h5", "-o", "out.h5", "--overwrite"),
         old="out.h5",
-        weight=15,
+        weight=25,
+    ),
+    Command(
+        name="report",
+        words=("report", _RESULTS, "-o", "out.html", "--overwrite"),
+        old="out.html",
+        weight=25,
+        dear=True,
     ),
     Command(
         name="report --crate",
@@ -148,25 +159,32 @@ COMMANDS: tuple[Command, ...] = (
             *("--crate", "out.zip", "--overwrite"),
         ),
         old="out.html",
-        weight=6,
+        weight=25,
+        dear=True,
+    ),
+    Command(
+        name="run",
+        words=("run", "{data}/study/study.toml", "-o", "out"),
+        weight=25,
+        dear=True,
     ),
     Command(
         name="plot",
         words=("plot", _RESULTS, "-o", "out.png", "--kind", "profiles", "--overwrite"),
         old="out.png",
-        weight=20,
+        weight=25,
     ),
     Command(
         name="study",
         words=("study", "{data}/study", "-o", "study.toml", "--overwrite"),
         old="study.toml",
-        weight=60,
+        weight=30,
     ),
     Command(
         name="experiment",
         words=("experiment", "{data}/a.h5", "-o", "e.toml", "--overwrite"),
         old="e.toml",
-        weight=60,
+        weight=40,
     ),
     Command(
         name="calibrate",
@@ -175,7 +193,7 @@ COMMANDS: tuple[Command, ...] = (
             *("-o", "e.toml"),
         ),
         before={"e.toml": "e.toml"},
-        weight=80,
+        weight=60,
     ),
     Command(
         name="recipe", words=("recipe", "-o", "r.toml", "--overwrite"), old="r.toml", weight=60
@@ -184,13 +202,13 @@ COMMANDS: tuple[Command, ...] = (
         name="table",
         words=("table", "{data}/two-ramps.csv", "-o", "map.toml", "--overwrite"),
         old="map.toml",
-        weight=50,
+        weight=40,
     ),
     Command(
         name="potential --picture",
         words=("potential", "{data}/cv.csv", "--picture", "out.png", "--overwrite"),
         old="out.png",
-        weight=20,
+        weight=25,
     ),
     Command(
         name="fea shape-factor",
@@ -199,7 +217,7 @@ COMMANDS: tuple[Command, ...] = (
             *("-o", "rg.h5", "--overwrite"),
         ),
         old="rg.h5",
-        weight=40,
+        weight=30,
     ),
     Command(
         name="lockin",
@@ -208,15 +226,15 @@ COMMANDS: tuple[Command, ...] = (
             *("--rate", "500Hz", "--overwrite"),
         ),
         old="out.h5",
-        weight=40,
+        weight=25,
     ),
-    Command(name="decisions", before={"results.h5": "results.h5"}, call=_decide, weight=60),
-    Command(name="gwyddion install", words=("gwyddion", "install"), weight=60),
+    Command(name="decisions", before={"results.h5": "results.h5"}, call=_decide, weight=30),
+    Command(name="gwyddion install", words=("gwyddion", "install"), weight=30),
     Command(
         name="acquire --recover",
         words=("acquire", "--recover", "rec.h5.part", "--overwrite"),
         before={"rec.h5.part": "rec.h5.part"},
-        weight=30,
+        weight=25,
     ),
 )
 
@@ -224,10 +242,22 @@ COMMANDS: tuple[Command, ...] = (
 def contents(folder: Path) -> dict[str, str]:
     """Hashes of all finished files below a folder."""
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(folder).as_posix(): hashlib.sha256(_bytes_of(path)).hexdigest()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not unfinished(path.relative_to(folder))
     }
+
+
+def _bytes_of(path: Path) -> bytes:
+    """A file's bytes; of an archive without the times at which it was written."""
+    if path.suffix not in (".zip", ".xlsx"):
+        return path.read_bytes()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [name for name in archive.namelist() if name != "docProps/core.xml"]
+            return b"".join(name.encode() + archive.read(name) for name in sorted(members))
+    except zipfile.BadZipFile:
+        return path.read_bytes()
 
 
 def unfinished(path: Path) -> bool:
@@ -273,7 +303,8 @@ def prepare(data: Path) -> None:
 
     data.mkdir(parents=True, exist_ok=True)
     study = simulated_study(3, 1, grid=(3, 4))
-    write_study(study, data / "study")
+    file = write_study(study, data / "study")
+    file.write_text("figures = []\n" + file.read_text("utf-8"), "utf-8")
     first, second = sorted((data / "study" / "data").iterdir())
     shutil.copyfile(first / "map.h5", data / "a.h5")
     shutil.copyfile(second / "map.h5", data / "b.h5")

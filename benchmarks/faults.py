@@ -1,8 +1,9 @@
 """Everything that can go wrong around a command that writes, tried on every one.
 
-    python benchmarks/faults.py [WORD ...] [--kills 1000] [--races 200] [--folder DIR] [--page FILE]
+    python benchmarks/faults.py [WORD ...] [--kills 1000] [--races 200] [--folder DIR]
 
-With words only the faults and commands whose names have one of them. It needs Linux, root (a small
+With words only the faults and commands whose names have one of them, and with `kills`, `races` or
+`faults` among them only these. It needs Linux, root (a small
 disk is mounted) and a C compiler, and takes about an hour. It prints what the user reads for each
 fault, and every case in which something was lost, half-written under its final name, or left over.
 """
@@ -22,15 +23,13 @@ from pathlib import Path
 
 import fault_kills
 from fault_commands import COMMANDS, Command, contents, leftovers, prepare
+from fault_recordings import kill_recordings
 from fault_table import FAULTS, Fault, disk, make_locales
 
 HERE = Path(__file__).resolve().parent
 
 #: Name of the folder in which commands run.
 FOLDER = "Grün µ"
-
-#: Commands of a smaller weight take seconds: they meet only the faults that are cheap to play.
-DEAR = 20
 
 #: One command in a Python of its own.
 _ALONE = """
@@ -192,17 +191,24 @@ def main() -> None:
     commands = tuple(c for c in COMMANDS if chosen(c.name))
     some_faults = tuple(f for f in FAULTS if chosen(f.name))
     commands, faults = commands or COMMANDS, some_faults or FAULTS
+    parts = {"kills", "races", "faults"}
+    parts = parts & set(given.words) or parts
     wrong = []
-    if given.kills and (not given.words or "kills" in given.words):
-        for one in fault_kills.campaign(given.kills, work, data, given.seed, commands):
+    if given.kills and "kills" in parts:
+        outcomes = fault_kills.campaign(given.kills, work, data, given.seed, commands)
+        if commands is COMMANDS or "acquire" in given.words:
+            rng, times = random.Random(given.seed), max(1, round(0.03 * given.kills))
+            outcomes.append(kill_recordings(times, work / "recordings", data, rng))
+        for one in outcomes:
             wrong += [f"{one.name}, killed: {text}" for text in one.faults]
-    if given.races and (not given.words or "races" in given.words):
+    if given.races and "races" in parts:
         rng = random.Random(given.seed)
         for pair in fault_kills.races():
             raced = fault_kills.race(pair, given.races, work / "races", data, rng)
             print(f"{raced.name}: {raced.kills}, both wrote {raced.resumed}, {dict(raced.left)}")
             wrong += [f"{raced.name}: {text}" for text in raced.faults]
-    wrong += _all_faults(commands, faults, work, data)
+    if "faults" in parts:
+        wrong += _all_faults(commands, faults, work, data)
     print(f"\n{len(wrong)} things went wrong")
     print("\n".join(wrong))
 
@@ -223,7 +229,7 @@ def _all_faults(
     for fault in faults:
         print(fault.name, flush=True)
         for command in commands:
-            dear = command.weight < DEAR and (fault.fresh or fault.own_data)
+            dear = command.dear and (fault.fresh or fault.own_data)
             if dear or command.name in fault.but:
                 continue
             ended, wrong = try_fault(fault, command, *straight[command.name], work, data)

@@ -10,25 +10,26 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
+from nrm_plugin.text import visible
+
 #: Exit code of a program that Ctrl-C ended.
 STOPPED = 130
-
-#: Characters that a terminal obeys or that turn the writing round, and how they are shown. Those
-#: that JSON does not escape are shown as JSON would.
-_SHOWN = {code: f"\\x{code:02x}" for code in range(0x20) if chr(code) not in "\t\n\r"} | {
-    code: f"\\u{code:04x}"
-    for code in (*range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-}
 
 _interrupted = False
 
 
 class VisibleText(io.TextIOWrapper):
-    """An output whose control characters are shown instead of obeyed."""
+    """An output whose control characters are shown instead of obeyed.
+
+    Lines of progress are renewed on the standard error: a text may begin with a CR there.
+    """
+
+    renews = False
 
     def write(self, text: str) -> int:
         """Write a text; returns its length."""
-        super().write(text if text.isascii() and text.isprintable() else text.translate(_SHOWN))
+        begin = 1 if self.renews and text.startswith("\r") else 0
+        super().write(text[:begin] + visible(text[begin:]))
         return len(text)
 
 
@@ -83,6 +84,7 @@ def _make_visible() -> None:
         if isinstance(stream, io.TextIOWrapper):
             encoding, lines = stream.encoding, stream.line_buffering
             shown = VisibleText(stream.detach(), encoding, "backslashreplace", line_buffering=lines)
+            shown.renews = name == "stderr"
             setattr(sys, name, shown)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 #: Prefixes of units by their power of ten.
@@ -192,6 +193,31 @@ def printable(text: str) -> str:
     """
     text = text.encode("utf-8", "replace").decode("utf-8")
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+#: Characters that a terminal obeys or that turn the writing round; the end of a line on Windows is
+#: none of them.
+_HIDDEN = re.compile(
+    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\r(?!\n)"
+)
+
+
+def visible(text: str) -> str:
+    r"""Return a text in which control characters are shown instead of obeyed.
+
+    Those that JSON does not escape are shown as JSON would.
+
+    Examples
+    --------
+    >>> visible("the tip\u202e\n\x1b[31mjumped\r")
+    'the tip\\u202e\n\\x1b[31mjumped\\x0d'
+    """
+    return text if text.isascii() and text.isprintable() else _HIDDEN.sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x20 else f"\\u{code:04x}"
 
 
 def as_toml(value: float | str | bool, unit: str) -> str:

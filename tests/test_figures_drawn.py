@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from xml.dom.minidom import parseString
 
 import matplotlib as mpl
 import numpy as np
@@ -536,6 +537,16 @@ def test_the_same_figure_gives_the_same_file(tmp_path, suffix, head):
     one = (tmp_path / f"a{suffix}").read_bytes()
     assert one.startswith(head)
     assert one == (tmp_path / f"b{suffix}").read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore:Glyph 27")
+def test_an_svg_with_control_characters_is_xml_all_the_same(tmp_path):
+    ax = figures.profiles(made_results())
+    ax.set_title("a\x1b[31mb")
+    figures.save(ax, tmp_path / "a.svg", title="c\x07\u202ed")
+    text = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert parseString(text).getElementsByTagName("title")[0].firstChild.data == r"c\x07\u202ed"
+    assert r"a\x1b[31mb" in text
 
 
 def test_a_picture_has_the_width_that_was_asked_for(tmp_path):

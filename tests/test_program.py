@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 import nrm_plugin as nrm
-from nrm_plugin import delimited
+from nrm_plugin import delimited, entry_point
 
 ONE_SENTENCE = "nrm: stopped with Ctrl-C\n"
 
@@ -159,3 +160,25 @@ def test_numbers_of_hundreds_of_digits() -> None:
     for key in nrm.Recipe.model_fields:
         with pytest.raises(nrm.RecipeError):
             nrm.Recipe.from_text(f"{key} = {'1' * 400}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names")
+def test_names_cannot_write_over_a_line(common: Path, tmp_path: Path) -> None:
+    """A CR would take the terminal back to the beginning of the line."""
+    path = tmp_path / "evil\rnrm.h5"
+    path.write_bytes(common.read_bytes())
+    call = [sys.executable, "-m", "nrm_plugin", "info", str(path), str(tmp_path / "no\r.h5")]
+    done = subprocess.run(call, capture_output=True, check=False, timeout=120)
+    assert (done.returncode, rb"evil\x0dnrm.h5" in done.stdout) == (1, True)
+    assert rb"no\x0d.h5: there is no such file" in done.stderr
+    assert b"\r" not in (done.stdout + done.stderr).replace(os.linesep.encode(), b"")
+
+
+def test_lines_of_progress_are_renewed_on_the_standard_error_alone() -> None:
+    raw = io.BytesIO()
+    shown = entry_point.VisibleText(raw, "utf-8", newline="")
+    shown.write("\ra\rb\u061c\r\n")
+    shown.renews = True
+    shown.write("\rc\rd")
+    shown.flush()
+    assert raw.getvalue() == b"\\x0da\\x0db\\u061c\r\n\rc\\x0dd"

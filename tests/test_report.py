@@ -535,6 +535,13 @@ def test_names_from_files_cannot_break_out(experiment):
     assert HOSTILE in page.text
 
 
+def test_control_characters_in_a_report_are_shown(experiment):
+    evil = "a\x1b[31m\a\r\u202eb"
+    html = render(without_lateral(experiment[2]).assign_attrs(title=evil, source_name=[evil]))
+    assert not set(html) & set("\x1b\a\r\u202e")
+    assert html.count(r"a\x1b[31m\x07\x0d\u202eb") >= 3  # title of the page, heading, sources
+
+
 def test_results_that_are_not_simulated_do_not_say_so(experiment):
     html = render(without_lateral(experiment[2]).assign_attrs(simulated=0, title="A cell"))
     assert "Simulated data" not in text_of(html)

@@ -3,6 +3,8 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -268,3 +270,19 @@ def test_curves_that_afmformats_cannot_hold_are_told(tmp_path, caplog):
         )
         assert file["1/segment"][()].tolist() == [0] * n + [1] * (n - 5)
         assert file["1"].attrs["curve id"].endswith(":2")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a limit on the size of files")
+@pytest.mark.parametrize(("source", "suffix"), [("r.h5", ".nc"), ("curves.h5", ".afm.h5")])
+def test_a_full_disk_is_one_sentence(made, tmp_path, source, suffix):
+    """HDF5, which cannot close what it could not write, would crash when the program ends."""
+    out = tmp_path / f"out{suffix}"
+    code = (
+        "import resource, sys; from nrm_plugin.entry_point import run;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, resource.RLIM_INFINITY));"
+        f"sys.argv = ['nrm', 'convert', {str(made / source)!r}, '-o', {str(out)!r}]; run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"nrm: {out} was not written: File too large\nnrm: 1 failed\n"
+    assert list(tmp_path.iterdir()) == []

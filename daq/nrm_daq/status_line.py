@@ -78,7 +78,8 @@ class StatusLine:
         """Let a person type in peace, until something is said."""
         if self._shown:
             self._held = True
-            sys.stderr.write("\rremark: ".ljust(self._width) + "\rremark: ")
+            sys.stderr.write("\rremark: ".ljust(self._width))
+            sys.stderr.write("\rremark: ")
             sys.stderr.flush()
 
     def say(self, sentence: str) -> None:

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from nrm_plugin import __version__, files
 from nrm_plugin.errors import InvalidInput
 from nrm_plugin.figures import style
+from nrm_plugin.text import visible
 
 #: Kinds of files, and the names under which they hold title and program.
 KINDS: dict[str, dict[str, Any]] = {
@@ -65,9 +66,12 @@ def save(
             f"{path}: figures are written as {', '.join(KINDS)}, not {kind or 'without a suffix'}"
         )
     whole = figure if isinstance(figure, Figure) else figure.figure.figure
-    about = KINDS[kind] | ({"Title": title} if title else {})
+    about = KINDS[kind] | ({"Title": visible(title)} if title else {})
     with files.replacing(path, overwrite=overwrite) as part:
         _draw(whole, kind, part, dpi, about)
+        if kind == ".svg":  # XML has no control characters; matplotlib takes them from names
+            text = visible(part.read_text(encoding="utf-8"))
+            part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _draw(figure: Figure, kind: str, path: Path, dpi: float, about: dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ from nrm_plugin.report.self_checks import checks_of, checks_section, in_short
 from nrm_plugin.report.uncertainty import Systematic, compare, errors_section, systematic
 from nrm_plugin.statistics import DEFAULT_EDGES, Regions, region_thickness, summary
 from nrm_plugin.statistics.selection import Analysis, column, words_of_excluded
-from nrm_plugin.text import counted, significant
+from nrm_plugin.text import counted, significant, visible
 
 _NO_CURVES = (
     "They can be drawn where the curves are at hand: give the original to `nrm report` with "
@@ -133,7 +133,7 @@ def render(
 def as_html(report: Report) -> str:
     """Return a page as one HTML text that needs nothing else."""
     style, script = (_asset(name) for name in ("page.css", "sort.js"))
-    return (
+    return visible(
         _environment()
         .get_template("page.html")
         .render(

@@ -16,6 +16,7 @@ from nrm_plugin import __version__
 from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.errors import InvalidInput, MissingCalibration
 from nrm_plugin.model import CurveSet
+from nrm_plugin.store.nexus import Disk
 
 log = logging.getLogger("nrm")
 
@@ -67,7 +68,7 @@ def write_afmformats(curves: CurveSet, path: Path) -> None:
     segments = curves.segments
     firsts = np.searchsorted(segments["curve"], np.arange(curves.n_curves + 1))
     table = curves.curve_table
-    with h5py.File(path, "w") as file:
+    with Disk(path, "w+") as disk, h5py.File(disk, "w") as file:
         file.attrs["software"] = "afmformats"
         file.attrs["software version"] = _AFMFORMATS
         number = 0

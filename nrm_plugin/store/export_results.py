@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from nrm_plugin.errors import InvalidInput, MissingPackage
+from nrm_plugin.store.nexus import Disk
 from nrm_plugin.store.results_table import curve_table, profile_tables
 
 if TYPE_CHECKING:
@@ -56,7 +57,11 @@ def write_results_parquet(results: xr.Dataset, path: Path) -> None:
 
 def write_netcdf(results: xr.Dataset, path: Path) -> None:
     """Write netCDF 4, one group, every variable with its unit; xarray opens it as it is."""
-    _for_others(results).to_netcdf(path, engine="h5netcdf")
+    import h5netcdf
+    from xarray.backends import H5NetCDFStore
+
+    with Disk(path, "w+") as disk, h5netcdf.File(disk, "w") as file:
+        _for_others(results).dump_to_store(H5NetCDFStore(file))
 
 
 def write_zarr(results: xr.Dataset, path: Path | str, *, overwrite: bool = True) -> None:
