@@ -256,11 +256,9 @@ static int64_t distances(const nrm_curve *curve, double reach, double *NRM_RESTR
         for (int64_t i = first; i < stop; i++) near += !(z[i] > enough);
         if (!near) continue;
         /* Where nothing jumps and no end is near, all means are of as many samples. */
-        const int64_t a = first > HALF ? first - HALF : 0;
-        const int64_t b = stop + HALF < n ? stop + HALF : n;
         bool whole = half == HALF && first >= HALF && stop + HALF <= n;
         if (whole) {
-            for (int64_t i = a + 1; i < b; i++) {
+            for (int64_t i = first - HALF + 1; i < stop + HALF; i++) {
                 double moved = per_distance * fabs(height[i] - height[i - 1]);
                 torn += fabs(clean[i] - clean[i - 1]) > moved + limit;
             }
@@ -769,10 +767,10 @@ static void local_lines(const nrm_curve *curve, const nrm_layer *layer, double *
         if (b < a) b = a;
         while (b < layer->n && z[b] < at + h) b++;
         if (b - a < 5) continue;
-        if (z[a] > at - 0.5 * h && z[a] > at) continue;
+        if (z[a] > at) continue;
         if (z[b - 1] < at + 0.5 * h) continue;
         while (middle < b && z[middle] < at) middle++;
-        if (a < middle && middle < b && z[middle] - z[middle - 1] > h) continue; /* never here */
+        if (a < middle && middle < b && z[middle] - z[middle - 1] > h) continue; /* a gap */
         const moments sum = moments_around(layer, a, b, at, h, q, q_dz);
         const double s0 = sum.s0, s1 = sum.s1, s2 = sum.s2;
         const double det = s0 * s2 - s1 * s1;

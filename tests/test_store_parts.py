@@ -1,0 +1,278 @@
+"""Parts of the store by themselves, with what they give known beforehand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+
+from nrm_plugin import ChangedFile, CurveSet
+from nrm_plugin.columns import RepeatedColumn, Rows
+from nrm_plugin.decisions import Decisions
+from nrm_plugin.model import Channel
+from nrm_plugin.recipe import Recipe
+from nrm_plugin.store import open_curves
+from nrm_plugin.store.decided_results import with_decisions
+from nrm_plugin.store.default_plots import GridOfCurves
+from nrm_plugin.store.export_results import write_zarr
+from nrm_plugin.store.nxafm import metadata_of, write_nxafm
+from nrm_plugin.tables import SEGMENT
+from nrm_plugin.variables import MOVED
+
+
+def test_what_results_say_of_the_experiment_is_read_in_si() -> None:
+    """Keys that are not known, and values that are none, leave those behind them."""
+    told = (
+        'nobody_knows = 3\nspring_constant = "300 pN/nm"\ntemperature = "warm"\n'
+        'electrode = "gold 111"\ndither_frequency = 2300.0\nlockin_poles = 4\n'
+    )
+    known = {
+        "spring_constant": pytest.approx(0.3),
+        "electrode": "gold 111",
+        "dither_frequency": 2300.0,
+        "lockin_poles": 4,
+    }
+    assert metadata_of(told) == known
+    assert metadata_of("spring_constant = ") == {}
+    assert metadata_of("") == {}
+
+
+def told_of(group: h5py.Group, path: str = "") -> dict[str, Any]:
+    """All that a group holds: values, with their units where they have some, and classes."""
+    found: dict[str, Any] = {}
+    for name, item in group.items():
+        if isinstance(item, h5py.Group):
+            found[f"{path}{name}"] = item.attrs["NX_class"]
+            found |= told_of(item, f"{path}{name}/")
+        else:
+            value = item.asstr()[()] if item.dtype.kind == "O" else item[()]
+            found[f"{path}{name}"] = (
+                (value, item.attrs["units"]) if "units" in item.attrs else value
+            )
+    return found
+
+
+def nxafm(
+    metadata: dict[str, Any], importers: list[str] | None = None, **columns: list[float]
+) -> dict[str, Any]:
+    """What is written of an experiment."""
+    with h5py.File.in_memory() as file:
+        arrays = {name: np.array(values) for name, values in columns.items()}
+        write_nxafm(file.create_group("entry"), metadata, importers or [], arrays)
+        return told_of(file["entry"])
+
+
+SCAN = "instrument/scan_environment/scan_control"
+NOTHING = {
+    "definition": "NXafm",
+    "experiment_technique": "AFM",
+    "scan_mode": "contact mode",
+    "instrument": "NXinstrument",
+    "instrument/scan_environment": "NXenvironment",
+    SCAN: "NXspm_scan_control",
+}
+
+
+def test_nothing_is_told_of_what_is_not_known() -> None:
+    assert nxafm({}) == NOTHING
+    assert nxafm({"electrolyte": "NaPF6"}, ["own"], x=[0.0, np.nan], row=[0, -1]) == NOTHING
+    assert nxafm({}, x=[], y=[], row=[], column=[]) == NOTHING
+    assert nxafm({}, row=[0, 1], column=[0, -1]) == NOTHING
+    assert nxafm({}, ["bruker", "jpk"]) == NOTHING
+
+
+def test_the_experiment_as_nxafm_has_it() -> None:
+    metadata = {
+        "title": "A map",
+        "peakforce_frequency": 1e3,
+        "electrode": "graphite",
+        "electrolyte": "NaPF6",
+        "temperature": 298.0,
+        "simulated": True,
+        "instrument": "Icon",
+        "dither_frequency": 2300.0,
+        "spring_constant": 0.3,
+        "deflection_sensitivity": 1e-7,
+        "ramp_size": 3e-7,
+        "approach_speed": 1e-6,
+    }
+    places = {"x": [0.0, 2e-6], "y": [3e-6, 1e-6], "row": [0, 2], "column": [1, 4]}
+    cantilever, vendor = "instrument/cantilever", "Bruker"
+    config = f"{cantilever}/cantilever_config"
+    assert nxafm(metadata, ["bruker", "bruker"], **places) == NOTHING | {
+        "scan_mode": "peak force tapping mode",
+        "title": "A map",
+        "sample": "NXsample",
+        "sample/name": "graphite",
+        "sample/temperature": (298.0, "K"),
+        "sample/description": "graphite in NaPF6",
+        "sample/type": "simulated data",
+        "instrument/hardware": "NXfabrication",
+        "instrument/hardware/vendor": vendor,
+        "instrument/hardware/name": "Icon",
+        "instrument/software": "NXfabrication",
+        "instrument/software/vendor": vendor,
+        "instrument/lockin_amplifier": "NXlockin",
+        "instrument/lockin_amplifier/reference_frequency": (2300.0, "Hz"),
+        cantilever: "NXspm_cantilever",
+        config: "NXspm_cantilever_config",
+        f"{config}/spring_constant": (0.3, "N/m"),
+        f"{config}/calibration": "NXcalibration",
+        f"{config}/calibration/sensitivity": (1e-7, "m/V"),
+        f"{SCAN}/scan_region": "NXspm_scan_region",
+        f"{SCAN}/scan_region/scan_range_z": (3e-7, "m"),
+        f"{SCAN}/scan_region/scan_start_x": (0.0, "m"),
+        f"{SCAN}/scan_region/scan_end_x": (2e-6, "m"),
+        f"{SCAN}/scan_region/scan_start_y": (1e-6, "m"),
+        f"{SCAN}/scan_region/scan_end_y": (3e-6, "m"),
+        f"{SCAN}/point_force_scan": "NXspm_scan_pattern",
+        f"{SCAN}/point_force_scan/forward_speed_approach": (1e-6, "m/s"),
+        f"{SCAN}/point_force_scan/scan_points_x": 5,
+        f"{SCAN}/point_force_scan/scan_points_y": 3,
+    }
+    told = nxafm({"electrode": "gold", "deflection_sensitivity": 1e-7, "peakforce_amplitude": 1e-8})
+    assert told == NOTHING | {
+        "scan_mode": "peak force tapping mode",
+        "sample": "NXsample",
+        "sample/name": "gold",
+        cantilever: "NXspm_cantilever",
+        config: "NXspm_cantilever_config",
+        f"{config}/calibration": "NXcalibration",
+        f"{config}/calibration/sensitivity": (1e-7, "m/V"),
+    }
+
+
+def table(x: Any, y: Any, columns: int = 2) -> dict[str, Any]:
+    """Columns of the curves of a grid, row by row."""
+    row, column = np.divmod(np.arange(len(x)), columns)
+    return {"row": row, "column": column, "x": np.array(x), "y": np.array(y)}
+
+
+def axes(grid: GridOfCurves | None) -> list[tuple[list[float], str]]:
+    assert grid is not None
+    return [(values.tolist(), unit) for values, unit in grid.axes]
+
+
+def test_axes_of_a_grid() -> None:
+    """Positions as they are; the way along them where the other axis moves by a tenth of a step."""
+    straight = table([0.0, 2.0, 0.0, 2.0], [5.0, 5.0, 4.0, 4.0])
+    assert axes(GridOfCurves.of(straight)) == [([5.0, 4.0], "m"), ([0.0, 2.0], "m")]
+    nearly = table([0.0, 2.0, 0.0, 2.0], [0.0, 0.125, 1.0, 1.125])
+    assert axes(GridOfCurves.of(nearly)) == [([0.0625, 1.0625], "m"), ([0.0, 2.0], "m")]
+    tenth = table([0.0, 1.0, 0.0, 1.0], [0.0, 0.1, 2.0, 2.1])
+    (_, of_y), (along, of_x) = axes(GridOfCurves.of(tenth))
+    assert along == [0.0, pytest.approx(np.hypot(1.0, 0.1))]
+    assert (of_y, of_x) == ("m", "m")
+    turned = table([0.0, 3.0, -4.0, -1.0], [0.0, 4.0, 3.0, 7.0])
+    assert axes(GridOfCurves.of(turned)) == [([0.0, 5.0], "m"), ([0.0, 5.0], "m")]
+    back = table([0.0, 1.0, 0.5, 0.0, 1.0, 0.5], [0.0, 0.0, 0.0, 1.0, 1.0, 1.0], 3)
+    assert axes(GridOfCurves.of(back))[1] == ([0.0, 1.0, 2.0], "")
+    still = table([1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 1.0, 1.0])
+    assert axes(GridOfCurves.of(still)) == [([0.0, 1.0], "m"), ([0.0, 1.0], "")]
+    unknown = table([0.0, np.nan, 0.0, 1.0], [0.0, 0.0, 1.0, 1.0])
+    assert axes(GridOfCurves.of(unknown)) == [([0.0, 1.0], ""), ([0.0, 1.0], "")]
+
+
+def test_what_is_no_grid() -> None:
+    """Fewer than two rows or columns, more than three cells of four empty, two curves in a cell."""
+    square = {"row": np.array([0, 0, 1, 1]), "column": np.array([0, 1, 0, 1])}
+    assert axes(GridOfCurves.of(square)) == [([0.0, 1.0], ""), ([0.0, 1.0], "")]
+    corners = {"row": np.array([0, 1]), "column": np.array([0, 3])}
+    grid = GridOfCurves.of(corners)
+    assert grid is not None
+    image = grid.image(np.array([7.0, 8.0]))
+    np.testing.assert_array_equal(image, [[7.0, *3 * [np.nan]], [*3 * [np.nan], 8.0]])
+    for row, column in (
+        ([0, 0, 0], [0, 1, 2]),
+        ([0, 1, 2], [0, 0, 0]),
+        ([0, 1], [0, 4]),
+        ([0, 1, 1], [0, 1, 1]),
+        ([-1, 1, 1], [0, 1, 0]),
+        ([0, 1, 1], [0, 1, -1]),
+        ([], []),
+    ):
+        assert GridOfCurves.of({"row": np.array(row), "column": np.array(column)}) is None
+    assert GridOfCurves.of({"row": square["row"]}) is None
+
+
+@pytest.mark.parametrize(
+    ("length", "n_curves", "chunk"),
+    [(1000, 700, 262_000), (1000, 20, 20_000), (300_000, 2, 300_000), (131_072, 3, 262_144)],
+)
+def test_numbers_that_repeat_lie_in_chunks_of_whole_curves(
+    tmp_path: Path, length: int, n_curves: int, chunk: int
+) -> None:
+    """As many as 2^18 numbers hold, at least one and at most all."""
+    rows = Rows.uniform(n_curves, length)
+    column = RepeatedColumn(np.arange(length, dtype="i4"), rows)
+    curves = CurveSet.from_arrays({"deflection": (np.zeros(rows.total, "i1"), "V")}, rows.sizes)
+    curves.with_channel(Channel("time", "s", column, 1e-3)).save(tmp_path / "c.h5")
+    with h5py.File(tmp_path / "c.h5") as file:
+        data = file["entry/curves/time"]
+        assert data.chunks == (chunk,)
+        np.testing.assert_array_equal(data[-2 * length :], 2 * [*range(length)])
+
+
+def test_a_table_is_not_read_from_another_file(tmp_path: Path) -> None:
+    """Of two files of the same shape the one behind the name is refused, whatever it holds."""
+    path, other = tmp_path / "c.h5", tmp_path / "other.h5"
+    for place, x in ((path, 1e-6), (other, 2e-6)):
+        made = CurveSet.from_arrays(
+            {"deflection": (np.zeros((1, 3)), "V")},
+            curve_table={"x": [x]},
+            segments=np.array([(0, 0, 3, "approach")], SEGMENT),
+        )
+        made.save(place)
+    curves, again = open_curves(path), open_curves(path)
+    assert again.curve_table["x"].tolist() == [1e-6]
+    other.replace(path)
+    with pytest.raises(ChangedFile):
+        _ = curves.curve_table
+    with pytest.raises(ChangedFile):
+        _ = curves.segments
+
+
+def few_results(**variables: Any) -> xr.Dataset:
+    """Results of three curves in one direction."""
+    force = np.arange(12.0).reshape(3, 4)
+    return xr.Dataset(
+        {"force_normal": (("curve", "depth"), force, {"units": "N"}), **variables},
+        {"depth": np.arange(4) * 1e-9},
+        {"recipe": Recipe().to_toml(comments=False)},
+    )
+
+
+def test_contacts_that_were_taken_back_after_the_processing_are_counted(tmp_path: Path) -> None:
+    by_hand = ("curve", np.array([MOVED, 1, MOVED | 2], np.int8))
+    heights = ("curve", np.zeros(3), {"units": "m"})
+    results = few_results(by_hand=by_hand, contact_height=heights)
+    decisions = Decisions.for_results(results, tmp_path / "r.h5")
+    said = with_decisions(results, decisions)
+    assert (
+        "2 contacts set by hand when the curves were processed, and taken back"
+        in (said.attrs["warnings"])
+    )
+    assert said["by_hand"].values.tolist() == [MOVED, 0, MOVED]
+
+
+def test_zarr_is_written_over_unless_that_is_forbidden(tmp_path: Path) -> None:
+    pytest.importorskip("zarr")
+    first, second = few_results(), few_results() * 2.0
+    write_zarr(first, tmp_path / "r.zarr", overwrite=False)
+    write_zarr(second, tmp_path / "r.zarr")
+    with pytest.raises(FileExistsError):
+        write_zarr(first, tmp_path / "r.zarr", overwrite=False)
+    with xr.open_zarr(tmp_path / "r.zarr") as found:
+        np.testing.assert_array_equal(found["force_normal"], second["force_normal"])
+
+
+@pytest.mark.parametrize(("n_curves", "chunk"), [(0, 1), (1, 1), (3, 3), (4097, 4096)])
+def test_zarr_is_written_in_pieces_of_curves(tmp_path: Path, n_curves: int, chunk: int) -> None:
+    zarr = pytest.importorskip("zarr")
+    force = ("curve", "depth"), np.zeros((n_curves, 2))
+    write_zarr(xr.Dataset({"force_normal": force}), tmp_path / "r.zarr")
+    assert zarr.open_group(tmp_path / "r.zarr", mode="r")["force_normal"].chunks == (chunk, 2)
