@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -954,6 +955,61 @@ def test_ascii_export_of_a_sensor_in_volts(tmp_path: Path) -> None:
     assert curves.channels["bruker_height_sensor"].unit == "V"
     np.testing.assert_allclose(
         table(curves, "bruker_height_sensor"), truth.volts["ZSensor"], rtol=1e-6
+    )
+
+
+def edit_cells(path: Path, title: str, change: Callable[[list[str]], list[str]]) -> None:
+    """Change the cells of one column of an export, from its first row on."""
+    lines = path.read_bytes().decode("cp1252").split("\r\n")
+    first = next(i for i, line in enumerate(lines) if "list end" in line) + 1
+    number = lines[first].split("\t").index(title)
+    rows = [line.split("\t") for line in lines[first + 1 : -1]]
+    for row, cell in zip(rows, change([row[number] for row in rows]), strict=True):
+        row[number] = cell
+    lines[first + 1 : -1] = ["\t".join(row) for row in rows]
+    path.write_bytes("\r\n".join(lines).encode("cp1252"))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda c: [*c[:5], "", *c[6:]], "expected numbers in column Defl_V_Ex, found a gap"),
+        (lambda c: [*c[:-1], ""], "expected 40 and 30 numbers of defl, found fewer"),
+        (lambda c: [*c[:5], "nan", *c[6:]], "expected finite numbers in column Defl_V_Ex, found"),
+        (lambda c: [*c[:5], "1.2.3", *c[6:]], "expected numbers in column Defl_V_Ex, found"),
+    ],
+    ids=["gap", "fewer", "nan", "text"],
+)
+def test_ascii_export_with_odd_cells(
+    tmp_path: Path, change: Callable[[list[str]], list[str]], sentence: str
+) -> None:
+    path, _ = export(tmp_path, ["Calc_Ramp_nm", "Defl_V"], repeat=False)
+    edit_cells(path, "Defl_V_Ex", change)
+    with pytest.raises(nrm.CorruptFile) as caught:
+        nrm.open(path)
+    assert sentence in str(caught.value)
+
+
+def test_ascii_export_without_columns_of_curves(tmp_path: Path) -> None:
+    path, _ = export(tmp_path, ["Defl_V"], repeat=False)
+    path.write_bytes(path.read_bytes().replace(b"Defl_V_Ex", b"Deflection").replace(b"_Rt", b"_R"))
+    with pytest.raises(nrm.CorruptFile, match="expected columns such as Defl_V_Ex, found"):
+        nrm.open(path)
+
+
+def test_ascii_export_whose_retract_counts_its_own_time(tmp_path: Path) -> None:
+    """Times go on behind the approach; without the ramp nothing is turned around."""
+    path, truth = export(tmp_path, ["Time_s", "Defl_V"], repeat=False)
+    edit_cells(
+        path,
+        "Time_s_Rt",
+        lambda c: [f"{i * truth.sample_interval:.9g}" if i < 30 else "" for i in range(len(c))],
+    )
+    curves = nrm.open(path)
+    wanted = truth.sample_interval * np.arange(70)
+    np.testing.assert_allclose(curves.read("time"), wanted, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(
+        table(curves, "deflection"), truth.volts["DeflectionError"], rtol=1e-6, atol=1e-12
     )
 
 

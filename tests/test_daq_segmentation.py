@@ -148,6 +148,14 @@ def test_creep_in_a_hold_belongs_to_the_hold():
     assert times_of(curve) == pytest.approx([0.2, 1.2, 2.2, 3.5], abs=4 * BIN)
 
 
+def test_a_long_wait_behind_a_ramp_is_no_lack_of_ramps():
+    """What was found before is not forgotten when the recording ends at rest."""
+    corners, truth = ramps((0.1, 0.0), after=5.0)
+    curves, said = by_height(corners, longest=3.0)
+    assert len(curves) == len(truth)
+    assert not [text for text in said if "no ramp of" in text]
+
+
 def test_small_moves_are_no_ramps():
     corners = [
         (0, TOP),

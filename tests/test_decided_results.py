@@ -255,6 +255,12 @@ def test_a_second_run_keeps_both_and_is_exact(curves, results):
     means = nrm.statistics.mean_profile(again)
     assert means.attrs["n_curves"] == 22
     assert "2 curves excluded by hand" in means.attrs["warnings"]
+    results.with_name("r.decisions.toml").unlink()
+    decisions(results).with_decision(Decision(decision="exclude", curves=[1])).write()
+    stale = (
+        "3 contacts set by hand when the curves were processed, and taken back since: nrm process"
+    )
+    assert stale in nrm.open_results(results).attrs["warnings"]
 
 
 def test_two_files_merged(tmp_path):

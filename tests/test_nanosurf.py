@@ -42,6 +42,8 @@ def test_curves(tmp_path: Path, bits: int) -> None:
     assert curves.segments["kind"].tolist() == ["approach", "retract"] * 3
     np.testing.assert_allclose(curves.read("time", 1)[[1, 93, 94]], [0.01, 0.925, 0.93], rtol=1e-9)
     assert curves.metadata["spring_constant"] == 2.5
+    with pytest.raises(nrm.OutputError, match="the curves are read from it"):
+        nrm.process(curves.with_metadata({"deflection_sensitivity": 1e-8}, "given"), out=path)
     assert curves.curve_table["start_time"][0] == np.datetime64("2020-12-10T15:16:40")
     check_importer(NanosurfImporter(), [path])
 

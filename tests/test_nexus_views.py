@@ -161,6 +161,7 @@ def test_the_instrument_as_nxafm_has_it(files: tuple[Path, Path]) -> None:
         with h5py.File(path) as file:
             entry = file["entry"]
             assert entry["definition"].asstr()[()] == "NXafm"
+            assert entry["scan_mode"].asstr()[()] == "contact mode"
             assert entry["sample/name"].asstr()[()] == "hard carbon"
             assert entry["sample/type"].asstr()[()] == "simulated data"
             assert not {"hardware", "software"} & set(entry["instrument"])

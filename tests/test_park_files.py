@@ -184,6 +184,8 @@ def test_height_falls_and_rises_again(tmp_path: Path, make: Maker) -> None:
     assert list(curves.segments["kind"]) == ["approach", "retract"] * curves.n_curves
     down = curves.segments["stop"][::2]
     assert (np.abs(down - truth.counts[:, 0]) <= (1 if make in PINPOINT else 0)).all()
+    np.testing.assert_array_equal(curves.segments["start"][::2], 0)
+    np.testing.assert_array_equal(curves.segments["start"][1::2], down)
     for curve, n in enumerate(down):
         height = curves.read("height", curve)
         assert (np.diff(height[:n]) < 0).all()
@@ -570,6 +572,19 @@ def test_pinpoint(tmp_path: Path) -> None:
     steps = np.diff(curves.curve_table["start_time"]) / np.timedelta64(1, "s")
     np.testing.assert_allclose(steps, 5.0)
     assert set(curves.curve_table["start_time_source"]) == {"file_date_and_order"}
+
+
+def test_padding_of_pinpoint_is_counted(tmp_path: Path) -> None:
+    curves = nrm.open(pinpoint_padded(tmp_path / "map.ps-ppt").path)
+    assert "padding was removed from 12 curves" in curves.warnings
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 5), (5, 1)])
+def test_an_image_of_one_line(tmp_path: Path, rows: int, columns: int) -> None:
+    truth = park.example_image(tmp_path / "i.tiff", rows, columns)
+    (image,) = nrm.open(truth.path).images
+    assert truth.image is not None
+    np.testing.assert_allclose(image.data, truth.image.reshape(rows, columns), rtol=1e-6)
 
 
 def test_pinpoint_force_in_newtons(tmp_path: Path) -> None:

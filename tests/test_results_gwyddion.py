@@ -133,6 +133,8 @@ def test_graphs_have_the_mean_of_every_region(results: Path, tmp_path: Path) -> 
         there = np.isfinite(profile[name].values)
         np.testing.assert_array_equal(curve["xdata"], profile["depth"].values[there])
         np.testing.assert_allclose(curve["ydata"], profile[name].values[there])
+    looks = [(curve["line_style"], curve["line_size"]) for curve in graph["curves"]]
+    assert looks == [(0, 2), (1, 1), (1, 1)] * 2  # solid means, dotted ends of the interval
 
 
 def test_the_curves_lie_beside_the_results_and_come_back(results: Path, tmp_path: Path) -> None:

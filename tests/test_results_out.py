@@ -122,6 +122,12 @@ def test_xarray_reads_back_what_was_written(results, tmp_path, suffix):
         assert json.loads(found.attrs["source_name"]) == list(truth.attrs["source_name"])
 
 
+def test_a_folder_of_zarr_has_pieces_of_many_curves(results, tmp_path):
+    run("convert", results, "-o", tmp_path / "r.zarr")
+    found = xr.open_zarr(tmp_path / "r.zarr", chunks=None)["storage_modulus"]
+    assert found.encoding["chunks"] == found.shape  # up to 4096 curves
+
+
 def test_a_folder_of_zarr_is_replaced_whole_or_not_at_all(results, tmp_path):
     out = tmp_path / "r.zarr"
     run("convert", results, "-o", out)

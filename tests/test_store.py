@@ -187,6 +187,8 @@ def test_numbers_that_repeat_take_no_room(path: Path) -> None:
     clock().save(path)
     assert path.stat().st_size < 4 * 700_000 * 1.1
     np.testing.assert_array_equal(nrm.open(path).read("time", 699), np.arange(1000) * 1e-3)
+    with h5py.File(path) as file:  # pieces of 2 MB at most, of whole curves
+        assert file["entry/curves/time"].chunks == (2**18 // 1000 * 1000,)
 
 
 def test_odd_texts(path: Path) -> None:

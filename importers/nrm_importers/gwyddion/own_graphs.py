@@ -29,7 +29,7 @@ NO_SEGMENT = "none"
 _TRACE = re.compile(r"(?:(\d{1,9}) )?(approach|hold|retract|modulation|other|none)")
 
 
-def own_curves(graphs: list[Graph], points: Node | None) -> CurveGroup | None:
+def own_curves(graphs: list[Graph], points: Node) -> CurveGroup | None:
     """Make curves of the graphs again; None if they are not as this package writes them."""
     records = [g for g in graphs if not g.title.endswith(COPY)]
     parts = [_parts(g.traces) for g in records]
@@ -42,7 +42,7 @@ def own_curves(graphs: list[Graph], points: Node | None) -> CurveGroup | None:
     ):
         return None
     n = max(first)[0] + 1
-    xy = None if points is None else _positions(points)
+    xy = _positions(points)
     if xy is not None:
         n = max(n, len(xy))
     if n > len(first) and (xy is None or len(xy) != n):
@@ -100,8 +100,8 @@ def _positions(points: Node) -> Any:
     return flat.reshape(-1, 3)[:, :2] if flat is not None and not len(flat) % 3 else None
 
 
-def _table(points: Node | None, xy: Any) -> Callable[[], CurveTable] | None:
-    if points is None or xy is None or not is_length(points, "si_unit_xy", "unit_xy"):
+def _table(points: Node, xy: Any) -> Callable[[], CurveTable] | None:
+    if xy is None or not is_length(points, "si_unit_xy", "unit_xy"):
         return None
     if not (np.abs(xy) < 1.0).all():
         return None
