@@ -296,14 +296,13 @@ def lateral_baseline(evidence: Evidence) -> Check:
         )
     scale = _per_gradient(evidence)
     near = _modulus(evidence)
-    tail, tail_stderr = _tail(evidence)
-    part = abs(tail if math.isfinite(tail) else slope) * scale / near if near else math.nan
+    tail, tail_stderr, drifts = _tail(evidence)
+    part = abs(tail if abs(tail) > 0.0 else slope) * scale / near if near else math.nan
     found: dict[str, Any] = {"found": slope, "stderr": stderr}
     about = (
         f"far from the surface the lateral force changes by {_pn(slope)} (± {_pn(stderr)}) per nm"
     )
-    seen = tail if math.isfinite(tail) else math.nan
-    if math.isfinite(seen) and abs(seen) > 5.0 * tail_stderr and part > _MATTERS:
+    if abs(tail) > 5.0 * tail_stderr and part > _MATTERS:
         return Check(
             **common,
             **found,
@@ -313,7 +312,7 @@ def lateral_baseline(evidence: Evidence) -> Check:
             "taken for zero. Moduli and thickness are too small. Begin ramps farther away",
         )
     if abs(slope) > 5.0 * stderr and part > _MATTERS:
-        if math.isfinite(seen):  # another sign in the other direction
+        if drifts:
             return Check(
                 **common,
                 **found,
@@ -322,12 +321,13 @@ def lateral_baseline(evidence: Evidence) -> Check:
                 advice=f"{about}, the other way in the other direction: the offset drifts in time, "
                 "and the line of each baseline is taken out",
             )
+        other = "would tell them apart" if math.isnan(tail) else "is too uncertain to tell"
         return Check(
             **common,
             **found,
             verdict="unknown",
             advice=f"{about}: a drift of the offset, whose line is taken out, or the tail of a "
-            "layer. The other direction would tell them apart",
+            f"layer. The other direction {other}",
         )
     if math.isfinite(part) and 3.0 * stderr * scale / near > 2.0 * _MATTERS:
         return Check(
@@ -356,16 +356,19 @@ def _tilt(signals: SampledSignals) -> tuple[float, float]:
     return pooled(slope)
 
 
-def _tail(evidence: Evidence) -> tuple[float, float]:
-    """What both directions have in common of that slope, 0 if nothing; nan without both."""
+def _tail(evidence: Evidence) -> tuple[float, float, bool]:
+    """What both directions have in common of that slope, and its error; 0 if nothing, nan alone.
+
+    And whether they have slopes of opposite signs, as a drift gives them.
+    """
     found = both_directions(evidence)
     if found is None:
-        return math.nan, math.nan
+        return math.nan, math.nan, False
     a, r = (_tilt(s) for s in found)
-    alike = a[0] * r[0] > 0.0 and abs(a[0]) > 4.0 * a[1] and abs(r[0]) > 4.0 * r[1]
-    if not alike:
-        return 0.0, 0.5 * math.hypot(a[1], r[1])
-    return 0.5 * (a[0] + r[0]), 0.5 * math.hypot(a[1], r[1])
+    error = 0.5 * math.hypot(a[1], r[1])
+    sure = abs(a[0]) > 4.0 * a[1] and abs(r[0]) > 4.0 * r[1]
+    alike = sure and a[0] * r[0] > 0.0
+    return 0.5 * (a[0] + r[0]) if alike else 0.0, error, sure and not alike
 
 
 def _per_gradient(evidence: Evidence) -> float:
