@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import nrm_plugin as nrm
-from fuzzing import text_seeds
+from fuzzing import journals, text_seeds
 
 Maker = Callable[[Path], None]
 
@@ -185,7 +185,7 @@ def small_curves() -> nrm.CurveSet:
     table["start_time"] = begin + np.arange(n) * np.timedelta64(1_000_000, "us")
     table["potential"] = np.linspace(1.0, 0.4, n)
     image = nrm.Image("topography", np.arange(6.0).reshape(2, 3) * 1e-9, "m", (4e-7, 3e-7))
-    about = {"title": "Fuzzing", "tip_radius": 10e-9, "electrode": "hard carbon"}
+    about = {"title": "Fuzzing", "electrode": "hard carbon"}
     return nrm.CurveSet.from_arrays(
         channels, curve_table=table, metadata={**curves.metadata, **about}, images=(image,)
     )
@@ -198,18 +198,28 @@ def _curves(folder: Path) -> None:
 
 
 def _results(folder: Path) -> None:
-    nrm.process(small_curves(), {**FEW_DEPTHS, "direction": "both"}, folder / "both.h5").close()
+    """With few variables: each takes time to open, and all are laid out alike."""
+    for name, direction in (("both.h5", "both"), ("approach.h5", "approach")):
+        results = nrm.process(small_curves(), {**FEW_DEPTHS, "direction": direction})
+        nrm.save(results[[*_FEW_RESULTS]], folder / name)
 
 
 #: Keeps results and journals small.
 FEW_DEPTHS: dict[str, Any] = {"depth": {"stop": "20 nm", "step": "5 nm"}}
 
 
+#: Of every kind of variable one.
+_FEW_RESULTS = (
+    *("contact_height", "quality", "storage_modulus", "storage_modulus_stderr", "loss_modulus"),
+    *("shape_factor", "surface_slope"),
+)
+
+
 class _Stopped(Exception):
     pass
 
 
-def _journal(folder: Path) -> None:
+def _process(folder: Path) -> None:
     def stop(done: int, total: int) -> None:
         if done:
             raise _Stopped
@@ -274,7 +284,8 @@ MAKERS: dict[str, Maker] = {
     "log": _log,
     "curves": _curves,
     "results": _results,
-    "journal": _journal,
+    "journal": journals.begin,
+    "process": _process,
     "recording": _recording,
     "shape-factor": _shape_factor,
 }

@@ -16,7 +16,7 @@ from typing import Any
 
 from whole_reading import read_whole
 
-from fuzzing import checksums, text_seeds
+from fuzzing import checksums, journals, text_seeds
 from fuzzing.viewer_requests import answer_request
 from nrm_plugin import plugins
 from nrm_plugin.files import HEAD
@@ -125,6 +125,17 @@ def _small_curves() -> Any:
 
 
 def _journal(data: bytes) -> None:
+    out = scratch() / "out.h5"
+    out.unlink(missing_ok=True)
+    journal = out.with_name("out.h5.process")
+    journal.write_bytes(data)
+    try:
+        journals.finish(out)
+    finally:
+        journal.unlink(missing_ok=True)
+
+
+def _process(data: bytes) -> None:
     import nrm_plugin as nrm
     from fuzzing.seeds import FEW_DEPTHS
 
@@ -250,7 +261,8 @@ TARGETS: dict[str, Target] = {
     "columns": Target(of_file(_columns), "text tables of calibrations"),
     "curves": Target(importer("nrm"), "our files of curves"),
     "results": Target(of_file(_results, ".h5"), "our files of results"),
-    "journal": Target(_journal, "unfinished results of nrm process"),
+    "journal": Target(_journal, "unfinished results"),
+    "process": Target(_process, "nrm process that goes on with unfinished results"),
     "recording": Target(
         of_file(_recording, ".part"), "unfinished recordings of nrm acquire", checksums.recording
     ),
@@ -269,7 +281,7 @@ TARGETS: dict[str, Target] = {
 def prepare() -> None:
     """What every process does once before the first input."""
     warnings.simplefilter("error")
-    logger = logging.getLogger("nrm")
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
+    for logger in (logging.getLogger("nrm"), logging.getLogger("nrm_plugin")):
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
     plugins.installed()

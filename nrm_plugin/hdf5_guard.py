@@ -88,6 +88,35 @@ def _no_other_files() -> h5py.h5p.PropLAID:
 _THIS_FILE = _no_other_files()
 
 
+def _refuse_lists(name: str, kind: h5py.h5t.TypeID) -> None:
+    """Refuse lists of any length, which nrm does not write: damaged ones end the program."""
+    if kind.detect_class(h5py.h5t.VLEN):  # texts are none
+        raise UnreadablePart(f"{name.lstrip('/')} is neither numbers nor text")
+
+
+class GuardedAttributes(h5py.AttributeManager):  # type: ignore[misc]
+    """Looks at the kind of an attribute before it is read."""
+
+    def __getitem__(self, name: str) -> Any:
+        """Read an attribute; UnreadablePart if it is of a kind that is not safe to read."""
+        _refuse_lists(f"the attribute {name}", h5py.h5a.open(self._id, name.encode()).get_type())
+        return super().__getitem__(name)
+
+
+class GuardedDataset(h5py.Dataset):  # type: ignore[misc]
+    """Numbers or texts of a file that nrm should have written."""
+
+    @property
+    def attrs(self) -> GuardedAttributes:
+        """What is said of them."""
+        return GuardedAttributes(self)
+
+    def __getitem__(self, where: Any) -> Any:
+        """Read some of them; UnreadablePart if they are of a kind that is not safe to read."""
+        _refuse_lists(self.name, self.id.get_type())
+        return super().__getitem__(where)
+
+
 class _Guarded(h5py.Group):  # type: ignore[misc]
     """Looks at its members where they are opened.
 
@@ -97,6 +126,11 @@ class _Guarded(h5py.Group):  # type: ignore[misc]
     @property
     def _lapl(self) -> h5py.h5p.PropLAID:
         return _THIS_FILE
+
+    @property
+    def attrs(self) -> GuardedAttributes:
+        """What is said of it."""
+        return GuardedAttributes(self)
 
     @property
     def file(self) -> GuardedFile:
@@ -116,7 +150,7 @@ class _Guarded(h5py.Group):  # type: ignore[misc]
             raise UnreadablePart(f"{self._full(name)} is neither a group nor numbers")
         if item.get_offset() is None:  # libhdf5 itself compares shapes with data in one piece
             _check_shape(self._full(name), item)
-        return h5py.Dataset(item, readonly=True)
+        return GuardedDataset(item, readonly=True)
 
     def get(self, name: str, default: Any = None) -> Any:
         """Open a member, if there is one."""
@@ -152,6 +186,11 @@ class GuardedGroup(_Guarded):
 
 class GuardedFile(_Guarded, h5py.File):  # type: ignore[misc]
     """A file that nrm should have written: nothing of it lies in other files."""
+
+    @property
+    def attrs(self) -> GuardedAttributes:
+        """What is said of all of it."""
+        return GuardedAttributes(self["/"])
 
 
 def _check_shape(name: str, item: h5py.h5d.DatasetID) -> None:

@@ -214,3 +214,34 @@ def test_data_that_lie_over_each_other_leave_the_gaps_between_them() -> None:
     assert list(hdf5_guard._gaps(places, 100)) == [(0, 10), (30, 50)]
     assert list(hdf5_guard._gaps([], 100)) == [(0, 100)]
     assert list(hdf5_guard._gaps([(20, 30)], 100)) == [(0, 20), (30, 100)]
+
+
+LISTS = h5py.vlen_dtype(np.dtype("u1"))
+
+
+def listed(item: h5py.Dataset, name: str) -> None:
+    """Give something an attribute that is a list of any length."""
+    value = np.empty((), object)
+    value[()] = np.array([1], "u1")
+    item.attrs.create(name, value, (), LISTS)
+
+
+def test_attributes_that_are_lists_of_any_length(common: Path) -> None:
+    """Libhdf5 ends the program where a damaged file says that a list is of no kind at all."""
+    with h5py.File(common, "r+") as file:
+        del file["entry/curves/height"].attrs["units"]
+        listed(file["entry/curves/height"], "units")
+    refused(common, "the attribute units is neither numbers nor text")
+
+
+def test_texts_that_are_lists_of_any_length(common: Path) -> None:
+    replaced(common, "entry/source/header", shape=(1,), dtype=LISTS)
+    with h5py.File(common, "r+") as file:
+        file["entry/source/header"][0] = [1, 2]
+    refused(common, "entry/source/header is neither numbers nor text")
+
+
+def test_attributes_that_nobody_asks_for_may_be_of_any_kind(common: Path) -> None:
+    with h5py.File(common, "r+") as file:
+        listed(file["entry/curves/height"], "mine")
+    assert nrm.open(common).read("height").shape == (2 * N,)

@@ -48,6 +48,9 @@ log = logging.getLogger("nrm")
 _MARK = f"{RESULTS_FORMAT} journal\n".encode()
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
+#: What h5py raises for a damaged file, beside OSError.
+_DAMAGED = (KeyError, OverflowError, RuntimeError, ValueError)
+
 _BUSY = (
     "another nrm process is writing these results: wait until it has ended, or give the results "
     "of this one another name"
@@ -156,7 +159,7 @@ class FileRows:
                 self._done = int(self._read("done", 0, 1)[0])
             else:
                 self._offsets = {}
-        except (OSError, KeyError, RuntimeError, ValueError):  # killed while it was laid out
+        except (*_DAMAGED, OSError):  # or killed while it was laid out
             self._offsets = {}
 
     def begin(self, results: Results) -> None:
@@ -248,7 +251,7 @@ class FileRows:
         try:
             with h5py.File(self._disk, "r+") as file:
                 _complete(file, results)
-        except (KeyError, ValueError, RuntimeError, OSError):
+        except (*_DAMAGED, OSError):
             self._disk.check()
             if self._new:
                 raise

@@ -114,7 +114,7 @@ def decisions_left_behind(path: str | PathLike[str], hashes: str | Sequence[str]
 
 def attributes(group: h5py.Group) -> dict[str, Any]:
     """Attributes of the results, as the writer was given them."""
-    return {k: plain(v) for k, v in group.attrs.items() if k not in _OF_THE_FILE}
+    return {k: plain(group.attrs[k]) for k in group.attrs if k not in _OF_THE_FILE}
 
 
 def coordinates(group: h5py.Group) -> list[str]:
@@ -142,7 +142,7 @@ def dims(name: str, data: h5py.Dataset) -> tuple[str, ...]:
 
 def variable_attributes(data: h5py.Dataset) -> dict[str, Any]:
     """Unit, meaning and what else is said of a variable."""
-    return {k: plain(v) for k, v in data.attrs.items() if k not in _OF_HDF5}
+    return {k: plain(data.attrs[k]) for k in data.attrs if k not in _OF_HDF5}
 
 
 #: SI units of what results hold.

@@ -95,10 +95,11 @@ def _parquet(path: Path) -> SourceTable:
     try:
         with path.open("rb") as handle:
             table = parquet.read_table(handle)
+            names = table.column_names
     except Exception as error:  # Arrow raises many kinds for damaged files
         raise CorruptFile(path, None, "a Parquet table", str(error)[:200]) from None
     columns = []
-    for name in table.column_names:
+    for name in names:
         title, unit = titled(name)
         part = table.column(name)
         columns.append(
