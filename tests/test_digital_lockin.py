@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,8 +26,10 @@ from nrm_plugin.demodulation import (
     find_frequency,
     found_frequencies,
     locked_in,
+    with_tone,
 )
-from nrm_plugin.demodulation.signal_doubts import is_clipped
+from nrm_plugin.demodulation.lock_in_plan import LockInPlan
+from nrm_plugin.demodulation.signal_doubts import doubts_of_reference, is_clipped
 from nrm_plugin.errors import InvalidInput
 
 TURN = 2.0 * np.pi
@@ -547,6 +551,169 @@ def test_without_a_reference_the_command_says_what_to_give(tmp_path: Path) -> No
     assert failed.exit_code == 1
     assert "--reference CHANNEL, or without one the frequency, --frequency 5kHz" in failed.output
     assert CliRunner().invoke(main, [*told, "--reference", "sine"]).exit_code == 0
+
+
+# What is refused, and what is said
+
+
+def plan(rate: float, *frequencies: float, **settings: Any) -> LockInPlan:
+    asked = DigitalLockIn(reference="", frequencies=frequencies, **settings)
+    return LockInPlan.made(asked, rate, frequencies, delay=0.0)
+
+
+def of_filter(box: int = 200, **options: Any) -> Demodulator:
+    filter_ = PeriodFilter(rate=50e3, box=box, poles=1)
+    return Demodulator([Tone(1e3)], filter_, 50, **options)
+
+
+def begun() -> Demodulator:
+    lock_in = of_filter()
+    lock_in.push(np.zeros(9), np.zeros(9), {"height": np.zeros(9)})
+    return lock_in
+
+
+FILTER = PeriodFilter(rate=50e3, box=200, poles=1)
+
+REFUSED: list[tuple[Callable[[], object], str]] = [
+    (
+        lambda: Demodulator([], FILTER, 50),
+        "a lock-in needs a tone, and an interval of at least one sample",
+    ),
+    (
+        lambda: Demodulator([Tone(1e3)], FILTER, 0),
+        "a lock-in needs a tone, and an interval of at least one sample",
+    ),
+    (
+        lambda: of_filter().push(np.zeros(9)),
+        "a reference is given with every block, or with none",
+    ),
+    (
+        lambda: of_filter(referenced=False).push(np.zeros(9), np.zeros(9)),
+        "a reference is given with every block, or with none",
+    ),
+    (
+        lambda: of_filter().push(np.zeros(9), np.zeros(8)),
+        "signal, reference and other channels must have one length",
+    ),
+    (
+        lambda: begun().push(np.zeros(9), np.zeros(9)),
+        "channels come and go in the middle of the stream",
+    ),
+    (
+        lambda: DigitalLockIn(reference="").check(),
+        "without a reference the frequency must be given",
+    ),
+    (
+        lambda: DigitalLockIn(convention="mean").check(),
+        "X and Y are rms or peak, not 'mean'",
+    ),
+    (
+        lambda: plan(50e3, 1e3, output_rate=60e3),
+        "the output's rate lies between 0 and 50000 Hz",
+    ),
+    (
+        lambda: plan(50e3, 1e3, 1e3),
+        "two tones have the same frequency",
+    ),
+    (
+        lambda: plan(50e3, 1e3, poles=9),
+        "a filter has 1 to 8 poles, not 9",
+    ),
+    (
+        lambda: plan(50e3, 1e3, bandwidth=0.0),
+        "the bandwidth must be above 0, and the periods at least 1",
+    ),
+    (
+        lambda: plan(50e3, 1e3, periods=0),
+        "the bandwidth must be above 0, and the periods at least 1",
+    ),
+    (
+        lambda: locked_in(raw_curves([9000]).with_names({"deflection": "lateral_quadrature"})),
+        "the recording has lateral_quadrature already: give that channel another name first",
+    ),
+    (
+        lambda: locked_in(raw_curves([9000]).with_names({"time": "clock"})),
+        "the recording has no times: give its samples per second",
+    ),
+    (
+        lambda: locked_in(timed_by(np.zeros(9000))),
+        "the times of the recording do not rise",
+    ),
+    (
+        lambda: locked_in(timed_by(np.arange(9000) / 50e3 + 1e-3 * (np.arange(9000) > 4500))),
+        "the samples of curve 0 are not evenly spaced in time: a lock-in needs every sample",
+    ),
+    (
+        lambda: with_tone(raw_curves([9000]), 2),
+        "there is no tone 2; tones of the lateral signal: none: see nrm lockin --tone",
+    ),
+]
+
+
+def timed_by(time: FloatArray) -> nrm.CurveSet:
+    """A recording with these times."""
+    curves = raw_curves([len(time)])
+    column = ArrayColumn(time, curves.rows)
+    return curves.with_channel(replace(curves.channels["time"], column=column))
+
+
+@pytest.mark.parametrize(("call", "sentence"), REFUSED)
+def test_what_is_refused(call: Callable[[], object], sentence: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        call()
+    assert str(caught.value) == sentence
+
+
+def test_lines_of_two_tones_that_fall_together_count_once() -> None:
+    """1 and 3 kHz: 2 and 4, 5 = 2 x 3 - 1 = 2 x 1 + 3; 1 is a tone, 7 above half of the rate."""
+    assert sorted(plan(12e3, 1e3, 3e3).lines.values()) == [2e3, 4e3, 5e3]
+    assert sorted(plan(16e3, 1e3, 3e3).lines.values()) == [2e3, 4e3, 5e3, 7e3]
+
+
+def test_a_weak_line_beside_the_tone_is_left_alone() -> None:
+    """1 Hz off it could not be taken out without the tone; 337 Hz off it can."""
+    beside = PeriodFilter.matched(50e3, [1e3], lines=[1001.0])
+    assert float(beside.response(np.array(1.0))) > 0.99
+    apart = PeriodFilter.matched(50e3, [1e3], lines=[1337.0])
+    assert (
+        abs(float(apart.response(np.array(337.0)))) < 1e-9 < float(beside.response(np.array(337.0)))
+    )
+
+
+@pytest.mark.parametrize("times", [True, False])
+def test_samples_per_second_that_are_given_count(times: bool) -> None:
+    """Whatever the times say, and without any: half of the rate makes half of the frequency."""
+    raw = raw_curves([20_000])
+    raw = raw if times else raw.with_names({"time": "clock"})
+    made, report = locked_in(raw, DigitalLockIn(sample_rate=25e3))
+    assert report.sample_rate == 25e3
+    assert made.metadata["dither_frequency"] == pytest.approx(506.5, rel=1e-9)
+    assert np.diff(made.read("time")) == pytest.approx(1.0 / report.output_rate, rel=1e-9)
+    rms = 3e-3 / np.sqrt(2.0)
+    np.testing.assert_allclose(made.read("lateral_in_phase"), rms * np.cos(np.pi / 6), rtol=1e-9)
+
+
+def test_pieces_without_a_reference_are_told() -> None:
+    raw = raw_curves([20_000, 20_000], pause=1.0)
+    made, _ = locked_in(raw, DigitalLockIn(reference="", frequencies=(1013.0,)))
+    assert (
+        "the recording is in 2 pieces and has no reference: the phase counts from the first sample "
+        "of each, and says nothing from one to the next"
+    ) in made.warnings
+    assert not any("pieces" in text for text in locked_in(raw)[0].warnings)
+
+
+def test_a_reference_that_wanders_too_far_is_told() -> None:
+    """By 200 Hz, which a filter of 80 Hz does not let through."""
+    filter_ = PeriodFilter.matched(50e3, [5e3], bandwidth=80.0)
+    assert list(doubts_of_reference(0, 5.0, filter_)) == []
+    (text,) = doubts_of_reference(0, 200.0, filter_)
+    assert text == (
+        f"the reference's frequency moved by 200 Hz, too far for a filter of "
+        f"{filter_.noise_bandwidth:.3g} Hz: amplitudes are uncertain. Fewer periods help"
+    )
+    (lost,) = doubts_of_reference(3, 0.0, filter_)
+    assert lost == "the reference was lost for 3 values; X and Y are nan there"
 
 
 # Moduli

@@ -21,8 +21,6 @@ from nrm_plugin.errors import InvalidInput
 
 #: Response at an unwanted line above which it is taken out by a sum of its own.
 _LEAKS = 1e-14
-#: A comb of three taps passes slow signals well where its middle one is at least this.
-_GENTLE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +117,7 @@ class PeriodFilter:
             return self
         turn = 2.0 * pi * folded / self.rate
         spacing = max(1, round(pi / turn))
-        if 2.0 - 2.0 * cos(turn * spacing) < _GENTLE:
-            raise InvalidInput(f"a line at {folded:.6g} Hz cannot be taken out")
+        # Within a sixth of a period of half of it: slow signals pass the three taps well.
         combs = (*self.combs, (spacing, cos(turn * spacing)))
         return PeriodFilter(rate=self.rate, box=self.box, poles=self.poles, combs=combs)
 

@@ -183,15 +183,3 @@ def _thickness(
     none = Region("", math.nan, math.nan, np.arange(0))
     inside = [sample.region(label) or none for label in labels]
     return region_thickness(sample.analysis, inside, level, threshold=modulus)
-
-
-def without_values(values: Sequence[SampleValue]) -> list[str]:
-    """Sentences about samples that have no value for a question."""
-    lost = [one for one in values if not math.isfinite(one.mean)]
-    by_note: dict[str, list[str]] = {}
-    for one in lost:
-        by_note.setdefault(one.note, []).append(one.sample)
-    return [
-        f"{counted(len(names), 'sample')} without a value ({', '.join(names)}): {note}"
-        for note, names in by_note.items()
-    ]
