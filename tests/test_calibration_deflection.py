@@ -269,6 +269,15 @@ def test_a_commanded_height_is_told() -> None:
     assert told not in deflection_sensitivity(sensor).notes
 
 
+def test_short_walls_cannot_be_seen_to_be_curved() -> None:
+    height = np.linspace(250e-9, -21e-9, 272)
+    volts = np.maximum(-height, 0.0) / 25e-9
+    volts += 1e-3 * np.random.default_rng(0).standard_normal(len(height))
+    found = deflection_sensitivity(of(height, volts))
+    assert "the walls are too short to see whether they are curved" in found.notes
+    assert found.value == pytest.approx(25e-9, rel=5e-3)
+
+
 def test_a_wall_of_glitches_is_too_short() -> None:
     """22 samples in contact, every fourth 0.2 V off: 9 are left between foot and turn."""
     height = np.linspace(250e-9, -22e-9, 273)

@@ -225,6 +225,23 @@ def test_contact_compliance_makes_dv_dx_too_low(contact, part):
     assert found.value == pytest.approx(contact / (contact + 26.0) / slope, rel=1e-12)
 
 
+def test_soft_levers_and_contacts_are_corrected_too():
+    """0.5 and 1 N/m: 1 V per um is 1 / 1.5 um per V."""
+    shape = friction.LoopShape(
+        slope=1e6,
+        slope_stderr=0.0,
+        half_width=0.01,
+        half_width_stderr=0.0,
+        offset=0.0,
+        offset_stderr=0.0,
+        stick_length=3e-9,
+        stick_samples=10.0,
+        n_lines=8,
+    )
+    found = lateral_sensitivity.from_loops(shape, 0.5, 1.0)
+    assert found.value == pytest.approx(1e-6 / 1.5)
+
+
 def test_mindlin_contact_of_silicon_on_silicon():
     """k = 8 a G*: 10 nm tip, 10 nN: a = 1.0 nm, and the ratio to the normal stiffness 2 a E*."""
     k = lateral_sensitivity.mindlin_stiffness(10e-9, 10e-9, (169e9, 169e9), (0.2, 0.2))

@@ -147,6 +147,11 @@ OSCILLATORS: Cases = [
         "the peak at 4.1e+04 Hz is not the one at 30000 Hz",
     ),
     (
+        lambda: oscillator.fit_oscillator(AIR, expected=140e3),
+        "no resonance stands out of the spectrum within a third of 140000 Hz: it is outside the "
+        "band, or hidden in noise, or there are too few averages",
+    ),
+    (
         lambda: oscillator.fit_oscillator(peak(400.0, 2.0, 100.0, 4000.0)),
         "the peak at 300 Hz is not resolved: 9 points in the window around it",
     ),
@@ -209,6 +214,10 @@ LOOPS: Cases = [
     ),
     (
         lambda: lateral_sensitivity.from_loops(SHAPE, 0.0, 100.0),
+        "stiffnesses are positive",
+    ),
+    (
+        lambda: lateral_sensitivity.from_loops(SHAPE, 26.0, 0.0),
         "stiffnesses are positive",
     ),
     (
@@ -327,6 +336,15 @@ def test_elastomers() -> None:
 
 
 # Scanner
+
+
+def test_a_jump_of_the_phase_hides_a_resonance() -> None:
+    f = np.arange(100.0, 5100.0, 100.0)
+    refuses(
+        lambda: response.response(f, np.ones(50), 0.5 * np.pi * (f > 2050.0)),
+        "too coarse: the phase changes by 90 degrees between 2000 and 2100 Hz, which hides a "
+        "resonance; measure with smaller steps there",
+    )
 
 
 def test_scanners() -> None:

@@ -154,6 +154,15 @@ def test_a_scanner_that_never_follows_has_no_safe_band() -> None:
         found.safe_band()
 
 
+def test_frequencies_that_differ_by_rounding_are_one() -> None:
+    """20 of them, twice, 1e-11 of each apart; the mean is that of the logarithms."""
+    f = np.geomspace(100.0, 20e3, 20)
+    twice = np.concatenate([f, f * (1.0 + 1e-11)])
+    found = response(twice, np.repeat([1.0, 1.0 + 1e-6], 20))
+    assert found.frequency == pytest.approx(f, rel=1e-10)
+    assert found.log_gain == pytest.approx(np.zeros(20), abs=1e-12)
+
+
 def test_a_scanner_that_always_follows_is_safe_everywhere() -> None:
     f = np.linspace(10.0, 1000.0, 100)
     assert response(f, np.full(100, 3.3e-3)).safe_band() == (10.0, 1000.0)

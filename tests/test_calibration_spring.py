@@ -13,7 +13,7 @@ from scipy.signal import lfilter, welch
 from scipy.special import kve
 
 from nrm_plugin import CurveSet, InvalidInput, MissingCalibration
-from nrm_plugin.calibration import CalibrationFailed, spectrum, spring
+from nrm_plugin.calibration import CalibrationFailed, oscillator, spectrum, spring
 from nrm_plugin.calibration.hydrodynamics import air, circular, rectangular, reynolds
 from nrm_plugin.calibration.oscillator import fit_oscillator, lorentzian
 from nrm_plugin.cli import main
@@ -281,6 +281,24 @@ def test_errors_of_sensitivity_and_temperature_are_in() -> None:
     assert any("counts twice" in note for note in plain.notes)
     free = tune(found, detection="displacement").spring_constant
     assert free.value / plain.value == pytest.approx(spring.CHI**2)
+
+
+@pytest.mark.parametrize(("r", "variance"), [(0.0, 1.0), (1.0, 4.0)])
+def test_scatter_of_neighbours_that_are_alike(r: float, variance: float) -> None:
+    """Of e_i + r e_(i-1) means of many have the variance (1 + r)^2 per point, not 1 + r^2."""
+    e = 0.05 * np.random.default_rng(13).standard_normal(40_001)
+    part = spectrum.measured(np.arange(1.0, 40_001.0), np.ones(40_000), "V^2/Hz")
+    found = oscillator._scatter(part, 1.0 + e[1:] + r * e[:-1])
+    assert found == pytest.approx(0.05**2 * variance, rel=0.04)
+
+
+def test_a_peak_of_a_few_steps_is_told() -> None:
+    """Full widths of 3 and of 7 steps of the spectrum."""
+    rng = np.random.default_rng(14)
+    told = "the peak is only a few steps of the spectrum wide: Q is too low, k is less affected"
+    for steps, said in ((3.0, True), (7.0, False)):
+        found = table(rng, 70e3, 70e3 / (100.0 * steps), 200.0, 100.0, 150e3)
+        assert (told in tune(found).spring_constant.notes) is said
 
 
 def test_metres_need_no_sensitivity() -> None:

@@ -71,6 +71,9 @@ def test_regions_without_values_and_without_curves() -> None:
     )
     assert "there are no curves in 0.005-0.5 V" in one.sentence
     assert "no curve has values at these distances" in one.sentence
+    assert found.statements[-1] == (
+        "Thickness is not compared: the results do not tell what their noise hides."
+    )
     assert [one.sentence for one in found.profiles] == ["There is one sample: there is no band."]
 
 
@@ -202,6 +205,18 @@ def test_thickness_of_conditions_and_of_regions(thick: Comparison) -> None:
             endless.sentence
         )
         assert "b 1 more than 60 nm" in endless.sentence
+
+
+def test_what_holds_for_all_of_it(thick: Comparison) -> None:
+    of_lever, of_session, of_day, modulus = thick.statements[-4:]
+    unknown = "whether conditions are confounded with it is unknown"
+    assert of_lever == (
+        f"No sample tells its lever: {unknown}; samples with the same lateral_stiffness are taken "
+        "to share its error."
+    )
+    assert of_session == f"No sample tells its session: {unknown}."
+    assert of_day == f"No sample tells its day: {unknown}."
+    assert modulus.startswith("Thickness is compared at one modulus, |G*| = ")
 
 
 def test_tables_of_bounds_and_of_regions(thick: Comparison, tmp_path) -> None:

@@ -16,7 +16,6 @@ from nrm_plugin.statistics.intervals import mean_interval, sampling
 from nrm_plugin.statistics.region_thickness import region_thickness
 from nrm_plugin.statistics.regions import ALL_CURVES, Region
 from nrm_plugin.statistics.selection import LEFT_OUT, profile_variable, select
-from nrm_plugin.text import counted
 from nrm_plugin.vocabulary import nearest
 
 
