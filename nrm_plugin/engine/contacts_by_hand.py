@@ -179,7 +179,6 @@ def moved_contacts(
             by = at - record["contact"]
             for name in _MOVED:
                 record[name] += by
-            record["contact"] = at
         elif not _with_baseline(record, height, found.clean[part]):
             continue
         record["contact"] = at

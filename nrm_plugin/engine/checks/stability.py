@@ -71,10 +71,9 @@ def quantities(evidence: Evidence) -> dict[str, FloatArray]:
 
 
 def _ordered(evidence: Evidence, numbers: IntArray, values: FloatArray) -> FloatArray:
-    """Values in the order in which the curves were taken."""
-    table = evidence.curves.curve_table
-    begun: AnyArray = np.asarray(table["start_time"])[numbers] if "start_time" in table else numbers
-    if begun.dtype.kind == "f" and not np.isfinite(begun).all():
+    """Values in the order in which the curves were taken; in that of the file if times lack."""
+    begun: AnyArray = np.asarray(evidence.curves.curve_table["start_time"])[numbers]
+    if np.isnat(begun).any():
         begun = numbers
     return values[np.argsort(begun, kind="stable")]
 
