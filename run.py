@@ -91,6 +91,8 @@ def main(arguments: list[str]) -> int:
         os.chdir(ROOT)
         # One process per core and one more: recordings wait for their clock. Each takes a run of
         # tests (what a module shares is made once), and later some of those that others have left.
+        # Threads of the linear algebra would only wait for one another.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         everything = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal"]
         hand_over([PYTHON, "-m", "pytest", *(arguments[1:] or everything)])
     if command == "wheels":

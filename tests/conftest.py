@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -38,6 +39,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "real" in item.keywords or "real_files" in getattr(item, "fixturenames", ()):
             item.add_marker(skip)
+
+
+def pytest_collection_finish() -> None:
+    """All tests and modules stay: collections of garbage need not look through them each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)  # and memory suffices for what a few tests leave
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,12 @@ def results_of(modulus, depth=None, stderr=1e5, poisson_ratio=0.5, **columns) ->
     )
 
 
+def without_lateral(results: xr.Dataset) -> xr.Dataset:
+    """The same results without a lateral signal: a report of them has few figures."""
+    words = ("modulus", "gradient", "lateral", "viscosity", "shape_factor")
+    return results.drop_vars([n for n in results.data_vars if any(w in str(n) for w in words)])
+
+
 def map_places(side: int, pitch: float = 50e-9) -> dict[str, np.ndarray]:
     """Columns of a square map taken row by row."""
     row, column = np.divmod(np.arange(side * side), side)

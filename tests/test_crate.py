@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from made_results import without_lateral
 
 import nrm_plugin as nrm
 from nrm_plugin import simulate as sim
@@ -24,7 +25,8 @@ def made(tmp_path_factory) -> Path:
     sample = sim.Sample(sim.Interphase((sim.Layer(12e-9, 2e6 + 1e6j),), force=3e-9))
     curves, _ = sim.simulate(sample, sim.Instrument(), sim.Ramp(), n_curves=3, seed=4)
     curves.save(folder / "my curves.h5")
-    nrm.process(nrm.open(folder / "my curves.h5"), out=folder / "r.h5")
+    results = nrm.process(nrm.open(folder / "my curves.h5"))
+    nrm.save(without_lateral(results), folder / "r.h5")
     return folder
 
 

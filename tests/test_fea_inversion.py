@@ -109,7 +109,7 @@ def test_few_forces_of_a_gentle_rise_are_no_reason_for_layers() -> None:
 
 
 def test_a_homogeneous_layer_is_one_layer() -> None:
-    found = inverted(3e6 + 0.6e6j, np.arange(10.0, 91.0, 8.0) * NM)
+    found = inverted(3e6 + 0.6e6j, np.arange(10.0, 91.0, 8.0) * NM, fineness=0.5)
     assert found.layers is not None
     assert np.size(found.layers.moduli) == 1
     np.testing.assert_allclose(found.modulus.real, 3e6, rtol=0.01)

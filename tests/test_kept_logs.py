@@ -21,7 +21,9 @@ from nrm_plugin.store.kept_logs import read_logs
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("logs")
     curves, log, _ = sodiation((4, 4), seed=3)
-    curves.save(folder / "curves.h5")
+    # Reports without a lateral signal have few figures.
+    shown = curves.to_xarray().drop_vars(["lateral_in_phase", "lateral_quadrature"])
+    nrm.CurveSet.from_xarray(shown).save(folder / "curves.h5")
     write_log(log, folder / "cv.csv")
     done = CliRunner().invoke(
         main,

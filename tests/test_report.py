@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from click.testing import CliRunner
+from made_results import without_lateral
 
 import nrm_plugin as nrm
 from nrm_plugin import cli
@@ -52,11 +53,6 @@ def whole(experiment):
     """Report with everything."""
     curves, log, results = experiment
     return render(results, curves=curves, log=read_log(log))
-
-
-def without_lateral(results: xr.Dataset) -> xr.Dataset:
-    words = ("modulus", "gradient", "lateral", "viscosity", "shape_factor")
-    return results.drop_vars([n for n in results.data_vars if any(w in str(n) for w in words)])
 
 
 def flagged(results: xr.Dataset, bits: object) -> xr.Dataset:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 from click.testing import CliRunner
+from made_results import without_lateral
 from test_report import Page
 
 import nrm_plugin as nrm
@@ -143,11 +145,20 @@ def test_everything_excluded(decided):
     assert "all curves were excluded by hand" in text
 
 
-def test_commands_honour_them(made, decided, tmp_path):
+@pytest.fixture
+def light(made: Path, decided: xr.Dataset, tmp_path: Path) -> Path:
+    """The same without a lateral signal, decisions beside it."""
+    path = tmp_path / "r.h5"
+    nrm.save(without_lateral(nrm.open_results(made, decisions=False)), path)
+    shutil.copy(made.with_name("r.decisions.toml"), tmp_path)
+    return path
+
+
+def test_commands_honour_them(made, light, tmp_path):
     run = CliRunner().invoke
     for name, options in (("with", []), ("without", ["--no-decisions"])):
         out = tmp_path / f"{name}.html"
-        result = run(cli.main, ["report", str(made), "-o", str(out), *options])
+        result = run(cli.main, ["report", str(light), "-o", str(out), *options])
         assert result.exit_code == 0, result.output
         text = out.read_text(encoding="utf-8")
         for said in ("Decisions by hand", 'id="decisions"', "by hand"):
@@ -175,7 +186,7 @@ def test_a_file_of_other_data_is_refused_by_name(made, decided, tmp_path):
     curves, _, _ = sodiation((2, 3), seed=2)
     curves.save(tmp_path / "others.h5")
     other = tmp_path / "other.h5"
-    nrm.process(nrm.open(tmp_path / "others.h5"), out=other)
+    nrm.save(without_lateral(nrm.process(nrm.open(tmp_path / "others.h5"))), other)
     text = made.with_name("r.decisions.toml").read_text(encoding="utf-8")
     (tmp_path / "other.decisions.toml").write_text(text, encoding="utf-8")
     for command in (["report", "-o", str(tmp_path / "x.html")], ["info"], ["check"]):
