@@ -591,3 +591,46 @@ def test_a_ramp_that_goes_on_is_not_over():
     for i in range(0, round(2.19 * RATE), 200):  # both ramps last 1 s, the first ends at 2.2 s
         splitter.push({"height": height[i : i + 200]})
         assert splitter.over() is None, i / RATE
+
+
+def test_the_smallest_bins_and_the_longest_curve_that_are_usual():
+    """Bins of 0.5 ms, of which a curve has at least a hundred, and curves of two minutes."""
+    Splitter(10_000.0, longest=0.05)
+    with pytest.raises(InvalidInput, match="cannot be found"):
+        Splitter(10_000.0, longest=0.0497)
+    Splitter(0.83)
+    with pytest.raises(InvalidInput, match="cannot be found"):
+        Splitter(0.82)
+
+
+def test_a_marker_keeps_its_state_between_the_ttl_levels():
+    marker = np.concatenate([np.full(100, v) for v in (0.0, 1.99, 2.0, 0.9, 0.81, 0.79, 1.9, 0.0)])
+    curves, warnings = split({"marker": marker}, rate=1000.0, by="marker")
+    assert [(c.start, c.stop, c.complete) for c in curves] == [(200, 500, True)]
+    assert warnings == []
+    own, _ = split({"marker": marker / 2}, rate=1000.0, by="marker", threshold=1.0)
+    assert [(c.start, c.stop) for c in own] == [(200, 500)]
+
+
+def test_after_a_curve_and_a_long_rest_no_ramp_is_missed():
+    """A curve was found: that none was is not said when the stream ends without another."""
+    corners, _ = ramps((0.0, 0.0), after=9.0)
+    curves, warnings = by_height(corners, longest=3.0)
+    assert len(curves) == 1
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([3.0, 2.0, 1.0, 0.0, 1.0, 2.0, 3.0], (4, 4)),  # half of a bin belongs to the fall
+        ([4.0, 3.0, 2.0, 1.0, 0.0], (5, 5)),
+        ([0.0, 1.0, 2.0, 3.0, 4.0], (0, 0)),
+        ([1.0, 0.0, 2.0, 4.0, 6.0, 8.0, 10.0], (0, 0)),  # a fall of a tenth of the rise is none
+        ([10.0, 8.0, 6.0, 4.0, 2.0, 0.0, 1.0], (7, 7)),
+        ([1.0, 0.0], (2, 2)),
+        ([], (0, 0)),
+    ],
+)
+def test_cuts_of_a_few_bins(values, expected):
+    assert cuts(np.array(values)) == expected

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +12,22 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from nrm_plugin import ChangedFile, CurveSet
+from nrm_plugin import ChangedFile, CurveSet, InvalidInput
 from nrm_plugin.columns import RepeatedColumn, Rows
 from nrm_plugin.decisions import Decisions
 from nrm_plugin.model import Channel
 from nrm_plugin.recipe import Recipe
-from nrm_plugin.store import open_curves
+from nrm_plugin.store import nexus, open_curves
 from nrm_plugin.store.decided_results import with_decisions
 from nrm_plugin.store.default_plots import GridOfCurves
+from nrm_plugin.store.export_curves import write_afmformats
 from nrm_plugin.store.export_results import write_zarr
 from nrm_plugin.store.nxafm import metadata_of, write_nxafm
+from nrm_plugin.store.read_curves import is_common_file
+from nrm_plugin.store.results_table import curve_table, profile_tables
+from nrm_plugin.store.write_results import Results
 from nrm_plugin.tables import SEGMENT
-from nrm_plugin.variables import MOVED
+from nrm_plugin.variables import MOVED, Variable
 
 
 def test_what_results_say_of_the_experiment_is_read_in_si() -> None:
@@ -82,6 +88,7 @@ def test_nothing_is_told_of_what_is_not_known() -> None:
     assert nxafm({"electrolyte": "NaPF6"}, ["own"], x=[0.0, np.nan], row=[0, -1]) == NOTHING
     assert nxafm({}, x=[], y=[], row=[], column=[]) == NOTHING
     assert nxafm({}, row=[0, 1], column=[0, -1]) == NOTHING
+    assert nxafm({}, row=[0, -1], column=[0, 1]) == NOTHING
     assert nxafm({}, ["bruker", "jpk"]) == NOTHING
 
 
@@ -276,3 +283,154 @@ def test_zarr_is_written_in_pieces_of_curves(tmp_path: Path, n_curves: int, chun
     force = ("curve", "depth"), np.zeros((n_curves, 2))
     write_zarr(xr.Dataset({"force_normal": force}), tmp_path / "r.zarr")
     assert zarr.open_group(tmp_path / "r.zarr", mode="r")["force_normal"].chunks == (chunk, 2)
+
+
+def test_a_damaged_file_that_may_be_ours_counts_as_ours(tmp_path: Path) -> None:
+    """By its name, where its beginning says nothing."""
+    for name, ours in (("a.h5", True), ("a.H5", True), ("a.hdf5", False)):
+        path = tmp_path / name
+        path.write_bytes(b"nothing of the kind")
+        assert is_common_file(path) is ours
+    assert is_common_file(tmp_path / "nowhere.h5") is True
+    assert is_common_file(tmp_path / "nowhere.txt") is False
+
+
+@pytest.mark.parametrize(
+    ("unit", "number"),
+    [
+        ("seconds since 1970-01-01", 1.5),
+        ("milliseconds since 1970-1-1 00:00", 1500),
+        ("microseconds since 1970-01-01T00:00:00Z", 1_500_000),
+        ("nanoseconds since 1970-01-01 0:00:00.0 UTC", 1_500_000_400),
+    ],
+)
+def test_times_in_any_unit(unit: str, number: float) -> None:
+    """1.5 s after 1970; where there is none, the smallest integer or nan."""
+    with h5py.File.in_memory() as file:
+        none = np.nan if isinstance(number, float) else np.iinfo("i8").min
+        data = file.create_dataset("start_time", data=np.array([number, none]))
+        data.attrs["units"] = unit
+        found = nexus.column_values("start_time", data, "s")
+    expected = np.array(["1970-01-01T00:00:01.5", "NaT"], "M8[us]")
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_arrays_of_a_file_share_their_dimensions(tmp_path: Path) -> None:
+    made = CurveSet.from_arrays(
+        {"deflection": (np.zeros((2, 3)), "V")},
+        curve_table={"x": [0.0, 1.0]},
+        segments=np.array([(0, 0, 3, "approach")], SEGMENT),
+    )
+    made.save(tmp_path / "c.h5")
+    with h5py.File(tmp_path / "c.h5") as file:
+        entry = file["entry"]
+        for group, names, dimension in (
+            ("source", ("name", "sha256", "importer", "version", "header"), "file"),
+            ("segments", ("curve", "start", "stop", "kind"), "segment"),
+            ("curves", ("row_size", "x"), "curve"),
+            ("curves", ("deflection",), "sample"),
+        ):
+            for name in names:
+                (scale,) = entry[group][name].dims[0].values()
+                assert scale.name == f"/entry/{group}/{dimension}", name
+
+
+def test_of_results_of_both_directions_each_row_names_its_own() -> None:
+    quality = np.array([[0, 1], [2, 3]])
+    about = {"flag_masks": [1, 2], "flag_meanings": "odd twice"}
+    results = xr.Dataset(
+        {
+            "quality": (("direction", "curve"), quality, about),
+            "contact_height": (("direction", "curve"), quality * 0.5, {"units": "m"}),
+            "force": (("direction", "curve", "depth"), np.arange(8.0).reshape(2, 2, 2)),
+        },
+        {"direction": ["approach", "retract"], "depth": [0.0, 1e-9]},
+    )
+    table = curve_table(results)
+    assert table["direction"].tolist() == ["approach", "approach", "retract", "retract"]
+    assert table["curve"].tolist() == [0, 1, 0, 1]
+    assert table["flags"].tolist() == ["", "odd", "twice", "odd twice"]
+    assert table["contact_height (m)"].tolist() == [0.0, 0.5, 1.0, 1.5]
+    (first, second) = profile_tables(results)
+    for part, direction, force in (
+        (first, "approach", [0, 1, 2, 3]),
+        (second, "retract", [4, 5, 6, 7]),
+    ):
+        assert part["direction"].tolist() == 4 * [direction]
+        assert part["curve"].tolist() == [0, 0, 1, 1]
+        assert part["distance (m)"].tolist() == [0.0, 1e-9, 0.0, 1e-9]
+        assert part["force"].tolist() == force
+    one = curve_table(results.isel(direction=1, drop=True))
+    assert "direction" not in one
+    assert one["quality"].tolist() == [2, 3]
+
+
+FORCE = {"force_normal": Variable("N", "force", ("curve", "depth"), "f4")}
+
+
+def unfinished(path: Path, *, fingerprint: str = "0" * 64, directions: Any = None) -> Results:
+    axes = {"depth": np.arange(2) * 1e-9}
+    return Results(path, 3, axes, FORCE, directions, {}, fingerprint)
+
+
+def interrupted(path: Path, directions: Any, work: Callable[[Results], None]) -> None:
+    """Do something with results, and leave them."""
+    with contextlib.suppress(KeyboardInterrupt), unfinished(path, directions=directions) as results:
+        work(results)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("directions", "written"),
+    [(None, [(0, 0, 2)]), (["approach", "retract"], [(0, 0, 3), (1, 0, 1)])],
+)
+def test_results_left_half_finished_are_gone_on_with(
+    tmp_path: Path, directions: Any, written: list[tuple[int, int, int]]
+) -> None:
+    """What was written is there, and how much; other results begin anew."""
+    path, count = tmp_path / "r.h5", sum(stop - first for _, first, stop in written)
+
+    def begin(results: Results) -> None:
+        for direction, first, stop in written:
+            rows = np.full((stop - first, 2), 1.0 + direction, np.float32)
+            results.write(direction, first, stop, {"force_normal": rows})
+        assert results.done == count
+
+    def go_on(results: Results) -> None:
+        assert results.done == count
+        for direction, first, stop in written:
+            kept = results.get("force_normal", direction)[first:stop]
+            np.testing.assert_array_equal(kept, np.full((stop - first, 2), 1.0 + direction))
+
+    interrupted(path, directions, begin)
+    interrupted(path, directions, go_on)
+    with unfinished(path, fingerprint="1" * 64, directions=directions) as results:
+        assert results.done == 0
+    assert path.is_file()
+
+
+def test_in_memory_what_was_written_is_counted_too() -> None:
+    with Results(None, 3, {"depth": np.zeros(2)}, FORCE, ["approach", "retract"], {}) as results:
+        assert results.done == 0
+        results.write(1, 0, 2, {"force_normal": np.ones((2, 2))})
+        assert results.done == 5
+        np.testing.assert_array_equal(results.get("force_normal", 1)[:, 0], [1.0, 1.0, np.nan])
+
+
+def test_one_curve_of_two_for_afmformats_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = CurveSet.from_arrays(
+        {"height": (np.zeros((2, 4)), "m"), "force_normal": (np.ones((2, 4)), "N")},
+        segments=np.array(
+            [(0, 0, 4, "approach"), (1, 0, 1, "approach"), (1, 2, 4, "retract")], SEGMENT
+        ),
+    )
+    write_afmformats(made, tmp_path / "c.h5")
+    assert "1 of 2 curves have no approach or no retract" in caplog.text
+    with h5py.File(tmp_path / "c.h5") as file:
+        assert file["0/segment"][()].tolist() == [0, 1, 1]
+        assert file["0"].attrs["curve id"] == "curve:1"
+        assert list(file) == ["0"]
+    with pytest.raises(InvalidInput, match="no curve has both"):
+        write_afmformats(made[0:1], tmp_path / "d.h5")
