@@ -291,3 +291,91 @@ def test_a_turn_of_the_phase_moves_no_knot() -> None:
             assert other[name] == pytest.approx(found[0][name], rel=1e-9), name
         power = np.hypot(other["outside_x"], other["outside_y"])
         assert power == pytest.approx(np.hypot(found[0]["outside_x"], found[0]["outside_y"]))
+
+
+# ------------------------------------------------------------------ the normal channel
+
+
+def normal_of(
+    height: Any, clean: Any, lateral: Any = None, delay: float = 0.0, **contact: float
+) -> Any:
+    """What the normal force shows: spring constant 1 N/m, distances as they are."""
+    settings = of_kind(kernels.PROFILE_SETTINGS, spring_constant=1.0, amplitude=STEP)
+    n = len(height)
+    known = {"contact": 0.0, "baseline_end": n / 2, "noise": 0.0, "long_run": 0.0} | contact
+    own = of_kind(kernels.CURVE, cosine=1.0, delay=delay)
+    contacts = of_kind(kernels.CONTACT, **known)
+    begin = np.array([0, n])
+    return kernels.normal_channel(settings, begin, height, clean, lateral, contacts, own)[0]
+
+
+def means(values: Any, together: int) -> Any:
+    return np.convolve(values, np.ones(together) / together, "valid")
+
+
+@pytest.mark.parametrize(("pitch", "together"), [(0.1, 9), (0.3, 6), (0.7, 2), (2.5, 1)])
+@pytest.mark.parametrize("delay", [0.0, 2.4, -3.0])
+def test_the_lateral_onset_is_where_means_leave_those_far_away(
+    pitch: float, together: int, delay: float
+) -> None:
+    """By more than 5 standard errors of both parts together, and the next means by more than 4.
+
+    The scatter is that of means side by side in the outer half of the baseline.
+    """
+    rng = np.random.default_rng(7)
+    m, n, later = together, 600, int(np.floor(delay + 0.5))
+    height = (n - 50 - np.arange(n)) * pitch * 1e-9
+    signals = rng.normal(size=(2, n)) + np.where(np.arange(n) > 420, 0.05, 0.0) * [
+        np.arange(n) - 420.0,
+        0.5 * (420.0 - np.arange(n)),
+    ]
+    found = normal_of(height, np.zeros(n), tuple(signals), delay, baseline_end=400.0)
+    blocks = 400 // 2 // m
+    outer = signals[:, : blocks * m].reshape(2, blocks, m).mean(2)
+    variance = outer.var(axis=1, ddof=1) * (1.0 + 1.0 / blocks)
+    away = np.sum(
+        [
+            (means(signal, m) - mean.mean()) ** 2 / var
+            for signal, mean, var in zip(signals, outer, variance, strict=True)
+        ],
+        axis=0,
+    )
+
+    def leaves(i: int) -> bool:
+        return i >= 0 and away[i] > 25.0 and away[i + m] > 16.0
+
+    least = blocks * m
+    at = next(i for i in range(least, n - 2 * m - later, m) if leaves(i + later))
+    first = next(i for i in range(max(at - m + 1, least), at + 1) if leaves(i + later))
+    assert found["lateral_onset"] == pytest.approx(height[first : first + m].mean(), rel=1e-9)
+
+
+@pytest.mark.parametrize(("n", "pitch", "together"), [(101, 0.2499, 8), (101, 0.2501, 7)])
+def test_means_are_of_what_two_nanometres_hold(n: int, pitch: float, together: int) -> None:
+    """Of a force that steps up where a mean begins, the onset is that of the first whole mean."""
+    height = (n - 1 - np.arange(n)) * pitch * 1e-9
+    clean = np.where(np.arange(n) >= 80, 1e-9, 0.0)
+    found = normal_of(height, clean, baseline_end=60.0, noise=0.05e-9, long_run=0.05e-9)
+    limit = 4.0 * 0.05e-9 * np.sqrt(1.0 / together + 4.0 / 60.0)
+    here = means(clean, together)
+    first = next(i for i in range(60, n) if here[i] > limit and here[i + together] > 0.75 * limit)
+    z = height + clean
+    jump = next(i for i in range(first + 1, first + together) if clean[i] != clean[i - 1])
+    assert found["onset"] == pytest.approx(z[jump], rel=1e-9)
+
+
+def test_the_work_of_a_force_is_its_integral() -> None:
+    """A straight force over 20 steps, and the last piece down to the electrode."""
+    height = np.arange(150, -50, -1) * STEP
+    bent = np.where(height <= 20.0 * STEP, 20.0 * STEP - height, 0.0) * 0.25
+    bent = np.where(height < 0.0, 5.0 * STEP - height, bent)
+    found = normal_of(height, bent, wall_begin=145.0, wall_samples=55.0, baseline_end=100.0)
+    z = height + bent
+    assert found["breaks"] == 0.0
+    assert np.isnan(found["adhesion"])
+    onset = found["onset"]
+    assert onset == pytest.approx(20.0 * STEP, abs=9.0 * STEP)
+    inside = np.arange(200) >= 100
+    pieces = 0.5 * (bent[:-1] + bent[1:]) * (z[:-1] - z[1:])
+    work = pieces[inside[:-1] & (np.arange(199) < 144)].sum() + bent[144] * z[144]
+    assert found["work"] == pytest.approx(work, rel=1e-9)
