@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from intervals import REPETITIONS, assert_covered
+from scipy.optimize import least_squares
 from scipy.special import stdtrit
 
 from nrm_plugin import CurveSet
@@ -16,7 +17,7 @@ from nrm_plugin import simulate as sim
 from nrm_plugin.calibration import CalibrationFailed
 from nrm_plugin.calibration.deflection import deflection_sensitivity
 from nrm_plugin.calibration.pooling import pool
-from nrm_plugin.calibration.wall import WallContact, split_slopes
+from nrm_plugin.calibration.wall import WallContact, robust_line, split_slopes
 from nrm_plugin.cli import main
 from nrm_plugin.errors import UnknownChannel
 from nrm_plugin.joining import join
@@ -72,6 +73,30 @@ def test_slopes_of_a_walls_parts_hold_the_noise_of_both_signals() -> None:
     for line in split_slopes(contact, 10, 0.5):
         assert line.slope == pytest.approx(-40e6)
         assert line.variance == pytest.approx(5e-3**2 / 10e-18)
+
+
+def test_a_wall_with_outliers_is_fitted_as_hubers_estimate() -> None:
+    """The minimum of Huber's loss beyond 1.345 standard deviations, found by another program."""
+    rng = np.random.default_rng(3)
+    height = 0.5e-9 * np.arange(60)
+    volts = 1.2 - 40e6 * height + 5e-3 * rng.standard_normal(60)
+    volts[::7] += 0.03
+    contact = WallContact(
+        height=height,
+        volts=volts,
+        noise=5e-3,
+        height_noise=0.0,
+        base_slope=0.0,
+        base_variance=0.0,
+        saturated=0,
+    )
+    x, line = height * 1e9, np.array([1.2, -0.04])
+    for _ in range(6):  # the scale is that of the residuals themselves
+        scale = 1.4826 * np.median(np.abs(volts - line[0] - line[1] * x))
+        line = least_squares(
+            lambda p: volts - p[0] - p[1] * x, line, loss="huber", f_scale=1.345 * scale
+        ).x
+    assert robust_line(contact, 60).slope == pytest.approx(line[1] * 1e9, rel=2e-4)
 
 
 def test_straight_wall_by_hand() -> None:

@@ -283,6 +283,18 @@ def test_errors_of_sensitivity_and_temperature_are_in() -> None:
     assert free.value / plain.value == pytest.approx(spring.CHI**2)
 
 
+def test_slopes_of_the_model_are_its_derivatives() -> None:
+    """By ln P, ln f0, ln Q and the background, against central differences."""
+    f = np.linspace(1e3, 60e3, 40)
+    theta = np.array([np.log(2e-6), np.log(20e3), np.log(3.0), 1e-12])
+    values, slopes = oscillator._model(theta, f)
+    np.testing.assert_allclose(values, 2e-6 * lorentzian(f, 20e3, 3.0) + 1e-12)
+    for i, step in enumerate((1e-6, 1e-6, 1e-6, 1e-14)):
+        away = np.where(np.arange(4) == i, step, 0.0)
+        up, down = (oscillator._model(theta + s * away, f)[0] for s in (1.0, -1.0))
+        np.testing.assert_allclose(slopes[:, i], (up - down) / (2.0 * step), rtol=1e-6)
+
+
 @pytest.mark.parametrize(("r", "variance"), [(0.0, 1.0), (1.0, 4.0)])
 def test_scatter_of_neighbours_that_are_alike(r: float, variance: float) -> None:
     """Of e_i + r e_(i-1) means of many have the variance (1 + r)^2 per point, not 1 + r^2."""

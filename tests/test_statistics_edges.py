@@ -21,6 +21,8 @@ from nrm_plugin.statistics.revisits import revisits_of
 from nrm_plugin.statistics.roughness import roughness
 from nrm_plugin.statistics.selection import one_direction, profile_variable, select
 from nrm_plugin.statistics.stripes import _freedom, _sum_of, grid_of
+from nrm_plugin.statistics.visits import map_parts
+from nrm_plugin.variables import BIT
 
 NM = 1e-9
 ONES = results_of(np.full((16, 21), 3e6 + 1e6j), **map_places(4))
@@ -122,6 +124,21 @@ def test_frames_of_maps() -> None:
     assert np.isnan(frame.size).all()
 
 
+def test_curves_on_no_map_are_counted() -> None:
+    """Three of 16 above the regions: visits draw them too, and are the same with regions given."""
+    potential = np.where(np.arange(16) < 3, 2.5, 1.7)
+    made = results_of(np.ones((16, 2)), potential=potential, **map_places(4))
+    found = map_parts(made)
+    assert found.left_out == 3
+    assert found.warnings == (
+        "3 of 16 curves are in no region of the potential and on no map: by='visit' draws them all",
+    )
+    (part,) = map_parts(made, "visit").parts
+    assert part.curves.tolist() == list(range(16))
+    (part,) = map_parts(made, "visit", regions=st.regions(made)).parts
+    assert part.curves.tolist() == list(range(3, 16))
+
+
 def test_visits_at_one_time_are_no_revisits() -> None:
     """All curves within one second: nothing tells which visit was the first."""
     place = np.tile(np.arange(64), 2)
@@ -147,13 +164,13 @@ def test_views_of_one_direction_say_nothing_of_others() -> None:
 
 
 def test_views_of_results_without_flags() -> None:
-    """None are set."""
+    flagged = ONES.copy(deep=True)
+    flagged["quality"][3] = BIT["no_hard_contact"]
     flags = [
-        [one.values for one in result_views(made).images if "flag" in one.title.lower()]
-        for made in (ONES, ONES.drop_vars("quality"))
+        [one.title for one in result_views(made).images if one.title.startswith("flag ")]
+        for made in (flagged, ONES, ONES.drop_vars("quality"))
     ]
-    for with_quality, without in zip(*flags, strict=True):
-        np.testing.assert_array_equal(with_quality, without)
+    assert flags == [["flag no_hard_contact"], [], []]
 
 
 def test_views_at_distances() -> None:
@@ -236,12 +253,12 @@ def test_ends_of_what_explains_a_mean_force() -> None:
 
 
 def test_decay_where_curves_end_before_the_electrode() -> None:
-    """Bins that a curve does not have are no values of 0: 8 nm, 12 of 90 bins missing."""
+    """8 nm, of 90 bins the last 12 missing: whatever stands there is no value, and no 0 either."""
     m, width = 90, NM
     z = (m - np.arange(m) - 0.5) * width
     force = 300.0 * np.exp(-z / (8.0 * NM)).astype(complex)[None]
-    for count in (m, m - 12):
-        values = np.where(np.arange(m) < count, force, 0.0)
+    for count, there in ((m, 0.0), (m - 12, 0.0), (m - 12, 1e6)):
+        values = np.where(np.arange(m) < count, force, there)
         forces = BinnedForces(
             values=values,
             samples=np.ones((1, m)),
