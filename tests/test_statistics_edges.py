@@ -161,6 +161,7 @@ def test_views_of_one_direction_say_nothing_of_others() -> None:
     assert result_views(both).warnings == (
         "of the ways of the ramp approach is taken, retract is left out",
     )
+    assert result_views(both.isel(direction=[1])).warnings == ()
 
 
 def test_views_of_results_without_flags() -> None:
