@@ -379,3 +379,27 @@ def test_the_work_of_a_force_is_its_integral() -> None:
     pieces = 0.5 * (bent[:-1] + bent[1:]) * (z[:-1] - z[1:])
     work = pieces[inside[:-1] & (np.arange(199) < 144)].sum() + bent[144] * z[144]
     assert found["work"] == pytest.approx(work, rel=1e-9)
+
+
+def test_a_force_that_never_leaves_the_baseline_has_no_onset() -> None:
+    height = np.arange(150, -50, -1) * STEP
+    found = normal_of(height, np.zeros(200), noise=0.1 * STEP, long_run=0.1 * STEP)
+    for name in ("onset", "work", "adhesion", "pull_off", "first_force", "lateral_onset"):
+        assert np.isnan(found[name]), name
+    assert found["breaks"] == 0.0
+
+
+def test_the_strongest_attraction_and_where_it_begins() -> None:
+    """Means of nine leave the baseline downwards; the sample that is lowest, and its neighbours."""
+    height = np.arange(150, -50, -1) * STEP
+    bent = np.where(np.arange(200) >= 130, 0.5 * (130.0 - np.arange(200)), 0.0)
+    bent = np.where(np.arange(200) >= 140, -4.5 + 0.9 * (np.arange(200) - 139), bent) * STEP
+    found = normal_of(height, bent, noise=0.1 * STEP, long_run=0.1 * STEP)
+    assert bent.argmin() == 139
+    assert found["adhesion"] == pytest.approx((4.0 + 4.5 + 3.6) / 3.0 * STEP, rel=1e-9)
+    z = height + bent
+    assert found["adhesion_at"] == pytest.approx(z[139], rel=1e-9)
+    limit = 0.4 * STEP * np.sqrt(1.0 / 2.0 + 4.0 / 100.0)
+    of_two = means(bent, 2)
+    first = next(i for i in range(100, 190) if of_two[i] < -limit and of_two[i + 2] < -0.75 * limit)
+    assert found["pull_off"] == pytest.approx(z[first : first + 2].mean(), rel=1e-9)

@@ -129,8 +129,11 @@ class Plain:
 
     def smoothed(self, i: int) -> float:
         """Mean of the deflection over a sample and its neighbours up to the next jumps."""
-        low = max(i - self.half, *(k for k in range(i + 1) if self.jumps[k]))
-        high = min(i + 1 + self.half, *(k for k in range(i + 1, self.ramp.n + 1) if self.jumps[k]))
+        low, high = i, i + 1
+        while low > i - self.half and not self.jumps[low]:
+            low -= 1
+        while high < i + 1 + self.half and not self.jumps[high]:
+            high += 1
         return float(self.raw[low:high].mean())
 
     def _find_distances(self) -> None:
@@ -380,6 +383,8 @@ RAMPS = {
     "slow noise of few": lambda: ramp(18, n=90, long_run=0.4 * NM),
     "breaks through": lambda: with_jump(ramp(19, n=300), 205, -2.0 * NM),
     "jumps off": lambda: with_jump(ramp(20, n=300), 190, 1.5 * NM),
+    "dense and breaks through": lambda: with_jump(ramp(24, n=700), 470, -2.0 * NM),
+    "noisy and stands": lambda: ramp(25, noise=2.5, span=(90.0, 3.0), n=900),
     "near": lambda: ramp(21, span=(36.0, -8.0)),
     "stands": lambda: ramp(22, span=(90.0, 1.0), wall_begin=-1.0),
     "many lags": lambda: ramp(23, n=900, correlation=FALLING),
@@ -407,6 +412,16 @@ def test_profiles_of_local_lines(name: str) -> None:
     binned = made.bins()
     plain = Plain(made)
     np.testing.assert_allclose(binned, plain.bins(), rtol=1e-9, atol=1e-20)
+
+
+def test_no_mean_reaches_across_a_jump() -> None:
+    """Wherever it lies: samples are looked at in blocks."""
+    for at in range(440, 512):
+        made = with_jump(ramp(26, n=700, noise=0.02), at, -1.5 * NM)
+        z, x, _ = made.samples()
+        _, expected, force = Plain(made).layer()
+        np.testing.assert_allclose(z, expected, rtol=0.0, atol=1e-18)
+        np.testing.assert_allclose(x, force.real, rtol=0.0, atol=1e-19)
 
 
 def baseline_of(made: Ramp, reach: float) -> dict[str, float]:
