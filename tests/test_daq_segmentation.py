@@ -351,6 +351,7 @@ def test_a_gate_is_met_to_the_sample_and_cut_at_the_turning_point():
     for a, b in edges:
         marker[a:b] = 5.0
     marker[10_000:10_010] = 1.4  # between the TTL levels: stays high
+    marker[12_000:12_010] = 0.9
     curves, warnings = split({"marker": marker, "height": height}, by="marker")
     assert [(c.start, c.stop) for c in curves] == edges
     assert [kinds(c) for c in curves] == [
@@ -540,6 +541,20 @@ def test_an_empty_stream_has_no_curves(options):
 def test_cuts_of_next_to_nothing(n):
     a, b = cuts(np.zeros(n))
     assert 0 <= a <= b <= n
+
+
+@pytest.mark.parametrize("shift", [-0.3, 0.3])
+def test_cuts_at_corners_within_a_bin(shift):
+    """A bin belongs to what comes after the corner if more than half of it does."""
+    i = np.arange(131.0)
+    fall, rise = np.maximum(50.0 + shift - i, 0.0), np.maximum(i - 80.0 - shift, 0.0)
+    up = 1 if shift > 0.0 else 0
+    assert cuts(fall + rise) == (50 + up, 80 + up)
+
+
+def test_cuts_of_what_does_not_move():
+    """Neither a fall nor a rise: all of it is a hold."""
+    assert cuts(np.full(10, 5.0)) == (0, 10)
 
 
 # ---------------------------------------------------------------- while it goes on

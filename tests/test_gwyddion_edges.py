@@ -155,6 +155,15 @@ def test_four_segments_without_names_or_height(tmp_path: Path) -> None:
     assert not [text for text in curves.warnings if "taken as" in text]
 
 
+def test_segments_that_begin_before_their_curve(tmp_path: Path) -> None:
+    truth = gwyddion.example_map(tmp_path / "a.gwy")
+    bounds = np.array(truth.segments).ravel()
+    bounds[4] = -1
+    write(tmp_path / "b.gwy", [("/lawn/0", "o", truth.lawn.replaced(segments=bounds))])
+    with pytest.raises(nrm.CorruptFile, match="expected segments inside the curves"):
+        nrm.open(tmp_path / "b.gwy")
+
+
 def test_texts_that_contradict_each_other_tell_nothing(tmp_path: Path) -> None:
     def file(*microscopes: str) -> nrm.CurveSet:
         entries: list[tuple[str, str, Any]] = []

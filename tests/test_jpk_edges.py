@@ -148,6 +148,20 @@ def test_a_curve_of_a_map_without_its_pause(tmp_path: Path) -> None:
     assert opened.row_size.tolist() == [48, 48, 40]
 
 
+def test_a_curve_without_a_header_has_no_place(tmp_path: Path) -> None:
+    path = force_map(tmp_path / "f")
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    del members["index/3/header.properties"]
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in members.items():
+            file.writestr(name, data)
+    table = nrm.open(path).curve_table
+    assert (table["row"][3], table["column"][3]) == (-1, -1)
+    assert np.isnan([table["x"][3], table["y"][3]]).all()
+    assert (np.delete(table["row"], 3) >= 0).all()
+
+
 def test_a_pause_without_the_deflection(tmp_path: Path) -> None:
     """It is not a number there; sensitivity and spring constant are those of the approach."""
     parts = ramp(20, 20, pause=8)

@@ -366,3 +366,61 @@ def test_hostile_numbers_under_sanitizers(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "3 passed" in done.stdout
+
+
+def test_loads_of_the_wall_count_to_the_last_sample() -> None:
+    """Quarters of a rise from 0 to 1 that stays at 1: the last quarter has what stays."""
+    clean = np.concatenate([np.zeros(100), np.linspace(0.0, 1.0, 95), np.ones(5)])
+    contacts = np.zeros(1, kernels.CONTACT)
+    contacts["wall_begin"], contacts["wall_samples"] = 100, 100
+    signal = 2.0 * clean
+    (found,) = kernels.check_lateral(np.array([0, 200]), clean, signal, -signal, contacts)
+    wall = clean[100:]
+    quarter = np.minimum((4.0 * wall).astype(int), 3)
+    wanted = [wall[quarter == q].mean() for q in range(4)]
+    np.testing.assert_allclose(found["load"], wanted, rtol=1e-12)
+    np.testing.assert_allclose(found["wall_x"], np.multiply(wanted, 2.0), rtol=1e-12)
+    np.testing.assert_allclose(found["wall_y"], np.multiply(wanted, -2.0), rtol=1e-12)
+
+
+def test_the_wall_begins_where_five_samples_lie_on_it() -> None:
+    """Down in steps of 0.26 nm, and on the wall from sample 200: 0.31 nm on the mean of 197-201."""
+    height = 52e-9 - 0.26e-9 * np.arange(281)
+    clean = np.maximum(-height, 0.0)
+    contacts = np.zeros(1, kernels.CONTACT)
+    contacts["wall_slope"], contacts["baseline_end"] = -1.0, 100
+    contacts["wall_begin"], contacts["wall_samples"] = 240, 41
+    begin = np.array([0, 281])
+    (found,) = kernels.check_lateral(begin, clean, clean, -clean, contacts, None, height)
+    first = 201
+    onset, top = clean[first - 4 : first + 1].mean(), clean[-5:].mean()
+    assert found["onset"] == pytest.approx(onset, rel=1e-9)
+    load = clean[first:]
+    part = 4.0 * (load - onset) / (top - onset)
+    quarter = np.minimum(part.astype(int), 3)
+    wanted = [load[(quarter == q) & (part >= 0.0)].mean() for q in range(4)]
+    np.testing.assert_allclose(found["load"], wanted, rtol=1e-9)
+
+
+@pytest.mark.parametrize("turn", [1.0, 1j, -1.0, np.exp(0.7j)])
+def test_a_layer_is_found_whatever_the_phase(turn: complex) -> None:
+    """The force may be all in phase, all in quadrature, or between."""
+    rng = np.random.default_rng(5)
+    m, knot = 40, 25
+    noise = (rng.normal(size=m) + 1j * rng.normal(size=m)) / 10.0
+    values = noise + 2.0 * np.maximum(np.arange(m) - knot, 0.0)
+    found = kernels.find_onsets(
+        (turn * values)[None],
+        np.ones((1, m)),
+        np.array([m]),
+        np.eye(m),
+        np.full(m + 1, 20.0),
+    )
+    plain = kernels.find_onsets(
+        values[None], np.ones((1, m)), np.array([m]), np.eye(m), np.full(m + 1, 20.0)
+    )
+    assert abs(found["edge"][0] - knot) < 1.0
+    outside = plain["outside_x"] + 1j * plain["outside_y"]
+    np.testing.assert_allclose(found["outside_x"] + 1j * found["outside_y"], turn * outside)
+    for name in set(found.dtype.names or ()) - {"outside_x", "outside_y"}:
+        np.testing.assert_allclose(found[name], plain[name], rtol=1e-9, err_msg=name)

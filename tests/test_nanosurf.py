@@ -42,8 +42,8 @@ def test_curves(tmp_path: Path, bits: int) -> None:
     assert curves.segments["kind"].tolist() == ["approach", "retract"] * 3
     np.testing.assert_allclose(curves.read("time", 1)[[1, 93, 94]], [0.01, 0.925, 0.93], rtol=1e-9)
     assert curves.metadata["spring_constant"] == 2.5
-    with pytest.raises(nrm.OutputError, match="the curves are read from it"):
-        nrm.process(curves.with_metadata({"deflection_sensitivity": 1e-8}, "given"), out=path)
+    for name in ("force_normal", "height"):  # what is read from a file is never written over
+        assert curves.channels[name].column.stamp.path == path
     assert curves.curve_table["start_time"][0] == np.datetime64("2020-12-10T15:16:40")
     check_importer(NanosurfImporter(), [path])
 
@@ -54,6 +54,19 @@ def test_without_a_spring_constant_there_is_a_force_alone(tmp_path: Path) -> Non
     assert "deflection" not in curves.channels
     assert "force_normal" in curves.channels
     assert any("the spring constant is not told" in w for w in curves.warnings)
+
+
+def test_parts_of_different_numbers_are_left_out(tmp_path: Path) -> None:
+    """16 bits in one half and 32 in the other: such a signal is no channel."""
+    path, _ = made(tmp_path / "a.nid")
+    head, mark, data = path.read_bytes().partition(b"#!")
+    before, section, rest = head.partition(b"[DataSet-1:0]")
+    rest = rest.replace(b"SaveBits=32", b"SaveBits=16", 1)
+    path.write_bytes(before + section + rest + mark + data[: -3 * 100 * 2])
+    curves = nrm.open(path)
+    sentence = "Deflection is left out: its parts have numbers of different lengths"
+    assert sentence in curves.warnings
+    assert "force_normal" not in curves.channels
 
 
 def test_images_are_refused_kindly(tmp_path: Path) -> None:

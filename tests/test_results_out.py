@@ -78,6 +78,7 @@ def test_a_row_per_curve(results, tmp_path, suffix):
     table = read(out)
     truth = nrm.open_results(results)
     assert len(table) == 2 * N
+    assert table["direction"].tolist() == ["approach"] * N + ["retract"] * N
     expected = truth["contact_height"].transpose("direction", "curve").values.ravel()
     np.testing.assert_array_equal(table["contact_height (m)"], expected)
     assert "storage_modulus (Pa)" not in table
@@ -120,12 +121,6 @@ def test_xarray_reads_back_what_was_written(results, tmp_path, suffix):
             )
         assert found.attrs["recipe"] == truth.attrs["recipe"]
         assert json.loads(found.attrs["source_name"]) == list(truth.attrs["source_name"])
-
-
-def test_a_folder_of_zarr_has_pieces_of_many_curves(results, tmp_path):
-    run("convert", results, "-o", tmp_path / "r.zarr")
-    found = xr.open_zarr(tmp_path / "r.zarr", chunks=None)["storage_modulus"]
-    assert found.encoding["chunks"] == found.shape  # up to 4096 curves
 
 
 def test_a_folder_of_zarr_is_replaced_whole_or_not_at_all(results, tmp_path):

@@ -12,10 +12,12 @@ import xarray as xr
 from test_store import SETS, everything, rewrite
 
 import nrm_plugin as nrm
+from nrm_plugin.store import is_common_file
 from nrm_plugin.store.default_plots import GridOfCurves
-from nrm_plugin.store.nxafm import metadata_of, write_nxafm
-from nrm_plugin.store.write_results import write_results
+from nrm_plugin.store.nxafm import write_nxafm
+from nrm_plugin.store.write_results import Results, write_results
 from nrm_plugin.testing import assert_same
+from nrm_plugin.variables import Variable
 
 APPROACH = np.array([(0, 0, 4, "approach")], nrm.CurveSet.from_arrays({}).segments.dtype)
 
@@ -138,6 +140,44 @@ def test_words_that_are_no_numbers_of_words(tmp_path: Path) -> None:
         _ = nrm.open(tmp_path / "c.h5").segments
 
 
+def test_words_about_the_origins_lie_along_the_files(tmp_path: Path) -> None:
+    everything().save(tmp_path / "c.h5")
+    with h5py.File(tmp_path / "c.h5") as file:
+        for name in ("importer", "version", "header"):
+            (along,) = file["entry/source"][name].dims
+            assert [scale.name for scale in along.values()] == ["/entry/source/file"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "step"), [("seconds", 1_000_000), ("milliseconds", 1000), ("nanoseconds", 0.001)]
+)
+def test_times_in_other_steps(tmp_path: Path, unit: str, step: float) -> None:
+    """A program that edits the file may count otherwise; moments are the same."""
+    began = np.array(["2025-03-04T09:41:07", "2025-03-04T09:41:09"], "M8[us]")
+    curves = nrm.CurveSet.from_arrays(
+        {"height": (np.zeros((2, 3)), "m")}, curve_table={"start_time": began}
+    )
+    curves.save(tmp_path / "c.h5")
+
+    def change(file: h5py.File) -> None:
+        data = file["entry/curves/start_time"]
+        data[...] = np.round(data[()] / step).astype("i8")
+        data.attrs["units"] = f"{unit} since 1970-01-01 00:00:00"
+
+    rewrite(tmp_path / "c.h5", change)
+    np.testing.assert_array_equal(nrm.open(tmp_path / "c.h5").curve_table["start_time"], began)
+
+
+def test_a_damaged_h5_is_called_damaged(tmp_path: Path) -> None:
+    """Not of an unknown kind: it may well be one of ours."""
+    for name in ("c.h5", "c.hdf5"):
+        (tmp_path / name).write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(3000))
+    assert is_common_file(tmp_path / "c.h5")
+    assert not is_common_file(tmp_path / "c.hdf5")
+    with pytest.raises(nrm.CorruptFile):
+        nrm.open(tmp_path / "c.h5")
+
+
 # Results
 
 
@@ -211,6 +251,30 @@ def test_results_of_a_users_own(tmp_path: Path) -> None:
     np.testing.assert_array_equal(groups["results/colour"], values)
 
 
+def test_what_was_written_before_a_failure_is_not_made_again(tmp_path: Path) -> None:
+    """Three of five curves are done: they are there, and the next begins behind them."""
+    about = {"value": Variable("m", "a value", ("curve",), "f8")}
+    values = np.arange(5.0)
+
+    def begun() -> Results:
+        axes = {"depth": np.arange(3) * 1e-9}
+        return Results(tmp_path / "r.h5", 5, axes, about, None, {}, "a" * 64)
+
+    def fail(results: Results) -> None:
+        with results:
+            results.write(0, 0, 3, {"value": values[:3]})
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail(begun())
+    with begun() as again:
+        assert again.done == 3
+        np.testing.assert_array_equal(again.get("value")[:3], values[:3])
+        again.write(0, 3, 5, {"value": values[3:]})
+        assert again.done == 5
+    np.testing.assert_array_equal(nrm.open_results(tmp_path / "r.h5")["value"], values)
+
+
 def test_units_that_are_spelt_another_way(tmp_path: Path) -> None:
     """Of the same size: read; of another: refused, not read a thousand times too large."""
     write_results(results(force_normal=(PAIR, np.ones((2, 3)))), tmp_path / "r.h5")
@@ -258,7 +322,10 @@ def test_the_sample_as_far_as_it_is_told(
         assert {name: field.asstr()[()] for name, field in sample.items()} == told
 
 
-def test_statements_that_nobody_reads_hide_no_others() -> None:
-    stated = 'colour = "red"\nspring_constant = "5 apples"\nelectrode = "HC"\ntip_radius = "9 nm"\n'
-    assert metadata_of(stated) == {"electrode": "HC", "tip_radius": pytest.approx(9e-9)}
-    assert metadata_of("electrode = \n") == {}
+@pytest.mark.parametrize(("first", "points"), [(-1, None), (0, 3)])
+def test_a_curve_of_no_place_leaves_no_grid(tmp_path: Path, first: int, points: int | None) -> None:
+    table = {"row": np.array([first, 1, 2]), "column": np.array([0, 0, 0])}
+    with h5py.File(tmp_path / "n.h5", "w") as file:
+        write_nxafm(file.create_group("entry"), {}, [], table)
+        scan = file["entry/instrument/scan_environment/scan_control"].get("point_force_scan", {})
+        assert (scan["scan_points_y"][()] if scan else None) == points

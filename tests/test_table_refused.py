@@ -206,3 +206,11 @@ def test_units_and_records_of_an_hdf5_file(tmp_path: Path) -> None:
         np.testing.assert_allclose(curves.read("height"), Z * 1e-9)
         np.testing.assert_allclose(curves.read("force_normal"), 3e-9 * VOLTS)
         assert set(curves.channels) == {"height", "force_normal"}
+
+
+@pytest.mark.parametrize(("n", "end"), [(10, "p9"), (11, "p9, ...")])
+def test_ten_that_are_left_out_are_named(tmp_path: Path, n: int, end: str) -> None:
+    pictures = {f"p{i}": np.eye(2) for i in range(n)}
+    (text,) = nrm.open(archive(tmp_path, PLAIN | pictures)).warnings
+    assert text.startswith("left out, since it is no column beside the others: p0, p1,")
+    assert text.endswith(end)

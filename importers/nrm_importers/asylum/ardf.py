@@ -245,15 +245,20 @@ def _even(file: ArdfFile, volume: ArdfVolume, channels: list[int]) -> ArdfCurves
     turn = last.point - first.point
     if abs(turn) != n - 1 or any(k not in first.begins for k in channels):
         return None
-    if any(not _alike(one, first, i * step) for i, one in enumerate(model)):
+    sign = int(np.sign(turn))
+    if any(
+        one.point != first.point + i * sign or not _alike(one, first, i * step)
+        for i, one in enumerate(model)
+    ):
         return None
     for number, begin in zip(numbers, starts.tolist(), strict=True):
         shift = begin - first.at
         ends = read_curve(file, begin), read_curve(file, begin + (n - 1) * step)
         like = _alike(ends[0], first, shift) and _alike(ends[1], last, shift)
-        if not like or {e.line for e in ends} != {number}:
-            return None
-    points = np.tile(first.point + np.sign(turn) * np.arange(n), lines)
+        wanted = [(number, first.point), (number, last.point)]
+        if not like or [(e.line, e.point) for e in ends] != wanted:
+            return None  # lines that run to and fro, too
+    points = np.tile(first.point + sign * np.arange(n), lines)
     rows = np.repeat(np.array(numbers, np.int64), n)
     order = np.argsort(rows * n + points)
     offsets = (starts[:, None] + step * np.arange(n)).reshape(-1)[order]
