@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from nrm_plugin import ChangedFile, CurveSet, InvalidInput
+from nrm_plugin import ChangedFile, CurveSet, InvalidInput, NrmError, open_results
 from nrm_plugin.columns import RepeatedColumn, Rows
 from nrm_plugin.decisions import Decisions
 from nrm_plugin.model import Channel
@@ -25,7 +25,7 @@ from nrm_plugin.store.export_results import write_zarr
 from nrm_plugin.store.nxafm import metadata_of, write_nxafm
 from nrm_plugin.store.read_curves import is_common_file
 from nrm_plugin.store.results_table import curve_table, profile_tables
-from nrm_plugin.store.write_results import Results
+from nrm_plugin.store.write_results import Results, write_results
 from nrm_plugin.tables import SEGMENT
 from nrm_plugin.variables import MOVED, Variable
 
@@ -434,3 +434,56 @@ def test_one_curve_of_two_for_afmformats_is_told(
         assert list(file) == ["0"]
     with pytest.raises(InvalidInput, match="no curve has both"):
         write_afmformats(made[0:1], tmp_path / "d.h5")
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(1.0, 0.0), (2.0, 0.0), (1.0, 3.0), (2.0, 3.0)])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i2"])
+def test_stored_numbers_are_scaled(tmp_path: Path, dtype: str, gain: float, offset: float) -> None:
+    """Also where they lie in the file as they are wanted, and could be copied."""
+    numbers = np.arange(12, dtype=dtype).reshape(3, 4)
+    CurveSet.from_arrays({"deflection": (numbers, "V")}).save(tmp_path / "c.h5")
+    column = open_curves(tmp_path / "c.h5").channels["deflection"].column
+    out = np.empty((2, 4))
+    column.fill(1, 3, out, gain, offset)
+    np.testing.assert_array_equal(out, gain * numbers[1:] + offset)
+
+
+def test_profiles_are_read_when_they_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "r.h5"
+    write_results(few_results(quality=("curve", np.arange(3))), path)
+    opened, whole = open_results(path), open_results(path).load()
+    np.testing.assert_array_equal(whole["force_normal"], np.arange(12.0).reshape(3, 4))
+    path.unlink()
+    assert opened["quality"].values.tolist() == [0, 1, 2]
+    with pytest.raises(NrmError):
+        _ = opened["force_normal"].values
+
+
+def test_the_map_of_results_on_a_grid(tmp_path: Path) -> None:
+    """Moduli at the distance next to 5 nm, and the contact's height, where the curves lie."""
+    modulus = np.arange(12.0).reshape(4, 3)
+    place = {"x": [0.0, 1e-6, 0.0, 1e-6], "y": [0.0, 0.0, 2e-6, 2e-6]}
+    grid = {"row": [0, 0, 1, 1], "column": [0, 1, 0, 1]}
+    results = xr.Dataset(
+        {
+            "storage_modulus": (("curve", "depth"), modulus, {"units": "Pa"}),
+            "contact_height": ("curve", [4.0, 3.0, 2.0, 1.0], {"units": "m"}),
+        },
+        {"depth": [0.0, 4e-9, 9e-9]} | {k: ("curve", v) for k, v in (place | grid).items()},
+    )
+    write_results(results, tmp_path / "r.h5")
+    with h5py.File(tmp_path / "r.h5") as file:
+        shown = file["entry/map"]
+        assert file["entry"].attrs["default"] == "map"
+        assert shown.attrs["signal"] == "storage_modulus"
+        assert list(shown.attrs["axes"]) == ["y", "x"]
+        np.testing.assert_array_equal(shown["storage_modulus"], [[1.0, 4.0], [7.0, 10.0]])
+        np.testing.assert_array_equal(shown["contact_height"], [[4.0, 3.0], [2.0, 1.0]])
+        np.testing.assert_array_equal(shown["y"], [0.0, 2e-6])
+        assert "at 4 nm" in shown["storage_modulus"].attrs["long_name"]
+    write_results(results.drop_vars(["storage_modulus"]), tmp_path / "s.h5")
+    write_results(results.drop_vars(["row"]), tmp_path / "t.h5")
+    for name in ("s.h5", "t.h5"):
+        with h5py.File(tmp_path / name) as file:
+            assert "map" not in file["entry"]
+            assert file["entry"].attrs["default"] == "results"
