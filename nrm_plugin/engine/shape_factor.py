@@ -219,7 +219,7 @@ def _from_text(path: Path) -> tuple[Any, Any]:
         if line.strip() and not line.startswith("#")
     ]
     scale = 1.0
-    if not lines[0].lstrip(" +-.")[0].isdigit():
+    if lines and not lines[0].lstrip(" +-.")[:1].isdigit():
         inside = lines[0].partition("(")[2].partition(")")[0] or "m"
         scale = factor(inside.strip(), "m")
         lines = lines[1:]
