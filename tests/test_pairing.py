@@ -54,7 +54,9 @@ def test_pairs_are_those_of_the_truth(times: str, paused: str, seed: int) -> Non
     if times == "none":
         assert np.isnan(found.skew)
         assert np.isnan(found.clock_offset)
-    assert len(set(found.stretch)) == (2 if (times, paused) == ("exact", "board") else 1)
+    stretches = 2 if (times, paused) == ("exact", "board") else 1
+    assert len(set(found.stretch)) == stretches
+    assert ("1 pause of one of the recorders" in found.sentences()) is (stretches == 2)
 
 
 def test_margins_of_a_table_by_hand() -> None:

@@ -16,11 +16,14 @@ from nrm_plugin.errors import InvalidInput
 from nrm_plugin.pairing import Pairing, merge, pair, paired
 from nrm_plugin.pairing.pair_paths import Intervals, best_path
 
+#: Samples per second of the board.
+RATE = 3e3
+
 
 @functools.cache
 def recordings() -> tuple[nrm.CurveSet, nrm.CurveSet]:
     """The board's and the microscope's."""
-    both = double_recording(121, times="exact", n=40, samples=256, rate=3e3)
+    both = double_recording(121, times="exact", n=40, samples=256, rate=RATE)
     return both.board, both.microscope
 
 
@@ -109,6 +112,30 @@ def test_curves_that_have_no_pair_say_why(found: Pairing) -> None:
         "it does not press against a surface, or from its first or to its last sample"
     )
     assert set(again.curve) == set(found.curve) - {holed, flat}
+
+
+def test_samples_of_the_deflection_that_are_lost(found: Pairing) -> None:
+    """A board that was overloaded between two curves: their pairs stay."""
+    bent = board().read("deflection").copy()
+    at = round(found.begin[10] * RATE) - 30
+    bent[at : at + 20] = np.nan
+    again = pair(changed(board(), deflection=bent), microscope())
+    np.testing.assert_array_equal(again.curve, found.curve)
+    np.testing.assert_allclose(again.begin, found.begin, rtol=0, atol=0.02 / RATE)
+
+
+def test_start_times_that_tell_nothing(found: Pairing) -> None:
+    """All curves began in one moment, as the file says: they are paired by shape and order."""
+    when = np.full(40, np.datetime64("2026-03-02T09:00:00", "us"))
+    same = nrm.CurveSet.from_arrays(
+        {n: (microscope().read(n), c.unit) for n, c in microscope().channels.items()},
+        microscope().row_size,
+        microscope().segments,
+        {"start_time": when},
+    )
+    again = pair(board(), same)
+    np.testing.assert_array_equal(again.curve, found.curve)
+    np.testing.assert_allclose(again.begin, found.begin, rtol=0, atol=0.02 / RATE)
 
 
 def test_names_that_both_have_and_values_that_differ(found: Pairing) -> None:
