@@ -309,3 +309,14 @@ def test_a_segment_without_a_header(tmp_path: Path) -> None:
     edited(path, "segments/0/segment-header.properties", b"", None)
     with pytest.raises(nrm.CorruptFile, match="expected a header of segment 0, found none"):
         nrm.open(path)
+
+
+def test_the_order_follows_utc_when_clocks_are_put_back(tmp_path: Path) -> None:
+    stamps = ("02\\:50\\:00.000 +0200", "02\\:10\\:00.000 +0100", "02\\:30\\:00.000 +0100")
+    curves = [
+        [replace(part, stamp=f"2026-10-25 {stamp}") for part in ramp(20, 20)] for stamp in stamps
+    ]
+    path = JpkWriter(grid=(1, 3)).write(tmp_path / "night.jpk-force-map", curves)
+    table = nrm.open(path).curve_table
+    assert (np.diff(table["start_time"]) / np.timedelta64(1, "m")).tolist() == [-40.0, 20.0]
+    assert list(table["acquisition_order"]) == [0, 1, 2]

@@ -15,7 +15,7 @@ from nrm_plugin.columns import AnyArray
 from nrm_plugin.errors import CorruptFile
 from nrm_plugin.tables import CurveTable
 
-_STAMP = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,6})?)")
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,6})?)(?: ([+-]\d\d)(\d\d))?")
 
 #: Between two segments there are up to so many seconds that no header has.
 _BETWEEN = 0.05
@@ -148,30 +148,40 @@ class Places:
                 raise CorruptFile(
                     archive.stamp.path, None, f"point {one} in folder {one}", f"point {index[one]}"
                 )
-            starts = self._starts(clock)
+            starts, ahead = self._starts(clock)
             if not np.isnat(starts).all():
                 known = ~np.isnat(starts)
                 out["start_time"] = starts
                 out["start_time_source"] = np.where(known, "point_time", "unknown")
                 out["start_time_uncertainty"] = np.where(known, _BETWEEN, np.nan)
-                out["acquisition_order"] = np.argsort(np.argsort(starts, kind="stable"))
+                out["acquisition_order"] = np.argsort(np.argsort(starts - ahead, kind="stable"))
             return out
 
         return read
 
-    def _starts(self, clock: SegmentClock) -> AnyArray:
-        """Begin of each curve, NaT where it is unknown."""
+    def _starts(self, clock: SegmentClock) -> tuple[AnyArray, AnyArray]:
+        """Begin of each curve, NaT where it is unknown, and how far its clock was ahead of UTC."""
         archive = self._archive
         out = np.full(archive.n_curves, np.datetime64("NaT", "us"))
+        ahead = np.zeros(archive.n_curves, "m8[m]")
         durations = clock.durations(0, archive.n_curves)
         firsts = (archive.segments >= 0).argmax(axis=1)
         with archive.stamp.opened() as file:
             for curve, s in enumerate(firsts.tolist()):
                 header = archive.segment_header(file, curve, s)
-                end = stamp_of(header.get("force-segment-header.time-stamp", ""))
+                stamp = header.get("force-segment-header.time-stamp", "")
+                end = stamp_of(stamp)
                 if end is not None:
+                    ahead[curve] = _ahead(stamp)
                     out[curve] = end - np.timedelta64(round(durations[curve, s] * 1e6), "us")
-        return out
+        return out, ahead
+
+
+def _ahead(stamp: str) -> np.timedelta64:
+    """How far the clock of a time stamp was ahead of UTC; 0 where that is not told."""
+    match = _STAMP.match(stamp)
+    hours, minutes = (match[3], match[4]) if match and match[3] else ("+00", "00")
+    return np.timedelta64(60 * int(hours) + int(f"{hours[0]}{minutes}"), "m")
 
 
 def stamp_of(text: str) -> np.datetime64 | None:
