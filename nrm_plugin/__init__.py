@@ -10,7 +10,11 @@ Examples
 >>> curves.read("deflection", [0, 1])                      # doctest: +SKIP
 """
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
+
+TYPE_CHECKING = False  # without `typing`, whose import takes longer than all else here
+if TYPE_CHECKING:
+    from typing import Any
 
 __version__ = "0.2.0"
 

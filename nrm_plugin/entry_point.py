@@ -7,10 +7,12 @@ import io
 import os
 import signal
 import sys
-from types import FrameType
-from typing import NoReturn
 
-from nrm_plugin.text import visible
+TYPE_CHECKING = False  # as little as can be is imported before Ctrl-C is answered
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import NoReturn
 
 #: Exit code of a program that Ctrl-C ended.
 STOPPED = 130
@@ -28,6 +30,8 @@ class VisibleText(io.TextIOWrapper):
 
     def write(self, text: str) -> int:
         """Write a text; returns its length."""
+        from nrm_plugin.text import visible
+
         begin = 1 if self.renews and text.startswith("\r") else 0
         super().write(text[:begin] + visible(text[begin:]))
         return len(text)
@@ -52,11 +56,14 @@ def run() -> NoReturn:
             code = _say(_reason(error), 1)
         else:
             raise
+    finally:
+        _end(_stop)
     try:
         sys.stdout.flush()
     except OSError as error:
         code = code or (1 if error.errno == errno.EPIPE else _say(_reason(error), 1))
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python would try again, and complain
+    _end(signal.SIG_IGN)
     sys.exit(code)
 
 
@@ -70,6 +77,12 @@ def _begin() -> None:
     """From here on a command has to tidy up when it is stopped."""
     if signal.getsignal(signal.SIGINT) is _stop:
         signal.signal(signal.SIGINT, _interrupt)
+
+
+def _end(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    """From here on nothing has to be tidied up, and in the end nothing can be stopped."""
+    if signal.getsignal(signal.SIGINT) in (_stop, _interrupt):
+        signal.signal(signal.SIGINT, handler)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -10,10 +10,12 @@ import pytest
 from click.testing import CliRunner
 from writers.study import WHOLE
 
+from nrm_importers.potentiostat import log_table
 from nrm_plugin.cli import main
 from nrm_plugin.errors import InvalidInput, MissingFile
 from nrm_plugin.study import propose, read_study
 from nrm_plugin.study.found_files import name_stem
+from nrm_plugin.study.proposal import _patterns
 from nrm_plugin.study.study_plan import Pair, folder_name
 from nrm_plugin.study.study_values import between
 
@@ -237,3 +239,33 @@ def test_a_range_of_many_characters_is_refused_at_once():
     with pytest.raises(InvalidInput, match="is no range"):
         between("1" + " " * 20_000, "m")
     assert time.process_time() - start < 1.0
+
+
+def test_thousands_of_numbered_files_take_no_time(tmp_path):
+    """As many suffixes as files: each was looked for among all."""
+    files = [tmp_path / f"series.{number:04}" for number in range(3000)]
+    for path in files:
+        path.touch()
+    begin = time.process_time()
+    assert _patterns(files, tmp_path.parent) == [tmp_path.name]
+    assert len(_patterns(files[1:], tmp_path)) == 2999
+    assert time.process_time() - begin < 2.0
+
+
+def test_patterns_mean_just_their_files(tmp_path):
+    for name in ("a1.spm", "a2.spm", "a3.spm", "a4.spm", "b1.spm", "a1.h5", "plain", "a5"):
+        (tmp_path / name).touch()
+    a, others = [tmp_path / f"a{n}.spm" for n in (1, 2, 3, 4)], [tmp_path / "b1.spm"]
+    assert _patterns(a, tmp_path) == ["a*.spm"]
+    assert _patterns(a + others, tmp_path) == ["*.spm"]
+    assert _patterns(a[1:] + others, tmp_path) == ["a2.spm", "a3.spm", "a4.spm", "b1.spm"]
+    assert _patterns([*a, tmp_path / "a5"], tmp_path) == ["a5", "a*.spm"]
+
+
+def test_files_of_which_an_importer_is_certain_are_no_logs(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(log_table, "sniff", lambda head: asked.append(head) or 0)
+    shutil.copy(BRUKER / "series.000", tmp_path)
+    (tmp_path / "notes.txt").write_text("time (s)\n")
+    assert "series.000" in propose(tmp_path)
+    assert asked == [b"time (s)\n"]

@@ -26,6 +26,9 @@ _DEEPEST, MOST = 5, 20_000
 #: Score from which on an importer is sure of a file.
 _SURE = 50
 
+#: Score that no other goes above: nobody else is asked.
+_CERTAIN = 100
+
 #: Metadata that make a condition where samples differ in them.
 _OF_CONDITIONS = ("electrolyte", "electrode", "reference_electrode")
 
@@ -115,11 +118,12 @@ def _kind(path: Path) -> str:
     if not head:
         return ""
     registry = plugins.installed()
-    of_curves, of_logs = (
-        max(registry.surest(kind, head, path)[1].values(), default=0)
-        for kind in ("importers", "potential_logs")
-    )
-    if of_logs > of_curves:
+
+    def score(kind: str) -> int:
+        return max(registry.surest(kind, head, path)[1].values(), default=0)
+
+    of_curves = score("importers")
+    if of_curves < _CERTAIN and score("potential_logs") > of_curves:
         return "logs"
     if of_curves >= _SURE:
         return "curves"

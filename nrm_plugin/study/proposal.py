@@ -124,21 +124,28 @@ def _patterns(files: Sequence[Path], base: Path) -> list[str]:
     if len(files) <= _LISTED:
         return [relative(path, base) for path in files]
     home, start = files[0].parent, name_stem(files[0])
-    made = []
-    for suffix in sorted({path.suffix for path in files}):
-        own = [path for path in files if path.suffix == suffix]
-        names = (f"*{suffix}", f"{start}*{suffix}")
-        means = [relative(home / name, base) for name in names if _means(home, name, own)]
+    every = [path for path in home.iterdir() if path.is_file()]
+    alike, made = _by_suffix(every), []
+    for suffix, own in sorted(_by_suffix(files).items()):
+        others = set(alike[suffix] if suffix else every) - set(own)
+        patterns = (f"*{suffix}", [*others]), (f"{start}*{suffix}", _beginning(start, others))
+        means = [relative(home / pattern, base) for pattern, more in patterns if not more]
         plain = [place for place in means if not set(place) & set("?[") and place.count("*") == 1]
         made += plain[:1] or [relative(path, base) for path in own]
-    every = {path for path in home.iterdir() if path.is_file()}
-    if len(made) > 2 * _LISTED and every == set(files):
+    if len(made) > 2 * _LISTED and set(every) == set(files):
         return [relative(home, base)]
     return made
 
 
-def _means(home: Path, pattern: str, files: Sequence[Path]) -> bool:
-    return {path for path in home.glob(pattern) if path.is_file()} == set(files)
+def _by_suffix(files: Iterable[Path]) -> dict[str, list[Path]]:
+    groups: dict[str, list[Path]] = {}
+    for path in files:
+        groups.setdefault(path.suffix, []).append(path)
+    return groups
+
+
+def _beginning(start: str, files: Iterable[Path]) -> list[Path]:
+    return [path for path in files if path.name.startswith(start)]
 
 
 def _listed(places: Iterable[str]) -> str:
