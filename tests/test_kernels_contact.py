@@ -232,3 +232,54 @@ def test_two_lines_cross_where_least_squares_do() -> None:
     }
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, rel=1e-8), name
+
+
+def without_spikes(y: Any, noise: float) -> Any:
+    """Samples that stand alone replaced by the median about them, or by what a line foretells.
+
+    Alone is what is off by six times the noise from its neighbours' median and from what the
+    samples on either side foretell, and by more than these differ.
+    """
+    clean, limit, n = y.copy(), 6.0 * noise, len(y)
+    if n < 16:
+        return clean
+    for i in range(3, n - 3):
+        middle = np.median(y[i - 3 : i + 4])
+        before = clean[i - 1] + 0.5 * (clean[i - 1] - clean[i - 3])
+        after = y[i + 1] + 0.5 * (y[i + 1] - y[i + 3])
+        off = np.abs(y[i] - [middle, before, after]).min()
+        bend = abs(y[i] - 0.5 * (y[i - 1] + y[i + 1]))
+        if bend >= limit and off > max(limit, abs(before - after)):
+            clean[i] = middle
+    for k in range(3):
+        for at, step in ((2 - k, -1), (n - 3 + k, 1)):
+            if not abs(y[at] - clean[at - step]) > limit:
+                continue
+            back = clean[at - step * np.arange(1, 8)]
+            slopes = (back[:4] - back[3:7]) / 3.0
+            middle = np.median(back + np.arange(1, 8) * np.median(slopes))
+            if abs(y[at] - middle) > max(1.5 * limit, 4.0 * np.ptp(slopes)):
+                clean[at] = middle
+    return clean
+
+
+@pytest.mark.parametrize("n", [23, 24, 31, 40, 100, 301])
+@pytest.mark.parametrize("seed", range(6))
+def test_samples_that_stand_alone_are_replaced(n: int, seed: int) -> None:
+    """In the middle, side by side, at both ends, and beside a step, which is no spike."""
+    rng = np.random.default_rng(100 * n + seed)
+    x, y = curve(seed, n, tilt=0.01 * seed)
+    where = rng.choice(n, 5, replace=False)
+    where[:3] = ([0, 1, n - 1], [2, n - 2, 3], [n - 3, n - 4, 4])[seed % 3]
+    y[where] += rng.choice([-1.0, 1.0], 5) * rng.uniform(0.5, 12.0, 5) * NM
+    y[2 * n // 3 :] -= 3.0 * NM * (seed > 3)
+    how = np.zeros((), kernels.CONTACT_SETTINGS)
+    for name, value in (FREE | {"spikes": 1.0}).items():
+        how[name] = value
+    found, clean = kernels.find_contacts(np.array([0, n]), x, y, how)
+    if n < 24:
+        np.testing.assert_array_equal(clean, y)
+        return
+    expected = without_spikes(y, noise_of(y))
+    np.testing.assert_allclose(clean, expected, rtol=0.0, atol=1e-18)
+    assert found["spikes"][0] == np.sum(np.abs(expected - y) > 1e-18)
