@@ -648,3 +648,18 @@ def test_after_a_curve_and_a_long_rest_no_ramp_is_missed():
 )
 def test_cuts_of_a_few_bins(values, expected):
     assert cuts(np.array(values)) == expected
+
+
+@pytest.mark.parametrize(("begin", "complete"), [(0.3, True), (0.2995, False), (0.3005, True)])
+def test_a_contact_needs_all_of_the_time_before_it(begin, complete):
+    """The recording may begin with the curve, and no later."""
+    times = np.arange(round(2.0 * RATE)) / RATE
+    deflection = np.where((times >= begin) & (times < begin + 0.5), 1.0, 0.0)
+    splitter = Splitter(RATE, by="deflection", threshold=0.5, pre=0.3, post=0.2)
+    assert splitter.push({"deflection": deflection[: round(1.1 * RATE)]}) == []
+    early = splitter.over()
+    assert (early.start, early.complete) == (0 if begin <= 0.3 else 10, complete)
+    curves = splitter.push({"deflection": deflection[round(1.1 * RATE) :]}) + splitter.finish()
+    assert curves == [early]
+    cut = ["the curve at 0.000 s is cut by the recording's begin"]
+    assert splitter.warnings == ([] if complete else cut)

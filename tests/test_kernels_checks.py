@@ -145,6 +145,14 @@ def plain_quarters(
         (9.0, {"baseline_end": 1.0}),
         (0.0, {"wall_begin": 90.0, "wall_samples": 20.0}),
         (0.0, {"baseline_end": 130.0}),
+        (0.0, {"contact": 6 * STEP, "wall_begin": 115.0, "wall_samples": 26.0}),
+        (1.0, {"contact": 6 * STEP, "wall_begin": 136.0, "wall_samples": 5.0}),
+        (1.0, {"contact": 6 * STEP, "wall_begin": 118.0, "wall_samples": 23.0, "noise": STEP}),
+        (0.0, {"contact": 6 * STEP, "wall_begin": 121.0, "wall_samples": 20.0, "wall_slope": -1.1}),
+        (
+            0.0,
+            {"contact": 6 * STEP, "wall_begin": 110.0, "wall_samples": 31.0, "baseline_end": 1.0},
+        ),
     ],
 )
 def test_quarters_of_the_wall(heights: bool, delay: float, changes: dict[str, float]) -> None:
@@ -352,16 +360,15 @@ def test_the_lateral_onset_is_where_means_leave_those_far_away(
 
 @pytest.mark.parametrize(("n", "pitch", "together"), [(101, 0.2499, 8), (101, 0.2501, 7)])
 def test_means_are_of_what_two_nanometres_hold(n: int, pitch: float, together: int) -> None:
-    """Of a force that steps up where a mean begins, the onset is that of the first whole mean."""
+    """The onset is the middle of the first mean that has left the baseline."""
     height = (n - 1 - np.arange(n)) * pitch * 1e-9
-    clean = np.where(np.arange(n) >= 80, 1e-9, 0.0)
-    found = normal_of(height, clean, baseline_end=60.0, noise=0.05e-9, long_run=0.05e-9)
-    limit = 4.0 * 0.05e-9 * np.sqrt(1.0 / together + 4.0 / 60.0)
+    clean = np.where(np.arange(n) >= 70, 0.05e-9 * (np.arange(n) - 69), 0.0)
+    found = normal_of(height, clean, baseline_end=60.0, noise=0.05e-9, long_run=0.06e-9)
+    limit = 4.0 * 0.06e-9 * np.sqrt(1.0 / together + 4.0 / 60.0)
     here = means(clean, together)
     first = next(i for i in range(60, n) if here[i] > limit and here[i + together] > 0.75 * limit)
     z = height + clean
-    jump = next(i for i in range(first + 1, first + together) if clean[i] != clean[i - 1])
-    assert found["onset"] == pytest.approx(z[jump], rel=1e-9)
+    assert found["onset"] == pytest.approx(z[first : first + together].mean(), rel=1e-9)
 
 
 def test_the_work_of_a_force_is_its_integral() -> None:
@@ -403,3 +410,25 @@ def test_the_strongest_attraction_and_where_it_begins() -> None:
     of_two = means(bent, 2)
     first = next(i for i in range(100, 190) if of_two[i] < -limit and of_two[i + 2] < -0.75 * limit)
     assert found["pull_off"] == pytest.approx(z[first : first + 2].mean(), rel=1e-9)
+
+
+# ------------------------------------------------------------------ noise behind filters
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 8, 15])
+def test_amounts_of_noise_are_those_of_eighty_updates(n: int) -> None:
+    """Each time an amount times the root of what the spectrum asks for over what the model has."""
+    rng = np.random.default_rng(n)
+    passed, slow = rng.uniform(0.1, 1.0, (2, n)), rng.uniform(0.5, 3.0, n)
+    power, count = rng.uniform(0.2, 2.0, n), rng.integers(1, 9, n).astype(float)
+    found = kernels.noise_amounts(passed, slow, power, count)
+    for own, through in zip(found, passed, strict=True):
+        parts = np.array([through, through * slow, np.ones(n)])
+        amounts = np.full(3, power.mean() / 3.0)
+        for _ in range(80):
+            model = amounts @ parts
+            asked = parts @ (count * power / model**2)
+            amounts = amounts * np.sqrt(asked / (parts @ (count / model)))
+        np.testing.assert_allclose(own, amounts, rtol=1e-10)
+    with pytest.raises(ValueError, match="lengths"):
+        kernels.noise_amounts(passed[:, :0], slow[:0], power[:0], count[:0])

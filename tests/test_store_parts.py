@@ -170,7 +170,7 @@ def test_axes_of_a_grid() -> None:
     assert axes(GridOfCurves.of(straight)) == [([5.0, 4.0], "m"), ([0.0, 2.0], "m")]
     nearly = table([0.0, 2.0, 0.0, 2.0], [0.0, 0.125, 1.0, 1.125])
     assert axes(GridOfCurves.of(nearly)) == [([0.0625, 1.0625], "m"), ([0.0, 2.0], "m")]
-    tenth = table([0.0, 1.0, 0.0, 1.0], [0.0, 0.1, 2.0, 2.1])
+    tenth = table([0.0, 1.0, 0.0, 1.0], [0.0, 0.2, 0.0, 0.0])
     (_, of_y), (along, of_x) = axes(GridOfCurves.of(tenth))
     assert along == [0.0, pytest.approx(np.hypot(1.0, 0.1))]
     assert (of_y, of_x) == ("m", "m")
@@ -487,3 +487,19 @@ def test_the_map_of_results_on_a_grid(tmp_path: Path) -> None:
         with h5py.File(tmp_path / name) as file:
             assert "map" not in file["entry"]
             assert file["entry"].attrs["default"] == "results"
+
+
+def test_words_of_curves_are_words_again(tmp_path: Path) -> None:
+    """What told which number stands for which word does not stay beside them."""
+    results = few_results().assign_coords(
+        start_time=("curve", np.array(["2025-01-01", "NaT", "2025-01-02"], "M8[ns]")),
+    )
+    first, second, *_ = nexus.WORDS["start_time_source"]
+    words = [first, second, first]
+    results = results.assign_coords(start_time_source=("curve", words))
+    write_results(results, tmp_path / "r.h5")
+    found = open_results(tmp_path / "r.h5")
+    assert found["start_time_source"].values.tolist() == words
+    assert set(found["start_time_source"].attrs) == {"units", "long_name"}
+    assert set(found["start_time"].attrs) == {"long_name"}
+    np.testing.assert_array_equal(found["start_time"], results["start_time"])
