@@ -722,7 +722,7 @@ def test_a_report_computes_the_thickness_once(experiment, monkeypatch):
 
     monkeypatch.setattr(regional, "_thicknesses", of_regions_recorded)
     results = experiment[2]
-    render(results.isel(curve=np.arange(4104) % results.sizes["curve"]))
+    render(results.isel(curve=np.arange(4104) % results.sizes["curve"]), edges=[2.0, 0.005])
     # All curves for the maps and tables, every other one for the distance that is drawn.
     assert sorted(sizes) == [2052, 4104]
     # The table, the figure and the summary show the same regions.
@@ -732,7 +732,8 @@ def test_a_report_computes_the_thickness_once(experiment, monkeypatch):
 def test_one_class_of_surface(experiment, tmp_path):
     """What was selected stands in the captions, and that one sweep cannot tell time apart."""
     nrm.save(experiment[2], tmp_path / "r.h5")
-    done = run("report", tmp_path / "r.h5", "-o", tmp_path / "r.html", "--surface", "hard")
+    options = ("--surface", "hard", "--edges", "2,1,0.005")
+    done = run("report", tmp_path / "r.h5", "-o", tmp_path / "r.html", *options)
     assert done.exit_code == 0, done.output
     text = text_of((tmp_path / "r.html").read_text(encoding="utf-8"))
     assert "Curves: cathodic pass, hard surfaces." in text
