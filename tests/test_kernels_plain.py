@@ -530,3 +530,17 @@ def test_windows_of_the_local_line(steps: list[float], there: bool) -> None:
         assert valid == 10.0 * STEP
     else:
         assert np.isnan(found[:, 0]).all()
+
+
+def test_through_samples_at_one_height_goes_a_level_line() -> None:
+    """The nearer half of the signal rests: the bend is less the slope of the farther one."""
+    made = ramp(33, n=200, baseline_end=40.0)
+    made.height[20:40] = made.height[20]
+    _, contacts, _ = made.records()
+    signals = made.in_phase, made.quadrature
+    found = kernels.lateral_baselines(
+        np.array([0, 200]), made.height, *signals, contacts, made.height[39] - 1.0 * NM
+    )[0]
+    for part, signal in zip(("in_phase", "quadrature"), signals, strict=True):
+        slope = line(made.height[:20], signal[:20])[2]
+        assert found[f"bend_{part}"] == pytest.approx(-slope, rel=1e-9)
