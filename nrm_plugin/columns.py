@@ -94,10 +94,10 @@ def runs(chosen: IntArray) -> Iterator[tuple[int, int]]:
 
 def scaled_copy(target: AnyArray, source: AnyArray, gain: float, offset: float) -> None:
     """Write ``source * gain + offset`` into `target` of the same shape."""
-    if gain == 1.0 and offset == 0.0:
-        target[...] = source
-        return
     with np.errstate(invalid="ignore"):  # a file may hold nan of another kind
+        if gain == 1.0 and offset == 0.0:
+            target[...] = source
+            return
         np.multiply(source, gain, out=target, dtype=np.float64)
     if offset:
         target += offset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tracemalloc
+import warnings
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from nrm_plugin.columns import (
     Strip,
     files_kept_open,
     read_into,
+    scaled_copy,
 )
 from nrm_plugin.errors import ChangedFile, CorruptFile
 
@@ -262,3 +264,14 @@ def test_a_read_that_gives_less_goes_on(tmp_path: Path) -> None:
     with Scanty(tmp_path / "some.bin") as file:
         read_into(file, 4, found.view(np.uint8))
     np.testing.assert_array_equal(found, values)
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(1.0, 0.0), (2.0, 0.0), (2.0, 1.0)])
+def test_nan_of_another_kind_is_nan(gain: float, offset: float) -> None:
+    """Damaged files may hold signalling ones, of which numpy would warn."""
+    source = np.array([0x7FA00000, 0x3F800000], np.uint32).view(np.float32)
+    out = np.empty(2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scaled_copy(out, source, gain, offset)
+    np.testing.assert_array_equal(out, [np.nan, gain + offset])

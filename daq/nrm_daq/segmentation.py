@@ -43,11 +43,12 @@ def splitter_for(rate: float, split: Split, channels: Mapping[str, Any]) -> Spli
 
 def in_units(channels: list[dict[str, Any]], volts: NDArray[np.float32]) -> dict[str, FloatArray]:
     """Values of the channels of a block that ramps are found by or that are shown, in SI."""
-    return {
-        c["name"]: c["gain"] * volts[i].astype(np.float64) + c["offset"]
-        for i, c in enumerate(channels)
-        if c["name"] in USED
-    }
+    with np.errstate(invalid="ignore"):  # a damaged recording may hold nan of another kind
+        return {
+            c["name"]: c["gain"] * volts[i].astype(np.float64) + c["offset"]
+            for i, c in enumerate(channels)
+            if c["name"] in USED
+        }
 
 
 @dataclass(frozen=True)
