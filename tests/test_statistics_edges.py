@@ -9,19 +9,24 @@ from made_results import map_places, results_of
 
 from nrm_plugin import InvalidInput
 from nrm_plugin import statistics as st
+from nrm_plugin.statistics.bin_noise import Whitening, whitening
 from nrm_plugin.statistics.binned_forces import BinnedForces
+from nrm_plugin.statistics.comparison_contrasts import _without
+from nrm_plugin.statistics.correlation import Lags, _best, variogram
 from nrm_plugin.statistics.falling_moduli import _means, decay_length
-from nrm_plugin.statistics.intervals import _skewed
+from nrm_plugin.statistics.intervals import _skewed, mean_interval, sampling
 from nrm_plugin.statistics.map_differences import map_differences
 from nrm_plugin.statistics.map_frames import map_frame
-from nrm_plugin.statistics.mean_edge import _SPREADS, _Tried
+from nrm_plugin.statistics.mean_edge import _SPREADS, MeanForce, _EdgeFit, _Tried
 from nrm_plugin.statistics.modulus_spectrum import modulus_spectrum
 from nrm_plugin.statistics.result_views import result_views
 from nrm_plugin.statistics.revisits import revisits_of
 from nrm_plugin.statistics.roughness import roughness
 from nrm_plugin.statistics.selection import one_direction, profile_variable, select
 from nrm_plugin.statistics.stripes import _freedom, _sum_of, grid_of
+from nrm_plugin.statistics.study_levels import AddedError
 from nrm_plugin.statistics.visits import map_parts
+from nrm_plugin.statistics.welch import welch
 from nrm_plugin.variables import BIT
 
 NM = 1e-9
@@ -284,3 +289,102 @@ def test_weak_depths_do_not_count_for_the_number_of_curves() -> None:
 def test_trends_of_nothing_have_no_ramps() -> None:
     found = st.trend(results_of(np.ones((3, 21)), x=1e-6 * np.arange(3), y=np.zeros(3)))
     assert (found.ramp.size, found.mean.size, found.mean_stderr.size) == (0, 0, 0)
+
+
+def test_noise_far_away_makes_no_narrow_bandwidth() -> None:
+    """Moduli that scatter by 30 % over 10 nm, and noise beyond: nearly as without the noise."""
+    rng = np.random.default_rng(3)
+    noise = 3e5 * (rng.standard_normal((500, 40)) + 1j * rng.standard_normal((500, 40)))
+    layer = 9e6 * np.exp(0.3 * rng.standard_normal((500, 1))) * (np.arange(40) < 20)
+    whole, near = (
+        st.density(results_of(values, stderr=3e5)).bandwidth[1]
+        for values in (noise + layer, (noise + layer)[:, :20])
+    )
+    assert whole == pytest.approx(near, rel=0.2)
+
+
+def test_densities_reach_to_where_the_longest_curves_end() -> None:
+    values = np.full((60, 40), 3e6 + 0j) * np.exp(0.1 * np.random.default_rng(1).random((60, 1)))
+    values[30:, 20:] = np.nan
+    found = st.density(results_of(values), size=(64, 64))
+    step = found.depth[1] - found.depth[0]
+    assert found.depth[-1] + 0.5 * step == pytest.approx(19.75 * NM)
+    assert found.values[-1].max() > 0.0
+
+
+def test_variograms_leave_out_what_is_missing() -> None:
+    """Pairs (0, 1), (1, 2), (2, 3) of 1, 3, nan, 7: half of 4, from one pair."""
+    pairs = Lags(
+        first=np.array([0, 1, 2]),
+        second=np.array([1, 2, 3]),
+        begin=np.array([0]),
+        lag=np.ones(1),
+        lengths=np.ones(1),
+        pair_mean=np.ones((2, 1)),
+    )
+    gamma, counts = variogram(np.array([[1.0], [3.0], [np.nan], [7.0]]), pairs)
+    assert (gamma.tolist(), counts.tolist()) == ([[2.0]], [[1.0]])
+
+
+@pytest.mark.parametrize("exponent", [1.0, 2.0])
+def test_the_length_of_a_variogram(exponent: float) -> None:
+    """Of an exponential and of a Gaussian of 3: no misfit, and the share 0.6 of its mean."""
+    lag = np.linspace(0.5, 12.0, 24)
+    y = (0.4 + 0.6 * (1.0 - np.exp(-((lag / 3.0) ** exponent))))[:, None]
+    weight = np.ones_like(y)
+    misfit, correlation, _ = _best(
+        y, weight, y.mean(0), lag, exponent, np.array([1.5, 3.0, 6.0]), np.array([0.1, 0.2, 0.3])
+    )
+    assert misfit == pytest.approx([0.0], abs=1e-20)
+    assert correlation == pytest.approx([0.6 * 0.2])
+
+
+def test_errors_beside_a_trend_are_those_of_least_squares() -> None:
+    """What the potential explains takes degrees of freedom: 12 curves less 1 and its powers."""
+    rng = np.random.default_rng(6)
+    made = results_of(np.ones((12, 3)), potential=rng.uniform(0.2, 1.8, 12))
+    sample = sampling(made, np.arange(12))
+    values = rng.standard_normal((12, 3))
+    design = np.column_stack([np.ones(12), sample.trend])
+    left = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+    expected = np.sqrt((left**2).sum(0) / (12 - design.shape[1]) / 12)
+    assert design.shape[1] > 1
+    np.testing.assert_allclose(mean_interval(values, sample).stderr, expected)
+
+
+def test_offsets_that_curves_have_are_part_of_the_noise() -> None:
+    """White noise of 1, and what each mean far away is off by, 3: 10 in a bin, 9 between two."""
+    rng = np.random.default_rng(0)
+    white, off = (
+        rng.standard_normal((400, n)) + 1j * rng.standard_normal((400, n)) for n in (30, 1)
+    )
+    found = whitening(white + 3.0 * off, 60, (-5.0, -40.0), line=False).covariance
+    assert np.diag(found) == pytest.approx(np.full(60, 10.0), rel=0.1)
+    assert found[0, 59] == pytest.approx(9.0, rel=0.1)
+
+
+def test_the_decay_of_a_mean_force() -> None:
+    """An exponential explains itself: its length, and nothing left."""
+    z = (np.arange(60)[::-1] + 0.5) * NM
+    length = np.geomspace(1.0, 60.0, 60)[30] * NM
+    mean = 1e-10 * np.exp(-z / length).astype(complex)
+    forces = MeanForce(
+        each=mean[None],
+        there=np.ones((1, 60), bool),
+        mean=mean,
+        weight=np.ones(60),
+        noise=1e-12,
+        own=1e-12,
+        z=z,
+        white=Whitening(factor=np.eye(60)),
+    )
+    found, left = _EdgeFit(forces, 60, skewed=False).decay()
+    assert found == pytest.approx(length)
+    assert left == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_difference_without_a_sample() -> None:
+    """Errors of calibrations are in ratios alone."""
+    first, second = np.array([1.0, 1.3, 9.0]), np.array([0.2, 0.5, -0.1])
+    found = _without([first, second], 0, 2, False, 0.95, AddedError(variance=4.0))
+    assert found == welch(first[:2], second)
