@@ -65,6 +65,21 @@ def test_archives_of_more_than_four_gigabytes(tmp_path: Path, fields: tuple[str,
         np.testing.assert_array_equal(wide.read(name), plain.read(name))
 
 
+def test_a_directory_that_is_read_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of maps with tens of thousands of members are; the same numbers."""
+    plain = nrm.open(force_map(tmp_path / "plain"))
+    path = force_map(tmp_path / "long")
+    with zipfile.ZipFile(path, "a") as file:
+        for i in range(4000):
+            file.writestr(f"data-image/a-long-name-that-takes-its-room-{i:040}", b"")
+    monkeypatch.setattr("nrm_importers.jpk.zip_directory._PIECE", 1 << 18)
+    long = nrm.open(path)
+    for name in plain.channels:
+        np.testing.assert_array_equal(long.read(name), plain.read(name))
+
+
 def patched(path: Path, at: int, value: bytes) -> Path:
     """The archive with other bytes behind the begin of its directory's end of 64 bits."""
     data = bytearray(as_zip64(path).read_bytes())

@@ -402,6 +402,18 @@ def test_the_wall_begins_where_five_samples_lie_on_it() -> None:
     np.testing.assert_allclose(found["load"], wanted, rtol=1e-9)
 
 
+def test_a_force_that_never_leaves_the_baseline_has_no_onset() -> None:
+    n = 400
+    height = np.linspace(300e-9, 0.0, n)
+    contacts, own = np.zeros(1, kernels.CONTACT), np.zeros(1, kernels.CURVE)
+    contacts["noise"], contacts["baseline_end"], own["cosine"] = 1e-10, 200, 1.0
+    settings = np.zeros(1, kernels.PROFILE_SETTINGS)
+    settings["spring_constant"], settings["half_width"] = 1.0, 2e-9
+    begin, clean = np.array([0, n]), np.zeros(n)
+    (found,) = kernels.normal_channel(settings, begin, height, clean, None, contacts, own)
+    assert np.isnan(found["onset"])
+
+
 @pytest.mark.parametrize("turn", [1.0, 1j, -1.0, np.exp(0.7j)])
 def test_a_layer_is_found_whatever_the_phase(turn: complex) -> None:
     """The force may be all in phase, all in quadrature, or between."""

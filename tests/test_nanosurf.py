@@ -42,8 +42,6 @@ def test_curves(tmp_path: Path, bits: int) -> None:
     assert curves.segments["kind"].tolist() == ["approach", "retract"] * 3
     np.testing.assert_allclose(curves.read("time", 1)[[1, 93, 94]], [0.01, 0.925, 0.93], rtol=1e-9)
     assert curves.metadata["spring_constant"] == 2.5
-    for name in ("force_normal", "height"):  # what is read from a file is never written over
-        assert curves.channels[name].column.stamp.path == path
     assert curves.curve_table["start_time"][0] == np.datetime64("2020-12-10T15:16:40")
     check_importer(NanosurfImporter(), [path])
 
@@ -54,6 +52,21 @@ def test_without_a_spring_constant_there_is_a_force_alone(tmp_path: Path) -> Non
     assert "deflection" not in curves.channels
     assert "force_normal" in curves.channels
     assert any("the spring constant is not told" in w for w in curves.warnings)
+
+
+def test_halves_of_different_ranges(tmp_path: Path) -> None:
+    """The retract has twice the range: its counts are twice as wide, from the same low end."""
+    path, forces = made(tmp_path / "a.nid")
+    head, mark, data = path.read_bytes().partition(b"#!")
+    before, section, rest = head.partition(b"[DataSet-1:0]")
+    rest = rest.replace(b"Dim2Range=4e-06", b"Dim2Range=8e-06", 1)
+    path.write_bytes(before + section + rest + mark + data)
+    curves = nrm.open(path)
+    for i, force in enumerate(forces):
+        wanted = force.copy()
+        wanted[100 - 7 * i :] = 2.0 * wanted[100 - 7 * i :] + 2e-6
+        np.testing.assert_allclose(curves.read("force_normal", i), wanted, rtol=1e-9, atol=1e-18)
+    assert curves.channels["force_normal"].column.stamp.path == path
 
 
 def test_parts_of_different_numbers_are_left_out(tmp_path: Path) -> None:

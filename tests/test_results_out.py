@@ -263,6 +263,10 @@ def test_curves_that_afmformats_cannot_hold_are_told(tmp_path, caplog):
     )
     assert done.exit_code == 0
     assert "1 of 3 curves have no approach or no retract" in caplog.text
+    caplog.clear()
+    one = curves[:2]
+    nrm.save(one, tmp_path / "one.afm.h5")
+    assert "1 of 2 curves have no approach or no retract" in caplog.text
     with h5py.File(tmp_path / "c.afm.h5") as file:
         assert sorted(file) == ["0", "1"]
         np.testing.assert_array_equal(file["0/height (measured)"], height[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -12,7 +13,9 @@ import xarray as xr
 from test_store import SETS, everything, rewrite
 
 import nrm_plugin as nrm
+from nrm_plugin.decisions import ContactByHand
 from nrm_plugin.store import is_common_file
+from nrm_plugin.store.decided_results import ContactMoves
 from nrm_plugin.store.default_plots import GridOfCurves
 from nrm_plugin.store.nxafm import write_nxafm
 from nrm_plugin.store.write_results import Results, write_results
@@ -121,6 +124,17 @@ def test_a_file_that_was_packed_by_another_program(tmp_path: Path) -> None:
         np.testing.assert_array_equal(again.read(name, 2), first.read(name, 2))
 
 
+@pytest.mark.parametrize(("gain", "offset"), [(1.0, 0.0), (2.0, 0.0), (1.0, 3.0), (-1.0, 0.0)])
+def test_numbers_of_double_precision_are_scaled(tmp_path: Path, gain: float, offset: float) -> None:
+    values = np.arange(12.0).reshape(2, 6)
+    curves = nrm.CurveSet.from_arrays({"deflection": (values, "V")})
+    scaled = replace(curves.channels["deflection"], gain=gain, offset=offset)
+    curves.with_channel(scaled).save(tmp_path / "c.h5")
+    again = nrm.open(tmp_path / "c.h5")
+    np.testing.assert_array_equal(again.read("deflection", 1), values[1] * gain + offset)
+    np.testing.assert_array_equal(again.read("deflection"), values.ravel() * gain + offset)
+
+
 def test_a_group_beside_the_channels_is_left_alone(tmp_path: Path) -> None:
     everything().save(tmp_path / "c.h5")
     rewrite(tmp_path / "c.h5", lambda file: file.create_group("entry/curves/notes"))
@@ -211,6 +225,17 @@ NO_RESULTS = {
         "the coordinate 'curve' is no column of the curve table: leave it out with drop_vars, or "
         "make it a variable of numbers with reset_coords",
     ),
+    "a coordinate of words": (
+        results(a=(PAIR, np.zeros((2, 3)))).assign_coords(potential=("curve", ["a", "b"])),
+        "the coordinate 'potential' holds no numbers",
+    ),
+    **{
+        f"the name {name!r}": (
+            results(**{name: (PAIR, np.zeros((2, 3)))}),
+            f"no variable of the file can be called {name!r}: rename it",
+        )
+        for name in ("", ".", "done", "fingerprint", "a/b", "a\0b")
+    },
     "an attribute": (
         results(a=(PAIR, np.zeros((2, 3)))).assign_attrs(day=np.datetime64("2026-01-02")),
         "the attribute 'day' of the results is a datetime64: make it a text, a number or a list of "
@@ -235,6 +260,14 @@ def test_what_is_no_dataset_of_results(tmp_path: Path, case: str) -> None:
         write_results(dataset, tmp_path / "r.h5")
     assert str(caught.value) == sentence
     assert list(tmp_path.iterdir()) == []
+
+
+def test_results_of_no_curves(tmp_path: Path) -> None:
+    """What a selection leaves may be nothing, with the numbers of curves or without."""
+    nothing = results(a=(PAIR, np.zeros((2, 3)))).isel(curve=slice(0, 0))
+    for made in (nothing, nothing.drop_vars("curve")):
+        nrm.save(made, tmp_path / "r.h5")
+        assert nrm.open_results(tmp_path / "r.h5")["a"].shape == (0, 3)
 
 
 def test_results_of_a_users_own(tmp_path: Path) -> None:
@@ -273,6 +306,47 @@ def test_what_was_written_before_a_failure_is_not_made_again(tmp_path: Path) -> 
         again.write(0, 3, 5, {"value": values[3:]})
         assert again.done == 5
     np.testing.assert_array_equal(nrm.open_results(tmp_path / "r.h5")["value"], values)
+
+
+def test_words_of_the_curve_table_come_back_as_words(tmp_path: Path) -> None:
+    """They are numbers in the file; of the table of words nothing is left on them."""
+    words = ["point_time", "file_date"]
+    made = results(a=(PAIR, np.zeros((2, 3)))).drop_vars("curve")
+    write_results(made.assign_coords(start_time_source=("curve", words)), tmp_path / "r.h5")
+    again = nrm.open_results(tmp_path / "r.h5")["start_time_source"]
+    assert again.values.tolist() == words
+    assert again.attrs == {"units": "", "long_name": "where the start time comes from"}
+
+
+@pytest.mark.parametrize("recipe", ["correct_slope = true\n", "", "[[broken"])
+def test_a_contact_moved_in_results_of_an_earlier_version(recipe: str) -> None:
+    """Without windows, slopes of the baseline or cosines: distances follow as they can.
+
+    By 10 nm of height, times the cosine of the slope where that was corrected; the force is a
+    line, so that its values between the distances are known.
+    """
+    depth = np.arange(60) * 1e-9
+    made = xr.Dataset(
+        {
+            "contact_height": ("curve", np.zeros(2)),
+            "normal_onset": ("curve", np.full(2, 50e-9)),
+            "baseline_deflection": ("curve", np.full(2, 1e-9)),
+            "surface_slope": ("curve", np.full(2, 0.3)),
+            "force_normal": (PAIR, np.tile(2.0 * depth, (2, 1))),
+        },
+        {"depth": depth},
+        {"recipe": recipe},
+    )
+    moves = ContactMoves(made, {(1, "approach"): ContactByHand(10e-9, 1e-9, 0.0)})
+    shift = 10e-9 * (np.cos(0.3) if recipe.startswith("correct") else 1.0)
+    found = {name: variable.values for name, variable in moves.variables().items()}
+    np.testing.assert_array_equal(found["contact_height"], [0.0, 10e-9])
+    np.testing.assert_allclose(found["normal_onset"], [50e-9, 50e-9 - shift])
+    np.testing.assert_array_equal(found["baseline_deflection"], [1e-9, 1e-9])
+    np.testing.assert_array_equal(found["force_normal"][0], 2.0 * depth)
+    there = depth + shift <= depth[-1]
+    np.testing.assert_allclose(found["force_normal"][1][there], 2.0 * (depth + shift)[there])
+    assert np.isnan(found["force_normal"][1][~there]).all()
 
 
 def test_units_that_are_spelt_another_way(tmp_path: Path) -> None:

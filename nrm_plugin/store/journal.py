@@ -219,7 +219,7 @@ class FileRows:
         return self._read(name, row, count)
 
     def _at(self, name: str, row: int) -> tuple[Place, int]:
-        place = self._places[name] if name in self._places else _OWN[name]
+        place = self._places[name] if name in self._places else OWN[name]
         size = place.dtype.itemsize * math.prod(place.tail)
         return place, self._offsets[name] + row * size
 
@@ -271,7 +271,7 @@ class FileRows:
 #: What a journal holds besides the variables: curves that are there, and whose results they are.
 _DONE = Place((), (), np.dtype("<i8"))
 _HASH = 64
-_OWN = {"done": _DONE, "fingerprint": Place((_HASH,), (), np.dtype("u1"))}
+OWN = {"done": _DONE, "fingerprint": Place((_HASH,), (), np.dtype("u1"))}
 
 #: Bytes of the largest layout that is kept.
 _SMALL = 1 << 20
@@ -308,7 +308,7 @@ def _offsets(file: h5py.File, places: Mapping[str, Place]) -> dict[str, int]:
     """Bytes at which the variables begin."""
     group = file[GROUP]
     found = {}
-    for name, place in {**places, **_OWN}.items():
+    for name, place in {**places, **OWN}.items():
         data = group[name]
         if data.shape != place.shape or data.dtype != place.dtype:
             raise ValueError(f"{name} is of another kind")
@@ -336,7 +336,7 @@ def _lay_out(file: h5py.File, results: Results, places: Mapping[str, Place]) -> 
         for axis, dim in enumerate(results.dims(name)):
             nexus.along(data, axis, scales[dim])
     describe_profiles(group, results)
-    for name, place in _OWN.items():
+    for name, place in OWN.items():
         offsets[name] = _allocated(group, name, place).get_offset()
     return offsets
 
@@ -348,7 +348,7 @@ def _allocated(group: h5py.Group, name: str, place: Place) -> h5py.h5d.DatasetID
 
 def _complete(file: h5py.File, results: Results) -> None:
     group = file[GROUP]
-    for name in _OWN:
+    for name in OWN:
         del group[name]
     curve = group["curve"]
     for name, values in results.coordinates.items():

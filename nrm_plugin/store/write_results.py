@@ -28,8 +28,8 @@ from nrm_plugin.columns import AnyArray, FloatArray
 from nrm_plugin.errors import InvalidInput, NrmError, OutputError
 from nrm_plugin.files import check_output
 from nrm_plugin.store.derived_variables import derivable
-from nrm_plugin.store.journal import FileRows, MemoryRows, Place
-from nrm_plugin.store.nexus import BLOCK
+from nrm_plugin.store.journal import OWN, FileRows, MemoryRows, Place
+from nrm_plugin.store.nexus import BLOCK, WORDS
 from nrm_plugin.tables import CurveTable
 from nrm_plugin.variables import AXES, DECIDED, Variable
 from nrm_plugin.vocabulary import COLUMNS
@@ -273,12 +273,15 @@ def write_results(dataset: xr.Dataset, path: Path) -> None:
     n_curves = dataset.sizes["curve"]
     columns = {str(n): c.values for n, c in dataset.coords.items() if c.dims == ("curve",)}
     if np.array_equal(columns.get("curve", ()), np.arange(n_curves)):
-        del columns["curve"]  # the numbers that curves have anyhow
+        columns.pop("curve", None)  # the numbers that curves have anyhow
     for name in columns.keys() - COLUMNS.keys():
         raise InvalidInput(
             f"the coordinate {name!r} is no column of the curve table: "
             "leave it out with drop_vars, or make it a variable of numbers with reset_coords"
         )
+    for name, values in columns.items():
+        if values.dtype.kind not in "iufM" and name not in WORDS:
+            raise InvalidInput(f"the coordinate {name!r} holds no numbers")
     with Results(path, n_curves, axes, variables, ways, dict(dataset.attrs)) as results:
         for name, array in arrays.items():
             results.copy(name, array)
@@ -323,10 +326,12 @@ def _listed(value: Any) -> bool:
 def _variable(array: xr.DataArray) -> Variable:
     about = dict(array.attrs)
     _check_attributes(str(array.name), about)
+    if array.name in ("", ".", *OWN) or set("/\0") & set(str(array.name)):
+        raise InvalidInput(f"no variable of the file can be called {array.name!r}: rename it")
     unit, meaning = str(about.pop("units", "")), str(about.pop("long_name", array.name))
     dims = tuple(str(d) for d in array.dims if d != "direction")
     order = tuple(d for d in ("direction", "curve", *AXES) if d in array.dims)
-    if array.dims != order or array.dtype.kind not in "iuf":
+    if array.dims != order or array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
         raise InvalidInput(
             f"{array.name} has dimensions {array.dims} of {array.dtype}; "
             "results are numbers over direction, curve and distances"
