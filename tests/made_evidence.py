@@ -110,7 +110,7 @@ def evidence(
     missing: tuple[str, ...] = (),
     on_wall: WallSignal | None = None,
     directions: Directions | None = None,
-    of_moduli: ProcessedCurves | None = None,
+    of_moduli: ProcessedCurves | Mapping[str, ProcessedCurves] | None = None,
     table: Mapping[str, Any] | None = None,
     **of: SampledSignals,
 ) -> Evidence:
@@ -123,7 +123,9 @@ def evidence(
     channels |= dict.fromkeys(("lock_x", "lock_y"), (flat, lateral_unit))
     curves = nrm.CurveSet.from_arrays(channels, metadata=metadata, curve_table=table)
     steps = nrm.Recipe().replace(**recipe or {})
-    found = {steps.directions[0]: processed or measured(n)}
+    names = of_moduli if isinstance(of_moduli, Mapping) else steps.directions[:1]
+    found = dict.fromkeys(names, processed or measured(n))
+    made_of = of_moduli if isinstance(of_moduli, Mapping) else dict.fromkeys(names, of_moduli)
     made = Evidence(
         curves=curves,
         recipe=steps,
@@ -131,7 +133,7 @@ def evidence(
         depth=DEPTH,
         shape=shape or ShapeFactorValues(values=np.full(len(DEPTH), 1.25), source=""),
         measure=found.get,
-        profile=lambda _: of_moduli,
+        profile=made_of.get,
         missing=frozenset(missing),
     )
     known: dict[str, object] = {f"signals of {d}": of.get(d) for d in ("approach", "retract")}

@@ -111,6 +111,17 @@ def test_baselines_that_are_too_short(ends: float, spacing: float, verdict: str)
         assert "in 100 % of the curves it is shorter than 20 nm or 24 samples" in check.advice
 
 
+@pytest.mark.parametrize(("samples", "length"), [(3, 25.0), (2, 50.0), (1, 50.0)])
+def test_baselines_of_curves_of_few_samples(samples: int, length: float) -> None:
+    found = measured(
+        contacts=contacts(baseline_end=1.0),
+        travel=np.full(12, 50 * NM),
+        samples=np.full(12, samples),
+    )
+    check = check_of("baseline", found=found)
+    assert check.found == pytest.approx(length * NM)
+
+
 @pytest.mark.parametrize(("n", "verdict"), [(12, "fine"), (10, "fine"), (9, "doubtful")])
 def test_two_short_baselines_among_others(n: int, verdict: str) -> None:
     """A fifth may be without one."""

@@ -17,6 +17,7 @@ from nrm_plugin.engine.checks.films import (
     _least_stiffness,
     _mean_compliance,
     against,
+    contact_stiffness,
     curvature,
     film_stiffness,
     largest_force,
@@ -34,6 +35,15 @@ FALL = 1.5 * ((HALF - LOW) / 0.4 - (HIGH - HALF) / 0.47)
 
 
 # ---------------------------------------------------------------- films
+
+
+def test_a_sphere_on_a_half_space() -> None:
+    """Hertz: F = 4/3 E* sqrt(R) d^(3/2), whose derivative is 2 E* sqrt(R d); nu is 0.3."""
+    reduced, radius, depth = 2e9 / (1.0 - 0.3**2), 15 * NM, 1.2 * NM
+    force = 4.0 / 3.0 * reduced * math.sqrt(radius) * depth**1.5
+    stiffness = 2.0 * reduced * math.sqrt(radius * depth)
+    assert contact_stiffness(2e9, force, radius) == pytest.approx(stiffness)
+    assert modulus_of(stiffness, force, radius) == pytest.approx(2e9)
 
 
 def hertzian(compliance: float, scatter: float = 0.02) -> SampledSignals:

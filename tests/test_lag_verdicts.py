@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from made_evidence import DEPTH, NM, NN, evidence, plan, profiles, signals
 
-from nrm_plugin.engine.checks import CHECKS, Check
+from nrm_plugin.engine.checks import CHECKS, Check, ProcessedCurves
 from nrm_plugin.engine.checks.lockin_lag import (
     Bound,
     NoiseDelay,
@@ -18,6 +18,8 @@ from nrm_plugin.engine.checks.lockin_lag import (
     before,
     crossing,
     judge,
+    layer_bound,
+    noise_delay,
     shifted,
     spectrum,
     step,
@@ -307,6 +309,54 @@ def test_profiles_that_say_nothing_of_how_far_they_lie_apart() -> None:
     for size, seen in ((1.0, False), (0.8, True)):
         noisy = first + size * NM * np.append(noise, np.zeros(len(z) - len(noise)))
         assert np.isfinite(apart(z, noisy, first)[0]) == seen
+
+
+def forces(edge: float) -> ProcessedCurves:
+    """Bins of the lateral force of a layer that ends somewhere (nm), in both parts of it."""
+    size = np.tile(np.clip(edge * NM - DEPTH, 0.0, None), (12, 1))
+    values = {"binned_force_in_phase": 3.0 * size, "binned_force_quadrature": -4.0 * size}
+    return ProcessedCurves(depth=DEPTH, distance_bin=DEPTH, values=values, valid=DEPTH[:12])
+
+
+def layers_apart(by: float, quick: float = 1.0, **given: Any) -> Bound:
+    """A retract whose layers end farther out by some nm, both at 100 nm/s."""
+    back = signals(direction="retract", interval=np.full(12, 1e-3 / quick))
+    made = {"approach": forces(20.0), "retract": forces(20.0 + by)}
+    return layer_bound(evidence(of_moduli=made, approach=signals(), retract=back, **given))
+
+
+@pytest.mark.parametrize("lag", [True, False])
+def test_the_bound_of_the_layers(lag: bool) -> None:
+    """What is corrected (2 ms) and the distance over the sum of the speeds."""
+    found = layers_apart(2.0, recipe={"lateral.lag": lag})
+    assert found.delay == pytest.approx(2 * MS * lag + 10 * MS)
+    assert found.error == pytest.approx(1.5 * MS)
+    assert found.both
+    assert "approach against retract" in found.by
+
+
+def test_layers_that_bound_nothing() -> None:
+    assert layers_apart(2.0, quick=3.0).delay == pytest.approx(2 * MS + 5 * MS)
+    assert layers_apart(-1.2).delay == pytest.approx(2 * MS - 6 * MS)
+    assert layers_apart(-1.4) == Bound()
+    assert layer_bound(evidence(approach=signals())) == Bound()
+    assert layer_bound(evidence(approach=signals(), retract=signals())) == Bound()
+    still = signals(interval=np.full(12, np.nan))
+    made = {"approach": forces(20.0), "retract": forces(22.0)}
+    assert layer_bound(evidence(of_moduli=made, approach=still, retract=still)) == Bound()
+    assert Bound().both is False
+
+
+def test_noise_of_too_few_samples_shows_nothing() -> None:
+    rng = np.random.default_rng(6)
+    table = rng.standard_normal((48, 600))
+    for i in range(1, 600):
+        table[:, i] = 0.9 * table[:, i - 1] + 0.1 * table[:, i]
+    seen = noise_delay(table, 1e-3, (1,))
+    assert seen.delay == pytest.approx(-1e-3 / math.log(0.9), rel=0.2)
+    assert seen.low < seen.delay < seen.high
+    for few in (table[:1], table[:, :63], np.zeros((48, 600))):
+        assert math.isnan(noise_delay(few, 1e-3, (1,)).delay)
 
 
 # ---------------------------------------------------------------- the whole check
