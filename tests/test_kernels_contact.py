@@ -283,3 +283,22 @@ def test_samples_that_stand_alone_are_replaced(n: int, seed: int) -> None:
     expected = without_spikes(y, noise_of(y))
     np.testing.assert_allclose(clean, expected, rtol=0.0, atol=1e-18)
     assert found["spikes"][0] == np.sum(np.abs(expected - y) > 1e-18)
+
+
+@pytest.mark.parametrize("period", [40.0, 130.0, 260.0])
+@pytest.mark.parametrize("phase", [0.0, 1.0, 2.5, 4.0, 5.5])
+def test_a_fringe_of_known_period_is_taken_from_all_samples(period: float, phase: float) -> None:
+    """Sine and cosine as the baseline has them, and as they go on along the wall."""
+    x = np.linspace(400.0, -40.0, 1000) * NM
+    wave = 2.0 * np.pi / (period * NM)
+    fringe = 2.0 * NM * np.sin(wave * x + phase)
+    straight = 0.01 * x + 5.0 * NM + np.where(x < 0.0, -x, 0.0)
+    how = np.zeros((), kernels.CONTACT_SETTINGS)
+    for name, value in (FREE | {"wave": wave}).items():
+        how[name] = value
+    found, clean = kernels.find_contacts(np.array([0, 1000]), x, straight + fringe, how)
+    np.testing.assert_allclose(clean, straight, rtol=0.0, atol=1e-6 * NM)
+    assert found["contact"][0] == pytest.approx(0.0, abs=1e-3 * NM)
+    assert found["baseline_slope"][0] == pytest.approx(0.01, rel=1e-6)
+    _, same = kernels.find_contacts(np.array([0, 1000]), x, straight, how)
+    np.testing.assert_allclose(same, straight, rtol=0.0, atol=1e-6 * NM)
