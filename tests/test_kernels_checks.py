@@ -432,3 +432,15 @@ def test_amounts_of_noise_are_those_of_eighty_updates(n: int) -> None:
         np.testing.assert_allclose(own, amounts, rtol=1e-10)
     with pytest.raises(ValueError, match="lengths"):
         kernels.noise_amounts(passed[:, :0], slow[:0], power[:0], count[:0])
+
+
+def test_intervals_of_knots_end_where_knots_are_tried() -> None:
+    """In noise nothing tells how far inwards an edge may lie: no end is beyond the bins."""
+    m = 40
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        noise = rng.normal(size=m) + 1j * rng.normal(size=m)
+        limits = np.full(m + 1, 6.0)
+        found = kernels.find_onsets(noise[None], np.ones((1, m)), np.array([m]), np.eye(m), limits)
+        low, edge, high = (found[name][0] for name in ("low", "edge", "high"))
+        assert np.isnan(edge) or -1.0 < low < edge < high < m + 1.0
