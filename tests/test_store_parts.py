@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from nrm_plugin import ChangedFile, CurveSet, InvalidInput, NrmError, open_results
+from nrm_plugin import (
+    ChangedFile,
+    CorruptFile,
+    CurveSet,
+    Image,
+    InvalidInput,
+    NrmError,
+    open_results,
+)
 from nrm_plugin.columns import RepeatedColumn, Rows
 from nrm_plugin.decisions import Decisions
 from nrm_plugin.model import Channel
@@ -503,3 +511,23 @@ def test_words_of_curves_are_words_again(tmp_path: Path) -> None:
     assert set(found["start_time_source"].attrs) == {"units", "long_name"}
     assert set(found["start_time"].attrs) == {"long_name"}
     np.testing.assert_array_equal(found["start_time"], results["start_time"])
+
+
+def test_pixels_lie_in_the_middles_of_an_image_or_are_numbered(tmp_path: Path) -> None:
+    numbers = np.zeros((2, 3))
+    images = [Image("a", numbers, "m", (3e-6, 2e-6), "trace"), Image("b", numbers, "m")]
+    CurveSet.from_arrays({}, images=images).save(tmp_path / "i.h5")
+    with h5py.File(tmp_path / "i.h5") as file:
+        known, unknown = file["entry/images/image_000"], file["entry/images/image_001"]
+        np.testing.assert_allclose(known["x"], [0.5e-6, 1.5e-6, 2.5e-6], rtol=1e-12)
+        np.testing.assert_allclose(known["y"], [0.5e-6, 1.5e-6], rtol=1e-12)
+        np.testing.assert_array_equal(unknown["x"], [0.5, 1.5, 2.5])
+        np.testing.assert_array_equal(unknown["y"], [0.5, 1.5])
+
+
+def test_no_grid_has_fewer_than_no_rows(tmp_path: Path) -> None:
+    CurveSet.from_arrays({"height": (np.empty((0, 5)), "m")}).save(tmp_path / "c.h5")
+    with h5py.File(tmp_path / "c.h5", "r+") as file:
+        file["entry/curves"].attrs["grid"] = [0, -3]
+    with pytest.raises(CorruptFile, match="0 x -3 curves"):
+        open_curves(tmp_path / "c.h5")
