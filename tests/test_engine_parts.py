@@ -22,9 +22,14 @@ from nrm_plugin.engine.fringes import Fringe
 from nrm_plugin.engine.signals import Block, intervals, parts, read_once
 from nrm_plugin.engine.wall_slopes import (
     WallMode,
+    _are_walls,
+    _Grown,
     _grown,
     _is_small,
     _joined,
+    _Mixture,
+    _one_mode,
+    _resolved,
     _steep_mode,
     _sure_column,
     spacing,
@@ -339,3 +344,28 @@ def test_a_curve_without_a_contact_needs_a_baseline_for_one() -> None:
         record, stderr = by_hand(ContactByHand(3 * NM), records, nothing)
         assert math.isnan(record["contact"])
         assert stderr == 0.1 * NM
+
+
+def test_walls_of_one_kind_and_of_several() -> None:
+    """What noise adds is taken off the spread; rare modes are counted with their neighbours."""
+    slopes, errors = np.full((8, 1), -1.0), np.full((8, 1), 0.01)
+    grown = _Grown(slope=-1.0, stderr=0.1, unseen=0.0, spread=0.03, column=0, first=0)
+    mode = _one_mode(slopes[:, 0], errors[:, 0], grown, -0.8)
+    assert mode.width == pytest.approx(math.sqrt(0.03**2 - 0.01**2 * (1.0 + 4.0 * 0.5)))
+    assert (mode.slope, mode.stderr, mode.share) == (-1.0, 0.1, 1.0)
+    assert _are_walls((MODE, SOFT), -1.004)
+    assert not _are_walls((MODE, SOFT), -1.006)
+    assert not _are_walls((MODE, replace(SOFT, width=0.031)), -1.0)
+    for counts, kinds in (((11, 89), 2), ((9, 91), 1), ((95, 6), 2), ((96, 4), 1), ((2.9, 20), 1)):
+        mixture = _Mixture(
+            centres=np.array([-0.9, -1.0]),
+            widths=np.array([0.01, 0.01]),
+            counts=np.array(counts[::-1], float),
+            likelihood=0.0,
+        )
+        found = _resolved(mixture, 0.01)
+        assert len(found) == kinds
+        if kinds == 2:
+            share = counts[0] / sum(counts)
+            assert found[0].share == pytest.approx(share)
+            assert found[0].stderr == pytest.approx(math.sqrt(2e-4 / counts[0]))
