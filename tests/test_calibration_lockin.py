@@ -111,6 +111,10 @@ def test_output_volts_called_input_volts_are_found_out():
     lockin.refuse_output_volts(curves, np.array([1e-3, -2.1e-3, np.nan]))
     with pytest.raises(InvalidInput, match="these are volts at its output"):
         lockin.refuse_output_volts(curves, np.array([0.5]))
+    # 1.09 of full scale at the output, and an offset of 1.05, are all that there can be.
+    lockin.refuse_output_volts(curves, np.array([(1.09 + 1.05) * 1e-3]))
+    with pytest.raises(InvalidInput, match=r"reaches 0\.0023 V.*full scale is 0\.001 V"):
+        lockin.refuse_output_volts(curves, np.array([2.3e-3]))
 
 
 def test_polar_becomes_cartesian_and_survives_saving(tmp_path):

@@ -210,6 +210,22 @@ def test_values_without_errors_and_without_curves() -> None:
     assert variable.sizes(ONES, np.arange(0)).shape == (0, 21)
 
 
+def test_times_that_are_known_in_part_are_no_order() -> None:
+    """A falling potential in the file's order: times in another order count if all are known."""
+    rng = np.random.default_rng(8)
+    seconds = np.timedelta64(1, "s") * rng.permutation(60)
+    began = np.datetime64("2026-01-01", "ns") + seconds
+    potential, passes = np.linspace(1.9, 0.1, 60), {"sweep": -np.ones(60), "cycle": np.ones(60)}
+
+    def said(times) -> bool:
+        made = results_of(np.ones((60, 2)), potential=potential, start_time=times, **passes)
+        return st.regions(made).not_separable.startswith("Potential and time are not separable")
+
+    assert not said(began)
+    began[7] = np.datetime64("NaT")
+    assert said(began)
+
+
 def test_regions_of_nothing() -> None:
     found = st.regions(results_of(np.ones((0, 4)), potential=np.empty(0)))
     assert found.warnings[0] == "there are no curves"
