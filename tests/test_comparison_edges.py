@@ -232,7 +232,9 @@ def test_tables_of_bounds_and_of_regions(thick: Comparison, tmp_path) -> None:
     assert by_name["b 1", "b", "thickness, two"][0] == (
         r"\> 60 nm (the layer goes on beyond the profiles' end: a lower bound)"
     )
-    assert ("storage modulus at 2-5 nm, within a", "one / two", "2 / 2") in by_name
+    within = by_name["storage modulus at 2-5 nm, within a", "one / two", "2 / 2"]
+    one = next(c for c in thick.contrasts if c.condition == "a")
+    assert within[0] == f"{one.ratio:.3g} ({one.ratio_low:.3g} to {one.ratio_high:.3g})"
 
 
 def test_a_table_of_values_without_intervals(tmp_path) -> None:

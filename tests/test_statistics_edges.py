@@ -319,6 +319,14 @@ def test_noise_far_away_makes_no_narrow_bandwidth() -> None:
     assert whole == pytest.approx(near, rel=0.2)
 
 
+def test_values_below_the_floor_of_noise_are_counted() -> None:
+    """Rayleigh's magnitudes are below their mean, sqrt(pi / 2), in 1 - exp(-pi / 4) = 54.4 %."""
+    rng = np.random.default_rng(9)
+    noise = 3e5 * (rng.standard_normal((500, 40)) + 1j * rng.standard_normal((500, 40)))
+    found = st.density(results_of(noise, stderr=3e5))
+    assert found.n_below / found.n_values == pytest.approx(0.544, abs=0.01)
+
+
 def test_densities_reach_to_where_the_longest_curves_end() -> None:
     values = np.full((60, 40), 3e6 + 0j) * np.exp(0.1 * np.random.default_rng(1).random((60, 1)))
     values[30:, 20:] = np.nan
