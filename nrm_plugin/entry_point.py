@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: Exit code of a program that Ctrl-C ended.
 STOPPED = 130
 
+#: What an output that cannot be written ends in.
+_OF_OUTPUT = (errno.ENOSPC, errno.EIO, errno.EPIPE, errno.EBADF, errno.EFBIG)
+
 _interrupted = False
 
 
@@ -104,7 +107,8 @@ def _make_visible() -> None:
 def _reason(error: OSError) -> str:
     reason = error.strerror or str(error)
     if error.filename is None:
-        return f"the output cannot be written ({reason})"
+        what = "the output cannot be written" if error.errno in _OF_OUTPUT else "the system refuses"
+        return f"{what} ({reason})"
     name = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
     return f"{name}: {reason}"
 

@@ -182,3 +182,14 @@ def test_lines_of_progress_are_renewed_on_the_standard_error_alone() -> None:
     shown.write("\rc\rd")
     shown.flush()
     assert raw.getvalue() == b"\\x0da\\x0db\\u061c\r\n\rc\\x0dd"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder that is used")
+def test_a_folder_that_is_gone() -> None:
+    code = (
+        "import os, sys, tempfile; gone = tempfile.mkdtemp(); os.chdir(gone); os.rmdir(gone);"
+        "from nrm_plugin.entry_point import run; sys.argv = ['nrm', 'recipe', '-o', 'r.toml']; run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "nrm: the system refuses (No such file or directory)\n"
