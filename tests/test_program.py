@@ -188,7 +188,7 @@ def test_lines_of_progress_are_renewed_on_the_standard_error_alone() -> None:
 def test_a_folder_that_is_gone() -> None:
     code = (
         "import os, sys, tempfile; gone = tempfile.mkdtemp(); os.chdir(gone); os.rmdir(gone);"
-        "from nrm_plugin.entry_point import run; sys.argv = ['nrm', 'recipe', '-o', 'r.toml']; run()"
+        "from nrm_plugin.entry_point import run; sys.argv = 'nrm recipe -o r.toml'.split(); run()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
