@@ -243,8 +243,10 @@ def _turn(height: FloatArray) -> list[tuple[int, int, str]]:
     n = len(height)
     if not n:
         return []
-    if not np.isfinite(height).any():
+    known = np.isfinite(height)
+    if not known.any():
         return [(0, n, "other")]
+    height = np.where(known, height, np.nan)
     lowest = int(np.nanargmin(height))
     span = np.nanmax(height) - height[lowest]
     if not span:

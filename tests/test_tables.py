@@ -33,6 +33,7 @@ def split(*heights: Any) -> list[tuple[int, int, int, str]]:
         ([3, NAN, 1, 2, NAN], [(0, 3, "approach"), (3, 5, "retract")]),
         ([NAN, NAN], [(0, 2, "other")]),
         ([NAN, 2, 1, 3], [(0, 3, "approach"), (3, 4, "retract")]),
+        ([3, -np.inf, 1, 2, np.inf], [(0, 3, "approach"), (3, 5, "retract")]),
         # a turn of less than 5 % of the span is noise
         ([100, 50, 0, 4], [(0, 4, "approach")]),
         ([100, 50, 0, 6], [(0, 3, "approach"), (3, 4, "retract")]),
