@@ -88,10 +88,12 @@ def _no_other_files() -> h5py.h5p.PropLAID:
 _THIS_FILE = _no_other_files()
 
 
-def _refuse_lists(name: str, kind: h5py.h5t.TypeID) -> None:
-    """Refuse lists of any length, which nrm does not write: damaged ones end the program."""
-    if kind.detect_class(h5py.h5t.VLEN):  # texts are none
-        raise UnreadablePart(f"{name.lstrip('/')} is neither numbers nor text")
+def _holds_lists(kind: h5py.h5t.TypeID) -> bool:
+    """Whether there are lists of any length, which nrm does not write: damaged ones end programs.
+
+    Texts of any length are none.
+    """
+    return bool(kind.detect_class(h5py.h5t.VLEN))
 
 
 class GuardedAttributes(h5py.AttributeManager):  # type: ignore[misc]
@@ -99,7 +101,8 @@ class GuardedAttributes(h5py.AttributeManager):  # type: ignore[misc]
 
     def __getitem__(self, name: str) -> Any:
         """Read an attribute; UnreadablePart if it is of a kind that is not safe to read."""
-        _refuse_lists(f"the attribute {name}", h5py.h5a.open(self._id, name.encode()).get_type())
+        if _holds_lists(h5py.h5a.open(self._id, name.encode()).get_type()):
+            raise UnreadablePart(f"the attribute {name} is neither numbers nor text")
         return super().__getitem__(name)
 
 
@@ -113,7 +116,8 @@ class GuardedDataset(h5py.Dataset):  # type: ignore[misc]
 
     def __getitem__(self, where: Any) -> Any:
         """Read some of them; UnreadablePart if they are of a kind that is not safe to read."""
-        _refuse_lists(self.name, self.id.get_type())
+        if _holds_lists(self.id.get_type()):
+            raise UnreadablePart(f"{str(self.name).lstrip('/')} is neither numbers nor text")
         return super().__getitem__(where)
 
 

@@ -157,6 +157,10 @@ def attribute(item: h5py.HLObject, name: str, default: Any = None) -> Any:
         return default
     stored = h5py.h5a.open(item.id, name.encode())
     kind = stored.get_type()
+    if stored.shape == () and isinstance(kind, h5py.h5t.TypeIntegerID | h5py.h5t.TypeFloatID):
+        number = np.empty((), kind.dtype)
+        stored.read(number)
+        return number[()]
     if stored.shape or not isinstance(kind, h5py.h5t.TypeStringID) or not kind.is_variable_str():
         return item.attrs[name]
     text = np.empty((), object)
