@@ -66,7 +66,7 @@ NOT_TRIED = (
 #: Processes one after the other that record who runs which line.
 RECORDERS = 9
 
-#: Tests in them that compile, or are too slow to be tried.
+#: Tests of the other files that compile, and are not tried either.
 LEFT_OUT = "not another_platform and not sanitizers and not wheel"
 
 

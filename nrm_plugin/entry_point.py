@@ -33,7 +33,7 @@ class VisibleText(io.TextIOWrapper):
 
     def write(self, text: str) -> int:
         """Write a text; returns its length."""
-        from nrm_plugin.text import visible
+        from nrm_plugin.text import visible  # late: see above
 
         begin = 1 if self.renews and text.startswith("\r") else 0
         super().write(text[:begin] + visible(text[begin:]))

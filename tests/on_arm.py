@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
-#: Numbers of the core that are known beforehand, and files; an emulator is thirty times slower.
+#: Numbers of the core that are known beforehand, and files: half a minute under an emulator.
 FILES = "kernels_plain kernels_contact kernels_checks engine_parts store_parts units"
 #: Newest tags first, as pip wants them.
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from intervals import REPETITIONS, assert_covered
+from made_loops import SHAPE
 
 from nrm_plugin import CurveSet, Image, cli
 from nrm_plugin import simulate as sim
@@ -209,17 +210,7 @@ def test_coverage_of_the_geometry():
 def test_contact_compliance_makes_dv_dx_too_low(contact, part):
     """S_x / S_true for k_lat = 26 N/m; the sensitivity in m/V is S_x's inverse times that."""
     slope = part / 3e-7
-    shape = friction.LoopShape(
-        slope=slope,
-        slope_stderr=0.0,
-        half_width=0.01,
-        half_width_stderr=0.0,
-        offset=0.0,
-        offset_stderr=0.0,
-        stick_length=3e-9,
-        stick_samples=10.0,
-        n_lines=8,
-    )
+    shape = replace(SHAPE, slope=slope)
     found = lateral_sensitivity.from_loops(shape, 26.0, contact)
     assert found.value == pytest.approx(3e-7, rel=0.015)
     assert found.value == pytest.approx(contact / (contact + 26.0) / slope, rel=1e-12)
@@ -227,17 +218,7 @@ def test_contact_compliance_makes_dv_dx_too_low(contact, part):
 
 def test_soft_levers_and_contacts_are_corrected_too():
     """0.5 and 1 N/m: 1 V per um is 1 / 1.5 um per V."""
-    shape = friction.LoopShape(
-        slope=1e6,
-        slope_stderr=0.0,
-        half_width=0.01,
-        half_width_stderr=0.0,
-        offset=0.0,
-        offset_stderr=0.0,
-        stick_length=3e-9,
-        stick_samples=10.0,
-        n_lines=8,
-    )
+    shape = replace(SHAPE, slope=1e6)
     found = lateral_sensitivity.from_loops(shape, 0.5, 1.0)
     assert found.value == pytest.approx(1e-6 / 1.5)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_loops import SHAPE
 
 from nrm_plugin import CurveSet, Image
 from nrm_plugin import simulate as sim
@@ -225,18 +226,6 @@ LOOPS: Cases = [
         "the stick part of the friction loop does not rise",
     ),
 ]
-
-SHAPE = friction.LoopShape(
-    slope=2e6,
-    slope_stderr=0.0,
-    half_width=0.01,
-    half_width_stderr=0.0,
-    offset=0.0,
-    offset_stderr=0.0,
-    stick_length=3e-9,
-    stick_samples=10.0,
-    n_lines=8,
-)
 
 
 @pytest.mark.parametrize(("call", "sentence"), LOOPS)

@@ -245,6 +245,10 @@ NO_RESULTS = {
         results(a=(PAIR, np.zeros((2, 3)), {"note": {"b": 1}})),
         "the attribute 'note' of a is a dict: make it a text, a number or a list of them",
     ),
+    "an attribute of lists of different lengths": (
+        results(a=(PAIR, np.zeros((2, 3)), {"note": [[1], [1, 2]]})),
+        "the attribute 'note' of a is a list: make it a text, a number or a list of them",
+    ),
     "words": (
         results(a=(PAIR, np.full((2, 3), "x"))),
         "a has dimensions ('curve', 'depth') of <U1; results are numbers over direction, curve and "

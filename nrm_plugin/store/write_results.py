@@ -309,10 +309,13 @@ def _follows(dataset: xr.Dataset, name: Any) -> bool:
 def _check_attributes(owner: str, about: Mapping[Any, Any]) -> None:
     """Refuse what the file cannot hold, before it is begun."""
     for name, value in about.items():
-        texts = isinstance(value, str) or (
-            _listed(value) and all(isinstance(one, str) for one in value)
-        )
-        if not texts and np.asarray(value).dtype.kind not in "biufcS":
+        if isinstance(value, str) or (_listed(value) and all(isinstance(v, str) for v in value)):
+            continue
+        try:
+            kind = np.asarray(value).dtype.kind
+        except ValueError:  # lists of different lengths
+            kind = "O"
+        if kind not in "biufcS":
             raise InvalidInput(
                 f"the attribute {name!r} of {owner} is a {type(value).__name__}: make it a text, a "
                 "number or a list of them"
